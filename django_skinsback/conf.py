@@ -1,0 +1,120 @@
+"""Every setting: one dict, ``SKINSBACK``, read when it is needed. Nothing else reads Django's settings for us."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from .exceptions import ConfigurationError
+
+DEFAULT_ACCOUNT = "default"
+API_URL = "https://skinsback.com/api.php"
+
+CREDENTIALS = ("CLIENT_ID", "CLIENT_SECRET", "PREVIOUS_SECRETS")
+
+DEFAULTS: dict[str, Any] = {
+    "CLIENT_ID": "",
+    "CLIENT_SECRET": "",
+    "PREVIOUS_SECRETS": (),
+    "ACCOUNTS": {},
+    "API_URL": API_URL,
+    "WEBSOCKET_URL": "wss://skinsback.com/ws/",
+    "AUTHENTICATION": "headers",
+    "TIMEOUT": (3.05, 20),
+    "REQUESTS_PER_MINUTE": 480,
+    "BACKGROUND_SHARE": 0.8,
+    "CACHE": "default",
+    "SITE_URL": None,
+    "DEFAULT_GAME": "cs2",
+    "CREDIT": "user_amount",
+    "HOLD_POLICY": "manual",
+    "REFUND_USER_ROLLBACK": False,
+    "BUY_MAX_PRICE": None,
+    "LOW_BALANCE": None,
+    "POLL_BATCH_SIZE": 100,
+    "RETENTION_DAYS": 90,
+    "WEBHOOK_MAX_BYTES": 262144,
+    "PRICE_MARKUP": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One SkinsBack project's keys under the alias the site gave it."""
+
+    alias: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    previous_secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Secrets a message may be signed with, the one we sign with first."""
+        return tuple(secret for secret in (self.client_secret, *self.previous_secrets) if secret)
+
+
+def raw() -> Mapping[str, Any]:
+    """The site's own dict, as it stands in its settings."""
+    given = getattr(settings, "SKINSBACK", {})
+    return given if isinstance(given, Mapping) else {}
+
+
+def get(key: str) -> Any:
+    """The site's value of ``key``, else the default."""
+    return raw().get(key, DEFAULTS[key])
+
+
+def account(alias: str = DEFAULT_ACCOUNT) -> Account:
+    """The keys of ``alias``; ConfigurationError if the site has no such account."""
+    source = raw() if alias == DEFAULT_ACCOUNT else get("ACCOUNTS").get(alias)
+    if source is None:
+        known = ", ".join(sorted(accounts()))
+        raise ConfigurationError(f"SKINSBACK has no account {alias!r}: use one of {known}.")
+    return Account(
+        alias=alias,
+        client_id=str(source.get("CLIENT_ID") or ""),
+        client_secret=source.get("CLIENT_SECRET") or "",
+        previous_secrets=tuple(source.get("PREVIOUS_SECRETS") or ()),
+    )
+
+
+def accounts() -> tuple[str, ...]:
+    """Aliases of all accounts, the default one first."""
+    return (DEFAULT_ACCOUNT, *get("ACCOUNTS"))
+
+
+def api_url() -> str:
+    return str(get("API_URL"))
+
+
+def timeout() -> tuple[float, float]:
+    """Seconds to connect, seconds to read."""
+    connect, read = get("TIMEOUT")
+    return connect, read
+
+
+def default_game() -> str:
+    return str(get("DEFAULT_GAME"))
+
+
+def buy_max_price() -> Decimal | None:
+    """US dollars above which no purchase may be asked for."""
+    value: Decimal | None = get("BUY_MAX_PRICE")
+    return value
+
+
+def low_balance() -> Decimal | None:
+    """US dollars under which the project's balance is low."""
+    value: Decimal | None = get("LOW_BALANCE")
+    return value
+
+
+def callable_setting(key: str) -> Callable[..., Any] | None:
+    """The function a setting names by its dotted path; None where it holds one of its words or nothing."""
+    value = get(key)
+    if not isinstance(value, str) or "." not in value:
+        return None
+    return import_string(value)  # type: ignore[no-any-return] # import_string is untyped; checks.py tests callable()

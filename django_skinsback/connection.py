@@ -1,0 +1,28 @@
+"""A client for each account, made of the settings."""
+
+import threading
+
+from . import conf
+from .client import SkinsBackClient
+
+_local = threading.local()
+
+
+def get_client(account: str = conf.DEFAULT_ACCOUNT) -> SkinsBackClient:
+    """This thread's client of ``account``, whose connections stay open from one call to the next.
+
+    It is made anew when the settings have changed. Raises ConfigurationError for an alias that is not in the
+    settings and where the client ID or secret is missing.
+    """
+    keys = conf.account(account)
+    options = {"api_url": conf.api_url(), "authentication": conf.get("AUTHENTICATION"), "timeout": conf.timeout()}
+    recipe = (keys, *options.values())
+    clients: dict[str, tuple[object, SkinsBackClient]] = _local.__dict__.setdefault("clients", {})
+    kept = clients.get(account)
+    if kept is not None and kept[0] == recipe:
+        return kept[1]
+    if kept is not None:
+        kept[1].close()
+    client = SkinsBackClient(keys.client_id, keys.client_secret, **options)
+    clients[account] = (recipe, client)
+    return client

@@ -1,0 +1,71 @@
+"""Database transactions about money: short, repeatable, never open while SkinsBack is called."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import DatabaseError, IntegrityError, OperationalError, router, transaction
+
+from ..exceptions import InsideDatabaseTransaction
+from ..models import LedgerEntry
+
+T = TypeVar("T")
+
+REPEATS = 3
+_LONGEST_PAUSE_SECONDS = 0.2
+
+_PASSING_SQLSTATES = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
+_PASSING_ERROR_NUMBERS = {1020, 1205, 1213}  # MariaDB: changed since read, lock wait timeout, deadlock
+
+
+def database() -> str:
+    """Alias of the database that money is written to; reads about money use it too."""
+    return router.db_for_write(LedgerEntry)
+
+
+def run(block: Callable[[], T], *, sleep: Callable[[float], None] = time.sleep) -> T:
+    """Run ``block`` in a database transaction that begins with a write.
+
+    A deadlock, a serialization failure, a locked SQLite file and a unique insert that somebody else won undo the
+    block and run it again, at most three times; ``block`` must therefore do nothing but database work. Inside a
+    transaction of the caller's it runs once, because only the caller could repeat the whole.
+    """
+    using = database()
+    repeats = 0 if transaction.get_connection(using).in_atomic_block else REPEATS
+    for attempt in range(repeats + 1):
+        try:
+            with transaction.atomic(using=using):
+                return block()
+        except (OperationalError, IntegrityError) as error:
+            if attempt == repeats or not _is_passing(error):
+                raise
+            sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311 - spreads load, guards nothing
+    raise AssertionError("unreachable")
+
+
+def refuse_inside_transaction(flow: str) -> None:
+    """Raise InsideDatabaseTransaction if the caller has one open on the database of money.
+
+    SkinsBack is about to be called: what precedes the call must be committed, and no lock may wait for an answer.
+    """
+    try:
+        with transaction.atomic(using=database(), durable=True):
+            pass
+    except RuntimeError:
+        raise InsideDatabaseTransaction(
+            f"{flow} calls SkinsBack and commits before it does, so it cannot run inside a database transaction. "
+            "Call it outside atomic(), and exempt its view from ATOMIC_REQUESTS with "
+            "@transaction.non_atomic_requests."
+        ) from None
+
+
+def _is_passing(error: DatabaseError) -> bool:
+    if isinstance(error, IntegrityError):
+        return True
+    cause = error.__cause__
+    return (
+        getattr(cause, "sqlstate", None) in _PASSING_SQLSTATES
+        or (error.args and error.args[0] in _PASSING_ERROR_NUMBERS)
+        or "locked" in str(error)
+    )

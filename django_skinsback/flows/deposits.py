@@ -1,0 +1,354 @@
+"""When a user who pays with skins gets his money, and when it is taken back.
+
+Whatever SkinsBack says about a deposit, by whichever way, is a ``DepositReport`` and goes through ``record_report``:
+
+* ``success``, and before it ``hold_approved``, credit the user: once, whichever comes first.
+* ``hold_returned`` takes back exactly what was credited.
+* Nothing else moves money. What cannot be decided is kept for an operator, who decides it with ``settle``.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from .. import conf, schedule
+from ..connection import get_client
+from ..exceptions import AlreadyDecided, InvalidInput, UnknownOutcome
+from ..models import Deposit, StatusChange, WebhookEvent
+from ..money import parse_amount, parse_currency
+from ..statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, DepositStatus, EntryKind, Verdict, is_theirs, judge
+from ..wire.types import DepositReport
+from .creation import create_deposit, create_from_inventory
+from .database import refuse_inside_transaction, run
+from .records import Edit, Outcome, Recorded, Source, claim
+
+__all__ = [
+    "apply_report",
+    "approve_hold",
+    "create_deposit",
+    "create_from_inventory",
+    "record_report",
+    "refresh",
+    "settle",
+]
+
+DECISIVE = frozenset({Source.ANSWER, Source.POLL})
+"""Sources that asked ``orderstatus``: it decides where two reports contradict each other."""
+
+
+def record_report(
+    report: DepositReport,
+    source: StatusChange.Source | str,
+    *,
+    account: str = conf.DEFAULT_ACCOUNT,
+    event: WebhookEvent | None = None,
+    actor: Any = None,
+    now: datetime | None = None,
+) -> Recorded[Deposit]:
+    """Take what SkinsBack says about one deposit; safe to repeat, in any order, from many processes at once."""
+    return run(partial(apply_report, report, source, account=account, event=event, actor=actor, now=now))
+
+
+def apply_report(
+    report: DepositReport,
+    source: StatusChange.Source | str,
+    *,
+    account: str,
+    event: WebhookEvent | None = None,
+    actor: Any = None,
+    now: datetime | None = None,
+) -> Recorded[Deposit]:
+    """``record_report`` for a caller who is in a database transaction of ``flows.database.run`` already."""
+    now = now or timezone.now()
+    ids = {"order_id": report.order_id} if report.order_id else {"transaction_id": report.transaction_id}
+    deposit = claim(Deposit, now, account=account, **ids)
+    if deposit is None:
+        return Recorded(Outcome.UNMATCHED)
+    edit = Edit(deposit, now, Source(source), event, actor)
+    outcome = _judge_report(edit, report)
+    _schedule(edit, outcome)
+    edit.save()
+    return Recorded(outcome, deposit)
+
+
+def _judge_report(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
+    deposit = edit.row
+    if not _ids_agree(edit, report):
+        return Outcome.MISMATCHED
+    verdict = judge(deposit.status, report.status) if is_theirs(report.status) else Verdict.UNKNOWN
+    match verdict:
+        case Verdict.ADVANCE:
+            return _advance(edit, report)
+        case Verdict.REPEAT:
+            return _repeat(edit, report)
+        case Verdict.STALE:
+            return Outcome.STALE
+        case Verdict.CONFLICT:
+            return _conflict(edit, report)
+        case Verdict.UNKNOWN:
+            _note_unknown_word(edit, report.status)
+            return Outcome.UNKNOWN_STATUS
+
+
+def _advance(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
+    """Take a later status; post the entry it calls for."""
+    deposit, kind, entries = edit.row, DEPOSIT_ENTRY.get(report.status), edit.entries()
+    owed = kind is EntryKind.CREDIT and EntryKind.CREDIT not in entries
+    if owed and _credited_amount_of(report) is None:
+        edit.flag(_("“%(status)s” came without a usable amount.") % {"status": report.status})
+        return Outcome.WITHHELD
+    _take_details(edit, report, credited=EntryKind.CREDIT in entries)
+    credit = _credit(edit, report) if owed else None
+    edit.set(finished_at=edit.now if report.status in DEPOSIT_FINAL else None)
+    edit.move(report.status, **_said(report, credit))
+    if owed and credit is None:
+        return Outcome.WITHHELD
+    if credit is not None:
+        edit.post(EntryKind.CREDIT, *credit, user_id=deposit.user_id)
+    elif kind is EntryKind.REVERSAL and EntryKind.CREDIT in entries and EntryKind.REVERSAL not in entries:
+        edit.answer(EntryKind.REVERSAL, entries[EntryKind.CREDIT])
+    return Outcome.APPLIED
+
+
+def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
+    """The same status again: look whether it brings an amount that was owed, or another amount than the first."""
+    deposit = edit.row
+    if DEPOSIT_ENTRY.get(report.status) is not EntryKind.CREDIT:
+        _take_details(edit, report)
+        return Outcome.REPEAT
+    if EntryKind.CREDIT in edit.entries():
+        _compare_amounts(edit, report)
+        return Outcome.REPEAT
+    # Withheld at first. Once an operator has settled it, needs_review is off and a repeat no longer credits.
+    if not deposit.needs_review or _credited_amount_of(report) is None:
+        return Outcome.REPEAT
+    before = deposit.amount_currency
+    _take_details(edit, report)
+    credit = _credit(edit, report) if deposit.amount_currency != before else None
+    if credit is None:
+        return Outcome.WITHHELD
+    edit.note(deposit.status, deposit.status, note=_("Credited when the currency was told."), **_said(report, credit))
+    edit.post(EntryKind.CREDIT, *credit, user_id=deposit.user_id)
+    return Outcome.APPLIED
+
+
+def _conflict(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
+    """Two reports that cannot both be true. ``orderstatus`` decides once; a further turn is an operator's matter."""
+    deposit = edit.row
+    words = {"first": deposit.status, "second": report.status}
+    edit.flag(_("SkinsBack said “%(first)s” and then “%(second)s”.") % words)
+    if edit.source not in DECISIVE:
+        return Outcome.CONFLICT
+    history = deposit.changes.values_list("from_status", "to_status")
+    turned_before = any(judge(first, second) is Verdict.CONFLICT for first, second in history)
+    if turned_before or (DEPOSIT_ENTRY.get(report.status) is EntryKind.CREDIT and EntryKind.CREDIT in edit.entries()):
+        return Outcome.CONFLICT
+    if report.status != DepositStatus.FAIL:
+        return _advance(edit, report)
+    entries = edit.entries()
+    edit.set(finished_at=edit.now)
+    edit.move(report.status, **_said(report))
+    if EntryKind.CREDIT in entries and EntryKind.REVERSAL not in entries:
+        edit.answer(EntryKind.REVERSAL, entries[EntryKind.CREDIT])
+    return Outcome.APPLIED
+
+
+def _ids_agree(edit: Edit[Deposit], report: DepositReport) -> bool:
+    """Whether both ids are this row's; a row that does not know SkinsBack's id yet learns it."""
+    deposit = edit.row
+    known, told = deposit.transaction_id, report.transaction_id
+    if known is None and told:
+        others = Deposit.objects.using(deposit._state.db).filter(account=deposit.account, transaction_id=told)  # noqa: SLF001
+        if not others.exists():
+            edit.set(transaction_id=told)
+            return True
+    elif (not told or told == known) and (not report.order_id or report.order_id == deposit.order_id):
+        return True
+    edit.flag(_("A message named this order ID with another transaction ID; it was not applied."))
+    return False
+
+
+def _credit(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str] | None:
+    """What the user is credited, amount and currency; None where an operator must decide."""
+    deposit = edit.row
+    if not report.amount_currency:
+        edit.flag(_("The currency of the amount is missing; nothing was credited."))
+        return None
+    if deposit.currency and report.amount_currency != deposit.currency:
+        words = {"told": report.amount_currency, "asked": deposit.currency}
+        edit.flag(_("Paid in “%(told)s”, asked for in “%(asked)s”; nothing was credited.") % words)
+        return None
+    _flag_oddities(edit, report)
+    return credit_of(deposit)
+
+
+def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
+    """What the site's ``CREDIT`` setting makes of a deposit's signed amounts."""
+    site_credit = conf.callable_setting("CREDIT")
+    if site_credit is not None:
+        amount, currency = site_credit(deposit)
+        return _above_zero(parse_amount(amount)), parse_currency(currency)
+    value = deposit.amount if conf.get("CREDIT") == "amount" else deposit.user_amount
+    if not value or not deposit.amount_currency:
+        raise InvalidInput(_("The deposit has no amount that could be credited."))
+    return value, deposit.amount_currency
+
+
+def _above_zero(amount: Decimal) -> Decimal:
+    if not amount:
+        raise InvalidInput(_("The CREDIT setting made nothing of a deposit; it must return an amount above zero."))
+    return amount
+
+
+def _credited_amount_of(report: DepositReport) -> Decimal | None:
+    """The amount a credit would be made from; None if it is missing, unreadable or zero. Never the other one."""
+    return (report.user_amount if conf.get("CREDIT") == "user_amount" else report.amount) or None
+
+
+def _flag_oddities(edit: Edit[Deposit], report: DepositReport) -> None:
+    deposit = edit.row
+    if deposit.steam_id and report.steam_id and report.steam_id != deposit.steam_id:
+        edit.flag(_("Paid from another Steam account than expected."))
+    paid = report.amount if report.amount is not None else report.user_amount
+    if paid is None:
+        return
+    too_little = deposit.min_amount is not None and paid < deposit.min_amount
+    too_much = deposit.max_amount is not None and paid > deposit.max_amount
+    if too_little or too_much:
+        edit.flag(_("The amount is outside the limits asked for."))
+
+
+def _compare_amounts(edit: Edit[Deposit], report: DepositReport) -> None:
+    deposit = edit.row
+    told = (report.amount, report.user_amount, report.amount_currency or None)
+    kept = (deposit.amount, deposit.user_amount, deposit.amount_currency)
+    if any(new is not None and new != old for new, old in zip(told, kept, strict=True)):
+        edit.flag(_("“%(status)s” came again with another amount; the first one stays.") % {"status": report.status})
+
+
+def _take_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
+    """Keep what the report says. Amounts that were credited already stay."""
+    if credited:
+        _compare_amounts(edit, report)
+    else:
+        told = {"amount": report.amount, "user_amount": report.user_amount, "amount_currency": report.amount_currency}
+        edit.set(**{name: value for name, value in told.items() if value not in {None, ""}})
+    if report.steam_id:
+        edit.set(payer_steam_id=report.steam_id)
+    if report.trade_offer_id:
+        edit.set(trade_offer_id=report.trade_offer_id)
+    if report.skins:
+        edit.set(skins=report.skins)
+    if edit.source in DECISIVE or not edit.row.user_risk:  # a webhook's user_risk is not signed
+        edit.set(user_risk=report.user_risk)
+
+
+def _said(report: DepositReport, credit: tuple[Decimal, str] | None = None) -> dict[str, Any]:
+    """The report's amounts for the history, and what the credit was."""
+    said: dict[str, Any] = {"amount": report.amount, "currency": report.amount_currency}
+    if credit:
+        said |= {"credit_amount": credit[0], "credit_currency": credit[1]}
+    return said
+
+
+def _note_unknown_word(edit: Edit[Deposit], word: str) -> None:
+    if not edit.row.changes.filter(to_status=word[:64]).exists():
+        edit.note(edit.row.status, word, announce=False, note=_("A status this version does not know."))
+    edit.flag(_("SkinsBack used a status that is not known: “%(word)s”.") % {"word": word[:64]})
+
+
+def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome) -> None:
+    """When SkinsBack is asked next: at once where only its answer helps, else by status and age."""
+    deposit = edit.row
+    asked = edit.source in DECISIVE
+    moved = "status" in edit.changed
+    undecided = outcome in {Outcome.CONFLICT, Outcome.WITHHELD}
+    policy_waits = moved and deposit.status == DepositStatus.IN_HOLD and conf.callable_setting("HOLD_POLICY")
+    if not asked and (undecided or policy_waits):
+        edit.set(next_check_at=edit.now)
+    elif moved or asked:
+        check_count = 0 if moved else deposit.check_count + 1
+        delay = schedule.next_check(deposit.status, edit.now - deposit.created_at, check_count)
+        if delay is None and outcome == Outcome.WITHHELD and not deposit.entries.exists():
+            delay = schedule.backoff(check_count) if check_count < schedule.WITHHELD_CHECKS else None
+        edit.set(check_count=check_count, next_check_at=delay and edit.now + delay)
+
+
+def refresh(deposit: Deposit, *, actor: Any = None, source: StatusChange.Source = Source.ANSWER) -> Deposit:
+    """Ask SkinsBack about a deposit and record its answer (``/docs/api/v1/orderstatus``).
+
+    Raises what the client raises; not to be called inside a database transaction.
+    """
+    refuse_inside_transaction("refresh()")
+    report = get_client(deposit.account).get_deposit(order_id=deposit.order_id)
+    return record_report(report, source, account=deposit.account, actor=actor).row or deposit
+
+
+def approve_hold(deposit: Deposit, by: Any = None) -> Deposit:
+    """Approve a held deposit, so that the user is credited now, at the site's own risk.
+
+    SkinsBack's approval carries no amount (``/docs/api/v1/offer_approve``): what credits is the ``orderstatus``
+    asked for afterwards. If that cannot be read nothing is credited and the sweep asks again.
+    """
+    refuse_inside_transaction("approve_hold()")
+    if deposit.status != DepositStatus.IN_HOLD:
+        raise InvalidInput(_("Only a deposit in hold can be approved."))
+    run(partial(_note_approval, deposit, by))
+    try:
+        get_client(deposit.account).approve_hold(order_id=deposit.order_id)
+    except (AlreadyDecided, UnknownOutcome):
+        pass  # decided by an earlier attempt, by the user, or unreadably by this one: orderstatus says which
+    return refresh(deposit, actor=by)
+
+
+def _note_approval(deposit: Deposit, by: Any) -> None:
+    """Leave a trace before the call, and have the sweep ask should this process die in it."""
+    now = timezone.now()
+    row = claim(Deposit, now, pk=deposit.pk)
+    if row is None:
+        return
+    edit = Edit(row, now, Source.OPERATOR, actor=by)
+    edit.note(row.status, row.status, note=_("Approval of the hold asked for."))
+    edit.set(next_check_at=now)
+    edit.save()
+
+
+def settle(deposit: Deposit, outcome: str, by: Any = None, note: str = "") -> Deposit:
+    """An operator's decision about a deposit under review.
+
+    ``keep`` leaves everything as it is, ``credit`` gives the user what the row's amounts say, ``reverse`` takes
+    back what was given. Entries stay unique: a second ``credit`` raises InvalidInput, as does a missing amount.
+    """
+    return run(partial(_settle, deposit, outcome, by, note))
+
+
+def _settle(deposit: Deposit, outcome: str, by: Any, note: str) -> Deposit:
+    now = timezone.now()
+    row = claim(Deposit, now, pk=deposit.pk)
+    if row is None:
+        raise InvalidInput(_("The deposit does not exist any more."))
+    edit = Edit(row, now, Source.OPERATOR, actor=by)
+    entries = edit.entries()
+    details: dict[str, Any] = {}
+    match outcome:
+        case "keep":
+            pass
+        case "credit" if EntryKind.CREDIT not in entries:
+            amount, currency = credit_of(row)
+            details = {"credit_amount": amount, "credit_currency": currency}
+            edit.post(EntryKind.CREDIT, amount, currency, row.user_id)
+        case "reverse" if EntryKind.CREDIT in entries and EntryKind.REVERSAL not in entries:
+            edit.answer(EntryKind.REVERSAL, entries[EntryKind.CREDIT])
+        case "credit":
+            raise InvalidInput(_("This deposit was credited already."))
+        case "reverse":
+            raise InvalidInput(_("There is no credit of this deposit that could be reversed."))
+        case _:
+            raise InvalidInput(_("Choose one of keep, credit, reverse."))
+    edit.settled(outcome, note, **details)
+    edit.save()
+    return row

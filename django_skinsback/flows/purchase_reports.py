@@ -1,0 +1,185 @@
+"""When a user who receives a skin is charged for it, and when he gets the charge back.
+
+Whatever SkinsBack says about a purchase, by whichever way, is a ``PurchaseReport`` and goes through
+``record_report``:
+
+* ``buy`` charges, in the database transaction that writes the row; a listener that raises vetoes the purchase.
+* Every failure, and a rollback by the supplier, refunds that charge: once.
+* A rollback by the user is refunded where ``REFUND_USER_ROLLBACK`` says so, else an operator decides with ``settle``.
+"""
+
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from .. import conf, schedule
+from ..models import Purchase, StatusChange, WebhookEvent
+from ..models.fields import WORD_LENGTH
+from ..statuses import PURCHASE_ENTRY, PURCHASE_FINAL, EntryKind, PurchaseStatus, Verdict, is_theirs, judge
+from ..wire.types import PurchaseReport
+from .database import run
+from .records import Edit, Outcome, Recorded, Source, claim
+
+DECISIVE = frozenset({Source.ANSWER, Source.POLL})
+
+
+def record_report(
+    report: PurchaseReport,
+    source: StatusChange.Source | str,
+    *,
+    account: str = conf.DEFAULT_ACCOUNT,
+    event: WebhookEvent | None = None,
+    actor: Any = None,
+    now: datetime | None = None,
+) -> Recorded[Purchase]:
+    """Take what SkinsBack says about one purchase; safe to repeat, in any order, from many processes at once."""
+    return run(partial(apply_report, report, source, account=account, event=event, actor=actor, now=now))
+
+
+def apply_report(
+    report: PurchaseReport,
+    source: StatusChange.Source | str,
+    *,
+    account: str,
+    event: WebhookEvent | None = None,
+    actor: Any = None,
+    now: datetime | None = None,
+) -> Recorded[Purchase]:
+    """``record_report`` for a caller who is in a database transaction of ``flows.database.run`` already."""
+    now = now or timezone.now()
+    ids = {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
+    purchase = claim(Purchase, now, account=account, **ids)
+    if purchase is None:
+        return Recorded(Outcome.UNMATCHED)
+    edit = Edit(purchase, now, Source(source), event, actor)
+    outcome = _judge_report(edit, report)
+    _schedule(edit)
+    edit.save()
+    return Recorded(outcome, purchase)
+
+
+def _judge_report(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.Outcome:
+    purchase = edit.row
+    if not _ids_agree(edit, report):
+        return Outcome.MISMATCHED
+    verdict = judge(purchase.status, report.status) if is_theirs(report.status) else Verdict.UNKNOWN
+    match verdict:
+        case Verdict.ADVANCE:
+            _take_details(edit, report)
+            move(edit, report.status)
+            return Outcome.APPLIED
+        case Verdict.REPEAT:
+            _take_details(edit, report)
+            return Outcome.REPEAT
+        case Verdict.STALE:
+            return Outcome.STALE
+        case Verdict.CONFLICT:
+            words = {"first": purchase.status, "second": report.status}
+            edit.flag(_("SkinsBack said “%(first)s” and then “%(second)s”.") % words)
+            return Outcome.CONFLICT
+        case Verdict.UNKNOWN:
+            _note_unknown_word(edit, report.status)
+            return Outcome.UNKNOWN_STATUS
+
+
+def move(edit: Edit[Purchase], to_status: str, note: str = "") -> None:
+    """Take a later status, refund what it calls for, and forget the trade token once it is of no more use."""
+    purchase = edit.row
+    edit.move(to_status, note=note, amount=purchase.debited_amount, currency="usd" if purchase.debited_amount else "")
+    if to_status == PurchaseStatus.ACCEPTED:
+        edit.set(accepted_at=edit.now)
+    if to_status in PURCHASE_FINAL:
+        edit.set(finished_at=edit.now, token="", next_poll_at=None)
+    kind = PURCHASE_ENTRY.get(to_status)
+    if to_status == PurchaseStatus.ROLLBACK_USER:
+        if conf.get("REFUND_USER_ROLLBACK"):
+            kind = EntryKind.REFUND
+        else:
+            edit.flag(_("The user took the trade back; decide whether he is refunded."))
+    if kind is EntryKind.REFUND:
+        refund(edit)
+
+
+def refund(edit: Edit[Purchase]) -> bool:
+    """Give back what the site charged for this purchase, if it did and has not given it back yet."""
+    entries = edit.entries()
+    if EntryKind.CHARGE not in entries or EntryKind.REFUND in entries:
+        return False
+    edit.answer(EntryKind.REFUND, entries[EntryKind.CHARGE])
+    return True
+
+
+def _ids_agree(edit: Edit[Purchase], report: PurchaseReport) -> bool:
+    """Whether both ids are this row's; a row that does not know SkinsBack's id yet learns it."""
+    purchase = edit.row
+    known, told = purchase.buy_id, report.buy_id
+    if known is None and told:
+        others = Purchase.objects.using(purchase._state.db).filter(account=purchase.account, buy_id=told)  # noqa: SLF001
+        if not others.exists():
+            edit.set(buy_id=told)
+            return True
+    elif not told or told == known:
+        return True
+    edit.flag(_("A message named this custom ID with another buy ID; it was not applied."))
+    return False
+
+
+def _take_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
+    """Keep what the report says, and flag what is not what was asked for."""
+    purchase = edit.row
+    if purchase.skin_id and report.skin_id and report.skin_id != purchase.skin_id and not purchase.class_id:
+        edit.flag(_("SkinsBack bought another skin than the one asked for."))
+    name = report.market_hash_name
+    if purchase.market_hash_name and name and name != purchase.market_hash_name and not purchase.skin_id:
+        edit.flag(_("SkinsBack bought “%(name)s”, which was not asked for.") % {"name": name})
+    told = {
+        name: getattr(report, name)
+        for name in (
+            "skin_id",
+            "market_hash_name",
+            "class_id",
+            "price",
+            "debited_amount",
+            "steam_id",
+            "trade_offer_id",
+            "in_hold",
+            "in_hold_until",
+        )
+    }
+    edit.set(**{name: value for name, value in told.items() if value not in {None, ""}})
+    edit.set(error_reason=report.error_reason[:WORD_LENGTH])
+    paid = max((value for value in (report.price, report.debited_amount) if value is not None), default=None)
+    if paid is not None and paid > purchase.max_price:
+        edit.flag(_("Bought above its price cap."))
+
+
+def _note_unknown_word(edit: Edit[Purchase], word: str) -> None:
+    if not edit.row.changes.filter(to_status=word[:WORD_LENGTH]).exists():
+        edit.note(edit.row.status, word, announce=False, note=_("A status this version does not know."))
+    edit.flag(_("SkinsBack used a status that is not known: “%(word)s”.") % {"word": word[:WORD_LENGTH]})
+
+
+def _schedule(edit: Edit[Purchase]) -> None:
+    """When SkinsBack is asked next; an accepted purchase is over when its hold and the margin have passed."""
+    purchase, moved = edit.row, "status" in edit.changed
+    if purchase.status in PURCHASE_FINAL or not (moved or edit.source in DECISIVE):
+        return
+    poll_count = 0 if moved else purchase.poll_count + 1
+    age = edit.now - (purchase.submitted_at or purchase.created_at)
+    delay = schedule.next_poll(purchase.status, age, poll_count)
+    due = delay and edit.now + delay
+    if purchase.status == PurchaseStatus.ACCEPTED and purchase.accepted_at:
+        over = schedule.accepted_until(
+            purchase.game, purchase.in_hold, purchase.in_hold_until, purchase.accepted_at
+        )
+        if over <= edit.now:
+            edit.set(finished_at=edit.now, token="")
+            due = None
+        elif due is None or over - edit.now <= schedule.DAY:
+            due = over
+    edit.set(poll_count=poll_count, next_poll_at=due)
+
+

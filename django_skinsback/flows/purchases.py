@@ -1,0 +1,246 @@
+"""Buying skins for users: what a site and its operators can do with a purchase.
+
+When a charge is refunded is decided in ``purchase_reports``; how a purchase reaches SkinsBack exactly once, in
+``sending``.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from .. import conf
+from ..exceptions import InvalidInput
+from ..models import Purchase
+from ..money import parse_amount, parse_currency
+from ..statuses import EntryKind, PurchaseStatus
+from ..steam import TradeURL, check_game
+from ..wire.requests import check_id
+from .bell import ring
+from .database import database, refuse_inside_transaction, run
+from .polling import ask
+from .purchase_reports import apply_report, move, record_report, refund
+from .records import Edit, Source, claim
+from .sending import submit
+
+__all__ = [
+    "apply_report",
+    "buy",
+    "buy_batch",
+    "cancel",
+    "record_report",
+    "refresh",
+    "settle",
+    "submit",
+]
+
+
+def buy(
+    *,
+    user: Any = None,
+    trade_url: str,
+    skin_id: str | None = None,
+    market_hash_name: str | None = None,
+    game: str | None = None,
+    max_price: Decimal | str | int | None = None,
+    charge: Decimal | str | int | None = None,
+    charge_currency: str = "",
+    account: str = conf.DEFAULT_ACCOUNT,
+    requested_by: Any = None,
+    metadata: dict[str, Any] | None = None,
+) -> Purchase:
+    """Have one skin bought and sent to ``trade_url``: by its id, or the cheapest of a name.
+
+    Writes the row and charges the user; a worker, the sweep or ``submit`` sends it. ``max_price`` is a cap in US
+    dollars, ``BUY_MAX_PRICE`` where it is not given. ``charge`` is what the site takes from ``user`` and gives back
+    should the purchase fail. May run inside a database transaction of the caller's.
+
+    Raises InvalidInput before anything is written, and whatever a listener of ``entry_posted`` raises to veto.
+    """
+    item = {
+        "skin_id": skin_id,
+        "market_hash_name": market_hash_name,
+        "game": game,
+        "max_price": max_price,
+        "charge": charge,
+        "charge_currency": charge_currency,
+        "metadata": metadata,
+    }
+    return _buy([item], user=user, trade_url=trade_url, account=account, requested_by=requested_by, batch_id="")[0]
+
+
+def buy_batch(
+    *,
+    user: Any = None,
+    trade_url: str,
+    items: Sequence[Mapping[str, Any]],
+    game: str | None = None,
+    account: str = conf.DEFAULT_ACCOUNT,
+    requested_by: Any = None,
+) -> list[Purchase]:
+    """Have several skins bought for one user: all rows and charges are written, or none.
+
+    ``items`` are dicts of ``skin_id`` and, as in ``buy``, ``max_price``, ``charge`` and ``charge_currency``. That
+    some are bought and others refused is normal: each row has its own status. Raises as ``buy`` does.
+    """
+    if not items:
+        raise InvalidInput(_("Choose at least one skin."))
+    skin_ids = [str(item.get("skin_id") or "") for item in items]
+    if not all(skin_ids):
+        raise InvalidInput(_("Every skin of a batch needs its skin_id."))
+    if len(set(skin_ids)) < len(skin_ids):
+        raise InvalidInput(_("A batch cannot name the same skin twice."))
+    return _buy(
+        [{"game": game, **item} for item in items],
+        user=user,
+        trade_url=trade_url,
+        account=account,
+        requested_by=requested_by,
+        batch_id=uuid.uuid4().hex,
+    )
+
+
+def _buy(
+    items: Sequence[Mapping[str, Any]], *, user: Any, trade_url: str, account: str, requested_by: Any, batch_id: str
+) -> list[Purchase]:
+    conf.account(account)
+    receiver = TradeURL.parse(trade_url)
+    now = timezone.now()
+    purchases = [
+        Purchase(
+            account=account,
+            user=user,
+            requested_by=requested_by,
+            custom_id=uuid.uuid4().hex,
+            batch_id=batch_id,
+            partner=receiver.partner,
+            token=receiver.token,
+            steam_id=receiver.steam_id,
+            next_poll_at=now,
+            created_at=now,
+            **_skin(item),
+            **_price(item),
+            **_charge(item, user),
+        )
+        for item in items
+    ]
+
+    def block() -> None:
+        for purchase in purchases:
+            purchase.pk, purchase._state.adding = None, True  # noqa: SLF001 - the block may run again
+            purchase.save(using=database())
+            if purchase.charge_amount is not None:
+                edit = Edit(purchase, now, Source.FLOW, actor=requested_by)
+                edit.post(EntryKind.CHARGE, -purchase.charge_amount, purchase.charge_currency, purchase.user_id)
+        ring("skinsback.submit_purchase", purchases[0].pk)
+
+    run(block)
+    return purchases
+
+
+def _skin(item: Mapping[str, Any]) -> dict[str, str]:
+    skin_id, name = item.get("skin_id"), item.get("market_hash_name")
+    if bool(skin_id) == bool(name):
+        raise InvalidInput(_("Name the skin either by its skin_id or by its market_hash_name."))
+    game = check_game(item.get("game") or conf.default_game())
+    if skin_id:
+        return {"skin_id": check_id("skin_id", str(skin_id)), "game": game}
+    return {"market_hash_name": str(name), "game": game}
+
+
+def _price(item: Mapping[str, Any]) -> dict[str, Decimal]:
+    cap, given = conf.buy_max_price(), item.get("max_price")
+    if given is None:
+        if cap is None:
+            raise InvalidInput(_("A purchase needs max_price, or set SKINSBACK['BUY_MAX_PRICE']."))
+        return {"max_price": cap}
+    max_price = parse_amount(given)
+    if not max_price:
+        raise InvalidInput(_("max_price must be above zero."))
+    if cap is not None and max_price > cap:
+        raise InvalidInput(
+            _("max_price %(price)s is above the %(cap)s that BUY_MAX_PRICE allows.") % {"price": max_price, "cap": cap}
+        )
+    return {"max_price": max_price}
+
+
+def _charge(item: Mapping[str, Any], user: Any) -> dict[str, Any]:
+    charge, currency = item.get("charge"), item.get("charge_currency") or ""
+    if charge is None and not currency:
+        return {}
+    if charge is None or not currency or user is None:
+        raise InvalidInput(_("A charge needs a user, an amount and a currency."))
+    amount = parse_amount(charge)
+    if not amount:
+        raise InvalidInput(_("A charge must be above zero."))
+    return {"charge_amount": amount, "charge_currency": parse_currency(currency)}
+
+
+def refresh(purchases: Purchase | list[Purchase], *, actor: Any = None) -> list[Purchase]:
+    """Ask SkinsBack about purchases and record its answers (``/docs/api/v1/market_getinfo``).
+
+    Rows never sent are left alone. Returns the rows as they are afterwards; raises what the client raises. Not to
+    be called inside a database transaction.
+    """
+    refuse_inside_transaction("refresh()")
+    rows = [purchases] if isinstance(purchases, Purchase) else list(purchases)
+    by_account: dict[str, list[Purchase]] = {}
+    for row in rows:
+        if row.attempts or row.buy_id:
+            by_account.setdefault(row.account, []).append(row)
+    for account, asked in by_account.items():
+        ask(account, asked, Source.ANSWER, actor=actor)
+    fresh = Purchase.objects.in_bulk([row.pk for row in rows])
+    return [fresh[row.pk] for row in rows]
+
+
+def cancel(purchase: Purchase, by: Any = None, note: str = "") -> Purchase:
+    """Give up a purchase that was never sent, and refund it. InvalidInput if it was sent: only SkinsBack knows then."""
+    return run(partial(_cancel, purchase, by, note))
+
+
+def _cancel(purchase: Purchase, by: Any, note: str) -> Purchase:
+    edit = _edit(purchase, by)
+    if edit.row.status != PurchaseStatus.REQUESTED or edit.row.attempts:
+        raise InvalidInput(_("Only a purchase that was not sent yet can be cancelled."))
+    edit.set(error_message="cancelled")
+    move(edit, PurchaseStatus.REFUSED, note=note or _("Cancelled before it was sent."))
+    edit.save()
+    return edit.row
+
+
+def settle(purchase: Purchase, outcome: str, by: Any = None, note: str = "") -> Purchase:
+    """An operator's decision about a purchase under review.
+
+    ``keep`` leaves everything as it is, ``refund`` gives the charge back. The entry stays unique: InvalidInput if
+    there was no charge or it was refunded already. A purchase of unknown outcome that is refunded is not sent again.
+    """
+    return run(partial(_settle, purchase, outcome, by, note))
+
+
+def _settle(purchase: Purchase, outcome: str, by: Any, note: str) -> Purchase:
+    edit = _edit(purchase, by)
+    if outcome not in {"keep", "refund"}:
+        raise InvalidInput(_("Choose one of keep, refund."))
+    if outcome == "refund":
+        if edit.row.status in {PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN}:
+            if EntryKind.CHARGE not in edit.entries():
+                raise InvalidInput(_("There is no charge of this purchase that could be refunded."))
+            move(edit, PurchaseStatus.REFUSED)
+        elif not refund(edit):
+            raise InvalidInput(_("There is no charge of this purchase that could be refunded."))
+    edit.settled(outcome, note)
+    edit.save()
+    return edit.row
+
+
+def _edit(purchase: Purchase, by: Any) -> Edit[Purchase]:
+    now = timezone.now()
+    row = claim(Purchase, now, pk=purchase.pk)
+    if row is None:
+        raise InvalidInput(_("The purchase does not exist any more."))
+    return Edit(row, now, Source.OPERATOR, actor=by)

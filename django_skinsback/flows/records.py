@@ -1,0 +1,146 @@
+"""What deposits and purchases have in common when a report about them is recorded."""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from django.db import transaction
+
+from ..models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
+from ..models.fields import WORD_LENGTH
+from ..signals import deposit_changed, entry_posted, purchase_changed, review_needed
+from ..statuses import EntryKind
+from .database import database
+
+logger = logging.getLogger("django_skinsback")
+
+Outcome = WebhookEvent.Outcome
+Source = StatusChange.Source
+Row = TypeVar("Row", Deposit, Purchase)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded(Generic[Row]):
+    """What became of a report: one of WebhookEvent's outcomes, and the row it is about, if there is one."""
+
+    outcome: WebhookEvent.Outcome
+    row: Row | None = None
+
+
+@dataclass
+class Edit(Generic[Row]):
+    """Changes of one locked row, collected and written once, together with their history and their entries."""
+
+    row: Row
+    now: datetime
+    source: StatusChange.Source
+    event: WebhookEvent | None = None
+    actor: Any = None
+    changed: dict[str, Any] = field(default_factory=dict)
+
+    def set(self, **values: Any) -> None:
+        """Take new values; what is equal already is not written."""
+        for name, value in values.items():
+            if getattr(self.row, name) != value:
+                setattr(self.row, name, value)
+                self.changed[name] = value
+
+    def flag(self, reason: str) -> None:
+        """Put the row to review. Reasons add up; one that stands there already is not repeated."""
+        reasons = self.row.review_reason.splitlines()
+        if self.row.needs_review and reason in reasons:
+            return
+        self.set(needs_review=True, review_reason="\n".join([*reasons, reason] if reason not in reasons else reasons))
+        row = self.row
+        logger.warning(
+            "skinsback.review_needed: %s", reason, extra={"row": type(row).__name__, "row_id": row.pk}
+        )
+        _after_commit(review_needed, sender=type(row), row=row, reason=reason)
+
+    def move(self, to_status: str, **details: Any) -> None:
+        """Go to another status and write the step into the history."""
+        from_status = self.row.status
+        self.set(status=to_status)
+        self.note(from_status, to_status, **details)
+
+    def note(self, from_status: str, to_status: str, *, announce: bool = True, **details: Any) -> None:
+        """Write a line of history. With equal statuses nothing moved."""
+        change = StatusChange(
+            from_status=from_status,
+            to_status=to_status[:WORD_LENGTH],
+            source=self.source,
+            webhook_event=self.event,
+            actor=self.actor,
+            created_at=self.now,
+            **_reference(self.row),
+            **details,
+        )
+        change.save(using=database())
+        if announce and from_status != to_status:
+            signal, name = (
+                (deposit_changed, "deposit") if isinstance(self.row, Deposit) else (purchase_changed, "purchase")
+            )
+            _after_commit(signal, sender=type(self.row), change=change, **{name: self.row})
+
+    def entries(self) -> dict[str, LedgerEntry]:
+        """The row's ledger entries by kind. The row is locked, so nobody adds one meanwhile."""
+        found = LedgerEntry.objects.using(database()).filter(**_reference(self.row))
+        return {entry.kind: entry for entry in found}
+
+    def post(self, kind: EntryKind, amount: Decimal, currency: str, user_id: Any) -> LedgerEntry:
+        """Post an entry and tell the site, which moves its user's money in this same database transaction."""
+        entry = LedgerEntry(
+            kind=kind,
+            amount=amount,
+            currency=currency,
+            user_id=user_id,
+            created_at=self.now,
+            **_reference(self.row),
+        )
+        entry.save(using=database())
+        entry_posted.send(sender=LedgerEntry, entry=entry)
+        logger.info(
+            "skinsback.entry_posted", extra={"kind": str(kind), "row": type(self.row).__name__, "row_id": self.row.pk}
+        )
+        return entry
+
+    def answer(self, kind: EntryKind, entry: LedgerEntry) -> LedgerEntry:
+        """Post the opposite of ``entry``: same user, same amount, same currency."""
+        return self.post(kind, -entry.amount, entry.currency, entry.user_id)
+
+    def settled(self, outcome: str, note: str, **details: Any) -> None:
+        """End the review; the history keeps who decided what, and the reasons that were on the row."""
+        lines = [f"{outcome}: {note}" if note else outcome, self.row.review_reason]
+        self.note(self.row.status, self.row.status, note="\n".join(filter(None, lines)), **details)
+        self.set(needs_review=False, review_reason="")
+
+    def save(self) -> None:
+        """Write what changed, if anything did."""
+        if self.changed:
+            self.set(updated_at=self.now)
+            type(self.row)._default_manager.using(database()).filter(pk=self.row.pk).update(**self.changed)  # noqa: SLF001
+
+
+def claim(model: type[Row], now: datetime, **ids: Any) -> Row | None:
+    """Lock the row with these ids by writing it, then read it; None if there is none.
+
+    The write comes first: it is the lock on every database, and on SQLite the only way that never finds the file
+    locked. Texts are compared again here, because some collations take ``a`` for ``A``.
+    """
+    rows = model._default_manager.using(database()).filter(**ids)  # noqa: SLF001
+    if not rows.update(updated_at=now):
+        return None
+    row = rows.get()
+    exact = all(getattr(row, name) == value for name, value in ids.items())
+    return row if exact else None
+
+
+def _reference(row: Deposit | Purchase) -> dict[str, Any]:
+    return {"deposit": row} if isinstance(row, Deposit) else {"purchase": row}
+
+
+def _after_commit(signal: Any, **arguments: Any) -> None:
+    transaction.on_commit(partial(signal.send_robust, **arguments), using=database())

@@ -1,0 +1,204 @@
+"""How a purchase reaches SkinsBack: its intent is committed, it is sent, and no answer is taken for a no.
+
+``attempts`` counts the times a row was sent and may have been bought; an answer that proves otherwise takes its
+count back. So a row with attempts but without a ``buy_id`` is of unknown outcome, even if its worker died.
+"""
+
+import logging
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from .. import schedule
+from ..connection import get_client
+from ..exceptions import (
+    AccountFault,
+    APIError,
+    CustomIdExists,
+    RequestNotSent,
+    SkinsBackError,
+    TemporaryFailure,
+    UnknownOutcome,
+)
+from ..models import Purchase
+from ..models.fields import WORD_LENGTH
+from ..statuses import PurchaseStatus
+from ..steam import TradeURL
+from ..wire.types import PurchaseReport
+from .database import database, refuse_inside_transaction, run
+from .purchase_reports import move, record_report
+from .records import Edit, Source, claim
+
+logger = logging.getLogger("django_skinsback")
+
+BATCH_LIMIT = 50
+"""Skins in one ``market_batch_buy``; SkinsBack publishes no limit."""
+
+OPEN = (PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN)
+
+
+def submit(purchase: Purchase) -> Purchase:
+    """Send a purchase that was never sent; one of a batch takes its unsent companions along.
+
+    Safe to call twice or from two workers at once: one of them sends. Returns the row as it is afterwards; what
+    SkinsBack refuses is in its status, and errors are not raised, since the sweep goes on from the row. Not to be
+    called inside a database transaction.
+    """
+    refuse_inside_transaction("submit()")
+    now = timezone.now()
+    claimed = _claim_unsent(purchase, now)
+    if claimed:
+        _send(claimed, now)
+    return Purchase.objects.using(database()).get(pk=purchase.pk)
+
+
+def resend(purchase: Purchase) -> Purchase:
+    """Send a purchase again, with the same ``custom_id``, that SkinsBack says it does not know."""
+    now = timezone.now()
+    rows = Purchase.objects.using(database()).filter(
+        pk=purchase.pk, status__in=OPEN, attempts=purchase.attempts, buy_id=None
+    )
+    if rows.update(**_sent(now)):
+        _send([rows.model._default_manager.using(database()).get(pk=purchase.pk)], now)  # noqa: SLF001
+    return Purchase.objects.using(database()).get(pk=purchase.pk)
+
+
+def _sent(now: datetime) -> dict[str, Any]:
+    """What a row says from before the call on, so that a worker that dies in it leaves the truth behind."""
+    return {"attempts": F("attempts") + 1, "submitted_at": now, "next_poll_at": now + schedule.RESEND_AFTER}
+
+
+def _claim_unsent(purchase: Purchase, now: datetime) -> list[Purchase]:
+    """Mark rows as being sent; whoever marks them sends them."""
+    manager = Purchase.objects.using(database())
+    unsent = manager.filter(status=PurchaseStatus.REQUESTED, attempts=0, account=purchase.account)
+    if not purchase.batch_id:
+        chosen = [purchase.pk]
+    else:
+        companions = unsent.filter(batch_id=purchase.batch_id).order_by("pk")
+        chosen = list(companions.values_list("pk", flat=True)[:BATCH_LIMIT])
+    if not unsent.filter(pk__in=chosen).update(**_sent(now)):
+        return []
+    return list(manager.filter(pk__in=chosen, attempts=1, submitted_at=now, buy_id=None).order_by("pk"))
+
+
+def _send(rows: list[Purchase], now: datetime) -> None:
+    try:
+        answers = _call(rows)
+    except (RequestNotSent, TemporaryFailure, AccountFault) as error:
+        for row in rows:
+            run(partial(_not_bought, row, error))
+    except CustomIdExists as error:
+        for row in rows:
+            run(partial(_unknown, row, error, timezone.now()))
+    except APIError as error:
+        for row in rows:
+            run(partial(_refused, row, error))
+    except UnknownOutcome as error:
+        for row in rows:
+            run(partial(_unknown, row, error, now + schedule.RESEND_AFTER))
+    else:
+        for row, answer in zip(rows, answers, strict=True):
+            _take(row, answer, now)
+
+
+def _call(rows: list[Purchase]) -> list[PurchaseReport | APIError | None]:
+    """Call SkinsBack, outside any database transaction; an answer for each row, None where there is none."""
+    first = rows[0]
+    client = get_client(first.account)
+    receiver = TradeURL(first.partner, first.token)
+    if not first.batch_id or len(rows) == 1:
+        skin = (
+            {"skin_id": first.skin_id}
+            if first.skin_id
+            else {"market_hash_name": first.market_hash_name, "game": first.game}
+        )
+        return [client.buy_skin(receiver, custom_id=first.custom_id, max_price=first.max_price, **skin)]
+    items = [{"skin_id": row.skin_id, "max_price": row.max_price, "custom_id": row.custom_id} for row in rows]
+    result = client.buy_skins(receiver, items)
+    bought = {report.custom_id or report.skin_id: report for report in result.purchased}
+    return [
+        bought.get(row.custom_id) or bought.get(row.skin_id) or result.unavailable.get(row.skin_id) for row in rows
+    ]
+
+
+def _take(row: Purchase, answer: PurchaseReport | APIError | None, now: datetime) -> None:
+    match answer:
+        case PurchaseReport():
+            record_report(_with_custom_id(answer, row), Source.ANSWER, account=row.account)
+        case CustomIdExists():
+            run(partial(_unknown, row, answer, timezone.now()))
+        case APIError():
+            run(partial(_refused, row, answer))
+        case None:
+            run(partial(_unknown, row, UnknownOutcome(), now + schedule.RESEND_AFTER))
+
+
+def _with_custom_id(report: PurchaseReport, row: Purchase) -> PurchaseReport:
+    """The answer to our call is about our row, whether or not it repeats our id."""
+    import msgspec
+
+    return report if report.custom_id else msgspec.structs.replace(report, custom_id=row.custom_id)
+
+
+def _not_bought(row: Purchase, error: SkinsBackError) -> None:
+    """Nothing was bought, and the same may work later: take the attempt back and wait."""
+    edit = _edit(row)
+    if edit is None:
+        return
+    attempts = edit.row.attempts - 1
+    delay = schedule.backoff(edit.row.poll_count)
+    edit.set(attempts=attempts, poll_count=edit.row.poll_count + 1, next_poll_at=edit.now + delay)
+    edit.set(**_error(error))
+    if not attempts:
+        edit.set(submitted_at=None)
+    if edit.now - edit.row.created_at > schedule.REVIEW_AFTER:
+        edit.flag(_("Could not be sent for more than a day: %(error)s") % {"error": error})
+    edit.save()
+
+
+def _refused(row: Purchase, error: APIError) -> None:
+    """SkinsBack said no. That settles it, unless an earlier attempt without an answer may have bought the skin."""
+    edit = _edit(row)
+    if edit is None:
+        return
+    edit.set(**_error(error))
+    if edit.row.attempts > 1:
+        edit.flag(
+            _("SkinsBack refused a repeated attempt (%(error)s), but an earlier one may have bought the skin.")
+            % {"error": error.message}
+        )
+        edit.set(next_poll_at=edit.now + schedule.backoff(edit.row.poll_count), poll_count=edit.row.poll_count + 1)
+    else:
+        move(edit, PurchaseStatus.REFUSED, note=str(error))
+    edit.save()
+
+
+def _unknown(row: Purchase, error: SkinsBackError, due: datetime) -> None:
+    """It may have been bought: ask for our id, from ``due`` on."""
+    edit = _edit(row)
+    if edit is None:
+        return
+    if edit.row.status == PurchaseStatus.REQUESTED:
+        move(edit, PurchaseStatus.UNKNOWN, note=str(error))
+    edit.set(next_poll_at=due)
+    edit.save()
+
+
+def _edit(row: Purchase) -> Edit[Purchase] | None:
+    """The locked row, unless a report has told its outcome meanwhile."""
+    now = timezone.now()
+    fresh = claim(Purchase, now, pk=row.pk)
+    if fresh is None or fresh.status not in OPEN:
+        return None
+    return Edit(fresh, now, Source.ANSWER)
+
+
+def _error(error: SkinsBackError) -> dict[str, Any]:
+    if isinstance(error, APIError):
+        return {"error_code": error.code, "error_message": error.message[:200]}
+    return {"error_code": None, "error_message": type(error).__name__[:WORD_LENGTH]}

@@ -1,0 +1,18 @@
+"""Rows about money. Read them freely; change them through ``django_skinsback.flows`` alone."""
+
+from .deposit import Deposit
+from .ledger import LedgerEntry
+from .market import BalanceSnapshot, MarketItem
+from .purchase import Purchase
+from .status_change import StatusChange
+from .webhook_event import WebhookEvent
+
+__all__ = [
+    "BalanceSnapshot",
+    "Deposit",
+    "LedgerEntry",
+    "MarketItem",
+    "Purchase",
+    "StatusChange",
+    "WebhookEvent",
+]

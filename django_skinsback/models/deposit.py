@@ -1,0 +1,108 @@
+"""A user pays with skins."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from ..statuses import DEPOSIT_OPEN, DepositStatus
+from . import fields
+
+DEPOSIT_STATUS_LABELS = {
+    DepositStatus.CREATED: _("created"),
+    DepositStatus.PENDING: _("pending"),
+    DepositStatus.IN_HOLD: _("in hold"),
+    DepositStatus.HOLD_APPROVED: _("hold approved"),
+    DepositStatus.SUCCESS: _("success"),
+    DepositStatus.FAIL: _("failed"),
+    DepositStatus.HOLD_RETURNED: _("returned from hold"),
+    DepositStatus.ABANDONED: _("abandoned"),
+}
+
+
+class DepositQuerySet(models.QuerySet["Deposit"]):
+    def due(self, now: datetime) -> "DepositQuerySet":
+        """Rows SkinsBack is to be asked about, in the order in which a walk by key visits them."""
+        return self.filter(next_check_at__lte=now).order_by("pk")
+
+    def open(self) -> "DepositQuerySet":
+        return self.filter(status__in=DEPOSIT_OPEN)
+
+    def to_review(self) -> "DepositQuerySet":
+        return self.filter(needs_review=True)
+
+
+class Deposit(models.Model):
+    """One order of a user to pay with skins. Its status changes only through ``flows.deposits``."""
+
+    public_id = models.UUIDField(_("public ID"), default=uuid.uuid4, unique=True, editable=False)
+    account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH, default="default")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("user"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="skinsback_deposits",
+    )
+    order_id = models.CharField(_("order ID"), max_length=fields.ID_LENGTH)
+    transaction_id = models.CharField(
+        _("transaction ID"), max_length=fields.ID_LENGTH, null=True, blank=True
+    )
+    status = models.CharField(
+        _("status"), max_length=32, default=DepositStatus.CREATED, choices=list(DEPOSIT_STATUS_LABELS.items())
+    )
+    steam_id = models.CharField(_("Steam ID"), max_length=fields.STEAM_ID_LENGTH, blank=True)
+    payer_steam_id = models.CharField(_("payer's Steam ID"), max_length=fields.STEAM_ID_LENGTH, blank=True)
+    game = models.CharField(_("game"), max_length=16, blank=True)
+    currency = models.CharField(
+        _("currency"), max_length=fields.CURRENCY_LENGTH, blank=True, help_text=_("asked for with the limits")
+    )
+    min_amount = fields.amount_field(_("minimum amount"), null=True, blank=True)
+    max_amount = fields.amount_field(_("maximum amount"), null=True, blank=True)
+    pay_url = models.URLField(_("pay URL"), max_length=500, blank=True)
+    amount = fields.amount_field(
+        _("amount"), null=True, blank=True, help_text=_("what the site earns, signed by SkinsBack")
+    )
+    amount_currency = models.CharField(_("amount's currency"), max_length=fields.CURRENCY_LENGTH, blank=True)
+    user_amount = fields.amount_field(
+        _("user amount"), null=True, blank=True, help_text=_("what the user was shown: amount times multiplier")
+    )
+    skins = models.JSONField(_("skins"), default=list, blank=True, help_text=_("not signed, for show"))
+    user_risk = models.JSONField(_("user risk"), default=dict, blank=True, help_text=_("not signed, for show"))
+    trade_offer_id = models.CharField(_("trade offer ID"), max_length=fields.ID_LENGTH, blank=True)
+    trade_offer_expires_at = fields.UTCDateTimeField(_("trade offer expires at"), null=True, blank=True)
+    needs_review = models.BooleanField(_("needs review"), default=False, db_index=True)
+    review_reason = models.TextField(_("review reason"), blank=True)
+    next_check_at = fields.UTCDateTimeField(_("next check at"), null=True, blank=True, db_index=True)
+    check_count = models.PositiveIntegerField(_("checks since the last change"), default=0)
+    metadata = models.JSONField(_("metadata"), default=dict, blank=True, help_text=_("the site's own"))
+    created_at = fields.UTCDateTimeField(_("created at"), default=timezone.now, editable=False)
+    updated_at = fields.UTCDateTimeField(_("updated at"), default=timezone.now, editable=False)
+    finished_at = fields.UTCDateTimeField(_("finished at"), null=True, blank=True)
+
+    objects = DepositQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("deposit")
+        verbose_name_plural = _("deposits")
+        constraints = [
+            models.UniqueConstraint(fields=["account", "order_id"], name="skinsback_deposit_order_id"),
+            models.UniqueConstraint(fields=["account", "transaction_id"], name="skinsback_deposit_transaction_id"),
+        ]
+        permissions = [
+            ("approve_hold", _("Can approve held deposits")),
+            ("settle_deposit", _("Can settle deposits under review")),
+            ("refresh_deposit", _("Can ask SkinsBack about deposits")),
+        ]
+
+    def __str__(self) -> str:
+        return self.order_id
+
+    def save(self, *args: Any, **options: Any) -> None:
+        self.updated_at = timezone.now()
+        super().save(*args, **options)

@@ -1,0 +1,89 @@
+"""What was given to a user and taken from him: written once, never changed."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from ..statuses import EntryKind
+from . import fields
+from .deposit import Deposit
+from .purchase import Purchase
+
+ENTRY_KIND_LABELS = {
+    EntryKind.CREDIT: _("credit"),
+    EntryKind.REVERSAL: _("reversal"),
+    EntryKind.CHARGE: _("charge"),
+    EntryKind.REFUND: _("refund"),
+}
+
+
+class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
+    def balance(self, user: Any, currency: str) -> Decimal:
+        """Sum of all that ``user`` was given and charged in ``currency``; may be below zero after a reversal."""
+        amounts: Iterable[Decimal] = self.filter(user=user, currency=currency).values_list("amount", flat=True)
+        return sum(amounts, Decimal(0))  # in Python: SQLite adds decimals as floats
+
+    def update(self, **_changes: Any) -> NoReturn:
+        raise TypeError("Ledger entries are never changed: post another one through the flows.")
+
+    def delete(self) -> NoReturn:
+        raise TypeError("Ledger entries are never deleted.")
+
+
+class LedgerEntry(models.Model):
+    """One movement of a user's value. At most one of each kind for a deposit or purchase: that is "exactly once"."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("user"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="skinsback_entries",
+    )
+    deposit = models.ForeignKey(
+        Deposit, verbose_name=_("deposit"), null=True, on_delete=models.PROTECT, related_name="entries"
+    )
+    purchase = models.ForeignKey(
+        Purchase, verbose_name=_("purchase"), null=True, on_delete=models.PROTECT, related_name="entries"
+    )
+    kind = models.CharField(_("kind"), max_length=16, choices=list(ENTRY_KIND_LABELS.items()))
+    amount = fields.amount_field(_("amount"), help_text=_("above zero is given to the user, below is taken"))
+    currency = models.CharField(_("currency"), max_length=fields.CURRENCY_LENGTH)
+    created_at = fields.UTCDateTimeField(_("created at"), default=timezone.now)
+
+    objects = LedgerQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("ledger entry")
+        verbose_name_plural = _("ledger entries")
+        constraints = [
+            models.UniqueConstraint(fields=["deposit", "kind"], name="skinsback_entry_deposit_kind"),
+            models.UniqueConstraint(fields=["purchase", "kind"], name="skinsback_entry_purchase_kind"),
+            models.CheckConstraint(
+                condition=Q(deposit__isnull=False, purchase__isnull=True, kind__in=["credit", "reversal"])
+                | Q(deposit__isnull=True, purchase__isnull=False, kind__in=["charge", "refund"]),
+                name="skinsback_entry_one_source",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["credit", "refund"], amount__gt=0)
+                | Q(kind__in=["reversal", "charge"], amount__lt=0),
+                name="skinsback_entry_sign",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.amount} {self.currency}"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("Ledger entries are never changed: post another one through the flows.")
+        super().save(*args, **options)
+
+    def delete(self, *_args: Any, **_options: Any) -> NoReturn:
+        raise TypeError("Ledger entries are never deleted.")

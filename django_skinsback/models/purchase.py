@@ -1,0 +1,126 @@
+"""The site buys a skin for a user."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from ..statuses import PURCHASE_FINAL, PurchaseStatus
+from . import fields
+
+PURCHASE_STATUS_LABELS = {
+    PurchaseStatus.REQUESTED: _("requested"),
+    PurchaseStatus.UNKNOWN: _("outcome unknown"),
+    PurchaseStatus.CREATING_TRADE: _("creating the trade"),
+    PurchaseStatus.WAITING_ACCEPT: _("waiting for the user"),
+    PurchaseStatus.ACCEPTED: _("accepted"),
+    PurchaseStatus.CANCELED: _("declined by the user"),
+    PurchaseStatus.TIMEOUT: _("not accepted in time"),
+    PurchaseStatus.INVALID_TRADE_TOKEN: _("trade URL invalid"),
+    PurchaseStatus.USER_NOT_TRADABLE: _("user cannot trade"),
+    PurchaseStatus.TRADE_CREATE_ERROR: _("trade could not be created"),
+    PurchaseStatus.REFUSED: _("refused"),
+    PurchaseStatus.ROLLBACK_USER: _("rolled back by the user"),
+    PurchaseStatus.ROLLBACK_SUPPLIER: _("rolled back by the supplier"),
+}
+
+
+class PurchaseQuerySet(models.QuerySet["Purchase"]):
+    def due(self, now: datetime) -> "PurchaseQuerySet":
+        """Rows to be sent or asked about, in the order in which a walk by key visits them."""
+        return self.filter(next_poll_at__lte=now).order_by("pk")
+
+    def open(self) -> "PurchaseQuerySet":
+        return self.exclude(status__in=PURCHASE_FINAL)
+
+    def to_review(self) -> "PurchaseQuerySet":
+        return self.filter(needs_review=True)
+
+
+class Purchase(models.Model):
+    """One skin bought for one user. Its status changes only through ``flows.purchases``. Prices are US dollars."""
+
+    public_id = models.UUIDField(_("public ID"), default=uuid.uuid4, unique=True, editable=False)
+    account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH, default="default")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("user"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="skinsback_purchases",
+    )
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("requested by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    custom_id = models.CharField(_("custom ID"), max_length=fields.ID_LENGTH)
+    batch_id = models.CharField(_("batch ID"), max_length=fields.ID_LENGTH, blank=True, db_index=True)
+    buy_id = models.CharField(_("buy ID"), max_length=fields.ID_LENGTH, null=True, blank=True)
+    status = models.CharField(
+        _("status"),
+        max_length=32,
+        default=PurchaseStatus.REQUESTED,
+        choices=list(PURCHASE_STATUS_LABELS.items()),
+    )
+    error_code = models.IntegerField(_("error code"), null=True, blank=True)
+    error_message = models.CharField(_("error message"), max_length=200, blank=True)
+    error_reason = models.CharField(_("error reason"), max_length=fields.WORD_LENGTH, blank=True)
+    partner = models.CharField(_("partner"), max_length=10)
+    token = models.CharField(_("token"), max_length=8, blank=True, help_text=_("kept until the purchase is final"))
+    steam_id = models.CharField(_("Steam ID"), max_length=fields.STEAM_ID_LENGTH, blank=True)
+    game = models.CharField(_("game"), max_length=16, blank=True)
+    skin_id = models.CharField(_("skin ID"), max_length=fields.ID_LENGTH, blank=True)
+    market_hash_name = models.CharField(_("market hash name"), max_length=255, blank=True)
+    class_id = models.CharField(_("class ID"), max_length=fields.ID_LENGTH, blank=True)
+    max_price = fields.amount_field(_("price cap"), help_text=_("US dollars"))
+    price = fields.amount_field(_("price"), null=True, blank=True, help_text=_("US dollars"))
+    debited_amount = fields.amount_field(
+        _("debited amount"), null=True, blank=True, help_text=_("US dollars taken from the project's balance")
+    )
+    charge_amount = fields.amount_field(_("charge"), null=True, blank=True, help_text=_("what the user pays"))
+    charge_currency = models.CharField(_("charge's currency"), max_length=fields.CURRENCY_LENGTH, blank=True)
+    trade_offer_id = models.CharField(_("trade offer ID"), max_length=fields.ID_LENGTH, blank=True)
+    in_hold = models.BooleanField(_("in hold"), null=True, blank=True)
+    in_hold_until = fields.UTCDateTimeField(_("in hold until"), null=True, blank=True)
+    attempts = models.PositiveIntegerField(_("times sent"), default=0)
+    next_poll_at = fields.UTCDateTimeField(_("next poll at"), null=True, blank=True, db_index=True)
+    poll_count = models.PositiveIntegerField(_("polls since the last change"), default=0)
+    needs_review = models.BooleanField(_("needs review"), default=False, db_index=True)
+    review_reason = models.TextField(_("review reason"), blank=True)
+    metadata = models.JSONField(_("metadata"), default=dict, blank=True, help_text=_("the site's own"))
+    submitted_at = fields.UTCDateTimeField(_("last sent at"), null=True, blank=True)
+    accepted_at = fields.UTCDateTimeField(_("accepted at"), null=True, blank=True)
+    finished_at = fields.UTCDateTimeField(_("finished at"), null=True, blank=True)
+    created_at = fields.UTCDateTimeField(_("created at"), default=timezone.now, editable=False)
+    updated_at = fields.UTCDateTimeField(_("updated at"), default=timezone.now, editable=False)
+
+    objects = PurchaseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("purchase")
+        verbose_name_plural = _("purchases")
+        constraints = [
+            models.UniqueConstraint(fields=["account", "custom_id"], name="skinsback_purchase_custom_id"),
+            models.UniqueConstraint(fields=["account", "buy_id"], name="skinsback_purchase_buy_id"),
+        ]
+        permissions = [
+            ("buy_skins", _("Can buy skins")),
+            ("settle_purchase", _("Can settle purchases under review")),
+            ("refresh_purchase", _("Can ask SkinsBack about purchases")),
+        ]
+
+    def __str__(self) -> str:
+        return self.market_hash_name or self.custom_id
+
+    def save(self, *args: Any, **options: Any) -> None:
+        self.updated_at = timezone.now()
+        super().save(*args, **options)

@@ -1,0 +1,65 @@
+"""The history of deposits and purchases, and of what was said about them in vain."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from . import fields
+from .deposit import Deposit
+from .purchase import Purchase
+from .webhook_event import WebhookEvent
+
+
+class StatusChange(models.Model):
+    """What moved a row from one status to another. Equal statuses: something was noted and nothing moved."""
+
+    class Source(models.TextChoices):
+        FLOW = "flow", _("this site")
+        ANSWER = "answer", _("answer to a call")
+        WEBHOOK = "webhook", _("webhook")
+        SOCKET = "socket", _("websocket")
+        POLL = "poll", _("poll")
+        LIST = "list", _("list comparison")
+        OPERATOR = "operator", _("operator")
+
+    deposit = models.ForeignKey(
+        Deposit, verbose_name=_("deposit"), null=True, on_delete=models.CASCADE, related_name="changes"
+    )
+    purchase = models.ForeignKey(
+        Purchase, verbose_name=_("purchase"), null=True, on_delete=models.CASCADE, related_name="changes"
+    )
+    from_status = models.CharField(_("from status"), max_length=fields.WORD_LENGTH)
+    to_status = models.CharField(_("to status"), max_length=fields.WORD_LENGTH)
+    source = models.CharField(_("source"), max_length=16, choices=Source)
+    webhook_event = models.ForeignKey(
+        WebhookEvent, verbose_name=_("webhook event"), null=True, on_delete=models.SET_NULL, related_name="changes"
+    )
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("actor"),
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    note = models.TextField(_("note"), blank=True)
+    amount = fields.amount_field(_("reported amount"), null=True)
+    currency = models.CharField(_("reported currency"), max_length=fields.CURRENCY_LENGTH, blank=True)
+    credit_amount = fields.amount_field(_("credit"), null=True, help_text=_("what the amount is worth to the user"))
+    credit_currency = models.CharField(_("credit's currency"), max_length=fields.CURRENCY_LENGTH, blank=True)
+    created_at = fields.UTCDateTimeField(_("created at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("status change")
+        verbose_name_plural = _("status changes")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(deposit__isnull=False, purchase__isnull=True)
+                | Q(deposit__isnull=True, purchase__isnull=False),
+                name="skinsback_change_one_row",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_status} → {self.to_status}"

@@ -1,0 +1,115 @@
+"""How a PHP server reads request bodies and writes numbers. The real SkinsBack is one, and signs as one."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any
+
+_BRACKETS = re.compile(r"\[([^\[\]]*)\]")
+_SIGNED_DIGITS = 14
+
+
+def float_text(number: Decimal) -> str:
+    """A float as string conversion spells it (``precision=14``): ``0.3``, ``8``, ``1.0E+15``."""
+    rounded = Context(prec=_SIGNED_DIGITS, rounding=ROUND_HALF_EVEN).plus(number)
+    if not rounded:
+        return "0"
+    exponent = rounded.adjusted()
+    if -5 < exponent < _SIGNED_DIGITS:
+        return plain_text(rounded)
+    mantissa = plain_text(rounded.scaleb(-exponent))
+    if "." not in mantissa:
+        mantissa += ".0"
+    return f"{mantissa}E{exponent:+d}"
+
+
+def plain_text(number: Decimal) -> str:
+    """Decimal text without exponent and without trailing zeros: ``8.28``, ``8``."""
+    text = f"{number:f}"
+    return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
+
+
+def scalar_text(value: object) -> str:
+    """A JSON scalar as string concatenation spells it: true is ``1``, false and null are empty."""
+    match value:
+        case str():
+            return value
+        case None | False:
+            return ""
+        case True:
+            return "1"
+        case Decimal():
+            return float_text(value)
+        case _:
+            return str(value)
+
+
+def scalars(values: Mapping[str, Any]) -> dict[str, str]:
+    """The top-level scalars as text: what a signature covers. Arrays and objects are left out."""
+    return {key: scalar_text(value) for key, value in values.items() if not isinstance(value, dict | list)}
+
+
+def parse_form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Form fields as ``$_POST`` shows them: ``items[0][id]`` becomes nested, the last duplicate wins."""
+    fields: dict[str, Any] = {}
+    for key, value in pairs:
+        name, bracket, _ = key.partition("[")
+        path = _BRACKETS.findall(key[len(name) :]) if bracket else []
+        _put(fields, [re.sub(r"[. ]", "_", name.lstrip(" ")), *path], value)
+    return fields
+
+
+def _put(fields: dict[str, Any], path: list[str], value: str) -> None:
+    for position, part in enumerate(path):
+        key = part or str(len(fields))
+        if position == len(path) - 1:
+            fields[key] = value
+            return
+        inner = fields.get(key)
+        if not isinstance(inner, dict):
+            inner = fields[key] = {}
+        fields = inner
+
+
+def form_pairs(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The fields as ``http_build_query`` writes them, nested ones with brackets; null is dropped."""
+    for key, value in values.items():
+        yield from _pairs(key, value)
+
+
+def _pairs(name: str, value: object) -> Iterator[tuple[str, str]]:
+    match value:
+        case None:
+            return
+        case dict():
+            for key, inner in value.items():
+                yield from _pairs(f"{name}[{key}]", inner)
+        case list():
+            for index, inner in enumerate(value):
+                yield from _pairs(f"{name}[{index}]", inner)
+        case bool():
+            yield name, "1" if value else "0"
+        case Decimal():
+            yield name, float_text(value)
+        case _:
+            yield name, str(value)
+
+
+def json_text(value: object) -> str:
+    """JSON as ``json_encode`` writes it: ``\\/``, ASCII only, and an empty object comes out as ``[]``."""
+    match value:
+        case dict() if value:
+            return "{" + ",".join(f"{_quoted(str(key))}:{json_text(inner)}" for key, inner in value.items()) + "}"
+        case dict() | list() | tuple():
+            return "[" + ",".join(map(json_text, value)) + "]"
+        case Decimal():
+            return plain_text(value)
+        case str():
+            return _quoted(value)
+        case _:
+            return json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text).replace("/", "\\/")

@@ -1,0 +1,89 @@
+"""When to ask SkinsBack again: pure functions of a row's status, its age and how often it was asked in vain."""
+
+from datetime import datetime, timedelta
+
+from .statuses import DEPOSIT_FINAL, PURCHASE_FINAL, DepositStatus, PurchaseStatus
+
+SECOND, MINUTE, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days"))
+
+CREATE_UNANSWERED = 10 * MINUTE
+"""A ``create`` whose answer was lost and whose order is still not found after this did not happen."""
+
+PAY_LINK_LIFETIME = 3 * DAY
+"""How long a deposit nobody pays is asked for. SkinsBack publishes no lifetime; a later payment still counts."""
+
+HOLD = 8 * DAY
+"""Steam Trade Protection: how long a trade of CS2 skins can be taken back (``/docs/api/v1/offers_with_hold``)."""
+
+ROLLBACK_MARGIN = DAY
+"""How long after its hold an accepted purchase is still asked for, since a rollback may be told late."""
+
+ACCEPT_WITHIN = 10 * MINUTE
+"""A trade offer not accepted in this time runs out (``/docs/api/v1/market_getinfo``)."""
+
+RESEND_AFTER = 2 * MINUTE
+"""How long a purchase SkinsBack does not know is left alone before it is sent again with the same id."""
+
+RESEND_ATMOST = 5
+REVIEW_AFTER = DAY
+"""A purchase that could not be sent for this long wants an operator."""
+
+WITHHELD_CHECKS = 5
+"""How often a finished deposit whose credit is withheld is asked for before only the operator is left."""
+
+_LONGEST_BACKOFF = 15 * MINUTE
+
+
+def next_check(status: str, age: timedelta, attempts: int) -> timedelta | None:
+    """How long to wait before a deposit is asked for again; None: never by the clock.
+
+    ``age`` is the time since it was created, ``attempts`` how often it was asked for since its last change.
+    """
+    if status in DEPOSIT_FINAL or status == DepositStatus.ABANDONED:
+        return None
+    if status == DepositStatus.CREATED:
+        return MINUTE
+    if status in {DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED}:
+        return 6 * HOUR if age < HOLD else backoff(attempts, first=30 * MINUTE, longest=6 * HOUR)
+    if age < 10 * MINUTE:
+        return 2 * MINUTE
+    if age < HOUR:
+        return 10 * MINUTE
+    return HOUR if age < DAY else 6 * HOUR
+
+
+def next_poll(status: str, age: timedelta, attempts: int) -> timedelta | None:
+    """How long to wait before a purchase is asked for again; None: never by the clock.
+
+    ``age`` is the time since it was last sent, ``attempts`` how often it was asked for since its last change.
+    """
+    if status in PURCHASE_FINAL:
+        return None
+    if status == PurchaseStatus.ACCEPTED:
+        return 6 * HOUR
+    if status == PurchaseStatus.REQUESTED:
+        return backoff(attempts, first=MINUTE)
+    if status == PurchaseStatus.UNKNOWN:
+        return backoff(attempts, first=30 * SECOND)
+    return 10 * SECOND if age < ACCEPT_WITHIN + 2 * MINUTE else backoff(attempts, first=MINUTE, longest=HOUR)
+
+
+def backoff(
+    attempts: int, first: timedelta = MINUTE, longest: timedelta = _LONGEST_BACKOFF
+) -> timedelta:
+    """Twice as long after each vain attempt, from ``first`` up to ``longest``."""
+    return min(first * 2 ** min(max(attempts, 0), 20), longest)
+
+
+def accepted_until(
+    game: str, in_hold: bool | None, in_hold_until: datetime | None, accepted_at: datetime
+) -> datetime:
+    """When an accepted purchase can be taken for good: after its hold, with a margin for late news.
+
+    Without hold data a CS2 skin is taken to be in hold, and a hold of unknown length to be a whole one.
+    """
+    if in_hold_until is not None:
+        return in_hold_until + ROLLBACK_MARGIN
+    if in_hold or (in_hold is None and game == "cs2"):
+        return accepted_at + HOLD + ROLLBACK_MARGIN
+    return accepted_at + ROLLBACK_MARGIN

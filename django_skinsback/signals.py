@@ -1,0 +1,18 @@
+"""What a site can listen to.
+
+``entry_posted(sender=LedgerEntry, entry)`` is sent inside the database transaction that posts the entry, once for
+each entry. Move the user's money there; an exception undoes everything, and for a ``charge`` vetoes the purchase.
+
+The others are sent after the commit and cannot undo anything: ``deposit_changed(deposit, change)``,
+``purchase_changed(purchase, change)``, ``review_needed(row, reason)``, ``notification_refused(account, kind, error)``,
+``balance_low(account, balance)`` (US dollars).
+"""
+
+from django.dispatch import Signal
+
+entry_posted = Signal()
+deposit_changed = Signal()
+purchase_changed = Signal()
+review_needed = Signal()
+notification_refused = Signal()
+balance_low = Signal()

@@ -1,0 +1,158 @@
+"""What a status means: which may follow which, and which one moves money.
+
+SkinsBack's words are kept as they are. Ours are ``created`` and ``abandoned`` of a deposit, ``requested``,
+``unknown`` and ``refused`` of a purchase.
+
+Deposit::
+
+    created ─► pending ─► in_hold ─► hold_approved ─► success | hold_returned
+                  │           └────► success | fail
+                  ├─► success | fail
+                  └─► abandoned ─► anything SkinsBack says later
+
+Purchase::
+
+    requested ─► unknown ─► creating_trade ─► waiting_accept ─► accepted ─► rollback_user | rollback_supplier
+        └───────────┴───► refused   └───────────────┴───► canceled | timeout | …
+
+A step may be skipped, none is taken back.
+"""
+
+from enum import Enum, StrEnum
+
+
+class DepositStatus(StrEnum):
+    CREATED = "created"
+    PENDING = "pending"
+    IN_HOLD = "in_hold"
+    HOLD_APPROVED = "hold_approved"
+    SUCCESS = "success"
+    FAIL = "fail"
+    HOLD_RETURNED = "hold_returned"
+    ABANDONED = "abandoned"
+
+
+class PurchaseStatus(StrEnum):
+    REQUESTED = "requested"
+    UNKNOWN = "unknown"
+    CREATING_TRADE = "creating_trade"
+    WAITING_ACCEPT = "waiting_accept"
+    ACCEPTED = "accepted"
+    CANCELED = "canceled"
+    TIMEOUT = "timeout"
+    INVALID_TRADE_TOKEN = "invalid_trade_token"  # noqa: S105 - a status, not a password
+    USER_NOT_TRADABLE = "user_not_tradable"
+    TRADE_CREATE_ERROR = "trade_create_error"
+    REFUSED = "refused"
+    ROLLBACK_USER = "rollback_user"
+    ROLLBACK_SUPPLIER = "rollback_supplier"
+
+
+class EntryKind(StrEnum):
+    """Ledger entries, seen from the user: a credit and a refund give, a reversal and a charge take."""
+
+    CREDIT = "credit"
+    REVERSAL = "reversal"
+    CHARGE = "charge"
+    REFUND = "refund"
+
+
+class Verdict(Enum):
+    """What a reported status means for a row that has another."""
+
+    ADVANCE = "advance"
+    """Comes later in the life of the row: take it."""
+    REPEAT = "repeat"
+    """The row has this status already."""
+    STALE = "stale"
+    """Comes earlier: an old report that was late."""
+    CONFLICT = "conflict"
+    """Both cannot be true: SkinsBack is to be asked, or an operator."""
+    UNKNOWN = "unknown"
+    """No status that we know."""
+
+
+D, P = DepositStatus, PurchaseStatus
+
+DEPOSIT_OURS = frozenset({D.CREATED, D.ABANDONED})
+DEPOSIT_FINAL = frozenset({D.SUCCESS, D.FAIL, D.HOLD_RETURNED})
+DEPOSIT_OPEN = frozenset(D) - DEPOSIT_FINAL - {D.ABANDONED}
+
+PURCHASE_OURS = frozenset({P.REQUESTED, P.UNKNOWN, P.REFUSED})
+PURCHASE_FAILURES = frozenset(
+    {
+        P.CANCELED,
+        P.TIMEOUT,
+        P.INVALID_TRADE_TOKEN,
+        P.USER_NOT_TRADABLE,
+        P.TRADE_CREATE_ERROR,
+        P.REFUSED,
+    }
+)
+PURCHASE_ROLLBACKS = frozenset({P.ROLLBACK_USER, P.ROLLBACK_SUPPLIER})
+PURCHASE_FINAL = PURCHASE_FAILURES | PURCHASE_ROLLBACKS
+"""``accepted`` is not among them: until its hold is over the trade can be rolled back."""
+
+DEPOSIT_ENTRY = {
+    D.HOLD_APPROVED: EntryKind.CREDIT,
+    D.SUCCESS: EntryKind.CREDIT,
+    D.HOLD_RETURNED: EntryKind.REVERSAL,
+}
+"""What reaching a status posts to the ledger; the unique entry makes the second credit no credit."""
+
+PURCHASE_ENTRY = dict.fromkeys(PURCHASE_FAILURES | {P.ROLLBACK_SUPPLIER}, EntryKind.REFUND)
+"""The same for a purchase that was charged; ``rollback_user`` follows the site's setting."""
+
+_DEPOSIT_WORDS, _PURCHASE_WORDS = frozenset[str](D), frozenset[str](P)
+
+_AFTER_PENDING = frozenset({D.IN_HOLD, D.HOLD_APPROVED}) | DEPOSIT_FINAL
+_AFTER_CREATING = frozenset({P.WAITING_ACCEPT, P.ACCEPTED}) | PURCHASE_FINAL - PURCHASE_OURS
+_AFTER_UNKNOWN = _AFTER_CREATING | {P.CREATING_TRADE, P.REFUSED}
+
+_FOLLOWS: dict[str, frozenset[str]] = {
+    D.CREATED: _AFTER_PENDING | {D.PENDING, D.ABANDONED},
+    D.ABANDONED: _AFTER_PENDING | {D.PENDING},
+    D.PENDING: _AFTER_PENDING | {D.ABANDONED},
+    D.IN_HOLD: _AFTER_PENDING - {D.IN_HOLD},
+    D.HOLD_APPROVED: frozenset({D.SUCCESS, D.HOLD_RETURNED}),
+    P.REQUESTED: _AFTER_UNKNOWN | {P.UNKNOWN},
+    P.UNKNOWN: _AFTER_UNKNOWN,
+    P.CREATING_TRADE: _AFTER_CREATING,
+    P.WAITING_ACCEPT: _AFTER_CREATING - {P.WAITING_ACCEPT},
+    P.ACCEPTED: PURCHASE_ROLLBACKS,
+    **dict.fromkeys(PURCHASE_FAILURES, PURCHASE_ROLLBACKS),
+}
+
+_CONTRADICTS: dict[str, frozenset[str]] = {
+    D.SUCCESS: frozenset({D.FAIL, D.HOLD_RETURNED}),
+    D.FAIL: frozenset({D.SUCCESS, D.HOLD_APPROVED, D.HOLD_RETURNED}),
+    D.HOLD_RETURNED: frozenset({D.SUCCESS, D.FAIL}),
+    D.HOLD_APPROVED: frozenset({D.FAIL}),
+    P.ACCEPTED: PURCHASE_FAILURES,
+    P.ROLLBACK_USER: frozenset({P.ROLLBACK_SUPPLIER}),
+    P.ROLLBACK_SUPPLIER: frozenset({P.ROLLBACK_USER}),
+    **{failure: (PURCHASE_FAILURES | {P.ACCEPTED}) - {failure} for failure in PURCHASE_FAILURES},
+    P.REFUSED: frozenset(P) - PURCHASE_OURS - PURCHASE_ROLLBACKS,
+}
+
+
+def judge(current: str, reported: str) -> Verdict:
+    """What ``reported`` means for a deposit or purchase whose status is ``current``.
+
+    A ``reported`` of the other kind of row, or one never seen, is UNKNOWN. Our own words are judged as well,
+    because flows use them; whether SkinsBack may say them is asked with ``is_theirs``.
+    """
+    if reported not in (_DEPOSIT_WORDS if current in _DEPOSIT_WORDS else _PURCHASE_WORDS):
+        return Verdict.UNKNOWN
+    if reported == current:
+        return Verdict.REPEAT
+    if reported in _FOLLOWS.get(current, frozenset()):
+        return Verdict.ADVANCE
+    if reported in _CONTRADICTS.get(current, frozenset()):
+        return Verdict.CONFLICT
+    return Verdict.STALE
+
+
+def is_theirs(status: str) -> bool:
+    """Whether SkinsBack can have said this word: only those may arrive in its messages."""
+    return status not in DEPOSIT_OURS and status not in PURCHASE_OURS

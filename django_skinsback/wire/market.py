@@ -1,0 +1,169 @@
+"""Skins, prices and balances that SkinsBack tells, as immutable values; amounts are in USD unless they say so.
+
+In lists, rows without a readable name or price are left out: nobody could buy them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Self
+
+import msgspec
+
+from ..exceptions import UnknownOutcome
+from . import readers
+
+
+class Skin(msgspec.Struct, frozen=True, kw_only=True):
+    """One skin for sale, found by name (``/docs/api/v1/market_search``)."""
+
+    skin_id: str
+    market_hash_name: str
+    price: Decimal
+    class_id: str = ""
+
+    @classmethod
+    def from_wire(cls, fields: Mapping[str, Any]) -> Self | None:
+        """Read a row of ``market_search``; None without id, name or price."""
+        skin_id = readers.text(fields.get("id"))
+        name = readers.text(fields.get("name"))
+        price = readers.amount(fields.get("price"))
+        if not skin_id or not name or price is None:
+            return None
+        return cls(
+            skin_id=skin_id, market_hash_name=name, price=price, class_id=readers.text(fields.get("classid"))
+        )
+
+
+class PriceListItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the price list (``/docs/api/v1/market_pricelist``).
+
+    The grouped list gives ``count``, the full one ``skin_id``; a full list may name one ``skin_id`` twice, with
+    and without the phase of a Doppler.
+    """
+
+    market_hash_name: str
+    price: Decimal
+    class_id: str = ""
+    count: int | None = None
+    skin_id: str = ""
+
+    @classmethod
+    def from_wire(cls, fields: Mapping[str, Any]) -> Self | None:
+        """Read a row of ``market_pricelist``; None without name or price."""
+        name = readers.text(fields.get("name"))
+        price = readers.amount(fields.get("price"))
+        if not name or price is None:
+            return None
+        return cls(
+            market_hash_name=name,
+            price=price,
+            class_id=readers.text(fields.get("classid")),
+            count=readers.count(fields.get("count")),
+            skin_id=readers.text(fields.get("id")),
+        )
+
+
+class InventoryItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A skin a user owns; the two local prices are in the currency of the inventory.
+
+    ``price`` is None where it cannot be read: the user owns the skin all the same.
+    """
+
+    asset_id: str
+    market_hash_name: str = ""
+    price: Decimal | None = None
+    price_local: Decimal | None = None
+    user_price_local: Decimal | None = None
+    tradable: bool | None = None
+    disabled: bool | None = None
+    app_id: str = ""
+    class_id: str = ""
+    icon_url: str = ""
+
+    @classmethod
+    def from_wire(cls, fields: Mapping[str, Any]) -> Self:
+        """Read a row of ``user_inventory``."""
+        item = readers.mapping(fields.get("item"))
+        return cls(
+            asset_id=readers.text(item.get("asset_id")),
+            market_hash_name=readers.text(fields.get("name")),
+            price=readers.amount(fields.get("price")),
+            price_local=readers.amount(fields.get("price_local")),
+            user_price_local=readers.amount(fields.get("multiplied_price_local")),
+            tradable=readers.flag(item.get("tradable")),
+            disabled=readers.flag(fields.get("disabled")),
+            app_id=readers.text(item.get("app_id")),
+            class_id=readers.text(item.get("class_id")),
+            icon_url=readers.text(item.get("icon_url"), limit=readers.URL_LIMIT),
+        )
+
+
+class Inventory(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user owns on Steam (``/docs/api/v1/user_inventory``)."""
+
+    items: list[InventoryItem] = []
+    currency_local: str = ""
+
+    @classmethod
+    def from_wire(cls, fields: Mapping[str, Any]) -> Self:
+        """Read an answer of ``user_inventory``, with or without ``data`` around it."""
+        data = readers.mapping(fields.get("data")) or fields
+        items = [InventoryItem.from_wire(row) for row in readers.rows(data.get("items"))]
+        return cls(
+            items=[item for item in items if item.asset_id],
+            currency_local=readers.currency(data.get("currency_local")),
+        )
+
+
+class Balance(msgspec.Struct, frozen=True, kw_only=True):
+    """The project's balance at SkinsBack; it may be below zero."""
+
+    usd: Decimal
+    in_currencies: dict[str, Decimal] = {}
+
+    @classmethod
+    def from_wire(cls, fields: Mapping[str, Any]) -> Self:
+        """Read an answer of ``balance``. The unit of its bare ``balance`` is not documented, so it is not read.
+
+        Raises UnknownOutcome if the answer gives no dollars.
+        """
+        read = {
+            readers.currency(code): readers.balance(value)
+            for code, value in readers.mapping(fields.get("balance_in_currencies")).items()
+        }
+        known = {code: value for code, value in read.items() if code and value is not None}
+        if "usd" not in known:
+            raise UnknownOutcome("balance: the answer gives no balance in USD.")
+        return cls(usd=known["usd"], in_currencies=known)
+
+
+class CurrencyRate(msgspec.Struct, frozen=True, kw_only=True):
+    """A currency SkinsBack knows; what the rate is relative to is not documented."""
+
+    code: str
+    name: str
+    rate: Decimal
+
+    @classmethod
+    def from_wire(cls, fields: Mapping[str, Any]) -> Self | None:
+        """Read a row of ``currencies``; None without code or rate."""
+        code = readers.currency(fields.get("code"))
+        rate = readers.rate(fields.get("rate"))
+        return cls(code=code, name=readers.text(fields.get("name")), rate=rate) if code and rate else None
+
+
+class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether deposits work now, and if not, SkinsBack's word for why: ``site_off``, ``no_bots``."""
+
+    available: bool
+    reason: str = ""
+
+    @classmethod
+    def from_wire(cls, fields: Mapping[str, Any]) -> Self:
+        """Read an answer of ``status``. Raises UnknownOutcome if it does not say."""
+        available = readers.flag(fields.get("available"))
+        if available is None:
+            raise UnknownOutcome("status: the answer does not say whether SkinsBack is available.")
+        return cls(available=available, reason=readers.text(fields.get("reason")))

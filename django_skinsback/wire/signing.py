@@ -1,0 +1,168 @@
+"""The four signatures of SkinsBack.
+
+Requests and deposit notifications carry an HMAC-SHA1 over their top-level scalars (``/docs/api/v1/signature``),
+event notifications an HMAC-SHA256 over the raw body (``/docs/api/v1/api_event_webhook``); the websocket and the
+header ``X-SIGN`` use one MD5 that is the same for every message and therefore proves nothing about any of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ..exceptions import ConfigurationError
+from .fields import Number
+
+_PHP_INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_LONGEST_NUMBER = 64
+_NESTED = (Mapping, list, tuple)
+
+
+def sign(params: Mapping[str, Any], secret: str) -> str:
+    """The ``sign`` of a request or a deposit notification: HMAC-SHA1, lower-case hex.
+
+    Only text and whole numbers are signed. Arrays, objects and their flattened keys (``items[0][id]``) are not
+    part of the signature. Raises TypeError for booleans, floats and None, because every language spells them
+    in its own way: turn them into text first.
+    """
+    pairs = {}
+    for key, value in params.items():
+        if key == "sign" or "[" in key or isinstance(value, _NESTED):
+            continue
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise TypeError(f"{key}: only text and whole numbers can be signed, not {type(value).__name__}.")
+        pairs[key] = str(value)
+    return _hmac_sha1(canonical_text(pairs.items()), secret)
+
+
+def canonical_text(pairs: Iterable[tuple[str, str]]) -> str:
+    """The text that is signed: ``key:value;`` for every pair, in the order of PHP's ``ksort``."""
+    return "".join(f"{key}:{value};" for key, value in sorted(pairs, key=lambda pair: _ksort(pair[0])))
+
+
+def verify_deposit_sign(fields: Mapping[str, Any], signature: object, secrets: Sequence[str]) -> bool:
+    """Whether ``signature`` is SkinsBack's for these fields under any of the secrets. Never raises.
+
+    Fields whose text could be read back in two ways are not verified.
+    """
+    return not is_ambiguous(fields) and signed_text(fields, signature, secrets) is not None
+
+
+def signed_text(
+    fields: Mapping[str, Any], signature: object, secrets: Sequence[str]
+) -> dict[str, str] | None:
+    """The scalar fields as the sender spelled them for signing; None if no secret gives this signature.
+
+    SkinsBack is written in PHP, which signs ``0.3`` and sends ``0.30000000000000004``. So every reasonable
+    spelling is tried, each with every secret, and each is compared in constant time. Never raises.
+    """
+    given = signature.encode("utf-8", "replace") if type(signature) is str else b""
+    found = None
+    for pairs in _spellings(fields):
+        text = canonical_text(pairs.items())
+        for secret in _usable(secrets):
+            if hmac.compare_digest(_hmac_sha1(text, secret).encode(), given):
+                found = pairs
+    return found
+
+
+def is_ambiguous(fields: Mapping[str, Any]) -> bool:
+    """Whether the signed text of these fields is the text of other fields too.
+
+    Reading it back, a piece between two semicolons begins a new field if it holds a colon. So no key may hold
+    either sign, and no value a semicolon with a colon somewhere after it.
+    """
+    return any(
+        ":" in key or ";" in key or any(":" in piece for piece in str(value).split(";")[1:])
+        for key, value in fields.items()
+        if key != "sign" and not isinstance(value, _NESTED)
+    )
+
+
+def client_digest(client_id: str, client_secret: str) -> str:
+    """MD5 of both keys: the websocket's ``signature`` and the header ``X-SIGN``; as good as a password."""
+    return hashlib.md5(_bytes(client_id + client_secret), usedforsecurity=False).hexdigest()
+
+
+def event_signature(body: bytes, secret: str) -> str:
+    """The header ``Signature`` of an event notification: HMAC-SHA256 of the raw body, lower-case hex."""
+    return hmac.new(_key(secret), body, hashlib.sha256).hexdigest()
+
+
+def verify_event(body: bytes, header: object, secrets: Sequence[str]) -> bool:
+    """Whether ``header`` signs this body under any of the secrets. Never raises."""
+    given = header.encode("utf-8", "replace") if isinstance(header, str) else b""
+    verified = False
+    for secret in _usable(secrets):
+        verified |= hmac.compare_digest(event_signature(body, secret).encode(), given)
+    return verified
+
+
+def _usable(secrets: Sequence[str]) -> list[str]:
+    # A single text is a sequence too: of secrets one character long, which anybody can guess.
+    several = [secrets] if isinstance(secrets, str) else secrets
+    return [secret for secret in several if isinstance(secret, str) and secret]
+
+
+def _hmac_sha1(text: str, secret: str) -> str:
+    return hmac.new(_key(secret), _bytes(text), hashlib.sha1).hexdigest()
+
+
+def _key(secret: str) -> bytes:
+    if not secret:
+        raise ConfigurationError("The client secret is empty; anybody could sign with it.")
+    return _bytes(secret)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _ksort(key: str) -> tuple[bool, int, str]:
+    # PHP turns keys such as "12" into integers and sorts them by value, before all others.
+    if _PHP_INTEGER_KEY.fullmatch(key):
+        return False, int(key), ""
+    return True, 0, key
+
+
+def _spellings(fields: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    scalars = {
+        key: value for key, value in fields.items() if key != "sign" and not isinstance(value, _NESTED)
+    }
+    present = {key: value for key, value in scalars.items() if value is not None}
+    for spell in (_as_written, _as_php, _as_php_float):
+        yield {key: spell(value) for key, value in scalars.items()}
+        yield {key: spell(value) for key, value in present.items()}
+
+
+def _as_written(value: object) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _as_php(value: object) -> str:
+    if isinstance(value, bool):
+        return "1" if value else ""
+    if isinstance(value, Number) and not _INTEGER.fullmatch(value):
+        return php_float(value)
+    return _as_written(value)
+
+
+def _as_php_float(value: object) -> str:
+    return php_float(value) if isinstance(value, Number) else _as_php(value)
+
+
+def php_float(lexeme: str) -> str:
+    """How PHP spells a float in text: 14 significant digits, ``1.0E+15`` from 15 digits on."""
+    if len(lexeme) > _LONGEST_NUMBER:
+        return lexeme
+    # Binary on purpose: PHP rounds the binary value. The result is compared with a signature and no more.
+    mantissa, _, exponent = f"{float(lexeme):.14G}".partition("E")
+    if not exponent:
+        return mantissa
+    return f"{mantissa if '.' in mantissa else mantissa + '.0'}E{exponent[0]}{exponent[1:].lstrip('0')}"

@@ -1,0 +1,30 @@
+"""The Celery application: ``celery --app example_project.config worker --beat``."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_ready
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.config.settings")
+
+app = Celery("example_project")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@app.on_after_finalize.connect
+def plan(sender: Celery, **_options: Any) -> None:
+    """What beat does and how often is the package's advice, taken as it is."""
+    from django_skinsback.tasks import beat_schedule
+
+    sender.conf.beat_schedule = beat_schedule()
+
+
+@worker_ready.connect
+def tell_demo(**_options: Any) -> None:
+    """Let the demo know that the worker takes tasks; a real site needs no such file."""
+    from django.conf import settings
+
+    Path(settings.WORKER_READY_FILE).touch()

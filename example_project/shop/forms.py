@@ -1,0 +1,70 @@
+"""What users type."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from django_skinsback.exceptions import InvalidTradeURL
+from django_skinsback.steam import GAMES, TradeURL
+
+from .models import Profile
+
+
+class DepositForm(forms.Form):
+    """Limits are in the shop's currency."""
+
+    game = forms.ChoiceField(
+        label=_("Game"),
+        choices=[(code, game.name) for code, game in GAMES.items()],
+        widget=forms.RadioSelect,
+        initial="cs2",
+    )
+    min_amount = forms.DecimalField(
+        label=_("At least"), required=False, min_value=Decimal("0.01"), max_digits=8, decimal_places=2
+    )
+    max_amount = forms.DecimalField(
+        label=_("At most"), required=False, min_value=Decimal("0.01"), max_digits=8, decimal_places=2
+    )
+    where = forms.ChoiceField(
+        label=_("Pay page"),
+        choices=[("redirect", _("Go to SkinsBack and come back")), ("widget", _("Stay here, in a frame"))],
+        widget=forms.RadioSelect,
+        initial="redirect",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        lowest, highest = cleaned.get("min_amount"), cleaned.get("max_amount")
+        if lowest and highest and lowest >= highest:
+            self.add_error("max_amount", _("The upper limit must be above the lower one."))
+        return cleaned
+
+
+class TradeURLForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the stubs alone
+    class Meta:
+        model = Profile
+        fields = ["trade_url"]
+        help_texts = {
+            "trade_url": _("On Steam: Inventory, Trade Offers, Who can send me Trade Offers? It ends with a token.")
+        }
+
+    def clean_trade_url(self) -> str:
+        """The URL as Steam writes it, whatever was pasted around it; empty to forget it."""
+        pasted = self.cleaned_data["trade_url"]
+        if not pasted:
+            return ""
+        try:
+            return TradeURL.parse(pasted).url
+        except InvalidTradeURL:
+            raise forms.ValidationError(
+                _("This is no Steam trade URL. It looks like https://steamcommunity.com/tradeoffer/new/?partner=…&token=…")
+            ) from None
+
+
+class ConfirmForm(forms.Form):
+    """``key`` makes pressing twice one order; ``price`` is what the user saw."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+    price = forms.DecimalField(widget=forms.HiddenInput)

@@ -1,0 +1,21 @@
+"""Pages that follow a status: the script ``live.js`` asks, this answers."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from example_project.wallet.context import wallet
+
+from ..stories import Story
+from ..templatetags.shop import money
+
+
+def live_state(request: HttpRequest, story: Story, html: str, **more: Any) -> dict[str, Any]:
+    """The part of the page that may have changed, the balance in its head, and when to ask again (seconds)."""
+    purse = wallet(request)["wallet"]
+    return {
+        "html": html,
+        "balance": money(purse.balance, purse.currency),
+        "refresh_seconds": story.chapter.refresh_seconds,
+        **more,
+    }

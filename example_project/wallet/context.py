@@ -1,0 +1,17 @@
+"""What every page shows of the wallet."""
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from .models import Wallet
+
+
+def wallet(request: HttpRequest) -> dict[str, object]:
+    """The user's wallet in the shop's currency, read only by pages that show it."""
+
+    def read() -> Wallet:
+        wallet = Wallet.objects.filter(user_id=request.user.pk, currency=settings.SHOP_CURRENCY).first()
+        return wallet or Wallet(currency=settings.SHOP_CURRENCY)
+
+    return {"wallet": SimpleLazyObject(read)}
