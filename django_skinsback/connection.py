@@ -15,7 +15,11 @@ def get_client(account: str = conf.DEFAULT_ACCOUNT) -> SkinsBackClient:
     settings and where the client ID or secret is missing.
     """
     keys = conf.account(account)
-    options = {"api_url": conf.api_url(), "authentication": conf.get("AUTHENTICATION"), "timeout": conf.timeout()}
+    options = {
+        "api_url": conf.api_url(),
+        "authentication": conf.get("AUTHENTICATION"),
+        "timeout": conf.timeout(),
+    }
     recipe = (keys, *options.values())
     clients: dict[str, tuple[object, SkinsBackClient]] = _local.__dict__.setdefault("clients", {})
     kept = clients.get(account)

@@ -39,8 +39,6 @@ trade token or the body of an answer.
 """
 
 # ruff: noqa: N818 - the names say what happened; "Error" would say nothing more
-from __future__ import annotations
-
 import inspect
 
 _MESSAGE_LIMIT = 100
@@ -100,19 +98,14 @@ class APIError(SkinsBackError):
         return f"{self.method}: {self.message or 'no message'} ({self.code})"
 
     @staticmethod
-    def for_answer(method: str, code: int, message: str) -> APIError:
+    def for_answer(method: str, code: int, message: str) -> "APIError":
         """The error of the most telling class for what SkinsBack answered.
 
         Codes above zero mean something else in every method, and a message means the same in all of them, so
         the message decides, then the pair of method and code. ``code`` is 0 where none was readable.
         """
-        kind = (
-            _BY_STANDARD_CODE.get(code)
-            or _BY_MESSAGE.get(message)
-            or _BY_METHOD.get((method, code))
-            or APIError
-        )
-        return kind(method, code, message)
+        kind = _BY_STANDARD_CODE.get(code) or _BY_MESSAGE.get(message) or _BY_METHOD.get((method, code))
+        return (kind or APIError)(method, code, message)
 
 
 class TemporaryFailure(APIError):

@@ -1,7 +1,5 @@
 """Exact amounts and currency codes from and for the wire; binary floats are refused."""
 
-from __future__ import annotations
-
 import re
 from decimal import ROUND_DOWN, Context, Decimal
 

@@ -68,16 +68,12 @@ def next_poll(status: str, age: timedelta, attempts: int) -> timedelta | None:
     return 10 * SECOND if age < ACCEPT_WITHIN + 2 * MINUTE else backoff(attempts, first=MINUTE, longest=HOUR)
 
 
-def backoff(
-    attempts: int, first: timedelta = MINUTE, longest: timedelta = _LONGEST_BACKOFF
-) -> timedelta:
+def backoff(attempts: int, first: timedelta = MINUTE, longest: timedelta = _LONGEST_BACKOFF) -> timedelta:
     """Twice as long after each vain attempt, from ``first`` up to ``longest``."""
     return min(first * 2 ** min(max(attempts, 0), 20), longest)
 
 
-def accepted_until(
-    game: str, in_hold: bool | None, in_hold_until: datetime | None, accepted_at: datetime
-) -> datetime:
+def accepted_until(game: str, in_hold: bool | None, in_hold_until: datetime | None, accepted_at: datetime) -> datetime:
     """When an accepted purchase can be taken for good: after its hold, with a margin for late news.
 
     Without hold data a CS2 skin is taken to be in hold, and a hold of unknown length to be a whole one.

@@ -19,9 +19,7 @@ def site_url(request: HttpRequest | None = None) -> str | None:
     if not given and request is None:
         return None
     parts = urlsplit(given or request.build_absolute_uri("/"))  # type: ignore[union-attr] # one of both is there
-    secure = parts.scheme == "https" or (
-        parts.scheme == "http" and (parts.hostname in _LOOPBACK or settings.DEBUG)
-    )
+    secure = parts.scheme == "https" or (parts.scheme == "http" and (parts.hostname in _LOOPBACK or settings.DEBUG))
     if not secure or not parts.hostname:
         raise ConfigurationError(
             "SkinsBack must reach this site over https: set SKINSBACK['SITE_URL'] to 'https://your.site'."
@@ -39,8 +37,7 @@ def webhook_url(name: str, account: str, request: HttpRequest | None = None) -> 
         return site + reverse(f"skinsback:{name}", kwargs=arguments)
     except NoReverseMatch:
         raise ConfigurationError(
-            "The webhook addresses are not in the URLconf: add "
-            'path("skinsback/", include("django_skinsback.urls")).'
+            'The webhook addresses are not in the URLconf: add path("skinsback/", include("django_skinsback.urls")).'
         ) from None
 
 

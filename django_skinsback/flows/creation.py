@@ -130,13 +130,11 @@ def create_from_inventory(
     )
 
 
-def _open(
-    deposit: Deposit, call: Callable[[str], Answer], take: Callable[[Edit[Deposit], Answer], None]
-) -> Deposit:
+def _open(deposit: Deposit, call: Callable[[str], Answer], take: Callable[[Edit[Deposit], Answer], None]) -> Deposit:
     """Commit the intent, call, take the answer. An order id that is taken is given up for a new one, once."""
     for last_try in (False, True):
         now = timezone.now()
-        deposit.pk, deposit._state.adding = None, True  # noqa: SLF001 - a second try is a second row
+        deposit.pk, deposit._state.adding = None, True
         deposit.public_id, deposit.order_id = uuid.uuid4(), uuid.uuid4().hex
         deposit.created_at, deposit.next_check_at = now, now + schedule.MINUTE
         deposit.save(using=database())

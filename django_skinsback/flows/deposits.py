@@ -7,6 +7,7 @@ Whatever SkinsBack says about a deposit, by whichever way, is a ``DepositReport`
 * Nothing else moves money. What cannot be decided is kept for an operator, who decides it with ``settle``.
 """
 
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -19,11 +20,12 @@ from .. import conf, schedule
 from ..connection import get_client
 from ..exceptions import AlreadyDecided, InvalidInput, UnknownOutcome
 from ..models import Deposit, StatusChange, WebhookEvent
-from ..money import parse_amount, parse_currency
 from ..statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, DepositStatus, EntryKind, Verdict, is_theirs, judge
 from ..wire.types import DepositReport
 from .creation import create_deposit, create_from_inventory
+from .crediting import compare_amounts, credit_of, flag_oddities, usable_amount
 from .database import refuse_inside_transaction, run
+from .decisions import settle_deposit as settle
 from .records import Edit, Outcome, Recorded, Source, claim
 
 __all__ = [
@@ -98,7 +100,7 @@ def _advance(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome
     """Take a later status; post the entry it calls for."""
     deposit, kind, entries = edit.row, DEPOSIT_ENTRY.get(report.status), edit.entries()
     owed = kind is EntryKind.CREDIT and EntryKind.CREDIT not in entries
-    if owed and _credited_amount_of(report) is None:
+    if owed and usable_amount(report) is None:
         edit.flag(_("“%(status)s” came without a usable amount.") % {"status": report.status})
         return Outcome.WITHHELD
     _take_details(edit, report, credited=EntryKind.CREDIT in entries)
@@ -121,17 +123,22 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
         _take_details(edit, report)
         return Outcome.REPEAT
     if EntryKind.CREDIT in edit.entries():
-        _compare_amounts(edit, report)
+        compare_amounts(edit, report)
         return Outcome.REPEAT
     # Withheld at first. Once an operator has settled it, needs_review is off and a repeat no longer credits.
-    if not deposit.needs_review or _credited_amount_of(report) is None:
+    if not deposit.needs_review or usable_amount(report) is None:
         return Outcome.REPEAT
     before = deposit.amount_currency
     _take_details(edit, report)
     credit = _credit(edit, report) if deposit.amount_currency != before else None
     if credit is None:
         return Outcome.WITHHELD
-    edit.note(deposit.status, deposit.status, note=_("Credited when the currency was told."), **_said(report, credit))
+    edit.note(
+        deposit.status,
+        deposit.status,
+        note=_("Credited when the currency was told."),
+        **_said(report, credit),
+    )
     edit.post(EntryKind.CREDIT, *credit, user_id=deposit.user_id)
     return Outcome.APPLIED
 
@@ -162,7 +169,7 @@ def _ids_agree(edit: Edit[Deposit], report: DepositReport) -> bool:
     deposit = edit.row
     known, told = deposit.transaction_id, report.transaction_id
     if known is None and told:
-        others = Deposit.objects.using(deposit._state.db).filter(account=deposit.account, transaction_id=told)  # noqa: SLF001
+        others = Deposit.objects.using(deposit._state.db).filter(account=deposit.account, transaction_id=told)
         if not others.exists():
             edit.set(transaction_id=told)
             return True
@@ -182,60 +189,20 @@ def _credit(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str] |
         words = {"told": report.amount_currency, "asked": deposit.currency}
         edit.flag(_("Paid in “%(told)s”, asked for in “%(asked)s”; nothing was credited.") % words)
         return None
-    _flag_oddities(edit, report)
+    flag_oddities(edit, report)
     return credit_of(deposit)
-
-
-def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
-    """What the site's ``CREDIT`` setting makes of a deposit's signed amounts."""
-    site_credit = conf.callable_setting("CREDIT")
-    if site_credit is not None:
-        amount, currency = site_credit(deposit)
-        return _above_zero(parse_amount(amount)), parse_currency(currency)
-    value = deposit.amount if conf.get("CREDIT") == "amount" else deposit.user_amount
-    if not value or not deposit.amount_currency:
-        raise InvalidInput(_("The deposit has no amount that could be credited."))
-    return value, deposit.amount_currency
-
-
-def _above_zero(amount: Decimal) -> Decimal:
-    if not amount:
-        raise InvalidInput(_("The CREDIT setting made nothing of a deposit; it must return an amount above zero."))
-    return amount
-
-
-def _credited_amount_of(report: DepositReport) -> Decimal | None:
-    """The amount a credit would be made from; None if it is missing, unreadable or zero. Never the other one."""
-    return (report.user_amount if conf.get("CREDIT") == "user_amount" else report.amount) or None
-
-
-def _flag_oddities(edit: Edit[Deposit], report: DepositReport) -> None:
-    deposit = edit.row
-    if deposit.steam_id and report.steam_id and report.steam_id != deposit.steam_id:
-        edit.flag(_("Paid from another Steam account than expected."))
-    paid = report.amount if report.amount is not None else report.user_amount
-    if paid is None:
-        return
-    too_little = deposit.min_amount is not None and paid < deposit.min_amount
-    too_much = deposit.max_amount is not None and paid > deposit.max_amount
-    if too_little or too_much:
-        edit.flag(_("The amount is outside the limits asked for."))
-
-
-def _compare_amounts(edit: Edit[Deposit], report: DepositReport) -> None:
-    deposit = edit.row
-    told = (report.amount, report.user_amount, report.amount_currency or None)
-    kept = (deposit.amount, deposit.user_amount, deposit.amount_currency)
-    if any(new is not None and new != old for new, old in zip(told, kept, strict=True)):
-        edit.flag(_("“%(status)s” came again with another amount; the first one stays.") % {"status": report.status})
 
 
 def _take_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
     """Keep what the report says. Amounts that were credited already stay."""
     if credited:
-        _compare_amounts(edit, report)
+        compare_amounts(edit, report)
     else:
-        told = {"amount": report.amount, "user_amount": report.user_amount, "amount_currency": report.amount_currency}
+        told = {
+            "amount": report.amount,
+            "user_amount": report.user_amount,
+            "amount_currency": report.amount_currency,
+        }
         edit.set(**{name: value for name, value in told.items() if value not in {None, ""}})
     if report.steam_id:
         edit.set(payer_steam_id=report.steam_id)
@@ -298,10 +265,9 @@ def approve_hold(deposit: Deposit, by: Any = None) -> Deposit:
     if deposit.status != DepositStatus.IN_HOLD:
         raise InvalidInput(_("Only a deposit in hold can be approved."))
     run(partial(_note_approval, deposit, by))
-    try:
+    # Decided by an earlier attempt or by the user, or the answer cannot be read: orderstatus says which.
+    with suppress(AlreadyDecided, UnknownOutcome):
         get_client(deposit.account).approve_hold(order_id=deposit.order_id)
-    except (AlreadyDecided, UnknownOutcome):
-        pass  # decided by an earlier attempt, by the user, or unreadably by this one: orderstatus says which
     return refresh(deposit, actor=by)
 
 
@@ -315,40 +281,3 @@ def _note_approval(deposit: Deposit, by: Any) -> None:
     edit.note(row.status, row.status, note=_("Approval of the hold asked for."))
     edit.set(next_check_at=now)
     edit.save()
-
-
-def settle(deposit: Deposit, outcome: str, by: Any = None, note: str = "") -> Deposit:
-    """An operator's decision about a deposit under review.
-
-    ``keep`` leaves everything as it is, ``credit`` gives the user what the row's amounts say, ``reverse`` takes
-    back what was given. Entries stay unique: a second ``credit`` raises InvalidInput, as does a missing amount.
-    """
-    return run(partial(_settle, deposit, outcome, by, note))
-
-
-def _settle(deposit: Deposit, outcome: str, by: Any, note: str) -> Deposit:
-    now = timezone.now()
-    row = claim(Deposit, now, pk=deposit.pk)
-    if row is None:
-        raise InvalidInput(_("The deposit does not exist any more."))
-    edit = Edit(row, now, Source.OPERATOR, actor=by)
-    entries = edit.entries()
-    details: dict[str, Any] = {}
-    match outcome:
-        case "keep":
-            pass
-        case "credit" if EntryKind.CREDIT not in entries:
-            amount, currency = credit_of(row)
-            details = {"credit_amount": amount, "credit_currency": currency}
-            edit.post(EntryKind.CREDIT, amount, currency, row.user_id)
-        case "reverse" if EntryKind.CREDIT in entries and EntryKind.REVERSAL not in entries:
-            edit.answer(EntryKind.REVERSAL, entries[EntryKind.CREDIT])
-        case "credit":
-            raise InvalidInput(_("This deposit was credited already."))
-        case "reverse":
-            raise InvalidInput(_("There is no credit of this deposit that could be reversed."))
-        case _:
-            raise InvalidInput(_("Choose one of keep, credit, reverse."))
-    edit.settled(outcome, note, **details)
-    edit.save()
-    return row

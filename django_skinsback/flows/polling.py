@@ -30,7 +30,7 @@ from ..wire.types import PurchaseReport
 from . import deposits
 from .database import database, run
 from .purchase_reports import record_report
-from .records import Edit, Recorded, Source, claim
+from .records import Edit, Source, claim
 from .sending import OPEN, resend, submit
 
 logger = logging.getLogger("django_skinsback")
@@ -126,7 +126,7 @@ def _may_be_sent_again(row: Purchase) -> bool:
 
 
 def _not_known(row: Purchase) -> None:
-    """SkinsBack does not know the purchase (yet). That proves nothing: wait, longer each time, then have it looked at."""
+    """SkinsBack does not know the purchase (yet). That proves nothing: wait, then have it looked at."""
     now = timezone.now()
     fresh = claim(Purchase, now, pk=row.pk)
     if fresh is None or fresh.status != row.status:
@@ -217,7 +217,7 @@ def _take_due(model: type[Row], column: str, account: str, size: int, now: datet
 
     The lease's own odd microseconds tell our rows from those another worker took in the same moment.
     """
-    manager = model._default_manager.using(database())  # noqa: SLF001
+    manager = model._default_manager.using(database())
     now = now or timezone.now()
     last = 0
     while True:
@@ -234,7 +234,7 @@ def _take_due(model: type[Row], column: str, account: str, size: int, now: datet
 
 
 def _moved(model: type[Row], before: dict[Any, str]) -> int:
-    after = model._default_manager.using(database()).filter(pk__in=before).values_list("pk", "status")  # noqa: SLF001
+    after = model._default_manager.using(database()).filter(pk__in=before).values_list("pk", "status")
     return sum(before[pk] != status for pk, status in after)
 
 

@@ -88,7 +88,12 @@ def _judge_report(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.
 def move(edit: Edit[Purchase], to_status: str, note: str = "") -> None:
     """Take a later status, refund what it calls for, and forget the trade token once it is of no more use."""
     purchase = edit.row
-    edit.move(to_status, note=note, amount=purchase.debited_amount, currency="usd" if purchase.debited_amount else "")
+    edit.move(
+        to_status,
+        note=note,
+        amount=purchase.debited_amount,
+        currency="usd" if purchase.debited_amount else "",
+    )
     if to_status == PurchaseStatus.ACCEPTED:
         edit.set(accepted_at=edit.now)
     if to_status in PURCHASE_FINAL:
@@ -117,7 +122,7 @@ def _ids_agree(edit: Edit[Purchase], report: PurchaseReport) -> bool:
     purchase = edit.row
     known, told = purchase.buy_id, report.buy_id
     if known is None and told:
-        others = Purchase.objects.using(purchase._state.db).filter(account=purchase.account, buy_id=told)  # noqa: SLF001
+        others = Purchase.objects.using(purchase._state.db).filter(account=purchase.account, buy_id=told)
         if not others.exists():
             edit.set(buy_id=told)
             return True
@@ -172,14 +177,10 @@ def _schedule(edit: Edit[Purchase]) -> None:
     delay = schedule.next_poll(purchase.status, age, poll_count)
     due = delay and edit.now + delay
     if purchase.status == PurchaseStatus.ACCEPTED and purchase.accepted_at:
-        over = schedule.accepted_until(
-            purchase.game, purchase.in_hold, purchase.in_hold_until, purchase.accepted_at
-        )
+        over = schedule.accepted_until(purchase.game, purchase.in_hold, purchase.in_hold_until, purchase.accepted_at)
         if over <= edit.now:
             edit.set(finished_at=edit.now, token="")
             due = None
         elif due is None or over - edit.now <= schedule.DAY:
             due = over
     edit.set(poll_count=poll_count, next_poll_at=due)
-
-

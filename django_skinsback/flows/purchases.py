@@ -7,7 +7,6 @@ When a charge is refunded is decided in ``purchase_reports``; how a purchase rea
 import uuid
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -17,14 +16,16 @@ from .. import conf
 from ..exceptions import InvalidInput
 from ..models import Purchase
 from ..money import parse_amount, parse_currency
-from ..statuses import EntryKind, PurchaseStatus
+from ..statuses import EntryKind
 from ..steam import TradeURL, check_game
 from ..wire.requests import check_id
 from .bell import ring
 from .database import database, refuse_inside_transaction, run
+from .decisions import cancel
+from .decisions import settle_purchase as settle
 from .polling import ask
-from .purchase_reports import apply_report, move, record_report, refund
-from .records import Edit, Source, claim
+from .purchase_reports import apply_report, record_report
+from .records import Edit, Source
 from .sending import submit
 
 __all__ = [
@@ -105,7 +106,13 @@ def buy_batch(
 
 
 def _buy(
-    items: Sequence[Mapping[str, Any]], *, user: Any, trade_url: str, account: str, requested_by: Any, batch_id: str
+    items: Sequence[Mapping[str, Any]],
+    *,
+    user: Any,
+    trade_url: str,
+    account: str,
+    requested_by: Any,
+    batch_id: str,
 ) -> list[Purchase]:
     conf.account(account)
     receiver = TradeURL.parse(trade_url)
@@ -131,7 +138,7 @@ def _buy(
 
     def block() -> None:
         for purchase in purchases:
-            purchase.pk, purchase._state.adding = None, True  # noqa: SLF001 - the block may run again
+            purchase.pk, purchase._state.adding = None, True
             purchase.save(using=database())
             if purchase.charge_amount is not None:
                 edit = Edit(purchase, now, Source.FLOW, actor=requested_by)
@@ -196,51 +203,3 @@ def refresh(purchases: Purchase | list[Purchase], *, actor: Any = None) -> list[
         ask(account, asked, Source.ANSWER, actor=actor)
     fresh = Purchase.objects.in_bulk([row.pk for row in rows])
     return [fresh[row.pk] for row in rows]
-
-
-def cancel(purchase: Purchase, by: Any = None, note: str = "") -> Purchase:
-    """Give up a purchase that was never sent, and refund it. InvalidInput if it was sent: only SkinsBack knows then."""
-    return run(partial(_cancel, purchase, by, note))
-
-
-def _cancel(purchase: Purchase, by: Any, note: str) -> Purchase:
-    edit = _edit(purchase, by)
-    if edit.row.status != PurchaseStatus.REQUESTED or edit.row.attempts:
-        raise InvalidInput(_("Only a purchase that was not sent yet can be cancelled."))
-    edit.set(error_message="cancelled")
-    move(edit, PurchaseStatus.REFUSED, note=note or _("Cancelled before it was sent."))
-    edit.save()
-    return edit.row
-
-
-def settle(purchase: Purchase, outcome: str, by: Any = None, note: str = "") -> Purchase:
-    """An operator's decision about a purchase under review.
-
-    ``keep`` leaves everything as it is, ``refund`` gives the charge back. The entry stays unique: InvalidInput if
-    there was no charge or it was refunded already. A purchase of unknown outcome that is refunded is not sent again.
-    """
-    return run(partial(_settle, purchase, outcome, by, note))
-
-
-def _settle(purchase: Purchase, outcome: str, by: Any, note: str) -> Purchase:
-    edit = _edit(purchase, by)
-    if outcome not in {"keep", "refund"}:
-        raise InvalidInput(_("Choose one of keep, refund."))
-    if outcome == "refund":
-        if edit.row.status in {PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN}:
-            if EntryKind.CHARGE not in edit.entries():
-                raise InvalidInput(_("There is no charge of this purchase that could be refunded."))
-            move(edit, PurchaseStatus.REFUSED)
-        elif not refund(edit):
-            raise InvalidInput(_("There is no charge of this purchase that could be refunded."))
-    edit.settled(outcome, note)
-    edit.save()
-    return edit.row
-
-
-def _edit(purchase: Purchase, by: Any) -> Edit[Purchase]:
-    now = timezone.now()
-    row = claim(Purchase, now, pk=purchase.pk)
-    if row is None:
-        raise InvalidInput(_("The purchase does not exist any more."))
-    return Edit(row, now, Source.OPERATOR, actor=by)

@@ -53,11 +53,12 @@ class Edit(Generic[Row]):
         reasons = self.row.review_reason.splitlines()
         if self.row.needs_review and reason in reasons:
             return
-        self.set(needs_review=True, review_reason="\n".join([*reasons, reason] if reason not in reasons else reasons))
-        row = self.row
-        logger.warning(
-            "skinsback.review_needed: %s", reason, extra={"row": type(row).__name__, "row_id": row.pk}
+        self.set(
+            needs_review=True,
+            review_reason="\n".join([*reasons, reason] if reason not in reasons else reasons),
         )
+        row = self.row
+        logger.warning("skinsback.review_needed: %s", reason, extra={"row": type(row).__name__, "row_id": row.pk})
         _after_commit(review_needed, sender=type(row), row=row, reason=reason)
 
     def move(self, to_status: str, **details: Any) -> None:
@@ -103,7 +104,8 @@ class Edit(Generic[Row]):
         entry.save(using=database())
         entry_posted.send(sender=LedgerEntry, entry=entry)
         logger.info(
-            "skinsback.entry_posted", extra={"kind": str(kind), "row": type(self.row).__name__, "row_id": self.row.pk}
+            "skinsback.entry_posted",
+            extra={"kind": str(kind), "row": type(self.row).__name__, "row_id": self.row.pk},
         )
         return entry
 
@@ -121,7 +123,7 @@ class Edit(Generic[Row]):
         """Write what changed, if anything did."""
         if self.changed:
             self.set(updated_at=self.now)
-            type(self.row)._default_manager.using(database()).filter(pk=self.row.pk).update(**self.changed)  # noqa: SLF001
+            type(self.row)._default_manager.using(database()).filter(pk=self.row.pk).update(**self.changed)
 
 
 def claim(model: type[Row], now: datetime, **ids: Any) -> Row | None:
@@ -130,7 +132,7 @@ def claim(model: type[Row], now: datetime, **ids: Any) -> Row | None:
     The write comes first: it is the lock on every database, and on SQLite the only way that never finds the file
     locked. Texts are compared again here, because some collations take ``a`` for ``A``.
     """
-    rows = model._default_manager.using(database()).filter(**ids)  # noqa: SLF001
+    rows = model._default_manager.using(database()).filter(**ids)
     if not rows.update(updated_at=now):
         return None
     row = rows.get()

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+import msgspec
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -38,6 +39,8 @@ logger = logging.getLogger("django_skinsback")
 BATCH_LIMIT = 50
 """Skins in one ``market_batch_buy``; SkinsBack publishes no limit."""
 
+Answer = PurchaseReport | RequestNotSent | UnknownOutcome | APIError
+
 OPEN = (PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN)
 
 
@@ -63,7 +66,7 @@ def resend(purchase: Purchase) -> Purchase:
         pk=purchase.pk, status__in=OPEN, attempts=purchase.attempts, buy_id=None
     )
     if rows.update(**_sent(now)):
-        _send([rows.model._default_manager.using(database()).get(pk=purchase.pk)], now)  # noqa: SLF001
+        _send([rows.model._default_manager.using(database()).get(pk=purchase.pk)], now)
     return Purchase.objects.using(database()).get(pk=purchase.pk)
 
 
@@ -87,27 +90,17 @@ def _claim_unsent(purchase: Purchase, now: datetime) -> list[Purchase]:
 
 
 def _send(rows: list[Purchase], now: datetime) -> None:
+    answers: list[Answer]
     try:
         answers = _call(rows)
-    except (RequestNotSent, TemporaryFailure, AccountFault) as error:
-        for row in rows:
-            run(partial(_not_bought, row, error))
-    except CustomIdExists as error:
-        for row in rows:
-            run(partial(_unknown, row, error, timezone.now()))
-    except APIError as error:
-        for row in rows:
-            run(partial(_refused, row, error))
-    except UnknownOutcome as error:
-        for row in rows:
-            run(partial(_unknown, row, error, now + schedule.RESEND_AFTER))
-    else:
-        for row, answer in zip(rows, answers, strict=True):
-            _take(row, answer, now)
+    except (RequestNotSent, UnknownOutcome, APIError) as error:
+        answers = [error] * len(rows)
+    for row, answer in zip(rows, answers, strict=True):
+        _take(row, answer, now)
 
 
-def _call(rows: list[Purchase]) -> list[PurchaseReport | APIError | None]:
-    """Call SkinsBack, outside any database transaction; an answer for each row, None where there is none."""
+def _call(rows: list[Purchase]) -> list[Answer]:
+    """Call SkinsBack, outside any database transaction; an answer for each row."""
     first = rows[0]
     client = get_client(first.account)
     receiver = TradeURL(first.partner, first.token)
@@ -121,27 +114,25 @@ def _call(rows: list[Purchase]) -> list[PurchaseReport | APIError | None]:
     items = [{"skin_id": row.skin_id, "max_price": row.max_price, "custom_id": row.custom_id} for row in rows]
     result = client.buy_skins(receiver, items)
     bought = {report.custom_id or report.skin_id: report for report in result.purchased}
-    return [
-        bought.get(row.custom_id) or bought.get(row.skin_id) or result.unavailable.get(row.skin_id) for row in rows
-    ]
+    return [bought.get(row.custom_id) or bought.get(row.skin_id) or result.unavailable.get(row.skin_id) for row in rows]
 
 
-def _take(row: Purchase, answer: PurchaseReport | APIError | None, now: datetime) -> None:
+def _take(row: Purchase, answer: Answer, now: datetime) -> None:
     match answer:
         case PurchaseReport():
             record_report(_with_custom_id(answer, row), Source.ANSWER, account=row.account)
+        case RequestNotSent() | TemporaryFailure() | AccountFault():
+            run(partial(_not_bought, row, answer))
         case CustomIdExists():
             run(partial(_unknown, row, answer, timezone.now()))
         case APIError():
             run(partial(_refused, row, answer))
-        case None:
-            run(partial(_unknown, row, UnknownOutcome(), now + schedule.RESEND_AFTER))
+        case UnknownOutcome():
+            run(partial(_unknown, row, answer, now + schedule.RESEND_AFTER))
 
 
 def _with_custom_id(report: PurchaseReport, row: Purchase) -> PurchaseReport:
     """The answer to our call is about our row, whether or not it repeats our id."""
-    import msgspec
-
     return report if report.custom_id else msgspec.structs.replace(report, custom_id=row.custom_id)
 
 

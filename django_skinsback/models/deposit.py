@@ -50,9 +50,7 @@ class Deposit(models.Model):
         related_name="skinsback_deposits",
     )
     order_id = models.CharField(_("order ID"), max_length=fields.ID_LENGTH)
-    transaction_id = models.CharField(
-        _("transaction ID"), max_length=fields.ID_LENGTH, null=True, blank=True
-    )
+    transaction_id = models.CharField(_("transaction ID"), max_length=fields.ID_LENGTH, null=True, blank=True)
     status = models.CharField(
         _("status"), max_length=32, default=DepositStatus.CREATED, choices=list(DEPOSIT_STATUS_LABELS.items())
     )
@@ -70,7 +68,10 @@ class Deposit(models.Model):
     )
     amount_currency = models.CharField(_("amount's currency"), max_length=fields.CURRENCY_LENGTH, blank=True)
     user_amount = fields.amount_field(
-        _("user amount"), null=True, blank=True, help_text=_("what the user was shown: amount times multiplier")
+        _("user amount"),
+        null=True,
+        blank=True,
+        help_text=_("what the user was shown: amount times multiplier"),
     )
     skins = models.JSONField(_("skins"), default=list, blank=True, help_text=_("not signed, for show"))
     user_risk = models.JSONField(_("user risk"), default=dict, blank=True, help_text=_("not signed, for show"))

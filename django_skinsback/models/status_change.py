@@ -34,7 +34,11 @@ class StatusChange(models.Model):
     to_status = models.CharField(_("to status"), max_length=fields.WORD_LENGTH)
     source = models.CharField(_("source"), max_length=16, choices=Source)
     webhook_event = models.ForeignKey(
-        WebhookEvent, verbose_name=_("webhook event"), null=True, on_delete=models.SET_NULL, related_name="changes"
+        WebhookEvent,
+        verbose_name=_("webhook event"),
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="changes",
     )
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,

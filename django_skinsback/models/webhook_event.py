@@ -41,10 +41,18 @@ class WebhookEvent(models.Model):
     outcome = models.CharField(_("outcome"), max_length=16, choices=Outcome)
     error = models.TextField(_("error"), blank=True)
     deposit = models.ForeignKey(
-        Deposit, verbose_name=_("deposit"), null=True, on_delete=models.SET_NULL, related_name="webhook_events"
+        Deposit,
+        verbose_name=_("deposit"),
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="webhook_events",
     )
     purchase = models.ForeignKey(
-        Purchase, verbose_name=_("purchase"), null=True, on_delete=models.SET_NULL, related_name="webhook_events"
+        Purchase,
+        verbose_name=_("purchase"),
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="webhook_events",
     )
 
     class Meta:

@@ -1,7 +1,7 @@
 """The life of a deposit: pay link, trade offer, hold, end. Each change is told to the merchant."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from functools import partial
 
@@ -12,6 +12,10 @@ from .state import Asset, Deposit
 from .world import World
 
 HELD = frozenset({"in_hold", "hold_approved"})
+
+
+Step = Callable[[World, Deposit], None]
+"""Something a user does about a deposit."""
 
 
 class Impossible(Exception):
@@ -90,8 +94,23 @@ def check_limits(world: World, deposit: Deposit, amount_usd: Decimal, amount: De
         raise Impossible("These skins are worth more than this deposit's maximum.")
 
 
-def accept(world: World, deposit: Deposit) -> None:
-    """The user accepts the trade in Steam: the skins are SkinsBack's, finally or held for eight days."""
+def fitting(world: World, deposit: Deposit, steam_id: str) -> Asset:
+    """The dearest skin without Trade Protection that pays this deposit alone; Impossible if there is none."""
+    for asset in choosable(world, steam_id, deposit.game):
+        if asset.tradable and not asset.trade_protected:
+            try:
+                check_limits(world, deposit, asset.price, money.local(asset.price, deposit))
+            except Impossible:
+                continue
+            return asset
+    raise Impossible("No skin of this account suits this deposit.")
+
+
+def accept(world: World, deposit: Deposit, *, held: bool | None = None) -> None:
+    """The user accepts the trade in Steam: the skins are SkinsBack's, finally or held for eight days.
+
+    ``held`` overrides what the skins and the sandbox's options say.
+    """
     _check_offered(deposit)
     inventory = world.inventory(deposit.steam_id)
     given = {skin.asset_id for skin in deposit.skins}
@@ -99,7 +118,7 @@ def accept(world: World, deposit: Deposit) -> None:
         raise Impossible("One of these skins has left the inventory.")
     inventory[:] = [asset for asset in inventory if asset.asset_id not in given]
     deposit.received_at = int(world.now())
-    if _is_held(world, deposit):
+    if _is_held(world, deposit) if held is None else held:
         _change(world, deposit, "in_hold", due_at=world.now() + HOLD_SECONDS)
     else:
         _change(world, deposit, "success")

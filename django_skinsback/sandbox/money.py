@@ -27,9 +27,14 @@ def cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, ROUND_HALF_UP)
 
 
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """The sum, 0 for none."""
+    return sum(amounts, Decimal(0))
+
+
 def usd_sum(assets: Iterable[Asset]) -> Decimal:
     """What the skins are worth in US dollars."""
-    return sum((asset.price for asset in assets), Decimal(0))
+    return total(asset.price for asset in assets)
 
 
 def local(amount_usd: Decimal, deposit: Deposit) -> Decimal:

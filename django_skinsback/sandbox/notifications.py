@@ -99,7 +99,11 @@ def change_balance(world: World, client_id: str, amount_usd: Decimal) -> None:
     project.balance += amount_usd
     world.touch()
     _queue_event(
-        world, client_id, "balance_change", {"balance_value": php.plain_text(project.balance)}, subject="balance"
+        world,
+        client_id,
+        "balance_change",
+        {"balance_value": php.plain_text(project.balance)},
+        subject="balance",
     )
 
 
@@ -116,7 +120,16 @@ def _queue_event(world: World, client_id: str, name: str, data: dict[str, Any], 
         del headers["Signature"]
     status = f": {data['offer_status']}" if "offer_status" in data else ""
     summary = f"{name} {subject}{status}"
-    _queue(world, project, kind="event", subject=subject, summary=summary, url=project.events_url, body=body, headers=headers)
+    _queue(
+        world,
+        project,
+        kind="event",
+        subject=subject,
+        summary=summary,
+        url=project.events_url,
+        body=body,
+        headers=headers,
+    )
 
 
 def _queue(world: World, project: Project, *, kind: str, headers: dict[str, str], **fields: Any) -> None:

@@ -34,7 +34,7 @@ def scalar_text(value: object) -> str:
     """A JSON scalar as string concatenation spells it: true is ``1``, false and null are empty."""
     match value:
         case str():
-            return value
+            return value.encode("utf-8", "replace").decode()
         case None | False:
             return ""
         case True:

@@ -10,7 +10,7 @@ from .deposits import Impossible
 from .notifications import change_balance, purchase_bought, purchase_changed
 from .options import HOLD_SECONDS, OFFER_SECONDS
 from .state import OPEN_PURCHASES, Asset, Project, Purchase, StockItem
-from .world import World
+from .world import PlannedOutcome, World
 
 OUTCOMES = {
     "accepted": "The user accepts.",
@@ -116,6 +116,13 @@ def resume(world: World) -> None:
         purchase.skin = world.state.stock[purchase.skin.skin_id]
         if purchase.due_at is not None:
             _schedule(world, purchase, purchase.due_at)
+
+
+def plan(world: World, outcome: str, *, times: int = 1, partner: str | None = None) -> None:
+    """Decide how the next purchases end; ValueError for an outcome there is not."""
+    if outcome not in OUTCOMES:
+        raise ValueError(f"Unknown outcome: use one of {', '.join(OUTCOMES)}.")
+    world.outcomes.append(PlannedOutcome(outcome, max(times, 1), partner or None))
 
 
 def end(world: World, purchase: Purchase, outcome: str) -> None:

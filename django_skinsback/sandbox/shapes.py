@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from . import php
-from .money import cents, in_currencies, seen_by_user, usd_sum
+from .money import cents, in_currencies, usd_sum
 from .state import Deposit, Purchase, StockItem
 from .world import World
 
@@ -57,9 +57,9 @@ def user_risk(world: World, steam_id: str) -> dict[str, Any]:
     }
     return {
         "total_deposits_count": len(deposits),
-        "total_deposits_sum": sum((d.amount_usd or Decimal(0) for d in deposits), Decimal(0)),
+        "total_deposits_sum": total(d.amount_usd or Decimal(0) for d in deposits),
         "total_rollback_deposits_count": len(returned),
-        "total_rollback_deposits_sum": sum((d.amount_usd or Decimal(0) for d in returned), Decimal(0)),
+        "total_rollback_deposits_sum": total(d.amount_usd or Decimal(0) for d in returned),
         "joined_at": f"20{15 + int(steam_id) % 10}-05-27 13:54:30",
         "last_deposit_at": f"{datetime.fromtimestamp(max(d.created_at for d in deposits), UTC):%Y-%m-%d %H:%M:%S}"
         if deposits

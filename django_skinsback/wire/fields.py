@@ -1,9 +1,8 @@
-"""The fields of a notification's body, form-encoded or JSON, with every number as the text that was received."""
-
-from __future__ import annotations
+"""The fields of a notification's body, form-encoded or JSON; every number stays the text it came as."""
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -27,9 +26,9 @@ def parse_fields(body: bytes, content_type: str) -> dict[str, Any]:
     """The top-level fields of a body; nested ones are dicts and lists.
 
     SkinsBack does not document the content type of its notifications, so the first character decides and the
-    header only refuses what can be neither. Raises UnreadableNotification for everything that two readers could
-    understand in two ways, or that a database could not keep: doubled fields, other charsets, bad UTF-8, NUL,
-    NaN, thousands of fields, deep nesting.
+    header only refuses what can be neither. Raises UnreadableNotification for everything that two readers
+    could understand in two ways, or that a database could not keep: doubled fields, other charsets, bad
+    UTF-8, NUL, NaN, thousands of fields, deep nesting.
     """
     kind, _, parameters = content_type.lower().partition(";")
     kind = kind.strip()
@@ -38,10 +37,11 @@ def parse_fields(body: bytes, content_type: str) -> dict[str, Any]:
     charset = re.search(r"charset\s*=\s*\"?([^\s\";]+)", parameters)
     if charset and charset[1] not in {"utf-8", "utf8"}:
         raise UnreadableNotification("Only UTF-8 is supported.")
-    try:
+    text = None
+    with suppress(UnicodeDecodeError):
         text = body.decode()
-    except UnicodeDecodeError:
-        raise UnreadableNotification("The body is not UTF-8.") from None
+    if text is None:
+        raise UnreadableNotification("The body is not UTF-8.")
     if text.startswith("\ufeff"):
         raise UnreadableNotification("The body begins with a byte order mark.")
     is_json = text.lstrip()[:1] in {"{", "["} or (kind.endswith("json") and "=" not in text)
@@ -67,12 +67,10 @@ def _parse_json(text: str) -> dict[str, Any]:
     def constant(name: str) -> None:
         raise UnreadableNotification(f"{name} is not a number.")
 
-    try:
-        value = json.loads(
-            text, object_pairs_hook=pairs, parse_float=Number, parse_int=Number, parse_constant=constant
-        )
-    except (json.JSONDecodeError, RecursionError):
-        raise UnreadableNotification("The body is not JSON.") from None
+    value = None
+    # The error is raised below, so that it does not drag the body along as its context.
+    with suppress(json.JSONDecodeError, RecursionError):
+        value = json.loads(text, object_pairs_hook=pairs, parse_float=Number, parse_int=Number, parse_constant=constant)
     if not isinstance(value, dict):
         raise UnreadableNotification("The body is not a JSON object.")
     _check(value)
@@ -97,10 +95,11 @@ def _check(value: object) -> None:
 
 
 def _parse_form(text: str) -> dict[str, Any]:
-    try:
+    pairs = None
+    with suppress(ValueError):
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
-    except ValueError:
-        raise UnreadableNotification("The body is not a form in UTF-8, or has too many fields.") from None
+    if pairs is None:
+        raise UnreadableNotification("The body is not a form in UTF-8, or has too many fields.")
     scalars: dict[str, Any] = {}
     nested: dict[str, Any] = {}
     for name, value in pairs:

@@ -1,9 +1,7 @@
-"""Skins, prices and balances that SkinsBack tells, as immutable values; amounts are in USD unless they say so.
+"""Skins, prices and balances that SkinsBack tells, as immutable values; amounts are in USD or say otherwise.
 
 In lists, rows without a readable name or price are left out: nobody could buy them.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -31,16 +29,14 @@ class Skin(msgspec.Struct, frozen=True, kw_only=True):
         price = readers.amount(fields.get("price"))
         if not skin_id or not name or price is None:
             return None
-        return cls(
-            skin_id=skin_id, market_hash_name=name, price=price, class_id=readers.text(fields.get("classid"))
-        )
+        return cls(skin_id=skin_id, market_hash_name=name, price=price, class_id=readers.text(fields.get("classid")))
 
 
 class PriceListItem(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the price list (``/docs/api/v1/market_pricelist``).
 
-    The grouped list gives ``count``, the full one ``skin_id``; a full list may name one ``skin_id`` twice, with
-    and without the phase of a Doppler.
+    The grouped list gives ``count``, the full one ``skin_id``; a full list may name one ``skin_id`` twice,
+    with and without the phase of a Doppler.
     """
 
     market_hash_name: str
@@ -125,9 +121,9 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read an answer of ``balance``. The unit of its bare ``balance`` is not documented, so it is not read.
+        """Read an answer of ``balance``. Raises UnknownOutcome if it gives no dollars.
 
-        Raises UnknownOutcome if the answer gives no dollars.
+        The unit of its bare field ``balance`` is not documented, so it is not read.
         """
         read = {
             readers.currency(code): readers.balance(value)

@@ -3,8 +3,6 @@
 Every function here takes anything and never raises: what cannot be read is empty or None.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime

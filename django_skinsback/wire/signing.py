@@ -1,11 +1,10 @@
 """The four signatures of SkinsBack.
 
-Requests and deposit notifications carry an HMAC-SHA1 over their top-level scalars (``/docs/api/v1/signature``),
-event notifications an HMAC-SHA256 over the raw body (``/docs/api/v1/api_event_webhook``); the websocket and the
-header ``X-SIGN`` use one MD5 that is the same for every message and therefore proves nothing about any of them.
+Requests and deposit notifications carry an HMAC-SHA1 over their top-level scalars
+(``/docs/api/v1/signature``), event notifications an HMAC-SHA256 over the raw body
+(``/docs/api/v1/api_event_webhook``); the websocket and the header ``X-SIGN`` use one MD5 that is the same for
+every message and therefore proves nothing about any of them.
 """
-
-from __future__ import annotations
 
 import hashlib
 import hmac
@@ -25,9 +24,9 @@ _NESTED = (Mapping, list, tuple)
 def sign(params: Mapping[str, Any], secret: str) -> str:
     """The ``sign`` of a request or a deposit notification: HMAC-SHA1, lower-case hex.
 
-    Only text and whole numbers are signed. Arrays, objects and their flattened keys (``items[0][id]``) are not
-    part of the signature. Raises TypeError for booleans, floats and None, because every language spells them
-    in its own way: turn them into text first.
+    Only text and whole numbers are signed. Arrays, objects and their flattened keys (``items[0][id]``) are
+    not part of the signature. Raises TypeError for booleans, floats and None, because every language spells
+    them in its own way: turn them into text first.
     """
     pairs = {}
     for key, value in params.items():
@@ -52,9 +51,7 @@ def verify_deposit_sign(fields: Mapping[str, Any], signature: object, secrets: S
     return not is_ambiguous(fields) and signed_text(fields, signature, secrets) is not None
 
 
-def signed_text(
-    fields: Mapping[str, Any], signature: object, secrets: Sequence[str]
-) -> dict[str, str] | None:
+def signed_text(fields: Mapping[str, Any], signature: object, secrets: Sequence[str]) -> dict[str, str] | None:
     """The scalar fields as the sender spelled them for signing; None if no secret gives this signature.
 
     SkinsBack is written in PHP, which signs ``0.3`` and sends ``0.30000000000000004``. So every reasonable
@@ -78,8 +75,7 @@ def is_ambiguous(fields: Mapping[str, Any]) -> bool:
     """
     return any(
         ":" in key or ";" in key or any(":" in piece for piece in str(value).split(";")[1:])
-        for key, value in fields.items()
-        if key != "sign" and not isinstance(value, _NESTED)
+        for key, value in _scalars(fields).items()
     )
 
 
@@ -130,13 +126,15 @@ def _ksort(key: str) -> tuple[bool, int, str]:
 
 
 def _spellings(fields: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    scalars = {
-        key: value for key, value in fields.items() if key != "sign" and not isinstance(value, _NESTED)
-    }
+    scalars = {key: value for key, value in fields.items() if key != "sign" and not isinstance(value, _NESTED)}
     present = {key: value for key, value in scalars.items() if value is not None}
     for spell in (_as_written, _as_php, _as_php_float):
         yield {key: spell(value) for key, value in scalars.items()}
         yield {key: spell(value) for key, value in present.items()}
+
+
+def _scalars(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key != "sign" and not isinstance(value, _NESTED)}
 
 
 def _as_written(value: object) -> str:

@@ -1,11 +1,9 @@
 """What SkinsBack says, as immutable values.
 
-Each class has ``from_wire``, which reads every spelling that has been seen: ids and amounts as text or numbers,
-``[]`` for an empty object, ``{"1": ...}`` for a list. Unknown fields are ignored and unknown words kept. In a
-report, whatever cannot be read is empty or None. Amounts are exact decimals.
+Each class has ``from_wire``, which reads every spelling that has been seen: ids and amounts as text or
+numbers, ``[]`` for an empty object, ``{"1": ...}`` for a list. Unknown fields are ignored and unknown words
+kept. In a report, whatever cannot be read is empty or None. Amounts are exact decimals.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -16,6 +14,32 @@ import msgspec
 
 from ..exceptions import APIError, UnknownOutcome
 from . import readers
+from .market import (
+    Balance,
+    CurrencyRate,
+    Inventory,
+    InventoryItem,
+    PriceListItem,
+    ServiceStatus,
+    Skin,
+)
+
+__all__ = [
+    "Balance",
+    "BatchResult",
+    "CurrencyRate",
+    "DepositLink",
+    "DepositReport",
+    "FailedNotification",
+    "Inventory",
+    "InventoryDeposit",
+    "InventoryItem",
+    "Page",
+    "PriceListItem",
+    "PurchaseReport",
+    "ServiceStatus",
+    "Skin",
+]
 
 T = TypeVar("T")
 
@@ -80,7 +104,7 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any], skin_id: str = "") -> Self:
-        """Read an answer, a row of a list or the data of an event; ``skin_id`` where only its key tells it."""
+        """Read an answer, a row or the data of an event; ``skin_id`` where only the key of a row tells it."""
         item = readers.mapping(fields.get("item"))
         return cls(
             status=readers.text(fields.get("offer_status")),
@@ -115,9 +139,7 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
         bought = fields.get("purchased")
         keyed = bought.items() if isinstance(bought, dict) else (("", row) for row in readers.rows(bought))
         purchased = [
-            PurchaseReport.from_wire(row, skin_id=readers.text(key))
-            for key, row in keyed
-            if isinstance(row, dict)
+            PurchaseReport.from_wire(row, skin_id=readers.text(key)) for key, row in keyed if isinstance(row, dict)
         ]
         bought_ids = {report.skin_id for report in purchased}
         return cls(
@@ -192,7 +214,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     start_from: str = ""
 
     @classmethod
-    def reader(cls, item: Callable[[Mapping[str, Any]], T]) -> Callable[[Mapping[str, Any]], Page[T]]:
+    def reader(cls, item: Callable[[Mapping[str, Any]], T]) -> "Callable[[Mapping[str, Any]], Page[T]]":
         """The function that reads a page whose rows ``item`` reads."""
 
         def read(fields: Mapping[str, Any]) -> Page[T]:

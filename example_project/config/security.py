@@ -16,7 +16,7 @@ def pay_page_origin() -> str:
 def content_security_policy(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Browsers apply ``form-action`` to redirects too, so the pay page stands there as well as in ``frame-src``."""
+    """Browsers apply ``form-action`` to redirects too: pay pages stand there as well as in ``frame-src``."""
     origin = pay_page_origin()
     policy = "; ".join(
         [

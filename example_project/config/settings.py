@@ -6,7 +6,8 @@ SkinsBack's place. Environment variables switch to real servers:
 ``DATABASE_URL``         ``postgres://…`` or ``mysql://…`` (MariaDB, through PyMySQL)
 ``CELERY_BROKER_URL``    ``redis://…`` or ``amqp://…``
 ``CACHE_URL``            ``redis://…``; shared by all processes, it counts requests to SkinsBack
-``SITE_PORT``, ``SANDBOX_PORT``, ``SITE_URL``, ``SKINSBACK_API_URL``, ``SKINSBACK_CLIENT_ID``, ``SKINSBACK_CLIENT_SECRET``
+``SITE_PORT``, ``SANDBOX_PORT``, ``SITE_URL``
+``SKINSBACK_API_URL``, ``SKINSBACK_CLIENT_ID``, ``SKINSBACK_CLIENT_SECRET``
 ``SKINSBACK_DEMO_DIR``   where the database and the broker's folders lie instead of ``example_project/var``
 """
 
@@ -19,7 +20,7 @@ import dj_database_url
 import pymysql
 from django.utils.translation import gettext_lazy as _
 
-from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET
+from django_skinsback.sandbox.keys import CLIENT_ID, CLIENT_SECRET
 
 pymysql.install_as_MySQLdb()
 

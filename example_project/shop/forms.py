@@ -46,9 +46,7 @@ class TradeURLForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the 
     class Meta:
         model = Profile
         fields = ["trade_url"]
-        help_texts = {
-            "trade_url": _("On Steam: Inventory, Trade Offers, Who can send me Trade Offers? It ends with a token.")
-        }
+        help_texts = {"trade_url": _("On Steam: Inventory, Trade Offers, Who can send me Trade Offers?")}
 
     def clean_trade_url(self) -> str:
         """The URL as Steam writes it, whatever was pasted around it; empty to forget it."""
@@ -59,7 +57,9 @@ class TradeURLForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the 
             return TradeURL.parse(pasted).url
         except InvalidTradeURL:
             raise forms.ValidationError(
-                _("This is no Steam trade URL. It looks like https://steamcommunity.com/tradeoffer/new/?partner=…&token=…")
+                _(
+                    "This is no Steam trade URL. It looks like https://steamcommunity.com/tradeoffer/new/?partner=…&token=…"
+                )
             ) from None
 
 

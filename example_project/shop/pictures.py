@@ -2,8 +2,7 @@
 
 import zlib
 
-from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.template.loader import render_to_string
 
 SHAPES = {
     "rifle": "M6 38h10l4-4h30l3-5h14l3 5h36v-3h8v9h-8v2H74l-3 4 5 20H66l-7-18h-8l-5 12H36l5-15H24L10 56H4z",
@@ -20,8 +19,8 @@ SHAPES = {
     "top": "M44 10q16 10 32 0l26 16-10 18-10-5v33H38V39l-10 5-10-18z",
     "legs": "M38 8h44l8 64H68l-8-42-8 42H30z",
     "boots": "M22 12h20v32q22 4 22 14v10H22zM70 20h18v28q20 3 20 12v8H70z",
-    "animal": "M30 34q-10-14 0-24 14 4 16 14 14-5 28 0 2-10 16-14 10 10 0 24 10 36-30 40-40-4-30-40zM48 44h6v7h-6z"
-    "M66 44h6v7h-6z",
+    "animal": "M30 34q-10-14 0-24 14 4 16 14 14-5 28 0 2-10 16-14 10 10 0 24 10 36-30 40-40-4-30-40z"
+    "M48 44h6v7h-6zM66 44h6v7h-6z",
     "eye": "M6 40q26-32 54-32t54 32q-26 32-54 32T6 40zM60 24a16 16 0 1 0 0 32 16 16 0 0 0 0-32zM60 34a6 6 0 1 0 0 12z",
     "door": "M34 6h52v68H34zM42 14v24h14V14zM64 14v24h14V14zM42 44v22h14V44zM64 44v22h14V44z",
     "box": "M18 30 60 12l42 18v32L60 76 18 62zM24 34v24l32 11V46zM64 46v23l32-11V34z",
@@ -30,9 +29,9 @@ SHAPES = {
 
 WORDS = {
     "sniper": ("awp", "ssg", "scar", "g3sg1", "bolt rifle"),
-    "pistol": ("eagle", "usp", "glock", "p250", "p2000", "seven", "tec-9", "cz75", "berettas", "revolver", "python"),
+    "pistol": ("eagle", "usp", "glock", "p250", "seven", "tec-9", "cz75", "berettas", "revolver", "python"),
     "smg": ("mp9", "mp7", "mac-10", "ump", "p90", "bizon", "thompson", "smg"),
-    "rifle": ("ak", "m4a", "galil", "famas", "aug", "sg 553", "nova", "xm1014", "mag-7", "sawed", "lr-300", "sar", "m249"),
+    "rifle": ("ak", "m4a", "galil", "famas", "aug", "sg 553", "nova", "xm1014", "mag-7", "lr-300", "sar"),
     "blade": ("knife", "bayonet", "karambit", "daggers", "cutlass", "hook", "sabre"),
     "sword": ("sword", "edge", "blade", "fang"),
     "axe": ("axe", "cleaver", "hatchet", "adze", "pick"),
@@ -41,7 +40,18 @@ WORDS = {
     "gloves": ("gloves", "wraps", "bracers"),
     "boots": ("boots",),
     "legs": ("pants", "belt"),
-    "top": ("hoodie", "vest", "chestplate", "mantle", "carapace", "pauldrons", "cloak", "shawl", "cape", "wings", "jacket"),
+    "top": (
+        "hoodie",
+        "vest",
+        "chestplate",
+        "mantle",
+        "carapace",
+        "pauldrons",
+        "cloak",
+        "shawl",
+        "cape",
+        "wings",
+    ),
     "helmet": ("helm", "helmet", "hood", "crown", "cap", "hat", "mask", "facemask", "bandana", "bucket"),
     "animal": ("fox", "tortoise", "gull", "mouse", "courier"),
     "eye": ("ward", "eye", "watcher"),
@@ -51,7 +61,7 @@ WORDS = {
 
 
 def shape_of(market_hash_name: str) -> str:
-    """The name of a silhouette; the end of a name says best what a thing is, except before ``|`` and ``of``."""
+    """The name of a silhouette. The last words before ``|`` or ``of`` say best what a thing is."""
     thing = market_hash_name.lower().split(" | ")[0].split(" of ")[0].split(" the ")[-1]
     endings = [word for word in thing.replace("★ ", "").split() if word]
     for count in range(len(endings)):
@@ -62,30 +72,16 @@ def shape_of(market_hash_name: str) -> str:
     return "gem"
 
 
-def picture(market_hash_name: str) -> SafeString:
+def picture(market_hash_name: str) -> str:
     """An SVG document, the same for the same name."""
     seed = zlib.crc32(market_hash_name.encode())
     hue, turn, gap = seed % 360, seed // 360 % 180, 7 + seed // 64800 % 9
-    return format_html(
-        TEMPLATE,
-        shape=mark_safe(SHAPES[shape_of(market_hash_name)]),  # noqa: S308 - a constant of this module
-        first=hue,
-        second=(hue + 40 + turn // 2) % 360,
-        turn=turn,
-        gap=gap,
-        half=gap / 2,
-    )
-
-
-TEMPLATE = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="-10 -10 140 100" role="img">'
-    '<defs><linearGradient id="paint" x1="0" y1="0" x2="1" y2="1">'
-    '<stop offset="0" stop-color="hsl({first} 75% 68%)"/><stop offset="1" stop-color="hsl({second} 70% 46%)"/>'
-    '</linearGradient><radialGradient id="glow"><stop offset="0" stop-color="hsl({first} 70% 55%)" stop-opacity=".45"/>'
-    '<stop offset="1" stop-color="hsl({first} 70% 55%)" stop-opacity="0"/></radialGradient>'
-    '<pattern id="stripes" width="{gap}" height="{gap}" patternUnits="userSpaceOnUse" patternTransform="rotate({turn})">'
-    '<path d="M0 0h{half}v{gap}H0z" fill="hsl({second} 80% 25%)" fill-opacity=".38"/></pattern></defs>'
-    '<ellipse cx="60" cy="42" rx="70" ry="46" fill="url(#glow)"/>'
-    '<path d="{shape}" fill="url(#paint)" fill-rule="evenodd"/>'
-    '<path d="{shape}" fill="url(#stripes)" fill-rule="evenodd"/></svg>'
-)
+    words = {
+        "shape": SHAPES[shape_of(market_hash_name)],
+        "first": hue,
+        "second": (hue + 40 + turn // 2) % 360,
+        "turn": turn,
+        "gap": gap,
+        "half": str(gap / 2),
+    }
+    return render_to_string("shop/skin.svg", words)

@@ -25,7 +25,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One status: how it feels, what happened, what the user can do, how many steps are done, when to ask again."""
+    """One status: how it feels, what happened and what to do, how many steps are done, when to ask again."""
 
     tone: Tone
     title: str | Promise
@@ -71,9 +71,7 @@ DEPOSIT_CHAPTERS: dict[str, Chapter] = {
     DepositStatus.PENDING: Chapter(
         Tone.ACT,
         gettext_lazy("Waiting for your skins"),
-        gettext_lazy(
-            "Choose skins on the pay page and accept the trade offer on Steam. This page follows by itself."
-        ),
+        gettext_lazy("Choose skins on the pay page and accept the trade offer on Steam. This page follows by itself."),
         step=1,
         refresh_seconds=SOON,
     ),
@@ -81,8 +79,8 @@ DEPOSIT_CHAPTERS: dict[str, Chapter] = {
         Tone.WAIT,
         gettext_lazy("Your skins have arrived and are on hold"),
         gettext_lazy(
-            "Steam Trade Protection lets either side take a trade back for up to 8 days. When that time is over, "
-            "the money is added to your wallet. You need not do anything, and you can close this page."
+            "Steam Trade Protection lets either side take a trade back for up to 8 days. When that time is "
+            "over, the money is added to your wallet. You need not do anything, and you can close this page."
         ),
         step=2,
         refresh_seconds=LATER,
@@ -91,8 +89,8 @@ DEPOSIT_CHAPTERS: dict[str, Chapter] = {
         Tone.GOOD,
         gettext_lazy("Credited early"),
         gettext_lazy(
-            "We trust you and have added the money already. If the trade is taken back while Steam protects it, "
-            "the same amount leaves your wallet again."
+            "We trust you and have added the money already. If the trade is taken back while Steam protects "
+            "it, the same amount leaves your wallet again."
         ),
         step=4,
         refresh_seconds=LATER,
@@ -107,16 +105,14 @@ DEPOSIT_CHAPTERS: dict[str, Chapter] = {
         Tone.BAD,
         gettext_lazy("Deposit not completed"),
         gettext_lazy(
-            "The trade was declined, ran out of time or was taken back. Your skins are yours and nothing was credited."
+            "The trade was declined, ran out of time or was taken back. The skins are yours, and nothing was credited."
         ),
         step=1,
     ),
     DepositStatus.HOLD_RETURNED: Chapter(
         Tone.BAD,
         gettext_lazy("The trade was taken back"),
-        gettext_lazy(
-            "Your skins went back to your Steam inventory, so the money credited for them has left your wallet."
-        ),
+        gettext_lazy("Your skins went back to your Steam inventory, so the money for them has left your wallet."),
         step=2,
     ),
     DepositStatus.ABANDONED: Chapter(
@@ -149,9 +145,7 @@ PURCHASE_CHAPTERS: dict[str, Chapter] = {
     PurchaseStatus.UNKNOWN: Chapter(
         Tone.WAIT,
         gettext_lazy("Checking your order"),
-        gettext_lazy(
-            "The market has not confirmed the order yet. We keep asking, and you will not be charged twice."
-        ),
+        gettext_lazy("The market has not confirmed the order yet. We keep asking, and you will not be charged twice."),
         step=0,
         refresh_seconds=SOON,
     ),
@@ -210,7 +204,7 @@ PURCHASE_CHAPTERS: dict[str, Chapter] = {
     PurchaseStatus.ROLLBACK_USER: Chapter(
         Tone.BAD,
         gettext_lazy("You took the trade back"),
-        gettext_lazy("The skin returned to its seller under Steam Trade Protection. Ask us if this was not you."),
+        gettext_lazy("The skin went back under Steam Trade Protection. Tell us if this was not you."),
         step=2,
     ),
     PurchaseStatus.ROLLBACK_SUPPLIER: Chapter(
@@ -237,9 +231,7 @@ def purchase_story(purchase: Purchase, *, refunded: bool) -> Story:
     if purchase.status in PURCHASE_FAILURES:
         notes.append(refusals.why(purchase.error_message, purchase.error_reason))
     if purchase.status == PurchaseStatus.ACCEPTED and purchase.in_hold:
-        notes.append(
-            _("Steam Trade Protection: for up to 8 days you cannot trade the skin on, and the trade can be taken back.")
-        )
+        notes.append(_("Steam Trade Protection: for up to 8 days the skin cannot be traded on, only taken back."))
     if refunded:
         notes.append(_("Your money is back in your wallet."))
     if purchase.needs_review:
@@ -250,5 +242,5 @@ def purchase_story(purchase: Purchase, *, refunded: bool) -> Story:
 def _steps(labels: list[str], chapter: Chapter) -> list[Step]:
     """Steps before the chapter's are done; the one it stands at is being done, or is where it ended."""
     here = "failed" if chapter.tone is Tone.BAD else "now"
-    states = ["done" if n < chapter.step else here if n == chapter.step else "todo" for n in range(len(labels))]
-    return [Step(label, state) for label, state in zip(labels, states, strict=True)]
+    states = ["done"] * chapter.step + [here] + ["todo"] * len(labels)
+    return [Step(label, state) for label, state in zip(labels, states, strict=False)]

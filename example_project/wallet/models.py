@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 MILLION = 10**6
 
 
-class InsufficientBalance(Exception):
+class InsufficientBalanceError(Exception):
     """The wallet does not cover the price."""
 
 

@@ -8,7 +8,7 @@ from django_skinsback.models import LedgerEntry
 from django_skinsback.signals import entry_posted
 from django_skinsback.statuses import EntryKind
 
-from .models import InsufficientBalance, Wallet, in_millionths
+from .models import InsufficientBalanceError, Wallet, in_millionths
 
 
 def connect() -> None:
@@ -18,8 +18,8 @@ def connect() -> None:
 def move_money(sender: type[LedgerEntry], entry: LedgerEntry, **_options: Any) -> None:
     """Runs in the database transaction that posts ``entry``, once for each entry: both are saved, or neither.
 
-    Raises InsufficientBalance for a charge that the wallet does not cover, which undoes the whole purchase. A
-    reversal is never refused: the skins are gone, so the wallet may fall below zero.
+    Raises InsufficientBalanceError for a charge that the wallet does not cover: the purchase is undone.
+    A reversal is never refused: the skins are gone, so the wallet may fall below zero.
     """
     if entry.user is None:
         return
@@ -29,4 +29,4 @@ def move_money(sender: type[LedgerEntry], entry: LedgerEntry, **_options: Any) -
     if entry.kind == EntryKind.CHARGE:
         wallets = wallets.filter(millionths__gte=-moved)
     if not wallets.update(millionths=F("millionths") + moved):
-        raise InsufficientBalance
+        raise InsufficientBalanceError

@@ -20,7 +20,7 @@ MINUS = "\N{MINUS SIGN}"
 def money(amount: Decimal | None, currency: str) -> str:
     """``12.5`` and ``usd`` make ``$12.50``; as many decimals as the amount has, two at least."""
     if amount is None:
-        return "–"
+        return ""
     decimals = max(2, -int(amount.normalize().as_tuple().exponent))
     number = number_format(abs(amount), decimals, force_grouping=True)
     code = currency.lower()

@@ -55,8 +55,8 @@ def _open(request: HttpRequest, form: DepositForm) -> Deposit:
         min_amount=asked["min_amount"],
         max_amount=asked["max_amount"],
         widget=framed,
-        success_url=request.build_absolute_uri(back),
-        fail_url=request.build_absolute_uri(back),
+        success_url=back,
+        fail_url=back,
         metadata={"framed": framed},
     )
 

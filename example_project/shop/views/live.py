@@ -11,7 +11,7 @@ from ..templatetags.shop import money
 
 
 def live_state(request: HttpRequest, story: Story, html: str, **more: Any) -> dict[str, Any]:
-    """The part of the page that may have changed, the balance in its head, and when to ask again (seconds)."""
+    """What may have changed on the page, the balance in its head, and in how many seconds to ask again."""
     purse = wallet(request)["wallet"]
     return {
         "html": html,

@@ -18,7 +18,7 @@ from django_skinsback.exceptions import InvalidInput
 from django_skinsback.flows import purchases
 from django_skinsback.models import MarketItem, Purchase
 from django_skinsback.statuses import EntryKind
-from example_project.wallet.models import InsufficientBalance, Wallet
+from example_project.wallet.models import InsufficientBalanceError, Wallet
 
 from .. import refusals
 from ..forms import ConfirmForm
@@ -43,7 +43,7 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             try:
                 purchase = _buy_once(request, item, trade_url, asked["key"])
-            except InsufficientBalance:
+            except InsufficientBalanceError:
                 messages.error(request, _("Your balance does not cover this skin. Deposit some skins first."))
             except InvalidInput:
                 messages.error(request, _("This skin cannot be withdrawn here: it is above our limit."))
@@ -83,7 +83,10 @@ def _buy_once(request: HttpRequest, item: MarketItem, trade_url: str, key: uuid.
             checkout.save(update_fields=["purchase"])
             return checkout.purchase
     except IntegrityError:
-        return get_object_or_404(Checkout.objects.select_related("purchase"), key=key, user=request.user).purchase
+        earlier = Checkout.objects.select_related("purchase").filter(key=key, user=request.user).first()
+        if earlier is None or earlier.purchase is None:
+            raise
+        return earlier.purchase
 
 
 def _confirmation(request: HttpRequest, item: MarketItem, trade_url: str) -> dict[str, Any]:

@@ -1,0 +1,193 @@
+"""System checks: what is wrong with the settings, said before a user finds out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
+from django.utils.module_loading import import_string
+
+from . import conf
+from .sandbox.keys import SECRETS as SANDBOX_SECRETS
+from .signals import entry_posted
+from .steam import GAMES
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_PER_PROCESS_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_url(*schemes: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and value.startswith(tuple(f"{name}://" for name in schemes))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_price(value: Any) -> bool:
+    return value is None or (isinstance(value, Decimal) and value.is_finite() and value > 0)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str) and all(map(_is_text, value))
+
+
+def _names_function(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and callable(import_string(value))
+    except ImportError:
+        return False
+
+
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "CLIENT_ID": (lambda value: isinstance(value, str | int), "a text"),
+    "CLIENT_SECRET": (lambda value: isinstance(value, str), "a text"),
+    "PREVIOUS_SECRETS": (_is_texts, "a list of texts"),
+    "ACCOUNTS": (lambda value: isinstance(value, Mapping), "a dict of alias -> keys"),
+    "API_URL": (_is_url("https", "http"), "an https:// address"),
+    "WEBSOCKET_URL": (_is_url("wss", "ws"), "a wss:// address"),
+    "AUTHENTICATION": (lambda value: value in ("headers", "signature"), "'headers' or 'signature'"),
+    "TIMEOUT": (
+        lambda value: isinstance(value, Sequence) and len(value) == 2 and all(_is_number(n) and n > 0 for n in value),
+        "two numbers of seconds, to connect and to read",
+    ),
+    "REQUESTS_PER_MINUTE": (lambda value: _is_count(value) and value <= 500, "a whole number from 1 to 500"),
+    "BACKGROUND_SHARE": (lambda value: _is_number(value) and 0 < value <= 1, "a number above 0, up to 1"),
+    "CACHE": (lambda value: value in settings.CACHES, "an alias in CACHES"),
+    "SITE_URL": (
+        lambda value: value is None or _is_url("https", "http")(value),
+        "an address like https://your.site",
+    ),
+    "DEFAULT_GAME": (lambda value: value in GAMES, f"one of {', '.join(GAMES)}"),
+    "CREDIT": (
+        lambda value: value in ("user_amount", "amount") or _names_function(value),
+        "'user_amount', 'amount' or the dotted path of a function",
+    ),
+    "HOLD_POLICY": (
+        lambda value: value == "manual" or _names_function(value),
+        "'manual' or the path of a function",
+    ),
+    "REFUND_USER_ROLLBACK": (lambda value: isinstance(value, bool), "True or False"),
+    "BUY_MAX_PRICE": (_is_price, "a Decimal of US dollars above zero, or None"),
+    "LOW_BALANCE": (_is_price, "a Decimal of US dollars above zero, or None"),
+    "POLL_BATCH_SIZE": (lambda value: _is_count(value) and value <= 1000, "a whole number from 1 to 1000"),
+    "RETENTION_DAYS": (_is_count, "a whole number above zero"),
+    "WEBHOOK_MAX_BYTES": (_is_count, "a whole number above zero"),
+    "PRICE_MARKUP": (lambda value: value is None or _names_function(value), "None or the path of a function"),
+}
+
+
+@register(Tags.security)
+def check_settings(**_options: Any) -> list[CheckMessage]:
+    """E001 to E005: the dict itself, unknown keys, wrong values, missing keys of an account, odd aliases."""
+    given = getattr(settings, "SKINSBACK", {})
+    if not isinstance(given, Mapping):
+        return [Error("SKINSBACK must be a dict.", hint="SKINSBACK = {'CLIENT_ID': …}", id="skinsback.E001")]
+    messages: list[CheckMessage] = [
+        Error(
+            f"SKINSBACK has an unknown key {key!r}.",
+            hint=f"Known keys are {', '.join(conf.DEFAULTS)}.",
+            id="skinsback.E002",
+        )
+        for key in given
+        if key not in conf.DEFAULTS
+    ]
+    for key, (fits, expected) in _RULES.items():
+        if key in given and not _holds(fits, given[key]):
+            message = f"SKINSBACK[{key!r}] is not {expected}."
+            messages.append(Error(message, hint=f"Set it to {expected}, or leave it out.", id="skinsback.E003"))
+    if not any(message.id == "skinsback.E003" for message in messages):
+        for alias in conf.accounts():
+            messages += _check_account(alias)
+    return messages
+
+
+def _holds(fits: Callable[[Any], bool], value: Any) -> bool:
+    try:
+        return bool(fits(value))
+    except TypeError:  # an unhashable value that is looked up in a set of names
+        return False
+
+
+def _check_account(alias: str) -> list[CheckMessage]:
+    source = conf.raw() if alias == conf.DEFAULT_ACCOUNT else conf.get("ACCOUNTS")[alias]
+    where = "SKINSBACK" if alias == conf.DEFAULT_ACCOUNT else f"SKINSBACK['ACCOUNTS'][{alias!r}]"
+    if not isinstance(source, Mapping):
+        return [Error(f"{where} is not a dict of keys.", hint="{'CLIENT_ID': …}", id="skinsback.E003")]
+    if alias != conf.DEFAULT_ACCOUNT and (
+        not isinstance(alias, str) or not alias.replace("-", "").replace("_", "").isalnum()
+    ):
+        return [
+            Error(
+                f"{where}: an alias is part of a webhook address.",
+                hint="Use letters, digits, '-' and '_' only.",
+                id="skinsback.E005",
+            )
+        ]
+    messages: list[CheckMessage] = [
+        Error(
+            f"{where} has an unknown key {key!r}.",
+            hint=f"An account has {', '.join(conf.CREDENTIALS)}.",
+            id="skinsback.E002",
+        )
+        for key in source
+        if alias != conf.DEFAULT_ACCOUNT and key not in conf.CREDENTIALS
+    ]
+    for key in ("CLIENT_ID", "CLIENT_SECRET"):
+        if not source.get(key):
+            hint = "Copy it from your project's settings at SkinsBack, or use the sandbox's to try things out."
+            messages.append(Error(f"{where}[{key!r}] is missing.", hint=hint, id="skinsback.E004"))
+    return messages
+
+
+@register(Tags.security)
+def check_surroundings(**_options: Any) -> list[CheckMessage]:
+    """E006 and W001 to W003: where the site talks to, and whether anything moves its users' money."""
+    messages: list[CheckMessage] = []
+    if not settings.DEBUG and conf.api_url() != conf.API_URL:
+        messages.append(
+            Warning(
+                f"SKINSBACK['API_URL'] is not {conf.API_URL} although DEBUG is off.",
+                hint="Leave API_URL out in production: the sandbox moves no real skins.",
+                id="skinsback.W001",
+            )
+        )
+    if not settings.DEBUG and urlsplit(conf.api_url()).hostname not in _LOOPBACK:
+        secrets = {secret for alias in conf.accounts() for secret in conf.account(alias).secrets}
+        if secrets & set(SANDBOX_SECRETS.values()):
+            messages.append(
+                Error(
+                    "An account uses the sandbox's secret, which everybody knows.",
+                    hint="Anyone could credit himself. Use the secret of your project at SkinsBack.",
+                    id="skinsback.E006",
+                )
+            )
+    cache = settings.CACHES.get(conf.get("CACHE"), {}).get("BACKEND", "")
+    if not settings.DEBUG and cache.endswith(_PER_PROCESS_CACHES):
+        messages.append(
+            Warning(
+                f"The cache {conf.get('CACHE')!r} is not shared between processes.",
+                hint="SkinsBack's limit of requests is shared through it: set SKINSBACK['CACHE'] to an alias of a "
+                "Redis, Memcached or database cache.",
+                id="skinsback.W002",
+            )
+        )
+    if not entry_posted.receivers:
+        messages.append(
+            Warning(
+                "Nothing listens to entry_posted: deposits do not reach your users' balances.",
+                hint="Connect a receiver in your AppConfig.ready(): see the README's third step.",
+                id="skinsback.W003",
+            )
+        )
+    return messages

@@ -1,0 +1,3 @@
+class ControlAPI:
+    def __init__(self, world, courier):
+        self.answer = None

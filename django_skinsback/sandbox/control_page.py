@@ -1,0 +1,3 @@
+class ControlPage:
+    def __init__(self, world):
+        self.answer = None

@@ -1,0 +1,66 @@
+"""Celery tasks: each opens the door to a flow. What is due stands in the database, so a lost message loses nothing."""
+
+from typing import Any
+
+from celery import shared_task
+
+from . import conf
+from .flows import balance, notifications, polling, prices
+from .flows.sending import submit
+from .models import Purchase
+from .steam import GAMES
+
+_OPTIONS: dict[str, Any] = {"ignore_result": True, "acks_late": True, "reject_on_worker_lost": True}
+
+
+@shared_task(name="skinsback.submit_purchase", **_OPTIONS)
+def submit_purchase(purchase_id: int) -> None:
+    """Send a purchase now instead of with the next sweep."""
+    purchase = Purchase.objects.filter(pk=purchase_id).first()
+    if purchase is not None:
+        submit(purchase)
+
+
+@shared_task(name="skinsback.poll_purchases", **_OPTIONS)
+def poll_purchases() -> None:
+    """Send and ask about purchases that are due."""
+    polling.poll_purchases()
+
+
+@shared_task(name="skinsback.check_deposits", **_OPTIONS)
+def check_deposits() -> None:
+    """Apply kept deliveries, then ask about deposits that are due."""
+    notifications.apply_kept()
+    polling.check_deposits()
+
+
+@shared_task(name="skinsback.sync_prices", **_OPTIONS)
+def sync_prices() -> None:
+    """Take over the price lists of the games."""
+    for game in GAMES:
+        prices.sync_prices(game=game)
+
+
+@shared_task(name="skinsback.snapshot_balance", **_OPTIONS)
+def snapshot_balance() -> None:
+    """Keep the balance of every account."""
+    for account in conf.accounts():
+        balance.snapshot_balance(account)
+
+
+def beat_schedule(sweep_seconds: float = 10.0) -> dict[str, dict[str, Any]]:
+    """What Celery's beat has to start: ``app.conf.beat_schedule = beat_schedule()``.
+
+    ``sweep_seconds`` is how often due rows are looked for; each row says itself when it is due. A message not taken
+    within the period is dropped, because the next one does its work.
+    """
+
+    def every(seconds: float, task: Any) -> dict[str, Any]:
+        return {"task": task.name, "schedule": seconds, "options": {"expires": seconds}}
+
+    return {
+        "skinsback-poll-purchases": every(sweep_seconds, poll_purchases),
+        "skinsback-check-deposits": every(sweep_seconds, check_deposits),
+        "skinsback-sync-prices": every(3600.0, sync_prices),
+        "skinsback-snapshot-balance": every(900.0, snapshot_balance),
+    }

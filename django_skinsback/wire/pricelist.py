@@ -1,0 +1,129 @@
+"""Reading a price list while it arrives: a full one is far too large to be held in memory.
+
+``/docs/api/v1/market_pricelist`` itself warns of that and advises a streaming parser.
+"""
+
+import codecs
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..exceptions import UnknownOutcome
+from . import readers
+from .answers import check_status
+from .fields import Number
+from .market import PriceListItem
+
+_METHOD = "market_pricelist"
+_LARGEST_VALUE = 1 << 20
+_NO_JSON = "\0"
+_BLANKS = " \t\r\n"
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+_JSON = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=_refuse)
+
+
+class PriceListReader:
+    """The rows of a price list, one by one; ``last_update`` is known when SkinsBack has said it.
+
+    Rows without a readable name or price are left out. Raises APIError if SkinsBack answered with an error,
+    and UnknownOutcome, possibly after some rows, if the list cannot be read to its end.
+    """
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._text = ""
+        self._at = 0
+        self._complete = False
+        self.last_update = readers.moment(None)
+
+    def __iter__(self) -> Iterator[PriceListItem]:
+        envelope = {}
+        if self._next() != "{":
+            raise self._unreadable()
+        for name in self._names():
+            if name == "items" and self._next() in {"[", "{"}:
+                yield from self._rows()
+                continue
+            envelope[name] = self._value()
+            if name == "last_update":
+                self.last_update = readers.moment(envelope[name])
+        if self._next():
+            raise self._unreadable()
+        check_status(_METHOD, envelope)
+
+    def _rows(self) -> Iterator[PriceListItem]:
+        entries = self._names() if self._next() == "{" else self._entries("]")
+        for _ in entries:
+            item = PriceListItem.from_wire(readers.mapping(self._value()))
+            if item is not None:
+                yield item
+
+    def _names(self) -> Iterator[str]:
+        for _ in self._entries("}"):
+            name = self._value()
+            if not isinstance(name, str) or isinstance(name, Number) or self._next() != ":":
+                raise self._unreadable()
+            self._at += 1
+            yield name
+
+    def _entries(self, closing: str) -> Iterator[None]:
+        """One turn for every entry between the bracket that comes next and ``closing``."""
+        self._at += 1
+        if self._next() == closing:
+            self._at += 1
+            return
+        while True:
+            yield
+            character = self._next()
+            if character not in {",", closing}:
+                raise self._unreadable()
+            self._at += 1
+            if character == closing:
+                return
+
+    def _next(self) -> str:
+        """The next character that is no blank; empty at the end."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in _BLANKS:
+                self._at += 1
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more():
+                return ""
+
+    def _value(self) -> Any:
+        self._next()
+        while True:
+            try:
+                value, end = _JSON.raw_decode(self._text, self._at)
+            except (ValueError, RecursionError):
+                end = None
+            # A number at the end of a chunk may go on in the next one.
+            if end is not None and (end < len(self._text) or not isinstance(value, Number)):
+                self._at = end
+                return value
+            if len(self._text) - self._at > _LARGEST_VALUE or not self._more():
+                raise self._unreadable()
+
+    def _more(self) -> bool:
+        if self._complete:
+            return False
+        chunk = next(self._chunks, None)
+        self._complete = chunk is None
+        try:
+            arrived = self._decoder.decode(chunk or b"", final=self._complete)
+        except UnicodeDecodeError:
+            arrived, self._complete = _NO_JSON, True
+        self._text = self._text[self._at :] + arrived
+        self._at = 0
+        return bool(arrived) or not self._complete
+
+    @staticmethod
+    def _unreadable() -> UnknownOutcome:
+        return UnknownOutcome(f"{_METHOD}: the list cannot be read to its end.")

@@ -1,0 +1,272 @@
+"""The request of every call: its method and parameters, spelled once as the text that is signed and sent.
+
+Arguments are checked as far as SkinsBack documents their limits; what is wrong raises InvalidInput (or one of
+its kinds) before anything is sent.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, TypedDict, Unpack
+
+from ..exceptions import InvalidInput
+from ..money import wire_amount
+from ..steam import TradeURL, check_game, check_steam_id
+from . import arguments
+from .arguments import Amount, Time
+
+LARGEST_BATCH = 50
+
+READS = frozenset(
+    {
+        "balance",
+        "callback_error_list",
+        "currencies",
+        "market_getinfo",
+        "market_history",
+        "market_pricelist",
+        "market_search",
+        "orders",
+        "orderstatus",
+        "status",
+        "user_inventory",
+    }
+)
+"""Methods that change nothing, so that asking twice does no harm. All others may have an effect."""
+
+_METHOD = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_RESERVED = {"method", "shopid", "sign"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A method and its parameters as text. They may hold a trade token, so ``repr`` leaves them out."""
+
+    method: str
+    fields: dict[str, str] = field(repr=False)
+
+
+class DepositOptions(TypedDict, total=False):
+    """What may be said about a new deposit, apart from its id (``/docs/api/v1/createorder``)."""
+
+    steam_id: str
+    trade_token: str
+    result_url: str
+    success_url: str
+    fail_url: str
+    currency: str
+    min_amount: Amount | None
+    max_amount: Amount | None
+    widget: bool
+    game: str
+    custom_multiplier: Amount | None
+    custom_currency: str
+    custom_currency_rate: Amount | None
+
+
+class PriceOptions(TypedDict, total=False):
+    """In which currency an inventory shows its prices (``/docs/api/v1/user_inventory``)."""
+
+    currency: str
+    custom_multiplier: Amount | None
+    custom_currency: str
+    custom_currency_rate: Amount | None
+
+
+class BatchItem(TypedDict):
+    """One skin of a bulk purchase; ``max_price`` is in USD."""
+
+    skin_id: str
+    max_price: Amount
+    custom_id: str
+
+
+def build(method: str, params: Mapping[str, Any]) -> Request:
+    """Any request. None, False and empty text are left out, True is ``1``, lists are flattened as in PHP."""
+    if not _METHOD.fullmatch(method):
+        raise InvalidInput("A method is a word in lower case, such as balance.")
+    if reserved := _RESERVED & set(params):
+        raise InvalidInput(f"{reserved.pop()} is not a parameter: the client sets it.")
+    return Request(method, {"method": method, **dict(_flat(params))})
+
+
+def create_deposit(order_id: str, **options: Unpack[DepositOptions]) -> Request:
+    """``create``. Limits are in ``currency`` and need it."""
+    smallest = arguments.optional_amount(options.get("min_amount"))
+    largest = arguments.optional_amount(options.get("max_amount"))
+    if not options.get("currency") and (smallest is not None or largest is not None):
+        raise InvalidInput("min_amount and max_amount need a currency.")
+    if smallest is not None and largest is not None and largest <= smallest:
+        raise InvalidInput("max_amount must be larger than min_amount.")
+    return build(
+        "create",
+        {
+            "order_id": arguments.identifier("order_id", order_id),
+            "steam_id": arguments.steam_id(options.get("steam_id")),
+            "trade_token": arguments.token(options.get("trade_token")),
+            "result_url": arguments.url("result_url", options.get("result_url")),
+            "success_url": arguments.url("success_url", options.get("success_url")),
+            "fail_url": arguments.url("fail_url", options.get("fail_url")),
+            "min_amount": smallest,
+            "max_amount": largest,
+            "widget": bool(options.get("widget")),
+            "game": arguments.game(options.get("game")),
+            **arguments.prices(options),
+        },
+    )
+
+
+def create_deposit_from_inventory(
+    order_id: str,
+    *,
+    game: str,
+    steam_id: str,
+    trade_token: str,
+    item_asset_ids: Sequence[str],
+    currency: str = "",
+    result_url: str = "",
+) -> Request:
+    """``create_from_user_inventory``."""
+    return build(
+        "create_from_user_inventory",
+        {
+            "order_id": arguments.identifier("order_id", order_id),
+            "game": check_game(game),
+            "steam_id": check_steam_id(steam_id),
+            "trade_token": arguments.token(trade_token, needed=True),
+            "item_asset_ids": arguments.identifiers("item_asset_ids", item_asset_ids),
+            "currency": arguments.currency(currency),
+            "result_url": arguments.url("result_url", result_url),
+        },
+    )
+
+
+def get_deposit(order_id: str, transaction_id: str) -> Request:
+    """``orderstatus`` by one of the two ids."""
+    return build("orderstatus", arguments.one_of(order_id=order_id, transaction_id=transaction_id))
+
+
+def approve_hold(order_id: str, transaction_id: str) -> Request:
+    """``offer_approve`` by one of the two ids."""
+    return build("offer_approve", arguments.one_of(order_id=order_id, transaction_id=transaction_id))
+
+
+def list_deposits(starting: Time, ending: Time, start_from: str | int | None) -> Request:
+    """``orders``."""
+    return build("orders", arguments.window(starting, ending, start_from))
+
+
+def list_failed_notifications(start_from: str | int | None) -> Request:
+    """``callback_error_list``."""
+    return build("callback_error_list", {"start_from": arguments.cursor(start_from)})
+
+
+def get_inventory(game: str, steam_id: str, trade_token: str, **options: Unpack[PriceOptions]) -> Request:
+    """``user_inventory``."""
+    return build(
+        "user_inventory",
+        {
+            "game": check_game(game),
+            "steam_id": check_steam_id(steam_id),
+            "trade_token": arguments.token(trade_token, needed=True),
+            **arguments.prices(options),
+        },
+    )
+
+
+def get_price_list(game: str, full: bool) -> Request:
+    """``market_pricelist``."""
+    return build("market_pricelist", {"game": check_game(game), "full": full})
+
+
+def search_skins(game: str, name: str, names: Sequence[str]) -> Request:
+    """``market_search`` by one name or by several."""
+    if bool(name) == bool(names):
+        raise InvalidInput("Give either name or names.")
+    several = [arguments.text("names", each) for each in arguments.several("names", names)] if names else []
+    return build(
+        "market_search",
+        {"game": check_game(game), "name": arguments.text("name", name) if name else "", "names": several},
+    )
+
+
+def buy_skin(
+    trade_url: TradeURL, custom_id: str, *, skin_id: str, market_hash_name: str, game: str, max_price: Amount
+) -> Request:
+    """``market_buy`` of one skin by its id, or of the cheapest one of a name."""
+    if bool(skin_id) == bool(market_hash_name):
+        raise InvalidInput("Give either skin_id or market_hash_name.")
+    if skin_id:
+        skin = {"id": arguments.identifier("skin_id", skin_id)}
+    else:
+        skin = {"name": arguments.text("market_hash_name", market_hash_name), "game": check_game(game)}
+    return build(
+        "market_buy",
+        {
+            "partner": trade_url.partner,
+            "token": trade_url.token,
+            **skin,
+            "max_price": arguments.price(max_price),
+            "custom_id": arguments.identifier("custom_id", custom_id),
+        },
+    )
+
+
+def buy_skins(trade_url: TradeURL, items: Sequence[BatchItem]) -> Request:
+    """``market_batch_buy``. SkinsBack answers by skin, so none may be named twice."""
+    if not 1 <= len(items) <= LARGEST_BATCH:
+        raise InvalidInput(f"Buy 1 to {LARGEST_BATCH} skins at once.")
+    rows = [
+        {
+            "id": arguments.identifier("skin_id", item["skin_id"]),
+            "max_price": arguments.price(item["max_price"]),
+            "custom_id": arguments.identifier("custom_id", item["custom_id"]),
+        }
+        for item in items
+    ]
+    for name in ("id", "custom_id"):
+        if len({row[name] for row in rows}) != len(rows):
+            raise InvalidInput(f"Each {'skin_id' if name == 'id' else name} may be given once.")
+    return build("market_batch_buy", {"partner": trade_url.partner, "token": trade_url.token, "items": rows})
+
+
+def get_purchase(buy_id: str) -> Request:
+    """``market_getinfo`` of one purchase by SkinsBack's id."""
+    return build("market_getinfo", {"buy_id": arguments.identifier("buy_id", buy_id)})
+
+
+def get_purchases(buy_ids: Sequence[str], custom_ids: Sequence[str]) -> Request:
+    """``market_getinfo`` of several purchases, by SkinsBack's ids or by ours."""
+    if bool(buy_ids) == bool(custom_ids):
+        raise InvalidInput("Give either buy_ids or custom_ids.")
+    name, ids = ("buy_ids", buy_ids) if buy_ids else ("custom_ids", custom_ids)
+    return build("market_getinfo", {name: arguments.identifiers(name, ids)})
+
+
+def list_purchases(starting: Time, ending: Time, start_from: str | int | None) -> Request:
+    """``market_history``."""
+    return build("market_history", arguments.window(starting, ending, start_from))
+
+
+def _flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in params.items():
+        name = f"{prefix}[{key}]" if prefix else key
+        if value is None or value is False or value == "":
+            continue
+        if isinstance(value, Mapping):
+            yield from _flat(value, name)
+        elif isinstance(value, list | tuple):
+            yield from _flat({str(index): item for index, item in enumerate(value)}, name)
+        else:
+            yield name, _scalar(name, value)
+
+
+def _scalar(name: str, value: object) -> str:
+    if value is True:
+        return "1"
+    if isinstance(value, Decimal):
+        return wire_amount(value)
+    if isinstance(value, int):
+        return str(value)
+    return arguments.text(name, value)

@@ -1,0 +1,211 @@
+"""What ``make demo`` runs: the shop, its Celery worker with beat, and the sandbox in SkinsBack's place.
+
+Asks nothing, needs nothing from elsewhere, and stops with Ctrl-C. What happened is kept in ``var/``.
+"""
+
+import fcntl
+import os
+import queue
+import shlex
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import cycle
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.config.settings")
+
+import django  # noqa: E402 - the path comes first
+from django.conf import settings  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from honcho.colour import get_colours  # noqa: E402
+from honcho.printer import Message, Printer  # noqa: E402
+from honcho.process import Process  # noqa: E402
+
+MANAGE = [sys.executable, str(ROOT / "example_project" / "manage.py")]
+START_SECONDS, STOP_SECONDS = 60, 10
+
+
+class DemoError(Exception):
+    """Why the demo cannot be started or has to end; the message says what to do."""
+
+
+class Parts:
+    """The demo's processes, each in a session of its own, and what they print, a prefix before every line."""
+
+    def __init__(self) -> None:
+        self.messages: queue.Queue[Message] = queue.Queue()
+        self.printer = Printer(sys.stdout, time_format="%H:%M:%S", width=len("sandbox"))
+        self.colours = cycle(get_colours())
+        self.process_ids: dict[str, int | None] = {}
+
+    def start(self, name: str, *command: str, only_errors: bool = False) -> None:
+        line = "exec " + shlex.join(command) + (" >/dev/null" if only_errors else "")
+        process = Process(line, name=name, colour=next(self.colours), env=_environment(), cwd=ROOT)
+        self.process_ids[name] = None
+        Thread(target=process.run, args=(self.messages,), daemon=True).start()
+
+    def wait(self, is_ready: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not is_ready():
+            if time.monotonic() > deadline:
+                raise DemoError(f"{what} did not answer within {START_SECONDS} seconds.")
+            self._next(0.1)
+
+    def watch(self) -> None:
+        """Print for ever; DemoError when a part ends by itself."""
+        while True:
+            self._next(1)
+
+    def stop(self) -> None:
+        """End every part and everything it started; whoever does not listen is killed."""
+        self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while self.process_ids and time.monotonic() < deadline:
+            self._drain()
+        self._signal(signal.SIGKILL)
+        while self.process_ids:
+            self._drain()
+
+    def _drain(self) -> None:
+        with suppress(DemoError):  # it was told to end
+            self._next(0.1)
+
+    def _next(self, timeout_seconds: float) -> None:
+        try:
+            message = self.messages.get(timeout=timeout_seconds)
+        except queue.Empty:
+            return
+        if message.type == "line" and message.data.strip():
+            self.printer.write(message)
+        elif message.type == "start":
+            self.process_ids[message.name] = message.data["pid"]
+        elif message.type == "stop":
+            del self.process_ids[message.name]
+            raise DemoError(f"The {message.name} ended by itself (exit code {message.data['returncode']}).")
+
+    def _signal(self, number: signal.Signals) -> None:
+        for process_id in list(self.process_ids.values()):
+            if process_id is not None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process_id, number)
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    parts = Parts()
+    try:
+        with _only_one():
+            _check_ports()
+            _prepare()
+            _start(parts)
+            parts.watch()
+    except KeyboardInterrupt:
+        _say("\nStopping …")
+        return 0
+    except DemoError as error:
+        _say(f"The demo cannot run: {error}")
+        return 1
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        parts.stop()
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Two demos on one folder would eat each other's messages."""
+    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+    with (settings.VAR_DIR / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError(
+                f"another demo is running in {settings.VAR_DIR}. Stop it with Ctrl-C, "
+                "or set SKINSBACK_DEMO_DIR, SITE_PORT and SANDBOX_PORT for a second one."
+            ) from None
+        yield
+
+
+def _check_ports() -> None:
+    for variable, port in (("SITE_PORT", settings.SITE_PORT), ("SANDBOX_PORT", settings.SANDBOX_PORT)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                raise DemoError(
+                    f"port {port} is taken by another program. End that, or choose another: "
+                    f"{variable}={port + 1} make demo"
+                ) from None
+
+
+def _prepare() -> None:
+    settings.WORKER_READY_FILE.unlink(missing_ok=True)
+    shutil.rmtree(settings.BROKER_DIR, ignore_errors=True)  # the sweep finds what is lost
+    for folder in ("messages", "processed", "control"):
+        (settings.BROKER_DIR / folder).mkdir(parents=True)
+    django.setup()
+    call_command("migrate", verbosity=0, interactive=False)
+    call_command("seed")
+
+
+def _start(parts: Parts) -> None:
+    parts.start("sandbox", *MANAGE, "skinsback_sandbox", "--port", str(settings.SANDBOX_PORT))
+    parts.wait(lambda: _answers(settings.SANDBOX_URL), "The sandbox")
+    call_command("skinsback_sync_prices", verbosity=0)
+    site = ["runserver", "--noreload", f"127.0.0.1:{settings.SITE_PORT}"]
+    parts.start("site", *MANAGE, *site, only_errors=True)
+    celery = [sys.executable, "-m", "celery", "--quiet", "--app", "example_project.config"]
+    worker = ["worker", "--beat", "--pool", "threads", "--concurrency", "2", "--loglevel", "WARNING"]
+    alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    parts.start("worker", *celery, *worker, *alone)
+    parts.wait(lambda: _answers(settings.SITE_URL), "The site")
+    parts.wait(settings.WORKER_READY_FILE.exists, "The Celery worker")
+    _say(_welcome())
+
+
+def _answers(url: str) -> bool:
+    try:
+        with build_opener(ProxyHandler({})).open(url, timeout=5):
+            return True
+    except (URLError, OSError):
+        return False
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONUNBUFFERED": "1"}
+
+
+def _welcome() -> str:
+    rows: list[tuple[str, Any, str]] = [
+        ("Shop", settings.SITE_URL, "deposit and withdraw skins"),
+        ("Admin", f"{settings.SITE_URL}/admin/", "for the operator"),
+        ("Sandbox", settings.SANDBOX_URL, "plays SkinsBack and Steam: clock, faults, messages"),
+    ]
+    logins = [(login["username"], login["password"], str(login["about"])) for login in settings.DEMO_LOGINS]
+    lines = ["", "Nightmarket is open.", ""]
+    lines += [f"  {name:<10}{address:<32}{about}" for name, address, about in rows]
+    lines += ["", "  Log in as"]
+    lines += [f"  {name:<10}{password:<32}{about}" for name, password, about in logins]
+    return "\n".join([*lines, "", "  Ctrl-C stops everything.", ""])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

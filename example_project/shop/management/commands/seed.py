@@ -1,0 +1,37 @@
+"""``manage.py seed``: the people of the demo. Safe to repeat; what they did meanwhile stays."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError
+
+from example_project.shop.models import Profile
+from example_project.wallet.models import Wallet, in_millionths
+
+TRADE_URLS = {
+    "alice": "https://steamcommunity.com/tradeoffer/new/?partner=70070001&token=alice-01",
+    "bob": "https://steamcommunity.com/tradeoffer/new/?partner=70070002&token=bob-0002",
+    "operator": "https://steamcommunity.com/tradeoffer/new/?partner=70070003&token=operator",
+}
+GIFTS = {"bob": Decimal(250)}
+"""What a wallet holds at the start, in the shop's currency."""
+
+
+class Command(BaseCommand):
+    help = "Make the people of the demo, their trade URLs and their first money."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        if not settings.DEMO_LOGINS:
+            raise CommandError("The demo's passwords are public: they are for DEBUG only.")
+        for login in settings.DEMO_LOGINS:
+            name = login["username"]
+            user, created = User.objects.get_or_create(username=name)
+            if created:
+                user.set_password(login["password"])
+                user.is_staff = user.is_superuser = name == "operator"
+                user.save()
+            Profile.objects.get_or_create(user=user, defaults={"trade_url": TRADE_URLS[name]})
+            gift = in_millionths(GIFTS.get(name, Decimal(0)))
+            Wallet.objects.get_or_create(user=user, currency=settings.SHOP_CURRENCY, defaults={"millionths": gift})
