@@ -38,7 +38,6 @@ The docstring of a class is its message when none is given. No exception carries
 trade token or the body of an answer.
 """
 
-# ruff: noqa: N818 - the names say what happened; "Error" would say nothing more
 import inspect
 
 _MESSAGE_LIMIT = 100

@@ -70,7 +70,8 @@ def next_poll(status: str, age: timedelta, attempts: int) -> timedelta | None:
 
 def backoff(attempts: int, first: timedelta = MINUTE, longest: timedelta = _LONGEST_BACKOFF) -> timedelta:
     """Twice as long after each vain attempt, from ``first`` up to ``longest``."""
-    return min(first * 2 ** min(max(attempts, 0), 20), longest)
+    doublings = min(max(attempts, 0), 20)
+    return min(first * (1 << doublings), longest)
 
 
 def accepted_until(game: str, in_hold: bool | None, in_hold_until: datetime | None, accepted_at: datetime) -> datetime:

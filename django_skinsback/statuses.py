@@ -93,14 +93,14 @@ PURCHASE_ROLLBACKS = frozenset({P.ROLLBACK_USER, P.ROLLBACK_SUPPLIER})
 PURCHASE_FINAL = PURCHASE_FAILURES | PURCHASE_ROLLBACKS
 """``accepted`` is not among them: until its hold is over the trade can be rolled back."""
 
-DEPOSIT_ENTRY = {
+DEPOSIT_ENTRY: dict[str, EntryKind] = {
     D.HOLD_APPROVED: EntryKind.CREDIT,
     D.SUCCESS: EntryKind.CREDIT,
     D.HOLD_RETURNED: EntryKind.REVERSAL,
 }
 """What reaching a status posts to the ledger; the unique entry makes the second credit no credit."""
 
-PURCHASE_ENTRY = dict.fromkeys(PURCHASE_FAILURES | {P.ROLLBACK_SUPPLIER}, EntryKind.REFUND)
+PURCHASE_ENTRY: dict[str, EntryKind] = dict.fromkeys(PURCHASE_FAILURES | {P.ROLLBACK_SUPPLIER}, EntryKind.REFUND)
 """The same for a purchase that was charged; ``rollback_user`` follows the site's setting."""
 
 _DEPOSIT_WORDS, _PURCHASE_WORDS = frozenset[str](D), frozenset[str](P)

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
@@ -18,14 +17,12 @@ from ..models import Deposit
 from ..money import parse_amount, parse_currency
 from ..statuses import DepositStatus
 from ..steam import TradeURL, check_game, check_steam_id
+from ..wire import requests
 from .addresses import page_url, webhook_url
 from .database import database, refuse_inside_transaction, run
 from .records import Edit, Source, claim
 
 Answer = TypeVar("Answer")
-
-_MULTIPLIER_RANGE = Decimal("0.5"), Decimal(2)
-_SMALLEST_RATE = Decimal("0.1")
 
 
 def create_deposit(
@@ -59,17 +56,21 @@ def create_deposit(
     """
     refuse_inside_transaction("create_deposit()")
     payer = TradeURL.parse(trade_url) if trade_url else None
-    limits = _limits(currency, min_amount, max_amount)
-    appearance = _appearance(custom_multiplier, custom_currency, custom_currency_rate)
+    if custom_currency and conf.get("CREDIT") == "user_amount":
+        raise InvalidInput(
+            _("custom_currency makes user_amount an amount of that currency: set CREDIT to 'amount' first.")
+        )
     deposit = Deposit(
         account=account,
         user=user,
         steam_id=check_steam_id(steam_id) if steam_id else (payer.steam_id if payer else ""),
         game=check_game(game or conf.default_game()),
         metadata=metadata or {},
-        **limits,
+        currency=parse_currency(currency) if currency else "",
+        min_amount=None if min_amount is None else parse_amount(min_amount),
+        max_amount=None if max_amount is None else parse_amount(max_amount),
     )
-    params = {
+    options = {
         "steam_id": deposit.steam_id,
         "trade_token": payer.token if payer else "",
         "result_url": webhook_url("result", account, request),
@@ -77,10 +78,15 @@ def create_deposit(
         "fail_url": page_url(fail_url, request),
         "widget": widget,
         "game": deposit.game,
-        **limits,
-        **appearance,
+        "currency": deposit.currency,
+        "min_amount": deposit.min_amount,
+        "max_amount": deposit.max_amount,
+        "custom_multiplier": custom_multiplier,
+        "custom_currency": custom_currency,
+        "custom_currency_rate": custom_currency_rate,
     }
-    given = {name: value for name, value in params.items() if value not in {None, "", False}}
+    given: Any = {name: value for name, value in options.items() if value not in {None, "", False}}
+    requests.create_deposit("unsent", **given)  # what is wrong with the arguments is said before the row is written
     client = get_client(account)
     return _open(deposit, lambda order_id: client.create_deposit(order_id, **given), _take_link)
 
@@ -104,8 +110,6 @@ def create_from_inventory(
     """
     refuse_inside_transaction("create_from_inventory()")
     payer = TradeURL.parse(trade_url)
-    if not item_asset_ids:
-        raise InvalidInput(_("Choose at least one item."))
     deposit = Deposit(
         account=account,
         user=user,
@@ -114,18 +118,19 @@ def create_from_inventory(
         currency=parse_currency(currency) if currency else "",
         metadata=metadata or {},
     )
-    given = {"result_url": webhook_url("result", account, request), "currency": deposit.currency}
+    options: Any = {
+        "game": deposit.game,
+        "steam_id": deposit.steam_id,
+        "trade_token": payer.token,
+        "item_asset_ids": list(item_asset_ids),
+        "currency": deposit.currency,
+        "result_url": webhook_url("result", account, request) or "",
+    }
+    requests.create_deposit_from_inventory("unsent", **options)
     client = get_client(account)
     return _open(
         deposit,
-        lambda order_id: client.create_deposit_from_inventory(
-            order_id,
-            game=deposit.game,
-            steam_id=deposit.steam_id,
-            trade_token=payer.token,
-            item_asset_ids=item_asset_ids,
-            **{name: value for name, value in given.items() if value},
-        ),
+        lambda order_id: client.create_deposit_from_inventory(order_id, **options),
         _take_trade_offer,
     )
 
@@ -173,7 +178,8 @@ def _take_answer(edit: Edit[Deposit], answer: Answer, take: Callable[[Edit[Depos
     take(edit, answer)
     if edit.row.status in {DepositStatus.CREATED, DepositStatus.ABANDONED}:
         edit.move(DepositStatus.PENDING)
-        edit.set(next_check_at=_first_check(edit.now))
+        delay = schedule.next_check(DepositStatus.PENDING, edit.now - edit.row.created_at, attempts=0)
+        edit.set(next_check_at=edit.now + delay if delay else None)
 
 
 def _take_link(edit: Edit[Deposit], answer: Any) -> None:
@@ -202,40 +208,3 @@ def _abandon(edit: Edit[Deposit], reason: str) -> None:
     if edit.row.status == DepositStatus.CREATED:
         edit.move(DepositStatus.ABANDONED, note=reason)
         edit.set(next_check_at=None)
-
-
-def _first_check(now: datetime) -> datetime | None:
-    delay = schedule.next_check(DepositStatus.PENDING, schedule.SECOND, 0)
-    return delay and now + delay
-
-
-def _limits(currency: str, min_amount: Any, max_amount: Any) -> dict[str, Any]:
-    limits: dict[str, Any] = {"currency": parse_currency(currency) if currency else ""}
-    for name, value in (("min_amount", min_amount), ("max_amount", max_amount)):
-        limits[name] = None if value is None else parse_amount(value)
-    smallest, largest = limits["min_amount"], limits["max_amount"]
-    if (smallest is not None or largest is not None) and not currency:
-        raise InvalidInput(_("min_amount and max_amount need a currency."))
-    if smallest is not None and largest is not None and largest <= smallest:
-        raise InvalidInput(_("max_amount must be above min_amount."))
-    return limits
-
-
-def _appearance(multiplier: Any, currency: str, rate: Any) -> dict[str, Any]:
-    """Parameters that change what the user is shown; sent, not kept."""
-    appearance: dict[str, Any] = {}
-    if multiplier is not None:
-        appearance["custom_multiplier"] = parse_amount(multiplier)
-        if not _MULTIPLIER_RANGE[0] <= appearance["custom_multiplier"] <= _MULTIPLIER_RANGE[1]:
-            raise InvalidInput(_("custom_multiplier must be between 0.5 and 2."))
-    if bool(currency) != (rate is not None):
-        raise InvalidInput(_("custom_currency and custom_currency_rate go together."))
-    if currency:
-        if conf.get("CREDIT") == "user_amount":
-            raise InvalidInput(
-                _("custom_currency makes user_amount an amount of that currency: set CREDIT to 'amount' first.")
-            )
-        appearance |= {"custom_currency": currency, "custom_currency_rate": parse_amount(rate)}
-        if len(currency) > 4 or appearance["custom_currency_rate"] < _SMALLEST_RATE:
-            raise InvalidInput(_("custom_currency has at most 4 characters, custom_currency_rate is 0.1 or more."))
-    return appearance

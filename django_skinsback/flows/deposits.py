@@ -242,7 +242,7 @@ def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome) -> None:
         delay = schedule.next_check(deposit.status, edit.now - deposit.created_at, check_count)
         if delay is None and outcome == Outcome.WITHHELD and not deposit.entries.exists():
             delay = schedule.backoff(check_count) if check_count < schedule.WITHHELD_CHECKS else None
-        edit.set(check_count=check_count, next_check_at=delay and edit.now + delay)
+        edit.set(check_count=check_count, next_check_at=edit.now + delay if delay else None)
 
 
 def refresh(deposit: Deposit, *, actor: Any = None, source: StatusChange.Source = Source.ANSWER) -> Deposit:

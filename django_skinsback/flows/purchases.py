@@ -18,7 +18,7 @@ from ..models import Purchase
 from ..money import parse_amount, parse_currency
 from ..statuses import EntryKind
 from ..steam import TradeURL, check_game
-from ..wire.requests import check_id
+from ..wire.arguments import identifier
 from .bell import ring
 from .database import database, refuse_inside_transaction, run
 from .decisions import cancel
@@ -155,7 +155,7 @@ def _skin(item: Mapping[str, Any]) -> dict[str, str]:
         raise InvalidInput(_("Name the skin either by its skin_id or by its market_hash_name."))
     game = check_game(item.get("game") or conf.default_game())
     if skin_id:
-        return {"skin_id": check_id("skin_id", str(skin_id)), "game": game}
+        return {"skin_id": identifier("skin_id", str(skin_id)), "game": game}
     return {"market_hash_name": str(name), "game": game}
 
 

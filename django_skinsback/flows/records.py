@@ -50,7 +50,7 @@ class Edit(Generic[Row]):
 
     def flag(self, reason: str) -> None:
         """Put the row to review. Reasons add up; one that stands there already is not repeated."""
-        reasons = self.row.review_reason.splitlines()
+        reasons: list[str] = self.row.review_reason.splitlines()
         if self.row.needs_review and reason in reasons:
             return
         self.set(

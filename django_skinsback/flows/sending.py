@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .. import schedule
+from ..client import SkinsBackClient
 from ..connection import get_client
 from ..exceptions import (
     AccountFault,
@@ -29,6 +30,7 @@ from ..models import Purchase
 from ..models.fields import WORD_LENGTH
 from ..statuses import PurchaseStatus
 from ..steam import TradeURL
+from ..wire.requests import BatchItem
 from ..wire.types import PurchaseReport
 from .database import database, refuse_inside_transaction, run
 from .purchase_reports import move, record_report
@@ -52,21 +54,21 @@ def submit(purchase: Purchase) -> Purchase:
     called inside a database transaction.
     """
     refuse_inside_transaction("submit()")
-    now = timezone.now()
+    client, now = get_client(purchase.account), timezone.now()
     claimed = _claim_unsent(purchase, now)
     if claimed:
-        _send(claimed, now)
+        _send(client, claimed, now)
     return Purchase.objects.using(database()).get(pk=purchase.pk)
 
 
 def resend(purchase: Purchase) -> Purchase:
     """Send a purchase again, with the same ``custom_id``, that SkinsBack says it does not know."""
-    now = timezone.now()
+    client, now = get_client(purchase.account), timezone.now()
     rows = Purchase.objects.using(database()).filter(
         pk=purchase.pk, status__in=OPEN, attempts=purchase.attempts, buy_id=None
     )
     if rows.update(**_sent(now)):
-        _send([rows.model._default_manager.using(database()).get(pk=purchase.pk)], now)
+        _send(client, [Purchase.objects.using(database()).get(pk=purchase.pk)], now)
     return Purchase.objects.using(database()).get(pk=purchase.pk)
 
 
@@ -89,20 +91,19 @@ def _claim_unsent(purchase: Purchase, now: datetime) -> list[Purchase]:
     return list(manager.filter(pk__in=chosen, attempts=1, submitted_at=now, buy_id=None).order_by("pk"))
 
 
-def _send(rows: list[Purchase], now: datetime) -> None:
+def _send(client: SkinsBackClient, rows: list[Purchase], now: datetime) -> None:
     answers: list[Answer]
     try:
-        answers = _call(rows)
+        answers = _call(client, rows)
     except (RequestNotSent, UnknownOutcome, APIError) as error:
         answers = [error] * len(rows)
     for row, answer in zip(rows, answers, strict=True):
         _take(row, answer, now)
 
 
-def _call(rows: list[Purchase]) -> list[Answer]:
+def _call(client: SkinsBackClient, rows: list[Purchase]) -> list[Answer]:
     """Call SkinsBack, outside any database transaction; an answer for each row."""
     first = rows[0]
-    client = get_client(first.account)
     receiver = TradeURL(first.partner, first.token)
     if not first.batch_id or len(rows) == 1:
         skin = (
@@ -111,16 +112,27 @@ def _call(rows: list[Purchase]) -> list[Answer]:
             else {"market_hash_name": first.market_hash_name, "game": first.game}
         )
         return [client.buy_skin(receiver, custom_id=first.custom_id, max_price=first.max_price, **skin)]
-    items = [{"skin_id": row.skin_id, "max_price": row.max_price, "custom_id": row.custom_id} for row in rows]
+    items: list[BatchItem] = [
+        {"skin_id": row.skin_id, "max_price": row.max_price, "custom_id": row.custom_id} for row in rows
+    ]
     result = client.buy_skins(receiver, items)
     bought = {report.custom_id or report.skin_id: report for report in result.purchased}
-    return [bought.get(row.custom_id) or bought.get(row.skin_id) or result.unavailable.get(row.skin_id) for row in rows]
+    unmentioned = UnknownOutcome("The answer does not mention this skin.")
+    answers: list[Answer] = [
+        bought.get(row.custom_id) or bought.get(row.skin_id) or result.unavailable.get(row.skin_id) or unmentioned
+        for row in rows
+    ]
+    return answers
 
 
 def _take(row: Purchase, answer: Answer, now: datetime) -> None:
     match answer:
+        case PurchaseReport() if answer.custom_id in {"", row.custom_id}:
+            ours = msgspec.structs.replace(answer, custom_id=row.custom_id)
+            record_report(ours, Source.ANSWER, account=row.account)
         case PurchaseReport():
-            record_report(_with_custom_id(answer, row), Source.ANSWER, account=row.account)
+            stranger = UnknownOutcome("The answer was about another purchase.")
+            run(partial(_unknown, row, stranger, timezone.now()))
         case RequestNotSent() | TemporaryFailure() | AccountFault():
             run(partial(_not_bought, row, answer))
         case CustomIdExists():
@@ -129,11 +141,6 @@ def _take(row: Purchase, answer: Answer, now: datetime) -> None:
             run(partial(_refused, row, answer))
         case UnknownOutcome():
             run(partial(_unknown, row, answer, now + schedule.RESEND_AFTER))
-
-
-def _with_custom_id(report: PurchaseReport, row: Purchase) -> PurchaseReport:
-    """The answer to our call is about our row, whether or not it repeats our id."""
-    return report if report.custom_id else msgspec.structs.replace(report, custom_id=row.custom_id)
 
 
 def _not_bought(row: Purchase, error: SkinsBackError) -> None:

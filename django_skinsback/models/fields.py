@@ -14,9 +14,9 @@ STEAM_ID_LENGTH = 20
 CURRENCY_LENGTH = 8
 
 
-def amount_field(*args: Any, **options: Any) -> "models.DecimalField[Any, Any]":
+def amount_field(verbose_name: Any, **options: Any) -> "models.DecimalField[Any, Any]":
     """An exact amount with six decimals; SQLite keeps it whole up to 15 significant digits."""
-    return models.DecimalField(*args, max_digits=20, decimal_places=6, **options)
+    return models.DecimalField(verbose_name, max_digits=20, decimal_places=6, **options)
 
 
 class UTCDateTimeField(models.DateTimeField):  # type: ignore[type-arg] # generic in the stubs alone

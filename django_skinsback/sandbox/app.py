@@ -14,21 +14,13 @@ from .api import API, Hangup
 from .control_api import ControlAPI
 from .control_page import ControlPage
 from .courier import Courier
-from .pages import picture, static_file
+from .pages import HEADERS, picture, static_file
 from .pay_page import PayPage
 from .world import World
 
 logger = logging.getLogger("django_skinsback.sandbox")
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
-
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 
 
 class App:

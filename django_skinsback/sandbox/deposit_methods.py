@@ -194,7 +194,7 @@ def create_from_user_inventory(call: Call) -> dict[str, Any]:
     deposit.transaction_id = call.world.new_id()
     deposits.add(call.world, deposit)
     deposits.offer(call.world, deposit, steam_id, wanted)
-    bot_steam_id, bot_name = BOTS[deposit.transaction_id % len(BOTS)]
+    bot_steam_id, bot_name = bot_of(deposit)
     expires_at = datetime.fromtimestamp(int(call.world.now()) + OFFER_SECONDS, UTC)
     return {
         "data": {
@@ -209,6 +209,11 @@ def create_from_user_inventory(call: Call) -> dict[str, Any]:
             "bot_name": bot_name,
         }
     }
+
+
+def bot_of(deposit: Deposit) -> tuple[str, str]:
+    """Steam ID and name of the bot that sends the trade offer."""
+    return BOTS[deposit.transaction_id % len(BOTS)]
 
 
 METHODS: dict[str, Method] = {

@@ -118,7 +118,7 @@ def accept(world: World, deposit: Deposit, *, held: bool | None = None) -> None:
         raise Impossible("One of these skins has left the inventory.")
     inventory[:] = [asset for asset in inventory if asset.asset_id not in given]
     deposit.received_at = int(world.now())
-    if _is_held(world, deposit) if held is None else held:
+    if is_held(world, deposit) if held is None else held:
         _change(world, deposit, "in_hold", due_at=world.now() + HOLD_SECONDS)
     else:
         _change(world, deposit, "success")
@@ -174,7 +174,8 @@ def _check_offered(deposit: Deposit) -> None:
         raise Impossible("There is no open trade offer.")
 
 
-def _is_held(world: World, deposit: Deposit) -> bool:
+def is_held(world: World, deposit: Deposit) -> bool:
+    """Whether Trade Protection will hold the chosen skins."""
     if deposit.game != "cs2" or world.options.holds == "never":
         return False
     return world.options.holds == "always" or any(skin.trade_protected for skin in deposit.skins)

@@ -15,10 +15,22 @@ from .pictures import draw
 _FOLDER = Path(__file__).parent / "pages"
 _STATIC = {
     "pay.css": "text/css",
-    "control.css": "text/css",
     "pay.js": "text/javascript",
+    "control.css": "text/css",
     "control.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
 }
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors "
+)
+HEADERS = {
+    "Content-Security-Policy": f"{_POLICY}'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""What every answer carries, unless it says otherwise."""
 
 
 class Markup(str):
@@ -29,7 +41,7 @@ class Markup(str):
 
 @cache
 def _template(name: str) -> Template:
-    return Template((_FOLDER / name).read_text())
+    return Template((_FOLDER / name).read_text(encoding="utf-8").rstrip())
 
 
 def html(name: str, **values: object) -> Markup:
@@ -50,6 +62,12 @@ def join(parts: Iterable[Markup]) -> Markup:
 def page(name: str, *, http_status: int = 200, **values: object) -> Response:
     """A whole page."""
     return Response(html(name, **values), http_status, mimetype="text/html")
+
+
+def allow_frames(response: Response) -> Response:
+    """Let other sites show this page in a frame: widgets are made for that, all other pages refuse."""
+    response.headers["Content-Security-Policy"] = f"{_POLICY}*"
+    return response
 
 
 def static_file(_request: Request, name: str) -> Response:

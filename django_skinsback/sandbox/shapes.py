@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from . import php
-from .money import cents, in_currencies, usd_sum
+from .money import cents, in_currencies, total, usd_sum
 from .state import Deposit, Purchase, StockItem
 from .world import World
 

@@ -1,7 +1,7 @@
 """From an HTTP answer to data, or to the error it means (``/docs/api/v1/main``).
 
 Whatever is not plainly an answer of SkinsBack's is UnknownOutcome: HTML, an empty or cut body, another
-charset, a redirect. The HTTP status decides nothing, because SkinsBack sends its errors with any.
+charset. The HTTP status decides nothing, because SkinsBack sends its errors with any.
 """
 
 import zlib
@@ -26,8 +26,6 @@ def read_answer(method: str, http_status: int, body: bytes, read: Callable[[Mapp
 
     Raises APIError if SkinsBack answered with an error, UnknownOutcome if no answer can be read.
     """
-    if 300 <= http_status < 400:
-        raise UnknownOutcome(f"{method}: SkinsBack redirects (HTTP {http_status}), which is not followed.")
     answer = _decoded(body)
     if answer is None:
         raise UnknownOutcome(f"{method}: the answer is not a JSON object (HTTP {http_status}).")

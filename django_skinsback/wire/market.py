@@ -4,6 +4,7 @@ In lists, rows without a readable name or price are left out: nobody could buy t
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Self
 
@@ -59,6 +60,13 @@ class PriceListItem(msgspec.Struct, frozen=True, kw_only=True):
             count=readers.count(fields.get("count")),
             skin_id=readers.text(fields.get("id")),
         )
+
+
+class PriceList(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole price list and when SkinsBack made it (UTC)."""
+
+    last_update: datetime | None
+    items: list[PriceListItem]
 
 
 class InventoryItem(msgspec.Struct, frozen=True, kw_only=True):

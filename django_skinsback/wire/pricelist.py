@@ -12,7 +12,7 @@ from ..exceptions import UnknownOutcome
 from . import readers
 from .answers import check_status
 from .fields import Number
-from .market import PriceListItem
+from .market import PriceList, PriceListItem
 
 _METHOD = "market_pricelist"
 _LARGEST_VALUE = 1 << 20
@@ -41,6 +41,11 @@ class PriceListReader:
         self._at = 0
         self._complete = False
         self.last_update = readers.moment(None)
+
+    def read(self) -> PriceList:
+        """The whole list."""
+        items = list(self)
+        return PriceList(last_update=self.last_update, items=items)
 
     def __iter__(self) -> Iterator[PriceListItem]:
         envelope = {}

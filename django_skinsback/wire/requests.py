@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, TypedDict, Unpack
+from typing import Any, NotRequired, TypedDict, Unpack
 
 from ..exceptions import InvalidInput
 from ..money import wire_amount
@@ -65,6 +65,26 @@ class DepositOptions(TypedDict, total=False):
     custom_currency_rate: Amount | None
 
 
+class InventoryDepositOptions(TypedDict):
+    """A deposit of chosen items (``/docs/api/v1/create_from_user_inventory``)."""
+
+    game: str
+    steam_id: str
+    trade_token: str
+    item_asset_ids: Sequence[str]
+    currency: NotRequired[str]
+    result_url: NotRequired[str]
+
+
+class SkinToBuy(TypedDict):
+    """One skin by its id, or the cheapest of a name and game; ``max_price`` is in USD."""
+
+    skin_id: NotRequired[str]
+    market_hash_name: NotRequired[str]
+    game: NotRequired[str]
+    max_price: Amount
+
+
 class PriceOptions(TypedDict, total=False):
     """In which currency an inventory shows its prices (``/docs/api/v1/user_inventory``)."""
 
@@ -117,27 +137,18 @@ def create_deposit(order_id: str, **options: Unpack[DepositOptions]) -> Request:
     )
 
 
-def create_deposit_from_inventory(
-    order_id: str,
-    *,
-    game: str,
-    steam_id: str,
-    trade_token: str,
-    item_asset_ids: Sequence[str],
-    currency: str = "",
-    result_url: str = "",
-) -> Request:
+def create_deposit_from_inventory(order_id: str, **options: Unpack[InventoryDepositOptions]) -> Request:
     """``create_from_user_inventory``."""
     return build(
         "create_from_user_inventory",
         {
             "order_id": arguments.identifier("order_id", order_id),
-            "game": check_game(game),
-            "steam_id": check_steam_id(steam_id),
-            "trade_token": arguments.token(trade_token, needed=True),
-            "item_asset_ids": arguments.identifiers("item_asset_ids", item_asset_ids),
-            "currency": arguments.currency(currency),
-            "result_url": arguments.url("result_url", result_url),
+            "game": check_game(options["game"]),
+            "steam_id": check_steam_id(options["steam_id"]),
+            "trade_token": arguments.token(options["trade_token"], needed=True),
+            "item_asset_ids": arguments.identifiers("item_asset_ids", options["item_asset_ids"]),
+            "currency": arguments.currency(options.get("currency")),
+            "result_url": arguments.url("result_url", options.get("result_url")),
         },
     )
 
@@ -191,23 +202,22 @@ def search_skins(game: str, name: str, names: Sequence[str]) -> Request:
     )
 
 
-def buy_skin(
-    trade_url: TradeURL, custom_id: str, *, skin_id: str, market_hash_name: str, game: str, max_price: Amount
-) -> Request:
+def buy_skin(trade_url: TradeURL, custom_id: str, **skin: Unpack[SkinToBuy]) -> Request:
     """``market_buy`` of one skin by its id, or of the cheapest one of a name."""
-    if bool(skin_id) == bool(market_hash_name):
+    skin_id, name = skin.get("skin_id"), skin.get("market_hash_name")
+    if bool(skin_id) == bool(name):
         raise InvalidInput("Give either skin_id or market_hash_name.")
     if skin_id:
-        skin = {"id": arguments.identifier("skin_id", skin_id)}
+        which = {"id": arguments.identifier("skin_id", skin_id)}
     else:
-        skin = {"name": arguments.text("market_hash_name", market_hash_name), "game": check_game(game)}
+        which = {"name": arguments.text("market_hash_name", name), "game": check_game(skin.get("game", ""))}
     return build(
         "market_buy",
         {
             "partner": trade_url.partner,
             "token": trade_url.token,
-            **skin,
-            "max_price": arguments.price(max_price),
+            **which,
+            "max_price": arguments.price(skin["max_price"]),
             "custom_id": arguments.identifier("custom_id", custom_id),
         },
     )

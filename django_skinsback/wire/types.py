@@ -19,6 +19,7 @@ from .market import (
     CurrencyRate,
     Inventory,
     InventoryItem,
+    PriceList,
     PriceListItem,
     ServiceStatus,
     Skin,
@@ -35,10 +36,12 @@ __all__ = [
     "InventoryDeposit",
     "InventoryItem",
     "Page",
+    "PriceList",
     "PriceListItem",
     "PurchaseReport",
     "ServiceStatus",
     "Skin",
+    "readable",
 ]
 
 T = TypeVar("T")
@@ -123,6 +126,28 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
             created_at=readers.moment(fields.get("date")),
         )
 
+    @classmethod
+    def bought(cls, fields: Mapping[str, Any], custom_id: str) -> Self:
+        """Read the answer of ``market_buy``, which need not repeat ``custom_id``.
+
+        Raises UnknownOutcome if it has no id or status, or is about another purchase.
+        """
+        report = cls.from_wire(fields)
+        if not report.status or not report.buy_id or report.custom_id not in {"", custom_id}:
+            raise UnknownOutcome("market_buy: the answer does not say what was bought.")
+        return msgspec.structs.replace(report, custom_id=custom_id)
+
+    @classmethod
+    def list_from_wire(cls, fields: Mapping[str, Any]) -> list[Self]:
+        """Read an answer of ``market_getinfo``: a list, or one purchase alone at the top level.
+
+        Raises UnknownOutcome if it is neither.
+        """
+        if "items" not in fields and "offer_status" not in fields:
+            raise UnknownOutcome("market_getinfo: the answer tells of no purchase.")
+        found = readers.rows(fields["items"]) if "items" in fields else [fields]
+        return [report for row in found if (report := cls.from_wire(row)).status]
+
 
 class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of each skin of a bulk purchase (``/docs/api/v1/market_batch_buy``).
@@ -134,12 +159,14 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
     unavailable: dict[str, APIError] = {}
 
     @classmethod
-    def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read an answer of ``market_batch_buy``."""
+    def from_wire(cls, fields: Mapping[str, Any], custom_ids: Mapping[str, str]) -> Self:
+        """Read an answer of ``market_batch_buy``; ``custom_ids`` are those asked for, by skin."""
         bought = fields.get("purchased")
         keyed = bought.items() if isinstance(bought, dict) else (("", row) for row in readers.rows(bought))
         purchased = [
-            PurchaseReport.from_wire(row, skin_id=readers.text(key)) for key, row in keyed if isinstance(row, dict)
+            _with_custom_id(PurchaseReport.from_wire(row, skin_id=readers.text(key)), custom_ids)
+            for key, row in keyed
+            if isinstance(row, dict)
         ]
         bought_ids = {report.skin_id for report in purchased}
         return cls(
@@ -243,6 +270,20 @@ class FailedNotification(msgspec.Struct, frozen=True, kw_only=True):
             order_id=readers.text(fields.get("order_id")),
             http_code=readers.text(fields.get("http_code")),
         )
+
+
+def readable(item: Callable[[Mapping[str, Any]], T | None]) -> Callable[[Mapping[str, Any]], list[T]]:
+    """The function that reads a list whose rows ``item`` reads, without those that it cannot."""
+
+    def read(fields: Mapping[str, Any]) -> list[T]:
+        return [row for row in map(item, readers.rows(fields.get("items"))) if row is not None]
+
+    return read
+
+
+def _with_custom_id(report: PurchaseReport, custom_ids: Mapping[str, str]) -> PurchaseReport:
+    custom_id = report.custom_id or custom_ids.get(report.skin_id, "")
+    return msgspec.structs.replace(report, custom_id=custom_id)
 
 
 def _needed(method: str, fields: Mapping[str, Any], name: str) -> str:

@@ -31,7 +31,8 @@ def content_security_policy(
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response.headers.setdefault("Content-Security-Policy", policy)
+        if not (settings.DEBUG and response.status_code in {404, 500}):  # Django's pages for developers
+            response.headers.setdefault("Content-Security-Policy", policy)
         return response
 
     return middleware

@@ -14,30 +14,28 @@ and ``offer_approve`` are never sent twice: the caller settles them by asking.
 """
 
 import random
-import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Self, TypeVar, Unpack
-from urllib.parse import urlencode
 
-import msgspec
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from . import __version__
-from .exceptions import ConfigurationError, PurchaseNotFound, RequestNotSent, UnknownOutcome
-from .steam import TradeURL
-from .wire import requests as api
-from .wire.answers import bounded, read_answer
-from .wire.pricelist import PriceListReader
-from .wire.requests import Amount, BatchItem, DepositOptions, PriceOptions, Request, Time
-from .wire.signing import sign
-from .wire.types import (
+from ..exceptions import PurchaseNotFound, RequestNotSent, UnknownOutcome
+from ..steam import TradeURL
+from ..wire import requests as api
+from ..wire.answers import read_answer
+from ..wire.arguments import Time
+from ..wire.pricelist import PriceListReader
+from ..wire.requests import (
+    BatchItem,
+    DepositOptions,
+    InventoryDepositOptions,
+    PriceOptions,
+    Request,
+    SkinToBuy,
+)
+from ..wire.types import (
     Balance,
     BatchResult,
     CurrencyRate,
@@ -54,15 +52,14 @@ from .wire.types import (
     Skin,
     readable,
 )
+from .transport import Transport, chunks
 
 API_URL = "https://skinsback.com/api.php"
 ANSWER_LIMIT_BYTES = 8 << 20
 PRICE_LIST_LIMIT_BYTES = 512 << 20
 ATTEMPTS = 3
 
-_CHUNK_BYTES = 1 << 16
 _FIRST_PAUSE_SECONDS = 0.25
-_KEY = re.compile(r"[\x21-\x7e]+")
 
 T = TypeVar("T")
 
@@ -90,18 +87,14 @@ class SkinsBackClient:
         sleep: Callable[[float], object] = time.sleep,
         random: Callable[[], float] = random.random,
     ) -> None:
-        if not _KEY.fullmatch(client_id) or not _KEY.fullmatch(client_secret):
-            raise ConfigurationError("Client ID and client secret must be given, without blanks.")
-        if authentication not in {"headers", "signature"}:
-            raise ConfigurationError('authentication must be "headers" or "signature".')
-        if not api_url.startswith(("https://", "http://")):
-            raise ConfigurationError("api_url must be a whole address, beginning with https://.")
-        self.client_id = client_id
-        self.api_url = api_url
-        self._client_secret = client_secret
-        self._authentication = authentication
-        self._timeout = timeout
-        self._session = session or _Session()
+        self._transport = Transport(
+            client_id,
+            client_secret,
+            api_url=api_url,
+            authentication=authentication,
+            timeout=timeout,
+            session=session,
+        )
         self._limiter = limiter
         self._answer_limit = answer_limit
         self._price_list_limit = price_list_limit
@@ -109,7 +102,7 @@ class SkinsBackClient:
         self._random = random
 
     def __repr__(self) -> str:
-        return f"<SkinsBackClient of {self.client_id} at {self.api_url}>"
+        return f"<SkinsBackClient of {self._transport.client_id} at {self._transport.api_url}>"
 
     def __enter__(self) -> Self:
         return self
@@ -119,7 +112,7 @@ class SkinsBackClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._transport.close()
 
     # Deposits
 
@@ -128,31 +121,14 @@ class SkinsBackClient:
         return self._ask(api.create_deposit(order_id, **options), DepositLink.from_wire)
 
     def create_deposit_from_inventory(
-        self,
-        order_id: str,
-        *,
-        game: str,
-        steam_id: str,
-        trade_token: str,
-        item_asset_ids: Sequence[str],
-        currency: str = "",
-        result_url: str = "",
+        self, order_id: str, **options: Unpack[InventoryDepositOptions]
     ) -> InventoryDeposit:
         """Open a deposit of chosen items and send the user a trade offer.
 
         The items come from ``get_inventory()``. Raises OrderIdExists, DepositTooSmall.
         Page: ``/docs/api/v1/create_from_user_inventory``.
         """
-        request = api.create_deposit_from_inventory(
-            order_id,
-            game=game,
-            steam_id=steam_id,
-            trade_token=trade_token,
-            item_asset_ids=item_asset_ids,
-            currency=currency,
-            result_url=result_url,
-        )
-        return self._ask(request, InventoryDeposit.from_wire)
+        return self._ask(api.create_deposit_from_inventory(order_id, **options), InventoryDeposit.from_wire)
 
     def get_deposit(self, *, order_id: str = "", transaction_id: str = "") -> DepositReport:
         """The state of one deposit (``/docs/api/v1/orderstatus``). Raises TransactionNotFound."""
@@ -186,7 +162,12 @@ class SkinsBackClient:
         ``iter_price_list``. Rows without a readable name or price are left out.
         """
         request = api.get_price_list(game, full)
-        return self._repeating(request, lambda: self._read_price_list(request))
+
+        def attempt() -> PriceList:
+            with closing(self._transport.post(request)) as response:
+                return PriceListReader(chunks(response, self._price_list_limit)).read()
+
+        return self._repeating(request, attempt)
 
     def iter_price_list(self, game: str, *, full: bool = False) -> Iterator[PriceListItem]:
         """The rows of the price list while they arrive, in little memory. Raises what ``get_price_list`` does.
@@ -194,36 +175,22 @@ class SkinsBackClient:
         UnknownOutcome may come after some rows: then the list is not whole, and a row's absence means nothing.
         """
         request = api.get_price_list(game, full)
-        with closing(self._repeating(request, lambda: self._post(request))) as response:
-            yield from PriceListReader(self._price_list_body(response))
+        with closing(self._repeating(request, lambda: self._transport.post(request))) as response:
+            yield from PriceListReader(chunks(response, self._price_list_limit))
 
     def search_skins(self, game: str, name: str = "", *, names: Sequence[str] = ()) -> list[Skin]:
         """Skins for sale by one name, or part of it, or by several names (``/docs/api/v1/market_search``)."""
         return self._ask(api.search_skins(game, name, names), readable(Skin.from_wire))
 
-    def buy_skin(
-        self,
-        trade_url: TradeURL,
-        custom_id: str,
-        *,
-        skin_id: str = "",
-        market_hash_name: str = "",
-        game: str = "",
-        max_price: Amount,
-    ) -> PurchaseReport:
-        """Buy one skin, by id, or the cheapest of a name and game, for at most ``max_price``.
+    def buy_skin(self, trade_url: TradeURL, custom_id: str, **skin: Unpack[SkinToBuy]) -> PurchaseReport:
+        """Buy one skin, by ``skin_id``, or the cheapest of a ``market_hash_name`` and ``game``.
+
+        ``max_price`` must be given.
 
         Raises CustomIdExists, InsufficientFunds, SkinUnavailable, PriceAboveCap, TradeURLRefused,
         TooManyFailedAttempts, MarketDisabled. Page: ``/docs/api/v1/market_buy``.
         """
-        request = api.buy_skin(
-            trade_url,
-            custom_id,
-            skin_id=skin_id,
-            market_hash_name=market_hash_name,
-            game=game,
-            max_price=max_price,
-        )
+        request = api.buy_skin(trade_url, custom_id, **skin)
         return self._ask(request, lambda fields: PurchaseReport.bought(fields, custom_id))
 
     def buy_skins(self, trade_url: TradeURL, items: Sequence[BatchItem]) -> BatchResult:
@@ -302,12 +269,6 @@ class SkinsBackClient:
             self._sleep(_FIRST_PAUSE_SECONDS * 2 ** (unsent + unread) * (0.5 + self._random() / 2))
 
     def _answer(self, request: Request, read: Callable[[Mapping[str, Any]], T]) -> T:
-        with closing(self._post(request)) as response:
-            body = b"".join(_body(response, self._answer_limit))
+        with closing(self._transport.post(request)) as response:
+            body = b"".join(chunks(response, self._answer_limit))
             return read_answer(request.method, response.status_code, body, read)
-
-    def _read_price_list(self, request: Request) -> PriceList:
-        with closing(self._post(request)) as response:
-            reader = PriceListReader(self._price_list_body(response))
-            items = list(reader)
-            return PriceList(last_update=reader.last_update, items=items)

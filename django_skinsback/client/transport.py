@@ -1,0 +1,177 @@
+"""One request out, one answer in: who we are, what was sent, how much is read."""
+
+import re
+import threading
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+
+from .. import __version__
+from ..exceptions import ConfigurationError, RequestNotSent, SkinsBackError, UnknownOutcome
+from ..wire.answers import bounded
+from ..wire.requests import Request
+from ..wire.signing import sign
+
+_CHUNK_BYTES = 1 << 16
+_KEY = re.compile(r"[\x21-\x7e]+")
+_BROKEN = (requests.RequestException, HTTPError, OSError)
+_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[\x21-\x7e]*)?")
+
+
+class Transport:
+    """Sends requests with the keys of a project, in headers or as a signature; never follows a redirect."""
+
+    def __init__(
+        self,
+        client_id: str,
+        client_secret: str,
+        *,
+        api_url: str,
+        authentication: str,
+        timeout: tuple[float, float],
+        session: requests.Session | None,
+    ) -> None:
+        if not _KEY.fullmatch(client_id) or not _KEY.fullmatch(client_secret):
+            raise ConfigurationError("Client ID and client secret must be given, without blanks.")
+        if authentication not in {"headers", "signature"}:
+            raise ConfigurationError('authentication must be "headers" or "signature".')
+        if not _URL.fullmatch(api_url):
+            raise ConfigurationError("api_url must be a whole address, beginning with https://.")
+        self.client_id = client_id
+        self.api_url = api_url
+        self._client_secret = client_secret
+        self._authentication = authentication
+        self._timeout = timeout
+        self._session = session or _Session()
+
+    def __repr__(self) -> str:
+        return f"<Transport of {self.client_id} to {self.api_url}>"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def post(self, request: Request) -> requests.Response:
+        """Send once and wait for the head of the answer, which the caller must close.
+
+        Raises RequestNotSent or UnknownOutcome.
+        """
+        failure: SkinsBackError
+        try:
+            # Nothing that holds a secret is a local variable here: error reports show those.
+            response = self._session.post(
+                self.api_url,
+                data=urlencode(self._signed(request)),
+                headers=self._headers(),
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+            )
+        except _BROKEN as error:
+            kind = RequestNotSent if _is_unsent(error) else UnknownOutcome
+            failure = kind(f"{request.method}: {type(error).__name__}.")
+        else:
+            if not 300 <= response.status_code < 400:
+                return response
+            response.close()
+            failure = UnknownOutcome(f"{request.method}: SkinsBack redirects, which is not followed.")
+        # Raised here and not above, so that the request with its headers is not dragged along as its context.
+        raise failure
+
+    def _signed(self, request: Request) -> dict[str, str]:
+        if self._authentication == "headers":
+            return request.fields
+        fields = {**request.fields, "shopid": self.client_id}
+        return {**fields, "sign": sign(fields, self._client_secret)}
+
+    def _headers(self) -> dict[str, str]:
+        common = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "Content-Type": "application/x-www-form-urlencoded",
+            "User-Agent": f"django-skinsback/{__version__}",
+        }
+        if self._authentication == "signature":
+            return common
+        return {**common, "X-CLIENT-ID": self.client_id, "X-CLIENT-SECRET": self._client_secret}
+
+
+def chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
+    """The body, unpacked and bounded; packed bytes are read raw, because ``requests`` unpacks without a bound.
+
+    Raises UnknownOutcome if there is more than ``limit`` bytes or if it breaks off.
+    """
+    failure = ""
+    try:
+        packed = response.raw.stream(_CHUNK_BYTES, decode_content=False)
+        yield from bounded(packed, response.headers.get("Content-Encoding", ""), limit)
+    except _BROKEN as error:
+        failure = type(error).__name__
+    if failure:
+        raise UnknownOutcome(f"The answer ended too early: {failure}.")
+
+
+class _Progress(threading.local):
+    """Whether this thread's request has had a connection to be written to."""
+
+    connected = True
+
+
+_progress = _Progress()
+
+
+class _Connection(HTTPSConnection):
+    """Notes that the TLS handshake is over and the request is about to be written."""
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        _progress.connected = True
+        super().request(*args, **kwargs)
+
+
+class _Pool(HTTPSConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": HTTPConnectionPool, "https": _Pool}
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        # Over plain HTTP there is no handshake; there the exceptions alone tell.
+        _progress.connected = not (request.url or "").startswith("https:")
+        return super().send(request, *args, **kwargs)
+
+
+class _Session(requests.Session):
+    """Ignores proxies and passwords of the environment and follows no redirect."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.mount("https://", _Adapter())
+        self.mount("http://", _Adapter())
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        # requests reads the whole body of a redirect, however large, even when it may not follow it.
+        return None
+
+
+def _is_unsent(error: Exception) -> bool:
+    """Whether it is certain that no byte of the request reached SkinsBack.
+
+    A connection that was open from an earlier call and breaks looks like any broken connection: not certain.
+    """
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    if isinstance(reason, NewConnectionError | ConnectTimeoutError):
+        return True
+    return isinstance(reason, HTTPError) and not _progress.connected
