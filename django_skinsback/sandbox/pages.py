@@ -44,9 +44,9 @@ def _template(name: str) -> Template:
     return Template((_FOLDER / name).read_text(encoding="utf-8").rstrip())
 
 
-def html(name: str, **values: object) -> Markup:
+def html(template: str, /, **values: object) -> Markup:
     """A template with its ``$placeholders`` filled; only Markup is put in as it is."""
-    return Markup(_template(name).substitute({key: safe(value) for key, value in values.items()}))
+    return Markup(_template(template).substitute({key: safe(value) for key, value in values.items()}))
 
 
 def safe(value: object) -> str:
@@ -59,9 +59,9 @@ def join(parts: Iterable[Markup]) -> Markup:
     return Markup("".join(parts))
 
 
-def page(name: str, *, http_status: int = 200, **values: object) -> Response:
+def page(template: str, /, *, http_status: int = 200, **values: object) -> Response:
     """A whole page."""
-    return Response(html(name, **values), http_status, mimetype="text/html")
+    return Response(html(template, **values), http_status, mimetype="text/html")
 
 
 def allow_frames(response: Response) -> Response:

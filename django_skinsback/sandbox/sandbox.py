@@ -17,7 +17,7 @@ from .options import Options
 from .pay_page import ACCOUNTS
 from .server import Server
 from .state import Deposit, Project, Purchase, State
-from .world import PlannedOutcome, World
+from .world import World
 
 
 class Sandbox:

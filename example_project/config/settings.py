@@ -139,6 +139,7 @@ CSRF_COOKIE_NAME = "nightmarket_csrf"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]  # add yours beside it after `makemessages`
 USE_TZ = True
+TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 
 LOGGING = {

@@ -1,6 +1,6 @@
 """What a status means, in words for the user whose deposit or purchase it is."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from django.utils.functional import Promise
@@ -46,7 +46,13 @@ class Story:
 
     chapter: Chapter
     steps: list[Step]
-    notes: list[str] = field(default_factory=list)
+    notes: list[str]
+    reason: str = ""
+
+    @property
+    def text(self) -> str:
+        """The reason where there is one: it says more than the status."""
+        return self.reason or str(self.chapter.text)
 
     @property
     def moving(self) -> bool:
@@ -228,15 +234,16 @@ def purchase_story(purchase: Purchase, *, refunded: bool) -> Story:
     """``refunded``: whether the user has his money back."""
     chapter = PURCHASE_CHAPTERS[purchase.status]
     notes = []
-    if purchase.status in PURCHASE_FAILURES:
-        notes.append(refusals.why(purchase.error_message, purchase.error_reason))
     if purchase.status == PurchaseStatus.ACCEPTED and purchase.in_hold:
         notes.append(_("Steam Trade Protection: for up to 8 days the skin cannot be traded on, only taken back."))
     if refunded:
         notes.append(_("Your money is back in your wallet."))
     if purchase.needs_review:
         notes.append(_("Somebody of our team is looking at this order."))
-    return Story(chapter, _steps(PURCHASE_STEPS, chapter), [note for note in notes if note])
+    reason = ""
+    if purchase.status in PURCHASE_FAILURES:
+        reason = refusals.why(purchase.error_message, purchase.error_reason)
+    return Story(chapter, _steps(PURCHASE_STEPS, chapter), notes, reason)
 
 
 def _steps(labels: list[str], chapter: Chapter) -> list[Step]:

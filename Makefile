@@ -1,0 +1,47 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types format clean
+
+help:  ## Show what there is to make
+	@echo "django-skinsback"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | tr '|' '\t' | expand -t 22
+
+demo: .venv/demo  ## Run the example shop, a Celery worker and the sandbox; nothing to set up
+	@$(BIN)/python example_project/demo.py
+
+test: .venv/dev lint types  ## Run every check: lint, types, import contracts, tests on each database that answers
+	@$(BIN)/python -m tests
+
+lint: .venv/dev  ## Look for mistakes and odd formatting, and check that imports go downward
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@PYTHONPATH=. DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/lint-imports --no-logo --quiet 2>/dev/null || \
+		PYTHONPATH=. DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/lint-imports
+
+types: .venv/dev  ## Check the types
+	@$(BIN)/mypy --no-error-summary
+
+format: .venv/dev  ## Format the code and mend what can be mended
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet .
+
+clean:  ## Remove the environment and what the demo has kept
+	@rm -rf .venv example_project/var
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	@echo "Making the environment in .venv …"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+
+.venv/demo: .venv/bin/python pyproject.toml
+	@echo "Installing what the demo needs …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all]" --group example
+	@touch $@
+
+.venv/dev: .venv/bin/python pyproject.toml
+	@echo "Installing what the checks need …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all]" --group dev
+	@touch $@
