@@ -1,0 +1,19 @@
+"""Every row in Django's admin: to be read by all who may, acted upon by those who hold the permission for it."""
+
+from .balance_snapshot import BalanceSnapshotAdmin
+from .deposit import DepositAdmin
+from .ledger_entry import LedgerEntryAdmin
+from .market_item import MarketItemAdmin
+from .purchase import PurchaseAdmin
+from .status_change import StatusChangeAdmin
+from .webhook_event import WebhookEventAdmin
+
+__all__ = [
+    "BalanceSnapshotAdmin",
+    "DepositAdmin",
+    "LedgerEntryAdmin",
+    "MarketItemAdmin",
+    "PurchaseAdmin",
+    "StatusChangeAdmin",
+    "WebhookEventAdmin",
+]

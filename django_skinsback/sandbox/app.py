@@ -10,8 +10,8 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from .api import API, Hangup
-from .control_api import ControlAPI
+from .api import API, METHODS, Hangup
+from .control_api import ROUTES, ControlAPI
 from .control_page import ControlPage
 from .courier import Courier
 from .pages import HEADERS, picture, static_file
@@ -29,7 +29,9 @@ class App:
     def __init__(self, world: World, courier: Courier, stopping: threading.Event, allowed_hosts: Iterable[str]) -> None:
         self.allowed_hosts = LOOPBACK | frozenset(allowed_hosts)
         self.api = API(world, stopping)
-        pay, control, control_api = PayPage(world), ControlPage(world), ControlAPI(world, courier)
+        pay, control = PayPage(world), ControlPage(world, METHODS)
+        control.routes = [(f"{method} {path}", meaning) for method, path, _, meaning in ROUTES]
+        control_api = ControlAPI(world, courier, control)
         self.endpoints = {
             "api": self.api.answer,
             "control": control.answer,

@@ -1,3 +1,284 @@
+"""The control API under ``/_sandbox/``: what the control page's buttons, and other programs, do to the sandbox."""
+
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Request, Response
+
+from django_skinsback.money import parse_amount
+
+from . import catalogue, deposits, notifications, purchases
+from .calls import is_web_address, whole_number
+from .control_page import ControlPage
+from .courier import Courier
+from .keys import CLIENT_ID
+from .state import Delivery, Deposit, Project, Purchase
+from .world import World
+
+DEPOSIT_STEPS: dict[str, deposits.Step] = {
+    "accept": deposits.accept,
+    "decline": deposits.decline,
+    "expire": deposits.expire,
+    "return": deposits.give_back,
+    "finish-hold": deposits.finish_hold,
+    "notify": notifications.deposit_changed,
+}
+MAX_BODY_BYTES = 64 * 1024
+
+Fields = Mapping[str, Any]
+
+
 class ControlAPI:
-    def __init__(self, world, courier):
-        self.answer = None
+    """Takes forms and JSON. Browsers are sent back to the control page, programs get JSON."""
+
+    def __init__(self, world: World, courier: Courier, page: ControlPage) -> None:
+        self.world, self.courier, self.page = world, courier, page
+        self.urls = Map([Rule(path, methods=[method], endpoint=name) for method, path, name, _ in ROUTES])
+
+    def answer(self, request: Request, path: str) -> Response:  # noqa: ARG002 - matched again, more finely
+        """Find what is meant, do it, tell the result."""
+        name, arguments = self.urls.bind_to_environ(request.environ).match()
+        human = "text/html" in request.headers.get("Accept", "") and request.method == "POST"
+        try:
+            handler: Callable[..., Any] = getattr(self, name)
+            result = handler(_fields(request), **arguments)
+        except (HTTPException, ValueError, deposits.Impossible, KeyError) as error:
+            status, message = _problem(error)
+            if human:
+                return self.page.page(problem=message, http_status=status)
+            return _json({"error": message}, status)
+        return redirect("/", 303) if human else _json(result)
+
+    def show_state(self, _fields: Fields) -> dict[str, Any]:
+        with self.world.work() as state:
+            return {
+                "clock": self.show_clock({}),
+                "projects": _plain(state.projects),
+                "deposits": _plain(list(state.deposits.values())),
+                "purchases": _plain(list(state.purchases.values())),
+                "deliveries": [_delivery(row) for row in state.deliveries.values()],
+                "failed_callbacks": _plain(list(state.failed_callbacks.values())),
+                "faults": self.show_faults({}),
+                "skins_for_sale": sum(not item.sold for item in state.stock.values()),
+            }
+
+    def show_clock(self, _fields: Fields) -> dict[str, Any]:
+        clock = self.world.clock
+        return {"now": clock.now(), "ahead_seconds": round(clock.offset), "frozen": clock.frozen}
+
+    def advance_clock(self, fields: Fields) -> dict[str, Any]:
+        steps = {unit: _number(fields.get(unit, "0")) for unit in ("seconds", "minutes", "hours", "days")}
+        self.world.clock.advance(**{unit: float(step) for unit, step in steps.items()})
+        return self.show_clock({})
+
+    def show_faults(self, _fields: Fields) -> list[dict[str, Any]]:
+        return [
+            {"name": fault.name, "method": fault.method, "times": fault.times, "value": fault.value}
+            for fault in self.world.faults.active()
+        ]
+
+    def add_fault(self, fields: Fields) -> list[dict[str, Any]]:
+        times = str(fields.get("times", "1"))
+        self.world.faults.add(
+            str(fields.get("name", "")),
+            str(fields.get("method") or "*"),
+            times=None if times in ("None", "", "always") else _whole(times),
+            value=fields.get("value", ""),
+        )
+        self.world.revision += 1
+        return self.show_faults({})
+
+    def clear_faults(self, fields: Fields) -> list[dict[str, Any]]:
+        self.world.faults.remove(str(fields.get("name", "")))
+        return self.show_faults({})
+
+    def plan_outcome(self, fields: Fields) -> dict[str, Any]:
+        outcome, partner = str(fields.get("outcome", "")), str(fields.get("partner") or "")
+        times = _whole(fields.get("times", "1"))
+        with self.world.work():
+            purchases.plan(self.world, outcome, times=times, partner=partner)
+        return {"outcome": outcome, "partner": partner or None, "times": times}
+
+    def list_deposits(self, _fields: Fields) -> list[Any]:
+        with self.world.work() as state:
+            return [_plain(row) for row in state.deposits.values()]
+
+    def show_deposit(self, fields: Fields, order_id: str) -> Any:
+        with self.world.work():
+            return _plain(self._deposit(fields, order_id))
+
+    def step_deposit(self, fields: Fields, order_id: str, step: str) -> Any:
+        if step not in DEPOSIT_STEPS:
+            raise NotFound(f"Unknown step: use one of {', '.join(DEPOSIT_STEPS)}, choose.")
+        with self.world.work():
+            deposit = self._deposit(fields, order_id)
+            DEPOSIT_STEPS[step](self.world, deposit)
+            return _plain(deposit)
+
+    def choose_skins(self, fields: Fields, order_id: str) -> Any:
+        with self.world.work():
+            deposit = self._deposit(fields, order_id)
+            steam_id = self.page.payer(deposit, str(fields.get("steam_id", "")))
+            wanted = fields.get("asset_ids") or [deposits.fitting(self.world, deposit, steam_id).asset_id]
+            deposits.offer(self.world, deposit, steam_id, [str(asset_id) for asset_id in wanted])
+            return _plain(deposit)
+
+    def list_purchases(self, _fields: Fields) -> list[Any]:
+        with self.world.work() as state:
+            return [_plain(row) for row in state.purchases.values()]
+
+    def show_purchase(self, _fields: Fields, buy_id: int) -> Any:
+        with self.world.work():
+            return _plain(self._purchase(buy_id))
+
+    def end_purchase(self, _fields: Fields, buy_id: int, outcome: str) -> Any:
+        with self.world.work():
+            purchase = self._purchase(buy_id)
+            purchases.end(self.world, purchase, outcome)
+            return _plain(purchase)
+
+    def list_deliveries(self, _fields: Fields) -> list[Any]:
+        with self.world.work() as state:
+            return [_delivery(row) for row in state.deliveries.values()]
+
+    def send_due(self, _fields: Fields) -> dict[str, int]:
+        return {"sent": self.courier.deliver_due()}
+
+    def send_again(self, _fields: Fields, delivery_id: int) -> Any:
+        with self.world.work() as state:
+            if delivery_id not in state.deliveries:
+                raise NotFound("There is no such notification.")
+            delivery = state.deliveries[delivery_id]
+            delivery.due_at = self.world.clock.now()
+            self.world.touch()
+            return _delivery(delivery)
+
+    def set_project(self, fields: Fields, client_id: str) -> Any:
+        with self.world.work() as state:
+            if client_id not in state.projects:
+                raise NotFound("There is no such project.")
+            project = state.projects[client_id]
+            for name in ("result_url", "events_url", "success_url", "fail_url"):
+                if name in fields:
+                    setattr(project, name, _address(fields[name]))
+            _set_money(project, fields)
+            self.world.touch()
+            return _plain(project)
+
+    def refill_market(self, _fields: Fields) -> dict[str, int]:
+        with self.world.work() as state:
+            for item in catalogue.stock(self.world.state.next_id):
+                state.stock[self.world.new_id()] = item
+            return {"skins_for_sale": sum(not item.sold for item in state.stock.values())}
+
+    def _deposit(self, fields: Fields, order_id: str) -> Deposit:
+        deposit = self.world.deposit(str(fields.get("project") or CLIENT_ID), order_id)
+        if deposit is None:
+            raise NotFound("There is no such deposit.")
+        return deposit
+
+    def _purchase(self, buy_id: int) -> Purchase:
+        if buy_id not in self.world.state.purchases:
+            raise NotFound("There is no such purchase.")
+        return self.world.state.purchases[buy_id]
+
+
+ROUTES = (
+    ("GET", "/_sandbox/state", "show_state", "Everything: clock, projects, deposits, purchases, deliveries, faults."),
+    ("GET", "/_sandbox/clock", "show_clock", "The sandbox's time in UNIX seconds."),
+    ("POST", "/_sandbox/clock", "advance_clock", "Move it forward: seconds, minutes, hours, days."),
+    ("GET", "/_sandbox/faults", "show_faults", "The faults that are switched on."),
+    ("POST", "/_sandbox/faults", "add_fault", "Switch one on: name, method (*), times (1, or always), value."),
+    ("DELETE", "/_sandbox/faults", "clear_faults", "Switch off: all, or those called name."),
+    ("POST", "/_sandbox/faults/clear", "clear_faults", "The same for forms."),
+    ("POST", "/_sandbox/outcomes", "plan_outcome", "How the next purchases end: outcome, partner, times."),
+    ("GET", "/_sandbox/deposits", "list_deposits", "All deposits."),
+    ("GET", "/_sandbox/deposits/<order_id>", "show_deposit", "One deposit; project says whose (sandbox)."),
+    ("POST", "/_sandbox/deposits/<order_id>/choose", "choose_skins", "The user picks skins: asset_ids, steam_id."),
+    (
+        "POST",
+        "/_sandbox/deposits/<order_id>/<step>",
+        "step_deposit",
+        "accept, decline or expire a trade offer; return or finish-hold a held deposit; notify once more.",
+    ),
+    ("GET", "/_sandbox/purchases", "list_purchases", "All purchases."),
+    ("GET", "/_sandbox/purchases/<int:buy_id>", "show_purchase", "One purchase."),
+    ("POST", "/_sandbox/purchases/<int:buy_id>/<outcome>", "end_purchase", "Bring it to that end now, see outcomes."),
+    ("GET", "/_sandbox/deliveries", "list_deliveries", "The last notifications with the answers they got."),
+    ("POST", "/_sandbox/deliveries/send", "send_due", "Send what is due and wait for it."),
+    ("POST", "/_sandbox/deliveries/<int:delivery_id>/send", "send_again", "Send one again."),
+    (
+        "POST",
+        "/_sandbox/projects/<client_id>",
+        "set_project",
+        "Project settings: result_url, events_url, success_url, fail_url, multiplier, balance.",
+    ),
+    ("POST", "/_sandbox/stock/refill", "refill_market", "Put more skins on the market."),
+)
+"""Method, address, handler, meaning. The control page shows them."""
+
+
+def _fields(request: Request) -> dict[str, Any]:
+    request.max_content_length = MAX_BODY_BYTES
+    fields: dict[str, Any] = dict(request.args)
+    if request.mimetype == "application/json":
+        body = json.loads(request.get_data() or b"{}", parse_float=Decimal)
+        if not isinstance(body, dict):
+            raise BadRequest("The body must be a JSON object.")
+        return fields | body
+    for name, values in request.form.lists():
+        fields[name] = values if name == "asset_ids" else values[-1]
+    return fields
+
+
+def _problem(error: Exception) -> tuple[int, str]:
+    if isinstance(error, HTTPException):
+        return error.code or 400, error.description or ""
+    return (409 if isinstance(error, deposits.Impossible) else 400), str(error) or "The request is wrong."
+
+
+def _number(text: object) -> Decimal:
+    return parse_amount(str(text).strip() or "0")
+
+
+def _whole(text: object) -> int:
+    number = whole_number(str(text))
+    if number is None:
+        raise BadRequest("A whole number is needed.")
+    return number
+
+
+def _address(text: object) -> str:
+    address = str(text).strip()
+    if address and not is_web_address(address):
+        raise BadRequest("An address must begin with http:// or https://.")
+    return address
+
+
+def _set_money(project: Project, fields: Fields) -> None:
+    if "multiplier" in fields:
+        multiplier = _number(fields["multiplier"])
+        if not Decimal("0.5") <= multiplier <= 2:
+            raise BadRequest("The multiplier must be from 0.5 to 2.")
+        project.multiplier = multiplier
+    if "balance" in fields:
+        project.balance = _number(fields["balance"])
+
+
+def _plain(value: Any) -> Any:
+    return msgspec.to_builtins(value, str_keys=True)
+
+
+def _delivery(delivery: Delivery) -> dict[str, Any]:
+    fields: dict[str, Any] = _plain(delivery)
+    return {**fields, "body": delivery.body.decode()}
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, mimetype="application/json")

@@ -29,7 +29,7 @@ ENDINGS = {
     "hold_approved": ("paid", "✓", "Deposit complete", "The shop has accepted your deposit ahead of the hold's end."),
     "in_hold": (
         "held",
-        "⏳",
+        "…",
         "Deposit on hold",
         "The skins have arrived. Steam's Trade Protection lets you take them back for eight days; "
         "then the deposit is final.",
@@ -54,13 +54,13 @@ class PayPage:
                 return redirect("finished", 303)
             if deposit.trade_offer_id:
                 return redirect("trade", 303)
-            return self._choice(deposit, _account(deposit, request.args.get("steam_id", "")), request.args.get("game"))
+            return self._choice(deposit, payer(deposit, request.args.get("steam_id", "")), request.args.get("game"))
 
     def offer(self, request: Request, pay_hash: str) -> Response:
         """The user has chosen."""
         with self.world.work():
             deposit = self._deposit(pay_hash)
-            steam_id = _account(deposit, request.form.get("steam_id", ""))
+            steam_id = payer(deposit, request.form.get("steam_id", ""))
             try:
                 deposits.offer(self.world, deposit, steam_id, request.form.getlist("asset_id"))
             except deposits.Impossible as problem:
@@ -81,7 +81,7 @@ class PayPage:
                 "pay_trade.html",
                 bot=bot_of(deposit)[1],
                 trade_offer_id=deposit.trade_offer_id,
-                account=_account_name(deposit.steam_id),
+                account=account_name(deposit.steam_id),
                 alert=_alert(problem),
                 skins=join(html("pay_given.html", **_skin(skin)) for skin in deposit.skins),
                 amount=_shown(deposit.user_amount or Decimal(0), deposit),
@@ -139,7 +139,7 @@ class PayPage:
         assets = deposits.choosable(self.world, steam_id, game)
         names = dict(ACCOUNTS)
         if deposit.steam_id:
-            names.setdefault(deposit.steam_id, _account_name(deposit.steam_id))
+            names.setdefault(deposit.steam_id, account_name(deposit.steam_id))
         content = html(
             "pay_choose.html",
             limits=_limits(deposit, self._project(deposit)),
@@ -197,18 +197,20 @@ class PayPage:
         return allow_frames(response) if deposit.widget else response
 
 
-def _account(deposit: Deposit, wanted: str) -> str:
+def payer(deposit: Deposit, wanted: str) -> str:
+    """Who pays: the wanted account if it may be chosen here, else the deposit's, else the first."""
     if wanted in ACCOUNTS or (wanted and wanted == deposit.steam_id):
         return wanted
     return deposit.steam_id or next(iter(ACCOUNTS))
 
 
-def _account_name(steam_id: str) -> str:
+def account_name(steam_id: str) -> str:
+    """What the pages call the account."""
     return ACCOUNTS.get(steam_id, f"Steam user …{steam_id[-4:]}")
 
 
 def _told(deposit: Deposit) -> Markup:
-    return html("pay_told.html", name=_account_name(deposit.steam_id))
+    return html("pay_told.html", name=account_name(deposit.steam_id))
 
 
 def _alert(problem: str) -> Markup:

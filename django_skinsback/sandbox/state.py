@@ -4,7 +4,6 @@ import os
 import tempfile
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -182,8 +181,3 @@ def save(state: State, path: Path) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def plain(value: Any) -> Any:
-    """A struct as JSON-ready dicts, lists and text, for people and tests to look at."""
-    return msgspec.to_builtins(value, enc_hook=str)

@@ -46,6 +46,7 @@ class TradeURLForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the 
     class Meta:
         model = Profile
         fields = ["trade_url"]
+        widgets = {"trade_url": forms.URLInput(attrs={"autocomplete": "off"})}
         help_texts = {"trade_url": _("On Steam: Inventory, Trade Offers, Who can send me Trade Offers?")}
 
     def clean_trade_url(self) -> str:

@@ -13,7 +13,7 @@ class Profile(models.Model):
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, verbose_name=_("user"), on_delete=models.CASCADE, related_name="profile"
     )
-    trade_url = models.URLField(_("Steam trade URL"), max_length=200, blank=True)
+    trade_url = models.CharField(_("Steam trade URL"), max_length=200, blank=True)
 
     class Meta:
         verbose_name = _("profile")

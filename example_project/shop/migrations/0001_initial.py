@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
             name="Profile",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("trade_url", models.URLField(blank=True, verbose_name="Steam trade URL")),
+                ("trade_url", models.CharField(blank=True, max_length=200, verbose_name="Steam trade URL")),
                 (
                     "user",
                     models.OneToOneField(

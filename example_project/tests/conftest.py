@@ -1,0 +1,52 @@
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import User
+
+from django_skinsback.models import MarketItem
+from django_skinsback.sandbox import Sandbox
+from example_project.shop.models import Profile
+from example_project.wallet.models import Wallet, in_millionths
+
+TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=70070002&token=bob-0002"
+
+
+@pytest.fixture(autouse=True)
+def _memory_cache(settings):
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+
+@pytest.fixture
+def alice(db):
+    return User.objects.create_user("alice")
+
+
+@pytest.fixture
+def bob(db):
+    """Has 100 dollars and a trade URL."""
+    bob = User.objects.create_user("bob")
+    Profile.objects.create(user=bob, trade_url=TRADE_URL)
+    Wallet.objects.create(user=bob, currency="usd", millionths=in_millionths(Decimal(100)))
+    return bob
+
+
+@pytest.fixture
+def shop(client, bob):
+    """A browser in which bob is logged in."""
+    client.force_login(bob)
+    return client
+
+
+@pytest.fixture
+def item(db):
+    """Costs 10 dollars on the market, 10.50 in the shop."""
+    return MarketItem.objects.create(
+        game="cs2", market_hash_name="AK-47 | Paper Lantern (Field-Tested)", price=Decimal(10), count=1
+    )
+
+
+@pytest.fixture
+def sandbox(settings):
+    with Sandbox(manual=True) as sandbox:
+        settings.SKINSBACK = {**settings.SKINSBACK, "API_URL": sandbox.api_url}
+        yield sandbox

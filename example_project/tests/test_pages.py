@@ -1,0 +1,222 @@
+import re
+import uuid
+from decimal import Decimal
+
+import pytest
+from django.core.management import call_command
+from django.urls import reverse
+
+from django_skinsback.flows import purchases
+from django_skinsback.models import Deposit, MarketItem, Purchase
+from django_skinsback.wire.types import PurchaseReport
+from example_project.shop import refusals
+from example_project.shop.models import Profile
+from example_project.wallet.models import Wallet
+
+pytestmark = pytest.mark.django_db
+
+INLINE = re.compile(rb"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:", re.IGNORECASE)
+
+
+def confirm(shop, item, *, price="10.50", key=None):
+    answer = {"key": key or uuid.uuid4(), "price": price}
+    return shop.post(reverse("shop:withdraw", args=[item.pk]), answer, follow=True)
+
+
+def balance(user):
+    return Wallet.objects.get(user=user).balance
+
+
+@pytest.mark.parametrize("name", ["wallet", "history", "account", "deposit", "deposit_back", "deposit_done"])
+def test_a_page_about_somebody_needs_a_login(client, name):
+    assert client.get(reverse(f"shop:{name}")).url.startswith(reverse("shop:login"))
+
+
+def test_a_stranger_may_look_at_the_market_but_not_take_from_it(client, item):
+    assert item.market_hash_name.split(" | ")[0] in client.get("/").text
+    assert client.get(reverse("shop:picture", args=[item.pk])).headers["Content-Type"] == "image/svg+xml"
+    assert client.get(reverse("shop:withdraw", args=[item.pk])).status_code == 302
+
+
+@pytest.mark.parametrize("page", ["deposit_page", "deposit_status"])
+def test_a_deposit_of_somebody_else_is_not_found(shop, alice, page):
+    deposit = Deposit.objects.create(user=alice, order_id="order")
+    assert shop.get(reverse(f"shop:{page}", args=[deposit.public_id])).status_code == 404
+
+
+@pytest.mark.parametrize("page", ["purchase_page", "purchase_status"])
+def test_a_purchase_of_somebody_else_is_not_found(shop, alice, page):
+    purchase = Purchase.objects.create(user=alice, custom_id="custom", max_price=1)
+    assert shop.get(reverse(f"shop:{page}", args=[purchase.public_id])).status_code == 404
+
+
+def test_no_page_needs_inline_scripts_or_styles(shop, bob, item):
+    deposit = Deposit.objects.create(user=bob, order_id="order", status="pending", metadata={"framed": True})
+    purchase = Purchase.objects.create(user=bob, custom_id="custom", max_price=1, status="waiting_accept")
+    plain = ["market", "login", "account", "wallet", "history", "deposit", "deposit_done"]
+    addresses = [reverse(f"shop:{name}") for name in plain]
+    addresses.append(reverse("shop:withdraw", args=[item.pk]))
+    addresses.append(reverse("shop:deposit_page", args=[deposit.public_id]))
+    addresses.append(reverse("shop:purchase_page", args=[purchase.public_id]))
+    for address in addresses:
+        answer = shop.get(address)
+        assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        assert not INLINE.search(answer.content), address
+
+
+def test_every_word_of_a_search_must_be_in_the_name(client, item):
+    MarketItem.objects.create(game="dota2", market_hash_name="Paper Owl", price=1, count=1)
+    assert "Owl" not in client.get("/", {"q": "lantern paper"}).text
+    assert "Owl" in client.get("/", {"q": "paper", "game": "dota2"}).text
+    assert "Nothing found" in client.get("/", {"q": "no such skin"}).text
+
+
+def test_a_skin_that_is_gone_is_not_on_the_market(client, item):
+    MarketItem.objects.update(available=False)
+    assert "Paper Lantern" not in client.get("/").text
+
+
+def test_a_confirmed_skin_is_ordered_and_charged(shop, bob, item):
+    answer = confirm(shop, item)
+    purchase = Purchase.objects.get()
+    assert answer.redirect_chain[-1][0] == reverse("shop:purchase_page", args=[purchase.public_id])
+    assert "Order placed" in answer.text
+    assert purchase.max_price == 10
+    assert balance(bob) == Decimal("89.5")
+
+
+def test_pressing_twice_orders_once(shop, bob, item):
+    key = uuid.uuid4()
+    first, second = confirm(shop, item, key=key), confirm(shop, item, key=key)
+    assert first.redirect_chain[-1] == second.redirect_chain[-1]
+    assert Purchase.objects.count() == 1
+    assert balance(bob) == Decimal("89.5")
+
+
+def test_the_key_of_somebody_else_orders_nothing(shop, client, alice, item):
+    key = uuid.uuid4()
+    confirm(shop, item, key=key)
+    Profile.objects.create(user=alice, trade_url=Profile.objects.get().trade_url)
+    Wallet.objects.create(user=alice, currency="usd", millionths=10**9)
+    client.force_login(alice)
+    with pytest.raises(Exception, match=r"(?i)unique|duplicate"):
+        confirm(client, item, key=key)
+
+
+def test_a_price_that_rose_meanwhile_is_shown_before_anything_is_ordered(shop, item):
+    answer = confirm(shop, item, price="10.49")
+    assert str(refusals.BY_WORD["skins_not_found_at_specified_price"]) in answer.text
+    assert not Purchase.objects.exists()
+
+
+def test_a_skin_sold_meanwhile_is_not_ordered(shop, item):
+    MarketItem.objects.update(available=False)
+    assert str(refusals.GONE) in confirm(shop, item).text
+    assert not Purchase.objects.exists()
+
+
+def test_a_balance_that_does_not_cover_is_explained(shop, bob, item):
+    Wallet.objects.update(millionths=1)
+    assert "Your balance does not cover this skin. Deposit some skins first." in confirm(shop, item).text
+    assert not Purchase.objects.exists()
+    assert not bob.checkout_set.exists()
+
+
+def test_a_skin_above_the_shops_limit_is_explained(shop, item, settings):
+    settings.SKINSBACK = {**settings.SKINSBACK, "BUY_MAX_PRICE": Decimal(9)}
+    assert "above our limit" in confirm(shop, item).text
+    assert not Purchase.objects.exists()
+
+
+def test_without_a_trade_url_the_user_is_sent_to_his_account(shop, item):
+    Profile.objects.update(trade_url="")
+    assert reverse("shop:account") in shop.get(reverse("shop:withdraw", args=[item.pk])).text
+    assert "Tell us your Steam trade URL first." in confirm(shop, item).text
+
+
+def test_a_refused_order_is_explained_and_refunded(shop, bob, item, sandbox):
+    confirm(shop, item)  # the sandbox asks more than 10 dollars for it
+    purchases.submit(Purchase.objects.get())
+    page = shop.get(reverse("shop:purchase_page", args=[Purchase.objects.get().public_id]))
+    assert str(refusals.BY_WORD["skins_not_found_at_specified_price"]) in page.text
+    assert "Your money is back in your wallet." in page.text
+    assert balance(bob) == 100
+
+
+def test_the_page_is_told_to_ask_again_only_while_something_can_happen(shop, item):
+    confirm(shop, item)
+    purchase = Purchase.objects.get()
+    address = reverse("shop:purchase_status", args=[purchase.public_id])
+    assert shop.get(address).json()["refresh_seconds"] == 2
+    purchases.record_report(PurchaseReport(status="canceled", custom_id=purchase.custom_id), "webhook")
+    told = shop.get(address).json()
+    assert told["refresh_seconds"] is None
+    assert told["balance"] == "$100.00"
+    assert "You declined the trade offer" in told["html"]
+
+
+def test_a_deposit_opens_and_sends_the_user_to_pay(shop, bob, sandbox):
+    answer = shop.post(reverse("shop:deposit"), {"game": "rust", "min_amount": "5", "where": "redirect"})
+    deposit = Deposit.objects.get()
+    assert answer.url == deposit.pay_url
+    assert answer.url.startswith(sandbox.url)
+    assert (deposit.user, deposit.game, deposit.currency, deposit.min_amount) == (bob, "rust", "usd", 5)
+    assert shop.get(reverse("shop:deposit_back")).url == reverse("shop:deposit_page", args=[deposit.public_id])
+
+
+def test_a_deposit_can_be_paid_in_a_frame(shop, sandbox):
+    page = shop.post(reverse("shop:deposit"), {"game": "cs2", "where": "widget"}, follow=True)
+    assert f'<iframe src="{Deposit.objects.get().pay_url}"' in page.text
+    assert shop.get(reverse("shop:deposit_done")).headers["X-Frame-Options"] == "SAMEORIGIN"
+
+
+def test_a_deposit_that_cannot_be_opened_is_explained(shop, sandbox):
+    sandbox.faults.add("maintenance", "create")
+    page = shop.post(reverse("shop:deposit"), {"game": "cs2", "where": "redirect"})
+    assert str(refusals.LATER) in page.text
+
+
+def test_limits_the_wrong_way_round_are_not_sent(shop):
+    limits = {"game": "cs2", "where": "redirect", "min_amount": "5", "max_amount": "5"}
+    page = shop.post(reverse("shop:deposit"), limits)
+    assert page.status_code == 400
+    assert "The upper limit must be above the lower one." in page.text
+    assert not Deposit.objects.exists()
+
+
+def test_coming_back_without_a_deposit_leads_to_a_new_one(shop):
+    assert shop.get(reverse("shop:deposit_back")).url == reverse("shop:deposit")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/", "https://steamcommunity.com/tradeoffer/new/?partner=1", "not a URL"]
+)
+def test_what_is_no_trade_url_is_not_kept(shop, bob, url):
+    page = shop.post(reverse("shop:account"), {"trade_url": url})
+    assert page.status_code == 400
+    assert Profile.objects.get(user=bob).trade_url.endswith("token=bob-0002")
+
+
+def test_a_trade_url_is_kept_as_steam_writes_it(shop, bob):
+    pasted = "https://steamcommunity.com/tradeoffer/new/?token=abcdEFGH&partner=5&more=1"
+    shop.post(reverse("shop:account"), {"trade_url": pasted})
+    kept = "https://steamcommunity.com/tradeoffer/new/?partner=5&token=abcdEFGH"
+    assert Profile.objects.get(user=bob).trade_url == kept
+
+
+def test_a_debt_is_explained_in_the_wallet(shop):
+    Wallet.objects.update(millionths=-1_500_000)
+    page = shop.get(reverse("shop:wallet")).text
+    assert "\N{MINUS SIGN}$1.50" in page
+    assert "Your balance is below zero" in page
+
+
+def test_seeding_twice_changes_nothing(settings):
+    settings.DEMO_LOGINS = [{"username": "bob", "password": "bob-demo", "about": ""}]
+    call_command("seed")
+    Wallet.objects.update(millionths=7)
+    Profile.objects.update(trade_url="")
+    call_command("seed")
+    assert Wallet.objects.get().millionths == 7
+    assert Profile.objects.get().trade_url == ""
