@@ -28,6 +28,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.config.settings
 import django  # noqa: E402 - the path comes first
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
+from django.urls import reverse  # noqa: E402
 from honcho.colour import get_colours  # noqa: E402
 from honcho.printer import Message, Printer  # noqa: E402
 from honcho.process import Process  # noqa: E402
@@ -162,7 +163,10 @@ def _prepare() -> None:
 
 
 def _start(parts: Parts) -> None:
-    parts.start("sandbox", *MANAGE, "skinsback_sandbox", "--port", str(settings.SANDBOX_PORT))
+    sandbox = [sys.executable, "-m", "django_skinsback.sandbox", "--port", str(settings.SANDBOX_PORT)]
+    memory = ["--state-file", str(settings.VAR_DIR / "sandbox.json")]
+    events = ["--events-url", settings.SITE_URL + reverse("skinsback:events")]
+    parts.start("sandbox", *sandbox, *memory, *events, only_errors=True)
     parts.wait(lambda: _answers(settings.SANDBOX_URL), "The sandbox")
     call_command("skinsback_sync_prices", verbosity=0)
     site = ["runserver", "--noreload", f"127.0.0.1:{settings.SITE_PORT}"]

@@ -1,6 +1,19 @@
+from datetime import timedelta
+
 import pytest
+import time_machine
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from django_skinsback.sandbox import Sandbox
 
 pytest_plugins = ["django_skinsback.testing"]
+
+
+def pytest_report_header(config):
+    """Say which database the run is on."""
+    return f"database: {connection.display_name}"
 
 
 @pytest.fixture
@@ -11,3 +24,46 @@ def user(django_user_model):
 @pytest.fixture
 def operator(django_user_model):
     return django_user_model.objects.create_superuser("operator")
+
+
+class World:
+    """A site and a sandbox under one clock that stands still until it is moved."""
+
+    def __init__(self, sandbox, traveller):
+        self.sandbox = sandbox
+        self._traveller = traveller
+
+    def advance(self, **delta):
+        """Let time pass on both sides; what the sandbox sends meanwhile is delivered."""
+        self._traveller.shift(timedelta(**delta))
+        self.sandbox.clock.advance(**delta)
+        self.deliver()
+
+    def deliver(self):
+        """Have the sandbox send what it has to send."""
+        while self.sandbox.deliver_pending():
+            pass
+
+
+@pytest.fixture
+def world(settings, db):
+    """The sandbox, delivering to this site without a socket, and the settings that lead to it."""
+    site = Client()
+
+    def send(url, body, headers):
+        path = url.removeprefix("https://shop.example")
+        content_type = headers.get("Content-Type", "")
+        rest = {name: value for name, value in headers.items() if name != "Content-Type"}
+        return site.post(path, body, content_type=content_type, headers=rest).status_code
+
+    with time_machine.travel(timezone.now(), tick=False) as traveller:
+        sandbox = Sandbox(manual=True, send=send, start=timezone.now().timestamp())
+        sandbox.configure(events_url="https://shop.example/skinsback/events/")
+        with sandbox:
+            settings.SKINSBACK = {
+                **settings.SKINSBACK,
+                **sandbox.credentials("sandbox"),
+                "API_URL": sandbox.api_url,
+                "ACCOUNTS": {"second": sandbox.credentials("sandbox-2")},
+            }
+            yield World(sandbox, traveller)

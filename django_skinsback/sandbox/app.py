@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,7 +32,7 @@ class App:
         pay, control = PayPage(world), ControlPage(world, METHODS)
         control.routes = [(f"{method} {path}", meaning) for method, path, _, meaning in ROUTES]
         control_api = ControlAPI(world, courier, control)
-        self.endpoints = {
+        self.endpoints: dict[str, Callable[..., Response]] = {
             "api": self.api.answer,
             "control": control.answer,
             "pay": pay.choose,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from werkzeug.wrappers import Request, Response
 
@@ -13,6 +14,8 @@ from .pay_page import account_name, payer
 from .purchases import OUTCOMES, TOKEN_OUTCOMES, TOKEN_REFUSALS
 from .state import OPEN_PURCHASES, Delivery, Deposit, Project, Purchase
 from .world import World
+
+Row = TypeVar("Row")
 
 SHOWN_ROWS = 15
 TONES = {
@@ -56,17 +59,15 @@ class ControlPage:
     def page(self, *, problem: str = "", http_status: int = 200) -> Response:
         """The page, perhaps with what went wrong."""
         with self.world.work() as state:
-            newest = [list(rows.values())[: -SHOWN_ROWS - 1 : -1] for rows in (state.deposits, state.purchases)]
-            deliveries = list(state.deliveries.values())[: -SHOWN_ROWS - 1 : -1]
             return page(
                 "control.html",
                 http_status=http_status,
-                now=_moment(self.world.now()),
+                now=f"{datetime.fromtimestamp(self.world.now(), UTC):%d %B %Y %H:%M:%S}",
                 ahead=_ahead(self.world.clock.offset),
                 alert=html("control_alert.html", problem=problem) if problem else Markup(),
-                deposits=self._deposits(newest[0]),
-                purchases=self._purchases(newest[1]),
-                notifications=self._notifications(deliveries),
+                deposits=self._deposits(_newest(state.deposits)),
+                purchases=self._purchases(_newest(state.purchases)),
+                notifications=self._notifications(_newest(state.deliveries)),
                 faults=self._faults(),
                 fault_names=_options((name, name.replace("_", " ")) for name in FAULTS),
                 methods=_options([("*", "everywhere"), *((name, name) for name in self.methods)]),
@@ -87,7 +88,7 @@ class ControlPage:
     def _purchases(self, rows: list[Purchase]) -> Markup:
         if not rows:
             return _hint("None yet. A site makes one with market_buy or market_batch_buy.")
-        return _table(("Custom id", "Status", "Skin", "Paid", "Receiver", "Bought", ""), map(_purchase_cells, rows))
+        return _table(("Custom id", "Status", "Skin", "Paid", "Bought", ""), map(_purchase_cells, rows))
 
     def _notifications(self, rows: list[Delivery]) -> Markup:
         if not rows:
@@ -104,13 +105,19 @@ class ControlPage:
             (
                 f"{fault.name} {fault.value}",
                 "everywhere" if fault.method == "*" else fault.method,
-                "until removed" if fault.times is None else f"{fault.times}×",
+                _times(fault.times),
                 _button(f"/_sandbox/faults/clear?name={fault.name}", "Remove"),
             )
             for fault in active
         ]
-        rows += [(f"purchase: {plan.outcome}", plan.partner or "anybody", f"{plan.times}×", Markup()) for plan in plans]
+        rows += [
+            (f"purchase: {plan.outcome}", plan.partner or "anybody", _times(plan.times), Markup()) for plan in plans
+        ]
         return _table(("What", "Where", "How often", ""), rows)
+
+
+def _newest(rows: dict[int, Row]) -> list[Row]:
+    return list(rows.values())[: -SHOWN_ROWS - 1 : -1]
 
 
 def _deposit_cells(deposit: Deposit) -> tuple[object, ...]:
@@ -147,9 +154,8 @@ def _purchase_cells(purchase: Purchase) -> tuple[object, ...]:
     return (
         _two(purchase.custom_id or "(none)", f"{purchase.client_id} · {purchase.buy_id}"),
         status,
-        purchase.skin.market_hash_name,
-        f"{purchase.debited} USD{' (refunded)' if purchase.refunded else ''}",
-        f"partner {purchase.partner}",
+        _two(purchase.skin.market_hash_name, f"for partner {purchase.partner}"),
+        _two(f"{purchase.debited} USD", "refunded" if purchase.refunded else ""),
         _moment(purchase.created_at),
         join(_button(base + step, label) for step, label in steps.items()),
     )
@@ -189,11 +195,16 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> Markup:
     return html(
         "control_table.html",
         heads=join(html("control_head.html", text=text) for text in heads),
-        rows=join(
-            html("control_row.html", cells=join(html("control_cell.html", value=value) for value in row))
-            for row in rows
-        ),
+        rows=join(html("control_row.html", cells=_cells(row)) for row in rows),
     )
+
+
+def _cells(values: Iterable[object]) -> Markup:
+    return join(html("control_cell.html", value=value) for value in values)
+
+
+def _times(times: int | None) -> str:
+    return "until removed" if times is None else "once" if times == 1 else f"{times} times"
 
 
 def _button(action: str, label: str, project: str = "") -> Markup:
@@ -226,7 +237,7 @@ def _tokens() -> str:
 
 
 def _moment(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
+    return f"{datetime.fromtimestamp(seconds, UTC):%d %b %H:%M:%S}"
 
 
 def _ahead(seconds: float) -> str:

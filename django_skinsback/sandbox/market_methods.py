@@ -45,7 +45,11 @@ def _full_rows(call: Call, item: StockItem) -> list[dict[str, Any]]:
             "link": "",
             "border_color": BORDER_COLORS.get(design.rarity, "b0c3d9"),
             "stickers": [],
-            "extra": {"type": design.kind, "rarity": design.rarity, "exterior": item.market_hash_name[-15:]},
+            "extra": {
+                "type": design.kind,
+                "rarity": design.rarity,
+                "exterior": item.market_hash_name.partition(" (")[2].rstrip(")"),
+            },
         }
     if design.rarity == "rare" and design.kind == "knife":
         # Skins with phases stand in the real list twice with one id: with the phase in the name and without.
@@ -67,10 +71,7 @@ def market_search(call: Call) -> dict[str, Any]:
 
 def market_buy(call: Call) -> dict[str, Any]:
     """Buy one skin by id, or the cheapest of a name."""
-    if call.text("id"):
-        found = _by_id(call)
-    else:
-        found = _by_name(call)
+    found = _by_id(call) if call.text("id") else _by_name(call)
     partner, token = call.text("partner"), call.text("token")
     check_receiver(partner, token)
     purchase = buy(

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 
+from django_skinsback.money import parse_amount
+
 from .state import Asset, Deposit
 
 CENT = Decimal("0.01")
@@ -27,6 +29,14 @@ def cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, ROUND_HALF_UP)
 
 
+def multiplier(text: object) -> Decimal:
+    """A price multiplier; ValueError if SkinsBack would not allow it."""
+    number = parse_amount(str(text).strip())
+    if not Decimal("0.5") <= number <= 2:
+        raise ValueError("The multiplier must be from 0.5 to 2.")
+    return number
+
+
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """The sum, 0 for none."""
     return sum(amounts, Decimal(0))
@@ -43,7 +53,7 @@ def local(amount_usd: Decimal, deposit: Deposit) -> Decimal:
 
 
 def seen_by_user(amount: Decimal, deposit: Deposit) -> Decimal:
-    """What the pay page shows for ``amount`` of the deposit's currency: multiplied, in his own currency if it has one."""
+    """What the pay page shows for ``amount``: multiplied, and in the deposit's custom currency if it has one."""
     return cents(amount * deposit.multiplier * (deposit.custom_currency_rate or 1))
 
 

@@ -31,8 +31,7 @@ ENDINGS = {
         "held",
         "…",
         "Deposit on hold",
-        "The skins have arrived. Steam's Trade Protection lets you take them back for eight days; "
-        "then the deposit is final.",
+        "The skins have arrived. Steam lets you take them back for eight days; then the deposit is final.",
     ),
     "fail": ("failed", "✕", "Deposit failed", "No skins have changed hands."),
     "hold_returned": ("failed", "✕", "Deposit returned", "You have taken your skins back."),
@@ -108,7 +107,8 @@ class PayPage:
             deposit = self._deposit(pay_hash)
             if deposit.status == "pending":
                 return redirect("./", 303)
-            mood, sign, headline, explanation = ENDINGS[deposit.status]
+            ending = "hold_returned" if deposit.reason == "returned" else deposit.status
+            mood, sign, headline, explanation = ENDINGS[ending]
             project = self.world.state.projects[deposit.client_id]
             failed = mood == "failed"
             url = (deposit.fail_url or project.fail_url) if failed else (deposit.success_url or project.success_url)

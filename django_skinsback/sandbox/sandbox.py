@@ -98,13 +98,14 @@ class Sandbox:
         """The keys of one project, as ``SKINSBACK`` wants them."""
         return {"CLIENT_ID": client_id, "CLIENT_SECRET": SECRETS[client_id]}
 
-    def configure(self, client_id: str = CLIENT_ID, **settings: Any) -> Project:
-        """Change fields of ``state.Project``: result_url, events_url, multiplier, balance, …; None leaves one as it is."""
+    def configure(self, client_id: str = CLIENT_ID, **settings: str | Decimal | None) -> Project:
+        """Change fields of ``state.Project``: result_url, events_url, multiplier, balance, …; None changes nothing."""
         with self.world.work() as state:
             project = state.projects[client_id]
             for name, value in settings.items():
                 if value is not None:
-                    setattr(project, name, type(getattr(project, name))(value))
+                    checked = money.multiplier(value) if name == "multiplier" else value
+                    setattr(project, name, type(getattr(project, name))(checked))
                     self.world.touch()
         return project
 

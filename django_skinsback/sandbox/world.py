@@ -45,7 +45,6 @@ class World:
         self.faults = Faults()
         self.outcomes: list[PlannedOutcome] = []
         self.public_url = ""
-        self.revision = 0
         self.wake = threading.Event()
         self._state_file = state_file
         self._lock = threading.RLock()
@@ -86,7 +85,6 @@ class World:
             finally:
                 if self._changed:
                     self._changed = False
-                    self.revision += 1
                     self.state.saved_at = self.clock.now()
                     if self._state_file:
                         save(self.state, self._state_file)

@@ -59,12 +59,8 @@ class Story:
         return self.chapter.refresh_seconds is not None
 
 
-DEPOSIT_STEPS = [
-    gettext_lazy("Pay page"),
-    gettext_lazy("Skins traded"),
-    gettext_lazy("Trade protected"),
-    gettext_lazy("In your wallet"),
-]
+DEPOSIT_STEPS = [gettext_lazy("Pay page"), gettext_lazy("Skins traded"), gettext_lazy("In your wallet")]
+HELD_DEPOSIT_STEPS = [*DEPOSIT_STEPS[:2], gettext_lazy("Trade protected"), DEPOSIT_STEPS[2]]
 
 DEPOSIT_CHAPTERS: dict[str, Chapter] = {
     DepositStatus.CREATED: Chapter(
@@ -222,12 +218,13 @@ PURCHASE_CHAPTERS: dict[str, Chapter] = {
 }
 
 
-def deposit_story(deposit: Deposit) -> Story:
+def deposit_story(deposit: Deposit, *, held: bool) -> Story:
+    """``held``: whether Steam Trade Protection ever held it."""
     chapter = DEPOSIT_CHAPTERS[deposit.status]
     notes = []
     if deposit.needs_review:
         notes.append(_("Somebody of our team is looking at this deposit."))
-    return Story(chapter, _steps(DEPOSIT_STEPS, chapter), notes)
+    return Story(chapter, _steps(HELD_DEPOSIT_STEPS if held else DEPOSIT_STEPS, chapter), notes)
 
 
 def purchase_story(purchase: Purchase, *, refunded: bool) -> Story:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django_skinsback.exceptions import SkinsBackError
 from django_skinsback.flows import deposits
 from django_skinsback.models import Deposit
-from django_skinsback.statuses import EntryKind
+from django_skinsback.statuses import DepositStatus, EntryKind
 
 from .. import refusals
 from ..forms import DepositForm
@@ -24,7 +24,8 @@ from ..models import Profile
 from ..stories import deposit_story
 from .live import live_state
 
-PAYABLE = {"created", "pending"}
+PAYABLE = {DepositStatus.CREATED, DepositStatus.PENDING}
+HELD = {DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -95,4 +96,10 @@ def deposit_status(request: HttpRequest, public_id: uuid.UUID) -> JsonResponse:
 def _words(deposit: Deposit) -> dict[str, Any]:
     credit = deposit.entries.filter(kind=EntryKind.CREDIT).first()
     payable = deposit.status in PAYABLE and bool(deposit.pay_url)
-    return {"deposit": deposit, "story": deposit_story(deposit), "credit": credit, "payable": payable}
+    held = deposit.changes.filter(to_status__in=HELD).exists()
+    return {
+        "deposit": deposit,
+        "story": deposit_story(deposit, held=held),
+        "credit": credit,
+        "payable": payable,
+    }

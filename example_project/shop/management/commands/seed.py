@@ -11,10 +11,11 @@ from example_project.shop.models import Profile
 from example_project.wallet.models import Wallet, in_millionths
 
 TRADE_URLS = {
-    "alice": "https://steamcommunity.com/tradeoffer/new/?partner=70070001&token=alice-01",
-    "bob": "https://steamcommunity.com/tradeoffer/new/?partner=70070002&token=bob-0002",
-    "operator": "https://steamcommunity.com/tradeoffer/new/?partner=70070003&token=operator",
+    "alice": "https://steamcommunity.com/tradeoffer/new/?partner=1038734273&token=alice-01",
+    "bob": "https://steamcommunity.com/tradeoffer/new/?partner=1038734274&token=bob-0002",
+    "operator": "https://steamcommunity.com/tradeoffer/new/?partner=1038734275&token=operator",
 }
+"""Steam accounts that exist only in the sandbox."""
 GIFTS = {"bob": Decimal(250)}
 """What a wallet holds at the start, in the shop's currency."""
 

@@ -1,0 +1,114 @@
+"""Acting on chosen rows: ask first where money moves, call the flow for each, tell what came of it."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from ..exceptions import SkinsBackError
+from .advice import SAME_FOR_ALL, advice
+
+ROWS_AT_ONCE = 100
+"""Each row may be a call to SkinsBack, and the operator's browser waits for all of them."""
+
+NAMED_ROWS = 5
+
+
+@dataclass
+class Tally:
+    """What came of each row."""
+
+    done: list[Any] = field(default_factory=list)
+    failed: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    not_tried: int = 0
+
+    def tell(self, request: HttpRequest, done: str) -> None:
+        """Tell the operator; ``done`` is the sentence about the rows that worked."""
+        if self.done:
+            messages.success(request, done)
+        for reason, rows in self.failed.items():
+            named = ", ".join(str(row) for row in rows[:NAMED_ROWS])
+            more = " …" if len(rows) > NAMED_ROWS else ""
+            messages.error(request, f"{reason} [{named}{more}]" if named else reason)
+        if self.not_tried:
+            words = ngettext("%(count)s row was not tried.", "%(count)s rows were not tried.", self.not_tried)
+            messages.warning(request, words % {"count": self.not_tried})
+
+
+def run_each(rows: list[Any], flow: Callable[[Any], Any]) -> Tally:
+    """Call ``flow`` for each row. Stops at an error that the other rows would only meet again."""
+    tally = Tally()
+    for position, row in enumerate(rows):
+        try:
+            tally.done.append(flow(row))
+        except SAME_FOR_ALL as error:
+            tally.failed[advice(error)] = []
+            tally.not_tried = len(rows) - position
+            break
+        except SkinsBackError as error:
+            tally.failed[advice(error)].append(row)
+    return tally
+
+
+def chosen(request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+    """The rows an action is to work on; none, and a message, where they are too many."""
+    rows = list(queryset.order_by("pk")[: ROWS_AT_ONCE + 1])
+    if len(rows) > ROWS_AT_ONCE:
+        messages.error(request, _("Choose at most %(count)s rows at a time.") % {"count": ROWS_AT_ONCE})
+        return []
+    return rows
+
+
+def ask(
+    model_admin: Any, request: HttpRequest, rows: list[Any], *, action: str, title: str, **context: Any
+) -> HttpResponse:
+    """The page that asks before an action works on ``rows``, exactly those it shows."""
+    request.current_app = model_admin.admin_site.name
+    return TemplateResponse(
+        request,
+        f"admin/skinsback/{action}.html",
+        {
+            **model_admin.admin_site.each_context(request),
+            "title": title,
+            "opts": model_admin.opts,
+            "media": model_admin.media,
+            "rows": rows,
+            "action": action,
+            "checkbox_name": ACTION_CHECKBOX_NAME,
+            "stay": request.POST.get("stay", ""),
+            **context,
+        },
+    )
+
+
+def confirmed(request: HttpRequest) -> bool:
+    return request.POST.get("confirmed") == "yes"
+
+
+def back(model_admin: Any, request: HttpRequest, rows: Iterable[Any]) -> HttpResponse | None:
+    """To the row's own page if the button was there; None lets Django return to the list."""
+    only = list(rows)
+    if request.POST.get("stay") != "yes" or len(only) != 1:
+        return None
+    return HttpResponseRedirect(page_of(model_admin, only[0]))
+
+
+def page_of(model_admin: Any, row: Any) -> str:
+    """Address of a row's page in the same admin site."""
+    name = f"admin:{row._meta.app_label}_{row._meta.model_name}_change"
+    return reverse(name, args=[row.pk], current_app=model_admin.admin_site.name)
+
+
+def list_of(model_admin: Any) -> str:
+    """Address of the list in the same admin site."""
+    opts = model_admin.opts
+    return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist", current_app=model_admin.admin_site.name)

@@ -1,0 +1,75 @@
+"""What all pages share: nothing is edited by hand, and long lists stay quick."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.core.paginator import Paginator
+from django.db import connections, transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from .. import conf
+
+COUNTED_ROWS = 10_000
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg] # generic in the stubs alone
+    """Counts no further than a reader would turn pages: counting millions of rows takes seconds."""
+
+    object_list: QuerySet[Any]
+
+    @cached_property
+    def count(self) -> int:  # type: ignore[override] # a cached property in Django too
+        return self.object_list.order_by()[:COUNTED_ROWS].count()
+
+    @property
+    def stopped_counting(self) -> bool:
+        return self.count == COUNTED_ROWS
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the stubs alone
+    """Rows to look at. They change through the flows; actions are the buttons of the flows."""
+
+    ordering = ("-pk",)
+    sortable_by: tuple[str, ...] = ()  # other orders have no index
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = BoundedPaginator
+
+    class Media:
+        css = {"all": ["skinsback/admin.css"]}
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return admin.utils.flatten_fieldsets(self.get_fieldsets(request, obj))
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Name the account where there is more than one."""
+        columns = list(self.list_display)
+        return columns if len(conf.accounts()) > 1 else [name for name in columns if name != "account"]
+
+    def get_urls(self) -> list[Any]:
+        """Flows that call SkinsBack refuse to run inside a database transaction, so ours are exempt from
+        ``ATOMIC_REQUESTS``.
+        """
+        patterns = super().get_urls()
+        for pattern in patterns:
+            for alias in connections:
+                pattern.callback = transaction.non_atomic_requests(using=alias)(pattern.callback)
+        return patterns
+
+
+def user_search(path: str = "user") -> str:
+    """The search field for a user's exact name, whatever the site's user model calls it."""
+    return f"{path}__{get_user_model().USERNAME_FIELD}__exact"

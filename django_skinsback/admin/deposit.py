@@ -1,0 +1,194 @@
+"""Deposits: what users paid, and what waits for an operator."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from ..exceptions import SkinsBackError
+from ..flows import deposits
+from ..models import Deposit
+from ..statuses import DepositStatus, EntryKind
+from . import display
+from .acting import ask, back, chosen, confirmed, run_each
+from .advice import advice
+from .base import user_search
+from .filters import AccountFilter, GameFilter, ReviewFilter
+from .rows import RowAdmin
+from .settling import settle_rows
+from .words import DEPOSIT_WORDS
+
+OUTCOMES: dict[str, Promise] = {
+    "keep": gettext_lazy("Keep everything as it is"),
+    "credit": gettext_lazy("Credit the user"),
+    "reverse": gettext_lazy("Take the credit back"),
+}
+CREDITED = {DepositStatus.HOLD_APPROVED, DepositStatus.SUCCESS}
+
+
+@admin.register(Deposit)
+class DepositAdmin(RowAdmin):
+    actions = ("refresh", "approve_hold", "settle")
+    explanations = DEPOSIT_WORDS
+    list_display = (
+        "short_order_id",
+        "status_badge",
+        "review_badge",
+        "user",
+        "shown_user_amount",
+        "shown_amount",
+        "game",
+        "account",
+        "created_at",
+    )
+    list_display_links = ("short_order_id",)
+    list_filter = (ReviewFilter, "status", GameFilter, AccountFilter)
+    list_select_related = ("user",)
+    search_fields = ("order_id__exact", "transaction_id__exact", "steam_id__exact", "payer_steam_id__exact")
+    search_help_text = gettext_lazy("Order ID, transaction ID, Steam ID or user name, written out in full.")
+    fieldsets = (
+        (None, {"fields": ("order_id", "transaction_id", "account", "user", "game")}),
+        (
+            gettext_lazy("Money"),
+            {"fields": ("shown_user_amount", "shown_amount", "shown_limits")},
+        ),
+        (
+            gettext_lazy("Who paid, and with what"),
+            {
+                "fields": ("steam_id", "payer_steam_id", "trade_offer_id", "trade_offer_expires_at", "shown_skins"),
+                "description": gettext_lazy("The list of skins is not signed by SkinsBack; only amounts are."),
+            },
+        ),
+        (
+            gettext_lazy("What SkinsBack knows about the user"),
+            {"fields": ("shown_risk",), "classes": ("collapse",)},
+        ),
+        (gettext_lazy("Times"), {"fields": ("created_at", "updated_at", "finished_at", "next_check_at", "check_count")}),
+        (
+            gettext_lazy("More"),
+            {"fields": ("public_id", "pay_url", "shown_metadata"), "classes": ("collapse",)},
+        ),
+    )
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        return [*self.search_fields, user_search()]
+
+    def has_refresh_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("skinsback.refresh_deposit")
+
+    def has_approve_hold_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("skinsback.approve_hold")
+
+    def has_settle_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("skinsback.settle_deposit")
+
+    def offers(self, request: HttpRequest, row: Deposit) -> list[str]:
+        names = ["settle"] if row.needs_review else []
+        if row.status == DepositStatus.IN_HOLD:
+            names.append("approve_hold")
+        return [*names, "refresh"]
+
+    @admin.action(description=gettext_lazy("Refresh from SkinsBack"), permissions=["refresh"])
+    def refresh(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> HttpResponse | None:
+        rows = chosen(request, queryset)
+        before = {row.pk: row.status for row in rows}
+        tally = run_each(rows, lambda row: deposits.refresh(row, actor=request.user))
+        changed = sum(before[row.pk] != row.status for row in tally.done)
+        words = ngettext(
+            "SkinsBack was asked about %(count)s deposit; %(changed)s has another status now.",
+            "SkinsBack was asked about %(count)s deposits; %(changed)s have another status now.",
+            len(tally.done),
+        )
+        tally.tell(request, words % {"count": len(tally.done), "changed": changed})
+        return back(self, request, rows)
+
+    @admin.action(description=gettext_lazy("Approve hold…"), permissions=["approve_hold"])
+    def approve_hold(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> HttpResponse | None:
+        rows = chosen(request, queryset.select_related("user"))
+        held = [row for row in rows if row.status == DepositStatus.IN_HOLD]
+        if not held:
+            if rows:
+                messages.warning(request, _("None of the chosen deposits is in hold; nothing was done."))
+            return back(self, request, rows)
+        if not confirmed(request):
+            shown = [{"row": row, "facts": self._facts(row), "risk": display.user_risk(row.user_risk)} for row in held]
+            return ask(self, request, shown, action="approve_hold", title=_("Approve held deposits"))
+        tally = run_each(held, lambda row: deposits.approve_hold(row, by=request.user))
+        other = [row for row in tally.done if row.status not in CREDITED]
+        tally.done = [row for row in tally.done if row.status in CREDITED]
+        count = len(tally.done)
+        words = ngettext("%(count)s hold was approved.", "%(count)s holds were approved.", count)
+        tally.tell(request, words % {"count": count})
+        for row in other:
+            told = {"row": row, "status": row.get_status_display()}
+            messages.warning(request, _("%(row)s was not approved: SkinsBack calls it “%(status)s”.") % told)
+        return back(self, request, rows)
+
+    @admin.action(description=gettext_lazy("Settle…"), permissions=["settle"])
+    def settle(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> HttpResponse | None:
+        return settle_rows(
+            self,
+            request,
+            queryset.select_related("user"),
+            flow=deposits.settle,
+            outcomes=OUTCOMES,
+            possible=_possible,
+            facts=lambda row: [*self._facts(row), (_("A credit would be"), _credit(row))],
+        )
+
+    def _facts(self, row: Deposit) -> list[tuple[Any, Any]]:
+        return [
+            (_("User"), row.user or display.NOTHING),
+            (_("User amount"), self.shown_user_amount(row)),
+            (_("Amount"), self.shown_amount(row)),
+        ]
+
+    @admin.display(description=gettext_lazy("order ID"))
+    def short_order_id(self, row: Deposit) -> SafeString | str:
+        return display.short(row.order_id)
+
+    @admin.display(description=gettext_lazy("user amount"))
+    def shown_user_amount(self, row: Deposit) -> str:
+        return display.money(row.user_amount, row.amount_currency)
+
+    @admin.display(description=gettext_lazy("amount"))
+    def shown_amount(self, row: Deposit) -> str:
+        return display.money(row.amount, row.amount_currency)
+
+    @admin.display(description=gettext_lazy("limits"))
+    def shown_limits(self, row: Deposit) -> str:
+        if row.min_amount is None and row.max_amount is None:
+            return display.NOTHING
+        return f"{display.money(row.min_amount, row.currency)} … {display.money(row.max_amount, row.currency)}"
+
+    @admin.display(description=gettext_lazy("skins"))
+    def shown_skins(self, row: Deposit) -> SafeString | str:
+        return display.skins(row.skins)
+
+    @admin.display(description=gettext_lazy("user risk"))
+    def shown_risk(self, row: Deposit) -> SafeString | str:
+        return display.user_risk(row.user_risk)
+
+    @admin.display(description=gettext_lazy("metadata"))
+    def shown_metadata(self, row: Deposit) -> SafeString | str:
+        return display.data(row.metadata)
+
+
+def _possible(row: Deposit) -> set[str]:
+    kinds = {entry.kind for entry in row.entries.all()}
+    if EntryKind.CREDIT not in kinds:
+        return {"keep", "credit"}
+    return {"keep"} if EntryKind.REVERSAL in kinds else {"keep", "reverse"}
+
+
+def _credit(row: Deposit) -> SafeString | str:
+    try:
+        return display.money(*deposits.credit_of(row))
+    except SkinsBackError as error:
+        return format_html("<em>{}</em>", advice(error))

@@ -1,0 +1,217 @@
+"""Purchases: skins bought for users, and the page where an operator buys some."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils.functional import Promise
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from ..flows import purchases
+from ..models import Purchase
+from ..statuses import PURCHASE_FINAL, EntryKind, PurchaseStatus
+from . import display
+from .acting import ask, back, chosen, confirmed, run_each
+from .base import user_search
+from .buying import buy_view
+from .filters import AccountFilter, GameFilter, ReviewFilter
+from .rows import RowAdmin
+from .settling import settle_rows
+from .words import PURCHASE_WORDS
+
+OUTCOMES: dict[str, Promise] = {
+    "keep": gettext_lazy("Keep everything as it is"),
+    "refund": gettext_lazy("Give the user the charge back"),
+}
+
+
+@admin.register(Purchase)
+class PurchaseAdmin(RowAdmin):
+    actions = ("refresh", "cancel", "settle")
+    explanations = PURCHASE_WORDS
+    list_display = (
+        "skin",
+        "status_badge",
+        "review_badge",
+        "user",
+        "shown_debited",
+        "shown_cap",
+        "shown_charge",
+        "game",
+        "account",
+        "created_at",
+    )
+    list_display_links = ("skin",)
+    list_filter = (ReviewFilter, "status", GameFilter, AccountFilter)
+    list_select_related = ("user",)
+    search_fields = ("custom_id__exact", "buy_id__exact", "steam_id__exact", "batch_id__exact")
+    search_help_text = gettext_lazy("Custom ID, buy ID, batch ID, Steam ID or user name, written out in full.")
+    fieldsets = (
+        (
+            None,
+            {"fields": ("market_hash_name", "game", "user", "steam_id", "requested_by", "account")},
+        ),
+        (gettext_lazy("Money"), {"fields": ("shown_cap", "shown_price", "shown_debited", "shown_charge")}),
+        (gettext_lazy("Numbers"), {"fields": ("custom_id", "buy_id", "batch_id", "skin_id", "class_id")}),
+        (gettext_lazy("Trade"), {"fields": ("trade_offer_id", "in_hold", "in_hold_until")}),
+        (
+            gettext_lazy("What went wrong"),
+            {"fields": ("error_code", "error_message", "error_reason"), "classes": ("collapse",)},
+        ),
+        (
+            gettext_lazy("Times"),
+            {
+                "fields": (
+                    "created_at",
+                    "submitted_at",
+                    "attempts",
+                    "accepted_at",
+                    "finished_at",
+                    "next_poll_at",
+                    "poll_count",
+                    "updated_at",
+                )
+            },
+        ),
+        (gettext_lazy("More"), {"fields": ("public_id", "shown_metadata"), "classes": ("collapse",)}),
+    )
+
+    def get_urls(self) -> list[Any]:
+        """Ours comes first: Django's own take every other word for the key of a row."""
+        buying = path("buy/", self.admin_site.admin_view(self.buy_view), name="skinsback_purchase_buy")
+        patterns = super().get_urls()
+        return self.without_transaction([buying]) + patterns
+
+    def buy_view(self, request: HttpRequest) -> HttpResponse:
+        return buy_view(request, self)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {**(extra_context or {}), "buy_url": buy_url(self, request)})
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        return [*self.search_fields, user_search()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Purchase]:
+        return super().get_queryset(request).defer("token")
+
+    def has_refresh_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("skinsback.refresh_purchase")
+
+    def has_settle_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("skinsback.settle_purchase")
+
+    def has_buy_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("skinsback.buy_skins")
+
+    def offers(self, request: HttpRequest, row: Purchase) -> list[str]:
+        names = ["settle"] if row.needs_review else []
+        if _unsent(row):
+            return [*names, "cancel"]
+        return [*names, "refresh"]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **options: Any
+    ) -> HttpResponse:
+        context["follow"] = obj.status not in PURCHASE_FINAL | {PurchaseStatus.ACCEPTED}
+        return super().render_change_form(request, context, *args, obj=obj, **options)
+
+    @admin.action(description=gettext_lazy("Refresh from SkinsBack"), permissions=["refresh"])
+    def refresh(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> HttpResponse | None:
+        rows = chosen(request, queryset)
+        sent = [row for row in rows if not _unsent(row)]
+        before = {row.pk: row.status for row in sent}
+        tally = run_each([sent] if sent else [], lambda batch: purchases.refresh(batch, actor=request.user))
+        asked = [row for batch in tally.done for row in batch]
+        changed = sum(before[row.pk] != row.status for row in asked)
+        words = ngettext(
+            "SkinsBack was asked about %(count)s purchase; %(changed)s has another status now.",
+            "SkinsBack was asked about %(count)s purchases; %(changed)s have another status now.",
+            len(asked),
+        )
+        tally.tell(request, words % {"count": len(asked), "changed": changed})
+        if len(sent) < len(rows):
+            messages.warning(request, _("What was never sent is not known at SkinsBack and was left alone."))
+        return back(self, request, rows)
+
+    @admin.action(description=gettext_lazy("Cancel…"), permissions=["buy"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> HttpResponse | None:
+        rows = chosen(request, queryset.select_related("user"))
+        unsent = [row for row in rows if _unsent(row)]
+        if not unsent:
+            if rows:
+                messages.warning(request, _("Only a purchase that was not sent yet can be cancelled."))
+            return back(self, request, rows)
+        if not confirmed(request):
+            shown = [{"row": row, "facts": self._facts(row)} for row in unsent]
+            return ask(self, request, shown, action="cancel", title=_("Cancel purchases"))
+        tally = run_each(unsent, lambda row: purchases.cancel(row, by=request.user))
+        count = len(tally.done)
+        words = ngettext("%(count)s purchase was cancelled.", "%(count)s purchases were cancelled.", count)
+        tally.tell(request, words % {"count": count})
+        return back(self, request, rows)
+
+    @admin.action(description=gettext_lazy("Settle…"), permissions=["settle"])
+    def settle(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> HttpResponse | None:
+        return settle_rows(
+            self,
+            request,
+            queryset.select_related("user"),
+            flow=purchases.settle,
+            outcomes=OUTCOMES,
+            possible=_possible,
+            facts=self._facts,
+        )
+
+    def _facts(self, row: Purchase) -> list[tuple[Any, Any]]:
+        return [
+            (_("User"), row.user or display.NOTHING),
+            (_("Steam ID"), row.steam_id),
+            (_("Price cap"), self.shown_cap(row)),
+            (_("Taken from the balance"), self.shown_debited(row)),
+            (_("Charged to the user"), self.shown_charge(row)),
+        ]
+
+    @admin.display(description=gettext_lazy("skin"))
+    def skin(self, row: Purchase) -> str:
+        return row.market_hash_name or _("skin %(skin_id)s") % {"skin_id": row.skin_id}
+
+    @admin.display(description=gettext_lazy("price cap"))
+    def shown_cap(self, row: Purchase) -> str:
+        return display.money(row.max_price)
+
+    @admin.display(description=gettext_lazy("price"))
+    def shown_price(self, row: Purchase) -> str:
+        return display.money(row.price)
+
+    @admin.display(description=gettext_lazy("taken from the balance"))
+    def shown_debited(self, row: Purchase) -> str:
+        return display.money(row.debited_amount)
+
+    @admin.display(description=gettext_lazy("charged to the user"))
+    def shown_charge(self, row: Purchase) -> str:
+        return display.money(row.charge_amount, row.charge_currency)
+
+    @admin.display(description=gettext_lazy("metadata"))
+    def shown_metadata(self, row: Purchase) -> SafeString | str:
+        return display.data(row.metadata)
+
+
+def buy_url(model_admin: Any, request: HttpRequest) -> str:
+    """Address of the buying page; nothing for those who may not buy."""
+    if not request.user.has_perm("skinsback.buy_skins"):
+        return ""
+    return reverse("admin:skinsback_purchase_buy", current_app=model_admin.admin_site.name)
+
+
+def _unsent(row: Purchase) -> bool:
+    return row.status == PurchaseStatus.REQUESTED and not row.attempts
+
+
+def _possible(row: Purchase) -> set[str]:
+    kinds = {entry.kind for entry in row.entries.all()}
+    refundable = EntryKind.CHARGE in kinds and EntryKind.REFUND not in kinds
+    return {"keep", "refund"} if refundable else {"keep"}

@@ -1,0 +1,83 @@
+"""What deposits and purchases have in common: what was said about them, their money, and what can be done."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import Promise
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from . import display
+from .acting import list_of
+from .base import ReadOnlyAdmin
+
+HISTORY_ROWS = 200
+
+
+class RowAdmin(ReadOnlyAdmin):
+    """A deposit's or a purchase's pages."""
+
+    explanations: Mapping[str, Promise] = {}
+
+    def offers(self, request: HttpRequest, row: Any) -> list[str]:
+        """Actions that make sense for this row as it is now."""
+        raise NotImplementedError
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **options: Any
+    ) -> HttpResponse:
+        """Add to the facts what happened to the row and the buttons that apply."""
+        request.current_app = self.admin_site.name
+        context |= {
+            "row": obj,
+            "badge": display.badge(obj.status, obj.get_status_display()),
+            "explanation": self.explanations.get(obj.status, ""),
+            "reasons": obj.review_reason.splitlines() if obj.needs_review else [],
+            "buttons": self._buttons(request, obj),
+            "list_url": list_of(self),
+            "checkbox_name": ACTION_CHECKBOX_NAME,
+            "history": [
+                {
+                    "change": change,
+                    "from": display.badge(change.from_status),
+                    "to": display.badge(change.to_status),
+                    "amount": display.money(change.amount, change.currency),
+                    "credit": display.money(change.credit_amount, change.credit_currency),
+                }
+                for change in obj.changes.select_related("actor").order_by("-pk")[:HISTORY_ROWS]
+            ],
+            "entries": [
+                {
+                    "entry": entry,
+                    "kind": display.badge(entry.kind),
+                    "amount": display.money(entry.amount, entry.currency),
+                    "link": display.link(entry, f"#{entry.pk}"),
+                }
+                for entry in obj.entries.select_related("user").order_by("pk")
+            ],
+            "deliveries": [
+                {
+                    "event": event,
+                    "outcome": display.badge(event.outcome, event.get_outcome_display()),
+                    "link": display.link(event, display.short(event.digest)),
+                }
+                for event in obj.webhook_events.defer("body").order_by("-pk")[:HISTORY_ROWS]
+            ],
+        }
+        return super().render_change_form(request, context, *args, obj=obj, **options)
+
+    def _buttons(self, request: HttpRequest, row: Any) -> list[tuple[str, Any]]:
+        """Name and label of what may be done with this row, by this user."""
+        labels = dict(self.get_action_choices(request))
+        return [(name, labels[name]) for name in self.offers(request, row) if name in labels]
+
+    @admin.display(description=_("status"))
+    def status_badge(self, row: Any) -> SafeString:
+        return display.badge(row.status, row.get_status_display())
+
+    @admin.display(description=_("review"))
+    def review_badge(self, row: Any) -> SafeString | str:
+        return display.badge("conflict", _("needs review")) if row.needs_review else ""

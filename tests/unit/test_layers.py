@@ -1,0 +1,130 @@
+"""Who may import whom, and what an import may cost."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+PURE = [
+    "exceptions",
+    "statuses",
+    "schedule",
+    "steam",
+    "money",
+    "wire.answers",
+    "wire.arguments",
+    "wire.fields",
+    "wire.market",
+    "wire.notifications",
+    "wire.pricelist",
+    "wire.readers",
+    "wire.requests",
+    "wire.signing",
+    "wire.types",
+    "client",
+    "client.transport",
+    "sandbox",
+    "sandbox.sandbox",
+    "sandbox.__main__",
+]
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh interpreter that has seen no settings."""
+    return subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_list_of_pure_modules_is_whole():
+    package = ROOT / "django_skinsback"
+    wire = {f"wire.{path.stem}" for path in (package / "wire").glob("*.py") if path.stem != "__init__"}
+    assert wire == {name for name in PURE if name.startswith("wire.")}
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_a_pure_module_is_imported_without_django_and_without_celery(name):
+    done = python(
+        f"import django_skinsback.{name}\n"
+        "strangers = {'django', 'celery', 'rest_framework', 'kombu'} & set(sys.modules)\n"
+        "assert not strangers, strangers"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_sandboxes_keys_cost_neither_werkzeug_nor_requests():
+    done = python(
+        "from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET\n"
+        "assert CLIENT_ID and CLIENT_SECRET\n"
+        "strangers = {'werkzeug', 'requests', 'django'} & set(sys.modules)\n"
+        "assert not strangers, strangers"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+SITE = """
+import django
+from django.conf import settings
+settings.configure(
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django_skinsback"],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    SECRET_KEY="tests",
+    ROOT_URLCONF="django_skinsback.urls",
+    SKINSBACK={"CLIENT_ID": "1", "CLIENT_SECRET": "123"},
+)
+django.setup()
+"""
+
+
+def test_a_site_that_starts_has_not_paid_for_what_it_may_not_use():
+    done = python(
+        f"{SITE}\n"
+        "strangers = {'requests', 'celery', 'rest_framework', 'werkzeug', 'msgspec', 'pytest', 'factory'}\n"
+        "found = strangers & set(sys.modules)\n"
+        "assert not found, found"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_urls_and_the_checks_need_no_network_library_either():
+    done = python(
+        f"{SITE}\n"
+        "from django.core import checks\n"
+        "from django.urls import reverse\n"
+        "assert reverse('result')\n"
+        "checks.run_checks()\n"
+        "found = {'requests', 'celery', 'rest_framework', 'werkzeug'} & set(sys.modules)\n"
+        "assert not found, found"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_flows_know_no_celery():
+    done = python(
+        f"{SITE}\n"
+        "import django_skinsback.flows.polling, django_skinsback.flows.creation, django_skinsback.flows.prices\n"
+        "import django_skinsback.flows.balance, django_skinsback.flows.notifications\n"
+        "assert 'celery' not in sys.modules"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_imports_go_downward_only():
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "tests.settings", "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
