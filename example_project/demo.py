@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import StringIO
 from itertools import cycle
 from pathlib import Path
 from threading import Thread
@@ -46,7 +47,7 @@ class Parts:
 
     def __init__(self) -> None:
         self.messages: queue.Queue[Message] = queue.Queue()
-        self.printer = Printer(sys.stdout, time_format="%H:%M:%S", width=len("sandbox"))
+        self.printer = Printer(sys.stdout, time_format="", width=len("sandbox"))  # every line has its time
         self.colours = cycle(get_colours())
         self.process_ids: dict[str, int | None] = {}
 
@@ -168,7 +169,7 @@ def _start(parts: Parts) -> None:
     events = ["--events-url", settings.SITE_URL + reverse("skinsback:events")]
     parts.start("sandbox", *sandbox, *memory, *events, only_errors=True)
     parts.wait(lambda: _answers(settings.SANDBOX_URL), "The sandbox")
-    call_command("skinsback_sync_prices", verbosity=0)
+    call_command("skinsback_sync_prices", stdout=StringIO())
     site = ["runserver", "--noreload", f"127.0.0.1:{settings.SITE_PORT}"]
     parts.start("site", *MANAGE, *site, only_errors=True)
     celery = [sys.executable, "-m", "celery", "--quiet", "--app", "example_project.config"]
@@ -194,7 +195,8 @@ def _say(text: str) -> None:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}
+    """A container's user is root, of which Celery warns in five lines."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore:You're running the worker"}
 
 
 def _welcome() -> str:

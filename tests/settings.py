@@ -1,7 +1,9 @@
 """The smallest site that installs the package. ``TEST_DATABASE`` chooses the server the suite runs on."""
 
 import os
+import tempfile
 from decimal import Decimal
+from pathlib import Path
 
 SECRET_KEY = "tests"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
@@ -48,9 +50,10 @@ DATABASE = os.environ.get("TEST_DATABASE", "sqlite")
 _SERVERS = {
     "sqlite": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": ":memory:",
+        "NAME": "skinsback.sqlite3",
         "OPTIONS": {"timeout": 20},
-        "TEST": {},
+        # A file, because threads and processes race for it and a database in memory has other locks.
+        "TEST": {"NAME": str(Path(tempfile.gettempdir(), f"skinsback-tests-{os.getpid()}.sqlite3"))},
     },
     "postgresql": {
         "ENGINE": "django.db.backends.postgresql",
@@ -74,6 +77,8 @@ if DATABASE == "mariadb":
 
     pymysql.install_as_MySQLdb()
 DATABASES = {"default": _SERVERS[DATABASE]}
+if name := os.environ.get("TEST_DATABASE_NAME"):  # a child process that is to be killed uses its parent's
+    DATABASES["default"]["NAME"] = name
 
 SKINSBACK = {
     "CLIENT_ID": "1",

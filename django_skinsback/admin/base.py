@@ -60,14 +60,15 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in th
         return columns if len(conf.accounts()) > 1 else [name for name in columns if name != "account"]
 
     def get_urls(self) -> list[Any]:
-        """Flows that call SkinsBack refuse to run inside a database transaction, so ours are exempt from
-        ``ATOMIC_REQUESTS``.
-        """
-        patterns = super().get_urls()
-        for pattern in patterns:
-            for alias in connections:
-                pattern.callback = transaction.non_atomic_requests(using=alias)(pattern.callback)
-        return patterns
+        return without_transaction(super().get_urls())
+
+
+def without_transaction(patterns: list[Any]) -> list[Any]:
+    """The same addresses, exempt from ``ATOMIC_REQUESTS``: flows that call SkinsBack refuse to run inside one."""
+    for pattern in patterns:
+        for alias in connections:
+            pattern.callback = transaction.non_atomic_requests(using=alias)(pattern.callback)
+    return patterns
 
 
 def user_search(path: str = "user") -> str:

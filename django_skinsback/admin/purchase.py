@@ -5,19 +5,21 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from ..exceptions import SkinsBackError
 from ..flows import purchases
 from ..models import Purchase
 from ..statuses import PURCHASE_FINAL, EntryKind, PurchaseStatus
 from . import display
-from .acting import ask, back, chosen, confirmed, run_each
-from .base import user_search
-from .buying import buy_view
+from .acting import Tally, ask, back, chosen, confirmed, run_each
+from .advice import advice
+from .base import user_search, without_transaction
+from .buying import buy_url, buy_view
 from .filters import AccountFilter, GameFilter, ReviewFilter
 from .rows import RowAdmin
 from .settling import settle_rows
@@ -83,8 +85,7 @@ class PurchaseAdmin(RowAdmin):
     def get_urls(self) -> list[Any]:
         """Ours comes first: Django's own take every other word for the key of a row."""
         buying = path("buy/", self.admin_site.admin_view(self.buy_view), name="skinsback_purchase_buy")
-        patterns = super().get_urls()
-        return self.without_transaction([buying]) + patterns
+        return [*without_transaction([buying]), *super().get_urls()]
 
     def buy_view(self, request: HttpRequest) -> HttpResponse:
         return buy_view(request, self)
@@ -104,9 +105,6 @@ class PurchaseAdmin(RowAdmin):
     def has_settle_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("skinsback.settle_purchase")
 
-    def has_buy_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("skinsback.buy_skins")
-
     def offers(self, request: HttpRequest, row: Purchase) -> list[str]:
         names = ["settle"] if row.needs_review else []
         if _unsent(row):
@@ -124,20 +122,23 @@ class PurchaseAdmin(RowAdmin):
         rows = chosen(request, queryset)
         sent = [row for row in rows if not _unsent(row)]
         before = {row.pk: row.status for row in sent}
-        tally = run_each([sent] if sent else [], lambda batch: purchases.refresh(batch, actor=request.user))
-        asked = [row for batch in tally.done for row in batch]
-        changed = sum(before[row.pk] != row.status for row in asked)
+        tally = Tally()
+        try:
+            tally.done = purchases.refresh(sent, actor=request.user)
+        except SkinsBackError as error:
+            tally.failed[advice(error)] = sent
+        count, changed = len(tally.done), sum(before[row.pk] != row.status for row in tally.done)
         words = ngettext(
             "SkinsBack was asked about %(count)s purchase; %(changed)s has another status now.",
             "SkinsBack was asked about %(count)s purchases; %(changed)s have another status now.",
-            len(asked),
+            count,
         )
-        tally.tell(request, words % {"count": len(asked), "changed": changed})
+        tally.tell(request, words % {"count": count, "changed": changed})
         if len(sent) < len(rows):
             messages.warning(request, _("What was never sent is not known at SkinsBack and was left alone."))
         return back(self, request, rows)
 
-    @admin.action(description=gettext_lazy("Cancel…"), permissions=["buy"])
+    @admin.action(description=gettext_lazy("Cancel…"), permissions=["settle"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> HttpResponse | None:
         rows = chosen(request, queryset.select_related("user"))
         unsent = [row for row in rows if _unsent(row)]
@@ -198,13 +199,6 @@ class PurchaseAdmin(RowAdmin):
     @admin.display(description=gettext_lazy("metadata"))
     def shown_metadata(self, row: Purchase) -> SafeString | str:
         return display.data(row.metadata)
-
-
-def buy_url(model_admin: Any, request: HttpRequest) -> str:
-    """Address of the buying page; nothing for those who may not buy."""
-    if not request.user.has_perm("skinsback.buy_skins"):
-        return ""
-    return reverse("admin:skinsback_purchase_buy", current_app=model_admin.admin_site.name)
 
 
 def _unsent(row: Purchase) -> bool:

@@ -94,8 +94,8 @@ CACHES = {
 }
 
 BROKER_DIR = VAR_DIR / "broker"
-CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://")
-if CELERY_BROKER_URL == "filesystem://":
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://localhost")
+if CELERY_BROKER_URL.startswith("filesystem:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(BROKER_DIR / "messages"),
         "data_folder_out": str(BROKER_DIR / "messages"),
@@ -145,11 +145,22 @@ STATIC_URL = "static/"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "plain": {"format": "{asctime}  {levelname} {name}: {message}", "datefmt": "%H:%M:%S", "style": "{"},
+        "extras": {
+            "()": "example_project.config.logs.ExtrasFormatter",
+            "format": "{asctime}  {message}",
+            "datefmt": "%H:%M:%S",
+            "style": "{",
+        },
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "plain"},
+        "skinsback": {"class": "logging.StreamHandler", "formatter": "extras"},
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        "django_skinsback": {"level": "INFO"},
+        "django_skinsback": {"handlers": ["skinsback"], "level": "INFO", "propagate": False},
         "django.server": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }

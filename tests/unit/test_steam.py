@@ -13,9 +13,7 @@ from django_skinsback.steam import FIRST_STEAM_ID, GAMES, TradeURL, check_game, 
 URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 
 partners = st.integers(min_value=1, max_value=2**32 - 1).map(str)
-tokens = st.text(
-    alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", min_size=8, max_size=8
-)
+tokens = st.text(alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", min_size=8, max_size=8)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""The history of all deposits and purchases."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from ..models import StatusChange
+from . import display
+from .base import ReadOnlyAdmin
+
+
+@admin.register(StatusChange)
+class StatusChangeAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "row", "from_badge", "to_badge", "source", "actor", "first_line")
+    list_filter = ("source",)
+    list_select_related = ("deposit", "purchase", "actor")
+    search_fields = ("deposit__order_id__exact", "purchase__custom_id__exact")
+    search_help_text = _("Order ID or custom ID, written out in full.")
+    fields = (
+        "row",
+        "from_badge",
+        "to_badge",
+        "source",
+        "actor",
+        "note",
+        "reported",
+        "credit",
+        "delivery",
+        "created_at",
+    )
+
+    @admin.display(description=_("deposit or purchase"))
+    def row(self, change: StatusChange) -> Any:
+        return display.link(change.deposit or change.purchase)
+
+    @admin.display(description=_("from"))
+    def from_badge(self, change: StatusChange) -> SafeString:
+        return display.badge(change.from_status)
+
+    @admin.display(description=_("to"))
+    def to_badge(self, change: StatusChange) -> SafeString:
+        return display.badge(change.to_status)
+
+    @admin.display(description=_("note"))
+    def first_line(self, change: StatusChange) -> str:
+        return change.note.partition("\n")[0]
+
+    @admin.display(description=_("reported amount"))
+    def reported(self, change: StatusChange) -> str:
+        return display.money(change.amount, change.currency)
+
+    @admin.display(description=_("credit"))
+    def credit(self, change: StatusChange) -> str:
+        return display.money(change.credit_amount, change.credit_currency)
+
+    @admin.display(description=_("webhook event"))
+    def delivery(self, change: StatusChange) -> Any:
+        return display.link(change.webhook_event)

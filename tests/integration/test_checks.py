@@ -1,0 +1,295 @@
+"""What ``manage.py check`` says about the settings."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.core import checks as django_checks
+
+from django_skinsback import checks, conf
+from django_skinsback.sandbox import CLIENT_SECRET
+from django_skinsback.signals import entry_posted
+
+SHARED_CACHE = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://cache"}}
+GOOD = {"CLIENT_ID": "1", "CLIENT_SECRET": "123"}
+
+IDS = {f"skinsback.{name}" for name in ("E001", "E002", "E003", "E004", "E005", "E006", "W001", "W002", "W003")}
+
+
+@pytest.fixture
+def site(settings):
+    """A site in production with nothing to complain about, but for what is passed."""
+    settings.DEBUG = False
+    settings.CACHES = SHARED_CACHE
+
+    def change(skinsback=None, **others):
+        settings.SKINSBACK = GOOD | skinsback if isinstance(skinsback, Mapping) else skinsback
+        for name, value in others.items():
+            setattr(settings, name, value)
+
+    change({})
+    return change
+
+
+def found():
+    """Our messages, found the way ``manage.py check`` finds them."""
+    return [message for message in django_checks.run_checks() if (message.id or "").startswith("skinsback.")]
+
+
+def ids():
+    return sorted(message.id for message in found())
+
+
+def test_a_site_in_order_hears_nothing(site):
+    assert ids() == []
+
+
+@pytest.mark.parametrize("value", [None, "text", ["CLIENT_ID"], 5])
+def test_settings_that_are_no_dict_are_e001(site, value):
+    site(value)
+    assert "skinsback.E001" in ids()
+    assert "skinsback.E003" not in ids()
+
+
+def test_no_settings_at_all_are_two_missing_keys(site, settings):
+    del settings.SKINSBACK
+    assert ids() == ["skinsback.E004", "skinsback.E004"]
+
+
+def test_an_unknown_key_is_e002_and_is_named(site):
+    site({"CLIENT_KEY": "1"})
+    (message,) = found()
+    assert message.id == "skinsback.E002"
+    assert "CLIENT_KEY" in message.msg
+    assert "CLIENT_ID" in message.hint
+
+
+def test_an_unknown_key_of_an_account_is_e002(site):
+    site({"ACCOUNTS": {"second": {**GOOD, "API_URL": "https://skinsback.com/api.php"}}})
+    (message,) = found()
+    assert message.id == "skinsback.E002"
+    assert "second" in message.msg
+    assert "API_URL" in message.msg
+
+
+BAD = {
+    "CLIENT_ID": [None, 1.5, ["1"]],
+    "CLIENT_SECRET": [None, 123, b"123", ["123"]],
+    "PREVIOUS_SECRETS": [None, "old", 5, [5], [""], {"old"}],
+    "ACCOUNTS": [None, 5, "second", [{"CLIENT_ID": "1"}]],
+    "API_URL": [None, "", 5, "skinsback.com/api.php", "ftp://skinsback.com/api.php"],
+    "WEBSOCKET_URL": [None, "", "https://skinsback.com/ws/"],
+    "AUTHENTICATION": [None, "", "basic", ["headers"]],
+    "TIMEOUT": [None, 5, (5,), (5, 5, 5), (0, 20), (3.05, -1), (3.05, None), (True, True), "55"],
+    "REQUESTS_PER_MINUTE": [None, 0, -1, 501, 1.5, "480", True],
+    "BACKGROUND_SHARE": [None, 0, 1.1, -0.5, "0.8", True],
+    "CACHE": [None, "", "elsewhere", ["default"]],
+    "SITE_URL": ["", "shop.example", "ftp://shop.example", 5],
+    "DEFAULT_GAME": [None, "", "csgo", ["cs2"]],
+    "CREDIT": [None, "", "amounts", "nowhere.to.be.found", "decimal.ROUND_UP", ".", ".function", "..function", 5],
+    "HOLD_POLICY": [None, "auto", "nowhere.to.be.found", "decimal.ROUND_UP", ".function", True],
+    "REFUND_USER_ROLLBACK": [None, 0, 1, "yes"],
+    "BUY_MAX_PRICE": [0, 100, 1.5, "100", Decimal(0), Decimal(-1), Decimal("NaN"), Decimal("Infinity")],
+    "LOW_BALANCE": [0, 100, 1.5, "100", Decimal(0), Decimal(-1), Decimal("NaN"), Decimal("sNaN")],
+    "POLL_BATCH_SIZE": [None, 0, -1, 1001, 1.5, "100", True],
+    "RETENTION_DAYS": [None, 0, -1, 1.5, "90", True],
+    "WEBHOOK_MAX_BYTES": [None, 0, -1, 1.5, "262144", True],
+    "PRICE_MARKUP": ["", "nowhere.to.be.found", "decimal.ROUND_UP", ".function", 2],
+}
+
+FINE = {
+    "CLIENT_ID": ["1", 1],
+    "CLIENT_SECRET": ["123"],
+    "PREVIOUS_SECRETS": [(), [], ("old",), ["older", "old"]],
+    "ACCOUNTS": [{}, {"second": GOOD}, {"second-shop_2": GOOD}],
+    "API_URL": ["https://skinsback.com/api.php"],
+    "WEBSOCKET_URL": ["wss://skinsback.com/ws/", "ws://127.0.0.1:8600/ws/"],
+    "AUTHENTICATION": ["headers", "signature"],
+    "TIMEOUT": [(3.05, 20), [1, 1]],
+    "REQUESTS_PER_MINUTE": [1, 480, 500],
+    "BACKGROUND_SHARE": [0.1, 0.8, 1],
+    "CACHE": ["default"],
+    "SITE_URL": [None, "https://shop.example", "http://127.0.0.1:8000"],
+    "DEFAULT_GAME": ["cs2", "dota2", "rust"],
+    "CREDIT": ["user_amount", "amount", "decimal.Decimal"],
+    "HOLD_POLICY": ["manual", "decimal.Decimal"],
+    "REFUND_USER_ROLLBACK": [True, False],
+    "BUY_MAX_PRICE": [None, Decimal("0.01"), Decimal(100)],
+    "LOW_BALANCE": [None, Decimal("0.01"), Decimal(100)],
+    "POLL_BATCH_SIZE": [1, 100, 1000],
+    "RETENTION_DAYS": [1, 90],
+    "WEBHOOK_MAX_BYTES": [1, 262144],
+    "PRICE_MARKUP": [None, "decimal.Decimal"],
+}
+
+
+def test_every_setting_has_a_rule_and_values_to_try_it_with():
+    assert set(checks._RULES) == set(BAD) == set(FINE) == set(conf.DEFAULTS)
+
+
+def test_the_defaults_keep_the_rules(site):
+    site(dict(conf.DEFAULTS) | GOOD)
+    assert ids() == []
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in BAD.items() for value in values])
+def test_a_wrong_value_is_e003_and_its_key_is_named(site, key, value):
+    site({key: value})
+    messages = [message for message in found() if message.id == "skinsback.E003"]
+    assert len(messages) == 1
+    assert f"'{key}'" in messages[0].msg
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in FINE.items() for value in values])
+def test_a_right_value_is_not_complained_about(site, key, value):
+    site({key: value})
+    assert ids() == []
+
+
+@pytest.mark.parametrize("value", [None, 5, "text", ["CLIENT_ID"]])
+def test_an_account_that_is_no_dict_is_e003(site, value):
+    site({"ACCOUNTS": {"second": value}})
+    assert ids() == ["skinsback.E003"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("CLIENT_SECRET", 456), ("CLIENT_SECRET", b"456"), ("PREVIOUS_SECRETS", "old"), ("PREVIOUS_SECRETS", [5])],
+)
+def test_a_wrong_value_of_an_accounts_key_is_e003_too(site, key, value):
+    site({"ACCOUNTS": {"second": {**GOOD, key: value}}})
+    messages = found()
+    assert [message.id for message in messages] == ["skinsback.E003"]
+    assert "second" in messages[0].msg
+
+
+@pytest.mark.parametrize("key", ["CLIENT_ID", "CLIENT_SECRET"])
+def test_a_missing_key_is_e004_and_is_named(site, settings, key):
+    settings.SKINSBACK = {name: value for name, value in GOOD.items() if name != key}
+    (message,) = found()
+    assert message.id == "skinsback.E004"
+    assert key in message.msg
+    settings.SKINSBACK = {**GOOD, key: ""}
+    assert ids() == ["skinsback.E004"]
+
+
+def test_a_missing_key_of_an_account_is_e004_and_the_account_is_named(site):
+    site({"ACCOUNTS": {"second": {"CLIENT_ID": "2"}}})
+    (message,) = found()
+    assert message.id == "skinsback.E004"
+    assert "second" in message.msg
+    assert "CLIENT_SECRET" in message.msg
+
+
+@pytest.mark.parametrize(
+    "alias",
+    ["", "two words", "a/b", "a.b", "a%2f", "näher", "٣", 5, "a" * 65],
+)
+def test_an_alias_that_is_no_part_of_an_address_is_e005(site, alias):
+    site({"ACCOUNTS": {alias: GOOD}})
+    assert ids() == ["skinsback.E005"]
+
+
+def test_an_account_that_would_be_hidden_by_the_default_one_is_e005(site):
+    site({"ACCOUNTS": {"default": {"CLIENT_ID": "2", "CLIENT_SECRET": "456"}}})
+    assert ids() == ["skinsback.E005"]
+
+
+def test_every_alias_that_passes_has_an_address(site):
+    aliases = ["second", "second-shop", "second_shop", "2", "A"]
+    site({"SITE_URL": "https://shop.example", "ACCOUNTS": dict.fromkeys(aliases, GOOD)})
+    assert ids() == []
+    from django_skinsback.flows.addresses import webhook_url
+
+    assert all(webhook_url("result", alias) for alias in conf.accounts())
+
+
+def test_the_sandboxes_secret_in_production_is_e006(site):
+    for keys in (
+        {"CLIENT_SECRET": CLIENT_SECRET},
+        {"PREVIOUS_SECRETS": [CLIENT_SECRET]},
+        {"ACCOUNTS": {"second": {"CLIENT_ID": "2", "CLIENT_SECRET": CLIENT_SECRET}}},
+    ):
+        site(keys)
+        (message,) = found()
+        assert message.id == "skinsback.E006"
+        assert CLIENT_SECRET not in message.msg + message.hint
+
+
+def test_the_sandboxes_secret_is_fine_at_the_sandbox_and_while_developing(site):
+    site({"CLIENT_SECRET": CLIENT_SECRET, "API_URL": "http://127.0.0.1:8600/api.php"})
+    assert ids() == ["skinsback.W001"]
+    site({"CLIENT_SECRET": CLIENT_SECRET}, DEBUG=True)
+    assert ids() == []
+
+
+def test_another_api_in_production_is_w001(site):
+    site({"API_URL": "http://127.0.0.1:8600/api.php"})
+    assert ids() == ["skinsback.W001"]
+    site({"API_URL": "http://127.0.0.1:8600/api.php"}, DEBUG=True)
+    assert ids() == []
+
+
+@pytest.mark.parametrize("backend", ["locmem.LocMemCache", "dummy.DummyCache"])
+def test_a_cache_of_one_process_is_w002_in_production(site, backend):
+    caches = SHARED_CACHE | {"limits": {"BACKEND": f"django.core.cache.backends.{backend}"}}
+    site({"CACHE": "limits"}, CACHES=caches)
+    (message,) = found()
+    assert message.id == "skinsback.W002"
+    assert "'limits'" in message.msg
+    site({"CACHE": "default"}, CACHES=caches)
+    assert ids() == []
+    site({"CACHE": "limits"}, CACHES=caches, DEBUG=True)
+    assert ids() == []
+
+
+def test_a_site_that_listens_to_no_entry_is_w003(site, monkeypatch):
+    monkeypatch.setattr(entry_posted, "receivers", [])
+    assert ids() == ["skinsback.W003"]
+
+
+def test_errors_stop_a_deployment_and_warnings_do_not(site):
+    site({"CLIENT_SECRET": CLIENT_SECRET, "API_URL": "https://elsewhere.example/api.php"})
+    levels = {message.id: message.level for message in found()}
+    assert levels == {"skinsback.E006": django_checks.ERROR, "skinsback.W001": django_checks.WARNING}
+
+
+def everything_wrong(site, monkeypatch):
+    """Settings after settings until each message has been given."""
+    for value in (
+        None,
+        {"NO": 1, "ACCOUNTS": {"b c": GOOD, "third": {}}},
+        {"DEFAULT_GAME": "csgo"},
+        {"CLIENT_SECRET": CLIENT_SECRET, "API_URL": "https://elsewhere.example/api.php"},
+    ):
+        site(value, CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}})
+        monkeypatch.setattr(entry_posted, "receivers", [])
+        yield from found()
+
+
+def test_every_message_says_what_to_do(site, monkeypatch):
+    messages = list(everything_wrong(site, monkeypatch))
+    assert {message.id for message in messages} == IDS
+    assert all(message.hint and message.msg.endswith(".") for message in messages)
+
+
+def test_no_message_shows_a_secret(site):
+    secret = "5ecret5ecret"
+    site({"CLIENT_SECRET": secret, "PREVIOUS_SECRETS": secret, "ACCOUNTS": {"a b": {"CLIENT_SECRET": secret}}})
+    assert found()
+    assert all(secret not in f"{message.msg} {message.hint}" for message in found())
+
+
+def test_each_id_is_of_one_kind_and_named_in_the_docstring_of_its_check():
+    source = Path(checks.__file__).read_text()
+    kinds = re.findall(r"(Error|Warning)\((?:(?!\bid=).)*?id=\"(skinsback\.[EW]\d{3})\"", source, re.DOTALL)
+    assert {name for _, name in kinds} == IDS
+    assert all(kind[0] == name.removeprefix("skinsback.")[0] for kind, name in kinds)
+
+
+def test_a_silenced_warning_is_silent(site, settings):
+    settings.SILENCED_SYSTEM_CHECKS = ["skinsback.W001"]
+    site({"API_URL": "http://127.0.0.1:8600/api.php"})
+    assert [message.is_silenced() for message in found()] == [True]

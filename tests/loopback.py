@@ -1,0 +1,118 @@
+"""A server on loopback that answers, or breaks off, exactly as it is told."""
+
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+Deed = Callable[[socket.socket], None]
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request as it arrived."""
+
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def fields(self) -> dict[str, str]:
+        return dict(parse_qsl(self.body.decode(), strict_parsing=True))
+
+
+def http(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
+    """A whole HTTP answer."""
+    head = {"Content-Type": "application/json", "Content-Length": str(len(body))} | headers
+    lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in head.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def hang_up(connection: socket.socket) -> None:
+    """Close without an answer."""
+    connection.shutdown(socket.SHUT_RDWR)
+
+
+def reset(connection: socket.socket) -> None:
+    """Break the connection with a TCP reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def wait(connection: socket.socket) -> None:
+    """Say nothing until the other side gives up."""
+    while connection.recv(1 << 16):
+        pass
+
+
+class Server:
+    """Gives one of ``answers`` to each request, the last one from then on; a function breaks off as it likes.
+
+    ``greet`` is called for each connection before anything is read, and gives the socket to go on with.
+    """
+
+    def __init__(self, *answers: bytes | Deed, greet: Callable[[socket.socket], socket.socket | None] | None = None):
+        self.answers = list(answers)
+        self.greet = greet
+        self.requests: list[Received] = []
+        self.connections = 0
+        self._open: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}/api.php"
+
+    def __enter__(self) -> "Server":
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for each in (self._listener, *self._open):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                self._open.append(connection)
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with suppress(OSError):
+            greeted = self.greet(connection) if self.greet else connection
+            if greeted is None:
+                return
+            self._open.append(greeted)
+            while (received := _receive(greeted)) is not None:
+                self.requests.append(received)
+                answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+                if callable(answer):
+                    answer(greeted)
+                    greeted.close()
+                    return
+                greeted.sendall(answer)
+
+
+def _receive(connection: socket.socket) -> Received | None:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        arrived = connection.recv(1 << 16)
+        if not arrived:
+            return None
+        data += arrived
+    head, _, body = data.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")[1:]
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    while len(body) < int(headers.get("content-length", "0")):
+        body += connection.recv(1 << 16)
+    return Received(headers, body)

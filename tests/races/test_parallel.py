@@ -1,0 +1,146 @@
+"""What happens when several connections do the same, or opposite things, in the same moment."""
+
+import threading
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from django_skinsback.flows import polling, purchases
+from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
+from django_skinsback.sandbox import Sandbox
+from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
+from tests.wallet.models import Wallet
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+
+def at_once(*calls):
+    """Run the calls on a thread and a connection each, all starting together; returns what they returned or raised."""
+    start, results = threading.Barrier(len(calls)), [None] * len(calls)
+
+    def run(position, call):
+        try:
+            start.wait(timeout=20)
+            results[position] = call()
+        except Exception as error:  # noqa: BLE001 - handed to the test
+            results[position] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    return results
+
+
+def deliver(message):
+    return lambda: post_notification(Client(), message).status_code
+
+
+@pytest.fixture
+def sandbox(settings):
+    with Sandbox(manual=True) as sandbox:
+        settings.SKINSBACK = {
+            **settings.SKINSBACK,
+            **sandbox.credentials(),
+            "API_URL": sandbox.api_url,
+            "ACCOUNTS": {},
+        }
+        yield sandbox
+
+
+def test_one_delivery_eight_times_at_once_is_one_credit_and_no_error(user):
+    Wallet.objects.create(user=user)
+    for _ in range(10):
+        deposit = make_deposit(user=user)
+
+        assert at_once(*[deliver(signed_notification(deposit))] * 8) == [200] * 8
+
+        assert LedgerEntry.objects.filter(deposit=deposit).count() == 1
+        assert WebhookEvent.objects.get(deposit=deposit).deliveries == 8
+    assert Wallet.objects.get().balance == Decimal("12.6") * 10
+
+
+def test_the_same_news_in_different_bytes_at_once_is_one_credit(user):
+    Wallet.objects.create(user=user)
+    for _ in range(10):
+        deposit = make_deposit(user=user)
+        messages = [signed_notification(deposit, status) for status in ("in_hold", "hold_approved", "success")]
+        messages += [signed_notification(deposit, "success", offer_date=str(number)) for number in range(5)]
+
+        assert at_once(*map(deliver, messages)) == [200] * 8
+
+        deposit.refresh_from_db()
+        assert deposit.status == "success"
+        assert [entry.kind for entry in LedgerEntry.objects.filter(deposit=deposit)] == ["credit"]
+
+
+def test_opposite_news_at_once_never_leaves_two_opposite_truths(user):
+    Wallet.objects.create(user=user)
+    for first, second in [("success", "fail"), ("hold_approved", "hold_returned")] * 5:
+        deposit = make_deposit(user=user)
+
+        assert at_once(deliver(signed_notification(deposit, first)), deliver(signed_notification(deposit, second))) == [
+            200,
+            200,
+        ]
+
+        deposit.refresh_from_db()
+        given = sum(entry.amount for entry in LedgerEntry.objects.filter(deposit=deposit))
+        assert given == (Decimal("12.6") if deposit.status == "success" else 0)
+        assert deposit.needs_review or deposit.status == "hold_returned"
+
+
+def test_a_purchase_submitted_by_eight_workers_at_once_is_sent_once(sandbox):
+    from django_skinsback.connection import get_client
+
+    skin = get_client().get_price_list("rust").items[0]
+    purchase = make_purchase(game="rust", market_hash_name=skin.market_hash_name, max_price=skin.price)
+
+    results = at_once(*[lambda: purchases.submit(purchase)] * 8)
+
+    assert not [result for result in results if isinstance(result, Exception)]
+    purchase.refresh_from_db()
+    assert (purchase.status, purchase.attempts) == ("creating_trade", 1)
+    assert sandbox.sold(purchase.custom_id) == 1
+
+
+def test_two_sweeps_at_once_share_the_rows(sandbox):
+    from django_skinsback.connection import get_client
+
+    skins = sorted(get_client().get_price_list("rust", full=True).items, key=lambda item: item.price)[:6]
+    for skin in skins:
+        make_purchase(game="rust", market_hash_name="", skin_id=skin.skin_id, max_price=skin.price)
+
+    results = at_once(polling.poll_purchases, polling.poll_purchases, polling.check_deposits)
+
+    assert not [result for result in results if isinstance(result, Exception)]
+    assert Counter(Purchase.objects.values_list("status", flat=True)) == {"creating_trade": 6}
+    assert {sandbox.sold(row.custom_id) for row in Purchase.objects.all()} == {1}
+
+
+def test_settling_and_news_at_once_credit_once(user, operator):
+    from django_skinsback.exceptions import InvalidInput
+    from django_skinsback.flows import deposits
+
+    Wallet.objects.create(user=user)
+    for _ in range(5):
+        deposit = make_deposit(
+            user=user, amount=Decimal("10.5"), user_amount=Decimal("12.6"), amount_currency="usd", needs_review=True
+        )
+
+        results = at_once(
+            deliver(signed_notification(deposit)),
+            lambda row=deposit: deposits.settle(row, "credit", by=operator),
+            lambda row=deposit: deposits.settle(row, "credit", by=operator),
+        )
+
+        assert results[0] == 200
+        assert all(isinstance(result, int | Deposit | InvalidInput) for result in results)
+        assert LedgerEntry.objects.filter(deposit=deposit).count() == 1
+    assert Wallet.objects.get().balance == Decimal("12.6") * 5
