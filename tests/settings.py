@@ -87,3 +87,7 @@ SKINSBACK = {
     "BUY_MAX_PRICE": Decimal(1000),
     "ACCOUNTS": {"second": {"CLIENT_ID": "2", "CLIENT_SECRET": "456"}},
 }
+if api_url := os.environ.get("TEST_API_URL"):
+    from django_skinsback.sandbox.keys import CLIENT_ID, CLIENT_SECRET
+
+    SKINSBACK |= {"API_URL": api_url, "CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
 from django.contrib.auth import get_user_model
 from django.core.paginator import Paginator
 from django.db import connections, transaction
@@ -21,7 +22,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg] # generic in the st
     object_list: QuerySet[Any]
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override] # a cached property in Django too
+    def count(self) -> int:
         return self.object_list.order_by()[:COUNTED_ROWS].count()
 
     @property
@@ -33,7 +34,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in th
     """Rows to look at. They change through the flows; actions are the buttons of the flows."""
 
     ordering = ("-pk",)
-    sortable_by: tuple[str, ...] = ()  # other orders have no index
+    sortable_by = ()  # other orders have no index
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -52,7 +53,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in th
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return admin.utils.flatten_fieldsets(self.get_fieldsets(request, obj))
+        return list(flatten_fieldsets(self.get_fieldsets(request, obj)))
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Name the account where there is more than one."""

@@ -70,6 +70,7 @@ def buy_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
         "list_url": list_of(model_admin),
         "search": search,
         "searched": search.is_bound and search.is_valid(),
+        "names": request.GET.getlist("name"),
         "problem": problem,
         "form": form,
         "skins_shown": SKINS_SHOWN if len(skins) == SKINS_SHOWN else 0,
@@ -106,9 +107,7 @@ def _balance(account: str) -> dict[str, Any]:
 
 
 @sensitive_variables("receiver", "draft")
-def _look_over(
-    request: HttpRequest, context: dict[str, Any], searched: dict[str, Any], form: BuyForm
-) -> HttpResponse:
+def _look_over(request: HttpRequest, context: dict[str, Any], searched: dict[str, Any], form: BuyForm) -> HttpResponse:
     receiver: TradeURL = form.cleaned_data["trade_url"]
     user, caps = form.cleaned_data["username"], form.caps()
     draft = {
@@ -167,14 +166,14 @@ def _buy_once(operator: Any, name: str, draft: dict[str, Any] | None) -> tuple[l
     """
     model = get_user_model()
     with transaction.atomic(using=database()):
-        operators = model._default_manager.using(database()).filter(pk=operator.pk)  # noqa: SLF001 - public enough
+        operators = model._default_manager.using(database()).filter(pk=operator.pk)
         operators.update(**{model.USERNAME_FIELD: F(model.USERNAME_FIELD)})
         mine = Purchase.objects.using(database()).filter(requested_by=operator)
         bought = list(mine.filter(**{f"metadata__{FORM_KEY}": name}).order_by("pk"))
         if bought or draft is None:
             return bought, bool(bought)
         common = {
-            "user": model._default_manager.filter(pk=draft["user"]).first() if draft["user"] else None,  # noqa: SLF001
+            "user": model._default_manager.filter(pk=draft["user"]).first() if draft["user"] else None,
             "trade_url": draft["trade_url"],
             "game": draft["game"],
             "account": draft["account"],

@@ -69,7 +69,10 @@ class DepositAdmin(RowAdmin):
             gettext_lazy("What SkinsBack knows about the user"),
             {"fields": ("shown_risk",), "classes": ("collapse",)},
         ),
-        (gettext_lazy("Times"), {"fields": ("created_at", "updated_at", "finished_at", "next_check_at", "check_count")}),
+        (
+            gettext_lazy("Times"),
+            {"fields": ("created_at", "updated_at", "finished_at", "next_check_at", "check_count")},
+        ),
         (
             gettext_lazy("More"),
             {"fields": ("public_id", "pay_url", "shown_metadata"), "classes": ("collapse",)},

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from .words import LABELS, TONES
 
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
 SECRET_WORDS = ("sign", "auth", "cookie", "secret", "token")
 
 

@@ -21,7 +21,7 @@ SKINS_AT_ONCE = 50
 class SearchForm(forms.Form):
     """What to look for on SkinsBack's market."""
 
-    account = forms.ChoiceField(label=gettext_lazy("Account"))
+    account = forms.ChoiceField(label=gettext_lazy("Account"), required=False)
     game = forms.ChoiceField(label=gettext_lazy("Game"), choices=[(code, game.name) for code, game in GAMES.items()])
     name = forms.CharField(
         label=gettext_lazy("Skin"),
@@ -37,6 +37,9 @@ class SearchForm(forms.Form):
         self.fields["account"].choices = [(alias, alias) for alias in aliases]  # type: ignore[attr-defined] # ChoiceField
         if len(aliases) == 1:
             self.fields["account"].widget = forms.HiddenInput()
+
+    def clean_account(self) -> str:
+        return self.cleaned_data["account"] or conf.DEFAULT_ACCOUNT
 
 
 class BuyForm(forms.Form):
@@ -107,7 +110,7 @@ class BuyForm(forms.Form):
         if not name:
             return None
         model = get_user_model()
-        user = model._default_manager.filter(**{model.USERNAME_FIELD: name}).first()  # noqa: SLF001 - public enough
+        user = model._default_manager.filter(**{model.USERNAME_FIELD: name}).first()
         if user is None:
             raise forms.ValidationError(_("There is no user of that name."))
         return user

@@ -35,6 +35,7 @@ OUTCOMES: dict[str, Promise] = {
 class PurchaseAdmin(RowAdmin):
     actions = ("refresh", "cancel", "settle")
     explanations = PURCHASE_WORDS
+    followed = frozenset(PurchaseStatus) - PURCHASE_FINAL - {PurchaseStatus.ACCEPTED}
     list_display = (
         "skin",
         "status_badge",
@@ -110,12 +111,6 @@ class PurchaseAdmin(RowAdmin):
         if _unsent(row):
             return [*names, "cancel"]
         return [*names, "refresh"]
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **options: Any
-    ) -> HttpResponse:
-        context["follow"] = obj.status not in PURCHASE_FINAL | {PurchaseStatus.ACCEPTED}
-        return super().render_change_form(request, context, *args, obj=obj, **options)
 
     @admin.action(description=gettext_lazy("Refresh from SkinsBack"), permissions=["refresh"])
     def refresh(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> HttpResponse | None:

@@ -21,18 +21,27 @@ class RowAdmin(ReadOnlyAdmin):
     """A deposit's or a purchase's pages."""
 
     explanations: Mapping[str, Promise] = {}
+    followed: frozenset[str] = frozenset()
+    """Statuses so short-lived that the page shows itself again until they are over."""
 
     def offers(self, request: HttpRequest, row: Any) -> list[str]:
         """Actions that make sense for this row as it is now."""
         raise NotImplementedError
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **options: Any
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
     ) -> HttpResponse:
         """Add to the facts what happened to the row and the buttons that apply."""
         request.current_app = self.admin_site.name
         context |= {
             "row": obj,
+            "follow": obj.status in self.followed,
             "badge": display.badge(obj.status, obj.get_status_display()),
             "explanation": self.explanations.get(obj.status, ""),
             "reasons": obj.review_reason.splitlines() if obj.needs_review else [],
@@ -67,7 +76,7 @@ class RowAdmin(ReadOnlyAdmin):
                 for event in obj.webhook_events.defer("body").order_by("-pk")[:HISTORY_ROWS]
             ],
         }
-        return super().render_change_form(request, context, *args, obj=obj, **options)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def _buttons(self, request: HttpRequest, row: Any) -> list[tuple[str, Any]]:
         """Name and label of what may be done with this row, by this user."""

@@ -83,7 +83,9 @@ def settle_rows(
 
 def _tell(tally: Tally, request: HttpRequest, *, changed: int) -> None:
     count = len(tally.done)
-    tally.tell(request, ngettext("%(count)s row was settled.", "%(count)s rows were settled.", count) % {"count": count})
+    tally.tell(
+        request, ngettext("%(count)s row was settled.", "%(count)s rows were settled.", count) % {"count": count}
+    )
     if changed:
         words = ngettext(
             "%(count)s row has changed since you looked at it and was left alone. Look again.",

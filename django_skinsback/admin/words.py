@@ -1,7 +1,5 @@
 """What a status means to an operator: a sentence, and the colour of its badge."""
 
-from collections.abc import Mapping
-
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -79,4 +77,8 @@ TONES: dict[str, str] = {
 }
 """Statuses, kinds of ledger entries and outcomes of deliveries."""
 
-LABELS: Mapping[str, Promise] = {**DEPOSIT_STATUS_LABELS, **PURCHASE_STATUS_LABELS, **ENTRY_KIND_LABELS}
+LABELS: dict[str, Promise] = {
+    str(word): label
+    for labels in (DEPOSIT_STATUS_LABELS, PURCHASE_STATUS_LABELS, ENTRY_KIND_LABELS)
+    for word, label in labels.items()
+}

@@ -282,7 +282,7 @@ def test_no_message_shows_a_secret(site):
     assert all(secret not in f"{message.msg} {message.hint}" for message in found())
 
 
-def test_each_id_is_of_one_kind_and_named_in_the_docstring_of_its_check():
+def test_an_id_with_e_is_an_error_and_one_with_w_a_warning():
     source = Path(checks.__file__).read_text()
     kinds = re.findall(r"(Error|Warning)\((?:(?!\bid=).)*?id=\"(skinsback\.[EW]\d{3})\"", source, re.DOTALL)
     assert {name for _, name in kinds} == IDS

@@ -277,7 +277,9 @@ def test_an_error_instead_of_a_price_list_is_raised():
 
 
 @pytest.mark.parametrize(
-    "body", [body for body in NO_ANSWERS if b"amount" not in body and b"ud800" not in body], ids=lambda body: repr(body[:30])
+    "body",
+    [body for body in NO_ANSWERS if b"amount" not in body and b"ud800" not in body],
+    ids=lambda body: repr(body[:30]),
 )
 def test_what_is_no_price_list_is_an_unknown_outcome(body):
     with pytest.raises(UnknownOutcome):

@@ -16,7 +16,6 @@ from urllib3.util import connection as urllib3_connection
 
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import (
-    APIError,
     ConfigurationError,
     InvalidInput,
     PurchaseNotFound,
@@ -430,14 +429,17 @@ def test_a_failure_to_connect_means_that_nothing_was_sent(scheme, error, client_
 
 
 def answer_in_plain_text(connection):
-    connection.recv(1)
     connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
-@pytest.mark.parametrize("greet", [hang_up, reset, answer_in_plain_text, wait])
-def test_a_failed_tls_handshake_means_that_nothing_was_sent(greet, client_of):
+@pytest.mark.parametrize("deed", [hang_up, reset, answer_in_plain_text, wait])
+def test_a_failed_tls_handshake_means_that_nothing_was_sent(deed, client_of):
+    def greet(connection):
+        connection.recv(1)
+        deed(connection)
+
     with Server(SUCCESS, greet=greet) as server, pytest.raises(RequestNotSent):
-        CALLS["market_buy"][0](client_of(f"https://{server.address}/api.php", timeout=(2, 0.1)))
+        CALLS["market_buy"][0](client_of(f"https://{server.address}/api.php", timeout=(0.1, 0.1)))
     assert server.requests == []
 
 
@@ -446,16 +448,12 @@ def certificate(tmp_path_factory):
     if not shutil.which("openssl"):
         pytest.skip("needs the openssl command to make a certificate")
     path = tmp_path_factory.mktemp("tls") / "both.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        + ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-        + ["-keyout", str(path), "-out", str(path) + ".crt"],
-        check=True,
-        capture_output=True,
-    )
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
+    options = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(path), "-out", f"{path}.crt"]
+    subprocess.run([*command.split(), *options], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(str(path) + ".crt", path)
-    return context, str(path) + ".crt"
+    context.load_cert_chain(f"{path}.crt", path)
+    return context, f"{path}.crt"
 
 
 def test_an_unknown_certificate_means_that_nothing_was_sent(certificate, client_of):
@@ -599,8 +597,6 @@ def test_no_failure_shows_secret_signature_or_token(answer, authentication, clie
     assert not re.search(r"\bsign['\"=]", frames)
     assert SECRET not in caplog.text
     assert TOKEN not in caplog.text
-    if not isinstance(raised.value, APIError):
-        assert raised.value.__context__ is None
 
 
 @pytest.mark.parametrize("authentication", ["headers", "signature"])

@@ -1,0 +1,96 @@
+"""The example shop in a real browser, as ``make demo`` starts it."""
+
+import re
+import signal
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import STOP_SECONDS, free_ports, start_demo
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("demo"), pytest.mark.timeout(300)]
+
+
+def choose_a_skin(place):
+    """On the pay page: tick the dearest skin, answer what SkinsBack says it is worth."""
+    place.get_by_role("checkbox", disabled=False).first.check()
+    shown = place.locator(".total")
+    expect(shown).to_have_text(re.compile(r"\d"))
+    worth = shown.text_content().removesuffix(" USD")
+    place.get_by_role("button", name="Deposit", exact=True).click()
+    place.get_by_role("button", name="Accept the trade").click()
+    return f"${worth}"
+
+
+def test_skins_paid_on_skinsbacks_page_fill_the_wallet(visit):
+    page = visit("alice")
+    before = page.locator("[data-balance]").text_content()
+    page.get_by_role("link", name="Deposit").click()
+    page.get_by_label("Rust").check()
+    page.get_by_role("button", name="Choose skins").click()
+    worth = choose_a_skin(page)
+    page.get_by_role("link", name="Back to").click()
+    expect(page.get_by_role("heading", name="Deposit complete")).to_be_visible()
+    expect(page.get_by_text(f"+{worth}")).to_be_visible()
+    expect(page.locator("[data-balance]")).not_to_have_text(before)
+    page.get_by_role("link", name=re.compile("^Wallet \\$")).click()
+    expect(page.get_by_role("link", name="Deposit credited").filter(has_text=f"+{worth}")).to_be_visible()
+
+
+def test_skins_paid_in_a_frame_fill_the_wallet_while_the_page_looks_on(visit):
+    page = visit("operator")
+    page.get_by_role("link", name="Deposit").click()
+    page.get_by_label("Dota 2").check()
+    page.get_by_label("Stay here, in a frame").check()
+    page.get_by_role("button", name="Choose skins").click()
+    worth = choose_a_skin(page.frame_locator("iframe"))
+    expect(page.get_by_role("heading", name="Deposit complete")).to_be_visible()
+    expect(page.get_by_text(f"+{worth}")).to_be_visible()
+    expect(page.locator("iframe")).to_have_count(0)
+
+
+def test_a_skin_is_withdrawn_and_accepted(visit):
+    page = visit("bob")
+    page.get_by_label("Search skins").fill("copper tide")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("link", name="Copper Tide").click()
+    page.get_by_role("button", name="Withdraw for").click()
+    expect(page.get_by_role("heading", name="Accepted, enjoy your skin")).to_be_visible()
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("link", name="Copper Tide").first).to_contain_text("Accepted")
+
+
+def test_a_declined_trade_offer_is_explained_and_refunded(visit):
+    page = visit("bob")
+    page.get_by_role("link", name="bob").click()
+    kept = page.get_by_label("Steam trade URL").input_value()
+    page.get_by_label("Steam trade URL").fill(re.sub("token=.*", "token=DECLINED", kept))
+    page.get_by_role("button", name="Save").click()
+    before = page.locator("[data-balance]").text_content()
+    page.goto("/?q=tin+roof")
+    page.get_by_role("link", name="Tin Roof").click()
+    page.get_by_role("button", name="Withdraw for").click()
+    expect(page.get_by_role("heading", name="You declined the trade offer")).to_be_visible()
+    expect(page.get_by_text("Your money is back in your wallet.")).to_be_visible()
+    expect(page.locator("[data-balance]")).to_have_text(before)
+    page.get_by_role("link", name="bob").click()
+    page.get_by_label("Steam trade URL").fill(kept)
+    page.get_by_role("button", name="Save").click()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_the_demo_stops_cleanly_and_starts_again(tmp_path, number):
+    ports = free_ports(2)
+    for _ in range(2):
+        demo = start_demo(tmp_path, *ports)
+        demo.wait_for("Ctrl-C stops everything.", 90)
+        assert demo.stop(number) == 0
+        demo.process.stdout.close()
+
+
+def test_a_second_demo_says_what_is_in_its_way(demo, tmp_path):
+    taken = int(demo.site.rsplit(":", 1)[1])
+    second = start_demo(tmp_path, taken, *free_ports(1))
+    second.wait_for(f"port {taken} is taken", STOP_SECONDS)
+    assert second.process.wait(STOP_SECONDS) == 1
+    second.process.stdout.close()

@@ -1,0 +1,55 @@
+"""A process that does one step of a flow and is killed at a named point: ``python -m tests.races.killed STEP POINT ID``."""
+
+import importlib
+import os
+import signal
+import sys
+
+import django
+
+POINTS = {
+    "before the claim": "django_skinsback.flows.sending:_claim_unsent",
+    "between claim and call": "django_skinsback.flows.sending:_call",
+    "between call and record": "django_skinsback.flows.sending:_take",
+    "between record and commit": "django_skinsback.flows.records:Edit.save",
+    "before the intent": "django_skinsback.flows.creation:_open",
+    "between intent and create": "django_skinsback.client:SkinsBackClient.create_deposit",
+    "between create and record": "django_skinsback.flows.creation:_take_answer",
+    "before the entry": "django_skinsback.flows.records:Edit.post",
+    "between entry and commit": "django_skinsback.flows.deposits:_schedule",
+    "between ask and record": "django_skinsback.flows.polling:record_report",
+    "between approval and status": "django_skinsback.flows.deposits:refresh",
+    "between note and approval": "django_skinsback.client:SkinsBackClient.approve_hold",
+}
+
+
+def main(step: str, point: str, pk: str) -> None:
+    django.setup()
+    from django.test import Client
+
+    from django_skinsback.flows import deposits, polling, purchases
+    from django_skinsback.models import Deposit, Purchase
+    from django_skinsback.testing import post_notification, signed_notification
+
+    module, _, path = POINTS[point].partition(":")
+    owner, *names = [importlib.import_module(module), *path.split(".")]
+    for name in names[:-1]:
+        owner = getattr(owner, name)
+    setattr(owner, names[-1], lambda *_args, **_kwargs: os.kill(os.getpid(), signal.SIGKILL))
+
+    match step:
+        case "submit":
+            purchases.submit(Purchase.objects.get(pk=pk))
+        case "poll":
+            polling.poll_purchases()
+        case "create":
+            deposits.create_deposit(success_url="/")
+        case "notify":
+            post_notification(Client(), signed_notification(Deposit.objects.get(pk=pk)))
+        case "approve":
+            deposits.approve_hold(Deposit.objects.get(pk=pk))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
+    sys.exit("was not killed")

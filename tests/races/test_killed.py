@@ -1,0 +1,150 @@
+"""A process is really killed between two steps; what is started afterwards finishes the job, once."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import time_machine
+from django.conf import settings as django_settings
+from django.utils import timezone
+
+from django_skinsback.connection import get_client
+from django_skinsback.flows import deposits, polling
+from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
+from django_skinsback.sandbox import Sandbox
+from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
+from tests.wallet.models import Wallet
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+
+@pytest.fixture
+def sandbox(settings):
+    with Sandbox(manual=True, send=lambda *_message: 200) as sandbox:
+        settings.SKINSBACK = {**settings.SKINSBACK, **sandbox.credentials(), "API_URL": sandbox.api_url, "ACCOUNTS": {}}
+        yield sandbox
+
+
+def kill(step, point, pk=0):
+    """Run one step in a process of its own and see it killed."""
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "TEST_DATABASE_NAME": str(django_settings.DATABASES["default"]["NAME"]),
+        "TEST_API_URL": django_settings.SKINSBACK.get("API_URL", ""),
+    }
+    command = [sys.executable, "-m", "tests.races.killed", step, point, str(pk)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def sweep(sandbox, traveller, minutes=12):
+    """What worker and beat do once they are back."""
+    for _ in range(minutes):
+        traveller.shift(60)
+        sandbox.clock.advance(minutes=1)
+        polling.check_deposits()
+        polling.poll_purchases()
+
+
+@pytest.fixture
+def traveller():
+    with time_machine.travel(timezone.now(), tick=False) as traveller:
+        yield traveller
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "before the claim",
+        "between claim and call",
+        "between call and record",
+        "between record and commit",
+    ],
+)
+def test_a_worker_killed_while_it_buys_has_bought_one_skin_in_the_end(sandbox, traveller, point):
+    skin = get_client().get_price_list("rust").items[0]
+    purchase = make_purchase(game="rust", market_hash_name=skin.market_hash_name, max_price=skin.price)
+
+    kill("submit", point, purchase.pk)
+    sweep(sandbox, traveller)
+
+    purchase.refresh_from_db()
+    assert purchase.status == "accepted"
+    assert sandbox.sold(purchase.custom_id) == 1
+
+
+@pytest.mark.parametrize("point", ["between ask and record", "between record and commit"])
+def test_a_worker_killed_while_it_polls_loses_no_news(sandbox, traveller, user, point):
+    skin = get_client().get_price_list("rust").items[0]
+    Wallet.objects.create(user=user, balance=5)
+    from django_skinsback.flows import purchases
+
+    purchase = purchases.buy(
+        user=user,
+        trade_url="https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
+        market_hash_name=skin.market_hash_name,
+        game="rust",
+        max_price=skin.price,
+        charge=5,
+        charge_currency="usd",
+    )
+    purchases.submit(purchase)
+    sandbox.end_purchase(purchase.custom_id, "canceled")
+    Purchase.objects.update(next_poll_at=timezone.now())
+
+    kill("poll", point)
+    assert Wallet.objects.get().balance == 0
+    sweep(sandbox, traveller)
+
+    purchase.refresh_from_db()
+    assert purchase.status == "canceled"
+    assert list(LedgerEntry.objects.order_by("pk").values_list("kind", flat=True)) == ["charge", "refund"]
+    assert Wallet.objects.get().balance == 5
+
+
+@pytest.mark.parametrize("point", ["before the intent", "between intent and create", "between create and record"])
+def test_a_process_killed_while_it_opens_a_deposit_leaves_nothing_undecided(sandbox, traveller, point):
+    kill("create", point)
+    sweep(sandbox, traveller)
+
+    expected = {
+        "before the intent": [],
+        "between intent and create": ["abandoned"],
+        "between create and record": ["pending"],
+    }
+    assert list(Deposit.objects.values_list("status", flat=True)) == expected[point]
+
+
+@pytest.mark.parametrize("point", ["before the entry", "between entry and commit", "between record and commit"])
+def test_a_process_killed_while_it_credits_has_credited_once_after_the_next_delivery(client, user, point):
+    Wallet.objects.create(user=user)
+    deposit = make_deposit(user=user)
+
+    kill("notify", point, deposit.pk)
+    assert not LedgerEntry.objects.exists()
+    assert not WebhookEvent.objects.exists()
+    for _ in range(2):
+        assert post_notification(client, signed_notification(deposit)).status_code == 200
+
+    assert LedgerEntry.objects.count() == 1
+    assert Wallet.objects.get().balance == LedgerEntry.objects.get().amount
+
+
+@pytest.mark.parametrize("point", ["between note and approval", "between approval and status"])
+def test_a_process_killed_while_it_approves_a_hold_credits_what_skinsback_approved(sandbox, traveller, user, point):
+    deposit = deposits.create_deposit(user)
+    sandbox.pay(deposit.order_id, held=True)
+    polling.check_deposits(now=timezone.now() + polling.LEASE)
+    deposit.refresh_from_db()
+    assert deposit.status == "in_hold"
+
+    kill("approve", point, deposit.pk)
+    sweep(sandbox, traveller)
+
+    deposit.refresh_from_db()
+    approved = point == "between approval and status"
+    assert deposit.status == ("hold_approved" if approved else "in_hold")
+    assert LedgerEntry.objects.count() == (1 if approved else 0)

@@ -1,0 +1,293 @@
+"""The sandbox's pages: a user pays, a developer turns the knobs, strangers stay outside."""
+
+import re
+
+import pytest
+from werkzeug.test import Client
+
+from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
+from django_skinsback.sandbox.catalogue import BY_CLASS_ID, DESIGNS
+from django_skinsback.sandbox.control_api import ROUTES
+from django_skinsback.sandbox.faults import FAULTS
+from django_skinsback.sandbox.pages import html
+from django_skinsback.sandbox.pictures import draw
+
+KEYS = {"X-CLIENT-ID": CLIENT_ID, "X-CLIENT-SECRET": CLIENT_SECRET}
+BROWSER = {"Accept": "text/html,*/*"}
+
+
+@pytest.fixture
+def sandbox():
+    return Sandbox(manual=True, send=lambda *_: 200)
+
+
+@pytest.fixture
+def browser(sandbox):
+    return Client(sandbox.app)
+
+
+@pytest.fixture
+def link(browser):
+    def link(**params):
+        data = {"method": "create", "order_id": "1", **params}
+        return browser.post("/api.php", data=data, headers=KEYS).get_json()["url"].removeprefix("http://localhost")
+
+    return link
+
+
+def asset_ids(page):
+    boxes = re.findall(r"<input type=\"checkbox\"[^>]*>", page.text)
+    return [re.search(r'value="(\d+)"', box)[1] for box in boxes if "disabled" not in box]
+
+
+# -- pay page -------------------------------------------------------------------------------------------------------
+
+
+def test_a_user_pays_without_javascript(browser, link, sandbox):
+    url = link(success_url="https://shop.example/thanks?a=1&b=2", game="dota2")
+    choice = browser.get(url)
+    assert "Sandbox Skins" in choice.text
+    offered = browser.post(f"{url}offer", data={"asset_id": asset_ids(choice)[:2]})
+    assert offered.status_code == 303
+    trade = browser.get(f"{url}trade")
+    assert trade.text.count('class="skin ') == 2
+    decided = browser.post(f"{url}decide", data={"decision": "accept"})
+    assert decided.status_code == 303
+    finished = browser.get(f"{url}finished")
+    assert sandbox.deposit("1").status == "success"
+    assert 'href="https://shop.example/thanks?a=1&amp;b=2" target="_top"' in finished.text
+    assert 'http-equiv="refresh"' in finished.text
+
+
+def test_a_user_declines_and_is_led_to_the_fail_url(browser, link, sandbox):
+    url = link(fail_url="https://shop.example/pity", success_url="https://shop.example/thanks")
+    sandbox.choose("1")
+    browser.post(f"{url}decide", data={"decision": "decline"})
+    finished = browser.get(f"{url}finished").text
+    assert sandbox.deposit("1").status == "fail"
+    assert "https://shop.example/pity" in finished
+    assert "thanks" not in finished
+
+
+def test_a_second_click_changes_nothing(browser, link, sandbox):
+    url = link()
+    sandbox.choose("1")
+    for decision in ("accept", "decline", "accept"):
+        assert browser.post(f"{url}decide", data={"decision": decision}).status_code == 303
+    assert [status for status, _ in sandbox.deposit("1").history] == ["pending", "success"]
+
+
+def test_every_step_leads_to_where_the_deposit_stands(browser, link, sandbox):
+    url = link()
+    assert browser.get(f"{url}trade").headers["Location"] == "./"
+    assert browser.get(f"{url}finished").headers["Location"] == "./"
+    sandbox.choose("1")
+    assert browser.get(url).headers["Location"] == "trade"
+    sandbox.pay("1")
+    assert browser.get(url).headers["Location"] == "finished"
+    assert browser.get(f"{url}trade").headers["Location"] == "finished"
+
+
+def test_a_wrong_choice_is_explained(browser, link, sandbox):
+    url = link(currency="usd", min_amount="5000")
+    page = browser.post(f"{url}offer", data={"asset_id": asset_ids(browser.get(url))[:1]})
+    assert page.status_code == 422
+    assert "minimum" in page.text
+    assert "6,000.00 USD" in page.text
+    assert browser.post(f"{url}offer", data={}).status_code == 422
+    assert sandbox.deposit("1").trade_offer_id == ""
+
+
+def test_the_payer_may_be_another_account(browser, link, sandbox):
+    url = link(steam_id="76561198827262007", game="rust")
+    other = "76561198999000003"
+    page = browser.get(f"{url}?steam_id={other}&game=rust")
+    browser.post(f"{url}offer", data={"steam_id": other, "game": "rust", "asset_id": asset_ids(page)[0]})
+    assert sandbox.deposit("1").steam_id == other
+
+
+def test_a_protected_skin_is_announced_and_held(browser, link, sandbox):
+    url = link(steam_id="76561198999000002")
+    inventory = sandbox.world.inventory("76561198999000002")
+    protected = next(asset for asset in inventory if asset.trade_protected and asset.tradable and asset.price > 1)
+    browser.post(f"{url}offer", data={"asset_id": protected.asset_id})
+    assert "eight days" in browser.get(f"{url}trade").text
+    browser.post(f"{url}decide", data={"decision": "accept"})
+    assert "Deposit on hold" in browser.get(f"{url}finished").text
+
+
+def test_only_a_widget_may_be_framed(browser, link):
+    plain, widget = browser.get(link()), browser.get(link(order_id="2", widget="1"))
+    assert "frame-ancestors 'none'" in plain.headers["Content-Security-Policy"]
+    assert "frame-ancestors *" in widget.headers["Content-Security-Policy"]
+
+
+def test_an_unknown_pay_link_is_not_found(browser):
+    assert browser.get("/_/pay/0123456789abcdef/").status_code == 404
+
+
+# -- all pages ------------------------------------------------------------------------------------------------------
+
+
+def test_pages_hold_no_scripts_or_styles_and_load_nothing_from_elsewhere(browser, link, sandbox):
+    url = link()
+    texts = [browser.get("/").text, browser.get(url).text]
+    sandbox.choose("1")
+    texts.append(browser.get(f"{url}trade").text)
+    for text in texts:
+        assert not re.search(r"<style|style=|<script>|\son\w+=", text)
+        assert not re.search(r'(?:src|<link[^>]*href)="(?!/)', text)
+        for source in set(re.findall(r'(?:src|<link[^>]*href)="([^"]+)"', text)):
+            assert browser.get(source).status_code == 200
+
+
+def test_what_strangers_write_is_escaped(browser, sandbox):
+    sandbox.configure(result_url='http://x/?a="><script>alert(1)</script>')
+    assert "<script>alert" not in browser.get("/").text
+    assert html("control_hint.html", text="<b>&\"'") == '<p class="hint">&lt;b&gt;&amp;&quot;&#x27;</p>'
+
+
+def test_every_design_has_its_own_picture(browser):
+    assert sum(len(designs) for designs in DESIGNS.values()) == len(BY_CLASS_ID) == 120
+    pictures = {draw(design.kind, design.rarity, class_id) for class_id, design in BY_CLASS_ID.items()}
+    assert len(pictures) == 120
+    answer = browser.get(f"/_sandbox/skin/{next(iter(BY_CLASS_ID))}.svg")
+    assert answer.mimetype == "image/svg+xml"
+    assert browser.get("/_sandbox/skin/1.svg").status_code == 404
+
+
+def test_only_known_files_are_served(browser):
+    assert browser.get("/_sandbox/static/pay.css").mimetype == "text/css"
+    assert browser.get("/_sandbox/static/pay.html").status_code == 404
+    assert browser.get("/_sandbox/static/..%2fapi.py").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/api.php", "/_sandbox/state"])
+def test_a_foreign_host_name_is_refused(browser, path):
+    assert browser.get(path, headers={"Host": "evil.example"}).status_code == 421
+    assert browser.get(path, headers={"Host": "127.0.0.1:8600"}).status_code == 200
+
+
+def test_a_host_name_can_be_allowed():
+    browser = Client(Sandbox(manual=True, allowed_hosts=["skinsback.internal"]).app)
+    assert browser.get("/", headers={"Host": "skinsback.internal:8600"}).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost:8000", "null"])
+@pytest.mark.parametrize("path", ["/_sandbox/clock", "/api.php"])
+def test_another_sites_page_may_not_post(browser, sandbox, path, origin):
+    before = sandbox.clock.now()
+    assert browser.post(path, data={"days": "8"}, headers={"Origin": origin, **KEYS}).status_code == 403
+    assert sandbox.clock.now() == before
+    assert browser.post("/_sandbox/clock", data={}, headers={"Origin": "http://localhost"}).status_code == 200
+
+
+# -- control --------------------------------------------------------------------------------------------------------
+
+
+def test_the_control_page_shows_how_to_connect_and_all_names(browser):
+    text = browser.get("/").text
+    assert "&quot;CLIENT_SECRET&quot;: &quot;sandbox-secret-never-real&quot;" in text
+    assert all(f"<code>{name}</code>" in text for name in FAULTS)
+    assert all(path.replace("<", "&lt;").replace(">", "&gt;") in text for _, path, _, _ in ROUTES)
+
+
+def test_the_control_page_shows_rows_with_their_buttons(browser, link, sandbox):
+    link()
+    sandbox.pay("1", held=True)
+    item = next(iter(sandbox.state.stock.values()))
+    data = {"method": "market_buy", "id": item.skin_id, "partner": "7", "token": "i1ArBZey", "custom_id": "c1"}
+    browser.post("/api.php", data=data, headers=KEYS)
+    text = browser.get("/").text
+    assert 'action="/_sandbox/deposits/1/return"' in text
+    assert f'action="/_sandbox/purchases/{sandbox.purchase("c1").buy_id}/canceled"' in text
+
+
+def test_a_button_leads_back_to_the_page_and_a_program_gets_json(browser, sandbox):
+    before = sandbox.clock.now()
+    pressed = browser.post("/_sandbox/clock", data={"minutes": "10"}, headers=BROWSER)
+    assert (pressed.status_code, pressed.headers["Location"]) == (303, "/")
+    assert browser.post("/_sandbox/clock", json={"hours": 1}).get_json()["now"] == before + 4200
+
+
+def test_a_button_that_cannot_be_pressed_says_why(browser, link):
+    link()
+    pressed = browser.post("/_sandbox/deposits/1/accept", headers=BROWSER)
+    assert pressed.status_code == 409
+    assert "There is no open trade offer." in pressed.text
+    assert browser.post("/_sandbox/deposits/1/accept").get_json() == {"error": "There is no open trade offer."}
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "status"),
+    [
+        ("/_sandbox/clock", {"days": "-1"}, 400),
+        ("/_sandbox/clock", {"days": "many"}, 400),
+        ("/_sandbox/faults", {"name": "earthquake"}, 400),
+        ("/_sandbox/outcomes", {"outcome": "luck"}, 400),
+        ("/_sandbox/deposits/nope/accept", {}, 404),
+        ("/_sandbox/deposits/nope/dance", {}, 404),
+        ("/_sandbox/purchases/1/accepted", {}, 404),
+        ("/_sandbox/deliveries/1/send", {}, 404),
+        ("/_sandbox/projects/nobody", {}, 404),
+        ("/_sandbox/projects/sandbox", {"result_url": "nowhere"}, 400),
+        ("/_sandbox/projects/sandbox", {"multiplier": "9"}, 400),
+        ("/_sandbox/nothing", {}, 404),
+    ],
+)
+def test_a_wrong_order_is_refused(browser, path, data, status):
+    assert browser.post(path, data=data).status_code == status
+
+
+def test_a_deposit_is_worked_from_outside(browser, link, sandbox):
+    link()
+    assert browser.post("/_sandbox/deposits/1/choose", json={}).get_json()["trade_offer_id"]
+    assert browser.post("/_sandbox/deposits/1/accept").get_json()["status"] == "success"
+    assert browser.get("/_sandbox/deposits/1").get_json()["order_id"] == "1"
+    assert [row["order_id"] for row in browser.get("/_sandbox/deposits").get_json()] == ["1"]
+
+
+def test_a_purchase_is_worked_from_outside(browser, sandbox):
+    item = next(iter(sandbox.state.stock.values()))
+    data = {"method": "market_buy", "id": item.skin_id, "partner": "7", "token": "i1ArBZey", "custom_id": "c1"}
+    browser.post("/_sandbox/outcomes", data={"outcome": "timeout", "partner": "7"})
+    buy_id = browser.post("/api.php", data=data, headers=KEYS).get_json()["buy_id"]
+    assert browser.get(f"/_sandbox/purchases/{buy_id}").get_json()["outcome"] == "timeout"
+    assert browser.post(f"/_sandbox/purchases/{buy_id}/canceled").get_json()["refunded"] is True
+    assert len(browser.get("/_sandbox/purchases").get_json()) == 1
+
+
+def test_a_notification_is_sent_again_at_the_push_of_a_button(browser, link, sandbox):
+    sandbox.configure(result_url="https://shop.example/")
+    link()
+    sandbox.notify("1")
+    assert browser.post("/_sandbox/deliveries/send").get_json() == {"sent": 1}
+    assert browser.post("/_sandbox/deliveries/1/send").get_json()["delivery_id"] == 1
+    assert browser.post("/_sandbox/deliveries/send").get_json() == {"sent": 1}
+    assert browser.get("/_sandbox/deliveries").get_json()[0]["attempts"] == 2
+
+
+def test_faults_are_switched_from_outside(browser, sandbox):
+    browser.post("/_sandbox/faults", data={"name": "lose_answer", "method": "market_buy", "times": "always"})
+    assert browser.get("/_sandbox/faults").get_json() == [
+        {"name": "lose_answer", "method": "market_buy", "times": None, "value": ""}
+    ]
+    assert "lose_answer" in browser.get("/").text
+    assert browser.delete("/_sandbox/faults").get_json() == []
+
+
+def test_project_settings_and_the_market_are_changed_from_outside(browser, sandbox):
+    settings = {"result_url": "https://shop.example/", "multiplier": "1.5", "balance": "7"}
+    browser.post("/_sandbox/projects/sandbox-2", json=settings)
+    project = sandbox.state.projects["sandbox-2"]
+    assert (project.result_url, str(project.multiplier), str(project.balance)) == ("https://shop.example/", "1.5", "7")
+    before = len(sandbox.state.stock)
+    assert browser.post("/_sandbox/stock/refill").get_json()["skins_for_sale"] == 2 * before
+    assert all(key == item.skin_id for key, item in sandbox.state.stock.items())
+
+
+def test_the_whole_state_holds_no_secret(browser, link):
+    link()
+    state = browser.get("/_sandbox/state")
+    assert state.get_json()["deposits"][0]["order_id"] == "1"
+    assert CLIENT_SECRET not in state.text
