@@ -69,10 +69,14 @@ def chosen(request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
 
 
 def ask(
-    model_admin: Any, request: HttpRequest, rows: list[Any], *, action: str, title: str, **context: Any
+    model_admin: Any, request: HttpRequest, rows: list[dict[str, Any]], *, action: str, title: str, **context: Any
 ) -> HttpResponse:
-    """The page that asks before an action works on ``rows``, exactly those it shows."""
+    """The page that asks before an action works on ``rows``, exactly those it shows.
+
+    ``rows`` are dicts of ``row``, ``facts`` (pairs of label and value) and what the action's template shows beside.
+    """
     request.current_app = model_admin.admin_site.name
+    stay = request.POST.get("stay") == "yes" and len(rows) == 1
     return TemplateResponse(
         request,
         f"admin/skinsback/{action}.html",
@@ -84,7 +88,8 @@ def ask(
             "rows": rows,
             "action": action,
             "checkbox_name": ACTION_CHECKBOX_NAME,
-            "stay": request.POST.get("stay", ""),
+            "stay": "yes" if stay else "",
+            "back_url": page_of(model_admin, rows[0]["row"]) if stay else request.get_full_path(),
             **context,
         },
     )

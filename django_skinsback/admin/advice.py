@@ -51,6 +51,5 @@ def advice(error: SkinsBackError) -> str:
     words = next((ADVICE[kind] for kind in type(error).__mro__ if kind in ADVICE), None)
     if words is None:
         return str(error)
-    return str(words) % {
-        "said": f"{error.message or error.method}, {error.code}" if isinstance(error, APIError) else error
-    }
+    said = f"{error.message or error.method}, {error.code}" if isinstance(error, APIError) else str(error)
+    return str(words) % {"said": said}

@@ -1,6 +1,6 @@
 """What all pages share: nothing is edited by hand, and long lists stay quick."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
@@ -34,7 +34,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in th
     """Rows to look at. They change through the flows; actions are the buttons of the flows."""
 
     ordering = ("-pk",)
-    sortable_by = ()  # other orders have no index
+    sortable_by: ClassVar[tuple[str, ...]] = ()  # other orders have no index
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER

@@ -55,7 +55,7 @@ def buy_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """Search and choose (GET), look it over (POST), buy (POST with ``draft``)."""
     if not request.user.has_perm("skinsback.buy_skins"):
         raise PermissionDenied
-    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined] # Django reads it in {% url %}
+    request.current_app = model_admin.admin_site.name
     if "draft" in request.POST:
         return _buy(request, model_admin, request.POST["draft"])
     search = SearchForm(request.GET or None, initial={"game": conf.default_game(), "account": conf.DEFAULT_ACCOUNT})

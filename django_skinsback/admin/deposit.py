@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from ..exceptions import SkinsBackError
 from ..flows import deposits
+from ..flows.crediting import credit_of
 from ..models import Deposit
 from ..statuses import DepositStatus, EntryKind
 from . import display
@@ -39,7 +40,6 @@ class DepositAdmin(RowAdmin):
     list_display = (
         "short_order_id",
         "status_badge",
-        "review_badge",
         "user",
         "shown_user_amount",
         "shown_amount",
@@ -53,15 +53,19 @@ class DepositAdmin(RowAdmin):
     search_fields = ("order_id__exact", "transaction_id__exact", "steam_id__exact", "payer_steam_id__exact")
     search_help_text = gettext_lazy("Order ID, transaction ID, Steam ID or user name, written out in full.")
     fieldsets = (
-        (None, {"fields": ("order_id", "transaction_id", "account", "user", "game")}),
+        (None, {"fields": (("order_id", "transaction_id"), ("user", "game", "account"))}),
         (
             gettext_lazy("Money"),
-            {"fields": ("shown_user_amount", "shown_amount", "shown_limits")},
+            {"fields": (("shown_user_amount", "shown_amount", "shown_limits"),)},
         ),
         (
             gettext_lazy("Who paid, and with what"),
             {
-                "fields": ("steam_id", "payer_steam_id", "trade_offer_id", "trade_offer_expires_at", "shown_skins"),
+                "fields": (
+                    ("steam_id", "payer_steam_id"),
+                    ("trade_offer_id", "trade_offer_expires_at"),
+                    "shown_skins",
+                ),
                 "description": gettext_lazy("The list of skins is not signed by SkinsBack; only amounts are."),
             },
         ),
@@ -71,7 +75,7 @@ class DepositAdmin(RowAdmin):
         ),
         (
             gettext_lazy("Times"),
-            {"fields": ("created_at", "updated_at", "finished_at", "next_check_at", "check_count")},
+            {"fields": (("created_at", "updated_at", "finished_at"), ("next_check_at", "check_count"))},
         ),
         (
             gettext_lazy("More"),
@@ -192,6 +196,6 @@ def _possible(row: Deposit) -> set[str]:
 
 def _credit(row: Deposit) -> SafeString | str:
     try:
-        return display.money(*deposits.credit_of(row))
+        return display.money(*credit_of(row))
     except SkinsBackError as error:
         return format_html("<em>{}</em>", advice(error))

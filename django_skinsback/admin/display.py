@@ -32,9 +32,17 @@ def money(amount: Decimal | None, currency: str = "usd") -> str:
     """An amount with two to six decimals and its currency, in the reader's own notation."""
     if amount is None:
         return NOTHING
-    decimals = f"{amount:.6f}".rstrip("0").partition(".")[2]
-    number = number_format(amount, decimal_pos=max(2, len(decimals)), force_grouping=True)
+    number = number_format(amount, decimal_pos=_decimals(amount), force_grouping=True)
     return f"{number}\N{NO-BREAK SPACE}{currency.upper()}".strip()
+
+
+def plain(amount: Decimal) -> str:
+    """An amount as it is written into a field."""
+    return f"{amount:.{_decimals(amount)}f}"
+
+
+def _decimals(amount: Decimal) -> int:
+    return max(2, len(f"{amount:.6f}".rstrip("0").partition(".")[2]))
 
 
 def link(row: Model | None, text: Any = None) -> SafeString | str:
@@ -48,7 +56,7 @@ def link(row: Model | None, text: Any = None) -> SafeString | str:
     return format_html('<a href="{}">{}</a>', url, text or row)
 
 
-def short(text: str, length: int = 12) -> SafeString | str:
+def short(text: str, length: int = 10) -> SafeString | str:
     """The beginning of a long id; the whole of it when pointed at."""
     if len(text) <= length + 1:
         return format_html('<span class="skinsback-id">{}</span>', text)

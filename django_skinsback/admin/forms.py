@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy
 
 from .. import conf
 from ..exceptions import InvalidInput
-from ..money import parse_amount, wire_amount
+from ..money import parse_amount
 from ..steam import GAMES, TradeURL
 from ..wire.types import Skin
+from . import display
 
 SKINS_AT_ONCE = 50
 
@@ -76,7 +77,7 @@ class BuyForm(forms.Form):
                 label=_("Price cap of %(name)s, US dollars") % {"name": skin.market_hash_name},
                 required=False,
                 max_length=20,
-                initial=wire_amount(skin.price),
+                initial=display.plain(skin.price),
                 widget=forms.TextInput(attrs={"inputmode": "decimal", "size": 10, "autocomplete": "off"}),
             )
 
@@ -87,6 +88,7 @@ class BuyForm(forms.Form):
         for skin in self.skins.values():
             yield {
                 "skin": skin,
+                "price": display.money(skin.price),
                 "chosen": skin.skin_id in chosen,
                 "too_dear": allowed is not None and skin.price > allowed,
                 "cap": self[_cap_name(skin.skin_id)],
@@ -127,7 +129,7 @@ class BuyForm(forms.Form):
             if not cap:
                 self.add_error(name, _("Write the price cap as a number above zero, such as 8.28."))
             elif allowed is not None and cap > allowed:
-                self.add_error(name, _("The settings allow at most %(allowed)s.") % {"allowed": wire_amount(allowed)})
+                self.add_error(name, _("The settings allow at most %(allowed)s.") % {"allowed": display.money(allowed)})
             self.cleaned_data[name] = cap
 
     def caps(self) -> dict[str, Decimal]:

@@ -39,7 +39,6 @@ class PurchaseAdmin(RowAdmin):
     list_display = (
         "skin",
         "status_badge",
-        "review_badge",
         "user",
         "shown_debited",
         "shown_cap",
@@ -56,27 +55,23 @@ class PurchaseAdmin(RowAdmin):
     fieldsets = (
         (
             None,
-            {"fields": ("market_hash_name", "game", "user", "steam_id", "requested_by", "account")},
+            {"fields": (("market_hash_name", "game"), ("user", "steam_id"), ("requested_by", "account"))},
         ),
-        (gettext_lazy("Money"), {"fields": ("shown_cap", "shown_price", "shown_debited", "shown_charge")}),
-        (gettext_lazy("Numbers"), {"fields": ("custom_id", "buy_id", "batch_id", "skin_id", "class_id")}),
-        (gettext_lazy("Trade"), {"fields": ("trade_offer_id", "in_hold", "in_hold_until")}),
+        (gettext_lazy("Money"), {"fields": (("shown_cap", "shown_price"), ("shown_debited", "shown_charge"))}),
+        (gettext_lazy("Numbers"), {"fields": (("custom_id", "buy_id"), ("batch_id",), ("skin_id", "class_id"))}),
+        (gettext_lazy("Trade"), {"fields": (("trade_offer_id", "in_hold", "in_hold_until"),)}),
         (
             gettext_lazy("What went wrong"),
-            {"fields": ("error_code", "error_message", "error_reason"), "classes": ("collapse",)},
+            {"fields": (("error_code", "error_message", "error_reason"),)},
         ),
         (
             gettext_lazy("Times"),
             {
                 "fields": (
-                    "created_at",
-                    "submitted_at",
-                    "attempts",
-                    "accepted_at",
-                    "finished_at",
-                    "next_poll_at",
-                    "poll_count",
-                    "updated_at",
+                    ("created_at", "updated_at"),
+                    ("submitted_at", "attempts"),
+                    ("accepted_at", "finished_at"),
+                    ("next_poll_at", "poll_count"),
                 )
             },
         ),

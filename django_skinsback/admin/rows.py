@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import Promise
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -28,7 +29,7 @@ class RowAdmin(ReadOnlyAdmin):
         """Actions that make sense for this row as it is now."""
         raise NotImplementedError
 
-    def render_change_form(
+    def render_change_form(  # noqa: PLR0917 - Django's signature
         self,
         request: HttpRequest,
         context: dict[str, Any],
@@ -85,8 +86,7 @@ class RowAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("status"))
     def status_badge(self, row: Any) -> SafeString:
-        return display.badge(row.status, row.get_status_display())
-
-    @admin.display(description=_("review"))
-    def review_badge(self, row: Any) -> SafeString | str:
-        return display.badge("conflict", _("needs review")) if row.needs_review else ""
+        badge = display.badge(row.status, row.get_status_display())
+        if not row.needs_review:
+            return badge
+        return format_html("{} {}", badge, display.badge("conflict", _("needs review")))

@@ -83,9 +83,8 @@ def settle_rows(
 
 def _tell(tally: Tally, request: HttpRequest, *, changed: int) -> None:
     count = len(tally.done)
-    tally.tell(
-        request, ngettext("%(count)s row was settled.", "%(count)s rows were settled.", count) % {"count": count}
-    )
+    words = ngettext("%(count)s row was settled.", "%(count)s rows were settled.", count)
+    tally.tell(request, words % {"count": count})
     if changed:
         words = ngettext(
             "%(count)s row has changed since you looked at it and was left alone. Look again.",

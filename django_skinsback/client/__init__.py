@@ -25,16 +25,16 @@ from ..exceptions import PurchaseNotFound, RequestNotSent, UnknownOutcome
 from ..steam import TradeURL
 from ..wire import requests as api
 from ..wire.answers import read_answer
-from ..wire.arguments import Time
-from ..wire.pricelist import PriceListReader
-from ..wire.requests import (
+from ..wire.arguments import (
     BatchItem,
     DepositOptions,
     InventoryDepositOptions,
-    PriceOptions,
-    Request,
+    InventoryOptions,
     SkinToBuy,
+    Time,
 )
+from ..wire.pricelist import PriceListReader
+from ..wire.requests import Request
 from ..wire.types import (
     Balance,
     BatchResult,
@@ -149,7 +149,9 @@ class SkinsBackClient:
         """Notifications the site did not take (``/docs/api/v1/callback_errors``)."""
         return self._ask(api.list_failed_notifications(start_from), Page.reader(FailedNotification.from_wire))
 
-    def get_inventory(self, game: str, steam_id: str, trade_token: str, **options: Unpack[PriceOptions]) -> Inventory:
+    def get_inventory(
+        self, game: str, steam_id: str, trade_token: str, **options: Unpack[InventoryOptions]
+    ) -> Inventory:
         """What a user owns and could pay with (``/docs/api/v1/user_inventory``)."""
         return self._ask(api.get_inventory(game, steam_id, trade_token, **options), Inventory.from_wire)
 

@@ -61,13 +61,15 @@ def offer(world: World, deposit: Deposit, steam_id: str, asset_ids: Collection[s
     if len({asset.game for asset in chosen}) != 1:
         raise Impossible("Choose skins of one game only.")
     amount_usd = money.usd_sum(chosen)
-    amount = money.local(amount_usd, deposit)
+    amounts = [money.local(asset.price, deposit) for asset in chosen]
+    amount = money.total(amounts)
     check_limits(world, deposit, amount_usd, amount)
     deposit.steam_id = steam_id
     deposit.game = chosen[0].game
     deposit.skins = chosen
     deposit.amount_usd, deposit.amount = amount_usd, amount
-    deposit.user_amount = money.seen_by_user(amount, deposit)
+    # Rounded skin by skin, so that it is what the user added up on the pay page.
+    deposit.user_amount = money.total(money.seen_by_user(amount, deposit) for amount in amounts)
     deposit.trade_offer_id = str(6_000_000_000 + world.new_id() % 1_000_000_000)
     deposit.offered_at = int(world.now())
     _schedule(world, deposit, world.now() + OFFER_SECONDS)

@@ -31,8 +31,8 @@ FAULTS = {
     "notify_bad_sign": (NOTIFY, "A notification carries a wrong signature."),
     "notify_no_sign": (NOTIFY, "A notification carries only X-SIGN."),
     "notify_float_noise": (NOTIFY, "JSON amounts with 17 digits, signed with 14, as PHP does."),
-    "no_bots": (SERVICE, "`status` says that no bots are free."),
-    "site_off": (SERVICE, "`status` says that the site is off."),
+    "no_bots": (SERVICE, "The method status says that no bots are free."),
+    "site_off": (SERVICE, "The method status says that the site is off."),
 }
 """Name -> (when it strikes, what it does)."""
 

@@ -1,10 +1,10 @@
 """Checking the arguments of a call; each function gives back what is sent, or raises InvalidInput."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from ..exceptions import InvalidInput, InvalidTradeURL
 from ..money import parse_amount, parse_currency
@@ -17,6 +17,63 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8}")
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{0,64}")
 _UNSENDABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+class PriceOptions(TypedDict, total=False):
+    """How prices are shown to the user: times a factor, or in a currency of the site's own."""
+
+    custom_multiplier: Amount | None
+    custom_currency: str
+    custom_currency_rate: Amount | None
+
+
+class InventoryOptions(PriceOptions, total=False):
+    """In which currency an inventory shows its prices (``/docs/api/v1/user_inventory``)."""
+
+    currency: str
+
+
+class DepositOptions(PriceOptions, total=False):
+    """What may be said about a new deposit, apart from its id (``/docs/api/v1/createorder``)."""
+
+    steam_id: str
+    trade_token: str
+    result_url: str
+    success_url: str
+    fail_url: str
+    currency: str
+    min_amount: Amount | None
+    max_amount: Amount | None
+    widget: bool
+    game: str
+
+
+class InventoryDepositOptions(TypedDict):
+    """A deposit of chosen items (``/docs/api/v1/create_from_user_inventory``)."""
+
+    game: str
+    steam_id: str
+    trade_token: str
+    item_asset_ids: Sequence[str]
+    currency: NotRequired[str]
+    result_url: NotRequired[str]
+
+
+class SkinToBuy(TypedDict):
+    """One skin by its id, or the cheapest of a name and game; ``max_price`` is in USD."""
+
+    skin_id: NotRequired[str]
+    market_hash_name: NotRequired[str]
+    game: NotRequired[str]
+    max_price: Amount
+
+
+class BatchItem(TypedDict):
+    """One skin of a bulk purchase; ``max_price`` is in USD."""
+
+    skin_id: str
+    max_price: Amount
+    custom_id: str
 
 
 def text(name: str, value: object) -> str:
@@ -82,20 +139,22 @@ def cursor(value: str | int | None) -> str:
     return words
 
 
-def prices(options: Mapping[str, Any]) -> dict[str, Any]:
-    """In which currency, and times what, prices are shown to the user."""
-    multiplier = optional_amount(options.get("custom_multiplier"))
+def prices(
+    custom_multiplier: Amount | None = None,
+    custom_currency: str = "",
+    custom_currency_rate: Amount | None = None,
+) -> dict[str, Any]:
+    """How prices are shown to the user."""
+    multiplier, rate = optional_amount(custom_multiplier), optional_amount(custom_currency_rate)
     if multiplier is not None and not Decimal("0.5") <= multiplier <= 2:
         raise InvalidInput("custom_multiplier must be from 0.5 to 2.")
-    name, rate = options.get("custom_currency") or "", optional_amount(options.get("custom_currency_rate"))
-    if bool(name) != (rate is not None):
+    if bool(custom_currency) != (rate is not None):
         raise InvalidInput("custom_currency and custom_currency_rate go together.")
-    if len(name) > 4 or (rate is not None and rate < Decimal("0.1")):
+    if len(custom_currency) > 4 or (rate is not None and rate < Decimal("0.1")):
         raise InvalidInput("custom_currency has at most 4 characters, custom_currency_rate is at least 0.1.")
     return {
-        "currency": currency(options.get("currency")),
         "custom_multiplier": multiplier,
-        "custom_currency": name,
+        "custom_currency": custom_currency,
         "custom_currency_rate": rate,
     }
 
@@ -105,8 +164,10 @@ def optional_amount(value: Amount | None) -> Decimal | None:
     return None if value is None else parse_amount(value)
 
 
-def price(value: Amount) -> Decimal:
+def price(value: Amount | None) -> Decimal:
     """The most a skin may cost, in USD."""
+    if value is None:
+        raise InvalidInput("max_price must be given.")
     highest = parse_amount(value)
     if not highest:
         raise InvalidInput("max_price must be above zero.")

@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NotRequired, TypedDict, Unpack
+from typing import Any, Unpack
 
 from ..exceptions import InvalidInput
 from ..money import wire_amount
 from ..steam import TradeURL, check_game, check_steam_id
 from . import arguments
-from .arguments import Amount, Time
+from .arguments import Amount, BatchItem, PriceOptions, Time
 
 LARGEST_BATCH = 50
 
@@ -47,61 +47,6 @@ class Request:
     fields: dict[str, str] = field(repr=False)
 
 
-class DepositOptions(TypedDict, total=False):
-    """What may be said about a new deposit, apart from its id (``/docs/api/v1/createorder``)."""
-
-    steam_id: str
-    trade_token: str
-    result_url: str
-    success_url: str
-    fail_url: str
-    currency: str
-    min_amount: Amount | None
-    max_amount: Amount | None
-    widget: bool
-    game: str
-    custom_multiplier: Amount | None
-    custom_currency: str
-    custom_currency_rate: Amount | None
-
-
-class InventoryDepositOptions(TypedDict):
-    """A deposit of chosen items (``/docs/api/v1/create_from_user_inventory``)."""
-
-    game: str
-    steam_id: str
-    trade_token: str
-    item_asset_ids: Sequence[str]
-    currency: NotRequired[str]
-    result_url: NotRequired[str]
-
-
-class SkinToBuy(TypedDict):
-    """One skin by its id, or the cheapest of a name and game; ``max_price`` is in USD."""
-
-    skin_id: NotRequired[str]
-    market_hash_name: NotRequired[str]
-    game: NotRequired[str]
-    max_price: Amount
-
-
-class PriceOptions(TypedDict, total=False):
-    """In which currency an inventory shows its prices (``/docs/api/v1/user_inventory``)."""
-
-    currency: str
-    custom_multiplier: Amount | None
-    custom_currency: str
-    custom_currency_rate: Amount | None
-
-
-class BatchItem(TypedDict):
-    """One skin of a bulk purchase; ``max_price`` is in USD."""
-
-    skin_id: str
-    max_price: Amount
-    custom_id: str
-
-
 def build(method: str, params: Mapping[str, Any]) -> Request:
     """Any request. None, False and empty text are left out, True is ``1``, lists are flattened as in PHP."""
     if not _METHOD.fullmatch(method):
@@ -111,11 +56,24 @@ def build(method: str, params: Mapping[str, Any]) -> Request:
     return Request(method, {"method": method, **dict(_flat(params))})
 
 
-def create_deposit(order_id: str, **options: Unpack[DepositOptions]) -> Request:
+def create_deposit(
+    order_id: str,
+    *,
+    steam_id: str = "",
+    trade_token: str = "",
+    result_url: str = "",
+    success_url: str = "",
+    fail_url: str = "",
+    currency: str = "",
+    min_amount: Amount | None = None,
+    max_amount: Amount | None = None,
+    widget: bool = False,
+    game: str = "",
+    **shown: Unpack[PriceOptions],
+) -> Request:
     """``create``. Limits are in ``currency`` and need it."""
-    smallest = arguments.optional_amount(options.get("min_amount"))
-    largest = arguments.optional_amount(options.get("max_amount"))
-    if not options.get("currency") and (smallest is not None or largest is not None):
+    smallest, largest = arguments.optional_amount(min_amount), arguments.optional_amount(max_amount)
+    if not currency and (smallest is not None or largest is not None):
         raise InvalidInput("min_amount and max_amount need a currency.")
     if smallest is not None and largest is not None and largest <= smallest:
         raise InvalidInput("max_amount must be larger than min_amount.")
@@ -123,32 +81,42 @@ def create_deposit(order_id: str, **options: Unpack[DepositOptions]) -> Request:
         "create",
         {
             "order_id": arguments.identifier("order_id", order_id),
-            "steam_id": arguments.steam_id(options.get("steam_id")),
-            "trade_token": arguments.token(options.get("trade_token")),
-            "result_url": arguments.url("result_url", options.get("result_url")),
-            "success_url": arguments.url("success_url", options.get("success_url")),
-            "fail_url": arguments.url("fail_url", options.get("fail_url")),
+            "steam_id": arguments.steam_id(steam_id),
+            "trade_token": arguments.token(trade_token),
+            "result_url": arguments.url("result_url", result_url),
+            "success_url": arguments.url("success_url", success_url),
+            "fail_url": arguments.url("fail_url", fail_url),
+            "currency": arguments.currency(currency),
             "min_amount": smallest,
             "max_amount": largest,
-            "widget": bool(options.get("widget")),
-            "game": arguments.game(options.get("game")),
-            **arguments.prices(options),
+            "widget": bool(widget),
+            "game": arguments.game(game),
+            **arguments.prices(**shown),
         },
     )
 
 
-def create_deposit_from_inventory(order_id: str, **options: Unpack[InventoryDepositOptions]) -> Request:
+def create_deposit_from_inventory(
+    order_id: str,
+    *,
+    game: str,
+    steam_id: str,
+    trade_token: str,
+    item_asset_ids: Sequence[str],
+    currency: str = "",
+    result_url: str = "",
+) -> Request:
     """``create_from_user_inventory``."""
     return build(
         "create_from_user_inventory",
         {
             "order_id": arguments.identifier("order_id", order_id),
-            "game": check_game(options["game"]),
-            "steam_id": check_steam_id(options["steam_id"]),
-            "trade_token": arguments.token(options["trade_token"], needed=True),
-            "item_asset_ids": arguments.identifiers("item_asset_ids", options["item_asset_ids"]),
-            "currency": arguments.currency(options.get("currency")),
-            "result_url": arguments.url("result_url", options.get("result_url")),
+            "game": check_game(game),
+            "steam_id": check_steam_id(steam_id),
+            "trade_token": arguments.token(trade_token, needed=True),
+            "item_asset_ids": arguments.identifiers("item_asset_ids", item_asset_ids),
+            "currency": arguments.currency(currency),
+            "result_url": arguments.url("result_url", result_url),
         },
     )
 
@@ -173,7 +141,9 @@ def list_failed_notifications(start_from: str | int | None) -> Request:
     return build("callback_error_list", {"start_from": arguments.cursor(start_from)})
 
 
-def get_inventory(game: str, steam_id: str, trade_token: str, **options: Unpack[PriceOptions]) -> Request:
+def get_inventory(
+    game: str, steam_id: str, trade_token: str, *, currency: str = "", **shown: Unpack[PriceOptions]
+) -> Request:
     """``user_inventory``."""
     return build(
         "user_inventory",
@@ -181,7 +151,8 @@ def get_inventory(game: str, steam_id: str, trade_token: str, **options: Unpack[
             "game": check_game(game),
             "steam_id": check_steam_id(steam_id),
             "trade_token": arguments.token(trade_token, needed=True),
-            **arguments.prices(options),
+            "currency": arguments.currency(currency),
+            **arguments.prices(**shown),
         },
     )
 
@@ -202,22 +173,29 @@ def search_skins(game: str, name: str, names: Sequence[str]) -> Request:
     )
 
 
-def buy_skin(trade_url: TradeURL, custom_id: str, **skin: Unpack[SkinToBuy]) -> Request:
+def buy_skin(
+    trade_url: TradeURL,
+    custom_id: str,
+    *,
+    skin_id: str = "",
+    market_hash_name: str = "",
+    game: str = "",
+    max_price: Amount,
+) -> Request:
     """``market_buy`` of one skin by its id, or of the cheapest one of a name."""
-    skin_id, name = skin.get("skin_id"), skin.get("market_hash_name")
-    if bool(skin_id) == bool(name):
+    if bool(skin_id) == bool(market_hash_name):
         raise InvalidInput("Give either skin_id or market_hash_name.")
     if skin_id:
         which = {"id": arguments.identifier("skin_id", skin_id)}
     else:
-        which = {"name": arguments.text("market_hash_name", name), "game": check_game(skin.get("game", ""))}
+        which = {"name": arguments.text("market_hash_name", market_hash_name), "game": check_game(game)}
     return build(
         "market_buy",
         {
             "partner": trade_url.partner,
             "token": trade_url.token,
             **which,
-            "max_price": arguments.price(skin["max_price"]),
+            "max_price": arguments.price(max_price),
             "custom_id": arguments.identifier("custom_id", custom_id),
         },
     )
@@ -229,9 +207,9 @@ def buy_skins(trade_url: TradeURL, items: Sequence[BatchItem]) -> Request:
         raise InvalidInput(f"Buy 1 to {LARGEST_BATCH} skins at once.")
     rows = [
         {
-            "id": arguments.identifier("skin_id", item["skin_id"]),
-            "max_price": arguments.price(item["max_price"]),
-            "custom_id": arguments.identifier("custom_id", item["custom_id"]),
+            "id": arguments.identifier("skin_id", item.get("skin_id")),
+            "max_price": arguments.price(item.get("max_price")),
+            "custom_id": arguments.identifier("custom_id", item.get("custom_id")),
         }
         for item in items
     ]

@@ -1,9 +1,15 @@
 """The shop's addresses, the admin's, and the two that SkinsBack calls."""
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
+from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
+
+favicon = login_not_required(RedirectView.as_view(url=static("shop/icon.svg"), permanent=True))
 
 urlpatterns = [
+    path("favicon.ico", favicon),  # the admin's pages name no icon, and browsers look for one
     path("", include("example_project.shop.urls")),
     path("admin/", admin.site.urls),
     path("skinsback/", include("django_skinsback.urls")),

@@ -132,7 +132,7 @@ def visit(browser, demo):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda told: complaints.append(told.text) if told.type == "error" else None)
         page.goto("/login/")
-        page.get_by_role("button", name=re.compile(f"^. {name} ")).click()
+        page.get_by_role("button", name=re.compile(f"^{name} ")).click()
         expect(page.get_by_role("button", name="Log out")).to_be_visible()
         return page
 

@@ -211,10 +211,13 @@ def test_a_row_has_one_entry_of_each_kind_and_another_row_its_own():
     assert not refused(entry, deposit=make_deposit())
 
 
-@pytest.mark.parametrize(("make", "ours", "theirs"), [
-    (make_deposit, "order_id", "transaction_id"),
-    (make_purchase, "custom_id", "buy_id"),
-])
+@pytest.mark.parametrize(
+    ("make", "ours", "theirs"),
+    [
+        (make_deposit, "order_id", "transaction_id"),
+        (make_purchase, "custom_id", "buy_id"),
+    ],
+)
 def test_ids_are_unique_within_an_account(make, ours, theirs):
     make(**{ours: "a1", theirs: "13"})
     assert refused(make, **{ours: "a1", theirs: "14"})
@@ -388,10 +391,13 @@ def test_only_the_ledger_holds_on_to_a_user(user):
 # Queues.
 
 
-@pytest.mark.parametrize(("model", "make", "column"), [
-    (Deposit, make_deposit, "next_check_at"),
-    (Purchase, make_purchase, "next_poll_at"),
-])
+@pytest.mark.parametrize(
+    ("model", "make", "column"),
+    [
+        (Deposit, make_deposit, "next_check_at"),
+        (Purchase, make_purchase, "next_poll_at"),
+    ],
+)
 def test_due_rows_are_those_whose_time_has_come_in_the_order_of_their_keys(model, make, column):
     now = datetime(2026, 3, 1, 12, tzinfo=UTC)
     late, exact = make(**{column: now}), make(**{column: now - timedelta(days=1)})

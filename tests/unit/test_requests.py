@@ -222,6 +222,9 @@ WRONG = [
     lambda: requests.buy_skin(TRADE_URL, "", skin_id="1", max_price="1"),
     lambda: requests.buy_skin(TRADE_URL, "c1", skin_id="1", max_price="0"),
     lambda: requests.buy_skin(TRADE_URL, "c1", skin_id="1", max_price="0.0000001"),
+    lambda: requests.buy_skin(TRADE_URL, "c1", skin_id="1", max_price=None),
+    lambda: requests.buy_skins(TRADE_URL, [{"skin_id": "5", "custom_id": "c5"}]),
+    lambda: requests.buy_skins(TRADE_URL, [{"max_price": "5", "custom_id": "c5"}]),
     lambda: requests.buy_skins(TRADE_URL, []),
     lambda: requests.buy_skins(TRADE_URL, batch(*map(str, range(51)))),
     lambda: requests.buy_skins(TRADE_URL, batch("5", "5")),
@@ -248,7 +251,7 @@ def test_a_wrong_argument_is_refused_before_anything_is_sent(call):
     assert str(refused.value)
 
 
-@pytest.mark.parametrize("max_price", [8.28, True, None, "NaN", "-1", Decimal("NaN"), "8,28"])
+@pytest.mark.parametrize("max_price", [8.28, True, "NaN", "-1", Decimal("NaN"), "8,28"])
 def test_a_price_is_never_a_float(max_price):
     with pytest.raises(InvalidAmount):
         requests.buy_skin(TRADE_URL, "c1", skin_id="1", max_price=max_price)
@@ -264,6 +267,20 @@ def test_steam_ids_and_trade_tokens_are_checked():
     assert "too-long" not in str(refused.value)
     with pytest.raises(InvalidTradeURL):
         requests.get_inventory("cs2", STEAM_ID, "")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: requests.create_deposit("1", curency="usd"),
+        lambda: requests.create_deposit_from_inventory("1", game="cs2"),
+        lambda: requests.get_inventory("cs2", STEAM_ID, "i1ArBZey", multiplier="1"),
+        lambda: requests.buy_skin(TRADE_URL, "c1", skin_id="1"),
+    ],
+)
+def test_a_misspelt_or_missing_parameter_is_a_type_error(call):
+    with pytest.raises(TypeError):
+        call()
 
 
 @given(st.decimals(min_value=Decimal("0.01"), max_value=10**8, places=2))

@@ -1,5 +1,6 @@
 """Deposits and purchases live through their statuses on the sandbox's clock."""
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -267,3 +268,12 @@ def test_the_clock_does_not_go_back_over_a_restart(tmp_path):
 def test_a_fresh_sandbox_does_not_reuse_ids_of_an_earlier_one():
     earlier, later = Sandbox(manual=True, start=START), Sandbox(manual=True, start=START + 60)
     assert buy(later).buy_id > buy(earlier).buy_id >= START
+
+
+def test_eight_buyers_at_once_buy_once(sandbox):
+    item = next(iter(sandbox.state.stock.values()))
+    params = {"name": item.market_hash_name, "partner": PARTNER, "token": TOKEN, "custom_id": "c1"}
+    with ThreadPoolExecutor(8) as buyers:
+        answers = list(buyers.map(lambda _: call(sandbox, "market_buy", **params), range(8)))
+    assert sorted(answer["status"] for answer in answers) == ["error"] * 7 + ["success"]
+    assert sandbox.spent() == sandbox.purchase("c1").debited

@@ -1,7 +1,9 @@
-from argparse import REMAINDER
+from argparse import Namespace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+
+from ...sandbox.__main__ import add_arguments, serve
 
 
 class Command(BaseCommand):
@@ -12,9 +14,7 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("arguments", nargs=REMAINDER, help="see: python -m django_skinsback.sandbox --help")
+        add_arguments(parser)
 
-    def handle(self, *_args: Any, arguments: list[str], **_options: Any) -> None:
-        from ...sandbox.__main__ import main
-
-        raise SystemExit(main(arguments))
+    def handle(self, *_args: Any, **options: Any) -> None:
+        raise SystemExit(serve(Namespace(**options)))

@@ -1,0 +1,180 @@
+"""A new site follows the README to the letter, and its first deposit is credited through the sandbox."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+WALLET = """
+from django.conf import settings
+from django.db import models
+
+
+class Wallet(models.Model):
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE)
+    balance = models.DecimalField(max_digits=20, decimal_places=6, default=0)
+"""
+
+LOG_IN = """
+from importlib import import_module
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import User
+from wallet.models import Wallet
+
+user = User.objects.create_user("alice")
+Wallet.objects.create(user=user)
+session = import_module(settings.SESSION_ENGINE).SessionStore()
+session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
+session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+session.save()
+print("session", session.session_key)
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def quickstart_blocks():
+    """Step's file name -> the code the README gives for it."""
+    quickstart = README.partition("## Quickstart")[2].partition("\n## ")[0]
+    return dict(re.findall(r"\*\*\d\. `(\w+\.py)`\*\*.*?```python\n(.*?)```", quickstart, flags=re.DOTALL))
+
+
+def append(path, text):
+    path.write_text(f"{path.read_text()}\n{text}")
+
+
+class Site:
+    """A site made by ``startproject``, its server and its sandbox."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.site_port, self.sandbox_port = free_port(), free_port()
+        self.processes = []
+        self.environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+
+    def manage(self, *arguments, **options):
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            **options,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def start(self, *arguments):
+        command = [sys.executable, "manage.py", *arguments]
+        with (self.folder / f"{arguments[0]}.log").open("w") as log:
+            self.processes.append(
+                subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
+            )
+
+    def stop(self):
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.wait(timeout=20)
+
+    def logs(self):
+        return "\n".join(path.read_text() for path in self.folder.glob("*.log"))
+
+
+@pytest.fixture
+def site(tmp_path):
+    site = Site(tmp_path)
+    yield site
+    site.stop()
+
+
+def until(condition, what, site, seconds=40):
+    """Ask until it is so; the processes run at their own pace."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if result := condition():
+                return result
+        except requests.ConnectionError:
+            pass
+        time.sleep(0.1)
+    pytest.fail(f"{what} did not happen.\n{site.logs()}")
+
+
+@pytest.mark.timeout(180)
+def test_a_new_site_that_follows_the_quickstart_credits_its_first_deposit(site):
+    blocks = quickstart_blocks()
+    assert list(blocks) == ["settings.py", "urls.py", "models.py"]
+    subprocess.run(
+        [sys.executable, "-m", "django", "startproject", "mysite", "."],
+        cwd=site.folder,
+        env=site.environment,
+        check=True,
+    )
+    site.manage("startapp", "wallet")
+    append(site.folder / "mysite/settings.py", 'INSTALLED_APPS += ["wallet"]\n')
+    (site.folder / "wallet/models.py").write_text(WALLET)
+
+    append(site.folder / "mysite/settings.py", blocks["settings.py"].replace(":8600", f":{site.sandbox_port}"))
+    append(site.folder / "mysite/urls.py", blocks["urls.py"])
+    append(site.folder / "wallet/models.py", blocks["models.py"])
+
+    checked = site.manage("check")
+    assert "no issues" in checked, checked
+    site.manage("makemigrations", "wallet")
+    site.manage("migrate")
+    session = re.search(r"session (\w+)", site.manage("shell", "-c", LOG_IN)).group(1)
+
+    sandbox, address = f"http://127.0.0.1:{site.sandbox_port}", f"http://127.0.0.1:{site.site_port}"
+    site.start("skinsback_sandbox", "--port", str(site.sandbox_port))
+    site.start("runserver", "--noreload", str(site.site_port))
+    until(lambda: requests.get(sandbox, timeout=5), "starting the sandbox", site)
+    until(lambda: requests.get(f"{address}/admin/login/", timeout=5).ok, "starting the site", site)
+
+    answer = requests.get(f"{address}/deposit/", cookies={"sessionid": session}, allow_redirects=False, timeout=20)
+    assert answer.status_code == 302, answer.text
+    assert answer.headers["Location"].startswith(f"{sandbox}/_/pay/")
+    order_id = site.manage(
+        "shell", "-c", "from django_skinsback.models import Deposit; print(Deposit.objects.get().order_id)"
+    ).split()[-1]
+    for step in ("choose", "accept"):
+        done = requests.post(f"{sandbox}/_sandbox/deposits/{order_id}/{step}", json={}, timeout=20)
+        assert done.ok, done.text
+
+    balance = until(
+        lambda: float(
+            site.manage("shell", "-c", "from wallet.models import Wallet; print(Wallet.objects.get().balance)").split()[
+                -1
+            ]
+        ),
+        "the credit",
+        site,
+    )
+    assert balance > 0
+
+
+def test_the_first_25_lines_hold_problem_steps_and_result():
+    top = README.splitlines()[:25]
+
+    steps = [line for line in top if re.match(r"\d\. ", line)]
+    assert len(steps) == 3
+    assert any("credited once" in line for line in top)
+    assert any("make demo" in line for line in top)
+    assert any("make test" in line for line in top)
