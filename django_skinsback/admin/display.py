@@ -15,6 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from ..models import Deposit, Purchase
 from .words import LABELS, TONES
 
 NOTHING = "\N{EN DASH}"
@@ -54,6 +55,20 @@ def link(row: Model | None, text: Any = None) -> SafeString | str:
     except NoReverseMatch:
         return str(text or row)
     return format_html('<a href="{}">{}</a>', url, text or row)
+
+
+def source(deposit: Deposit | None, purchase: Purchase | None) -> SafeString | str:
+    """The deposit or purchase that a row belongs to, as a link to its page."""
+    if purchase is not None:
+        return link(purchase, purchase.market_hash_name or short(purchase.custom_id))
+    return link(deposit, deposit and short(deposit.order_id))
+
+
+def step(from_status: str, to_status: str) -> SafeString:
+    """A line of history. With equal statuses something was noted and nothing moved."""
+    if from_status == to_status:
+        return badge(to_status)
+    return format_html("{} → {}", badge(from_status), badge(to_status))
 
 
 def short(text: str, length: int = 10) -> SafeString | str:

@@ -34,4 +34,4 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("deposit or purchase"))
     def source(self, entry: LedgerEntry) -> Any:
-        return display.link(entry.deposit or entry.purchase)
+        return display.source(entry.deposit, entry.purchase)

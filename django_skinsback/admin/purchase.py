@@ -40,9 +40,8 @@ class PurchaseAdmin(RowAdmin):
         "skin",
         "status_badge",
         "user",
-        "shown_debited",
-        "shown_cap",
-        "shown_charge",
+        "price_or_cap",
+        "charge",
         "game",
         "account",
         "created_at",
@@ -169,6 +168,16 @@ class PurchaseAdmin(RowAdmin):
     @admin.display(description=gettext_lazy("skin"))
     def skin(self, row: Purchase) -> str:
         return row.market_hash_name or _("skin %(skin_id)s") % {"skin_id": row.skin_id}
+
+    @admin.display(description=gettext_lazy("price"))
+    def price_or_cap(self, row: Purchase) -> str:
+        if row.debited_amount is not None:
+            return self.shown_debited(row)
+        return _("at most %(cap)s") % {"cap": self.shown_cap(row)}
+
+    @admin.display(description=gettext_lazy("charge"))
+    def charge(self, row: Purchase) -> str:
+        return self.shown_charge(row)
 
     @admin.display(description=gettext_lazy("price cap"))
     def shown_cap(self, row: Purchase) -> str:

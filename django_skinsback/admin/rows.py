@@ -52,8 +52,7 @@ class RowAdmin(ReadOnlyAdmin):
             "history": [
                 {
                     "change": change,
-                    "from": display.badge(change.from_status),
-                    "to": display.badge(change.to_status),
+                    "step": display.step(change.from_status, change.to_status),
                     "amount": display.money(change.amount, change.currency),
                     "credit": display.money(change.credit_amount, change.credit_currency),
                 }

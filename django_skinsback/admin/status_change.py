@@ -13,15 +13,14 @@ from .base import ReadOnlyAdmin
 
 @admin.register(StatusChange)
 class StatusChangeAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "row", "from_badge", "to_badge", "source", "actor", "first_line")
+    list_display = ("created_at", "row", "step", "source", "actor", "first_line")
     list_filter = ("source",)
     list_select_related = ("deposit", "purchase", "actor")
     search_fields = ("deposit__order_id__exact", "purchase__custom_id__exact")
     search_help_text = _("Order ID or custom ID, written out in full.")
     fields = (
         "row",
-        "from_badge",
-        "to_badge",
+        "step",
         "source",
         "actor",
         "note",
@@ -33,15 +32,11 @@ class StatusChangeAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("deposit or purchase"))
     def row(self, change: StatusChange) -> Any:
-        return display.link(change.deposit or change.purchase)
+        return display.source(change.deposit, change.purchase)
 
-    @admin.display(description=_("from"))
-    def from_badge(self, change: StatusChange) -> SafeString:
-        return display.badge(change.from_status)
-
-    @admin.display(description=_("to"))
-    def to_badge(self, change: StatusChange) -> SafeString:
-        return display.badge(change.to_status)
+    @admin.display(description=_("status"))
+    def step(self, change: StatusChange) -> SafeString:
+        return display.step(change.from_status, change.to_status)
 
     @admin.display(description=_("note"))
     def first_line(self, change: StatusChange) -> str:

@@ -46,7 +46,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("deposit or purchase"))
     def row(self, event: WebhookEvent) -> Any:
-        return display.link(event.deposit or event.purchase)
+        return display.source(event.deposit, event.purchase)
 
     @admin.display(description=_("headers"))
     def shown_headers(self, event: WebhookEvent) -> SafeString | str:

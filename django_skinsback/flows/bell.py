@@ -11,7 +11,14 @@ from .database import database
 
 logger = logging.getLogger("django_skinsback")
 
-_CONNECT_TIMEOUT_SECONDS = 1
+_PATIENCE_SECONDS = 1
+_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": _PATIENCE_SECONDS,  # these two are Redis's
+    "socket_timeout": _PATIENCE_SECONDS,
+    "read_timeout": _PATIENCE_SECONDS,  # these two RabbitMQ's
+    "write_timeout": _PATIENCE_SECONDS,
+    "max_retries": 0,
+}
 
 
 def ring(task: str, *args: Any) -> None:
@@ -26,8 +33,9 @@ def _ring(task: str, args: tuple[Any, ...]) -> None:
     app = celery.current_app
     if not app.conf.broker_url:
         return
+    options = {**app.conf.broker_transport_options, **_TRANSPORT_OPTIONS}
     try:
-        with app.connection_for_write(connect_timeout=_CONNECT_TIMEOUT_SECONDS) as connection:
+        with app.connection_for_write(connect_timeout=_PATIENCE_SECONDS, transport_options=options) as connection:
             app.signature(task, args=args).apply_async(connection=connection, retry=False, ignore_result=True)
     except Exception as error:  # noqa: BLE001 - every transport raises its own; the sweep does the work anyway
         logger.warning("skinsback.bell_unheard", extra={"task": task, "error": type(error).__name__})

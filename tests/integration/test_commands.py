@@ -79,7 +79,13 @@ def lines(printed):
     for line in printed.splitlines():
         mark, rest = line[:4].strip(), line[5:]
         what, _, text = rest.partition(": ")
-        if ": " in text and text.split(": ")[0] in {"reachable", "credentials", "balance", "Result URL", "Webhook Events URL"}:
+        if ": " in text and text.split(": ")[0] in {
+            "reachable",
+            "credentials",
+            "balance",
+            "Result URL",
+            "Webhook Events URL",
+        }:
             more, _, text = text.partition(": ")
             what = f"{what}: {more}"
         found[what] = (mark, text)

@@ -132,9 +132,9 @@ def test_an_amount_of_up_to_fifteen_digits_is_kept_exactly(amount):
 
 
 def test_texts_from_outside_survive_in_every_alphabet():
-    item = MarketItem.objects.create(game="cs2", market_hash_name="★ Karambit | Доплер 龍 💎", price=TEN)  # noqa: RUF001
+    item = MarketItem.objects.create(game="cs2", market_hash_name="★ Karambit | Доплер 龍 💎", price=TEN)
     item.refresh_from_db()
-    assert item.market_hash_name == "★ Karambit | Доплер 龍 💎"  # noqa: RUF001
+    assert item.market_hash_name == "★ Karambit | Доплер 龍 💎"
 
 
 def test_rows_are_shown_by_what_an_operator_looks_for(user):

@@ -3,6 +3,7 @@
 import socket
 from datetime import UTC, datetime
 from decimal import Decimal
+from urllib.parse import urlencode
 
 import pytest
 
@@ -11,7 +12,7 @@ from django_skinsback.flows.creation import create_deposit
 from django_skinsback.flows.polling import check_deposits, poll_purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase
 from django_skinsback.sandbox import Sandbox
-from django_skinsback.statuses import DEPOSIT_FINAL, PURCHASE_FINAL, PURCHASE_FAILURES, DepositStatus, PurchaseStatus
+from django_skinsback.statuses import DEPOSIT_FINAL, PURCHASE_FINAL, PURCHASE_OURS, DepositStatus, PurchaseStatus
 from django_skinsback.steam import TradeURL, check_steam_id
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
 from django_skinsback.wire.notifications import read_deposit_notification
@@ -30,7 +31,12 @@ def test_rows_can_be_made_by_the_dozen(make):
 def test_a_deposit_is_pending_and_known_to_skinsback_unless_told_otherwise(user):
     deposit = make_deposit(user=user, amount=Decimal("10.5"))
     deposit.refresh_from_db()
-    assert (deposit.status, deposit.user, deposit.amount, deposit.account) == ("pending", user, Decimal("10.5"), "default")
+    assert (deposit.status, deposit.user, deposit.amount, deposit.account) == (
+        "pending",
+        user,
+        Decimal("10.5"),
+        "default",
+    )
     assert deposit.transaction_id
     assert deposit.next_check_at
 
@@ -54,17 +60,24 @@ def test_a_deposit_of_any_status_looks_as_the_flows_leave_it(status):
 
 
 @pytest.mark.parametrize("status", list(PurchaseStatus))
-def test_a_purchase_of_any_status_looks_as_the_flows_leave_it(status):
+def test_a_purchase_of_any_status_has_skinsbacks_id_if_skinsback_knows_it(status):
+    assert (make_purchase(status=status).buy_id is None) is (status in PURCHASE_OURS)
+
+
+@pytest.mark.parametrize("status", list(PurchaseStatus))
+def test_a_purchase_is_finished_and_not_due_if_its_status_is_final(status):
+    purchase, final = make_purchase(status=status), status in PURCHASE_FINAL
+    assert (purchase.finished_at is not None) is final
+    assert (purchase.next_poll_at is None) is final
+    assert (purchase.token == "") is final
+
+
+@pytest.mark.parametrize("status", sorted(set(PurchaseStatus) - PURCHASE_FINAL - {"requested"}))
+def test_a_purchase_that_was_sent_says_so(status):
     purchase = make_purchase(status=status)
-    assert (purchase.buy_id is None) is (status in {"requested", "unknown", "refused"})
-    assert (purchase.finished_at is not None) is (status in PURCHASE_FINAL)
-    assert (purchase.next_poll_at is None) is (status in PURCHASE_FINAL)
-    assert (purchase.token == "") is (status in PURCHASE_FINAL)
-    if status == "accepted":
-        assert purchase.accepted_at is not None
-    if status not in PURCHASE_FAILURES | {"requested"}:
-        assert purchase.attempts >= 1
-        assert purchase.submitted_at is not None
+    assert purchase.attempts == 1
+    assert purchase.submitted_at is not None
+    assert (purchase.accepted_at is not None) is (status == "accepted")
 
 
 def test_whatever_is_given_is_taken():
@@ -86,22 +99,21 @@ def test_a_signed_notification_is_taken_for_skinsbacks_own(client, user, status)
     assert LedgerEntry.objects.filter(deposit=deposit).exists() is (status in {"success", "hold_approved"})
 
 
-def test_a_notification_can_be_changed_added_to_and_left_without_a_field(client, user):
+def test_a_notification_can_be_changed_and_added_to(client, user):
     deposit = make_deposit(user=user)
-    message = signed_notification(deposit, amount="3", user_amount=None, trade_offer_id="7", skins_send_date=1596999290)
-    assert message["amount"] == "3"
-    assert "user_amount" not in message
+    message = signed_notification(deposit, amount="3", user_amount="4", reason="none", skins_send_date=1596999290)
     assert post_notification(client, message).status_code == 200
     deposit.refresh_from_db()
-    assert deposit.amount == 3
-    assert not LedgerEntry.objects.exists()
+    assert (deposit.amount, deposit.user_amount) == (3, 4)
+    assert LedgerEntry.objects.get().amount == 4
 
 
-def test_an_amount_may_be_given_as_the_decimal_it_is(client, user):
+def test_a_field_of_a_notification_can_be_left_out(client, user):
     deposit = make_deposit(user=user)
-    message = signed_notification(deposit, user_amount=Decimal("8.28"))
+    message = signed_notification(deposit, user_amount=None)
+    assert "user_amount" not in message
     assert post_notification(client, message).status_code == 200
-    assert LedgerEntry.objects.get().amount == Decimal("8.28")
+    assert not LedgerEntry.objects.exists()
 
 
 def test_a_notification_may_carry_skins_and_the_users_risk(client, user):
@@ -132,8 +144,6 @@ def test_the_payer_is_the_one_the_deposit_expects():
 
 
 def test_a_notification_is_readable_by_itself():
-    from urllib.parse import urlencode
-
     message = signed_notification(make_deposit())
     body = urlencode(message).encode()
     report = read_deposit_notification(body, "application/x-www-form-urlencoded", secrets=["123"])
@@ -152,7 +162,8 @@ def test_the_sandbox_keeps_the_sites_other_settings(skinsback_sandbox):
     assert conf.get("BUY_MAX_PRICE") == Decimal(1000)
 
 
-def test_a_deposit_can_be_made_and_paid_in_the_sandbox(skinsback_sandbox, user, client):
+def test_a_deposit_can_be_made_and_paid_in_the_sandbox(skinsback_sandbox, user, settings):
+    settings.SKINSBACK = {**settings.SKINSBACK, "SITE_URL": None}
     deposit = create_deposit(user, currency="usd", min_amount="1")
     assert deposit.status == "pending"
     assert deposit.pay_url.startswith(skinsback_sandbox.url)

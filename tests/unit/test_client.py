@@ -359,6 +359,13 @@ def test_a_redirect_is_not_followed_and_takes_no_secret_along(status, authentica
         assert (len(server.requests), other.connections) == (1, 0)
 
 
+def test_a_session_of_the_sites_own_follows_no_redirect_either(client_of):
+    with Server(sample("create")) as other, requests.Session() as session:
+        with Server(http(b"", "307 Temporary", Location=other.url)) as server, pytest.raises(UnknownOutcome):
+            client_of(server, session=session).create_deposit("1")
+        assert (len(server.requests), other.connections) == (1, 0)
+
+
 def test_the_body_of_a_redirect_is_not_read(client_of):
     def endless(connection):
         connection.sendall(b"HTTP/1.1 307 x\r\nLocation: /\r\nTransfer-Encoding: chunked\r\n\r\n")

@@ -116,13 +116,13 @@ def test_only_words_skinsback_can_have_said_are_theirs(word):
 
 
 def test_the_sets_of_statuses_agree_with_the_rules():
-    assert DEPOSIT_OURS == {"created", "abandoned"}
-    assert DEPOSIT_FINAL == {"success", "fail", "hold_returned"}
-    assert DEPOSIT_OPEN == {"created", "pending", "in_hold", "hold_approved"}
-    assert PURCHASE_OURS == {"requested", "unknown", "refused"}
+    assert {"created", "abandoned"} == DEPOSIT_OURS
+    assert {"success", "fail", "hold_returned"} == DEPOSIT_FINAL
+    assert {"created", "pending", "in_hold", "hold_approved"} == DEPOSIT_OPEN
+    assert {"requested", "unknown", "refused"} == PURCHASE_OURS
     failures = {"canceled", "timeout", "invalid_trade_token", "user_not_tradable", "trade_create_error", "refused"}
-    assert PURCHASE_FAILURES == failures
-    assert PURCHASE_ROLLBACKS == {"rollback_user", "rollback_supplier"}
+    assert failures == PURCHASE_FAILURES
+    assert {"rollback_user", "rollback_supplier"} == PURCHASE_ROLLBACKS
     assert PURCHASE_FINAL == PURCHASE_FAILURES | PURCHASE_ROLLBACKS
 
 

@@ -1,5 +1,6 @@
 """Steam IDs and trade URLs."""
 
+import contextlib
 import dataclasses
 import pickle
 
@@ -88,10 +89,8 @@ def test_what_is_not_text_is_no_trade_url(value):
 
 @given(st.text())
 def test_any_text_is_a_trade_url_or_refused(text):
-    try:
+    with contextlib.suppress(InvalidTradeURL):
         TradeURL.parse(text)
-    except InvalidTradeURL as error:
-        assert str(error)
 
 
 @given(partners, tokens)

@@ -29,7 +29,7 @@ from django_skinsback.wire.types import (
     Skin,
     readable,
 )
-from tests.samples import load
+from tests.samples import FOLDER, cases, load
 
 
 def read(method, read_fields, case=None):
@@ -451,3 +451,8 @@ def test_what_is_only_shown_can_be_stored_as_json(value):
     text = json.dumps(shown, allow_nan=False)
     assert "\\u0000" not in text
     text.encode()
+
+
+@pytest.mark.parametrize("case", cases())
+def test_every_sample_says_where_it_comes_from(case):
+    assert (FOLDER / case / "origin.md").read_text().startswith(("Taken", "Made up", "The example"))
