@@ -5,8 +5,12 @@ import time_machine
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from hypothesis import settings as hypothesis_settings
 
 from django_skinsback.sandbox import Sandbox
+
+hypothesis_settings.register_profile("default", deadline=None)  # a busy machine is no counterexample
+hypothesis_settings.load_profile("default")
 
 pytest_plugins = ["django_skinsback.testing"]
 

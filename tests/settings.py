@@ -47,7 +47,7 @@ TEMPLATES = [
 ]
 
 DATABASE = os.environ.get("TEST_DATABASE", "sqlite")
-_SERVERS = {
+_SERVERS: dict[str, dict[str, object]] = {
     "sqlite": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": "skinsback.sqlite3",

@@ -179,10 +179,12 @@ def _buy_once(operator: Any, name: str, draft: dict[str, Any] | None) -> tuple[l
             "account": draft["account"],
             "requested_by": operator,
         }
-        items = [{**item, "metadata": {FORM_KEY: name}} for item in draft["items"]]
-        if len(items) == 1:
-            return [purchases.buy(**common, **items[0])], False
-        return purchases.buy_batch(**common, items=items), False
+        if len(draft["items"]) == 1:
+            bought = [purchases.buy(**common, **draft["items"][0])]
+        else:
+            bought = purchases.buy_batch(**common, items=draft["items"])
+        mine.filter(pk__in=[row.pk for row in bought]).update(metadata={FORM_KEY: name})
+        return bought, False
 
 
 def _submit(request: HttpRequest, bought: list[Purchase]) -> None:

@@ -17,7 +17,7 @@ from .. import conf
 from ..exceptions import ConfigurationError, NoSecret, NotificationRefused
 from ..models import BalanceSnapshot, WebhookEvent
 from ..signals import notification_refused
-from ..wire.notifications import Event, read_deposit_notification, read_event
+from ..wire.notifications import Event, parse_event, read_deposit_notification, read_event
 from ..wire.types import DepositReport
 from . import deposits, purchase_reports
 from .database import database, run
@@ -69,14 +69,13 @@ def receive(
 
 
 def apply_again(event: WebhookEvent) -> WebhookEvent.Outcome:
-    """Apply a kept delivery that was not applied yet; its body is verified once more. Raises as ``receive`` does."""
-    headers = {"Content-Type": event.content_type}
+    """Apply a kept delivery that was not applied yet. Raises as ``receive`` does."""
     body = bytes(event.body)
     message: DepositReport | Event
     if event.kind == Kind.DEPOSIT:
-        message = _verify(event.kind, event.account, body, headers)
-    else:
-        message = read_event(body, {}, secrets=None)
+        message = _verify(event.kind, event.account, body, {"Content-Type": event.content_type})
+    else:  # its signature was in a header, which is not kept
+        message = parse_event(body, event.content_type)
     return _apply_stored(event, message)
 
 

@@ -30,7 +30,7 @@ from ..models import Purchase
 from ..models.fields import WORD_LENGTH
 from ..statuses import PurchaseStatus
 from ..steam import TradeURL
-from ..wire.requests import BatchItem
+from ..wire.arguments import BatchItem
 from ..wire.types import PurchaseReport
 from .database import database, refuse_inside_transaction, run
 from .purchase_reports import move, record_report
@@ -42,6 +42,9 @@ BATCH_LIMIT = 50
 """Skins in one ``market_batch_buy``; SkinsBack publishes no limit."""
 
 Answer = PurchaseReport | RequestNotSent | UnknownOutcome | APIError
+
+REFUSALS = frozenset(range(1, 11)) - {7}
+"""Codes of the buying methods after which nothing was bought; 7 says that an earlier attempt has."""
 
 OPEN = (PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN)
 
@@ -137,8 +140,10 @@ def _take(row: Purchase, answer: Answer, now: datetime) -> None:
             run(partial(_not_bought, row, answer))
         case CustomIdExists():
             run(partial(_unknown, row, answer, timezone.now()))
-        case APIError():
+        case APIError() if answer.code in REFUSALS:
             run(partial(_refused, row, answer))
+        case APIError():  # a no that nobody has documented may not be one
+            run(partial(_unknown, row, answer, now + schedule.RESEND_AFTER))
         case UnknownOutcome():
             run(partial(_unknown, row, answer, now + schedule.RESEND_AFTER))
 

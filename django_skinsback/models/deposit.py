@@ -62,7 +62,7 @@ class Deposit(models.Model):
     )
     min_amount = fields.amount_field(_("minimum amount"), null=True, blank=True)
     max_amount = fields.amount_field(_("maximum amount"), null=True, blank=True)
-    pay_url = models.URLField(_("pay URL"), max_length=500, blank=True)
+    pay_url = models.URLField(_("pay URL"), max_length=2000, blank=True)
     amount = fields.amount_field(
         _("amount"), null=True, blank=True, help_text=_("what the site earns, signed by SkinsBack")
     )

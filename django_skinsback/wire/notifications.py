@@ -67,7 +67,12 @@ def read_event(body: bytes, headers: Mapping[str, str], *, secrets: Sequence[str
     lower = {name.lower(): value for name, value in headers.items()}
     if not verify_event(body, lower.get("signature") or lower.get("authorization"), secrets):
         raise BadSignature
-    fields = parse_fields(body, lower.get("content-type", ""))
+    return parse_event(body, lower.get("content-type", ""))
+
+
+def parse_event(body: bytes, content_type: str) -> Event:
+    """The event in a body whose signature was verified before. Raises UnreadableNotification."""
+    fields = parse_fields(body, content_type)
     name = readers.text(fields.get("event"))
     if not name:
         raise UnreadableNotification("The event has no name.")

@@ -15,6 +15,8 @@ from .fields import Number
 
 TEXT_LIMIT = 255
 URL_LIMIT = 2000
+ID_LIMIT = 64
+STEAM_ID_LIMIT = 20
 
 _UNIX_TIME = re.compile(r"([0-9]{1,11})(?:\.[0-9]+)?")
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
@@ -31,6 +33,16 @@ def text(value: object, limit: int = TEXT_LIMIT) -> str:
     # str() of a str subclass: a Number leaves here as plain text.
     words = str(value)
     return "" if len(words) > limit or _UNSTORABLE.search(words) else words
+
+
+def identifier(value: object) -> str:
+    """An id, ours or theirs."""
+    return text(value, ID_LIMIT)
+
+
+def steam_id(value: object) -> str:
+    """Somebody's Steam ID."""
+    return text(value, STEAM_ID_LIMIT)
 
 
 def amount(value: object) -> Decimal | None:

@@ -73,9 +73,9 @@ class DepositReport(msgspec.Struct, frozen=True, kw_only=True):
         """Read a notification, an answer of ``orderstatus`` or a row of ``orders``."""
         return cls(
             status=readers.text(fields.get("status")),
-            order_id=readers.text(fields.get("order_id")),
-            transaction_id=readers.text(fields.get("transaction_id")),
-            steam_id=readers.text(fields.get("steam_id")),
+            order_id=readers.identifier(fields.get("order_id")),
+            transaction_id=readers.identifier(fields.get("transaction_id")),
+            steam_id=readers.steam_id(fields.get("steam_id")),
             created_at=readers.moment(fields.get("date")),
             amount=readers.amount(fields.get("amount")),
             amount_currency=readers.currency(fields.get("amount_currency")),
@@ -111,14 +111,14 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
         item = readers.mapping(fields.get("item"))
         return cls(
             status=readers.text(fields.get("offer_status")),
-            custom_id=readers.text(fields.get("custom_id")),
-            buy_id=readers.text(fields.get("buy_id")),
-            skin_id=readers.text(item.get("id")) or skin_id,
+            custom_id=readers.identifier(fields.get("custom_id")),
+            buy_id=readers.identifier(fields.get("buy_id")),
+            skin_id=readers.identifier(item.get("id")) or skin_id,
             market_hash_name=readers.text(item.get("name")),
-            class_id=readers.text(item.get("classid")),
+            class_id=readers.identifier(item.get("classid")),
             price=readers.amount(item.get("price")),
             debited_amount=readers.amount(fields.get("balance_debited_sum")),
-            steam_id=readers.text(fields.get("steamid")) or readers.text(fields.get("steam_id")),
+            steam_id=readers.steam_id(fields.get("steamid")) or readers.steam_id(fields.get("steam_id")),
             trade_offer_id=_trade_offer_id(fields),
             in_hold=readers.flag(fields.get("in_hold")),
             in_hold_until=readers.moment(fields.get("in_hold_until")),
@@ -266,8 +266,8 @@ class FailedNotification(msgspec.Struct, frozen=True, kw_only=True):
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
         """Read a row of ``callback_error_list``."""
         return cls(
-            transaction_id=readers.text(fields.get("transaction_id")),
-            order_id=readers.text(fields.get("order_id")),
+            transaction_id=readers.identifier(fields.get("transaction_id")),
+            order_id=readers.identifier(fields.get("order_id")),
             http_code=readers.text(fields.get("http_code")),
         )
 

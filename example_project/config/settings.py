@@ -21,6 +21,7 @@ import pymysql
 from django.utils.translation import gettext_lazy as _
 
 from django_skinsback.sandbox.keys import CLIENT_ID, CLIENT_SECRET
+from example_project.config import broker
 
 pymysql.install_as_MySQLdb()
 
@@ -94,8 +95,8 @@ CACHES = {
 }
 
 BROKER_DIR = VAR_DIR / "broker"
-CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://localhost")
-if CELERY_BROKER_URL.startswith("filesystem:"):
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", f"{broker.SCHEME}://localhost")
+if CELERY_BROKER_URL.startswith(f"{broker.SCHEME}:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(BROKER_DIR / "messages"),
         "data_folder_out": str(BROKER_DIR / "messages"),

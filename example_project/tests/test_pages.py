@@ -212,6 +212,16 @@ def test_a_debt_is_explained_in_the_wallet(shop):
     assert "Your balance is below zero" in page
 
 
+def test_what_is_on_hold_is_shown_beside_the_balance(shop, bob):
+    for number in range(2):
+        Deposit.objects.create(
+            user=bob, order_id=str(number), status="in_hold", user_amount=Decimal("12.6"), amount_currency="usd"
+        )
+    page = shop.get(reverse("shop:wallet")).text
+    assert "$25.20 more is on hold" in page
+    assert "$100.00" in page
+
+
 def test_seeding_twice_changes_nothing(settings):
     settings.DEMO_LOGINS = [{"username": "bob", "password": "bob-demo", "about": ""}]
     call_command("seed")

@@ -93,6 +93,12 @@ def test_an_account_nobody_configured_is_refused_and_the_known_ones_are_named(sk
         conf.account("third")
 
 
+def test_a_previous_secret_without_its_list_is_never_read_letter_by_letter(skinsback):
+    skinsback(PREVIOUS_SECRETS="old", ACCOUNTS={"second": {**GOOD, "PREVIOUS_SECRETS": "old"}})
+    for alias in conf.accounts():
+        assert not {"o", "l", "d"} & set(conf.account(alias).secrets)
+
+
 def test_the_secrets_are_in_no_repr(skinsback):
     skinsback(CLIENT_SECRET="5ecret", PREVIOUS_SECRETS=["0ld"])
     assert "5ecret" not in repr(conf.account())

@@ -164,6 +164,14 @@ def test_a_name_without_a_readable_count_does_not_stop_the_others(market):
     assert MarketItem.objects.filter(market_hash_name="M4A4").exists()
 
 
+def test_names_a_collation_takes_for_one_do_not_stop_the_others(market):
+    for name in ("Café Racer", "Cafe Racer", "cafe racer", "cafe racer ", "AK-47"):
+        market.offer(name)
+    sync_prices(game="cs2")
+    assert MarketItem.objects.filter(market_hash_name="AK-47").exists()
+    assert MarketItem.objects.filter(market_hash_name__startswith="Caf").exists()
+
+
 def test_a_list_longer_than_one_batch_is_taken_whole(market, monkeypatch):
     monkeypatch.setattr(prices, "_BATCH", 3)
     for number in range(8):

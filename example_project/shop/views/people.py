@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from django_skinsback.models import Deposit, LedgerEntry, Purchase
+from django_skinsback.statuses import DepositStatus
 from example_project.wallet.models import Wallet
 
 from ..forms import TradeURLForm
@@ -49,10 +50,15 @@ def wallet(request: HttpRequest) -> HttpResponse:
     entries = LedgerEntry.objects.filter(user=request.user)
     wallets = list(Wallet.objects.filter(user=request.user).order_by("currency"))
     gifts = {wallet: wallet.balance - entries.balance(request.user, wallet.currency) for wallet in wallets}
+    held = Deposit.objects.filter(
+        user=request.user, status=DepositStatus.IN_HOLD, amount_currency=settings.SHOP_CURRENCY
+    )
     newest = entries.select_related("deposit", "purchase").order_by("-pk")
     words = {
         "wallets": wallets or [Wallet(currency=settings.SHOP_CURRENCY)],
         "gifts": {wallet: gift for wallet, gift in gifts.items() if gift > Decimal(0)},
+        "held": sum(held.values_list("user_amount", flat=True), Decimal(0)),
+        "currency": settings.SHOP_CURRENCY,
         "page": Paginator(newest, PER_PAGE).get_page(request.GET.get("page")),
     }
     return render(request, "shop/wallet.html", words)

@@ -1,0 +1,49 @@
+"""Staff with some permissions and no others, and the ways their browser talks to the admin."""
+
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+VIEW_ALL = [
+    f"view_{model}"
+    for model in (
+        "deposit",
+        "purchase",
+        "ledgerentry",
+        "statuschange",
+        "webhookevent",
+        "marketitem",
+        "balancesnapshot",
+    )
+]
+
+
+def browser_of(*permissions, superuser=False):
+    """A logged-in browser of a member of staff who holds just these permissions of ours."""
+    name = f"staff{User.objects.count()}"
+    user = User.objects.create_user(name, is_staff=True, is_superuser=superuser)
+    user.user_permissions.set(Permission.objects.filter(content_type__app_label="skinsback", codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    client.user = user
+    return client
+
+
+def list_url(model):
+    return reverse(f"admin:skinsback_{model}_changelist")
+
+
+def page_url(row):
+    return reverse(f"admin:skinsback_{row._meta.model_name}_change", args=[row.pk])
+
+
+def act(client, action, *rows, **fields):
+    """POST an action for the chosen rows, as the list does and as the page that asks first does."""
+    data = {"action": action, "_selected_action": [row.pk for row in rows], **fields}
+    return client.post(list_url(rows[0]._meta.model_name), data)
+
+
+def messages_of(client, response):
+    """What the next page tells."""
+    page = client.get(response.url) if response.status_code == 302 else response
+    return [str(message) for message in page.context["messages"]]

@@ -1,0 +1,47 @@
+"""Lists in the documentation that must agree with the code."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from django_skinsback import conf
+from django_skinsback.sandbox.faults import FAULTS
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def first_cells(page, heading=""):
+    """Words in backticks in the first cells of the page's tables."""
+    text = (ROOT / page).read_text().partition(heading)[2]
+    return re.findall(r"`([\w.]+)`", " ".join(re.findall(r"^\| ([^|]+) \|", text, flags=re.MULTILINE)))
+
+
+def test_the_settings_page_lists_every_key_in_order_and_no_other():
+    assert [word for word in first_cells("docs/settings.md", "# Settings") if word.isupper()] == list(conf.DEFAULTS)
+
+
+def test_the_settings_page_lists_every_check():
+    source = (ROOT / "django_skinsback/checks.py").read_text()
+
+    assert set(first_cells("docs/settings.md", "## Checks")) == set(re.findall(r"skinsback\.[EW]\d+", source))
+
+
+def test_the_sandbox_page_lists_every_fault():
+    page = (ROOT / "docs/sandbox.md").read_text().partition("## Faults")[2]
+
+    assert set(re.findall(r"`(\w+)`", page.partition("## What")[0])) >= set(FAULTS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_in_the_documentation_is_python(page):
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL):
+        ast.parse(block)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
