@@ -1,5 +1,6 @@
 """System checks: what is wrong with the settings, said before a user finds out."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from .sandbox.keys import SECRETS as SANDBOX_SECRETS
 from .signals import entry_posted
 from .steam import GAMES
 
+_ALIAS = re.compile(r"[-A-Za-z0-9_]{1,64}")
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _PER_PROCESS_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")
 
@@ -45,7 +47,7 @@ def _is_texts(value: Any) -> bool:
 def _names_function(value: Any) -> bool:
     try:
         return isinstance(value, str) and callable(import_string(value))
-    except ImportError:
+    except (ImportError, ValueError):
         return False
 
 
@@ -107,7 +109,9 @@ def check_settings(**_options: Any) -> list[CheckMessage]:
             message = f"SKINSBACK[{key!r}] is not {expected}."
             messages.append(Error(message, hint=f"Set it to {expected}, or leave it out.", id="skinsback.E003"))
     if not any(message.id == "skinsback.E003" for message in messages):
-        for alias in conf.accounts():
+        for alias in conf.get("ACCOUNTS"):
+            messages += _check_alias(alias)
+        for alias in dict.fromkeys(conf.accounts()):
             messages += _check_account(alias)
     return messages
 
@@ -120,29 +124,13 @@ def _holds(fits: Callable[[Any], bool], value: Any) -> bool:
 
 
 def _check_account(alias: str) -> list[CheckMessage]:
-    source = conf.raw() if alias == conf.DEFAULT_ACCOUNT else conf.get("ACCOUNTS")[alias]
     where = "SKINSBACK" if alias == conf.DEFAULT_ACCOUNT else f"SKINSBACK['ACCOUNTS'][{alias!r}]"
-    if not isinstance(source, Mapping):
-        return [Error(f"{where} is not a dict of keys.", hint="{'CLIENT_ID': …}", id="skinsback.E003")]
-    if alias != conf.DEFAULT_ACCOUNT and (
-        not isinstance(alias, str) or not alias.replace("-", "").replace("_", "").isalnum()
-    ):
-        return [
-            Error(
-                f"{where}: an alias is part of a webhook address.",
-                hint="Use letters, digits, '-' and '_' only.",
-                id="skinsback.E005",
-            )
-        ]
-    messages: list[CheckMessage] = [
-        Error(
-            f"{where} has an unknown key {key!r}.",
-            hint=f"An account has {', '.join(conf.CREDENTIALS)}.",
-            id="skinsback.E002",
-        )
-        for key in source
-        if alias != conf.DEFAULT_ACCOUNT and key not in conf.CREDENTIALS
-    ]
+    source = conf.raw() if alias == conf.DEFAULT_ACCOUNT else conf.get("ACCOUNTS")[alias]
+    messages: list[CheckMessage] = []
+    if alias != conf.DEFAULT_ACCOUNT:
+        if not isinstance(source, Mapping):
+            return [Error(f"{where} is not a dict of keys.", hint="{'CLIENT_ID': …}", id="skinsback.E003")]
+        messages = _check_keys(where, source)
     for key in ("CLIENT_ID", "CLIENT_SECRET"):
         if not source.get(key):
             hint = "Copy it from your project's settings at SkinsBack, or use the sandbox's to try things out."
@@ -150,10 +138,38 @@ def _check_account(alias: str) -> list[CheckMessage]:
     return messages
 
 
+def _check_keys(where: str, source: Mapping[str, Any]) -> list[CheckMessage]:
+    messages: list[CheckMessage] = []
+    for key, value in source.items():
+        if key not in conf.CREDENTIALS:
+            hint = f"An account has {', '.join(conf.CREDENTIALS)}."
+            messages.append(Error(f"{where} has an unknown key {key!r}.", hint=hint, id="skinsback.E002"))
+        elif not _holds(_RULES[key][0], value):
+            expected = _RULES[key][1]
+            messages.append(
+                Error(f"{where}[{key!r}] is not {expected}.", hint=f"Set it to {expected}.", id="skinsback.E003")
+            )
+    return messages
+
+
+def _check_alias(alias: Any) -> list[CheckMessage]:
+    if isinstance(alias, str) and _ALIAS.fullmatch(alias) and alias != conf.DEFAULT_ACCOUNT:
+        return []
+    return [
+        Error(
+            f"SKINSBACK['ACCOUNTS'] has an account {alias!r}, which cannot be part of a webhook address.",
+            hint=f"Use up to 64 letters, digits, '-' and '_'; {conf.DEFAULT_ACCOUNT!r} is the top level's name.",
+            id="skinsback.E005",
+        )
+    ]
+
+
 @register(Tags.security)
 def check_surroundings(**_options: Any) -> list[CheckMessage]:
     """E006 and W001 to W003: where the site talks to, and whether anything moves its users' money."""
     messages: list[CheckMessage] = []
+    if any(message.id == "skinsback.E003" for message in check_settings()):
+        return messages  # settings that cannot be read are to be mended first
     if not settings.DEBUG and conf.api_url() != conf.API_URL:
         messages.append(
             Warning(

@@ -77,8 +77,13 @@ def account(alias: str = DEFAULT_ACCOUNT) -> Account:
         alias=alias,
         client_id=str(source.get("CLIENT_ID") or ""),
         client_secret=source.get("CLIENT_SECRET") or "",
-        previous_secrets=tuple(source.get("PREVIOUS_SECRETS") or ()),
+        previous_secrets=_texts(source.get("PREVIOUS_SECRETS")),
     )
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """A list of texts. One text alone is a list of one: its letters must never become secrets of one letter."""
+    return (value,) if isinstance(value, str) else tuple(value or ())
 
 
 def accounts() -> tuple[str, ...]:

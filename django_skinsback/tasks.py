@@ -1,10 +1,12 @@
 """Celery tasks: each opens the door to a flow. What is due stands in the database, so a lost message loses nothing."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from celery import shared_task
 
 from . import conf
+from .exceptions import SkinsBackError
 from .flows import balance, notifications, polling, prices
 from .flows.sending import submit
 from .models import Purchase
@@ -37,15 +39,25 @@ def check_deposits() -> None:
 @shared_task(name="skinsback.sync_prices", **_OPTIONS)
 def sync_prices() -> None:
     """Take over the price lists of the games."""
-    for game in GAMES:
-        prices.sync_prices(game=game)
+    _each(GAMES, lambda game: prices.sync_prices(game=game))
 
 
 @shared_task(name="skinsback.snapshot_balance", **_OPTIONS)
 def snapshot_balance() -> None:
     """Keep the balance of every account."""
-    for account in conf.accounts():
-        balance.snapshot_balance(account)
+    _each(conf.accounts(), balance.snapshot_balance)
+
+
+def _each(names: Iterable[str], flow: Callable[[str], object]) -> None:
+    """Call the flow for every name; one that fails keeps none of the others from it, and is raised afterwards."""
+    failure: SkinsBackError | None = None
+    for name in names:
+        try:
+            flow(name)
+        except SkinsBackError as error:
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 def beat_schedule(sweep_seconds: float = 10.0) -> dict[str, dict[str, Any]]:

@@ -4,19 +4,19 @@
 """
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import factory
 import pytest
-from django.utils import timezone
 
 from . import conf
 from .models import Deposit, Purchase
+from .models.fields import utc_now
 from .sandbox import Sandbox
-from .statuses import DEPOSIT_FINAL, DEPOSIT_OURS, PURCHASE_OURS
+from .statuses import DEPOSIT_FINAL, DEPOSIT_OPEN, DEPOSIT_OURS, PURCHASE_FINAL, PURCHASE_OURS
 from .wire.signing import sign
 
 
@@ -30,8 +30,8 @@ class DepositFactory(factory.django.DjangoModelFactory[Deposit]):
         factory.LazyAttribute(lambda row: row.status not in DEPOSIT_OURS), factory.Sequence(str), None
     )
     game = "cs2"
-    finished_at = factory.LazyAttribute(lambda row: timezone.now() if row.status in DEPOSIT_FINAL else None)
-    next_check_at = factory.LazyAttribute(lambda row: None if row.status in DEPOSIT_FINAL else timezone.now())
+    finished_at = factory.LazyAttribute(lambda row: utc_now() if row.status in DEPOSIT_FINAL else None)
+    next_check_at = factory.LazyAttribute(lambda row: utc_now() if row.status in DEPOSIT_OPEN else None)
 
 
 class PurchaseFactory(factory.django.DjangoModelFactory[Purchase]):
@@ -44,12 +44,16 @@ class PurchaseFactory(factory.django.DjangoModelFactory[Purchase]):
         factory.LazyAttribute(lambda row: row.status not in PURCHASE_OURS), factory.Sequence(str), None
     )
     partner = "90382795"
-    token = "i1ArBZey"  # noqa: S105 - the token of the API's own examples
+    token = factory.LazyAttribute(lambda row: "" if row.status in PURCHASE_FINAL else "i1ArBZey")
     steam_id = "76561198050648523"
     game = "cs2"
     market_hash_name = "AK-47 | Safari Mesh (Minimal Wear)"
     max_price = Decimal(10)
-    next_poll_at = factory.LazyFunction(timezone.now)
+    attempts = factory.LazyAttribute(lambda row: 0 if row.status == "requested" else 1)
+    submitted_at = factory.LazyAttribute(lambda row: utc_now() if row.attempts else None)
+    accepted_at = factory.LazyAttribute(lambda row: utc_now() if row.status == "accepted" else None)
+    finished_at = factory.LazyAttribute(lambda row: utc_now() if row.status in PURCHASE_FINAL else None)
+    next_poll_at = factory.LazyAttribute(lambda row: None if row.status in PURCHASE_FINAL else utc_now())
 
 
 def make_deposit(**values: Any) -> Deposit:
@@ -86,15 +90,39 @@ def post_notification(client: Any, message: Mapping[str, Any], account: str = co
     arguments = {} if account == conf.DEFAULT_ACCOUNT else {"account": account}
     return client.post(
         reverse("skinsback:result", kwargs=arguments),
-        urlencode(message),
+        urlencode(_flat(message)),
         content_type="application/x-www-form-urlencoded",
     )
 
 
+def _flat(value: Any, name: str = "") -> list[tuple[str, Any]]:
+    """Nested values under keys with brackets, as PHP writes and reads them."""
+    if isinstance(value, Mapping):
+        pairs: Iterable[tuple[Any, Any]] = value.items()
+    elif isinstance(value, list):
+        pairs = enumerate(value)
+    else:
+        return [(name, value)]
+    return [pair for key, item in pairs for pair in _flat(item, f"{name}[{key}]" if name else str(key))]
+
+
 @pytest.fixture
 def skinsback_sandbox(settings: Any) -> Iterator[Sandbox]:
-    """A running sandbox, with ``SKINSBACK`` set to talk to it."""
-    with Sandbox() as sandbox:
+    """A running sandbox, with ``SKINSBACK`` set to talk to it.
+
+    Its notifications go to this site's views without a socket, when the test calls ``deliver_pending()``; its clock
+    moves when the test calls ``clock.advance()``.
+    """
+    from django.test import Client
+
+    site = Client()
+
+    def send(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        sent = {name: value for name, value in headers.items() if name != "Content-Type"}
+        answer = site.post(urlsplit(url).path, body, content_type=headers.get("Content-Type", ""), headers=sent)
+        return answer.status_code
+
+    with Sandbox(manual=True, send=send) as sandbox:
         settings.SKINSBACK = {
             **settings.SKINSBACK,
             **sandbox.credentials("sandbox"),

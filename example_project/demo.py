@@ -156,7 +156,7 @@ def _check_ports() -> None:
 def _prepare() -> None:
     settings.WORKER_READY_FILE.unlink(missing_ok=True)
     shutil.rmtree(settings.BROKER_DIR, ignore_errors=True)  # the sweep finds what is lost
-    for folder in ("messages", "processed", "control"):
+    for folder in ("messages", "control"):
         (settings.BROKER_DIR / folder).mkdir(parents=True)
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)

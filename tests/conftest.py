@@ -3,11 +3,8 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.db import connection
-from django.test import Client
 from django.utils import timezone
 from hypothesis import settings as hypothesis_settings
-
-from django_skinsback.sandbox import Sandbox
 
 hypothesis_settings.register_profile("default", deadline=None)  # a busy machine is no counterexample
 hypothesis_settings.load_profile("default")
@@ -50,24 +47,9 @@ class World:
 
 
 @pytest.fixture
-def world(settings, db):
-    """The sandbox, delivering to this site without a socket, and the settings that lead to it."""
-    site = Client()
-
-    def send(url, body, headers):
-        path = url.removeprefix("https://shop.example")
-        content_type = headers.get("Content-Type", "")
-        rest = {name: value for name, value in headers.items() if name != "Content-Type"}
-        return site.post(path, body, content_type=content_type, headers=rest).status_code
-
+def world(db, skinsback_sandbox):
+    """The sandbox, delivering to this site without a socket, under the clock of the test."""
     with time_machine.travel(timezone.now(), tick=False) as traveller:
-        sandbox = Sandbox(manual=True, send=send, start=timezone.now().timestamp())
-        sandbox.configure(events_url="https://shop.example/skinsback/events/")
-        with sandbox:
-            settings.SKINSBACK = {
-                **settings.SKINSBACK,
-                **sandbox.credentials("sandbox"),
-                "API_URL": sandbox.api_url,
-                "ACCOUNTS": {"second": sandbox.credentials("sandbox-2")},
-            }
-            yield World(sandbox, traveller)
+        skinsback_sandbox.clock.advance(seconds=timezone.now().timestamp() - skinsback_sandbox.clock.now())
+        skinsback_sandbox.configure(events_url="https://shop.example/skinsback/events/")
+        yield World(skinsback_sandbox, traveller)

@@ -49,6 +49,6 @@ def page_url(url: str | None, request: HttpRequest | None = None) -> str | None:
     if site is None:
         raise ConfigurationError("Pages to return to need SKINSBACK['SITE_URL'], or pass the request.")
     absolute = urljoin(f"{site}/", url)
-    if not absolute.startswith(f"{site}/"):
+    if urlsplit(absolute)[:2] != urlsplit(site)[:2]:
         raise InvalidInput(_("Users can only be sent back to pages of this site."))
     return absolute

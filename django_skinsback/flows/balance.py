@@ -1,10 +1,9 @@
 """The project's balance at SkinsBack, in US dollars."""
 
-from django.utils import timezone
-
 from .. import conf
 from ..connection import get_client
 from ..models import BalanceSnapshot
+from ..models.fields import utc_now
 from ..signals import balance_low
 from .database import database
 
@@ -17,7 +16,7 @@ def snapshot_balance(account: str = conf.DEFAULT_ACCOUNT) -> BalanceSnapshot:
     usd = get_client(account).get_balance().usd
     snapshots = BalanceSnapshot.objects.using(database())
     before = snapshots.filter(account=account).order_by("taken_at", "pk").last()
-    snapshot = snapshots.create(account=account, balance=usd, taken_at=timezone.now())
+    snapshot = snapshots.create(account=account, balance=usd, taken_at=utc_now())
     limit = conf.low_balance()
     if limit is not None and usd < limit and (before is None or before.balance >= limit):
         balance_low.send_robust(sender=BalanceSnapshot, account=account, balance=usd)

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .. import conf, schedule
 from ..connection import get_client
 from ..exceptions import InvalidInput, OrderIdExists, SkinsBackError, UnknownOutcome
 from ..models import Deposit
+from ..models.fields import utc_now
 from ..money import parse_amount, parse_currency
 from ..statuses import DepositStatus
 from ..steam import TradeURL, check_game, check_steam_id
@@ -138,7 +138,7 @@ def create_from_inventory(
 def _open(deposit: Deposit, call: Callable[[str], Answer], take: Callable[[Edit[Deposit], Answer], None]) -> Deposit:
     """Commit the intent, call, take the answer. An order id that is taken is given up for a new one, once."""
     for last_try in (False, True):
-        now = timezone.now()
+        now = utc_now()
         deposit.pk, deposit._state.adding = None, True
         deposit.public_id, deposit.order_id = uuid.uuid4(), uuid.uuid4().hex
         deposit.created_at, deposit.next_check_at = now, now + schedule.MINUTE
@@ -161,7 +161,7 @@ def _open(deposit: Deposit, call: Callable[[str], Answer], take: Callable[[Edit[
 
 def _edit(deposit: Deposit, change: Callable[[Edit[Deposit]], None]) -> Deposit:
     def block() -> Deposit:
-        now = timezone.now()
+        now = utc_now()
         row = claim(Deposit, now, pk=deposit.pk)
         if row is None:
             raise Deposit.DoesNotExist

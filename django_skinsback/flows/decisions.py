@@ -3,11 +3,11 @@
 from functools import partial
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..exceptions import InvalidInput
 from ..models import Deposit, Purchase
+from ..models.fields import utc_now
 from ..statuses import EntryKind, PurchaseStatus
 from .crediting import credit_of
 from .database import run
@@ -90,7 +90,7 @@ def _settle_purchase(purchase: Purchase, outcome: str, by: Any, note: str) -> Pu
 
 
 def _claimed(model: type[Row], pk: Any, by: Any) -> Edit[Row]:
-    now = timezone.now()
+    now = utc_now()
     row = claim(model, now, pk=pk)
     if row is None:
         raise InvalidInput(_("The row does not exist any more."))

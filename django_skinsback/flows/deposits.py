@@ -13,13 +13,13 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .. import conf, schedule
 from ..connection import get_client
 from ..exceptions import AlreadyDecided, InvalidInput, UnknownOutcome
 from ..models import Deposit, StatusChange, WebhookEvent
+from ..models.fields import utc_now
 from ..statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, DepositStatus, EntryKind, Verdict, is_theirs, judge
 from ..wire.types import DepositReport
 from .creation import create_deposit, create_from_inventory
@@ -65,7 +65,7 @@ def apply_report(
     now: datetime | None = None,
 ) -> Recorded[Deposit]:
     """``record_report`` for a caller who is in a database transaction of ``flows.database.run`` already."""
-    now = now or timezone.now()
+    now = now or utc_now()
     ids = {"order_id": report.order_id} if report.order_id else {"transaction_id": report.transaction_id}
     deposit = claim(Deposit, now, account=account, **ids)
     if deposit is None:
@@ -273,7 +273,7 @@ def approve_hold(deposit: Deposit, by: Any = None) -> Deposit:
 
 def _note_approval(deposit: Deposit, by: Any) -> None:
     """Leave a trace before the call, and have the sweep ask should this process die in it."""
-    now = timezone.now()
+    now = utc_now()
     row = claim(Deposit, now, pk=deposit.pk)
     if row is None:
         return

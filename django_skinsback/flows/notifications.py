@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError
 from django.db.models import F
-from django.utils import timezone
 
 from .. import conf
 from ..exceptions import ConfigurationError, NoSecret, NotificationRefused
 from ..models import BalanceSnapshot, WebhookEvent
+from ..models.fields import utc_now
 from ..signals import notification_refused
 from ..wire.notifications import Event, parse_event, read_deposit_notification, read_event
 from ..wire.types import DepositReport
@@ -63,7 +63,7 @@ def receive(
         content_type=headers.get("Content-Type", "")[:100],
         headers={name: headers[name][:500] for name in KEPT_HEADERS if name in headers},
         remote_addr=remote_addr[:64],
-        received_at=timezone.now(),
+        received_at=utc_now(),
     )
     return _store_and_apply(event, message)
 
@@ -81,7 +81,7 @@ def apply_again(event: WebhookEvent) -> WebhookEvent.Outcome:
 
 def apply_kept(now: datetime | None = None) -> int:
     """Try every delivery that is still to be applied; returns how many were. Part of the sweep."""
-    now = now or timezone.now()
+    now = now or utc_now()
     applied = last = 0
     waiting = WebhookEvent.objects.using(database()).filter(processed_at=None, received_at__gte=now - APPLY_AGAIN_FOR)
     while event := waiting.filter(pk__gt=last).order_by("pk").first():
@@ -109,7 +109,7 @@ def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> Web
 
     def block() -> WebhookEvent.Outcome:
         event.pk, event._state.adding = None, True
-        event.processed_at, event.outcome = timezone.now(), Outcome.FAILED
+        event.processed_at, event.outcome = utc_now(), Outcome.FAILED
         event.save(using=database())
         return _apply(event, message)
 
@@ -144,9 +144,9 @@ def _apply_stored(event: WebhookEvent, message: DepositReport | Event) -> Webhoo
 
     def block() -> WebhookEvent.Outcome:
         mine = WebhookEvent.objects.using(database()).filter(pk=event.pk, processed_at=None)
-        if not mine.update(processed_at=timezone.now(), error=""):
+        if not mine.update(processed_at=utc_now(), error=""):
             return Outcome.REPEAT
-        event.processed_at = timezone.now()
+        event.processed_at = utc_now()
         return _apply(event, message)
 
     try:

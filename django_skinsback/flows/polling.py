@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .. import conf, schedule
@@ -25,6 +24,7 @@ from ..exceptions import (
     UnknownOutcome,
 )
 from ..models import Deposit, Purchase
+from ..models.fields import utc_now
 from ..statuses import DepositStatus
 from ..wire.types import PurchaseReport
 from . import deposits
@@ -121,13 +121,13 @@ def _poll(account: str, rows: list[Purchase]) -> None:
 
 
 def _may_be_sent_again(row: Purchase) -> bool:
-    waited = row.submitted_at is not None and timezone.now() - row.submitted_at >= schedule.RESEND_AFTER
+    waited = row.submitted_at is not None and utc_now() - row.submitted_at >= schedule.RESEND_AFTER
     return waited and row.attempts <= schedule.RESEND_ATMOST and not row.needs_review
 
 
 def _not_known(row: Purchase) -> None:
     """SkinsBack does not know the purchase (yet). That proves nothing: wait, then have it looked at."""
-    now = timezone.now()
+    now = utc_now()
     fresh = claim(Purchase, now, pk=row.pk)
     if fresh is None or fresh.status != row.status:
         return
@@ -156,7 +156,7 @@ def _check(deposit: Deposit) -> None:
 
 
 def _no_answer(deposit: Deposit, abandon_after: timedelta | None = None) -> None:
-    now = timezone.now()
+    now = utc_now()
     row = claim(Deposit, now, pk=deposit.pk)
     if row is None:
         return
@@ -176,7 +176,7 @@ def _no_answer(deposit: Deposit, abandon_after: timedelta | None = None) -> None
 
 def _give_up(deposit: Deposit) -> None:
     """Nobody paid for so long that the link must be dead. A late payment still counts when SkinsBack tells of it."""
-    now = timezone.now()
+    now = utc_now()
     if now - deposit.created_at < schedule.PAY_LINK_LIFETIME:
         return
     row = claim(Deposit, now, pk=deposit.pk)
@@ -204,7 +204,7 @@ def _apply_hold_policy(deposit: Deposit) -> None:
 
 
 def _flag(deposit: Deposit, reason: str) -> None:
-    now = timezone.now()
+    now = utc_now()
     row = claim(Deposit, now, pk=deposit.pk)
     if row is not None:
         edit = Edit(row, now, Source.POLL)
@@ -218,7 +218,7 @@ def _take_due(model: type[Row], column: str, account: str, size: int, now: datet
     The lease's own odd microseconds tell our rows from those another worker took in the same moment.
     """
     manager = model._default_manager.using(database())
-    now = now or timezone.now()
+    now = now or utc_now()
     last = 0
     while True:
         due = manager.filter(account=account, **{f"{column}__lte": now})

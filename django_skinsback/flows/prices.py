@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from django.utils import timezone
-
 from .. import conf
 from ..connection import get_client
 from ..models import MarketItem
+from ..models.fields import utc_now
 from ..steam import check_game
 from .database import database, run
 
@@ -30,13 +29,13 @@ def sync_prices(account: str = conf.DEFAULT_ACCOUNT, game: str | None = None) ->
     """
     game = check_game(game or conf.default_game())
     listed = {item.market_hash_name: item for item in get_client(account).get_price_list(game).items}
-    now = timezone.now()
+    now = utc_now()
     rows = MarketItem.objects.using(database())
     known = {item.market_hash_name: item for item in rows.filter(game=game).iterator()}
     new, changed = [], []
     for name, item in listed.items():
         row = known.get(name)
-        values = {"price": item.price, "count": item.count, "class_id": item.class_id, "available": True}
+        values = {"price": item.price, "count": item.count or 0, "class_id": item.class_id, "available": True}
         if row is None:
             new.append(MarketItem(game=game, market_hash_name=name, updated_at=now, **values))
         elif any(getattr(row, column) != value for column, value in values.items()):
@@ -48,7 +47,8 @@ def sync_prices(account: str = conf.DEFAULT_ACCOUNT, game: str | None = None) ->
     def block() -> None:
         for keys in (gone[start : start + _BATCH] for start in range(0, len(gone), _BATCH)):
             rows.filter(pk__in=keys).update(available=False, updated_at=now)
-        rows.bulk_create(new, batch_size=_BATCH)
+        # Another sync may be writing the same names, and some collations take two names for one.
+        rows.bulk_create(new, batch_size=_BATCH, ignore_conflicts=True)
         rows.bulk_update(changed, ["price", "count", "class_id", "available", "updated_at"], batch_size=_BATCH)
 
     run(block)

@@ -12,12 +12,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .. import conf, schedule
 from ..models import Purchase, StatusChange, WebhookEvent
-from ..models.fields import WORD_LENGTH
+from ..models.fields import WORD_LENGTH, utc_now
 from ..statuses import PURCHASE_ENTRY, PURCHASE_FINAL, EntryKind, PurchaseStatus, Verdict, is_theirs, judge
 from ..wire.types import PurchaseReport
 from .database import run
@@ -49,7 +48,7 @@ def apply_report(
     now: datetime | None = None,
 ) -> Recorded[Purchase]:
     """``record_report`` for a caller who is in a database transaction of ``flows.database.run`` already."""
-    now = now or timezone.now()
+    now = now or utc_now()
     ids = {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
     purchase = claim(Purchase, now, account=account, **ids)
     if purchase is None:

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .. import conf
 from ..exceptions import InvalidInput
 from ..models import Purchase
+from ..models.fields import utc_now
 from ..money import parse_amount, parse_currency
 from ..statuses import EntryKind
 from ..steam import TradeURL, check_game
@@ -116,7 +116,7 @@ def _buy(
 ) -> list[Purchase]:
     conf.account(account)
     receiver = TradeURL.parse(trade_url)
-    now = timezone.now()
+    now = utc_now()
     purchases = [
         Purchase(
             account=account,

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 from django.db.models import F
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .. import schedule
@@ -27,7 +26,7 @@ from ..exceptions import (
     UnknownOutcome,
 )
 from ..models import Purchase
-from ..models.fields import WORD_LENGTH
+from ..models.fields import WORD_LENGTH, utc_now
 from ..statuses import PurchaseStatus
 from ..steam import TradeURL
 from ..wire.arguments import BatchItem
@@ -57,7 +56,7 @@ def submit(purchase: Purchase) -> Purchase:
     called inside a database transaction.
     """
     refuse_inside_transaction("submit()")
-    client, now = get_client(purchase.account), timezone.now()
+    client, now = get_client(purchase.account), utc_now()
     claimed = _claim_unsent(purchase, now)
     if claimed:
         _send(client, claimed, now)
@@ -66,7 +65,7 @@ def submit(purchase: Purchase) -> Purchase:
 
 def resend(purchase: Purchase) -> Purchase:
     """Send a purchase again, with the same ``custom_id``, that SkinsBack says it does not know."""
-    client, now = get_client(purchase.account), timezone.now()
+    client, now = get_client(purchase.account), utc_now()
     rows = Purchase.objects.using(database()).filter(
         pk=purchase.pk, status__in=OPEN, attempts=purchase.attempts, buy_id=None
     )
@@ -135,11 +134,11 @@ def _take(row: Purchase, answer: Answer, now: datetime) -> None:
             record_report(ours, Source.ANSWER, account=row.account)
         case PurchaseReport():
             stranger = UnknownOutcome("The answer was about another purchase.")
-            run(partial(_unknown, row, stranger, timezone.now()))
+            run(partial(_unknown, row, stranger, utc_now()))
         case RequestNotSent() | TemporaryFailure() | AccountFault():
             run(partial(_not_bought, row, answer))
         case CustomIdExists():
-            run(partial(_unknown, row, answer, timezone.now()))
+            run(partial(_unknown, row, answer, utc_now()))
         case APIError() if answer.code in REFUSALS:
             run(partial(_refused, row, answer))
         case APIError():  # a no that nobody has documented may not be one
@@ -194,7 +193,7 @@ def _unknown(row: Purchase, error: SkinsBackError, due: datetime) -> None:
 
 def _edit(row: Purchase) -> Edit[Purchase] | None:
     """The locked row, unless a report has told its outcome meanwhile."""
-    now = timezone.now()
+    now = utc_now()
     fresh = claim(Purchase, now, pk=row.pk)
     if fresh is None or fresh.status not in OPEN:
         return None

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..statuses import DEPOSIT_OPEN, DepositStatus
@@ -82,8 +81,8 @@ class Deposit(models.Model):
     next_check_at = fields.UTCDateTimeField(_("next check at"), null=True, blank=True, db_index=True)
     check_count = models.PositiveIntegerField(_("checks since the last change"), default=0)
     metadata = models.JSONField(_("metadata"), default=dict, blank=True, help_text=_("the site's own"))
-    created_at = fields.UTCDateTimeField(_("created at"), default=timezone.now, editable=False)
-    updated_at = fields.UTCDateTimeField(_("updated at"), default=timezone.now, editable=False)
+    created_at = fields.UTCDateTimeField(_("created at"), default=fields.utc_now, editable=False)
+    updated_at = fields.UTCDateTimeField(_("updated at"), default=fields.utc_now, editable=False)
     finished_at = fields.UTCDateTimeField(_("finished at"), null=True, blank=True)
 
     objects = DepositQuerySet.as_manager()
@@ -105,5 +104,5 @@ class Deposit(models.Model):
         return self.order_id
 
     def save(self, *args: Any, **options: Any) -> None:
-        self.updated_at = timezone.now()
+        self.updated_at = fields.utc_now()
         super().save(*args, **options)

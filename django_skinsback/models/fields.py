@@ -14,6 +14,11 @@ STEAM_ID_LENGTH = 20
 CURRENCY_LENGTH = 8
 
 
+def utc_now() -> datetime.datetime:
+    """This moment, aware whatever ``USE_TZ`` says."""
+    return datetime.datetime.now(datetime.UTC)
+
+
 def amount_field(verbose_name: Any, **options: Any) -> "models.DecimalField[Any, Any]":
     """An exact amount with six decimals; SQLite keeps it whole up to 15 significant digits."""
     return models.DecimalField(verbose_name, max_digits=20, decimal_places=6, **options)

@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..statuses import EntryKind
@@ -55,7 +54,7 @@ class LedgerEntry(models.Model):
     kind = models.CharField(_("kind"), max_length=16, choices=list(ENTRY_KIND_LABELS.items()))
     amount = fields.amount_field(_("amount"), help_text=_("above zero is given to the user, below is taken"))
     currency = models.CharField(_("currency"), max_length=fields.CURRENCY_LENGTH)
-    created_at = fields.UTCDateTimeField(_("created at"), default=timezone.now)
+    created_at = fields.UTCDateTimeField(_("created at"), default=fields.utc_now)
 
     objects = LedgerQuerySet.as_manager()
 

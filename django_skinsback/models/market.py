@@ -3,7 +3,6 @@
 from typing import Self
 
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from . import fields
@@ -23,7 +22,7 @@ class MarketItem(models.Model):
     count = models.PositiveIntegerField(_("count"), default=0)
     class_id = models.CharField(_("class ID"), max_length=fields.ID_LENGTH, blank=True)
     available = models.BooleanField(_("available"), default=True)
-    updated_at = fields.UTCDateTimeField(_("updated at"), default=timezone.now)
+    updated_at = fields.UTCDateTimeField(_("updated at"), default=fields.utc_now)
 
     objects = MarketItemQuerySet.as_manager()
 
@@ -44,7 +43,7 @@ class BalanceSnapshot(models.Model):
 
     account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)
     balance = fields.amount_field(_("balance"), help_text=_("US dollars"))
-    taken_at = fields.UTCDateTimeField(_("taken at"), default=timezone.now)
+    taken_at = fields.UTCDateTimeField(_("taken at"), default=fields.utc_now)
 
     class Meta:
         verbose_name = _("balance snapshot")

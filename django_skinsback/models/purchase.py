@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..statuses import PURCHASE_FINAL, PurchaseStatus
@@ -100,8 +99,8 @@ class Purchase(models.Model):
     submitted_at = fields.UTCDateTimeField(_("last sent at"), null=True, blank=True)
     accepted_at = fields.UTCDateTimeField(_("accepted at"), null=True, blank=True)
     finished_at = fields.UTCDateTimeField(_("finished at"), null=True, blank=True)
-    created_at = fields.UTCDateTimeField(_("created at"), default=timezone.now, editable=False)
-    updated_at = fields.UTCDateTimeField(_("updated at"), default=timezone.now, editable=False)
+    created_at = fields.UTCDateTimeField(_("created at"), default=fields.utc_now, editable=False)
+    updated_at = fields.UTCDateTimeField(_("updated at"), default=fields.utc_now, editable=False)
 
     objects = PurchaseQuerySet.as_manager()
 
@@ -122,5 +121,5 @@ class Purchase(models.Model):
         return self.market_hash_name or self.custom_id
 
     def save(self, *args: Any, **options: Any) -> None:
-        self.updated_at = timezone.now()
+        self.updated_at = fields.utc_now()
         super().save(*args, **options)

@@ -3,7 +3,6 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from . import fields
@@ -52,7 +51,7 @@ class StatusChange(models.Model):
     currency = models.CharField(_("reported currency"), max_length=fields.CURRENCY_LENGTH, blank=True)
     credit_amount = fields.amount_field(_("credit"), null=True, help_text=_("what the amount is worth to the user"))
     credit_currency = models.CharField(_("credit's currency"), max_length=fields.CURRENCY_LENGTH, blank=True)
-    created_at = fields.UTCDateTimeField(_("created at"), default=timezone.now)
+    created_at = fields.UTCDateTimeField(_("created at"), default=fields.utc_now)
 
     class Meta:
         verbose_name = _("status change")

@@ -1,7 +1,6 @@
 """What SkinsBack delivered, byte for byte."""
 
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from . import fields
@@ -35,7 +34,7 @@ class WebhookEvent(models.Model):
     content_type = models.CharField(_("content type"), max_length=100, blank=True)
     headers = models.JSONField(_("headers"), default=dict, blank=True)
     remote_addr = models.CharField(_("remote address"), max_length=64, blank=True)
-    received_at = fields.UTCDateTimeField(_("received at"), default=timezone.now, db_index=True)
+    received_at = fields.UTCDateTimeField(_("received at"), default=fields.utc_now, db_index=True)
     processed_at = fields.UTCDateTimeField(_("processed at"), null=True, blank=True, db_index=True)
     deliveries = models.PositiveIntegerField(_("deliveries"), default=1)
     outcome = models.CharField(_("outcome"), max_length=16, choices=Outcome)

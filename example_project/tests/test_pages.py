@@ -217,6 +217,7 @@ def test_what_is_on_hold_is_shown_beside_the_balance(shop, bob):
         Deposit.objects.create(
             user=bob, order_id=str(number), status="in_hold", user_amount=Decimal("12.6"), amount_currency="usd"
         )
+    Deposit.objects.create(user=bob, order_id="unknown", status="in_hold", amount_currency="usd")
     page = shop.get(reverse("shop:wallet")).text
     assert "$25.20 more is on hold" in page
     assert "$100.00" in page

@@ -9,6 +9,7 @@ from django_skinsback.connection import get_client
 from django_skinsback.exceptions import ConfigurationError, InsideDatabaseTransaction, InvalidInput, InvalidTradeURL
 from django_skinsback.flows import polling, purchases
 from django_skinsback.models import LedgerEntry, Purchase
+from django_skinsback.models.fields import utc_now
 from django_skinsback.testing import make_purchase
 from tests.wallet.models import Wallet
 from tests.wallet.receivers import NotEnoughMoney
@@ -286,7 +287,7 @@ class TestUnknownOutcomes:
         from django_skinsback.flows import sending
 
         purchase = buy(rich, skin)
-        sending._claim_unsent(purchase, sending.timezone.now())
+        sending._claim_unsent(purchase, utc_now())
         get_client().buy_skin(
             purchases_trade_url(),
             custom_id=purchase.custom_id,

@@ -1,4 +1,4 @@
-"""A process that does one step of a flow and is killed at a named point: ``python -m tests.races.killed STEP POINT ID``."""
+"""Does one step of a flow and is killed at a named point: ``python -m tests.races.killed STEP POINT ID``."""
 
 import importlib
 import os

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import requests
 from django.core import checks
 from django.core.management.base import BaseCommand, CommandParser
-from django.utils import timezone
 
 from ... import conf
 from ...exceptions import AccountFault, ConfigurationError, RateLimited, SkinsBackError
 from ...flows.addresses import webhook_url
 from ...flows.balance import snapshot_balance
 from ...models import BalanceSnapshot, Deposit, Purchase, WebhookEvent
+from ...models.fields import utc_now
 
 _OVERDUE = timedelta(minutes=5)
 _PROBE_TIMEOUT_SECONDS = 5
@@ -56,7 +56,8 @@ class Command(BaseCommand):
 
 
 def _configuration() -> Iterator[Line]:
-    found = [message for message in checks.run_checks() if (message.id or "").startswith("skinsback.")]
+    ours = [message for message in checks.run_checks() if (message.id or "").startswith("skinsback.")]
+    found = [message for message in ours if not message.is_silenced()]
     for message in found:
         yield Line(f"configuration ({message.id})", ok=False, text=f"{message.msg} {message.hint or ''}".strip())
     if not found:
@@ -128,7 +129,7 @@ def _callback(alias: str, name: str, setting: str) -> Line:
 
 
 def _sweep() -> Iterator[Line]:
-    limit = timezone.now() - _OVERDUE
+    limit = utc_now() - _OVERDUE
     late = Purchase.objects.due(limit).count() + Deposit.objects.due(limit).count()
     if late:
         text = f"{late} rows are overdue: start a Celery worker with beat, or run skinsback_poll every minute"

@@ -57,7 +57,7 @@ def wallet(request: HttpRequest) -> HttpResponse:
     words = {
         "wallets": wallets or [Wallet(currency=settings.SHOP_CURRENCY)],
         "gifts": {wallet: gift for wallet, gift in gifts.items() if gift > Decimal(0)},
-        "held": sum(held.values_list("user_amount", flat=True), Decimal(0)),
+        "held": sum((deposit.user_amount or Decimal(0) for deposit in held), Decimal(0)),
         "currency": settings.SHOP_CURRENCY,
         "page": Paginator(newest, PER_PAGE).get_page(request.GET.get("page")),
     }
