@@ -29,6 +29,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.config.settings
 import django  # noqa: E402 - the path comes first
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
+from django.db import OperationalError  # noqa: E402
 from django.urls import reverse  # noqa: E402
 from honcho.colour import get_colours  # noqa: E402
 from honcho.printer import Message, Printer  # noqa: E402
@@ -36,6 +37,7 @@ from honcho.process import Process  # noqa: E402
 
 MANAGE = [sys.executable, str(ROOT / "example_project" / "manage.py")]
 START_SECONDS, STOP_SECONDS = 60, 10
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoError(Exception):
@@ -104,8 +106,8 @@ class Parts:
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.default_int_handler)
     parts = Parts()
     try:
         with _only_one():
@@ -120,7 +122,7 @@ def main() -> int:
         _say(f"The demo cannot run: {error}")
         return 1
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         parts.stop()
 
@@ -159,7 +161,10 @@ def _prepare() -> None:
     for folder in ("messages", "control"):
         (settings.BROKER_DIR / folder).mkdir(parents=True)
     django.setup()
-    call_command("migrate", verbosity=0, interactive=False)
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+    except OperationalError as error:
+        raise DemoError(f"the database does not answer: {error} Look at DATABASE_URL.") from error
     call_command("seed")
 
 

@@ -20,7 +20,7 @@ from django_skinsback.models import Deposit, LedgerEntry
 from django_skinsback.testing import make_deposit
 from tests.wallet.models import Wallet
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 

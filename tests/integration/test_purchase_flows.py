@@ -14,7 +14,7 @@ from django_skinsback.testing import make_purchase
 from tests.wallet.models import Wallet
 from tests.wallet.receivers import NotEnoughMoney
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 PARTNER = "90382795"
 TRADE_URL = f"https://steamcommunity.com/tradeoffer/new/?partner={PARTNER}&token=i1ArBZey"
