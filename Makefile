@@ -1,5 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
+QUIETLY := >.venv/install.log 2>&1 || { cat .venv/install.log; exit 1; }
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types format clean
@@ -34,14 +36,14 @@ clean:  ## Remove the environment and what the demo has kept
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
 	@echo "Making the environment in .venv …"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(INSTALL) --upgrade "pip>=25.1" $(QUIETLY)
 
 .venv/demo: .venv/bin/python pyproject.toml
 	@echo "Installing what the demo needs …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all]" --group example
+	@$(INSTALL) --editable ".[all]" --group example $(QUIETLY)
 	@touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml
 	@echo "Installing what the checks need …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[all]" --group dev
+	@$(INSTALL) --editable ".[all]" --group dev $(QUIETLY)
 	@touch $@

@@ -108,8 +108,8 @@ class DepositAdmin(RowAdmin):
         tally = run_each(rows, lambda row: deposits.refresh(row, actor=request.user))
         changed = sum(before[row.pk] != row.status for row in tally.done)
         words = ngettext(
-            "SkinsBack was asked about %(count)s deposit; %(changed)s has another status now.",
-            "SkinsBack was asked about %(count)s deposits; %(changed)s have another status now.",
+            "SkinsBack was asked about %(count)s deposit. Status changed: %(changed)s.",
+            "SkinsBack was asked about %(count)s deposits. Status changed: %(changed)s.",
             len(tally.done),
         )
         tally.tell(request, words % {"count": len(tally.done), "changed": changed})

@@ -118,8 +118,8 @@ class PurchaseAdmin(RowAdmin):
             tally.failed[advice(error)] = sent
         count, changed = len(tally.done), sum(before[row.pk] != row.status for row in tally.done)
         words = ngettext(
-            "SkinsBack was asked about %(count)s purchase; %(changed)s has another status now.",
-            "SkinsBack was asked about %(count)s purchases; %(changed)s have another status now.",
+            "SkinsBack was asked about %(count)s purchase. Status changed: %(changed)s.",
+            "SkinsBack was asked about %(count)s purchases. Status changed: %(changed)s.",
             count,
         )
         tally.tell(request, words % {"count": count, "changed": changed})

@@ -72,9 +72,9 @@ def test_a_purchase_that_the_balance_does_not_cover_saves_nothing(bob):
 
 
 def test_the_last_millionth_can_be_spent(alice):
-    for number, amount in enumerate(["0.1", "0.2", "0.000001"]):
+    for number, amount in enumerate(["0.1", "0.2", "2.01", "0.000001"]):
         pay(alice, "success", amount=amount, order_id=str(number))
-    buy(alice, "0.300001")
+    buy(alice, "2.310001")
     assert balance(alice) == 0
 
 

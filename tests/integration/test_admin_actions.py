@@ -98,7 +98,7 @@ class TestRefresh:
             world.sandbox.pay(row.order_id, held=False)
         client = browser_of(*VIEW_ALL, "refresh_deposit")
         response = act(client, "refresh", rows[0])
-        assert messages_of(client, response) == ["SkinsBack was asked about 1 deposit; 1 has another status now."]
+        assert messages_of(client, response) == ["SkinsBack was asked about 1 deposit. Status changed: 1."]
         assert [Deposit.objects.get(pk=row.pk).status for row in rows] == ["success", "pending"]
         assert StatusChange.objects.filter(actor=client.user).exists()
 
@@ -118,10 +118,7 @@ class TestRefresh:
         client = browser_of(*VIEW_ALL, "refresh_deposit")
         told = messages_of(client, act(client, "refresh", unknown, known))
         assert told == [
-            "SkinsBack was asked about 1 deposit; 0 have another status now.",
-            f"SkinsBack does not know it. [{unknown.order_id}]",
-        ] or told == [
-            "SkinsBack was asked about 1 deposit; 0 has another status now.",
+            "SkinsBack was asked about 1 deposit. Status changed: 0.",
             f"SkinsBack does not know it. [{unknown.order_id}]",
         ]
 
@@ -161,7 +158,7 @@ class TestRefresh:
         world.sandbox.end_purchase(sent[0].custom_id, "accepted")
         client = browser_of(*VIEW_ALL, "refresh_purchase")
         told = messages_of(client, act(client, "refresh", *sent, unsent))
-        assert told[0] == "SkinsBack was asked about 2 purchases; 1 have another status now."
+        assert told[0] == "SkinsBack was asked about 2 purchases. Status changed: 1."
         assert "never sent" in told[1]
         assert Purchase.objects.get(pk=sent[0].pk).status == "accepted"
         assert Purchase.objects.get(pk=unsent.pk).attempts == 0

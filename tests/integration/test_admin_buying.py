@@ -75,6 +75,8 @@ class TestWhoMayBuy:
         other = browser_of(*VIEW_ALL, "buy_skins")
         assert "expired" in messages_of(other, confirm(other, asked))[0]
         assert not Purchase.objects.exists()
+        confirm(client, asked)
+        assert "expired" in messages_of(other, confirm(other, asked))[0]
 
 
 class TestWalkThrough:
