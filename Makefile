@@ -19,8 +19,8 @@ test: .venv/dev lint types  ## Run every check: lint, types, import contracts, t
 lint: .venv/dev  ## Look for mistakes and odd formatting, and check that imports go downward
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
-	@PYTHONPATH=. DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/lint-imports --no-logo --quiet 2>/dev/null || \
-		PYTHONPATH=. DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/lint-imports
+	@DJANGO_SETTINGS_MODULE=tests.settings PYTHONPATH=. $(BIN)/lint-imports --no-logo >.venv/lint.log 2>&1 || \
+		{ cat .venv/lint.log; exit 1; }
 
 types: .venv/dev  ## Check the types
 	@$(BIN)/mypy --no-error-summary

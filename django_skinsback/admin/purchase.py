@@ -103,13 +103,15 @@ class PurchaseAdmin(RowAdmin):
     def offers(self, request: HttpRequest, row: Purchase) -> list[str]:
         names = ["settle"] if row.needs_review else []
         if _unsent(row):
-            return [*names, "cancel"]
-        return [*names, "refresh"]
+            names.append("cancel")
+        if _sent(row):
+            names.append("refresh")
+        return names
 
     @admin.action(description=gettext_lazy("Refresh from SkinsBack"), permissions=["refresh"])
     def refresh(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> HttpResponse | None:
         rows = chosen(request, queryset)
-        sent = [row for row in rows if not _unsent(row)]
+        sent = [row for row in rows if _sent(row)]
         before = {row.pk: row.status for row in sent}
         tally = Tally()
         try:
@@ -202,6 +204,10 @@ class PurchaseAdmin(RowAdmin):
 
 def _unsent(row: Purchase) -> bool:
     return row.status == PurchaseStatus.REQUESTED and not row.attempts
+
+
+def _sent(row: Purchase) -> bool:
+    return bool(row.attempts or row.buy_id)
 
 
 def _possible(row: Purchase) -> set[str]:

@@ -3,7 +3,7 @@
 {
     const EVERY_MILLISECONDS = 5000;
     const inUse = () => document.hidden || !document.querySelector("[data-skinsback-follow]")
-        || document.activeElement?.closest("#content-main") || !document.getSelection().isCollapsed;
+        || document.activeElement?.closest("#content") || !document.getSelection().isCollapsed;
     setInterval(() => {
         if (!inUse()) {
             window.location.reload();
