@@ -50,7 +50,7 @@ DATABASE = os.environ.get("TEST_DATABASE", "sqlite")
 _SERVERS: dict[str, dict[str, object]] = {
     "sqlite": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": "skinsback.sqlite3",
+        "NAME": str(Path(tempfile.gettempdir(), "skinsback.sqlite3")),
         "OPTIONS": {"timeout": 20},
         # A file, because threads and processes race for it and a database in memory has other locks.
         "TEST": {"NAME": str(Path(tempfile.gettempdir(), f"skinsback-tests-{os.getpid()}.sqlite3"))},

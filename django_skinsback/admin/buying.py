@@ -25,6 +25,7 @@ from ..connection import get_client
 from ..exceptions import SkinsBackError
 from ..flows import purchases
 from ..flows.database import database
+from ..flows.sending import OPEN
 from ..models import Purchase
 from ..money import wire_amount
 from ..statuses import PURCHASE_FAILURES
@@ -179,12 +180,10 @@ def _buy_once(operator: Any, name: str, draft: dict[str, Any] | None) -> tuple[l
             "account": draft["account"],
             "requested_by": operator,
         }
-        if len(draft["items"]) == 1:
-            bought = [purchases.buy(**common, **draft["items"][0])]
-        else:
-            bought = purchases.buy_batch(**common, items=draft["items"])
-        mine.filter(pk__in=[row.pk for row in bought]).update(metadata={FORM_KEY: name})
-        return bought, False
+        items = [{**item, "metadata": {FORM_KEY: name}} for item in draft["items"]]
+        if len(items) == 1:
+            return [purchases.buy(**common, **items[0])], False
+        return purchases.buy_batch(**common, items=items), False
 
 
 def _submit(request: HttpRequest, bought: list[Purchase]) -> None:
@@ -195,7 +194,11 @@ def _submit(request: HttpRequest, bought: list[Purchase]) -> None:
         messages.warning(request, advice(error))
         return
     for row in Purchase.objects.using(database()).filter(pk__in=[row.pk for row in bought]).order_by("pk"):
-        level = messages.ERROR if row.status in PURCHASE_FAILURES else messages.SUCCESS
+        level = messages.SUCCESS
+        if row.status in PURCHASE_FAILURES:
+            level = messages.ERROR
+        elif row.status in OPEN:
+            level = messages.WARNING
         told = {"row": row, "status": row.get_status_display(), "words": PURCHASE_WORDS[row.status]}
         messages.add_message(request, level, _("%(row)s: %(status)s. %(words)s") % told)
 

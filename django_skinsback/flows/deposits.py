@@ -92,7 +92,7 @@ def _judge_report(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Ou
         case Verdict.CONFLICT:
             return _conflict(edit, report)
         case Verdict.UNKNOWN:
-            _note_unknown_word(edit, report.status)
+            edit.note_unknown_word(report.status)
             return Outcome.UNKNOWN_STATUS
 
 
@@ -220,12 +220,6 @@ def _said(report: DepositReport, credit: tuple[Decimal, str] | None = None) -> d
     if credit:
         said |= {"credit_amount": credit[0], "credit_currency": credit[1]}
     return said
-
-
-def _note_unknown_word(edit: Edit[Deposit], word: str) -> None:
-    if not edit.row.changes.filter(to_status=word[:64]).exists():
-        edit.note(edit.row.status, word, announce=False, note=_("A status this version does not know."))
-    edit.flag(_("SkinsBack used a status that is not known: “%(word)s”.") % {"word": word[:64]})
 
 
 def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome) -> None:

@@ -80,7 +80,7 @@ def _judge_report(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.
             edit.flag(_("SkinsBack said “%(first)s” and then “%(second)s”.") % words)
             return Outcome.CONFLICT
         case Verdict.UNKNOWN:
-            _note_unknown_word(edit, report.status)
+            edit.note_unknown_word(report.status)
             return Outcome.UNKNOWN_STATUS
 
 
@@ -158,12 +158,6 @@ def _take_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
     paid = max((value for value in (report.price, report.debited_amount) if value is not None), default=None)
     if paid is not None and paid > purchase.max_price:
         edit.flag(_("Bought above its price cap."))
-
-
-def _note_unknown_word(edit: Edit[Purchase], word: str) -> None:
-    if not edit.row.changes.filter(to_status=word[:WORD_LENGTH]).exists():
-        edit.note(edit.row.status, word, announce=False, note=_("A status this version does not know."))
-    edit.flag(_("SkinsBack used a status that is not known: “%(word)s”.") % {"word": word[:WORD_LENGTH]})
 
 
 def _schedule(edit: Edit[Purchase]) -> None:

@@ -85,8 +85,9 @@ def buy_batch(
 ) -> list[Purchase]:
     """Have several skins bought for one user: all rows and charges are written, or none.
 
-    ``items`` are dicts of ``skin_id`` and, as in ``buy``, ``max_price``, ``charge`` and ``charge_currency``. That
-    some are bought and others refused is normal: each row has its own status. Raises as ``buy`` does.
+    ``items`` are dicts of ``skin_id`` and, as in ``buy``, ``max_price``, ``charge``, ``charge_currency`` and
+    ``metadata``. That some are bought and others refused is normal: each row has its own status. Raises as ``buy``
+    does.
     """
     if not items:
         raise InvalidInput(_("Choose at least one skin."))
@@ -129,6 +130,7 @@ def _buy(
             steam_id=receiver.steam_id,
             next_poll_at=now,
             created_at=now,
+            metadata=item.get("metadata") or {},
             **_skin(item),
             **_price(item),
             **_charge(item, user),

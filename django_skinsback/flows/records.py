@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from ..models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
 from ..models.fields import WORD_LENGTH
@@ -85,6 +86,13 @@ class Edit(Generic[Row]):
                 (deposit_changed, "deposit") if isinstance(self.row, Deposit) else (purchase_changed, "purchase")
             )
             _after_commit(signal, sender=type(self.row), change=change, **{name: self.row})
+
+    def note_unknown_word(self, word: str) -> None:
+        """Keep a status this version does not know, once, and have an operator look at it; nothing moves."""
+        shown = word[:WORD_LENGTH]
+        if not self.row.changes.filter(to_status=shown).exists():
+            self.note(self.row.status, shown, announce=False, note=_("A status this version does not know."))
+        self.flag(_("SkinsBack used a status that is not known: “%(word)s”.") % {"word": shown})
 
     def entries(self) -> dict[str, LedgerEntry]:
         """The row's ledger entries by kind. The row is locked, so nobody adds one meanwhile."""

@@ -1,15 +1,13 @@
 """A user pays with skins."""
 
-import uuid
 from datetime import datetime
-from typing import Any
 
-from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from ..statuses import DEPOSIT_OPEN, DepositStatus
 from . import fields
+from .row import Row, RowQuerySet
 
 DEPOSIT_STATUS_LABELS = {
     DepositStatus.CREATED: _("created"),
@@ -23,7 +21,7 @@ DEPOSIT_STATUS_LABELS = {
 }
 
 
-class DepositQuerySet(models.QuerySet["Deposit"]):
+class DepositQuerySet(RowQuerySet["Deposit"]):
     def due(self, now: datetime) -> "DepositQuerySet":
         """Rows SkinsBack is to be asked about, in the order in which a walk by key visits them."""
         return self.filter(next_check_at__lte=now).order_by("pk")
@@ -31,31 +29,16 @@ class DepositQuerySet(models.QuerySet["Deposit"]):
     def open(self) -> "DepositQuerySet":
         return self.filter(status__in=DEPOSIT_OPEN)
 
-    def to_review(self) -> "DepositQuerySet":
-        return self.filter(needs_review=True)
 
-
-class Deposit(models.Model):
+class Deposit(Row):
     """One order of a user to pay with skins. Its status changes only through ``flows.deposits``."""
 
-    public_id = models.UUIDField(_("public ID"), default=uuid.uuid4, unique=True, editable=False)
-    account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH, default="default")
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("user"),
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="skinsback_deposits",
-    )
     order_id = models.CharField(_("order ID"), max_length=fields.ID_LENGTH)
     transaction_id = models.CharField(_("transaction ID"), max_length=fields.ID_LENGTH, null=True, blank=True)
     status = models.CharField(
         _("status"), max_length=32, default=DepositStatus.CREATED, choices=list(DEPOSIT_STATUS_LABELS.items())
     )
-    steam_id = models.CharField(_("Steam ID"), max_length=fields.STEAM_ID_LENGTH, blank=True)
     payer_steam_id = models.CharField(_("payer's Steam ID"), max_length=fields.STEAM_ID_LENGTH, blank=True)
-    game = models.CharField(_("game"), max_length=16, blank=True)
     currency = models.CharField(
         _("currency"), max_length=fields.CURRENCY_LENGTH, blank=True, help_text=_("asked for with the limits")
     )
@@ -74,16 +57,9 @@ class Deposit(models.Model):
     )
     skins = models.JSONField(_("skins"), default=list, blank=True, help_text=_("not signed, for show"))
     user_risk = models.JSONField(_("user risk"), default=dict, blank=True, help_text=_("not signed, for show"))
-    trade_offer_id = models.CharField(_("trade offer ID"), max_length=fields.ID_LENGTH, blank=True)
     trade_offer_expires_at = fields.UTCDateTimeField(_("trade offer expires at"), null=True, blank=True)
-    needs_review = models.BooleanField(_("needs review"), default=False, db_index=True)
-    review_reason = models.TextField(_("review reason"), blank=True)
     next_check_at = fields.UTCDateTimeField(_("next check at"), null=True, blank=True, db_index=True)
     check_count = models.PositiveIntegerField(_("checks since the last change"), default=0)
-    metadata = models.JSONField(_("metadata"), default=dict, blank=True, help_text=_("the site's own"))
-    created_at = fields.UTCDateTimeField(_("created at"), default=fields.utc_now, editable=False)
-    updated_at = fields.UTCDateTimeField(_("updated at"), default=fields.utc_now, editable=False)
-    finished_at = fields.UTCDateTimeField(_("finished at"), null=True, blank=True)
 
     objects = DepositQuerySet.as_manager()
 
@@ -102,7 +78,3 @@ class Deposit(models.Model):
 
     def __str__(self) -> str:
         return self.order_id
-
-    def save(self, *args: Any, **options: Any) -> None:
-        self.updated_at = fields.utc_now()
-        super().save(*args, **options)

@@ -1,8 +1,6 @@
 """The site buys a skin for a user."""
 
-import uuid
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -10,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..statuses import PURCHASE_FINAL, PurchaseStatus
 from . import fields
+from .row import Row, RowQuerySet
 
 PURCHASE_STATUS_LABELS = {
     PurchaseStatus.REQUESTED: _("requested"),
@@ -28,7 +27,7 @@ PURCHASE_STATUS_LABELS = {
 }
 
 
-class PurchaseQuerySet(models.QuerySet["Purchase"]):
+class PurchaseQuerySet(RowQuerySet["Purchase"]):
     def due(self, now: datetime) -> "PurchaseQuerySet":
         """Rows to be sent or asked about, in the order in which a walk by key visits them."""
         return self.filter(next_poll_at__lte=now).order_by("pk")
@@ -36,23 +35,10 @@ class PurchaseQuerySet(models.QuerySet["Purchase"]):
     def open(self) -> "PurchaseQuerySet":
         return self.exclude(status__in=PURCHASE_FINAL)
 
-    def to_review(self) -> "PurchaseQuerySet":
-        return self.filter(needs_review=True)
 
-
-class Purchase(models.Model):
+class Purchase(Row):
     """One skin bought for one user. Its status changes only through ``flows.purchases``. Prices are US dollars."""
 
-    public_id = models.UUIDField(_("public ID"), default=uuid.uuid4, unique=True, editable=False)
-    account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH, default="default")
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("user"),
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="skinsback_purchases",
-    )
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("requested by"),
@@ -75,8 +61,6 @@ class Purchase(models.Model):
     error_reason = models.CharField(_("error reason"), max_length=fields.WORD_LENGTH, blank=True)
     partner = models.CharField(_("partner"), max_length=10)
     token = models.CharField(_("token"), max_length=8, blank=True, help_text=_("kept until the purchase is final"))
-    steam_id = models.CharField(_("Steam ID"), max_length=fields.STEAM_ID_LENGTH, blank=True)
-    game = models.CharField(_("game"), max_length=16, blank=True)
     skin_id = models.CharField(_("skin ID"), max_length=fields.ID_LENGTH, blank=True)
     market_hash_name = models.CharField(_("market hash name"), max_length=255, blank=True)
     class_id = models.CharField(_("class ID"), max_length=fields.ID_LENGTH, blank=True)
@@ -87,20 +71,13 @@ class Purchase(models.Model):
     )
     charge_amount = fields.amount_field(_("charge"), null=True, blank=True, help_text=_("what the user pays"))
     charge_currency = models.CharField(_("charge's currency"), max_length=fields.CURRENCY_LENGTH, blank=True)
-    trade_offer_id = models.CharField(_("trade offer ID"), max_length=fields.ID_LENGTH, blank=True)
     in_hold = models.BooleanField(_("in hold"), null=True, blank=True)
     in_hold_until = fields.UTCDateTimeField(_("in hold until"), null=True, blank=True)
     attempts = models.PositiveIntegerField(_("times sent"), default=0)
     next_poll_at = fields.UTCDateTimeField(_("next poll at"), null=True, blank=True, db_index=True)
     poll_count = models.PositiveIntegerField(_("polls since the last change"), default=0)
-    needs_review = models.BooleanField(_("needs review"), default=False, db_index=True)
-    review_reason = models.TextField(_("review reason"), blank=True)
-    metadata = models.JSONField(_("metadata"), default=dict, blank=True, help_text=_("the site's own"))
     submitted_at = fields.UTCDateTimeField(_("last sent at"), null=True, blank=True)
     accepted_at = fields.UTCDateTimeField(_("accepted at"), null=True, blank=True)
-    finished_at = fields.UTCDateTimeField(_("finished at"), null=True, blank=True)
-    created_at = fields.UTCDateTimeField(_("created at"), default=fields.utc_now, editable=False)
-    updated_at = fields.UTCDateTimeField(_("updated at"), default=fields.utc_now, editable=False)
 
     objects = PurchaseQuerySet.as_manager()
 
@@ -119,7 +96,3 @@ class Purchase(models.Model):
 
     def __str__(self) -> str:
         return self.market_hash_name or self.custom_id
-
-    def save(self, *args: Any, **options: Any) -> None:
-        self.updated_at = fields.utc_now()
-        super().save(*args, **options)

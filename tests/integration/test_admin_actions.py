@@ -163,6 +163,11 @@ class TestRefresh:
         assert Purchase.objects.get(pk=sent[0].pk).status == "accepted"
         assert Purchase.objects.get(pk=unsent.pk).attempts == 0
 
+    def test_purchases_never_sent_are_not_said_to_be_asked_about(self):
+        client = browser_of(*VIEW_ALL, "refresh_purchase")
+        told = messages_of(client, act(client, "refresh", make_purchase()))
+        assert told == ["What was never sent is not known at SkinsBack and was left alone."]
+
     def test_not_more_rows_at_once_than_a_browser_would_wait_for(self, monkeypatch):
         monkeypatch.setattr(acting, "ROWS_AT_ONCE", 1)
         client = browser_of(*VIEW_ALL, "refresh_deposit")

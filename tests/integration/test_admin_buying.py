@@ -8,9 +8,9 @@ from django.db import connections
 from django.test import Client
 from django.urls import reverse
 
-from django_skinsback.admin import buying
+from django_skinsback.admin import buying, forms
 from django_skinsback.connection import get_client
-from django_skinsback.exceptions import InvalidInput
+from django_skinsback.exceptions import ConfigurationError, InvalidInput
 from django_skinsback.flows import purchases
 from django_skinsback.models import LedgerEntry, MarketItem, Purchase
 from django_skinsback.sandbox import Sandbox
@@ -269,6 +269,23 @@ class TestWhatIsRefused:
     def test_missing_keys_are_told(self, client, settings):
         settings.SKINSBACK = {}
         assert "settings are not complete" in client.get(buy_url()).content.decode()
+
+    def test_what_cannot_be_sent_now_is_kept_for_later(self, world, client, monkeypatch):
+        asked = look_over(client, found(client)[0])
+
+        def fail(_purchase):
+            raise ConfigurationError("The client secret is missing.")
+
+        monkeypatch.setattr(purchases, "submit", fail)
+        assert "client secret is missing" in messages_of(client, confirm(client, asked))[0]
+        purchase = Purchase.objects.get()
+        assert (purchase.status, purchase.attempts) == ("requested", 0)
+        assert purchase.next_poll_at is not None
+
+    def test_not_more_skins_at_once_than_skinsback_takes(self, world, client, monkeypatch):
+        monkeypatch.setattr(forms, "SKINS_AT_ONCE", 1)
+        page = look_over(client, *found(client)[:2])
+        assert "Choose at most 1 skins." in page.context["form"].errors["skin"]
 
     def test_a_veto_of_the_flow_is_told(self, world, client, monkeypatch):
         asked = look_over(client, found(client)[0])
