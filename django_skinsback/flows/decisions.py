@@ -28,23 +28,21 @@ def _settle_deposit(deposit: Deposit, outcome: str, by: Any, note: str) -> Depos
     edit = _claimed(Deposit, deposit.pk, by)
     row = edit.row
     entries = edit.entries()
-    details: dict[str, Any] = {}
+    credit, reversal = entries.get(EntryKind.CREDIT), entries.get(EntryKind.REVERSAL)
+    edit.settled(outcome, note)
     match outcome:
         case "keep":
             pass
-        case "credit" if EntryKind.CREDIT not in entries:
-            amount, currency = credit_of(row)
-            details = {"credit_amount": amount, "credit_currency": currency}
-            edit.post(EntryKind.CREDIT, amount, currency, row.user_id)
-        case "reverse" if EntryKind.CREDIT in entries and EntryKind.REVERSAL not in entries:
-            edit.answer(EntryKind.REVERSAL, entries[EntryKind.CREDIT])
+        case "credit" if credit is None:
+            edit.post(EntryKind.CREDIT, *credit_of(row), user_id=row.user_id)
+        case "reverse" if credit is not None and reversal is None:
+            edit.answer(EntryKind.REVERSAL, credit)
         case "credit":
             raise InvalidInput(_("This deposit was credited already."))
         case "reverse":
             raise InvalidInput(_("There is no credit of this deposit that could be reversed."))
         case _:
             raise InvalidInput(_("Choose one of keep, credit, reverse."))
-    edit.settled(outcome, note, **details)
     edit.save()
     return row
 
@@ -77,14 +75,12 @@ def _settle_purchase(purchase: Purchase, outcome: str, by: Any, note: str) -> Pu
     edit = _claimed(Purchase, purchase.pk, by)
     if outcome not in {"keep", "refund"}:
         raise InvalidInput(_("Choose one of keep, refund."))
-    if outcome == "refund":
-        if edit.row.status in {PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN}:
-            if EntryKind.CHARGE not in edit.entries():
-                raise InvalidInput(_("There is no charge of this purchase that could be refunded."))
-            move(edit, PurchaseStatus.REFUSED)
-        elif not refund(edit):
-            raise InvalidInput(_("There is no charge of this purchase that could be refunded."))
     edit.settled(outcome, note)
+    if outcome == "refund":
+        if not refund(edit):
+            raise InvalidInput(_("There is no charge of this purchase that could be refunded."))
+        if edit.row.status in {PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN}:
+            move(edit, PurchaseStatus.REFUSED)
     edit.save()
     return edit.row
 

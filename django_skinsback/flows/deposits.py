@@ -106,7 +106,7 @@ def _advance(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome
     _take_details(edit, report, credited=EntryKind.CREDIT in entries)
     credit = _credit(edit, report) if owed else None
     edit.set(finished_at=edit.now if report.status in DEPOSIT_FINAL else None)
-    edit.move(report.status, **_said(report, credit))
+    edit.move(report.status, **_said(report))
     if owed and credit is None:
         return Outcome.WITHHELD
     if credit is not None:
@@ -137,7 +137,7 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
         deposit.status,
         deposit.status,
         note=_("Credited when the currency was told."),
-        **_said(report, credit),
+        **_said(report),
     )
     edit.post(EntryKind.CREDIT, *credit, user_id=deposit.user_id)
     return Outcome.APPLIED
@@ -214,12 +214,9 @@ def _take_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool 
         edit.set(user_risk=report.user_risk)
 
 
-def _said(report: DepositReport, credit: tuple[Decimal, str] | None = None) -> dict[str, Any]:
-    """The report's amounts for the history, and what the credit was."""
-    said: dict[str, Any] = {"amount": report.amount, "currency": report.amount_currency}
-    if credit:
-        said |= {"credit_amount": credit[0], "credit_currency": credit[1]}
-    return said
+def _said(report: DepositReport) -> dict[str, Any]:
+    """The report's amount for the history."""
+    return {"amount": report.amount, "currency": report.amount_currency}
 
 
 def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome) -> None:

@@ -142,9 +142,11 @@ def _buy(
         for purchase in purchases:
             purchase.pk, purchase._state.adding = None, True
             purchase.save(using=database())
+            edit = Edit(purchase, now, Source.FLOW, actor=requested_by)
+            edit.note("", purchase.status)
             if purchase.charge_amount is not None:
-                edit = Edit(purchase, now, Source.FLOW, actor=requested_by)
                 edit.post(EntryKind.CHARGE, -purchase.charge_amount, purchase.charge_currency, purchase.user_id)
+            edit.save()
         ring("skinsback.submit_purchase", purchases[0].pk)
 
     run(block)

@@ -33,7 +33,7 @@ class Recorded(Generic[Row]):
 
 @dataclass
 class Edit(Generic[Row]):
-    """Changes of one locked row, collected and written once, together with their history and their entries."""
+    """Changes of one locked row, its history and its ledger entries: collected, and written once by ``save``."""
 
     row: Row
     now: datetime
@@ -41,6 +41,8 @@ class Edit(Generic[Row]):
     event: WebhookEvent | None = None
     actor: Any = None
     changed: dict[str, Any] = field(default_factory=dict)
+    history: list[StatusChange] = field(default_factory=list)
+    posted: list[LedgerEntry] = field(default_factory=list)
 
     def set(self, **values: Any) -> None:
         """Take new values; what is equal already is not written."""
@@ -63,75 +65,76 @@ class Edit(Generic[Row]):
         _after_commit(review_needed, sender=type(row), row=row, reason=reason)
 
     def move(self, to_status: str, **details: Any) -> None:
-        """Go to another status and write the step into the history."""
+        """Go to another status, and say so in the history."""
         from_status = self.row.status
         self.set(status=to_status)
         self.note(from_status, to_status, **details)
 
-    def note(self, from_status: str, to_status: str, *, announce: bool = True, **details: Any) -> None:
-        """Write a line of history. With equal statuses nothing moved."""
-        change = StatusChange(
-            from_status=from_status,
-            to_status=to_status[:WORD_LENGTH],
-            source=self.source,
-            webhook_event=self.event,
-            actor=self.actor,
-            created_at=self.now,
-            **_reference(self.row),
-            **details,
-        )
-        change.save(using=database())
-        if announce and from_status != to_status:
-            signal, name = (
-                (deposit_changed, "deposit") if isinstance(self.row, Deposit) else (purchase_changed, "purchase")
+    def note(self, from_status: str, to_status: str, **details: Any) -> None:
+        """Add a line to the history. With equal statuses nothing moved."""
+        self.history.append(
+            StatusChange(
+                from_status=from_status,
+                to_status=to_status[:WORD_LENGTH],
+                source=self.source,
+                webhook_event=self.event,
+                actor=self.actor,
+                created_at=self.now,
+                **_reference(self.row),
+                **details,
             )
-            _after_commit(signal, sender=type(self.row), change=change, **{name: self.row})
+        )
 
     def note_unknown_word(self, word: str) -> None:
         """Keep a status this version does not know, once, and have an operator look at it; nothing moves."""
         shown = word[:WORD_LENGTH]
         if not self.row.changes.filter(to_status=shown).exists():
-            self.note(self.row.status, shown, announce=False, note=_("A status this version does not know."))
+            self.note(self.row.status, shown, note=_("A status this version does not know."))
         self.flag(_("SkinsBack used a status that is not known: “%(word)s”.") % {"word": shown})
 
     def entries(self) -> dict[str, LedgerEntry]:
         """The row's ledger entries by kind. The row is locked, so nobody adds one meanwhile."""
         found = LedgerEntry.objects.using(database()).filter(**_reference(self.row))
-        return {entry.kind: entry for entry in found}
+        return {entry.kind: entry for entry in [*found, *self.posted]}
 
-    def post(self, kind: EntryKind, amount: Decimal, currency: str, user_id: Any) -> LedgerEntry:
-        """Post an entry and tell the site, which moves its user's money in this same database transaction."""
-        entry = LedgerEntry(
-            kind=kind,
-            amount=amount,
-            currency=currency,
-            user_id=user_id,
-            created_at=self.now,
-            **_reference(self.row),
+    def post(self, kind: EntryKind, amount: Decimal, currency: str, user_id: Any) -> None:
+        """Post an entry; the newest line of the history keeps its amount, so that it can be recomputed."""
+        self.posted.append(
+            LedgerEntry(
+                kind=kind,
+                amount=amount,
+                currency=currency,
+                user_id=user_id,
+                created_at=self.now,
+                **_reference(self.row),
+            )
         )
-        entry.save(using=database())
-        entry_posted.send(sender=LedgerEntry, entry=entry)
-        logger.info(
-            "skinsback.entry_posted",
-            extra={"kind": str(kind), "row": type(self.row).__name__, "row_id": self.row.pk},
-        )
-        return entry
+        self.history[-1].credit_amount, self.history[-1].credit_currency = amount, currency
 
-    def answer(self, kind: EntryKind, entry: LedgerEntry) -> LedgerEntry:
+    def answer(self, kind: EntryKind, entry: LedgerEntry) -> None:
         """Post the opposite of ``entry``: same user, same amount, same currency."""
-        return self.post(kind, -entry.amount, entry.currency, entry.user_id)
+        self.post(kind, -entry.amount, entry.currency, entry.user_id)
 
-    def settled(self, outcome: str, note: str, **details: Any) -> None:
+    def settled(self, outcome: str, note: str) -> None:
         """End the review; the history keeps who decided what, and the reasons that were on the row."""
         lines = [f"{outcome}: {note}" if note else outcome, self.row.review_reason]
-        self.note(self.row.status, self.row.status, note="\n".join(filter(None, lines)), **details)
+        self.note(self.row.status, self.row.status, note="\n".join(filter(None, lines)))
         self.set(needs_review=False, review_reason="")
 
     def save(self) -> None:
-        """Write what changed, if anything did."""
+        """Write the row, its history and its entries, and tell the site of each entry, whose money it moves now."""
         if self.changed:
             self.set(updated_at=self.now)
             type(self.row)._default_manager.using(database()).filter(pk=self.row.pk).update(**self.changed)
+        for change in self.history:
+            change.save(using=database())
+            if change.from_status != change.to_status == self.row.status:
+                _announce(self.row, change)
+        for entry in self.posted:
+            entry.save(using=database())
+            entry_posted.send(sender=LedgerEntry, entry=entry)
+            about = {"kind": str(entry.kind), "row": type(self.row).__name__, "row_id": self.row.pk}
+            logger.info("skinsback.entry_posted", extra=about)
 
 
 def claim(model: type[Row], now: datetime, **ids: Any) -> Row | None:
@@ -150,6 +153,13 @@ def claim(model: type[Row], now: datetime, **ids: Any) -> Row | None:
 
 def _reference(row: Deposit | Purchase) -> dict[str, Any]:
     return {"deposit": row} if isinstance(row, Deposit) else {"purchase": row}
+
+
+def _announce(row: Deposit | Purchase, change: StatusChange) -> None:
+    if isinstance(row, Deposit):
+        _after_commit(deposit_changed, sender=Deposit, deposit=row, change=change)
+    else:
+        _after_commit(purchase_changed, sender=Purchase, purchase=row, change=change)
 
 
 def _after_commit(signal: Any, **arguments: Any) -> None:

@@ -35,7 +35,10 @@ def purchase(user):
     """One that its user has paid for."""
     Wallet.objects.create(user=user, balance=5)
     row = make_purchase(user=user, charge_amount=Decimal(5), charge_currency="usd", attempts=1)
-    Edit(row, timezone.now(), Source.FLOW).post(EntryKind.CHARGE, Decimal(-5), "usd", user.pk)
+    edit = Edit(row, timezone.now(), Source.FLOW)
+    edit.note("", "requested")
+    edit.post(EntryKind.CHARGE, Decimal(-5), "usd", user.pk)
+    edit.save()
     return row
 
 
