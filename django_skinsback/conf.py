@@ -117,6 +117,11 @@ def low_balance() -> Decimal | None:
     return value
 
 
+def retention_days() -> int:
+    """How long raw deliveries are kept."""
+    return int(get("RETENTION_DAYS"))
+
+
 def callable_setting(key: str) -> Callable[..., Any] | None:
     """The function a setting names by its dotted path; None where it holds one of its words or nothing."""
     value = get(key)

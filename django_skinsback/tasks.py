@@ -7,7 +7,7 @@ from celery import shared_task
 
 from . import conf
 from .exceptions import SkinsBackError
-from .flows import balance, notifications, polling, prices
+from .flows import balance, notifications, polling, prices, retention
 from .flows.sending import submit
 from .models import Purchase
 from .steam import GAMES
@@ -40,6 +40,12 @@ def check_deposits() -> None:
 def sync_prices() -> None:
     """Take over the price lists of the games."""
     _each(GAMES, lambda game: prices.sync_prices(game=game))
+
+
+@shared_task(name="skinsback.prune", **_OPTIONS)
+def prune() -> None:
+    """Forget old deliveries."""
+    retention.prune()
 
 
 @shared_task(name="skinsback.snapshot_balance", **_OPTIONS)
@@ -75,4 +81,5 @@ def beat_schedule(sweep_seconds: float = 10.0) -> dict[str, dict[str, Any]]:
         "skinsback-check-deposits": every(sweep_seconds, check_deposits),
         "skinsback-sync-prices": every(3600.0, sync_prices),
         "skinsback-snapshot-balance": every(900.0, snapshot_balance),
+        "skinsback-prune": every(86400.0, prune),
     }

@@ -2,14 +2,17 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from ..flows.notifications import replay
 from ..models import WebhookEvent
 from . import display
+from .acting import chosen
 from .base import ReadOnlyAdmin
 from .filters import AccountFilter
 
@@ -26,6 +29,25 @@ class WebhookEventAdmin(ReadOnlyAdmin):
         (_("Delivery"), {"fields": ("received_at", "processed_at", "deliveries", "remote_addr", "digest")}),
         (_("Headers"), {"fields": ("content_type", "shown_headers")}),
     )
+
+    actions = ("replay",)
+
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("skinsback.replay_webhookevent")
+
+    @admin.action(description=_("Apply again"), permissions=["replay"])
+    def replay(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> None:
+        """Safe without asking: what was applied before changes nothing."""
+        rows = chosen(request, queryset)
+        failed = 0
+        for event, result in replay(WebhookEvent.objects.filter(pk__in=[row.pk for row in rows])):
+            if isinstance(result, Exception):
+                failed += 1
+                told = {"event": event, "error": type(result).__name__}
+                messages.error(request, gettext("%(event)s could not be applied: %(error)s.") % told)
+        if done := len(rows) - failed:
+            words = ngettext("%(count)s delivery was applied again.", "%(count)s deliveries were applied again.", done)
+            messages.success(request, words % {"count": done})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEvent]:
         return super().get_queryset(request).defer("body")

@@ -6,22 +6,23 @@ kept alone with the error, to be applied by its redelivery, by the sweep or by h
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import IntegrityError
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from .. import conf
 from ..exceptions import ConfigurationError, NoSecret, NotificationRefused
 from ..models import BalanceSnapshot, WebhookEvent
 from ..models.fields import utc_now
-from ..signals import notification_refused
 from ..wire.notifications import Event, parse_event, read_deposit_notification, read_event
 from ..wire.types import DepositReport
 from . import deposits, purchase_reports
 from .database import database, run
 from .records import Outcome, Source
+from .refusals import refuse
 
 logger = logging.getLogger("django_skinsback")
 
@@ -44,16 +45,7 @@ def receive(
     try:
         message = _verify(kind, account, body, headers)
     except NotificationRefused as error:
-        logger.warning(
-            "skinsback.notification_refused",
-            extra={
-                "account": account,
-                "kind": kind,
-                "reason": type(error).__name__,
-                "remote_addr": remote_addr,
-            },
-        )
-        notification_refused.send_robust(sender=WebhookEvent, account=account, kind=kind, error=error)
+        refuse(account, kind, error, remote_addr)
         raise
     event = WebhookEvent(
         account=account,
@@ -69,27 +61,55 @@ def receive(
 
 
 def apply_again(event: WebhookEvent) -> WebhookEvent.Outcome:
-    """Apply a kept delivery that was not applied yet. Raises as ``receive`` does."""
+    """Apply a stored delivery: for the first time if it never was, else once more.
+
+    The second time changes nothing, unless the first could not make anything of it and this version can: what it was
+    then stays its outcome. Raises as ``receive`` does.
+    """
     body = bytes(event.body)
     message: DepositReport | Event
     if event.kind == Kind.DEPOSIT:
         message = _verify(event.kind, event.account, body, {"Content-Type": event.content_type})
     else:  # its signature was in a header, which is not kept
         message = parse_event(body, event.content_type)
-    return _apply_stored(event, message)
+    if event.processed_at is None:
+        return _apply_stored(event, message)
+    outcome: WebhookEvent.Outcome = run(partial(_apply_once_more, event, message))
+    return outcome
+
+
+def replay(events: QuerySet[WebhookEvent]) -> Iterator[tuple[WebhookEvent, WebhookEvent.Outcome | Exception]]:
+    """Apply stored deliveries again, in the order in which they came; yields each with what became of it."""
+    last = 0
+    chosen = events.using(database()).order_by("pk")
+    while event := chosen.filter(pk__gt=last).first():
+        last = event.pk
+        result: WebhookEvent.Outcome | Exception
+        try:
+            result = apply_again(event)
+        except Exception as error:  # noqa: BLE001 - a site's listener may raise anything; the others must not wait
+            result = error
+        yield event, result
+
+
+def _apply_once_more(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
+    # A balance is a moment's: taken once more it would be a wrong one.
+    if isinstance(message, Event) and message.purchase is None:
+        return Outcome(event.outcome)
+    outcome, rows = _record(event, message)
+    if outcome == Outcome.APPLIED:
+        WebhookEvent.objects.using(database()).filter(pk=event.pk).update(outcome=outcome, **rows)
+    return outcome
 
 
 def apply_kept(now: datetime | None = None) -> int:
     """Try every delivery that is still to be applied; returns how many were. Part of the sweep."""
-    now = now or utc_now()
-    applied = last = 0
-    waiting = WebhookEvent.objects.using(database()).filter(processed_at=None, received_at__gte=now - APPLY_AGAIN_FOR)
-    while event := waiting.filter(pk__gt=last).order_by("pk").first():
-        last = event.pk
-        try:
-            applied += apply_again(event) != Outcome.UNMATCHED
-        except Exception:
-            logger.warning("skinsback.notification_failed", extra={"event_id": event.pk}, exc_info=True)
+    now, applied = now or utc_now(), 0
+    for event, result in replay(WebhookEvent.objects.filter(processed_at=None, received_at__gte=now - APPLY_AGAIN_FOR)):
+        if isinstance(result, Exception):
+            logger.warning("skinsback.notification_failed", extra={"event_id": event.pk}, exc_info=result)
+        else:
+            applied += result != Outcome.UNMATCHED
     return applied
 
 

@@ -94,8 +94,8 @@ class Edit(Generic[Row]):
 
     def entries(self) -> dict[str, LedgerEntry]:
         """The row's ledger entries by kind. The row is locked, so nobody adds one meanwhile."""
-        found = LedgerEntry.objects.using(database()).filter(**_reference(self.row))
-        return {entry.kind: entry for entry in [*found, *self.posted]}
+        stored: list[LedgerEntry] = list(LedgerEntry.objects.using(database()).filter(**_reference(self.row)))
+        return {entry.kind: entry for entry in [*stored, *self.posted]}
 
     def post(self, kind: EntryKind, amount: Decimal, currency: str, user_id: Any) -> None:
         """Post an entry; the newest line of the history keeps its amount, so that it can be recomputed."""

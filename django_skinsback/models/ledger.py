@@ -1,6 +1,6 @@
 """What was given to a user and taken from him: written once, never changed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -27,6 +27,13 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
         """Sum of all that ``user`` was given and charged in ``currency``; may be below zero after a reversal."""
         amounts: Iterable[Decimal] = self.filter(user=user, currency=currency).values_list("amount", flat=True)
         return sum(amounts, Decimal(0))  # in Python: SQLite adds decimals as floats
+
+    def statement(self, user: Any, currency: str) -> "Iterator[tuple[LedgerEntry, Decimal]]":
+        """The entries of ``user`` in ``currency``, oldest first, each with the balance after it."""
+        balance = Decimal(0)
+        for entry in self.filter(user=user, currency=currency).order_by("pk").iterator():
+            balance += entry.amount
+            yield entry, balance
 
     def update(self, **_changes: Any) -> NoReturn:
         raise TypeError("Ledger entries are never changed: post another one through the flows.")

@@ -60,7 +60,10 @@ class WebhookEvent(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "kind", "digest"], name="skinsback_webhook_digest"),
         ]
-        permissions = [("view_webhook_body", _("Can see raw bodies of deliveries"))]
+        permissions = [
+            ("view_webhook_body", _("Can see raw bodies of deliveries")),
+            ("replay_webhookevent", _("Can apply deliveries again")),
+        ]
 
     def __str__(self) -> str:
         return self.digest[:12]

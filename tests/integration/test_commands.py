@@ -13,9 +13,12 @@ from django_skinsback.models import BalanceSnapshot, Deposit, MarketItem, Purcha
 from django_skinsback.testing import make_deposit, make_purchase
 
 COMMANDS = [
+    "skinsback_audit",
     "skinsback_balance",
     "skinsback_check",
     "skinsback_poll",
+    "skinsback_prune",
+    "skinsback_replay",
     "skinsback_sandbox",
     "skinsback_sync_prices",
 ]

@@ -17,6 +17,7 @@ NAMES = {
     "skinsback.poll_purchases",
     "skinsback.check_deposits",
     "skinsback.sync_prices",
+    "skinsback.prune",
     "skinsback.snapshot_balance",
 }
 

@@ -1,0 +1,200 @@
+"""Stored deliveries: applied again, forgotten in time; and those refused, of which nothing is stored."""
+
+import logging
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from django_skinsback.exceptions import BadSignature, NoSecret
+from django_skinsback.flows import notifications
+from django_skinsback.flows.refusals import Refusals, refusals
+from django_skinsback.flows.retention import prune
+from django_skinsback.models import LedgerEntry, WebhookEvent
+from django_skinsback.signals import entry_posted
+from django_skinsback.testing import make_deposit, post_notification, signed_notification
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+
+@pytest.fixture
+def deposit(user):
+    return make_deposit(user=user)
+
+
+def refuse(**_kwargs):
+    raise RuntimeError("the wallet is closed")
+
+
+@pytest.fixture
+def failed(client, deposit):
+    """A delivery that the site's listener made fail."""
+    entry_posted.connect(refuse)
+    post_notification(client, signed_notification(deposit))
+    entry_posted.disconnect(refuse)
+    return WebhookEvent.objects.get()
+
+
+def replayed(*arguments, **options):
+    call_command("skinsback_replay", *map(str, arguments), **options)
+
+
+class TestReplay:
+    def test_what_failed_is_applied(self, failed, capsys):
+        replayed(failed.pk)
+
+        failed.refresh_from_db()
+        assert (failed.outcome, failed.error, LedgerEntry.objects.count()) == ("applied", "", 1)
+        assert "1 applied" in capsys.readouterr().out
+
+    def test_a_whole_history_replayed_leaves_everything_as_it_is(self, client, deposit):
+        for status in ("in_hold", "hold_approved", "success", "fail", "blessed"):
+            post_notification(client, signed_notification(deposit, status))
+        deposit.refresh_from_db()
+        before = [list(rows.values()) for rows in (WebhookEvent.objects.order_by("pk"), LedgerEntry.objects.all())]
+
+        replayed("--since", "2000-01-01")
+
+        after = [list(rows.values()) for rows in (WebhookEvent.objects.order_by("pk"), LedgerEntry.objects.all())]
+        assert after == before
+        status = deposit.status
+        deposit.refresh_from_db()
+        assert deposit.status == status
+
+    def test_a_word_that_a_later_version_knows_is_applied_then(self, client, deposit, monkeypatch):
+        from django_skinsback.flows import deposits
+
+        judge = deposits.judge
+        monkeypatch.setattr(deposits, "is_theirs", lambda status: status != "success")
+        post_notification(client, signed_notification(deposit))
+        assert WebhookEvent.objects.get().outcome == "unknown_status"
+        monkeypatch.undo()
+        assert deposits.judge is judge
+
+        replayed("--outcome", "unknown_status")
+
+        assert WebhookEvent.objects.get().outcome == "applied"
+        assert LedgerEntry.objects.count() == 1
+
+    def test_a_balance_told_long_ago_is_not_taken_for_todays(self, client):
+        from django_skinsback.models import BalanceSnapshot
+        from tests.contracts.test_events import post
+
+        post(client, "balance_change", {"balance_value": "5"})
+
+        replayed("--account", "default")
+
+        assert BalanceSnapshot.objects.count() == 1
+
+    def test_what_still_fails_is_told_and_ends_with_1(self, failed, capsys):
+        entry_posted.connect(refuse)
+        try:
+            with pytest.raises(SystemExit) as end:
+                replayed(failed.pk)
+        finally:
+            entry_posted.disconnect(refuse)
+
+        assert end.value.code == 1
+        assert "RuntimeError" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("arguments", "count"),
+        [(["--since", "2026-01-02"], 1), (["--until", "2026-01-02"], 1), (["--until", "2026-01-01T00:00"], 0)],
+    )
+    def test_a_time_range_chooses(self, client, user, capsys, arguments, count):
+        for day in (1, 3):
+            with time_machine.travel(f"2026-01-0{day}T12:00Z", tick=False):
+                post_notification(client, signed_notification(make_deposit(user=user)))
+
+        replayed(*arguments)
+
+        assert capsys.readouterr().out.count("1 repeat") == count
+
+    def test_without_a_choice_it_asks_for_one(self):
+        with pytest.raises(CommandError, match="Say which"):
+            replayed()
+
+    def test_a_word_that_is_no_time_is_refused(self):
+        with pytest.raises(CommandError, match="not a date"):
+            replayed("--since", "yesterday")
+
+
+class TestRetention:
+    def test_old_deliveries_are_forgotten_and_what_failed_stays(self, client, user, failed):
+        post_notification(client, signed_notification(make_deposit(user=user)))
+        WebhookEvent.objects.update(received_at=timezone.now() - timedelta(days=91))
+        post_notification(client, signed_notification(make_deposit(user=user)))
+
+        assert prune() == 1
+
+        assert set(WebhookEvent.objects.values_list("outcome", flat=True)) == {"failed", "applied"}
+        assert LedgerEntry.objects.count() == 2
+
+    def test_an_old_success_delivered_a_year_after_it_was_forgotten_credits_nothing(self, client, deposit):
+        message = signed_notification(deposit)
+        post_notification(client, message)
+        assert prune(now=timezone.now() + timedelta(days=365)) == 1
+
+        assert post_notification(client, message).status_code == 200
+
+        assert LedgerEntry.objects.count() == 1
+
+    def test_many_are_forgotten_in_batches_and_progress_is_told(self, monkeypatch):
+        from django_skinsback.flows import retention
+
+        monkeypatch.setattr(retention, "BATCH", 3)
+        old = timezone.now() - timedelta(days=100)
+        for number in range(7):
+            WebhookEvent.objects.create(
+                account="default", kind="deposit", digest=str(number), body=b"", received_at=old, outcome="applied"
+            )
+        told = []
+
+        assert prune(report=told.append) == 7
+        assert told == [3, 3, 1]
+
+    def test_the_command_says_how_many(self, capsys):
+        call_command("skinsback_prune", "--days", "1")
+
+        assert "0 deliveries forgotten" in capsys.readouterr().out
+
+
+class TestRefusals:
+    def test_a_flood_costs_no_row_no_query_and_one_line(self, client, deposit, caplog, django_assert_num_queries):
+        refusals._logged.clear()
+        counted = refusals.counts["default", "deposit", "BadSignature"]
+        message = {**signed_notification(deposit), "sign": "0" * 40}
+
+        with caplog.at_level(logging.WARNING, "django_skinsback"), django_assert_num_queries(0):
+            for _ in range(500):
+                post_notification(client, message)
+
+        assert caplog.messages.count("skinsback.notification_refused") == 1
+        assert refusals.counts["default", "deposit", "BadSignature"] == counted + 500
+        assert not WebhookEvent.objects.exists()
+
+    def test_the_next_line_a_minute_later_says_how_many_were_refused_meanwhile(self, caplog):
+        now = 0.0
+        ours = Refusals(clock=lambda: now)
+        for _ in range(5):
+            ours.add("default", "deposit", BadSignature(), "192.0.2.1")
+        now = 60.0
+        ours.add("default", "deposit", BadSignature(), "192.0.2.1")
+
+        assert [record.refused for record in caplog.records] == [1, 5]
+
+    def test_names_of_accounts_that_do_not_exist_fill_no_memory(self):
+        ours = Refusals()
+        for number in range(100):
+            ours.add(f"guess-{number}", "deposit", NoSecret(), "")
+
+        assert len(ours.counts) == 1
+
+
+def test_kept_deliveries_are_tried_for_a_week(failed):
+    later = timezone.now() + timedelta(days=8)
+
+    assert notifications.apply_kept(now=later) == 0
+    assert notifications.apply_kept() == 1
