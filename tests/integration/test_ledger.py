@@ -91,12 +91,12 @@ class TestAudit:
         assert "is what the history says" in capsys.readouterr().out
 
     def test_it_costs_the_same_queries_however_many_rows(self, history, rich, django_assert_num_queries):
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(10):
             list(audit())
         for _ in range(20):
             pay(rich, "success")
             buy(rich, "timeout")
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(10):
             list(audit())
 
     def test_an_entry_that_is_missing_is_found(self, history):
