@@ -1,6 +1,7 @@
 """Lists in the documentation that must agree with the code."""
 
 import ast
+import importlib.util
 import re
 from pathlib import Path
 
@@ -45,3 +46,18 @@ def test_python_in_the_documentation_is_python(page):
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_the_tables_about_money_are_what_the_code_does():
+    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs/tables.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+
+    assert tables.PAGE.read_text() == tables.written(tables.PAGE.read_text())
+
+
+def test_every_test_the_page_about_money_names_exists():
+    page = (ROOT / "docs/explanation/money.md").read_text().partition("## Where it is proved")[2]
+
+    for path in re.findall(r"`(tests/[\w/.]+)`", page):
+        assert (ROOT / path).exists(), path
