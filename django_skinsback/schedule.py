@@ -21,6 +21,9 @@ ROLLBACK_MARGIN = DAY
 ACCEPT_WITHIN = 10 * MINUTE
 """A trade offer not accepted in this time runs out (``/docs/api/v1/market_getinfo``)."""
 
+LEASE = 2 * MINUTE
+"""How long a due row belongs to whoever took it; then, should he have died, to the next."""
+
 RESEND_AFTER = 2 * MINUTE
 """How long a purchase SkinsBack does not know is left alone before it is sent again with the same id."""
 

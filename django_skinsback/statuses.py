@@ -121,6 +121,7 @@ _FOLLOWS: dict[str, frozenset[str]] = {
     P.WAITING_ACCEPT: _AFTER_CREATING - {P.WAITING_ACCEPT},
     P.ACCEPTED: PURCHASE_ROLLBACKS,
     **dict.fromkeys(PURCHASE_FAILURES, PURCHASE_ROLLBACKS),
+    P.ROLLBACK_USER: frozenset({P.ROLLBACK_SUPPLIER}),
 }
 
 _CONTRADICTS: dict[str, frozenset[str]] = {
@@ -129,7 +130,6 @@ _CONTRADICTS: dict[str, frozenset[str]] = {
     D.HOLD_RETURNED: frozenset({D.SUCCESS, D.FAIL}),
     D.HOLD_APPROVED: frozenset({D.FAIL}),
     P.ACCEPTED: PURCHASE_FAILURES,
-    P.ROLLBACK_USER: frozenset({P.ROLLBACK_SUPPLIER}),
     P.ROLLBACK_SUPPLIER: frozenset({P.ROLLBACK_USER}),
     **{failure: (PURCHASE_FAILURES | {P.ACCEPTED}) - {failure} for failure in PURCHASE_FAILURES},
     P.REFUSED: frozenset(P) - PURCHASE_OURS - PURCHASE_ROLLBACKS,

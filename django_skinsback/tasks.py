@@ -8,6 +8,7 @@ from celery import shared_task
 from . import conf
 from .exceptions import SkinsBackError
 from .flows import balance, notifications, polling, prices, retention
+from .flows.database import database
 from .flows.sending import submit
 from .models import Purchase
 from .steam import GAMES
@@ -18,7 +19,7 @@ _OPTIONS: dict[str, Any] = {"ignore_result": True, "acks_late": True, "reject_on
 @shared_task(name="skinsback.submit_purchase", **_OPTIONS)
 def submit_purchase(purchase_id: int) -> None:
     """Send a purchase now instead of with the next sweep."""
-    purchase = Purchase.objects.filter(pk=purchase_id).first()
+    purchase = Purchase.objects.using(database()).filter(pk=purchase_id).first()
     if purchase is not None:
         submit(purchase)
 
@@ -31,9 +32,9 @@ def poll_purchases() -> None:
 
 @shared_task(name="skinsback.check_deposits", **_OPTIONS)
 def check_deposits() -> None:
-    """Apply kept deliveries, then ask about deposits that are due."""
-    notifications.apply_kept()
+    """Ask about deposits that are due, then apply deliveries that were kept."""
     polling.check_deposits()
+    notifications.apply_kept()
 
 
 @shared_task(name="skinsback.sync_prices", **_OPTIONS)

@@ -1,10 +1,11 @@
 """The two addresses SkinsBack delivers to: verify, hand over, answer."""
 
 import logging
+from collections.abc import Callable
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.db import connections, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
@@ -16,23 +17,40 @@ from .models import WebhookEvent
 logger = logging.getLogger("django_skinsback")
 
 
-@method_decorator([csrf_exempt, login_not_required, transaction.non_atomic_requests], name="dispatch")
+def without_transaction(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Exempt a view from ``ATOMIC_REQUESTS`` of every database: a flow commits before it answers, or calls."""
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
+    return view
+
+
+@method_decorator([csrf_exempt, login_not_required, without_transaction], name="dispatch")
 class WebhookView(View):
     """Answers 200 only after the commit, and never with anything that was sent."""
 
     http_method_names = ["post"]
     kind = WebhookEvent.Kind.DEPOSIT
 
-    def post(self, request: HttpRequest, account: str = conf.DEFAULT_ACCOUNT) -> HttpResponse:
+    def post(self, request: HttpRequest, account: str | None = None) -> HttpResponse:
         from .flows import notifications
+        from .flows.refusals import refuse
 
+        alias = account or conf.DEFAULT_ACCOUNT
+        if alias not in conf.accounts():
+            return _answer("unknown", 404)
+        # A constant that would sign anything elsewhere: Django mails a failed request's headers to the administrators.
+        request.META.pop("HTTP_X_SIGN", None)
+        remote_addr = str(request.META.get("REMOTE_ADDR") or "")
         try:
             body = read_body(request, int(conf.get("WEBHOOK_MAX_BYTES")))
-            notifications.receive(self.kind, account, body, request.headers, str(request.META.get("REMOTE_ADDR") or ""))
+            notifications.receive(self.kind, alias, body, request.headers, remote_addr)
+        except NotificationTooLarge as error:
+            refuse(alias, self.kind, error, remote_addr)
+            return _answer("refused", error.http_status)
         except NotificationRefused as error:
             return _answer("refused", error.http_status)
         except Exception:
-            logger.exception("skinsback.notification_failed", extra={"account": account, "kind": str(self.kind)})
+            logger.exception("skinsback.notification_failed", extra={"account": alias, "kind": str(self.kind)})
             return _answer("failed", 500)
         return _answer("ok", 200)
 
@@ -49,7 +67,10 @@ def read_body(request: HttpRequest, limit: int) -> bytes:
 
 
 def _answer(status: str, code: int) -> JsonResponse:
-    return JsonResponse({"status": status}, status=code, headers={"Cache-Control": "no-store"})
+    response = JsonResponse({"status": status}, status=code, headers={"Cache-Control": "no-store"})
+    # Logged above, in a bounded number of lines; Django would add one, and a mail, for whatever a stranger sends.
+    response._has_been_logged = True  # type: ignore[attr-defined] # what django.utils.log looks for
+    return response
 
 
 result = WebhookView.as_view(kind=WebhookEvent.Kind.DEPOSIT)

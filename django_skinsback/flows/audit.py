@@ -49,7 +49,9 @@ def audit(account: str | None = None) -> Iterator[Difference]:
         last = 0
         while batch := list(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):
             last = batch[-1].pk
-            yield from _audit_batch(model, batch, kinds)
+            suspects = [difference.row_id for difference in _audit_batch(model, batch, kinds)]
+            if suspects:  # look twice: something may have been posted between the queries
+                yield from _audit_batch(model, list(rows.filter(pk__in=suspects).order_by("pk")), kinds)
 
 
 def _audit_batch(model: Any, batch: list[Any], kinds: tuple[EntryKind, EntryKind]) -> Iterator[Difference]:

@@ -19,8 +19,8 @@ from ..statuses import DepositStatus
 from ..steam import TradeURL, check_game, check_steam_id
 from ..wire import requests
 from .addresses import page_url, webhook_url
-from .database import database, refuse_inside_transaction, run
-from .records import Edit, Source, claim
+from .database import database, refuse_inside_transaction
+from .records import Edit, Source, change
 
 Answer = TypeVar("Answer")
 
@@ -85,7 +85,7 @@ def create_deposit(
         "custom_currency": custom_currency,
         "custom_currency_rate": custom_currency_rate,
     }
-    given: Any = {name: value for name, value in options.items() if value not in {None, "", False}}
+    given: Any = {name: value for name, value in options.items() if value is not None and value != ""}
     requests.create_deposit("unsent", **given)  # what is wrong with the arguments is said before the row is written
     client = get_client(account)
     return _open(deposit, lambda order_id: client.create_deposit(order_id, **given), _take_link)
@@ -148,29 +148,16 @@ def _open(deposit: Deposit, call: Callable[[str], Answer], take: Callable[[Edit[
         except UnknownOutcome:
             raise  # the row stays due: the sweep asks for its order id
         except OrderIdExists as error:
-            _edit(deposit, partial(_abandon, reason=str(error)))
+            change(Deposit, deposit.pk, Source.ANSWER, partial(_abandon, reason=str(error)))
             if last_try:
                 raise
         except SkinsBackError as error:
-            _edit(deposit, partial(_abandon, reason=str(error)))
+            change(Deposit, deposit.pk, Source.ANSWER, partial(_abandon, reason=str(error)))
             raise
         else:
-            return _edit(deposit, partial(_take_answer, answer=answer, take=take))
+            row = change(Deposit, deposit.pk, Source.ANSWER, partial(_take_answer, answer=answer, take=take))
+            return row or deposit
     raise AssertionError("unreachable")
-
-
-def _edit(deposit: Deposit, change: Callable[[Edit[Deposit]], None]) -> Deposit:
-    def block() -> Deposit:
-        now = utc_now()
-        row = claim(Deposit, now, pk=deposit.pk)
-        if row is None:
-            raise Deposit.DoesNotExist
-        edit = Edit(row, now, Source.ANSWER)
-        change(edit)
-        edit.save()
-        return row
-
-    return run(block)
 
 
 def _take_answer(edit: Edit[Deposit], answer: Answer, take: Callable[[Edit[Deposit], Answer], None]) -> None:
@@ -198,10 +185,8 @@ def _take_trade_offer(edit: Edit[Deposit], answer: Any) -> None:
 
 
 def _take_transaction_id(edit: Edit[Deposit], transaction_id: str) -> None:
-    if edit.row.transaction_id is None:
-        edit.set(transaction_id=transaction_id)
-    elif edit.row.transaction_id != transaction_id:
-        edit.flag(_("SkinsBack gave this order ID two transaction IDs."))
+    reason = _("SkinsBack's answer named another transaction ID than its notification, or one of another deposit.")
+    edit.learn_id("transaction_id", transaction_id, reason=reason)
 
 
 def _abandon(edit: Edit[Deposit], reason: str) -> None:

@@ -49,8 +49,10 @@ def flag_oddities(edit: Edit[Deposit], report: DepositReport) -> None:
 
 
 def compare_amounts(edit: Edit[Deposit], report: DepositReport) -> None:
+    """Flag a report that names another amount or currency than the one that was credited."""
     deposit = edit.row
-    told = (report.amount, report.user_amount, report.amount_currency or None)
-    kept = (deposit.amount, deposit.user_amount, deposit.amount_currency)
-    if any(new is not None and new != old for new, old in zip(told, kept, strict=True)):
+    kept = deposit.user_amount if conf.get("CREDIT") == "user_amount" else deposit.amount
+    told = usable_amount(report)
+    other_amount = None not in {told, kept} and told != kept
+    if other_amount or report.amount_currency not in {"", deposit.amount_currency}:
         edit.flag(_("“%(status)s” came again with another amount; the first one stays.") % {"status": report.status})

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import DatabaseError, IntegrityError, OperationalError, router, transaction
+from django.db import IntegrityError, OperationalError, router, transaction
 
 from ..exceptions import InsideDatabaseTransaction
 from ..models import LedgerEntry
@@ -24,7 +24,9 @@ def database() -> str:
     return router.db_for_write(LedgerEntry)
 
 
-def run(block: Callable[[], T], *, sleep: Callable[[float], None] = time.sleep) -> T:
+def run(
+    block: Callable[[], T], *, repeat_after_integrity_error: bool = True, sleep: Callable[[float], None] = time.sleep
+) -> T:
     """Run ``block`` in a database transaction that begins with a write.
 
     A deadlock, a serialization failure, a locked SQLite file and a unique insert that somebody else won undo the
@@ -38,7 +40,8 @@ def run(block: Callable[[], T], *, sleep: Callable[[float], None] = time.sleep) 
             with transaction.atomic(using=using):
                 return block()
         except (OperationalError, IntegrityError) as error:
-            if attempt == repeats or not _is_passing(error):
+            passing = repeat_after_integrity_error if isinstance(error, IntegrityError) else _is_passing(error)
+            if attempt == repeats or not passing:
                 raise
             sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311 - spreads load, guards nothing
     raise AssertionError("unreachable")
@@ -60,12 +63,11 @@ def refuse_inside_transaction(flow: str) -> None:
         ) from None
 
 
-def _is_passing(error: DatabaseError) -> bool:
-    if isinstance(error, IntegrityError):
-        return True
+def _is_passing(error: OperationalError) -> bool:
     cause = error.__cause__
+    sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)  # psycopg 3, psycopg 2
     return (
-        getattr(cause, "sqlstate", None) in _PASSING_SQLSTATES
+        sqlstate in _PASSING_SQLSTATES
         or (error.args and error.args[0] in _PASSING_ERROR_NUMBERS)
         or "locked" in str(error)
     )

@@ -11,7 +11,7 @@ from ..models.fields import utc_now
 from ..statuses import EntryKind, PurchaseStatus
 from .crediting import credit_of
 from .database import run
-from .purchase_reports import move, refund
+from .purchase_reports import reach, refund
 from .records import Edit, Row, Source, claim
 
 
@@ -36,7 +36,7 @@ def _settle_deposit(deposit: Deposit, outcome: str, by: Any, note: str) -> Depos
         case "credit" if credit is None:
             edit.post(EntryKind.CREDIT, *credit_of(row), user_id=row.user_id)
         case "reverse" if credit is not None and reversal is None:
-            edit.answer(EntryKind.REVERSAL, credit)
+            edit.undo(EntryKind.REVERSAL, credit)
         case "credit":
             raise InvalidInput(_("This deposit was credited already."))
         case "reverse":
@@ -57,7 +57,7 @@ def _cancel(purchase: Purchase, by: Any, note: str) -> Purchase:
     if edit.row.status != PurchaseStatus.REQUESTED or edit.row.attempts:
         raise InvalidInput(_("Only a purchase that was not sent yet can be cancelled."))
     edit.set(error_message="cancelled")
-    move(edit, PurchaseStatus.REFUSED, note=note or _("Cancelled before it was sent."))
+    reach(edit, PurchaseStatus.REFUSED, note=note or _("Cancelled before it was sent."))
     edit.save()
     return edit.row
 
@@ -80,7 +80,7 @@ def _settle_purchase(purchase: Purchase, outcome: str, by: Any, note: str) -> Pu
         if not refund(edit):
             raise InvalidInput(_("There is no charge of this purchase that could be refunded."))
         if edit.row.status in {PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN}:
-            move(edit, PurchaseStatus.REFUSED)
+            reach(edit, PurchaseStatus.REFUSED)
     edit.save()
     return edit.row
 

@@ -13,11 +13,12 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import msgspec
 from django.utils.translation import gettext as _
 
 from .. import conf, schedule
 from ..connection import get_client
-from ..exceptions import AlreadyDecided, InvalidInput, UnknownOutcome
+from ..exceptions import AlreadyDecided, InvalidInput, SkinsBackError, UnknownOutcome
 from ..models import Deposit, StatusChange, WebhookEvent
 from ..models.fields import utc_now
 from ..statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, DepositStatus, EntryKind, Verdict, is_theirs, judge
@@ -26,7 +27,7 @@ from .creation import create_deposit, create_from_inventory
 from .crediting import compare_amounts, credit_of, flag_oddities, usable_amount
 from .database import refuse_inside_transaction, run
 from .decisions import settle_deposit as settle
-from .records import Edit, Outcome, Recorded, Source, claim
+from .records import Edit, Outcome, Recorded, Source, change, claim
 
 __all__ = [
     "apply_report",
@@ -84,7 +85,7 @@ def _judge_report(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Ou
     verdict = judge(deposit.status, report.status) if is_theirs(report.status) else Verdict.UNKNOWN
     match verdict:
         case Verdict.ADVANCE:
-            return _advance(edit, report)
+            return _advance(edit, report, DEPOSIT_ENTRY.get(report.status))
         case Verdict.REPEAT:
             return _repeat(edit, report)
         case Verdict.STALE:
@@ -96,23 +97,30 @@ def _judge_report(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Ou
             return Outcome.UNKNOWN_STATUS
 
 
-def _advance(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
+def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None) -> WebhookEvent.Outcome:
     """Take a later status; post the entry it calls for."""
-    deposit, kind, entries = edit.row, DEPOSIT_ENTRY.get(report.status), edit.entries()
-    owed = kind is EntryKind.CREDIT and EntryKind.CREDIT not in entries
+    deposit, entries = edit.row, edit.entries()
+    credit, reversal = entries.get(EntryKind.CREDIT), entries.get(EntryKind.REVERSAL)
+    owed = kind is EntryKind.CREDIT and credit is None
     if owed and usable_amount(report) is None:
         edit.flag(_("“%(status)s” came without a usable amount.") % {"status": report.status})
         return Outcome.WITHHELD
-    _take_details(edit, report, credited=EntryKind.CREDIT in entries)
-    credit = _credit(edit, report) if owed else None
+    _take_details(edit, report, credited=credit is not None)
+    try:
+        due = _credit(edit, report) if owed else None
+    except InvalidInput as error:  # the site's CREDIT made nothing of it
+        edit.flag(str(error))
+        return Outcome.WITHHELD
     edit.set(finished_at=edit.now if report.status in DEPOSIT_FINAL else None)
     edit.move(report.status, **_said(report))
-    if owed and credit is None:
+    if due is not None:
+        edit.post(EntryKind.CREDIT, *due, user_id=deposit.user_id)
+    elif owed:
         return Outcome.WITHHELD
-    if credit is not None:
-        edit.post(EntryKind.CREDIT, *credit, user_id=deposit.user_id)
-    elif kind is EntryKind.REVERSAL and EntryKind.CREDIT in entries and EntryKind.REVERSAL not in entries:
-        edit.answer(EntryKind.REVERSAL, entries[EntryKind.CREDIT])
+    elif credit is not None and reversal is None and kind is EntryKind.REVERSAL:
+        edit.undo(EntryKind.REVERSAL, credit)
+    elif credit is not None and reversal is None and report.status == DepositStatus.FAIL:
+        edit.flag(_("Failed, but an operator had credited it before."))
     return Outcome.APPLIED
 
 
@@ -145,38 +153,23 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
 
 def _conflict(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
     """Two reports that cannot both be true. ``orderstatus`` decides once; a further turn is an operator's matter."""
-    deposit = edit.row
-    words = {"first": deposit.status, "second": report.status}
-    edit.flag(_("SkinsBack said “%(first)s” and then “%(second)s”.") % words)
-    if edit.source not in DECISIVE:
+    words = {"first": edit.row.status, "second": report.status}
+    reason = _("SkinsBack said “%(first)s” and then “%(second)s”.") % words
+    edit.flag(reason)
+    if edit.source not in DECISIVE or edit.is_settled(reason):
         return Outcome.CONFLICT
-    history = deposit.changes.values_list("from_status", "to_status")
+    kind = DEPOSIT_ENTRY.get(report.status, EntryKind.REVERSAL)
+    history = edit.lines().values_list("from_status", "to_status")
     turned_before = any(judge(first, second) is Verdict.CONFLICT for first, second in history)
-    if turned_before or (DEPOSIT_ENTRY.get(report.status) is EntryKind.CREDIT and EntryKind.CREDIT in edit.entries()):
+    if turned_before or (kind is EntryKind.CREDIT and EntryKind.CREDIT in edit.entries()):
         return Outcome.CONFLICT
-    if report.status != DepositStatus.FAIL:
-        return _advance(edit, report)
-    entries = edit.entries()
-    edit.set(finished_at=edit.now)
-    edit.move(report.status, **_said(report))
-    if EntryKind.CREDIT in entries and EntryKind.REVERSAL not in entries:
-        edit.answer(EntryKind.REVERSAL, entries[EntryKind.CREDIT])
-    return Outcome.APPLIED
+    return _advance(edit, report, kind)
 
 
 def _ids_agree(edit: Edit[Deposit], report: DepositReport) -> bool:
     """Whether both ids are this row's; a row that does not know SkinsBack's id yet learns it."""
-    deposit = edit.row
-    known, told = deposit.transaction_id, report.transaction_id
-    if known is None and told:
-        others = Deposit.objects.using(deposit._state.db).filter(account=deposit.account, transaction_id=told)
-        if not others.exists():
-            edit.set(transaction_id=told)
-            return True
-    elif (not told or told == known) and (not report.order_id or report.order_id == deposit.order_id):
-        return True
-    edit.flag(_("A message named this order ID with another transaction ID; it was not applied."))
-    return False
+    reason = _("A message named this order ID with another transaction ID; it was not applied.")
+    return edit.learn_id("transaction_id", report.transaction_id, reason=reason)
 
 
 def _credit(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str] | None:
@@ -203,7 +196,7 @@ def _take_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool 
             "user_amount": report.user_amount,
             "amount_currency": report.amount_currency,
         }
-        edit.set(**{name: value for name, value in told.items() if value not in {None, ""}})
+        edit.set(**{name: value for name, value in told.items() if value is not None and value != ""})
     if report.steam_id:
         edit.set(payer_steam_id=report.steam_id)
     if report.trade_offer_id:
@@ -231,44 +224,53 @@ def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome) -> None:
     elif moved or asked:
         check_count = 0 if moved else deposit.check_count + 1
         delay = schedule.next_check(deposit.status, edit.now - deposit.created_at, check_count)
-        if delay is None and outcome == Outcome.WITHHELD and not deposit.entries.exists():
+        if delay is None and outcome == Outcome.WITHHELD and not edit.entries():
             delay = schedule.backoff(check_count) if check_count < schedule.WITHHELD_CHECKS else None
         edit.set(check_count=check_count, next_check_at=edit.now + delay if delay else None)
 
 
-def refresh(deposit: Deposit, *, actor: Any = None, source: StatusChange.Source = Source.ANSWER) -> Deposit:
-    """Ask SkinsBack about a deposit and record its answer (``/docs/api/v1/orderstatus``).
+def ask_status(deposit: Deposit) -> DepositReport:
+    """What SkinsBack says about a deposit now (``/docs/api/v1/orderstatus``); UnknownOutcome if it is about another."""
+    report = get_client(deposit.account).get_deposit(order_id=deposit.order_id)
+    if report.order_id not in {"", deposit.order_id}:
+        raise UnknownOutcome("orderstatus: the answer is about another deposit.")
+    return msgspec.structs.replace(report, order_id=deposit.order_id)
+
+
+def refresh(deposit: Deposit, *, actor: Any = None) -> Deposit:
+    """Ask SkinsBack about a deposit and record its answer.
 
     Raises what the client raises; not to be called inside a database transaction.
     """
     refuse_inside_transaction("refresh()")
-    report = get_client(deposit.account).get_deposit(order_id=deposit.order_id)
-    return record_report(report, source, account=deposit.account, actor=actor).row or deposit
+    report = ask_status(deposit)
+    return record_report(report, Source.ANSWER, account=deposit.account, actor=actor).row or deposit
 
 
 def approve_hold(deposit: Deposit, by: Any = None) -> Deposit:
     """Approve a held deposit, so that the user is credited now, at the site's own risk.
 
     SkinsBack's approval carries no amount (``/docs/api/v1/offer_approve``): what credits is the ``orderstatus``
-    asked for afterwards. If that cannot be read nothing is credited and the sweep asks again.
+    asked for afterwards. If that cannot be read nothing is credited, the error is raised, and the sweep asks again.
     """
     refuse_inside_transaction("approve_hold()")
     if deposit.status != DepositStatus.IN_HOLD:
         raise InvalidInput(_("Only a deposit in hold can be approved."))
-    run(partial(_note_approval, deposit, by))
-    # Decided by an earlier attempt or by the user, or the answer cannot be read: orderstatus says which.
-    with suppress(AlreadyDecided, UnknownOutcome):
-        get_client(deposit.account).approve_hold(order_id=deposit.order_id)
-    return refresh(deposit, actor=by)
+    change(Deposit, deposit.pk, Source.FLOW, _note_approval, actor=by)
+    try:
+        # Decided by an earlier attempt or by the user, or the answer cannot be read: orderstatus says which.
+        with suppress(AlreadyDecided, UnknownOutcome):
+            get_client(deposit.account).approve_hold(order_id=deposit.order_id)
+        return refresh(deposit, actor=by)
+    except SkinsBackError:
+        change(Deposit, deposit.pk, Source.FLOW, lambda edit: edit.set(next_check_at=edit.now), actor=by)
+        raise
 
 
-def _note_approval(deposit: Deposit, by: Any) -> None:
-    """Leave a trace before the call, and have the sweep ask should this process die in it."""
-    now = utc_now()
-    row = claim(Deposit, now, pk=deposit.pk)
-    if row is None:
-        return
-    edit = Edit(row, now, Source.OPERATOR, actor=by)
-    edit.note(row.status, row.status, note=_("Approval of the hold asked for."))
-    edit.set(next_check_at=now)
-    edit.save()
+def _note_approval(edit: Edit[Deposit]) -> None:
+    """Leave a trace before the call, once, and have the sweep ask should this process die in it."""
+    note = _("Approval of the hold asked for.")
+    newest = edit.lines().order_by("-pk").first()
+    if newest is None or newest.note != note or edit.actor is not None:
+        edit.note(edit.row.status, edit.row.status, note=note)
+    edit.set(next_check_at=edit.now + schedule.LEASE)

@@ -8,18 +8,18 @@ import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 
 from django.db import IntegrityError
 from django.db.models import F, QuerySet
 
 from .. import conf
 from ..exceptions import ConfigurationError, NoSecret, NotificationRefused
-from ..models import BalanceSnapshot, WebhookEvent
+from ..models import WebhookEvent
 from ..models.fields import utc_now
 from ..wire.notifications import Event, parse_event, read_deposit_notification, read_event
 from ..wire.types import DepositReport
 from . import deposits, purchase_reports
+from .balance import keep_balance
 from .database import database, run
 from .records import Outcome, Source
 from .refusals import refuse
@@ -30,6 +30,10 @@ KEPT_HEADERS = ("Content-Type", "Content-Length", "User-Agent", "X-Forwarded-For
 """Never ``X-SIGN``: whoever reads it once could sign as SkinsBack wherever it alone is believed."""
 
 APPLY_AGAIN_FOR = timedelta(days=7)
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=6)
+
+WORTH_ANOTHER_TRY = (WebhookEvent.Outcome.UNKNOWN_STATUS, WebhookEvent.Outcome.MISMATCHED)
+"""Outcomes of which a later version, or a row mended by then, may make something."""
 
 Kind = WebhookEvent.Kind
 
@@ -61,21 +65,19 @@ def receive(
 
 
 def apply_again(event: WebhookEvent) -> WebhookEvent.Outcome:
-    """Apply a stored delivery: for the first time if it never was, else once more.
+    """Apply a stored delivery of which nothing could be made so far; any other is left as it is.
 
-    The second time changes nothing, unless the first could not make anything of it and this version can: what it was
-    then stays its outcome. Raises as ``receive`` does.
+    Returns what became of it, or had become of it before. Raises as ``receive`` does.
     """
+    if event.processed_at is not None and event.outcome not in WORTH_ANOTHER_TRY:
+        return Outcome(event.outcome)
     body = bytes(event.body)
     message: DepositReport | Event
     if event.kind == Kind.DEPOSIT:
         message = _verify(event.kind, event.account, body, {"Content-Type": event.content_type})
     else:  # its signature was in a header, which is not kept
         message = parse_event(body, event.content_type)
-    if event.processed_at is None:
-        return _apply_stored(event, message)
-    outcome: WebhookEvent.Outcome = run(partial(_apply_once_more, event, message))
-    return outcome
+    return _apply_stored(event, message)
 
 
 def replay(events: QuerySet[WebhookEvent]) -> Iterator[tuple[WebhookEvent, WebhookEvent.Outcome | Exception]]:
@@ -92,25 +94,22 @@ def replay(events: QuerySet[WebhookEvent]) -> Iterator[tuple[WebhookEvent, Webho
         yield event, result
 
 
-def _apply_once_more(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
-    # A balance is a moment's: taken once more it would be a wrong one.
-    if isinstance(message, Event) and message.purchase is None:
-        return Outcome(event.outcome)
-    outcome, rows = _record(event, message)
-    if outcome == Outcome.APPLIED:
-        WebhookEvent.objects.using(database()).filter(pk=event.pk).update(outcome=outcome, **rows)
-    return outcome
-
-
 def apply_kept(now: datetime | None = None) -> int:
-    """Try every delivery that is still to be applied; returns how many were. Part of the sweep."""
+    """Try the deliveries that are still to be applied and due; returns how many were. Part of the sweep."""
     now, applied = now or utc_now(), 0
-    for event, result in replay(WebhookEvent.objects.filter(processed_at=None, received_at__gte=now - APPLY_AGAIN_FOR)):
+    for event, result in replay(WebhookEvent.objects.filter(next_try_at__lte=now)):
         if isinstance(result, Exception):
             logger.warning("skinsback.notification_failed", extra={"event_id": event.pk}, exc_info=result)
         else:
             applied += result != Outcome.UNMATCHED
     return applied
+
+
+def _next_try(event: WebhookEvent) -> datetime | None:
+    """Ever later, as the delivery grows old, until it is left to an operator."""
+    now = utc_now()
+    age = now - event.received_at
+    return None if age > APPLY_AGAIN_FOR else now + min(max(age, FIRST_PAUSE), LONGEST_PAUSE)
 
 
 def _verify(kind: str, account: str, body: bytes, headers: Mapping[str, str]) -> DepositReport | Event:
@@ -131,10 +130,10 @@ def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> Web
         event.pk, event._state.adding = None, True
         event.processed_at, event.outcome = utc_now(), Outcome.FAILED
         event.save(using=database())
-        return _apply(event, message)
+        return _apply(event, message, event.processed_at)
 
     try:
-        return run(block)
+        return run(block, repeat_after_integrity_error=False)
     except IntegrityError:
         stored = _stored(event)
         if stored is None:
@@ -163,11 +162,11 @@ def _apply_stored(event: WebhookEvent, message: DepositReport | Event) -> Webhoo
     """Apply a delivery that is in the table already; whoever marks it processed first does it, once."""
 
     def block() -> WebhookEvent.Outcome:
-        mine = WebhookEvent.objects.using(database()).filter(pk=event.pk, processed_at=None)
-        if not mine.update(processed_at=utc_now(), error=""):
+        now = utc_now()
+        mine = WebhookEvent.objects.using(database()).filter(pk=event.pk, processed_at=event.processed_at)
+        if not mine.update(processed_at=now, error="", next_try_at=None):
             return Outcome.REPEAT
-        event.processed_at = utc_now()
-        return _apply(event, message)
+        return _apply(event, message, now)
 
     try:
         return run(block)
@@ -183,21 +182,23 @@ def _keep_failed(event: WebhookEvent, error: str) -> None:
         same = WebhookEvent.objects.using(database()).filter(
             account=event.account, kind=event.kind, digest=event.digest
         )
-        if same.update(error=error):
+        if same.update(error=error, outcome=Outcome.FAILED, processed_at=None, next_try_at=_next_try(event)):
             return
         event.pk, event._state.adding = None, True
         event.processed_at, event.outcome, event.error = None, Outcome.FAILED, error
+        event.next_try_at = _next_try(event)
         event.deposit = event.purchase = None
         event.save(using=database())
 
     run(block)
 
 
-def _apply(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
+def _apply(event: WebhookEvent, message: DepositReport | Event, now: datetime) -> WebhookEvent.Outcome:
     """Record what the delivery says, and on the delivery what became of it."""
     outcome, rows = _record(event, message)
-    waiting = outcome == Outcome.UNMATCHED
-    changes = {"outcome": outcome, "processed_at": None if waiting else event.processed_at, **rows}
+    changes: dict[str, object] = {"outcome": outcome, "processed_at": now, **rows}
+    if outcome == Outcome.UNMATCHED:
+        changes |= {"processed_at": None, "next_try_at": _next_try(event)}
     WebhookEvent.objects.using(database()).filter(pk=event.pk).update(**changes)
     return outcome
 
@@ -210,8 +211,6 @@ def _record(event: WebhookEvent, message: DepositReport | Event) -> tuple[Webhoo
         purchase = purchase_reports.apply_report(message.purchase, Source.WEBHOOK, account=event.account, event=event)
         return purchase.outcome, {"purchase": purchase.row}
     if message.balance is not None:
-        BalanceSnapshot.objects.using(database()).create(
-            account=event.account, balance=message.balance, taken_at=event.received_at
-        )
+        keep_balance(event.account, message.balance)
         return Outcome.APPLIED, {}
     return Outcome.IGNORED, {}

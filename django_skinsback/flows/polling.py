@@ -1,8 +1,12 @@
-"""The sweep: what is due stands in the rows, and asking SkinsBack settles it."""
+"""The sweep: what is due stands in the rows, and asking SkinsBack settles it.
+
+A row whose answer cannot be read, or whose news a listener of the site will not take, is put off and keeps no other
+row waiting. Only what every call of the account would meet ends a pass early.
+"""
 
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,13 +17,9 @@ from django.utils.translation import gettext as _
 from .. import conf, schedule
 from ..connection import get_client
 from ..exceptions import (
-    AccountFault,
     APIError,
-    ConfigurationError,
     PurchaseNotFound,
-    RequestNotSent,
     SkinsBackError,
-    TemporaryFailure,
     TransactionNotFound,
     UnknownOutcome,
 )
@@ -28,15 +28,12 @@ from ..models.fields import utc_now
 from ..statuses import DepositStatus
 from ..wire.types import PurchaseReport
 from . import deposits
-from .database import database, run
+from .database import database
 from .purchase_reports import record_report
-from .records import Edit, Source, claim
-from .sending import OPEN, resend, submit
+from .records import Edit, Source, change
+from .sending import ACCOUNT_WIDE, OPEN, dispatch, resend
 
 logger = logging.getLogger("django_skinsback")
-
-LEASE = timedelta(minutes=2)
-"""How long a due row belongs to whoever took it; then, should he have died, to the next."""
 
 Row = TypeVar("Row", Deposit, Purchase)
 
@@ -52,144 +49,191 @@ class Counts:
 
 def poll_purchases(account: str | None = None, *, now: datetime | None = None) -> Counts:
     """Send what was never sent, ask about what is due, send again what SkinsBack does not know."""
-    counts = Counts()
-    for alias in [account] if account else conf.accounts():
-        try:
-            for rows in _take_due(Purchase, "next_poll_at", alias, int(conf.get("POLL_BATCH_SIZE")), now):
-                before = {row.pk: row.status for row in rows}
-                counts.asked += len(rows)
-                _poll(alias, rows)
-                counts.changed += _moved(Purchase, before)
-        except (SkinsBackError, ConfigurationError) as error:
-            counts.stopped_by = _stopped("poll_purchases", alias, error)
-    return counts
+    size = int(conf.get("POLL_BATCH_SIZE"))
+    return _sweep(Purchase, "next_poll_at", _poll, size=size, account=account, now=now)
 
 
 def check_deposits(account: str | None = None, *, now: datetime | None = None) -> Counts:
     """Ask about deposits that are due, and give up those nobody pays."""
-    counts = Counts()
-    for alias in [account] if account else conf.accounts():
-        try:
-            for rows in _take_due(Deposit, "next_check_at", alias, 1, now):
-                before = {row.pk: row.status for row in rows}
-                counts.asked += len(rows)
-                _check(rows[0])
-                counts.changed += _moved(Deposit, before)
-        except (SkinsBackError, ConfigurationError) as error:
-            counts.stopped_by = _stopped("check_deposits", alias, error)
-    return counts
+    return _sweep(Deposit, "next_check_at", _check, size=1, account=account, now=now)
 
 
 def ask(account: str, rows: list[Purchase], source: Source, *, actor: Any = None) -> list[Purchase]:
-    """Ask ``market_getinfo`` about rows, record what it says, and return those it does not know."""
-    client = get_client(account)
-    reports: dict[str, PurchaseReport] = {}
-    try:
-        found = client.get_purchases(custom_ids=[row.custom_id for row in rows])
-    except PurchaseNotFound:
-        found = [] if len(rows) == 1 else [report for row in rows for report in _ask_one(account, row)]
-    for report in found:
-        reports[report.custom_id] = report
-    absent = []
+    """Ask ``market_getinfo`` about rows, record what it says, and return those it does not know.
+
+    Rows of which that failed are put off. Raises what the client raises and, except in the sweep, what made the first
+    of them fail, after all others are recorded.
+    """
+    absent: list[Purchase] = []
+    failures: dict[int, Exception] = {}
+    size = int(conf.get("POLL_BATCH_SIZE"))
+    for batch in (rows[start : start + size] for start in range(0, len(rows), size)):
+        reports = _get(account, batch, failures)
+        for row in batch:
+            if row.pk in failures:
+                continue
+            if row.custom_id not in reports:
+                absent.append(row)
+                continue
+            try:
+                record_report(reports[row.custom_id], source, account=account, actor=actor)
+            except Exception as error:  # noqa: BLE001 - a site's listener may raise anything
+                failures[row.pk] = error
     for row in rows:
-        told = reports.get(row.custom_id)
-        if told is None:
-            absent.append(row)
-        else:
-            record_report(told, source, account=account, actor=actor)
+        if row.pk in failures:
+            _put_off(row, failures[row.pk])
+    if failures and source is not Source.POLL:
+        raise next(iter(failures.values()))
     return absent
 
 
-def _ask_one(account: str, row: Purchase) -> list[PurchaseReport]:
-    """One purchase by itself: a list with an id SkinsBack does not know may be refused as a whole."""
+def _get(account: str, rows: list[Purchase], failures: dict[int, Exception]) -> dict[str, PurchaseReport]:
+    """What SkinsBack says, by custom id. An odd answer to a list is one odd id's: halve it until that is alone."""
+    client = get_client(account)
     try:
-        return get_client(account).get_purchases(custom_ids=[row.custom_id])
+        found = client.get_purchases(custom_ids=[row.custom_id for row in rows])
+        return {report.custom_id: report for report in found}
+    except ACCOUNT_WIDE:
+        raise
     except PurchaseNotFound:
-        return []
+        if len(rows) == 1:
+            return {}
+    except (APIError, UnknownOutcome) as error:
+        if len(rows) == 1:
+            failures[rows[0].pk] = error
+            return {}
+        if isinstance(error, UnknownOutcome):
+            client.get_balance()  # raises if it is SkinsBack that does not answer, and not the list
+    middle = len(rows) // 2
+    return _get(account, rows[:middle], failures) | _get(account, rows[middle:], failures)
+
+
+def _sweep(
+    model: type[Row], column: str, work: Callable[[str, list[Row]], None], *, size: int, account: str | None, now: Any
+) -> Counts:
+    counts = Counts()
+    for alias in [account] if account else conf.accounts():
+        try:
+            for rows in _take_due(model, column, alias, size, now):
+                before = {row.pk: row.status for row in rows}
+                counts.asked += len(rows)
+                work(alias, rows)
+                after = model._default_manager.using(database()).filter(pk__in=before).values_list("pk", "status")
+                counts.changed += sum(before[pk] != status for pk, status in after)
+        except SkinsBackError as error:
+            extra = {"rows": model.__name__, "account": alias, "error": str(error)}
+            logger.warning("skinsback.sweep_stopped", extra=extra)
+            counts.stopped_by = f"{alias}: {error}"
+    return counts
+
+
+def _alone(row: Deposit | Purchase, act: Callable[[], object]) -> None:
+    """Do something about one row; what goes wrong with it alone puts off that row and nothing else."""
+    try:
+        act()
+    except ACCOUNT_WIDE:
+        raise
+    except Exception as error:  # noqa: BLE001 - a site's listener may raise anything
+        _put_off(row, error)
+
+
+def _put_off(row: Deposit | Purchase, error: Exception) -> None:
+    expected = isinstance(error, SkinsBackError)
+    extra = {"row": type(row).__name__, "row_id": row.pk, "error": str(error) if expected else type(error).__name__}
+    logger.warning("skinsback.row_put_off", extra=extra, exc_info=None if expected else error)
+    change(type(row), row.pk, Source.POLL, _later)  # type: ignore[type-var] # one of the two, not their union
+
+
+def _later(edit: Edit[Any]) -> None:
+    row = edit.row
+    if isinstance(row, Deposit) and row.next_check_at is not None:
+        delay = schedule.backoff(row.check_count)
+        edit.set(check_count=row.check_count + 1, next_check_at=edit.now + delay)
+    elif isinstance(row, Purchase) and row.next_poll_at is not None:
+        delay = schedule.backoff(row.poll_count)
+        edit.set(poll_count=row.poll_count + 1, next_poll_at=edit.now + delay)
 
 
 def _poll(account: str, rows: list[Purchase]) -> None:
-    fresh = [row for row in rows if row.status in OPEN and not row.attempts]
-    for row in fresh:
-        submit(row)
-    sent = [row for row in rows if row not in fresh]
-    for row in ask(account, sent, Source.POLL) if sent else []:
+    sent = [row for row in rows if row.status not in OPEN or row.attempts]
+    for row in rows:
+        if row not in sent:
+            _stop_if_account_wide(dispatch(row))
+    for row in ask(account, sent, Source.POLL):
         if row.status in OPEN and _may_be_sent_again(row):
-            resend(row)
+            _stop_if_account_wide(resend(row))
         else:
-            run(partial(_not_known, row))
+            change(Purchase, row.pk, Source.POLL, partial(_not_known, status=row.status))
+
+
+def _stop_if_account_wide(error: SkinsBackError | None) -> None:
+    """The other rows would only meet it again; their leases end by themselves."""
+    if error is not None:
+        raise error
 
 
 def _may_be_sent_again(row: Purchase) -> bool:
-    waited = row.submitted_at is not None and utc_now() - row.submitted_at >= schedule.RESEND_AFTER
-    return waited and row.attempts <= schedule.RESEND_ATMOST and not row.needs_review
+    if row.submitted_at is None or row.buy_id or row.needs_review or row.attempts > schedule.RESEND_ATMOST:
+        return False
+    decided = Edit(row, utc_now(), Source.POLL).is_settled()
+    return not decided and utc_now() - row.submitted_at >= schedule.RESEND_AFTER
 
 
-def _not_known(row: Purchase) -> None:
+def _not_known(edit: Edit[Purchase], status: str) -> None:
     """SkinsBack does not know the purchase (yet). That proves nothing: wait, then have it looked at."""
-    now = utc_now()
-    fresh = claim(Purchase, now, pk=row.pk)
-    if fresh is None or fresh.status != row.status:
+    row = edit.row
+    if row.status != status:
         return
-    edit = Edit(fresh, now, Source.POLL)
-    edit.set(poll_count=fresh.poll_count + 1, next_poll_at=now + schedule.backoff(fresh.poll_count))
-    if fresh.attempts > schedule.RESEND_ATMOST or fresh.buy_id:
+    edit.set(poll_count=row.poll_count + 1, next_poll_at=edit.now + schedule.backoff(row.poll_count))
+    if row.attempts > schedule.RESEND_ATMOST or row.buy_id:
         edit.flag(_("SkinsBack does not know this purchase any more."))
-    edit.save()
 
 
-def _check(deposit: Deposit) -> None:
+def _check(account: str, rows: list[Deposit]) -> None:
+    for row in rows:
+        _alone(row, partial(_check_one, row))
+
+
+def _check_one(deposit: Deposit) -> None:
     try:
-        deposit = deposits.refresh(deposit, source=Source.POLL)
+        report = deposits.ask_status(deposit)
     except TransactionNotFound:
-        run(partial(_no_answer, deposit, abandon_after=schedule.CREATE_UNANSWERED))
-    except (TemporaryFailure, AccountFault, RequestNotSent):
-        raise  # nobody else can be asked about now either; the lease ends by itself
-    except (APIError, UnknownOutcome) as error:
-        logger.warning("skinsback.deposit_unreadable", extra={"order_id": deposit.order_id, "error": str(error)})
-        run(partial(_no_answer, deposit))
-    else:
-        if deposit.status == DepositStatus.IN_HOLD:
-            _apply_hold_policy(deposit)
-        elif deposit.status == DepositStatus.PENDING:
-            run(partial(_give_up, deposit))
-
-
-def _no_answer(deposit: Deposit, abandon_after: timedelta | None = None) -> None:
-    now = utc_now()
-    row = claim(Deposit, now, pk=deposit.pk)
+        change(Deposit, deposit.pk, Source.POLL, _not_found)
+        return
+    row = deposits.record_report(report, Source.POLL, account=deposit.account).row
     if row is None:
         return
-    edit = Edit(row, now, Source.POLL)
-    age = now - row.created_at
-    if abandon_after and row.status == DepositStatus.CREATED and age >= abandon_after:
+    if report.status == row.status == DepositStatus.IN_HOLD:
+        _apply_hold_policy(row)
+    elif report.status == row.status == DepositStatus.PENDING:
+        change(Deposit, row.pk, Source.FLOW, _give_up)
+
+
+def _not_found(edit: Edit[Deposit]) -> None:
+    """SkinsBack does not know the order: it never did, or has forgotten it."""
+    row, age = edit.row, edit.now - edit.row.created_at
+    patience = {
+        DepositStatus.CREATED: schedule.CREATE_UNANSWERED,
+        DepositStatus.PENDING: schedule.PAY_LINK_LIFETIME,
+    }.get(DepositStatus(row.status))
+    if patience is not None and age >= patience:
         edit.move(DepositStatus.ABANDONED, note=_("SkinsBack does not know the order."))
         edit.set(next_check_at=None)
-    elif not (abandon_after and age >= schedule.PAY_LINK_LIFETIME and row.status == DepositStatus.PENDING):
-        delay = schedule.next_check(row.status, age, row.check_count + 1) or schedule.backoff(row.check_count)
-        edit.set(check_count=row.check_count + 1, next_check_at=now + delay)
-    else:
-        edit.move(DepositStatus.ABANDONED, note=_("SkinsBack does not know the order any more."))
-        edit.set(next_check_at=None)
-    edit.save()
+        return
+    delay = schedule.next_check(row.status, age, row.check_count + 1) or schedule.backoff(row.check_count)
+    edit.set(check_count=row.check_count + 1, next_check_at=edit.now + delay)
 
 
-def _give_up(deposit: Deposit) -> None:
+def _give_up(edit: Edit[Deposit]) -> None:
     """Nobody paid for so long that the link must be dead. A late payment still counts when SkinsBack tells of it."""
-    now = utc_now()
-    if now - deposit.created_at < schedule.PAY_LINK_LIFETIME:
-        return
-    row = claim(Deposit, now, pk=deposit.pk)
-    if row is None or row.status != DepositStatus.PENDING:
-        return
-    edit = Edit(row, now, Source.FLOW)
-    edit.move(DepositStatus.ABANDONED, note=_("Not paid in time."))
-    edit.set(next_check_at=None)
-    edit.save()
+    row = edit.row
+    if row.status == DepositStatus.PENDING and edit.now - row.created_at >= schedule.PAY_LINK_LIFETIME:
+        edit.move(DepositStatus.ABANDONED, note=_("Not paid in time."))
+        edit.set(next_check_at=None)
 
 
 def _apply_hold_policy(deposit: Deposit) -> None:
-    """Ask the site's HOLD_POLICY whether to credit early. An exception means no."""
+    """Ask the site's HOLD_POLICY whether to credit early. An exception means no, and so does a refused approval."""
     policy = conf.callable_setting("HOLD_POLICY")
     if policy is None:
         return
@@ -197,19 +241,19 @@ def _apply_hold_policy(deposit: Deposit) -> None:
         approved = policy(deposit) is True
     except Exception:
         logger.exception("skinsback.hold_policy_failed", extra={"order_id": deposit.order_id})
-        run(partial(_flag, deposit, _("HOLD_POLICY raised an exception; the hold was not approved.")))
+        reason = _("HOLD_POLICY raised an exception; the hold was not approved.")
+        change(Deposit, deposit.pk, Source.POLL, lambda edit: edit.flag(reason))
         return
-    if approved:
+    if not approved:
+        return
+    try:
         deposits.approve_hold(deposit)
-
-
-def _flag(deposit: Deposit, reason: str) -> None:
-    now = utc_now()
-    row = claim(Deposit, now, pk=deposit.pk)
-    if row is not None:
-        edit = Edit(row, now, Source.POLL)
-        edit.flag(reason)
-        edit.save()
+    except ACCOUNT_WIDE:
+        raise
+    except APIError as error:
+        reason = _("SkinsBack refused to approve the hold: %(error)s") % {"error": error.message}
+        change(Deposit, deposit.pk, Source.POLL, lambda edit: edit.flag(reason))
+        _put_off(deposit, error)
 
 
 def _take_due(model: type[Row], column: str, account: str, size: int, now: datetime | None) -> Iterator[list[Row]]:
@@ -226,18 +270,9 @@ def _take_due(model: type[Row], column: str, account: str, size: int, now: datet
         if not keys:
             return
         last = keys[-1]
-        lease = now + LEASE + timedelta(microseconds=random.randrange(1_000_000))  # noqa: S311 - marks, guards nothing
+        odd = timedelta(microseconds=random.randrange(1_000_000))  # noqa: S311 - marks, guards nothing
+        lease = now + schedule.LEASE + odd
         if due.filter(pk__in=keys).update(**{column: lease}):
             rows = list(manager.filter(pk__in=keys, **{column: lease}).order_by("pk"))
             if rows:
                 yield rows
-
-
-def _moved(model: type[Row], before: dict[Any, str]) -> int:
-    after = model._default_manager.using(database()).filter(pk__in=before).values_list("pk", "status")
-    return sum(before[pk] != status for pk, status in after)
-
-
-def _stopped(flow: str, account: str, error: SkinsBackError) -> str:
-    logger.warning("skinsback.sweep_stopped", extra={"flow": flow, "account": account, "error": str(error)})
-    return f"{account}: {error}"

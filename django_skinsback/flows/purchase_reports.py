@@ -68,7 +68,7 @@ def _judge_report(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.
     match verdict:
         case Verdict.ADVANCE:
             _take_details(edit, report)
-            move(edit, report.status)
+            reach(edit, report.status)
             return Outcome.APPLIED
         case Verdict.REPEAT:
             _take_details(edit, report)
@@ -84,7 +84,7 @@ def _judge_report(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.
             return Outcome.UNKNOWN_STATUS
 
 
-def move(edit: Edit[Purchase], to_status: str, note: str = "") -> None:
+def reach(edit: Edit[Purchase], to_status: str, note: str = "") -> None:
     """Take a later status, refund what it calls for, and forget the trade token once it is of no more use."""
     purchase = edit.row
     edit.move(
@@ -95,13 +95,15 @@ def move(edit: Edit[Purchase], to_status: str, note: str = "") -> None:
     )
     if to_status == PurchaseStatus.ACCEPTED:
         edit.set(accepted_at=edit.now)
+        if EntryKind.REFUND in edit.entries():
+            edit.flag(_("Accepted, but an operator had refunded it before."))
     if to_status in PURCHASE_FINAL:
         edit.set(finished_at=edit.now, token="", next_poll_at=None)
     kind = PURCHASE_ENTRY.get(to_status)
     if to_status == PurchaseStatus.ROLLBACK_USER:
         if conf.get("REFUND_USER_ROLLBACK"):
             kind = EntryKind.REFUND
-        else:
+        elif EntryKind.REFUND not in edit.entries():
             edit.flag(_("The user took the trade back; decide whether he is refunded."))
     if kind is EntryKind.REFUND:
         refund(edit)
@@ -112,23 +114,14 @@ def refund(edit: Edit[Purchase]) -> bool:
     entries = edit.entries()
     if EntryKind.CHARGE not in entries or EntryKind.REFUND in entries:
         return False
-    edit.answer(EntryKind.REFUND, entries[EntryKind.CHARGE])
+    edit.undo(EntryKind.REFUND, entries[EntryKind.CHARGE])
     return True
 
 
 def _ids_agree(edit: Edit[Purchase], report: PurchaseReport) -> bool:
     """Whether both ids are this row's; a row that does not know SkinsBack's id yet learns it."""
-    purchase = edit.row
-    known, told = purchase.buy_id, report.buy_id
-    if known is None and told:
-        others = Purchase.objects.using(purchase._state.db).filter(account=purchase.account, buy_id=told)
-        if not others.exists():
-            edit.set(buy_id=told)
-            return True
-    elif not told or told == known:
-        return True
-    edit.flag(_("A message named this custom ID with another buy ID; it was not applied."))
-    return False
+    reason = _("A message named this custom ID with another buy ID; it was not applied.")
+    return edit.learn_id("buy_id", report.buy_id, reason=reason)
 
 
 def _take_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
@@ -153,7 +146,7 @@ def _take_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
             "in_hold_until",
         )
     }
-    edit.set(**{name: value for name, value in told.items() if value not in {None, ""}})
+    edit.set(**{name: value for name, value in told.items() if value is not None and value != ""})
     edit.set(error_reason=report.error_reason[:WORD_LENGTH])
     paid = max((value for value in (report.price, report.debited_amount) if value is not None), default=None)
     if paid is not None and paid > purchase.max_price:

@@ -18,7 +18,8 @@ from ..models.fields import utc_now
 from ..money import parse_amount, parse_currency
 from ..statuses import EntryKind
 from ..steam import TradeURL, check_game
-from ..wire.arguments import identifier
+from ..wire.arguments import identifier, text
+from ..wire.readers import TEXT_LIMIT
 from .bell import ring
 from .database import database, refuse_inside_transaction, run
 from .decisions import cancel
@@ -160,7 +161,10 @@ def _skin(item: Mapping[str, Any]) -> dict[str, str]:
     game = check_game(item.get("game") or conf.default_game())
     if skin_id:
         return {"skin_id": identifier("skin_id", str(skin_id)), "game": game}
-    return {"market_hash_name": str(name), "game": game}
+    market_hash_name = text("market_hash_name", name)
+    if len(market_hash_name) > TEXT_LIMIT:
+        raise InvalidInput(_("No skin has a name that long."))
+    return {"market_hash_name": market_hash_name, "game": game}
 
 
 def _price(item: Mapping[str, Any]) -> dict[str, Decimal]:
@@ -205,5 +209,5 @@ def refresh(purchases: Purchase | list[Purchase], *, actor: Any = None) -> list[
             by_account.setdefault(row.account, []).append(row)
     for account, asked in by_account.items():
         ask(account, asked, Source.ANSWER, actor=actor)
-    fresh = Purchase.objects.in_bulk([row.pk for row in rows])
+    fresh = Purchase.objects.using(database()).in_bulk([row.pk for row in rows])
     return [fresh[row.pk] for row in rows]

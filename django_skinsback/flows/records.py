@@ -1,6 +1,7 @@
 """What deposits and purchases have in common when a report about them is recorded."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -8,13 +9,15 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from django.db import transaction
+from django.db.models import QuerySet
+from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
 from ..models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
-from ..models.fields import WORD_LENGTH
+from ..models.fields import WORD_LENGTH, utc_now
 from ..signals import deposit_changed, entry_posted, purchase_changed, review_needed
 from ..statuses import EntryKind
-from .database import database
+from .database import database, run
 
 logger = logging.getLogger("django_skinsback")
 
@@ -51,10 +54,18 @@ class Edit(Generic[Row]):
                 setattr(self.row, name, value)
                 self.changed[name] = value
 
+    def lines(self) -> QuerySet[StatusChange]:
+        """The row's history as it is stored."""
+        return StatusChange.objects.using(database()).filter(**_reference(self.row))
+
+    def is_settled(self, reason: str = "") -> bool:
+        """Whether an operator has decided about the row, for this reason."""
+        return self.lines().filter(source=Source.OPERATOR, note__contains=reason).exists()
+
     def flag(self, reason: str) -> None:
-        """Put the row to review. Reasons add up; one that stands there already is not repeated."""
+        """Put the row to review. Reasons add up; one that stands there, or that an operator has settled, does not."""
         reasons: list[str] = self.row.review_reason.splitlines()
-        if self.row.needs_review and reason in reasons:
+        if (self.row.needs_review and reason in reasons) or self.is_settled(reason):
             return
         self.set(
             needs_review=True,
@@ -62,7 +73,7 @@ class Edit(Generic[Row]):
         )
         row = self.row
         logger.warning("skinsback.review_needed: %s", reason, extra={"row": type(row).__name__, "row_id": row.pk})
-        _after_commit(review_needed, sender=type(row), row=row, reason=reason)
+        after_commit(review_needed, sender=type(row), row=row, reason=reason)
 
     def move(self, to_status: str, **details: Any) -> None:
         """Go to another status, and say so in the history."""
@@ -85,10 +96,23 @@ class Edit(Generic[Row]):
             )
         )
 
+    def learn_id(self, field: str, told: str, *, reason: str) -> bool:
+        """Whether SkinsBack's id is this row's. A row that has none yet takes it, unless it is another row's."""
+        known = getattr(self.row, field)
+        if not told or told == known:
+            return True
+        if known is None:
+            rows = type(self.row)._default_manager.using(database())
+            if not rows.filter(account=self.row.account, **{field: told}).exists():
+                self.set(**{field: told})
+                return True
+        self.flag(reason)
+        return False
+
     def note_unknown_word(self, word: str) -> None:
         """Keep a status this version does not know, once, and have an operator look at it; nothing moves."""
         shown = word[:WORD_LENGTH]
-        if not self.row.changes.filter(to_status=shown).exists():
+        if not self.lines().filter(to_status=shown).exists():
             self.note(self.row.status, shown, note=_("A status this version does not know."))
         self.flag(_("SkinsBack used a status that is not known: “%(word)s”.") % {"word": shown})
 
@@ -111,7 +135,7 @@ class Edit(Generic[Row]):
         )
         self.history[-1].credit_amount, self.history[-1].credit_currency = amount, currency
 
-    def answer(self, kind: EntryKind, entry: LedgerEntry) -> None:
+    def undo(self, kind: EntryKind, entry: LedgerEntry) -> None:
         """Post the opposite of ``entry``: same user, same amount, same currency."""
         self.post(kind, -entry.amount, entry.currency, entry.user_id)
 
@@ -137,6 +161,23 @@ class Edit(Generic[Row]):
             logger.info("skinsback.entry_posted", extra=about)
 
 
+def change(
+    model: type[Row], pk: Any, source: StatusChange.Source, act: Callable[[Edit[Row]], object], *, actor: Any = None
+) -> Row | None:
+    """Lock one row, let ``act`` edit it, and write what it did; None if there is no such row."""
+
+    def block() -> Row | None:
+        now = utc_now()
+        row = claim(model, now, pk=pk)
+        if row is not None:
+            edit = Edit(row, now, source, actor=actor)
+            act(edit)
+            edit.save()
+        return row
+
+    return run(block)
+
+
 def claim(model: type[Row], now: datetime, **ids: Any) -> Row | None:
     """Lock the row with these ids by writing it, then read it; None if there is none.
 
@@ -157,10 +198,11 @@ def _reference(row: Deposit | Purchase) -> dict[str, Any]:
 
 def _announce(row: Deposit | Purchase, change: StatusChange) -> None:
     if isinstance(row, Deposit):
-        _after_commit(deposit_changed, sender=Deposit, deposit=row, change=change)
+        after_commit(deposit_changed, sender=Deposit, deposit=row, change=change)
     else:
-        _after_commit(purchase_changed, sender=Purchase, purchase=row, change=change)
+        after_commit(purchase_changed, sender=Purchase, purchase=row, change=change)
 
 
-def _after_commit(signal: Any, **arguments: Any) -> None:
+def after_commit(signal: Signal, **arguments: Any) -> None:
+    """Send a signal once what happened is committed; its receivers cannot undo it."""
     transaction.on_commit(partial(signal.send_robust, **arguments), using=database())

@@ -19,7 +19,9 @@ from ..connection import get_client
 from ..exceptions import (
     AccountFault,
     APIError,
+    ConfigurationError,
     CustomIdExists,
+    InvalidInput,
     RequestNotSent,
     SkinsBackError,
     TemporaryFailure,
@@ -31,16 +33,19 @@ from ..statuses import PurchaseStatus
 from ..steam import TradeURL
 from ..wire.arguments import BatchItem
 from ..wire.types import PurchaseReport
-from .database import database, refuse_inside_transaction, run
-from .purchase_reports import move, record_report
-from .records import Edit, Source, claim
+from .database import database, refuse_inside_transaction
+from .purchase_reports import reach, record_report
+from .records import Edit, Source, change
 
 logger = logging.getLogger("django_skinsback")
 
 BATCH_LIMIT = 50
 """Skins in one ``market_batch_buy``; SkinsBack publishes no limit."""
 
-Answer = PurchaseReport | RequestNotSent | UnknownOutcome | APIError
+Answer = PurchaseReport | InvalidInput | RequestNotSent | UnknownOutcome | APIError
+
+ACCOUNT_WIDE = (TemporaryFailure, AccountFault, RequestNotSent, ConfigurationError)
+"""Errors that every other call of the account would meet as well."""
 
 REFUSALS = frozenset(range(1, 11)) - {7}
 """Codes of the buying methods after which nothing was bought; 7 says that an earlier attempt has."""
@@ -56,22 +61,26 @@ def submit(purchase: Purchase) -> Purchase:
     called inside a database transaction.
     """
     refuse_inside_transaction("submit()")
-    client, now = get_client(purchase.account), utc_now()
-    claimed = _claim_unsent(purchase, now)
-    if claimed:
-        _send(client, claimed, now)
+    dispatch(purchase)
     return Purchase.objects.using(database()).get(pk=purchase.pk)
 
 
-def resend(purchase: Purchase) -> Purchase:
-    """Send a purchase again, with the same ``custom_id``, that SkinsBack says it does not know."""
+def dispatch(purchase: Purchase) -> SkinsBackError | None:
+    """``submit`` for the sweep: returns what would keep any other purchase of the account from being sent now."""
+    client, now = get_client(purchase.account), utc_now()
+    claimed = _claim_unsent(purchase, now)
+    return _send(client, claimed, now) if claimed else None
+
+
+def resend(purchase: Purchase) -> SkinsBackError | None:
+    """Send a purchase again, with the same ``custom_id``, that SkinsBack says it does not know; as ``dispatch``."""
     client, now = get_client(purchase.account), utc_now()
     rows = Purchase.objects.using(database()).filter(
         pk=purchase.pk, status__in=OPEN, attempts=purchase.attempts, buy_id=None
     )
-    if rows.update(**_sent(now)):
-        _send(client, [Purchase.objects.using(database()).get(pk=purchase.pk)], now)
-    return Purchase.objects.using(database()).get(pk=purchase.pk)
+    if not rows.update(**_sent(now)):
+        return None
+    return _send(client, [Purchase.objects.using(database()).get(pk=purchase.pk)], now)
 
 
 def _sent(now: datetime) -> dict[str, Any]:
@@ -93,14 +102,23 @@ def _claim_unsent(purchase: Purchase, now: datetime) -> list[Purchase]:
     return list(manager.filter(pk__in=chosen, attempts=1, submitted_at=now, buy_id=None).order_by("pk"))
 
 
-def _send(client: SkinsBackClient, rows: list[Purchase], now: datetime) -> None:
+def _send(client: SkinsBackClient, rows: list[Purchase], now: datetime) -> SkinsBackError | None:
     answers: list[Answer]
     try:
         answers = _call(client, rows)
-    except (RequestNotSent, UnknownOutcome, APIError) as error:
+    except (InvalidInput, RequestNotSent, UnknownOutcome, APIError) as error:
         answers = [error] * len(rows)
     for row, answer in zip(rows, answers, strict=True):
-        _take(row, answer, now)
+        try:
+            _take(row, answer, now)
+        except Exception:
+            # A site's listener may raise anything. The other rows of the batch have their answers all the same, and
+            # a no that could not be booked is asked for once more.
+            logger.exception("skinsback.answer_not_booked", extra={"custom_id": row.custom_id})
+            if isinstance(answer, APIError) and answer.code in REFUSALS:
+                change(Purchase, row.pk, Source.ANSWER, partial(_not_bought, error=answer))
+    first = answers[0]
+    return first if isinstance(first, ACCOUNT_WIDE) else None
 
 
 def _call(client: SkinsBackClient, rows: list[Purchase]) -> list[Answer]:
@@ -128,29 +146,29 @@ def _call(client: SkinsBackClient, rows: list[Purchase]) -> list[Answer]:
 
 
 def _take(row: Purchase, answer: Answer, now: datetime) -> None:
+    later = now + schedule.RESEND_AFTER
     match answer:
         case PurchaseReport() if answer.custom_id in {"", row.custom_id}:
             ours = msgspec.structs.replace(answer, custom_id=row.custom_id)
             record_report(ours, Source.ANSWER, account=row.account)
+            return
         case PurchaseReport():
             stranger = UnknownOutcome("The answer was about another purchase.")
-            run(partial(_unknown, row, stranger, utc_now()))
-        case RequestNotSent() | TemporaryFailure() | AccountFault():
-            run(partial(_not_bought, row, answer))
+            act = partial(_unknown, error=stranger, due=utc_now())
+        case InvalidInput() | RequestNotSent() | TemporaryFailure() | AccountFault():
+            act = partial(_not_bought, error=answer)
         case CustomIdExists():
-            run(partial(_unknown, row, answer, utc_now()))
+            act = partial(_unknown, error=answer, due=utc_now())
         case APIError() if answer.code in REFUSALS:
-            run(partial(_refused, row, answer))
-        case APIError():  # a no that nobody has documented may not be one
-            run(partial(_unknown, row, answer, now + schedule.RESEND_AFTER))
-        case UnknownOutcome():
-            run(partial(_unknown, row, answer, now + schedule.RESEND_AFTER))
+            act = partial(_refused, error=answer)
+        case APIError() | UnknownOutcome():  # a no that nobody has documented may not be one
+            act = partial(_unknown, error=answer, due=later)
+    change(Purchase, row.pk, Source.ANSWER, act)
 
 
-def _not_bought(row: Purchase, error: SkinsBackError) -> None:
+def _not_bought(edit: Edit[Purchase], error: SkinsBackError) -> None:
     """Nothing was bought, and the same may work later: take the attempt back and wait."""
-    edit = _edit(row)
-    if edit is None:
+    if edit.row.status not in OPEN:
         return
     attempts = edit.row.attempts - 1
     delay = schedule.backoff(edit.row.poll_count)
@@ -160,44 +178,28 @@ def _not_bought(row: Purchase, error: SkinsBackError) -> None:
         edit.set(submitted_at=None)
     if edit.now - edit.row.created_at > schedule.REVIEW_AFTER:
         edit.flag(_("Could not be sent for more than a day: %(error)s") % {"error": error})
-    edit.save()
 
 
-def _refused(row: Purchase, error: APIError) -> None:
+def _refused(edit: Edit[Purchase], error: APIError) -> None:
     """SkinsBack said no. That settles it, unless an earlier attempt without an answer may have bought the skin."""
-    edit = _edit(row)
-    if edit is None:
+    if edit.row.status not in OPEN:
         return
     edit.set(**_error(error))
     if edit.row.attempts > 1:
-        edit.flag(
-            _("SkinsBack refused a repeated attempt (%(error)s), but an earlier one may have bought the skin.")
-            % {"error": error.message}
-        )
+        words = {"error": error.message}
+        edit.flag(_("SkinsBack refused a repeated attempt (%(error)s), but an earlier one may have bought it.") % words)
         edit.set(next_poll_at=edit.now + schedule.backoff(edit.row.poll_count), poll_count=edit.row.poll_count + 1)
     else:
-        move(edit, PurchaseStatus.REFUSED, note=str(error))
-    edit.save()
+        reach(edit, PurchaseStatus.REFUSED, note=str(error))
 
 
-def _unknown(row: Purchase, error: SkinsBackError, due: datetime) -> None:
+def _unknown(edit: Edit[Purchase], error: SkinsBackError, due: datetime) -> None:
     """It may have been bought: ask for our id, from ``due`` on."""
-    edit = _edit(row)
-    if edit is None:
+    if edit.row.status not in OPEN:
         return
     if edit.row.status == PurchaseStatus.REQUESTED:
-        move(edit, PurchaseStatus.UNKNOWN, note=str(error))
+        reach(edit, PurchaseStatus.UNKNOWN, note=str(error))
     edit.set(next_poll_at=due)
-    edit.save()
-
-
-def _edit(row: Purchase) -> Edit[Purchase] | None:
-    """The locked row, unless a report has told its outcome meanwhile."""
-    now = utc_now()
-    fresh = claim(Purchase, now, pk=row.pk)
-    if fresh is None or fresh.status not in OPEN:
-        return None
-    return Edit(fresh, now, Source.ANSWER)
 
 
 def _error(error: SkinsBackError) -> dict[str, Any]:

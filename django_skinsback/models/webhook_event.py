@@ -9,7 +9,10 @@ from .purchase import Purchase
 
 
 class WebhookEvent(models.Model):
-    """One verified delivery. ``processed_at`` is empty while it is still to be applied, and then ``error`` says why."""
+    """One verified delivery. ``processed_at`` is empty while it is still to be applied, and then ``error`` says why.
+
+    ``next_try_at`` is when the sweep tries it again; empty where it was applied or has been tried for long enough.
+    """
 
     class Kind(models.TextChoices):
         DEPOSIT = "deposit", _("deposit notification")
@@ -35,7 +38,8 @@ class WebhookEvent(models.Model):
     headers = models.JSONField(_("headers"), default=dict, blank=True)
     remote_addr = models.CharField(_("remote address"), max_length=64, blank=True)
     received_at = fields.UTCDateTimeField(_("received at"), default=fields.utc_now, db_index=True)
-    processed_at = fields.UTCDateTimeField(_("processed at"), null=True, blank=True, db_index=True)
+    processed_at = fields.UTCDateTimeField(_("processed at"), null=True, blank=True)
+    next_try_at = fields.UTCDateTimeField(_("next try at"), null=True, blank=True, db_index=True)
     deliveries = models.PositiveIntegerField(_("deliveries"), default=1)
     outcome = models.CharField(_("outcome"), max_length=16, choices=Outcome)
     error = models.TextField(_("error"), blank=True)

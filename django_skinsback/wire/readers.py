@@ -18,6 +18,7 @@ URL_LIMIT = 2000
 ID_LIMIT = 64
 STEAM_ID_LIMIT = 20
 
+_FIRST_YEAR, _LAST_YEAR = 1971, 2100
 _UNIX_TIME = re.compile(r"([0-9]{1,11})(?:\.[0-9]+)?")
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -73,16 +74,21 @@ def currency(value: object) -> str:
 
 
 def moment(value: object) -> datetime | None:
-    """An aware UTC time from UNIX seconds, as number or text, or from ISO 8601; without a zone it is UTC."""
+    """An aware UTC time from UNIX seconds, as number or text, or from ISO 8601; without a zone it is UTC.
+
+    Zero, and years after 2100, are no times: something is reckoned from every time that is read.
+    """
     words = text(value)
     seconds = _UNIX_TIME.fullmatch(words)
     try:
         if seconds:
-            return datetime.fromtimestamp(int(seconds[1]), UTC) if int(seconds[1]) else None
-        parsed = datetime.fromisoformat(words)
-        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+            parsed = datetime.fromtimestamp(int(seconds[1]), UTC)
+        else:
+            parsed = datetime.fromisoformat(words)
+            parsed = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
+    return parsed if _FIRST_YEAR <= parsed.year <= _LAST_YEAR else None
 
 
 def flag(value: object) -> bool | None:

@@ -287,11 +287,12 @@ def _with_custom_id(report: PurchaseReport, custom_ids: Mapping[str, str]) -> Pu
 
 
 def _needed(method: str, fields: Mapping[str, Any], name: str) -> str:
-    words = readers.text(fields.get(name))
+    limit = readers.URL_LIMIT if name == "url" else readers.ID_LIMIT
+    words = readers.text(fields.get(name), limit)
     if not words:
         raise UnknownOutcome(f"{method}: the answer has no {name}.")
     return words
 
 
 def _trade_offer_id(fields: Mapping[str, Any]) -> str:
-    return readers.text(fields.get("trade_offer_id")) or readers.text(fields.get("tradeofferid"))
+    return readers.identifier(fields.get("trade_offer_id")) or readers.identifier(fields.get("tradeofferid"))

@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from django_skinsback.flows.notifications import apply_kept
+from django_skinsback.flows.notifications import LONGEST_PAUSE, apply_kept
 from django_skinsback.models import BalanceSnapshot, LedgerEntry, WebhookEvent
+from django_skinsback.models.fields import utc_now
 from django_skinsback.testing import make_purchase
 from django_skinsback.wire.signing import event_signature
 
@@ -81,7 +82,7 @@ def test_an_unknown_purchase_is_kept_and_applied_when_its_row_appears(client):
     assert WebhookEvent.objects.get().outcome == "unmatched"
 
     row = make_purchase(custom_id="later", status="creating_trade", buy_id="65")
-    assert apply_kept() == 1
+    assert apply_kept(now=utc_now() + LONGEST_PAUSE) == 1
 
     row.refresh_from_db()
     assert row.status == "accepted"

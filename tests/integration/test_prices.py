@@ -240,6 +240,7 @@ def test_a_balance_is_kept_with_its_account_and_time(market):
     assert BalanceSnapshot.objects.latest() == snapshot
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_balance_that_falls_below_the_limit_is_told_once(market, heard, limit):
     for usd in ("100", "99.999999", "50", "200", "1"):
         market.usd = Decimal(usd)
@@ -250,6 +251,7 @@ def test_a_balance_that_falls_below_the_limit_is_told_once(market, heard, limit)
     ]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_first_balance_below_the_limit_is_told(market, heard, limit):
     market.usd = Decimal(5)
     snapshot_balance()
@@ -257,6 +259,7 @@ def test_a_first_balance_below_the_limit_is_told(market, heard, limit):
     assert [account for _, account, _ in heard] == ["default", "second"]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_without_a_limit_no_balance_is_low(market, heard):
     market.usd = Decimal(0)
     snapshot_balance()

@@ -94,9 +94,9 @@ def test_the_sweep_of_purchases_polls(calls):
     assert calls == [("poll_purchases", (), {})]
 
 
-def test_the_sweep_of_deposits_applies_what_was_kept_before_it_asks(calls):
+def test_the_sweep_of_deposits_asks_before_it_applies_what_was_kept(calls):
     tasks.check_deposits.delay()
-    assert calls == [("apply_kept", (), {}), ("check_deposits", (), {})]
+    assert calls == [("check_deposits", (), {}), ("apply_kept", (), {})]
 
 
 def test_the_price_lists_of_all_games_are_taken_over(calls):

@@ -10,6 +10,7 @@ import time_machine
 from django.conf import settings as django_settings
 from django.utils import timezone
 
+from django_skinsback import schedule
 from django_skinsback.connection import get_client
 from django_skinsback.flows import deposits, polling
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
@@ -137,7 +138,7 @@ def test_a_process_killed_while_it_credits_has_credited_once_after_the_next_deli
 def test_a_process_killed_while_it_approves_a_hold_credits_what_skinsback_approved(sandbox, traveller, user, point):
     deposit = deposits.create_deposit(user)
     sandbox.pay(deposit.order_id, held=True)
-    polling.check_deposits(now=timezone.now() + polling.LEASE)
+    polling.check_deposits(now=timezone.now() + schedule.LEASE)
     deposit.refresh_from_db()
     assert deposit.status == "in_hold"
 

@@ -1,0 +1,311 @@
+"""Many deposits, each delivered by many connections in the same moment. ``PROVE_DEPOSITS`` says how many."""
+
+import os
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import partial
+
+import pytest
+from django.db import OperationalError, connection, transaction
+from django.db.models import F
+from django.test import Client
+
+from django_skinsback.flows import database, deposits
+from django_skinsback.models import Deposit, LedgerEntry, WebhookEvent
+from django_skinsback.models.fields import utc_now
+from django_skinsback.sandbox import Sandbox
+from django_skinsback.testing import make_deposit, post_notification, signed_notification
+from tests.wallet.models import Wallet
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+DEPOSITS = int(os.environ.get("PROVE_DEPOSITS", "200"))
+DELIVERIES = 8
+BATCH = 50
+
+
+@contextmanager
+def connections_at_once(count):
+    """Threads that each keep a connection of their own, and begin each round together."""
+    barrier = threading.Barrier(count)
+
+    def together(call):
+        barrier.wait(timeout=60)
+        return call()
+
+    pool = ThreadPoolExecutor(count)
+
+    def at_once(calls):
+        assert len(calls) == count
+        return [future.result(timeout=120) for future in [pool.submit(together, call) for call in calls]]
+
+    try:
+        yield at_once
+    finally:
+        # Each thread closes its own connection: they wait for each other, so that none closes for another.
+        at_once([close_connection] * count)
+        pool.shutdown()
+
+
+def close_connection():
+    connection.close()
+
+
+def deliver(message):
+    return post_notification(Client(), message).status_code
+
+
+def make_deposits(count, **values):
+    """Saved at one go: ten thousand of them are to be had too."""
+    now = utc_now()
+    Deposit.objects.bulk_create(
+        [
+            Deposit(order_id=f"many{number}", transaction_id=str(number), status="pending", next_check_at=now, **values)
+            for number in range(count)
+        ]
+    )
+    return list(Deposit.objects.order_by("pk"))
+
+
+@pytest.mark.timeout(60 + DEPOSITS)
+def test_many_deposits_each_delivered_eight_times_at_once_are_credited_once_and_nobody_hears_an_error(user):
+    Wallet.objects.create(user=user)
+    answers: Counter[int] = Counter()
+    with connections_at_once(DELIVERIES) as at_once:
+        for deposit in make_deposits(DEPOSITS, user=user):
+            answers.update(at_once([partial(deliver, signed_notification(deposit))] * DELIVERIES))
+
+    assert answers == {200: DEPOSITS * DELIVERIES}
+    assert LedgerEntry.objects.count() == DEPOSITS
+    assert LedgerEntry.objects.values("deposit").distinct().count() == DEPOSITS
+    assert Wallet.objects.get().balance == Decimal("12.6") * DEPOSITS
+    assert set(WebhookEvent.objects.values_list("deliveries", flat=True)) == {DELIVERIES}
+
+
+def test_sixteen_connections_with_the_same_and_with_contradicting_news_agree_on_one_truth(user):
+    Wallet.objects.create(user=user)
+    with connections_at_once(16) as at_once:
+        for deposit in make_deposits(5, user=user):
+            news = ["pending", "in_hold", "hold_approved", "success", "fail", "hold_returned", "success", "success"]
+            messages = [signed_notification(deposit, status) for status in news]
+            messages += [signed_notification(deposit, status, offer_date="1") for status in news]
+
+            assert at_once([partial(deliver, message) for message in messages]) == [200] * 16
+
+            deposit.refresh_from_db()
+            kinds = Counter(deposit.entries.values_list("kind", flat=True))
+            given = sum(deposit.entries.values_list("amount", flat=True))
+            assert max(kinds.values(), default=0) <= 1
+            assert deposit.needs_review
+            assert deposit.next_check_at is not None
+            assert given == (Decimal("12.6") if deposit.status in {"success", "hold_approved"} else 0)
+    given = sum(LedgerEntry.objects.values_list("amount", flat=True))
+    assert Wallet.objects.get().balance == given
+
+
+@pytest.fixture
+def sandbox(settings):
+    with Sandbox(manual=True, send=lambda *_message: 200) as sandbox:
+        settings.SKINSBACK = {**settings.SKINSBACK, **sandbox.credentials(), "API_URL": sandbox.api_url, "ACCOUNTS": {}}
+        yield sandbox
+
+
+def test_approving_and_returning_at_once_leave_the_user_with_what_skinsback_says(sandbox, user):
+    Wallet.objects.create(user=user)
+    with connections_at_once(4) as at_once:
+        for number in range(5):
+            deposit = deposits.create_deposit(user)
+            real = sandbox.pay(deposit.order_id, held=True)
+            deposits.refresh(deposit)
+            deposit.refresh_from_db()
+            approved, returned = (
+                signed_notification(
+                    deposit,
+                    status,
+                    amount=str(real.amount),
+                    user_amount=str(real.user_amount),
+                    offer_date=str(number),
+                )
+                for status in ("hold_approved", "hold_returned")
+            )
+
+            at_once(
+                [
+                    partial(deposits.approve_hold, deposit),
+                    partial(give_back_if_possible, sandbox, deposit.order_id),
+                    partial(deliver, approved) if number % 2 else partial(deposits.refresh, deposit),
+                    partial(deliver, returned) if number % 2 else partial(deposits.refresh, deposit),
+                ]
+            )
+            fresh = deposits.refresh(deposit)
+
+            given = sum(fresh.entries.values_list("amount", flat=True))
+            assert given == (real.user_amount if fresh.status == "hold_approved" else 0)
+            assert fresh.status == real.status or fresh.needs_review
+    given = sum(LedgerEntry.objects.values_list("amount", flat=True))
+    assert Wallet.objects.get().balance == given
+
+
+def give_back_if_possible(sandbox, order_id):
+    from django_skinsback.sandbox.deposits import Impossible
+
+    try:
+        sandbox.give_back(order_id)
+    except Impossible:
+        return False
+    return True
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'")
+def test_a_file_that_is_locked_for_a_while_is_waited_for_and_the_sender_hears_nothing_of_it(user):
+    Wallet.objects.create(user=user)
+    deposit = make_deposit(user=user)
+    locked, answered = threading.Event(), []
+
+    def send():
+        locked.wait(timeout=20)
+        answered.append(deliver(signed_notification(deposit)))
+        connection.close()
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    with transaction.atomic():
+        Wallet.objects.update(balance=F("balance") + 0)
+        locked.set()
+        sender.join(timeout=0.2)
+        assert not answered
+    sender.join(timeout=30)
+
+    assert answered == [200]
+    assert LedgerEntry.objects.count() == 1
+
+
+class Passing(Exception):
+    """What a driver raises, as Django keeps it for the cause."""
+
+    def __init__(self, sqlstate):
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
+
+
+def failure(*arguments, sqlstate=None):
+    error = OperationalError(*arguments)
+    if sqlstate:
+        error.__cause__ = Passing(sqlstate)
+    return error
+
+
+PASSING = {
+    "PostgreSQL's serialization failure": lambda: failure("could not serialize access", sqlstate="40001"),
+    "PostgreSQL's deadlock": lambda: failure("deadlock detected", sqlstate="40P01"),
+    "MariaDB's deadlock": lambda: failure(1213, "Deadlock found when trying to get lock"),
+    "MariaDB's lock wait timeout": lambda: failure(1205, "Lock wait timeout exceeded"),
+    "MariaDB's change since the read": lambda: failure(1020, "Record has changed since last read"),
+    "SQLite's lock": lambda: failure("database is locked"),
+}
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """How long the repeats would have paused; they do not."""
+    monkeypatch.setattr(database, "_LONGEST_PAUSE_SECONDS", 0)
+
+
+@pytest.mark.parametrize("make_error", PASSING.values(), ids=PASSING)
+@pytest.mark.parametrize("place", ["at the first statement", "at the commit"])
+def test_a_passing_failure_undoes_a_delivery_and_applies_it_again(user, pauses, monkeypatch, make_error, place):
+    Wallet.objects.create(user=user)
+    deposit = make_deposit(user=user)
+    failures = [make_error(), make_error(), make_error()]
+    if place == "at the commit":
+        commit = connection.commit
+
+        def fail_or_commit():
+            if failures:
+                raise failures.pop()
+            commit()
+
+        monkeypatch.setattr(connection._connections[connection._alias], "commit", fail_or_commit)
+        answer = deliver(signed_notification(deposit))
+    else:
+
+        def fail_or_execute(execute, sql, params, many, context):
+            if failures and context["connection"].in_atomic_block and sql.startswith("INSERT"):
+                raise failures.pop()
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(fail_or_execute):
+            answer = deliver(signed_notification(deposit))
+
+    assert (answer, failures) == (200, [])
+    assert LedgerEntry.objects.count() == 1
+    assert Wallet.objects.get().balance == Decimal("12.6")
+
+
+def test_a_failure_that_does_not_pass_is_answered_500_and_the_next_delivery_is_applied(user, pauses):
+    Wallet.objects.create(user=user)
+    deposit = make_deposit(user=user)
+
+    def fail(execute, sql, params, many, context):
+        if context["connection"].in_atomic_block and sql.startswith("INSERT"):
+            raise PASSING["PostgreSQL's deadlock"]()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(fail):
+        assert deliver(signed_notification(deposit)) == 500
+    assert not LedgerEntry.objects.exists()
+
+    assert deliver(signed_notification(deposit)) == 200
+    assert Wallet.objects.get().balance == Decimal("12.6")
+
+
+@pytest.mark.parametrize("error", [failure("no such table"), failure(1146, "Table does not exist")])
+def test_what_will_not_pass_is_raised_at_once(error):
+    tries = []
+
+    def block():
+        tries.append(1)
+        raise error
+
+    with pytest.raises(OperationalError):
+        database.run(block, sleep=lambda _seconds: None)
+    assert len(tries) == 1
+
+
+def test_inside_a_database_transaction_of_the_site_nothing_is_repeated():
+    tries = []
+
+    def block():
+        tries.append(1)
+        raise PASSING["SQLite's lock"]()
+
+    with pytest.raises(OperationalError), transaction.atomic():
+        database.run(block, sleep=lambda _seconds: None)
+    assert len(tries) == 1
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has one lock and so no deadlock")
+def test_of_two_that_deadlock_one_is_repeated_and_both_are_done(user, operator):
+    """Each holds the row that the other wants: the server ends one of them, and it runs again."""
+    first, second = (Wallet.objects.create(user=each) for each in (user, operator))
+    both_hold = threading.Barrier(2)
+    tries: Counter[str] = Counter()
+
+    def give(name, one, other):
+        def block():
+            tries[name] += 1
+            Wallet.objects.filter(pk=one.pk).update(balance=F("balance") + 1)
+            if tries[name] == 1:
+                both_hold.wait(timeout=20)
+            Wallet.objects.filter(pk=other.pk).update(balance=F("balance") + 1)
+
+        database.run(block, sleep=lambda _seconds: None)
+
+    with connections_at_once(2) as at_once:
+        at_once([partial(give, "forwards", first, second), partial(give, "backwards", second, first)])
+
+    assert tries.total() >= 3
+    assert set(Wallet.objects.values_list("balance", flat=True)) == {2}

@@ -1,0 +1,127 @@
+"""The races catch what is wrong: handlers as many sites have them double money here, each time."""
+
+import itertools
+import threading
+from contextlib import suppress
+from decimal import Decimal
+from functools import partial
+
+import pytest
+from django.db import OperationalError, connection
+
+from django_skinsback.flows import deposits
+from django_skinsback.models import WebhookEvent
+from django_skinsback.testing import make_deposit, post_notification, signed_notification
+from django_skinsback.wire.types import DepositReport
+from tests.wallet.models import Wallet
+
+from . import mutants
+from .test_parallel import at_once, deliver
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+SQLITE = "connection.vendor == 'sqlite'"
+
+
+def meeting(parties=2, patience_seconds=2):
+    """A place where both wait for each other; whoever waits there in vain, since the other is locked out, goes on."""
+    barrier = threading.Barrier(parties)
+
+    def meet():
+        with suppress(threading.BrokenBarrierError):
+            barrier.wait(timeout=patience_seconds)
+
+    return meet
+
+
+@pytest.fixture
+def deposit(user):
+    Wallet.objects.create(user=user)
+    return make_deposit(user=user)
+
+
+def race(mutant, deposit):
+    """Two deliveries of the same news at once; what each came to."""
+    meet = meeting()
+    return at_once(*[partial(mutant, deposit, "success", meet)] * 2)
+
+
+def test_read_then_credit_doubles(deposit):
+    assert race(mutants.get_check_credit, deposit) == [None, None]
+
+    assert Wallet.objects.get().balance == 2 * mutants.AMOUNT
+
+
+@pytest.fixture
+def distinct_digests(monkeypatch):
+    """The mutant's table has nothing unique in it: ours gets a digest that never comes twice."""
+    numbers = itertools.count()
+    save = WebhookEvent.save
+
+    def save_with_number(event, *args, **options):
+        event.digest = f"mutant {next(numbers)}"
+        save(event, *args, **options)
+
+    monkeypatch.setattr(WebhookEvent, "save", save_with_number)
+
+
+IN_A_TRANSACTION = [mutants.get_check_credit_in_atomic, mutants.event_table_asked_first]
+
+
+@pytest.mark.skipif(SQLITE, reason="SQLite lets only one of two readers write; see the next test")
+@pytest.mark.parametrize("mutant", IN_A_TRANSACTION)
+def test_reading_first_in_a_database_transaction_doubles(deposit, distinct_digests, mutant):
+    assert race(mutant, deposit) == [None, None]
+
+    assert Wallet.objects.get().balance == 2 * mutants.AMOUNT
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="only SQLite locks the whole file")
+@pytest.mark.parametrize("mutant", IN_A_TRANSACTION)
+def test_reading_first_in_a_database_transaction_is_an_error_to_the_sender_on_sqlite(deposit, distinct_digests, mutant):
+    """Two that have read cannot both write: SQLite tells one of them at once, and waits for neither."""
+    results = race(mutant, deposit)
+
+    assert results.count(None) == 1
+    assert [str(result) for result in results if isinstance(result, OperationalError)] == ["database is locked"]
+    assert Wallet.objects.get().balance == mutants.AMOUNT
+
+
+def test_a_row_lock_alone_doubles_when_a_hold_is_approved_and_ends(deposit):
+    for status in ("hold_approved", "success", "success"):
+        mutants.row_lock_alone(deposit, status, meeting(1))
+
+    assert Wallet.objects.get().balance == 2 * mutants.AMOUNT
+
+
+def opposite_news(deposit):
+    said = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id, "amount_currency": "usd"}
+    return [
+        DepositReport(status="success", amount=Decimal("10.5"), user_amount=mutants.AMOUNT, **said),
+        DepositReport(status="fail", **said),
+    ]
+
+
+def test_without_the_first_write_opposite_news_at_once_are_both_believed(deposit):
+    """The unique entry still keeps the credit single, but the two do not see each other and both are believed."""
+    with mutants.claim_without_its_write(meeting()):
+        results = at_once(*(partial(deposits.record_report, news, "poll") for news in opposite_news(deposit)))
+    assert not [result for result in results if isinstance(result, Exception)]
+
+    deposit.refresh_from_db()
+    seen_each_other = deposit.needs_review
+    if connection.vendor == "sqlite":  # the second to write finds the file locked, and is repeated as a whole
+        assert seen_each_other
+    else:
+        assert not seen_each_other
+        assert sorted(deposit.changes.values_list("from_status", flat=True)) == ["pending", "pending"]
+    assert Wallet.objects.get().balance == sum(deposit.entries.values_list("amount", flat=True))
+
+
+def test_ours_gives_once_in_the_very_same_races(client, deposit):
+    success = deliver(signed_notification(deposit))
+    assert at_once(success, success) == [200, 200]
+    for status in ("hold_approved", "success", "success"):
+        assert post_notification(client, signed_notification(deposit, status)).status_code == 200
+
+    assert Wallet.objects.get().balance == mutants.AMOUNT
