@@ -4,7 +4,11 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 QUIETLY := >.venv/install.log 2>&1 || { cat .venv/install.log; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format clean
+HISTORIES ?= 10000
+SEED ?= 1
+DEPOSITS ?= 10000
+
+.PHONY: help demo test prove lint types format clean
 
 help:  ## Show what there is to make
 	@echo "django-skinsback"
@@ -15,6 +19,13 @@ demo: .venv/demo  ## Run the example shop, a Celery worker and the sandbox; noth
 
 test: .venv/dev lint types  ## Run every check: lint, types, import contracts, tests on each database that answers
 	@$(BIN)/python -m tests
+
+prove: .venv/dev  ## Prove at length that no money is lost or doubled: hours (HISTORIES=, SEED=, DEPOSITS=)
+	@$(BIN)/python -m tests.simulator --histories $(HISTORIES) --seed $(SEED)
+	@for database in sqlite postgresql mariadb; do \
+		TEST_DATABASE=$$database PROVE_DEPOSITS=$(DEPOSITS) $(BIN)/python -m pytest -q tests/races/test_many.py \
+			-k many_deposits || exit 1; \
+	done
 
 lint: .venv/dev  ## Look for mistakes and odd formatting, and check that imports go downward
 	@$(BIN)/ruff check --quiet .

@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 
 from . import conf
-from .exceptions import NotificationRefused, NotificationTooLarge
+from .exceptions import NotificationRefused, NotificationTooLarge, UnreadableNotification
 from .models import WebhookEvent
 
 logger = logging.getLogger("django_skinsback")
@@ -43,10 +43,11 @@ class WebhookView(View):
         remote_addr = str(request.META.get("REMOTE_ADDR") or "")
         try:
             body = read_body(request, int(conf.get("WEBHOOK_MAX_BYTES")))
-            notifications.receive(self.kind, alias, body, request.headers, remote_addr)
-        except NotificationTooLarge as error:
+        except NotificationRefused as error:
             refuse(alias, self.kind, error, remote_addr)
             return _answer("refused", error.http_status)
+        try:
+            notifications.receive(self.kind, alias, body, request.headers, remote_addr)
         except NotificationRefused as error:
             return _answer("refused", error.http_status)
         except Exception:
@@ -56,11 +57,17 @@ class WebhookView(View):
 
 
 def read_body(request: HttpRequest, limit: int) -> bytes:
-    """The body, read up to the limit whatever the length header says. Raises NotificationTooLarge."""
+    """The body, read up to the limit whatever the length header says.
+
+    Raises NotificationTooLarge, and UnreadableNotification if the sender goes away before it is whole.
+    """
     length = str(request.META.get("CONTENT_LENGTH") or "")
     if length.isascii() and length.isdigit() and int(length[:20]) > limit:
         raise NotificationTooLarge
-    body: bytes = request.read(limit + 1)
+    try:
+        body: bytes = request.read(limit + 1)
+    except OSError:  # the sender went away
+        raise UnreadableNotification from None
     if len(body) > limit:
         raise NotificationTooLarge
     return body

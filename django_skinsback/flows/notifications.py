@@ -17,6 +17,7 @@ from ..exceptions import ConfigurationError, NoSecret, NotificationRefused
 from ..models import WebhookEvent
 from ..models.fields import utc_now
 from ..wire.notifications import Event, parse_event, read_deposit_notification, read_event
+from ..wire.readers import storable
 from ..wire.types import DepositReport
 from . import deposits, purchase_reports
 from .balance import keep_balance
@@ -56,9 +57,9 @@ def receive(
         kind=kind,
         digest=hashlib.sha256(body).hexdigest(),
         body=body,
-        content_type=headers.get("Content-Type", "")[:100],
-        headers={name: headers[name][:500] for name in KEPT_HEADERS if name in headers},
-        remote_addr=remote_addr[:64],
+        content_type=storable(headers.get("Content-Type", ""))[:100],
+        headers={name: storable(headers[name])[:500] for name in KEPT_HEADERS if name in headers},
+        remote_addr=storable(remote_addr)[:64],
         received_at=utc_now(),
     )
     return _store_and_apply(event, message)
@@ -182,7 +183,9 @@ def _keep_failed(event: WebhookEvent, error: str) -> None:
         same = WebhookEvent.objects.using(database()).filter(
             account=event.account, kind=event.kind, digest=event.digest
         )
-        if same.update(error=error, outcome=Outcome.FAILED, processed_at=None, next_try_at=_next_try(event)):
+        kept = {"error": error, "outcome": Outcome.FAILED, "next_try_at": _next_try(event)}
+        # Applied after all: the answer of its commit was lost, or another process did it meanwhile.
+        if same.filter(processed_at=None).update(**kept) or same.exists():
             return
         event.pk, event._state.adding = None, True
         event.processed_at, event.outcome, event.error = None, Outcome.FAILED, error

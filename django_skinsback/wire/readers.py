@@ -124,17 +124,18 @@ def rows(value: object) -> list[dict[str, Any]]:
 def shown(value: Any) -> Any:
     """Nested data that is only shown, as plain JSON data: whole numbers as int, fractions as exact text."""
     if isinstance(value, dict):
-        return {_storable(str(key)): shown(item) for key, item in value.items()}
+        return {storable(str(key)): shown(item) for key, item in value.items()}
     if isinstance(value, list):
         return [shown(item) for item in value]
     if isinstance(value, Number):
         return int(value) if _WHOLE.fullmatch(value) else str(value)
     if isinstance(value, int) and value.bit_length() > 63:
         return ""
-    return _storable(value) if isinstance(value, str) else value
+    return storable(value) if isinstance(value, str) else value
 
 
-def _storable(words: str) -> str:
+def storable(words: str) -> str:
+    """Text that every database keeps."""
     return _UNSTORABLE.sub("\ufffd", words)
 
 

@@ -1,0 +1,1 @@
+"""Deliveries nobody would write by hand. ``python -m tests.fuzz`` looks for more of them, guided by coverage."""

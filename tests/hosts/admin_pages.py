@@ -1,0 +1,54 @@
+"""Every page of the admin, looked at by a superuser of another site; run by ``test_hosts``."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+
+from django_skinsback.models import LedgerEntry
+from tests.integration.admin_staff import act, list_url, page_url
+from tests.integration.test_admin_actions import paid_deposit
+from tests.integration.test_admin_pages import MODELS, make_rows
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def browser(operator):
+    client = Client()
+    client.force_login(operator)
+    return client
+
+
+def test_the_admin_shows_every_list_and_every_row(browser, user):
+    rows = make_rows(user, 0)
+    for row in rows:
+        for url in (list_url(row._meta.model_name), page_url(row), page_url(row).replace("/change/", "/history/")):
+            assert browser.get(url).status_code == 200, url
+    assert {type(row) for row in rows} == set(MODELS)
+
+
+@pytest.mark.parametrize("term", ["alice", "order-1", "0"])
+def test_every_list_can_be_searched(browser, user, term):
+    make_rows(user, 0)
+    for model in MODELS:
+        assert browser.get(list_url(model._meta.model_name), {"q": term}).status_code == 200
+
+
+def test_the_page_of_a_user_loads(browser, user):
+    admin = get_user_model()._meta
+    if admin.app_label == "auth":
+        assert browser.get(reverse("admin:auth_user_change", args=[user.pk])).status_code == 200
+
+
+def test_a_deposit_is_settled_and_the_history_names_who_did_it(browser, user, operator):
+    deposit = paid_deposit(user=user)
+
+    asked = act(browser, "settle", deposit)
+    seen = [each["seen"] for each in asked.context["rows"]]
+    answer = act(browser, "settle", deposit, outcome="credit", note="paid", confirmed="yes", seen=seen)
+
+    assert answer.status_code == 302
+    assert LedgerEntry.objects.get().user == user
+    assert deposit.changes.latest("pk").actor == operator
+    assert browser.get(page_url(deposit)).status_code == 200

@@ -1,0 +1,17 @@
+"""Everything needs a login and a CSRF token, and no page may hold an inline script or style."""
+
+from tests.hosts.sites import database
+from tests.settings import *  # noqa: F403 - a site is the smallest one and what differs
+from tests.settings import MIDDLEWARE
+
+DATABASES = {"default": database("strict")}
+MIDDLEWARE = [
+    "tests.hosts.middleware.content_security_policy",
+    "tests.hosts.middleware.enforce_csrf",
+    *MIDDLEWARE,
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+]
+APPEND_SLASH = True
+PREPEND_WWW = False
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+CSRF_USE_SESSIONS = True

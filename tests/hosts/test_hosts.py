@@ -1,0 +1,69 @@
+"""The package at other people's sites: the tests of the webhooks, and of the flows where it matters, once more."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.database
+
+CONTRACTS = ["tests/contracts", "tests/integration/test_deposit_reports.py"]
+PURCHASES = ["tests/integration/test_purchase_reports.py"]
+SENDING = ["tests/integration/test_purchase_flows.py"]
+ADMIN = [
+    "tests/integration/test_admin_pages.py",
+    "tests/integration/test_admin_buying.py",
+    "-k",
+    "inline or page or Walk",
+]
+PAGES = ["tests/hosts/admin_pages.py"]
+COMMITS = ["tests/hosts/commits.py"]
+OWN_TRANSACTIONS = [
+    f"--deselect={name}"
+    for name in (
+        # These open a database transaction, or listen to the commit, on the default database by name.
+        "tests/integration/test_deposit_reports.py::test_listeners_hear_of_changes_and_reviews_after_the_commit",
+    )
+]
+NO_PROXY = [
+    # There a forwarding header is among the headers that are kept.
+    "--deselect=tests/contracts/test_webhooks.py::test_credentials_in_headers_are_not_stored"
+]
+
+SITES = {
+    "atomic_requests": [*CONTRACTS, *COMMITS],
+    "strict": CONTRACTS,
+    "uuid_user": [*CONTRACTS, *PAGES],
+    "naive_time": [*CONTRACTS, *SENDING, *PAGES],
+    "replica": [*CONTRACTS, *PURCHASES, *SENDING, "tests/integration/test_deliveries.py"],
+    "second_database": [*CONTRACTS, *PURCHASES, *COMMITS, *OWN_TRANSACTIONS],
+    "proxied": [*CONTRACTS, *NO_PROXY],
+}
+
+
+def run(site: str, *arguments: str) -> None:
+    """The tests, in a process and a database of their own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
+    environment["TEST_HOST_SUFFIX"] = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    plugins = ["-p", "tests.hosts.plugin", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    command = [sys.executable, "-m", "pytest", "-q", *plugins, f"--ds=tests.hosts.sites.{site}", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_the_webhooks_and_flows_keep_their_promises_at_a_site_with(site):
+    run(site, *SITES[site])
+
+
+def test_no_admin_page_has_a_script_or_a_style_that_a_strict_policy_would_block():
+    run("inline_forbidden", *ADMIN)
+
+
+@pytest.mark.parametrize("site", ["uuid_user", "naive_time", "second_database"])
+def test_no_site_has_to_make_migrations_for_the_package(site):
+    command = [sys.executable, "-m", "django", "makemigrations", "skinsback", "--check", "--dry-run"]
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": f"tests.hosts.sites.{site}"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

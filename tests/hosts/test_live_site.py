@@ -1,0 +1,216 @@
+"""Slow and lying senders against a real server. Its site has no database, so every query would be a 500."""
+
+import logging
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from django.urls import resolve
+
+from django_skinsback.models import Deposit
+from django_skinsback.testing import signed_notification
+
+LIMIT = 262_144
+PATH = "/skinsback/result/"
+FORM = "application/x-www-form-urlencoded"
+
+
+class Site:
+    """A running gunicorn with one worker process."""
+
+    def __init__(self, listener, process):
+        self.address = listener.getsockname()
+        self.process = process
+
+    def connect(self):
+        return Sender(socket.create_connection(self.address, timeout=30))
+
+    def peak_memory(self):
+        """The most that any of its processes has used so far, in bytes."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        peaks = [re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()) for pid in children]
+        return max(int(peak[1]) for peak in peaks if peak) * 1024
+
+
+class Sender:
+    """One connection, written to and read from as the test likes."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def head(self, *headers, path=PATH, content_type=FORM):
+        lines = [f"POST {path} HTTP/1.1", "Host: shop.example", f"Content-Type: {content_type}", *headers]
+        return self.send("\r\n".join([*lines, "", ""]).encode())
+
+    def send(self, data):
+        self.connection.sendall(data)
+        return self
+
+    def chunk(self, data):
+        return self.send(b"%x\r\n%s\r\n" % (len(data), data))
+
+    def ends(self):
+        """Say no more, but go on listening."""
+        self.connection.shutdown(socket.SHUT_WR)
+        return self
+
+    def status(self):
+        """The answer's status; 0 if the server hung up without one."""
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            try:
+                data = self.connection.recv(65536)
+            except ConnectionError:
+                break
+            if not data:
+                break
+            answer += data
+        self.connection.close()
+        return int(answer.split()[1]) if answer else 0
+
+
+@pytest.fixture(scope="module")
+def site():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        options = [
+            "--workers",
+            "1",
+            "--threads",
+            "4",
+            "--timeout",
+            "60",
+            "--log-level",
+            "critical",
+            "--no-control-socket",
+        ]
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-b",
+            f"fd://{listener.fileno()}",
+            *options,
+            "tests.hosts.wsgi:application",
+        ]
+        process = subprocess.Popen(
+            command,
+            pass_fds=[listener.fileno()],
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            site = Site(listener, process)
+            assert post(site, b"") == 403
+            yield site
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+@pytest.fixture
+def message():
+    return urlencode(signed_notification(Deposit(order_id="1", transaction_id="13"))).encode()
+
+
+def post(site, body, **options):
+    return site.connect().head(f"Content-Length: {len(body)}", **options).send(body).status()
+
+
+def test_a_believed_delivery_is_the_first_to_ask_the_database(site, message):
+    """So that the other answers here do prove that nothing was asked."""
+    assert post(site, message) == 500
+
+
+def test_a_body_shorter_than_announced_is_refused_without_a_query(site, message):
+    assert site.connect().head(f"Content-Length: {len(message)}").send(message[:-1]).ends().status() in {400, 403}
+
+
+def test_a_body_longer_than_announced_is_cut_there_and_refused(site, message):
+    assert site.connect().head(f"Content-Length: {len(message) - 1}").send(message).status() in {400, 403}
+
+
+@pytest.mark.parametrize("length", ["-1", "+5", "0x10", "5 5", "5, 6", "\xb2", "9" * 5000, "1e3"])
+def test_a_length_that_is_none_is_refused(site, message, length):
+    answer = site.connect().head(f"Content-Length: {length}").send(message).ends().status()
+
+    assert answer in {400, 403, 413}
+
+
+def test_two_lengths_or_a_length_and_chunks_are_refused(site, message):
+    right = f"Content-Length: {len(message)}"
+    assert site.connect().head(right, "Content-Length: 3").send(message).ends().status() == 400
+    assert site.connect().head(right, "Transfer-Encoding: chunked").chunk(message).chunk(b"").ends().status() == 400
+
+
+def test_a_body_in_chunks_without_a_length_is_refused_without_a_query(site, message):
+    sender = site.connect().head("Transfer-Encoding: chunked")
+
+    assert sender.chunk(message[:20]).chunk(message[20:]).chunk(b"").status() in {400, 403, 411}
+
+
+def test_chunks_without_end_do_not_fill_the_memory(site):
+    before = site.peak_memory()
+    sender = site.connect().head("Transfer-Encoding: chunked")
+    try:
+        for _ in range(64):
+            sender.chunk(b"a" * LIMIT)
+    except ConnectionError:
+        pass  # it has answered and hung up
+
+    assert sender.status() in {0, 400, 403, 411, 413}
+    assert site.peak_memory() - before < 8 * LIMIT
+
+
+def test_a_large_body_is_413_before_it_is_sent(site):
+    assert site.connect().head("Content-Length: 1000000000").status() == 413
+
+
+def test_bodies_around_the_limit_do_not_fill_the_memory(site):
+    assert {post(site, b"a" * LIMIT) for _ in range(12)} == {403}  # each of the threads has had one
+    before = site.peak_memory()
+
+    assert [post(site, b"a" * LIMIT) for _ in range(20)] == [403] * 20
+    assert post(site, b"a" * (LIMIT + 1)) in {0, 413}
+    assert site.peak_memory() - before < 8 * LIMIT
+
+
+def test_a_deep_or_crowded_body_does_not_fill_the_memory(site):
+    before = site.peak_memory()
+
+    for body in (b"[" * LIMIT, b'{"a":' * (LIMIT // 5), b"a=1&" * (LIMIT // 4), b'{"a":' + b"9" * (LIMIT - 6) + b"}"):
+        assert post(site, body) in {400, 403}
+    assert site.peak_memory() - before < 60 * LIMIT
+
+
+def test_a_sender_that_pauses_keeps_nobody_waiting_and_holds_nothing(site, message):
+    slow = [site.connect().head(f"Content-Length: {len(message)}").send(message[:half]) for half in (0, 1, 100)]
+
+    assert post(site, b"a=1") == 403
+    assert [sender.ends().status() for sender in slow] == [403] * 3
+
+
+class Gone:
+    """The body of a request whose sender has gone, as uWSGI and mod_wsgi give it to Django."""
+
+    def read(self, *_size):
+        raise OSError("client disconnected")
+
+
+@pytest.mark.parametrize("path", [PATH, "/skinsback/events/"])
+def test_a_sender_that_goes_away_is_refused_and_is_no_error_of_ours(rf, caplog, path):
+    """Or anybody could order lines in the error log, and mails to the administrators, by hanging up."""
+    request = rf.post(path, b"a=1", content_type=FORM)
+    request._stream = Gone()
+
+    view = resolve(path)
+    response = view.func(request, *view.args, **view.kwargs)
+
+    assert response.status_code == 400
+    assert [record.levelname for record in caplog.records if record.levelno > logging.WARNING] == []

@@ -1,0 +1,148 @@
+"""One site and one sandbox, begun anew for each history."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from unittest import mock
+
+import requests
+import time_machine
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+from django.test import override_settings
+
+from django_skinsback import connection as clients
+from django_skinsback.client import SkinsBackClient
+from django_skinsback.flows import database, notifications, polling
+from django_skinsback.models import (
+    BalanceSnapshot,
+    Deposit,
+    LedgerEntry,
+    Purchase,
+    StatusChange,
+    WebhookEvent,
+)
+from django_skinsback.sandbox import Sandbox
+from django_skinsback.sandbox.options import Options
+from django_skinsback.signals import entry_posted
+from tests.wallet.models import Wallet
+
+from .crashes import Crashes
+from .wire import Line, Postman
+
+BEGIN = 1_750_000_000
+"""When every history begins, in UNIX seconds."""
+
+PARTNERS = ("38734273", "90382795", "12345678")
+TRADE_URLS = [f"https://steamcommunity.com/tradeoffer/new/?partner={partner}&token=i1ArBZey" for partner in PARTNERS]
+STEAM_IDS = [str(76561197960265728 + int(partner)) for partner in PARTNERS]
+BEGIN_WITH = (Decimal(1000), Decimal(100), Decimal(0))
+"""What the three users have in their wallets."""
+
+TABLES = (LedgerEntry, StatusChange, WebhookEvent, BalanceSnapshot, Deposit, Purchase, Wallet)
+
+
+class SiteBroken(Exception):
+    """The site's own handler of ``entry_posted`` fails."""
+
+
+def hold_policy(deposit: Deposit) -> bool:
+    """A site's policy: it trusts one user, mistrusts another and fails about the third."""
+    if deposit.user.username == "modest":
+        raise ValueError("no idea")
+    return bool(deposit.user.username == "rich")
+
+
+class Site:
+    """The real models, views and flows; ``close()`` puts everything back."""
+
+    def __init__(self, *, notification_format: Any = "form", **options: Any) -> None:
+        self._stack = ExitStack()
+        self.crashes = Crashes()
+        self.crash_in_delivery: int | None = None
+        self.broken = False
+        self._clock = self._stack.enter_context(time_machine.travel(datetime.fromtimestamp(BEGIN, UTC), tick=False))
+        self.postman = Postman(self._die_in_delivery)
+        self.sandbox = Sandbox(
+            manual=True,
+            start=BEGIN,
+            send=self.postman,
+            options=Options(rate_limit=None, retry_after=(30, 600), notification_format=notification_format),
+        )
+        self.sandbox.configure(events_url="https://shop.example/skinsback/events/")
+        self.line = Line(self.sandbox, self.crashes)
+        session = requests.Session()
+        session.mount("http://", self.line)
+        given = {
+            **settings.SKINSBACK,
+            **self.sandbox.credentials(),
+            "API_URL": "http://localhost/api.php",
+            "ACCOUNTS": {},
+            **options,
+        }
+        self._enter(override_settings(SKINSBACK=given))
+        make_client = partial(SkinsBackClient, session=session, sleep=lambda _seconds: None, random=lambda: 0.5)
+        self._enter(mock.patch.object(clients, "SkinsBackClient", make_client))
+        self._enter(mock.patch.object(clients, "_local", type("Local", (), {})()))
+        self._enter(mock.patch.object(database, "_LONGEST_PAUSE_SECONDS", 0))
+        entry_posted.connect(self._break)
+        self._stack.callback(entry_posted.disconnect, self._break)
+        self._empty_tables()
+        self.users = self._make_users()
+        self._enter(self.crashes.watching())
+
+    def _enter(self, context: Any) -> None:
+        self._stack.enter_context(context)
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def _break(self, **_arguments: Any) -> None:
+        if self.broken:
+            raise SiteBroken
+
+    @staticmethod
+    def _empty_tables() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            for model in (*TABLES, get_user_model()):
+                cursor.execute(f"DELETE FROM {model._meta.db_table}")
+
+    @staticmethod
+    def _make_users() -> list[Any]:
+        users = [get_user_model().objects.create(username=name) for name in ("rich", "modest", "poor", "operator")]
+        wallets = [Wallet(user=user, balance=money) for user, money in zip(users[:3], BEGIN_WITH, strict=True)]
+        Wallet.objects.bulk_create(wallets)
+        return users
+
+    @contextmanager
+    def _die_in_delivery(self) -> Iterator[None]:
+        point, self.crash_in_delivery = self.crash_in_delivery, None
+        with self.crashes.at(point):
+            yield
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass on both sides."""
+        self._clock.shift(seconds)
+        self.sandbox.clock.advance(seconds=seconds)
+
+    def deliver(self, crash: int | None = None) -> None:
+        """Have the sandbox send what is due; at the given point of the first delivery the site dies."""
+        self.crash_in_delivery = crash
+        self.sandbox.deliver_pending()
+        self.crash_in_delivery = None
+
+    def sweep(self) -> None:
+        """What beat starts."""
+        notifications.apply_kept()
+        polling.check_deposits()
+        polling.poll_purchases()
+
+    def mend(self) -> None:
+        """Nothing goes wrong from here on."""
+        self.broken = False
+        self.line.misfortunes.clear()
+        self.sandbox.faults.remove()

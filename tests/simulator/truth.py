@@ -1,0 +1,208 @@
+"""What must hold: after each step of a history, and when all is quiet at its end."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django_skinsback.flows.audit import audit
+from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
+from django_skinsback.statuses import (
+    DEPOSIT_OPEN,
+    PURCHASE_FAILURES,
+    PURCHASE_FINAL,
+    DepositStatus,
+    PurchaseStatus,
+    Verdict,
+    is_theirs,
+    judge,
+)
+from tests.wallet.models import Wallet
+
+from .site import BEGIN_WITH, Site
+
+OPPOSITE = {"reversal": "credit", "refund": "charge"}
+DECISIVE = {"answer", "poll"}
+BOUGHT = frozenset(PurchaseStatus) - PURCHASE_FAILURES - {"requested", "unknown", "rollback_user", "rollback_supplier"}
+
+Entries = dict[int, dict[str, LedgerEntry]]
+
+
+class Books:
+    """Everything the site has written, read once."""
+
+    def __init__(self) -> None:
+        self.deposits = list(Deposit.objects.order_by("pk"))
+        self.purchases = list(Purchase.objects.order_by("pk"))
+        self.entries = list(LedgerEntry.objects.order_by("pk"))
+        self.changes = list(StatusChange.objects.order_by("pk"))
+
+    def of(self, name: str) -> Entries:
+        """Entries by the key of their deposit or purchase, and by their kind."""
+        found: Entries = defaultdict(dict)
+        for entry in self.entries:
+            if (key := getattr(entry, f"{name}_id")) is not None:
+                found[key][entry.kind] = entry
+        return found
+
+
+def check_step(site: Site, odd: set[str], settled: set[str]) -> None:
+    """After each step: every entry once and for a reason, wallets equal the ledger, no row and no id forgotten."""
+    books = Books()
+    _money_has_a_reason(site, books, odd | settled)
+    _once(books.entries)
+    _wallets_are_the_ledger(site, books.entries)
+    _nothing_is_forgotten(books)
+    _statuses_follow_the_graph(books)
+    _ids_are_known(site, books)
+
+
+def _once(entries: list[LedgerEntry]) -> None:
+    keys = Counter((entry.deposit_id, entry.purchase_id, entry.kind) for entry in entries)
+    assert max(keys.values(), default=1) == 1, keys
+    rows: dict[Any, dict[str, LedgerEntry]] = defaultdict(dict)
+    for entry in entries:
+        rows[entry.deposit_id, entry.purchase_id][entry.kind] = entry
+        if first := OPPOSITE.get(entry.kind):
+            before = rows[entry.deposit_id, entry.purchase_id][first]
+            assert (entry.amount, entry.currency, entry.user_id) == (-before.amount, before.currency, before.user_id)
+
+
+def _money_has_a_reason(site: Site, books: Books, decided: set[str]) -> None:
+    """SkinsBack has, at one time or another, been where this entry is due: no silence and no guess moves money."""
+    given, charged = books.of("deposit"), books.of("purchase")
+    for deposit in books.deposits:
+        kinds = given[deposit.pk]
+        if kinds and deposit.order_id not in decided:
+            was = {status for status, _ in site.sandbox.deposit(deposit.order_id).history}
+            assert was & {"success", "hold_approved"}
+            assert "reversal" not in kinds or was & {"fail", "hold_returned"}
+    for purchase in books.purchases:
+        if "refund" in charged[purchase.pk] and purchase.custom_id not in decided:
+            sold = site.sandbox.sold(purchase.custom_id)
+            assert not sold or site.sandbox.purchase(purchase.custom_id).refunded, "refunded, but sold"
+
+
+def _wallets_are_the_ledger(site: Site, entries: list[LedgerEntry]) -> None:
+    wallets = dict(Wallet.objects.values_list("user_id", "balance"))
+    for user, begin in zip(site.users, BEGIN_WITH, strict=False):
+        moved = sum((entry.amount for entry in entries if entry.user_id == user.pk), Decimal(0))
+        assert wallets[user.pk] == begin + moved, (user.username, wallets[user.pk], begin, moved)
+
+
+def _nothing_is_forgotten(books: Books) -> None:
+    for deposit in books.deposits:
+        assert deposit.next_check_at or deposit.status not in DEPOSIT_OPEN, f"{deposit.status} without a next check"
+    for purchase in books.purchases:
+        over = purchase.status in PURCHASE_FINAL or purchase.finished_at
+        assert purchase.next_poll_at or over, f"{purchase.status} without a next poll"
+
+
+def _statuses_follow_the_graph(books: Books) -> None:
+    now_at: dict[tuple[str, int], str] = {}
+    for change in books.changes:
+        key = ("deposit", change.deposit_id) if change.deposit_id else ("purchase", change.purchase_id)
+        before = now_at.get(key, "created" if change.deposit_id else "requested")
+        steps = [(step.from_status, step.to_status) for step in books.changes if _same_row(step, change)]
+        if not change.from_status:
+            assert (key not in now_at, change.to_status) == (True, before), steps  # the row was written
+            continue
+        assert change.from_status == before, steps
+        verdict = judge(change.from_status, change.to_status)
+        if verdict is Verdict.UNKNOWN or (change.source == "webhook" and not is_theirs(change.to_status)):
+            continue  # a word that was noted; nothing moved
+        now_at[key] = change.to_status
+        assert verdict is not Verdict.STALE, steps
+        if verdict is Verdict.CONFLICT:
+            assert change.deposit_id, steps
+            assert change.source in DECISIVE, f"{change.from_status} -> {change.to_status} by {change.source}"
+    for name, rows in (("deposit", books.deposits), ("purchase", books.purchases)):
+        for row in rows:
+            assert row.status == now_at.get((name, row.pk), "created" if name == "deposit" else "requested")
+
+
+def _same_row(one: StatusChange, other: StatusChange) -> bool:
+    return (one.deposit_id, one.purchase_id) == (other.deposit_id, other.purchase_id)
+
+
+def _ids_are_known(site: Site, books: Books) -> None:
+    ours = {deposit.order_id for deposit in books.deposits} | {purchase.custom_id for purchase in books.purchases}
+    state = site.sandbox.state
+    sold = [purchase.custom_id for purchase in state.purchases.values()]
+    assert len(sold) == len(set(sold)), "a custom_id was sold twice"
+    assert ours.issuperset(sold)
+    assert ours.issuperset(deposit.order_id for deposit in state.deposits.values())
+
+
+def check_end(site: Site, odd: set[str], settled: set[str]) -> None:
+    """All is quiet: the site believes what the sandbox knows, and money followed.
+
+    ``odd`` are ids of rows about which untrue or contradictory things were said: they may be flagged. ``settled``
+    are ids of rows an operator decided.
+    """
+    check_step(site, odd, settled)
+    assert not list(audit())
+    books = Books()
+    given, charged = books.of("deposit"), books.of("purchase")
+    for deposit in books.deposits:
+        _deposit_is_true(site, deposit, given[deposit.pk], odd, settled)
+    for purchase in books.purchases:
+        _purchase_is_true(site, purchase, charged[purchase.pk], settled)
+    _debits_agree(site, books.purchases)
+
+
+def _deposit_is_true(
+    site: Site, deposit: Deposit, entries: dict[str, LedgerEntry], odd: set[str], settled: set[str]
+) -> None:
+    ids = site.sandbox.world.deposit_ids
+    told = deposit.order_id in odd
+    real = site.sandbox.deposit(deposit.order_id) if ("sandbox", deposit.order_id) in ids else None
+    if real is None or real.status == "pending":
+        assert told or not entries
+        assert told or deposit.status in {DepositStatus.ABANDONED, DepositStatus.PENDING}
+        return
+    told = told or (real.steam_id != deposit.steam_id != "")
+    assert told or not deposit.needs_review or deposit.review_reason.startswith("HOLD_POLICY"), deposit.review_reason
+    net = _sum(entries.values())
+    assert net in {0, _sum([entries["credit"]] if "credit" in entries else [])}
+    if deposit.needs_review or deposit.order_id in settled:
+        return
+    assert deposit.status == real.status, f"the site says {deposit.status}, the truth is {real.status}"
+    paid = real.status in {"success", "hold_approved"}
+    assert bool(net) == paid, f"{real.status}: {net}"
+    if paid and not told:
+        assert entries["credit"].amount in {real.user_amount, real.amount}
+        assert entries["credit"].currency == real.currency
+
+
+def _purchase_is_true(site: Site, purchase: Purchase, entries: dict[str, LedgerEntry], settled: set[str]) -> None:
+    sold = site.sandbox.sold(purchase.custom_id)
+    net = _sum(entries.values())
+    assert net in {0, _sum([entries["charge"]] if "charge" in entries else [])}
+    if purchase.needs_review or purchase.custom_id in settled:
+        return
+    if not sold:
+        assert purchase.status == PurchaseStatus.REFUSED
+        assert not net
+        return
+    real = site.sandbox.purchase(purchase.custom_id)
+    assert purchase.status == real.status, f"the site says {purchase.status}, the truth is {real.status}"
+    # A row that only an event about its failure has told of never learns what was debited and is given back.
+    assert purchase.debited_amount == real.debited or (purchase.debited_amount is None and real.refunded)
+    assert bool(net) == (purchase.status in {"accepted", "rollback_user"} and "charge" in entries) or (
+        purchase.status == "rollback_user" and not net
+    )
+
+
+def _debits_agree(site: Site, purchases: Iterable[Purchase]) -> None:
+    """I4, for all rows whose outcome is known."""
+    known = [row for row in purchases if row.buy_id]
+    ours = sum((row.debited_amount or Decimal(0) for row in known if row.status in BOUGHT), Decimal(0))
+    theirs = sum((site.sandbox.spent(row.custom_id) for row in known), Decimal(0))
+    unknown = [row for row in purchases if not row.buy_id and site.sandbox.sold(row.custom_id)]
+    assert not [row for row in unknown if not row.needs_review and row.status != PurchaseStatus.REFUSED]
+    assert ours == theirs or any(row.needs_review for row in known)
+
+
+def _sum(entries: Iterable[LedgerEntry]) -> Decimal:
+    return sum((entry.amount for entry in entries), Decimal(0))
