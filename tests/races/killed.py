@@ -17,6 +17,7 @@ POINTS = {
     "between create and record": "django_skinsback.flows.creation:_take_answer",
     "before the entry": "django_skinsback.flows.records:Edit.post",
     "between entry and commit": "django_skinsback.flows.deposits:_schedule",
+    "between commit and answer": "django_skinsback.views:_answer",
     "between ask and record": "django_skinsback.flows.polling:record_report",
     "between approval and status": "django_skinsback.flows.deposits:refresh",
     "between note and approval": "django_skinsback.client:SkinsBackClient.approve_hold",
@@ -25,6 +26,7 @@ POINTS = {
 
 def main(step: str, point: str, pk: str) -> None:
     django.setup()
+    from django.contrib.auth.models import User
     from django.test import Client
 
     from django_skinsback.flows import deposits, polling, purchases
@@ -38,6 +40,15 @@ def main(step: str, point: str, pk: str) -> None:
     setattr(owner, names[-1], lambda *_args, **_kwargs: os.kill(os.getpid(), signal.SIGKILL))
 
     match step:
+        case "buy":
+            purchases.buy(
+                user=User.objects.get(pk=pk),
+                trade_url="https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
+                market_hash_name="AK-47",
+                max_price=1,
+                charge=1,
+                charge_currency="usd",
+            )
         case "submit":
             purchases.submit(Purchase.objects.get(pk=pk))
         case "poll":

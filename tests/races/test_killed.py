@@ -134,6 +134,29 @@ def test_a_process_killed_while_it_credits_has_credited_once_after_the_next_deli
     assert Wallet.objects.get().balance == LedgerEntry.objects.get().amount
 
 
+def test_a_process_killed_after_the_commit_has_credited_and_the_repeat_is_answered_200(client, user):
+    Wallet.objects.create(user=user)
+    deposit = make_deposit(user=user)
+
+    kill("notify", "between commit and answer", deposit.pk)
+    assert LedgerEntry.objects.count() == 1
+    assert post_notification(client, signed_notification(deposit)).status_code == 200
+
+    assert LedgerEntry.objects.count() == 1
+    assert Wallet.objects.get().balance == LedgerEntry.objects.get().amount
+
+
+@pytest.mark.parametrize("point", ["before the entry", "between record and commit"])
+def test_a_process_killed_before_the_intent_is_committed_owes_nothing(user, point):
+    Wallet.objects.create(user=user, balance=5)
+
+    kill("buy", point, user.pk)
+
+    assert not Purchase.objects.exists()
+    assert not LedgerEntry.objects.exists()
+    assert Wallet.objects.get().balance == 5
+
+
 @pytest.mark.parametrize("point", ["between note and approval", "between approval and status"])
 def test_a_process_killed_while_it_approves_a_hold_credits_what_skinsback_approved(sandbox, traveller, user, point):
     deposit = deposits.create_deposit(user)
