@@ -8,7 +8,7 @@ HISTORIES ?= 10000
 SEED ?= 1
 DEPOSITS ?= 10000
 
-.PHONY: help demo test prove lint types format clean
+.PHONY: help demo test prove fuzz lint types format clean
 
 help:  ## Show what there is to make
 	@echo "django-skinsback"
@@ -26,6 +26,9 @@ prove: .venv/dev  ## Prove at length that no money is lost or doubled: hours (HI
 		TEST_DATABASE=$$database PROVE_DEPOSITS=$(DEPOSITS) $(BIN)/python -m pytest -q tests/races/test_many.py \
 			-k many_deposits || exit 1; \
 	done
+
+fuzz: .venv/dev  ## Fuzz the webhooks for ten minutes, guided by coverage (needs atheris)
+	@$(BIN)/python -m tests.fuzz -max_total_time=600
 
 lint: .venv/dev  ## Look for mistakes and odd formatting, and check that imports go downward
 	@$(BIN)/ruff check --quiet .

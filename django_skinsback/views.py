@@ -61,8 +61,9 @@ def read_body(request: HttpRequest, limit: int) -> bytes:
 
     Raises NotificationTooLarge, and UnreadableNotification if the sender goes away before it is whole.
     """
-    length = str(request.META.get("CONTENT_LENGTH") or "")
-    if length.isascii() and length.isdigit() and int(length[:20]) > limit:
+    told = str(request.META.get("CONTENT_LENGTH") or "")[:20]
+    length = int(told) if told.isascii() and told.isdigit() else 0
+    if length > limit:
         raise NotificationTooLarge
     try:
         body: bytes = request.read(limit + 1)
@@ -70,6 +71,8 @@ def read_body(request: HttpRequest, limit: int) -> bytes:
         raise UnreadableNotification from None
     if len(body) > limit:
         raise NotificationTooLarge
+    if len(body) < length:
+        raise UnreadableNotification
     return body
 
 

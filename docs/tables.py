@@ -25,10 +25,10 @@ def table(words: type[statuses.DepositStatus | statuses.PurchaseStatus], posts: 
     """Each status with what reaching it posts and what may come after it."""
     lines = ["| reaches | posts | may be followed by |", "|---|---|---|"]
     for word in words:
-        entry = EXCEPTIONS.get(word) or (ENTRIES[posts[word]] if word in posts else "–")
+        entry = EXCEPTIONS.get(word) or (ENTRIES[posts[word]] if word in posts else "-")
         advance = statuses.Verdict.ADVANCE
         later = [f"`{other}`" for other in words if statuses.judge(word, other) is advance]
-        lines.append(f"| `{word}` | {entry} | {', '.join(later) or '–'} |")
+        lines.append(f"| `{word}` | {entry} | {', '.join(later) or '-'} |")
     return "\n".join(lines)
 
 

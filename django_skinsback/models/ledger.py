@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.db import models
+from django.db import models, router
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -25,15 +25,20 @@ ENTRY_KIND_LABELS = {
 class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
     def balance(self, user: Any, currency: str) -> Decimal:
         """Sum of all that ``user`` was given and charged in ``currency``; may be below zero after a reversal."""
-        amounts: Iterable[Decimal] = self.filter(user=user, currency=currency).values_list("amount", flat=True)
+        entries = self._where_written().filter(user=user, currency=currency)
+        amounts: Iterable[Decimal] = entries.values_list("amount", flat=True)
         return sum(amounts, Decimal(0))  # in Python: SQLite adds decimals as floats
 
     def statement(self, user: Any, currency: str) -> "Iterator[tuple[LedgerEntry, Decimal]]":
         """The entries of ``user`` in ``currency``, oldest first, each with the balance after it."""
         balance = Decimal(0)
-        for entry in self.filter(user=user, currency=currency).order_by("pk").iterator():
+        for entry in self._where_written().filter(user=user, currency=currency).order_by("pk").iterator():
             balance += entry.amount
             yield entry, balance
+
+    def _where_written(self) -> "LedgerQuerySet":
+        """From the database that is written to: a replica may not know the newest entry yet."""
+        return self.using(router.db_for_write(self.model))
 
     def update(self, **_changes: Any) -> NoReturn:
         raise TypeError("Ledger entries are never changed: post another one through the flows.")

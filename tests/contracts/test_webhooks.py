@@ -158,6 +158,16 @@ def test_a_large_body_is_413(client, settings):
     assert not WebhookEvent.objects.exists()
 
 
+def test_a_body_that_breaks_off_is_refused_even_if_what_came_is_signed(deposit, django_assert_num_queries):
+    body = urlencode(signed_notification(deposit))
+    request = RequestFactory().post(reverse("skinsback:result"), body, content_type=FORM)
+    request.META["CONTENT_LENGTH"] = str(len(body) + 10)
+    request._stream = BytesIO(body.encode())
+
+    with django_assert_num_queries(0):
+        assert views.result(request).status_code == 400
+
+
 def test_without_a_secret_nothing_is_believed(client, deposit, settings):
     message = signed_notification(deposit)
     settings.SKINSBACK = {"CLIENT_ID": "1", "CLIENT_SECRET": ""}

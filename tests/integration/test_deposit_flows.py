@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import pytest
 from django.db import transaction
-from django.utils import timezone
 
 from django_skinsback.exceptions import (
     APIError,
@@ -17,6 +16,7 @@ from django_skinsback.exceptions import (
 )
 from django_skinsback.flows import deposits, polling
 from django_skinsback.models import Deposit, LedgerEntry
+from django_skinsback.models.fields import utc_now
 from django_skinsback.testing import make_deposit
 from tests.wallet.models import Wallet
 
@@ -292,7 +292,7 @@ class TestHolds:
 
         held.refresh_from_db()
         assert kinds(held) == []
-        assert held.next_check_at <= timezone.now()
+        assert held.next_check_at <= utc_now()
         world.sandbox.faults.remove()
         polling.check_deposits()
         assert kinds(held) == ["credit"]
@@ -347,7 +347,7 @@ class TestFromInventory:
 
         assert (deposit.status, deposit.pay_url) == ("pending", "")
         assert deposit.trade_offer_id
-        assert deposit.trade_offer_expires_at > timezone.now()
+        assert deposit.trade_offer_expires_at > utc_now()
         assert deposit.metadata["trade_offer"]["bot_name"]
 
         world.sandbox.pay(deposit.order_id)
@@ -377,5 +377,5 @@ def test_the_sweep_leaves_a_row_it_took_to_nobody_else_for_two_minutes(world, us
     counts = polling.check_deposits()
 
     assert "under_maintenance" in counts.stopped_by
-    assert Deposit.objects.get().next_check_at - timezone.now() >= timedelta(minutes=2)
+    assert Deposit.objects.get().next_check_at - utc_now() >= timedelta(minutes=2)
     assert polling.check_deposits().asked == 0

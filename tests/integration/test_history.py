@@ -11,7 +11,8 @@ from django_skinsback import schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import AlreadyDecided, RateLimited, TransactionNotFound, UnknownOutcome
 from django_skinsback.flows import deposits, purchases
-from django_skinsback.models import Purchase
+from django_skinsback.models import Purchase, WebhookEvent
+from django_skinsback.signals import review_needed
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 from tests.wallet.models import Wallet
@@ -239,7 +240,115 @@ class TestDecisions:
         assert lines(purchase) == [("accepted", "operator", None, "keep")]
 
 
+class TestReviews:
+    @pytest.fixture
+    def told(self):
+        heard = []
+
+        def listen(sender, row, reason, **_kwargs):
+            heard.append((sender, row.pk, reason))
+
+        review_needed.connect(listen)
+        yield heard
+        review_needed.disconnect(listen)
+
+    def test_reasons_add_up_and_each_is_told_once(self, told, django_capture_on_commit_callbacks):
+        purchase = make_purchase(status="waiting_accept", skin_id="5", max_price=Decimal(5))
+        with django_capture_on_commit_callbacks(execute=True):
+            for fields in ({"price": Decimal(6)}, {"price": Decimal(6)}, {"skin_id": "6", "price": Decimal(6)}):
+                say(purchase, "waiting_accept", **fields)
+
+        purchase.refresh_from_db()
+        reasons = ["Bought above its price cap.", "SkinsBack bought another skin than the one asked for."]
+        assert purchase.review_reason.splitlines() == reasons
+        assert told == [(Purchase, purchase.pk, reason) for reason in reasons]
+
+
+def say(purchase, status, source="poll", **fields):
+    """One report about a purchase."""
+    report = PurchaseReport(status=status, custom_id=purchase.custom_id, buy_id=purchase.buy_id or "", **fields)
+    recorded = purchases.record_report(report, source)
+    purchase.refresh_from_db()
+    return recorded
+
+
+class TestWhatWasBought:
+    """By id the id must be right and by name the name; what SkinsBack does not repeat proves nothing."""
+
+    @pytest.mark.parametrize(
+        ("asked", "told", "reason"),
+        [
+            ({"skin_id": "5"}, {"skin_id": "5"}, ""),
+            ({"skin_id": "5"}, {}, ""),
+            ({"skin_id": "5"}, {"skin_id": "6"}, "another skin"),
+            ({"skin_id": "5", "market_hash_name": "A"}, {"skin_id": "5", "market_hash_name": "B"}, ""),
+            ({"market_hash_name": "A"}, {"market_hash_name": "A", "skin_id": "6"}, ""),
+            ({"market_hash_name": "A"}, {"skin_id": "6"}, ""),
+            ({"market_hash_name": "A"}, {"market_hash_name": "B", "skin_id": "6"}, "“B”"),
+            ({"skin_id": "5", "class_id": "1"}, {"skin_id": "6"}, ""),
+        ],
+    )
+    def test_is_compared_with_what_was_asked_for(self, asked, told, reason):
+        purchase = make_purchase(**{"market_hash_name": "", **asked})
+
+        say(purchase, "creating_trade", **told)
+
+        assert purchase.needs_review is bool(reason)
+        assert reason in purchase.review_reason
+
+
 class TestReports:
+    def test_a_purchase_is_found_by_skinsbacks_id_too_and_in_its_own_account_only(self):
+        mine, theirs = (make_purchase(status="waiting_accept", buy_id="7", account=a) for a in ("default", "second"))
+
+        for ids in ({"buy_id": "7"}, {"custom_id": theirs.custom_id}):
+            report = PurchaseReport(status="accepted", **ids)
+            purchases.record_report(report, "poll", account="second")
+
+        assert purchases.record_report(report, "poll").outcome == "unmatched"
+        for row, status in [(mine, "waiting_accept"), (theirs, "accepted")]:
+            row.refresh_from_db()
+            assert row.status == status
+
+    def test_a_deposit_is_found_by_skinsbacks_id_too_and_in_its_own_account_only(self, user):
+        mine, theirs = (make_deposit(user=user, transaction_id="7", account=a) for a in ("default", "second"))
+
+        deposits.record_report(DepositReport(status="success", transaction_id="7", **PAID), "poll", account="second")
+
+        report = DepositReport(status="success", order_id=theirs.order_id, **PAID)
+        assert deposits.record_report(report, "poll").outcome == "unmatched"
+        for row, status in [(mine, "pending"), (theirs, "success")]:
+            row.refresh_from_db()
+            assert row.status == status
+
+    @pytest.mark.parametrize("make", [make_deposit, make_purchase])
+    def test_keep_who_asked_by_which_delivery_and_when(self, make, operator, now):
+        event = WebhookEvent.objects.create(account="default", kind="deposit", digest="0", body=b"", received_at=now)
+        then = now - timedelta(hours=1)
+        if make is make_deposit:
+            row = make()
+            record, report = deposits.record_report, DepositReport(status="success", order_id=row.order_id, **PAID)
+        else:
+            row = make()
+            record, report = purchases.record_report, PurchaseReport(status="timeout", custom_id=row.custom_id)
+
+        record(report, "webhook", event=event, actor=operator, now=then)
+
+        line = row.changes.get()
+        assert (line.webhook_event, line.actor, line.created_at) == (event, operator, then)
+        row.refresh_from_db()
+        assert (row.finished_at, row.updated_at) == (then, then)
+
+    def test_a_credit_that_waited_for_its_currency_goes_to_the_owner_and_says_why(self, user):
+        deposit = make_deposit(user=user)
+        for currency in ("", "usd"):
+            told = {**PAID, "amount_currency": currency}
+            deposits.record_report(DepositReport(status="success", order_id=deposit.order_id, **told), "poll")
+
+        line = deposit.changes.latest("pk")
+        assert (line.note, line.amount, line.currency) == ("Credited when the currency was told.", 5, "usd")
+        assert (deposit.entries.get().user, line.credit_amount) == (user, 6)
+
     @pytest.mark.parametrize("make", [make_deposit, make_purchase])
     def test_a_word_this_version_does_not_know_is_kept_and_explained(self, make):
         row = make(status="pending" if make is make_deposit else "waiting_accept")

@@ -4,12 +4,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.utils import timezone
 
 from django_skinsback.exceptions import InvalidInput
 from django_skinsback.flows import purchases
 from django_skinsback.flows.records import Edit, Source
 from django_skinsback.models import LedgerEntry, Purchase
+from django_skinsback.models.fields import utc_now
 from django_skinsback.statuses import PURCHASE_FAILURES, EntryKind
 from django_skinsback.testing import make_purchase
 from django_skinsback.wire.types import PurchaseReport
@@ -35,7 +35,7 @@ def purchase(user):
     """One that its user has paid for."""
     Wallet.objects.create(user=user, balance=5)
     row = make_purchase(user=user, charge_amount=Decimal(5), charge_currency="usd", attempts=1)
-    edit = Edit(row, timezone.now(), Source.FLOW)
+    edit = Edit(row, utc_now(), Source.FLOW)
     edit.note("", "requested")
     edit.post(EntryKind.CHARGE, Decimal(-5), "usd", user.pk)
     edit.save()
@@ -156,7 +156,7 @@ class TestTheEndOfAnAcceptedPurchase:
         assert self.ends_after(purchase) == timedelta(days=1)
 
     def test_a_held_skin_is_asked_for_until_its_hold_and_a_day_are_over(self, purchase, time_machine):
-        start = timezone.now()
+        start = utc_now()
         time_machine.move_to(start, tick=False)
         self.accept(purchase, in_hold=True, in_hold_until=start + timedelta(days=8))
         assert self.ends_after(purchase) == timedelta(hours=6)
@@ -169,11 +169,11 @@ class TestTheEndOfAnAcceptedPurchase:
         time_machine.move_to(start + timedelta(days=9), tick=False)
         self.accept(purchase)
         assert (purchase.next_poll_at, purchase.token) == (None, "")
-        assert purchase.finished_at == timezone.now()
+        assert purchase.finished_at == utc_now()
 
     @pytest.mark.parametrize(("in_hold", "days"), [(None, 9), (True, 9), (False, 1)])
     def test_a_cs2_skin_without_dates_is_taken_to_be_held(self, purchase, time_machine, in_hold, days):
-        start = timezone.now()
+        start = utc_now()
         time_machine.move_to(start, tick=False)
         self.accept(purchase, in_hold=in_hold)
 

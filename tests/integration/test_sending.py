@@ -104,7 +104,7 @@ class TestBeforeTheCall:
 class TestAfterTheCall:
     @pytest.mark.parametrize(
         ("error", "code", "message"),
-        [(RequestNotSent(), None, "RequestNotSent"), (refusal(-9, "m" * 300), -9, "m" * 200)],
+        [(RequestNotSent(), None, "RequestNotSent"), (refusal(-9, "under_maintenance"), -9, "under_maintenance")],
         ids=["not sent", "maintenance"],
     )
     def test_what_was_surely_not_bought_waits_as_if_it_had_not_been_sent(self, sent, now, error, code, message):
