@@ -1,11 +1,14 @@
 """What the Result URL must do whatever arrives, whoever sends it and however often."""
 
 import json
+from io import BytesIO
 from urllib.parse import urlencode
 
 import pytest
+from django.test import RequestFactory
 from django.urls import reverse
 
+from django_skinsback import views
 from django_skinsback.models import Deposit, LedgerEntry, StatusChange, WebhookEvent
 from django_skinsback.models.fields import utc_now
 from django_skinsback.signals import entry_posted, notification_refused
