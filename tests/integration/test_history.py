@@ -303,12 +303,46 @@ class TestReports:
 
         for ids in ({"buy_id": "7"}, {"custom_id": theirs.custom_id}):
             report = PurchaseReport(status="accepted", **ids)
-            purchases.record_report(report, "poll", account="second")
+            assert purchases.record_report(report, "poll", account="second").row == theirs
 
         assert purchases.record_report(report, "poll").outcome == "unmatched"
         for row, status in [(mine, "waiting_accept"), (theirs, "accepted")]:
             row.refresh_from_db()
             assert row.status == status
+
+    def test_what_a_later_report_does_not_repeat_stays(self, user):
+        deposit = make_deposit(user=user)
+        details = {"trade_offer_id": "8", "steam_id": "76561198050648523", "skins": [{"name": "AK-47"}]}
+        for report in (
+            DepositReport(status="in_hold", order_id=deposit.order_id, **PAID, **details),
+            DepositReport(status="fail", order_id=deposit.order_id),
+        ):
+            deposits.record_report(report, "poll")
+
+        deposit.refresh_from_db()
+        assert (deposit.amount, deposit.user_amount, deposit.amount_currency) == (5, 6, "usd")
+        assert (deposit.trade_offer_id, deposit.payer_steam_id) == ("8", "76561198050648523")
+        assert deposit.skins == [{"name": "AK-47"}]
+
+    def test_a_repetition_without_a_currency_is_no_other_amount(self, user):
+        deposit = make_deposit(user=user)
+        for currency in ("usd", "", "eur"):
+            assert not deposit.needs_review
+            told = {**PAID, "amount_currency": currency}
+            deposits.record_report(DepositReport(status="success", order_id=deposit.order_id, **told), "poll")
+            deposit.refresh_from_db()
+
+        assert "another amount" in deposit.review_reason
+
+    def test_an_unsigned_risk_is_shown_only_until_the_api_has_told_one(self, user):
+        deposit, seen = make_deposit(user=user), []
+        for source, risk in [("webhook", 1), ("poll", 2), ("webhook", 3), ("answer", 4)]:
+            report = DepositReport(status="in_hold", order_id=deposit.order_id, user_risk={"rollbacks": risk}, **PAID)
+            deposits.record_report(report, source)
+            deposit.refresh_from_db()
+            seen.append(deposit.user_risk["rollbacks"])
+
+        assert seen == [1, 2, 2, 4]
 
     def test_a_deposit_is_found_by_skinsbacks_id_too_and_in_its_own_account_only(self, user):
         mine, theirs = (make_deposit(user=user, transaction_id="7", account=a) for a in ("default", "second"))

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from django_skinsback.exceptions import InvalidAmount
-from django_skinsback.money import parse_number
+from django_skinsback.money import parse_amount, parse_number
 from django_skinsback.wire.fields import Number
 from django_skinsback.wire.signing import canonical_text, php_float, sign, verify_deposit_sign, verify_event
 
@@ -19,6 +19,11 @@ def test_a_number_may_be_as_long_as_this(text, value):
 def test_a_number_may_not_be_longer_or_larger(text):
     with pytest.raises(InvalidAmount):
         parse_number(text)
+
+
+@pytest.mark.parametrize("text", ["10000000000000.000000", "0.000001", "99999999.9999999"])
+def test_zeros_around_an_amount_are_no_significant_digits(text):
+    assert parse_amount(text) <= Decimal(text)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +65,8 @@ def test_exponents_lose_their_leading_zeros_only(lexeme, spelled):
 def test_a_signature_that_is_no_ascii_is_wrong_and_no_error():
     assert not verify_event(b"{}", "\ud800é", ["123"])
     assert not verify_deposit_sign({"a": "b"}, "\ud800é", ["123"])
+
+
+@pytest.mark.parametrize("nested", [["x"], ("x",), {"x": "y"}], ids=lambda value: type(value).__name__)
+def test_what_is_nested_is_not_signed(nested):
+    assert sign({"a": "b", "nested": nested}, "123") == sign({"a": "b"}, "123")
