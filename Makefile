@@ -8,7 +8,7 @@ HISTORIES ?= 10000
 SEED ?= 1
 DEPOSITS ?= 10000
 
-.PHONY: help demo test prove fuzz lint types format clean
+.PHONY: help demo test prove fuzz mutants lint types format clean
 
 help:  ## Show what there is to make
 	@echo "django-skinsback"
@@ -29,6 +29,11 @@ prove: .venv/dev  ## Prove at length that no money is lost or doubled: hours (HI
 
 fuzz: .venv/dev  ## Fuzz the webhooks for ten minutes, guided by coverage (needs atheris)
 	@$(BIN)/python -m tests.fuzz -max_total_time=600
+
+mutants: .venv/dev  ## Break the code about money in many small ways and see that a test notices each: an hour
+	@$(INSTALL) "mutmut>=3.8" $(QUIETLY)
+	@$(BIN)/mutmut run --max-children 2
+	@$(BIN)/mutmut results
 
 lint: .venv/dev  ## Look for mistakes and odd formatting, and check that imports go downward
 	@$(BIN)/ruff check --quiet .

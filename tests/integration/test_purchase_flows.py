@@ -98,7 +98,7 @@ class TestBuying:
     )
     def test_wrong_arguments_are_refused_before_anything_is_written(self, rich, skin, options, message):
         with pytest.raises(InvalidInput, match=message):
-            buy(options.pop("user", rich), skin, **options)
+            buy(**{"user": rich, "skin": skin, **options})
 
         assert not Purchase.objects.exists()
 
