@@ -81,7 +81,7 @@ class Proxy:
                 threading.Thread(target=self._carry, args=(site, database), daemon=True).start()
 
     def _carry(self, site: socket.socket, database: socket.socket) -> None:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # ValueError: select() was given a socket that __exit__ has closed
             while True:
                 for ready in select.select([site, database], [], [])[0]:
                     data = ready.recv(1 << 20)
