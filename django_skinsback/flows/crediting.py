@@ -50,9 +50,13 @@ def flag_oddities(edit: Edit[Deposit], report: DepositReport) -> None:
 
 def compare_amounts(edit: Edit[Deposit], report: DepositReport) -> None:
     """Flag a report that names another amount or currency than the one that was credited."""
-    deposit = edit.row
+    if names_other_amount(edit.row, report):
+        edit.flag(_("“%(status)s” came again with another amount; the first one stays.") % {"status": report.status})
+
+
+def names_other_amount(deposit: Deposit, report: DepositReport) -> bool:
+    """Whether a report names another amount or currency than the one that is kept."""
     kept = deposit.user_amount if conf.get("CREDIT") == "user_amount" else deposit.amount
     told = usable_amount(report)
     other_amount = None not in {told, kept} and told != kept
-    if other_amount or report.amount_currency not in {"", deposit.amount_currency}:
-        edit.flag(_("“%(status)s” came again with another amount; the first one stays.") % {"status": report.status})
+    return other_amount or report.amount_currency not in {"", deposit.amount_currency}

@@ -20,23 +20,22 @@ from .. import conf, schedule
 from ..connection import get_client
 from ..exceptions import AlreadyDecided, InvalidInput, SkinsBackError, UnknownOutcome
 from ..models import Deposit, StatusChange, WebhookEvent
-from ..models.fields import utc_now
 from ..statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, DepositStatus, EntryKind, Verdict, is_theirs, judge
 from ..wire.types import DepositReport
 from .creation import create_deposit, create_from_inventory
-from .crediting import compare_amounts, credit_of, flag_oddities, usable_amount
-from .database import refuse_inside_transaction, run
+from .crediting import compare_amounts, credit_of, flag_oddities, names_other_amount, usable_amount
+from .database import refuse_inside_transaction
 from .decisions import settle_deposit as settle
-from .records import Edit, Outcome, Recorded, Source, change, claim
+from .records import Edit, Outcome, Recorded, Source, change, edit_of, record
 
 __all__ = [
-    "apply_report",
     "approve_hold",
     "create_deposit",
     "create_from_inventory",
     "record_report",
     "refresh",
     "settle",
+    "weigh_report",
 ]
 
 DECISIVE = frozenset({Source.ANSWER, Source.POLL})
@@ -53,29 +52,27 @@ def record_report(
     now: datetime | None = None,
 ) -> Recorded[Deposit]:
     """Take what SkinsBack says about one deposit; safe to repeat, in any order, from many processes at once."""
-    return run(partial(apply_report, report, source, account=account, event=event, actor=actor, now=now))
+    return record(partial(weigh_report, report, source, account=account, event=event, actor=actor, now=now))
 
 
-def apply_report(
+def weigh_report(
     report: DepositReport,
     source: StatusChange.Source | str,
     *,
+    lock: bool,
     account: str,
     event: WebhookEvent | None = None,
     actor: Any = None,
     now: datetime | None = None,
 ) -> Recorded[Deposit]:
-    """``record_report`` for a caller who is in a database transaction of ``flows.database.run`` already."""
-    now = now or utc_now()
+    """Decide what a report means for its row, locked or only read; ``write()`` of what is returned does it."""
     ids = {"order_id": report.order_id} if report.order_id else {"transaction_id": report.transaction_id}
-    deposit = claim(Deposit, now, account=account, **ids)
-    if deposit is None:
+    edit = edit_of(Deposit, source, lock=lock, now=now, event=event, actor=actor, account=account, **ids)
+    if edit is None:
         return Recorded(Outcome.UNMATCHED)
-    edit = Edit(deposit, now, Source(source), event, actor)
     outcome = _judge_report(edit, report)
     _schedule(edit, outcome)
-    edit.save()
-    return Recorded(outcome, deposit)
+    return Recorded(outcome, edit.row, edit)
 
 
 def _judge_report(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
@@ -129,6 +126,8 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
     deposit = edit.row
     if DEPOSIT_ENTRY.get(report.status) is not EntryKind.CREDIT:
         _take_details(edit, report)
+        return Outcome.REPEAT
+    if not deposit.needs_review and not names_other_amount(deposit, report):
         return Outcome.REPEAT
     if EntryKind.CREDIT in edit.entries():
         compare_amounts(edit, report)

@@ -8,13 +8,15 @@ import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from django.db import IntegrityError
 from django.db.models import F, QuerySet
 
 from .. import conf
 from ..exceptions import ConfigurationError, NoSecret, NotificationRefused
-from ..models import WebhookEvent
+from ..models import Deposit, Purchase, WebhookEvent
 from ..models.fields import utc_now
 from ..wire.notifications import Event, parse_event, read_deposit_notification, read_event
 from ..wire.readers import storable
@@ -22,7 +24,7 @@ from ..wire.types import DepositReport
 from . import deposits, purchase_reports
 from .balance import keep_balance
 from .database import database, run
-from .records import Outcome, Source
+from .records import Outcome, Recorded, Source, record
 from .refusals import refuse
 
 logger = logging.getLogger("django_skinsback")
@@ -124,17 +126,17 @@ def _verify(kind: str, account: str, body: bytes, headers: Mapping[str, str]) ->
 
 
 def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
-    if _count_repeat(event):
-        return Outcome.REPEAT
-
-    def block() -> WebhookEvent.Outcome:
-        event.pk, event._state.adding = None, True
-        event.processed_at, event.outcome = utc_now(), Outcome.FAILED
-        event.save(using=database())
-        return _apply(event, message, event.processed_at)
+    def weigh(*, lock: bool) -> Recorded[Any]:
+        event.pk, event._state.adding = None, True  # as it was before an attempt that was undone
+        return _weigh(event, message, lock=lock)
 
     try:
-        return run(block, repeat_after_integrity_error=False)
+        weighed = weigh(lock=False)
+        brings_news = weighed.row is not None and weighed.outcome == Outcome.APPLIED
+        if not brings_news and _count_repeat(event):
+            return Outcome.REPEAT
+        store = partial(_store, event, message)
+        return record(weigh, store, weighed=weighed, repeat_after_integrity_error=False).outcome
     except IntegrityError:
         stored = _stored(event)
         if stored is None:
@@ -167,7 +169,10 @@ def _apply_stored(event: WebhookEvent, message: DepositReport | Event) -> Webhoo
         mine = WebhookEvent.objects.using(database()).filter(pk=event.pk, processed_at=event.processed_at)
         if not mine.update(processed_at=now, error="", next_try_at=None):
             return Outcome.REPEAT
-        return _apply(event, message, now)
+        recorded = _weigh(event, message, lock=True)
+        WebhookEvent.objects.using(database()).filter(pk=event.pk).update(**_result(event, recorded, now))
+        _write(event, message, recorded)
+        return recorded.outcome
 
     try:
         return run(block)
@@ -196,24 +201,36 @@ def _keep_failed(event: WebhookEvent, error: str) -> None:
     run(block)
 
 
-def _apply(event: WebhookEvent, message: DepositReport | Event, now: datetime) -> WebhookEvent.Outcome:
-    """Record what the delivery says, and on the delivery what became of it."""
-    outcome, rows = _record(event, message)
-    changes: dict[str, object] = {"outcome": outcome, "processed_at": now, **rows}
-    if outcome == Outcome.UNMATCHED:
-        changes |= {"processed_at": None, "next_try_at": _next_try(event)}
-    WebhookEvent.objects.using(database()).filter(pk=event.pk).update(**changes)
-    return outcome
+def _result(event: WebhookEvent, recorded: Recorded[Any], now: datetime) -> dict[str, Any]:
+    """What is noted on a delivery once it is known what becomes of it."""
+    row, unmatched = recorded.row, recorded.outcome == Outcome.UNMATCHED
+    return {
+        "outcome": recorded.outcome,
+        "processed_at": None if unmatched else now,
+        "next_try_at": _next_try(event) if unmatched else None,
+        "deposit": row if isinstance(row, Deposit) else None,
+        "purchase": row if isinstance(row, Purchase) else None,
+    }
 
 
-def _record(event: WebhookEvent, message: DepositReport | Event) -> tuple[WebhookEvent.Outcome, dict[str, object]]:
+def _weigh(event: WebhookEvent, message: DepositReport | Event, *, lock: bool) -> Recorded[Any]:
+    about: dict[str, Any] = {"lock": lock, "account": event.account, "event": event}
     if isinstance(message, DepositReport):
-        deposit = deposits.apply_report(message, Source.WEBHOOK, account=event.account, event=event)
-        return deposit.outcome, {"deposit": deposit.row}
+        return deposits.weigh_report(message, Source.WEBHOOK, **about)
     if message.purchase is not None:
-        purchase = purchase_reports.apply_report(message.purchase, Source.WEBHOOK, account=event.account, event=event)
-        return purchase.outcome, {"purchase": purchase.row}
-    if message.balance is not None:
+        return purchase_reports.weigh_report(message.purchase, Source.WEBHOOK, **about)
+    return Recorded(Outcome.IGNORED if message.balance is None else Outcome.APPLIED)
+
+
+def _write(event: WebhookEvent, message: DepositReport | Event, recorded: Recorded[Any]) -> None:
+    recorded.write()
+    if isinstance(message, Event) and message.balance is not None:
         keep_balance(event.account, message.balance)
-        return Outcome.APPLIED, {}
-    return Outcome.IGNORED, {}
+
+
+def _store(event: WebhookEvent, message: DepositReport | Event, recorded: Recorded[Any]) -> None:
+    """Keep a delivery together with its effect."""
+    for name, value in _result(event, recorded, utc_now()).items():
+        setattr(event, name, value)
+    event.save(using=database(), force_insert=True)
+    _write(event, message, recorded)

@@ -16,11 +16,10 @@ from django.utils.translation import gettext as _
 
 from .. import conf, schedule
 from ..models import Purchase, StatusChange, WebhookEvent
-from ..models.fields import WORD_LENGTH, utc_now
+from ..models.fields import WORD_LENGTH
 from ..statuses import PURCHASE_ENTRY, PURCHASE_FINAL, EntryKind, PurchaseStatus, Verdict, is_theirs, judge
 from ..wire.types import PurchaseReport
-from .database import run
-from .records import Edit, Outcome, Recorded, Source, claim
+from .records import Edit, Outcome, Recorded, Source, edit_of, record
 
 DECISIVE = frozenset({Source.ANSWER, Source.POLL})
 
@@ -35,29 +34,27 @@ def record_report(
     now: datetime | None = None,
 ) -> Recorded[Purchase]:
     """Take what SkinsBack says about one purchase; safe to repeat, in any order, from many processes at once."""
-    return run(partial(apply_report, report, source, account=account, event=event, actor=actor, now=now))
+    return record(partial(weigh_report, report, source, account=account, event=event, actor=actor, now=now))
 
 
-def apply_report(
+def weigh_report(
     report: PurchaseReport,
     source: StatusChange.Source | str,
     *,
+    lock: bool,
     account: str,
     event: WebhookEvent | None = None,
     actor: Any = None,
     now: datetime | None = None,
 ) -> Recorded[Purchase]:
-    """``record_report`` for a caller who is in a database transaction of ``flows.database.run`` already."""
-    now = now or utc_now()
+    """Decide what a report means for its row, locked or only read; ``write()`` of what is returned does it."""
     ids = {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
-    purchase = claim(Purchase, now, account=account, **ids)
-    if purchase is None:
+    edit = edit_of(Purchase, source, lock=lock, now=now, event=event, actor=actor, account=account, **ids)
+    if edit is None:
         return Recorded(Outcome.UNMATCHED)
-    edit = Edit(purchase, now, Source(source), event, actor)
     outcome = _judge_report(edit, report)
     _schedule(edit)
-    edit.save()
-    return Recorded(outcome, purchase)
+    return Recorded(outcome, edit.row, edit)
 
 
 def _judge_report(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.Outcome:

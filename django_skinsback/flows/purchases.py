@@ -25,12 +25,11 @@ from .database import database, refuse_inside_transaction, run
 from .decisions import cancel
 from .decisions import settle_purchase as settle
 from .polling import ask
-from .purchase_reports import apply_report, record_report
+from .purchase_reports import record_report
 from .records import Edit, Source
 from .sending import submit
 
 __all__ = [
-    "apply_report",
     "buy",
     "buy_batch",
     "cancel",

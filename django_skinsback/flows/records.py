@@ -1,15 +1,20 @@
-"""What deposits and purchases have in common when a report about them is recorded."""
+"""What deposits and purchases have in common when a report about them is recorded.
+
+A report is weighed first against the row as it is read, without a lock. Then one database transaction writes what it
+changes, and begins with a conditional write: if the row has been changed since it was read, all is undone and weighed
+once more with the row locked.
+"""
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from django.db import transaction
-from django.db.models import QuerySet
+from django.db import IntegrityError, OperationalError, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
@@ -17,7 +22,7 @@ from ..models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
 from ..models.fields import WORD_LENGTH, utc_now
 from ..signals import deposit_changed, entry_posted, purchase_changed, review_needed
 from ..statuses import EntryKind
-from .database import database, run
+from .database import database, is_passing, run
 
 logger = logging.getLogger("django_skinsback")
 
@@ -25,27 +30,30 @@ Outcome = WebhookEvent.Outcome
 Source = StatusChange.Source
 Row = TypeVar("Row", Deposit, Purchase)
 
+_TICK = timedelta(microseconds=1)
 
-@dataclass(frozen=True, slots=True)
-class Recorded(Generic[Row]):
-    """What became of a report: one of WebhookEvent's outcomes, and the row it is about, if there is one."""
 
-    outcome: WebhookEvent.Outcome
-    row: Row | None = None
+class Overtaken(Exception):
+    """The row was changed between being read and being written."""
 
 
 @dataclass
 class Edit(Generic[Row]):
-    """Changes of one locked row, its history and its ledger entries: collected, and written once by ``save``."""
+    """Changes of one row, its history and its ledger entries: collected, and written once by ``save``.
+
+    ``seen`` is the row's ``updated_at`` if it was read without a lock. Every change moves that time.
+    """
 
     row: Row
     now: datetime
     source: StatusChange.Source
     event: WebhookEvent | None = None
     actor: Any = None
+    seen: datetime | None = None
     changed: dict[str, Any] = field(default_factory=dict)
     history: list[StatusChange] = field(default_factory=list)
     posted: list[LedgerEntry] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
 
     def set(self, **values: Any) -> None:
         """Take new values; what is equal already is not written."""
@@ -71,9 +79,7 @@ class Edit(Generic[Row]):
             needs_review=True,
             review_reason="\n".join([*reasons, reason] if reason not in reasons else reasons),
         )
-        row = self.row
-        logger.warning("skinsback.review_needed: %s", reason, extra={"row": type(row).__name__, "row_id": row.pk})
-        after_commit(review_needed, sender=type(row), row=row, reason=reason)
+        self.reasons.append(reason)
 
     def move(self, to_status: str, **details: Any) -> None:
         """Go to another status, and say so in the history."""
@@ -117,8 +123,10 @@ class Edit(Generic[Row]):
         self.flag(_("SkinsBack used a status that is not known: “%(word)s”.") % {"word": shown})
 
     def entries(self) -> dict[str, LedgerEntry]:
-        """The row's ledger entries by kind. The row is locked, so nobody adds one meanwhile."""
-        stored: list[LedgerEntry] = list(LedgerEntry.objects.using(database()).filter(**_reference(self.row)))
+        """The row's ledger entries by kind. Whoever adds one changes the row, so ``save`` knows of it."""
+        stored: list[LedgerEntry] = []
+        if getattr(self.row, "has_entries", True):
+            stored = list(LedgerEntry.objects.using(database()).filter(**_reference(self.row)))
         return {entry.kind: entry for entry in [*stored, *self.posted]}
 
     def post(self, kind: EntryKind, amount: Decimal, currency: str, user_id: Any) -> None:
@@ -146,10 +154,15 @@ class Edit(Generic[Row]):
         self.set(needs_review=False, review_reason="")
 
     def save(self) -> None:
-        """Write the row, its history and its entries, and tell the site of each entry, whose money it moves now."""
-        if self.changed:
-            self.set(updated_at=self.now)
-            type(self.row)._default_manager.using(database()).filter(pk=self.row.pk).update(**self.changed)
+        """Write the row, its history and its entries, and tell the site of each entry, whose money it moves now.
+
+        Raises Overtaken if the row is not the one any more that was read.
+        """
+        self._save_row()
+        for reason in self.reasons:
+            about = {"row": type(self.row).__name__, "row_id": self.row.pk, "reason": reason}
+            logger.warning("skinsback.review_needed", extra=about)
+            after_commit(review_needed, sender=type(self.row), row=self.row, reason=reason)
         for change in self.history:
             change.save(using=database())
             if change.from_status != change.to_status == self.row.status:
@@ -159,6 +172,31 @@ class Edit(Generic[Row]):
             entry_posted.send(sender=LedgerEntry, entry=entry)
             about = {"kind": str(entry.kind), "row": type(self.row).__name__, "row_id": self.row.pk}
             logger.info("skinsback.entry_posted", extra=about)
+
+    def _save_row(self) -> None:
+        if not (self.changed or (self.seen and (self.history or self.posted))):
+            return
+        rows = type(self.row)._default_manager.using(database()).filter(pk=self.row.pk)
+        if self.seen is not None:
+            rows = rows.filter(updated_at=self.seen)
+        self.set(updated_at=max(self.now, self.row.updated_at + _TICK))
+        if not rows.update(**self.changed) and self.seen is not None:
+            raise Overtaken
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded(Generic[Row]):
+    """What becomes of a report: one of WebhookEvent's outcomes, and the row it is about, if there is one."""
+
+    outcome: WebhookEvent.Outcome
+    row: Row | None = None
+    edit: Edit[Row] | None = field(default=None, repr=False, compare=False)
+
+    def write(self) -> "Recorded[Row]":
+        """Write what the report changes."""
+        if self.edit is not None:
+            self.edit.save()
+        return self
 
 
 def change(
@@ -178,18 +216,79 @@ def change(
     return run(block)
 
 
+class Weigh(Protocol[Row]):
+    """Decides what a report means for its row, locked or only read; writes nothing but the lock."""
+
+    def __call__(self, *, lock: bool) -> Recorded[Row]: ...
+
+
+def record(
+    weigh: Weigh[Row],
+    write: Callable[[Recorded[Row]], object] = Recorded.write,
+    *,
+    weighed: Recorded[Row] | None = None,
+    repeat_after_integrity_error: bool = True,
+) -> Recorded[Row]:
+    """Weigh a report and write what it changes; a second time, with the row locked, if somebody came in between.
+
+    ``weighed`` is what the report came to without a lock, if the caller has weighed it already.
+    """
+    weighed = weighed or weigh(lock=False)
+    try:
+        with transaction.atomic(using=database()):
+            write(weighed)
+        return weighed
+    except Overtaken:
+        pass
+    except (OperationalError, IntegrityError) as error:
+        if not is_passing(error, repeat_after_integrity_error=repeat_after_integrity_error):
+            raise
+
+    def block() -> Recorded[Row]:
+        locked = weigh(lock=True)
+        write(locked)
+        return locked
+
+    return run(block, repeat_after_integrity_error=repeat_after_integrity_error)
+
+
 def claim(model: type[Row], now: datetime, **ids: Any) -> Row | None:
     """Lock the row with these ids by writing it, then read it; None if there is none.
 
     The write comes first: it is the lock on every database, and on SQLite the only way that never finds the file
-    locked. Texts are compared again here, because some collations take ``a`` for ``A``.
+    locked.
     """
-    rows = model._default_manager.using(database()).filter(**ids)
-    if not rows.update(updated_at=now):
+    locked = model._default_manager.using(database()).filter(**ids).update(updated_at=now)
+    return look(model, **ids) if locked else None
+
+
+def look(model: type[Row], **ids: Any) -> Row | None:
+    """Read the row with these ids; None if there is none.
+
+    Texts are compared again here, because some collations take ``a`` for ``A``.
+    """
+    entries = LedgerEntry.objects.filter(**{model._meta.model_name or "": OuterRef("pk")})
+    rows = model._default_manager.using(database()).filter(**ids).annotate(has_entries=Exists(entries))
+    found: list[Row] = [row for row in rows if all(getattr(row, name) == value for name, value in ids.items())]
+    return found[0] if found else None
+
+
+def edit_of(
+    model: type[Row],
+    source: StatusChange.Source | str,
+    *,
+    lock: bool,
+    now: datetime | None,
+    event: WebhookEvent | None,
+    actor: Any,
+    **ids: Any,
+) -> Edit[Row] | None:
+    """An edit of the row with these ids, locked or only read; None if there is none."""
+    now = now or utc_now()
+    row = claim(model, now, **ids) if lock else look(model, **ids)
+    if row is None:
         return None
-    row = rows.get()
-    exact = all(getattr(row, name) == value for name, value in ids.items())
-    return row if exact else None
+    return Edit(row, now, Source(source), event, actor, seen=None if lock else row.updated_at)
 
 
 def _reference(row: Deposit | Purchase) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from tests.wallet.models import Wallet
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 POINTS = {
-    "before the first statement": "UPDATE {skinsback_webhookevent}",
+    "before the first statement": "FROM {skinsback_deposit}",
     "when it is stored": "INSERT INTO {skinsback_webhookevent}",
-    "when its deposit is locked": "UPDATE {skinsback_deposit}",
+    "when its deposit is written": "UPDATE {skinsback_deposit}",
     "when the entry is posted": "INSERT INTO {skinsback_ledgerentry}",
     "when the wallet is filled": "UPDATE {wallet_wallet}",
 }

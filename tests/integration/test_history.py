@@ -11,7 +11,7 @@ from django_skinsback import schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import AlreadyDecided, RateLimited, TransactionNotFound, UnknownOutcome
 from django_skinsback.flows import deposits, purchases
-from django_skinsback.models import Purchase, WebhookEvent
+from django_skinsback.models import Deposit, Purchase, WebhookEvent
 from django_skinsback.signals import review_needed
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport
@@ -361,9 +361,11 @@ class TestReports:
         then = now - timedelta(hours=1)
         if make is make_deposit:
             row = make()
+            Deposit.objects.update(updated_at=then - timedelta(hours=1))
             record, report = deposits.record_report, DepositReport(status="success", order_id=row.order_id, **PAID)
         else:
             row = make()
+            Purchase.objects.update(updated_at=then - timedelta(hours=1))
             record, report = purchases.record_report, PurchaseReport(status="timeout", custom_id=row.custom_id)
 
         record(report, "webhook", event=event, actor=operator, now=then)
