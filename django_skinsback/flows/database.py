@@ -40,7 +40,7 @@ def run(
             with transaction.atomic(using=using):
                 return block()
         except (OperationalError, IntegrityError) as error:
-            passing = is_passing(error, repeat_after_integrity_error=repeat_after_integrity_error)
+            passing = repeat_after_integrity_error if isinstance(error, IntegrityError) else is_passing(error)
             if attempt == repeats or not passing:
                 raise
             sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311 - spreads load, guards nothing
@@ -63,10 +63,8 @@ def refuse_inside_transaction(flow: str) -> None:
         ) from None
 
 
-def is_passing(error: OperationalError | IntegrityError, *, repeat_after_integrity_error: bool = True) -> bool:
+def is_passing(error: OperationalError) -> bool:
     """Whether the same block may well succeed when it is run again."""
-    if isinstance(error, IntegrityError):
-        return repeat_after_integrity_error
     cause = error.__cause__
     sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)  # psycopg 3, psycopg 2
     return bool(

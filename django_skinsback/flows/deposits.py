@@ -20,7 +20,7 @@ from .. import conf, schedule
 from ..connection import get_client
 from ..exceptions import AlreadyDecided, InvalidInput, SkinsBackError, UnknownOutcome
 from ..models import Deposit, StatusChange, WebhookEvent
-from ..statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, DepositStatus, EntryKind, Verdict, is_theirs, judge
+from ..statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, DEPOSIT_OURS, DepositStatus, EntryKind, Verdict, is_theirs, judge
 from ..wire.types import DepositReport
 from .creation import create_deposit, create_from_inventory
 from .crediting import compare_amounts, credit_of, flag_oddities, names_other_amount, usable_amount
@@ -40,6 +40,9 @@ __all__ = [
 
 DECISIVE = frozenset({Source.ANSWER, Source.POLL})
 """Sources that asked ``orderstatus``: it decides where two reports contradict each other."""
+
+
+UNPAID = DEPOSIT_OURS | {DepositStatus.PENDING, DepositStatus.IN_HOLD}
 
 
 def record_report(
@@ -96,7 +99,11 @@ def _judge_report(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Ou
 
 def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None) -> WebhookEvent.Outcome:
     """Take a later status; post the entry it calls for."""
-    deposit, entries = edit.row, edit.entries()
+    deposit = edit.row
+    # Without a lock a row that is not paid is taken to have none. If an operator has credited it, the unique entry
+    # undoes this attempt, and the next one has the lock and looks.
+    no_entries = edit.seen is not None and kind is EntryKind.CREDIT and deposit.status in UNPAID
+    entries = {} if no_entries else edit.entries()
     credit, reversal = entries.get(EntryKind.CREDIT), entries.get(EntryKind.REVERSAL)
     owed = kind is EntryKind.CREDIT and credit is None
     if owed and usable_amount(report) is None:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
@@ -124,9 +124,7 @@ class Edit(Generic[Row]):
 
     def entries(self) -> dict[str, LedgerEntry]:
         """The row's ledger entries by kind. Whoever adds one changes the row, so ``save`` knows of it."""
-        stored: list[LedgerEntry] = []
-        if getattr(self.row, "has_entries", True):
-            stored = list(LedgerEntry.objects.using(database()).filter(**_reference(self.row)))
+        stored: list[LedgerEntry] = list(LedgerEntry.objects.using(database()).filter(**_reference(self.row)))
         return {entry.kind: entry for entry in [*stored, *self.posted]}
 
     def post(self, kind: EntryKind, amount: Decimal, currency: str, user_id: Any) -> None:
@@ -238,10 +236,10 @@ def record(
         with transaction.atomic(using=database()):
             write(weighed)
         return weighed
-    except Overtaken:
+    except (Overtaken, IntegrityError):
         pass
-    except (OperationalError, IntegrityError) as error:
-        if not is_passing(error, repeat_after_integrity_error=repeat_after_integrity_error):
+    except OperationalError as error:
+        if not is_passing(error):
             raise
 
     def block() -> Recorded[Row]:
@@ -267,8 +265,7 @@ def look(model: type[Row], **ids: Any) -> Row | None:
 
     Texts are compared again here, because some collations take ``a`` for ``A``.
     """
-    entries = LedgerEntry.objects.filter(**{model._meta.model_name or "": OuterRef("pk")})
-    rows = model._default_manager.using(database()).filter(**ids).annotate(has_entries=Exists(entries))
+    rows = model._default_manager.using(database()).filter(**ids)
     found: list[Row] = [row for row in rows if all(getattr(row, name) == value for name, value in ids.items())]
     return found[0] if found else None
 

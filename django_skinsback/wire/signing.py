@@ -126,7 +126,10 @@ def _ksort(key: str) -> tuple[bool, int, str]:
 
 
 def _spellings(fields: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    scalars = {key: value for key, value in fields.items() if key != "sign" and not isinstance(value, _NESTED)}
+    scalars = _scalars(fields)
+    if all(type(value) is str for value in scalars.values()):  # as in every form: there is one spelling
+        yield scalars
+        return
     present = {key: value for key, value in scalars.items() if value is not None}
     for spell in (_as_written, _as_php, _as_php_float):
         yield {key: spell(value) for key, value in scalars.items()}

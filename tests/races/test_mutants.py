@@ -104,7 +104,7 @@ def opposite_news(deposit):
 
 def test_without_the_guard_of_the_first_write_opposite_news_at_once_are_both_believed(deposit):
     """The unique entry still keeps the credit single, but the two do not see each other and both are believed."""
-    with mutants.reading_without_its_guard(meeting()):
+    with mutants.reading_without_its_guard(meeting(patience_seconds=10)):
         results = at_once(*(partial(deposits.record_report, news, "poll") for news in opposite_news(deposit)))
     assert not [result for result in results if isinstance(result, Exception)]
 
