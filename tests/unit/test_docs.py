@@ -61,3 +61,21 @@ def test_every_test_the_page_about_money_names_exists():
 
     for path in re.findall(r"`(tests/[\w/.]+)`", page):
         assert (ROOT / path).exists(), path
+
+
+def faults():
+    """Number of a fault -> the tests the page names for it."""
+    page = (ROOT / "docs/explanation/faults.md").read_text()
+    rows = re.findall(r"^\| (\d+) \|(.*)\|$", page, flags=re.MULTILINE)
+    return {int(number): re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", row) for number, row in rows}
+
+
+def test_every_fault_has_a_number_and_a_test():
+    assert list(faults())[:50] == list(range(1, 51))
+    assert all(faults().values())
+
+
+@pytest.mark.parametrize("number", faults())
+def test_the_tests_of_a_fault_exist(number):
+    for file, name in faults()[number]:
+        assert f"def {name}(" in (ROOT / "tests" / file).read_text(), f"{file}::{name}"
