@@ -26,7 +26,7 @@ from .creation import create_deposit, create_from_inventory
 from .crediting import compare_amounts, credit_of, flag_oddities, names_other_amount, usable_amount
 from .database import refuse_inside_transaction
 from .decisions import settle_deposit as settle
-from .records import Edit, Outcome, Recorded, Source, change, edit_of, record
+from .records import DECISIVE, Edit, Outcome, Recorded, Source, change, edit_of, record
 
 __all__ = [
     "approve_hold",
@@ -37,9 +37,6 @@ __all__ = [
     "settle",
     "weigh_report",
 ]
-
-DECISIVE = frozenset({Source.ANSWER, Source.POLL})
-"""Sources that asked ``orderstatus``: it decides where two reports contradict each other."""
 
 
 UNPAID = DEPOSIT_OURS | {DepositStatus.PENDING, DepositStatus.IN_HOLD}

@@ -30,6 +30,9 @@ Outcome = WebhookEvent.Outcome
 Source = StatusChange.Source
 Row = TypeVar("Row", Deposit, Purchase)
 
+DECISIVE = frozenset({Source.ANSWER, Source.POLL})
+"""Sources that asked about this very row: they decide where two reports contradict each other."""
+
 _TICK = timedelta(microseconds=1)
 
 

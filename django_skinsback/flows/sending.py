@@ -204,5 +204,5 @@ def _unknown(edit: Edit[Purchase], error: SkinsBackError, due: datetime) -> None
 
 def _error(error: SkinsBackError) -> dict[str, Any]:
     if isinstance(error, APIError):
-        return {"error_code": error.code, "error_message": error.message[:200]}
+        return {"error_code": error.code, "error_message": error.message}
     return {"error_code": None, "error_message": type(error).__name__[:WORD_LENGTH]}

@@ -1,6 +1,7 @@
 """Staff with some permissions and no others, and the ways their browser talks to the admin."""
 
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -20,8 +21,9 @@ VIEW_ALL = [
 
 def browser_of(*permissions, superuser=False):
     """A logged-in browser of a member of staff who holds just these permissions of ours."""
-    name = f"staff{User.objects.count()}"
-    user = User.objects.create_user(name, is_staff=True, is_superuser=superuser)
+    users = get_user_model().objects
+    name = f"staff{users.count()}"
+    user = users.create_user(name, is_staff=True, is_superuser=superuser)
     user.user_permissions.set(Permission.objects.filter(content_type__app_label="skinsback", codename__in=permissions))
     client = Client()
     client.force_login(user)
