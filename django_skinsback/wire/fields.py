@@ -1,16 +1,28 @@
-"""The fields of a notification's body, form-encoded or JSON; every number stays the text it came as."""
+"""The fields of a notification's body, form-encoded or JSON; every number stays the text it came as.
+
+A stranger can send anything, so the scalars, which alone are signed, can be had first and at little cost.
+"""
 
 import json
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
+
+import msgspec
 
 from ..exceptions import UnreadableNotification
 
 MAX_FIELDS = 5000
+MAX_SCALARS = 200
+"""SkinsBack documents a dozen."""
+MAX_SCALAR_LENGTH = 4096
 MAX_DEPTH = 32
 
+_SCALARS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_SCALAR = msgspec.json.Decoder(str | bool | None)
+_BEGIN_OF_NUMBERS = frozenset({bytes([digit]) for digit in b"-0123456789"})
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MANGLED_BY_PHP = str.maketrans(" .", "__")
@@ -30,6 +42,56 @@ def parse_fields(body: bytes, content_type: str) -> dict[str, Any]:
     could understand in two ways, or that a database could not keep: doubled fields, other charsets, bad
     UTF-8, NUL, NaN, thousands of fields, deep nesting.
     """
+    text, is_json = _decoded(body, content_type)
+    fields = _parse_json(text) if is_json else _parse_form(text)
+    if len({_mangled(name) for name in fields}) != len(fields):
+        raise UnreadableNotification("A field is given twice.")
+    return fields
+
+
+def parse_scalars(body: bytes, content_type: str) -> dict[str, Any]:
+    """The top-level fields of a body that are neither objects nor lists, without a look into those.
+
+    Gives the scalars that ``parse_fields`` gives wherever that gives any, at a fraction of the cost, and refuses less.
+    Raises UnreadableNotification.
+    """
+    text, is_json = _decoded(body, content_type)
+    return _json_scalars(body) if is_json else _form_scalars(text)
+
+
+def _json_scalars(body: bytes) -> dict[str, Any]:
+    if body.count(b":") > 2 * MAX_FIELDS:
+        raise UnreadableNotification("The notification has too many fields.")
+    # The error is raised below, so that it does not drag the body along as its context.
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raw = ((name, bytes(value)) for name, value in _SCALARS.decode(body).items())
+        written = {name: value for name, value in raw if value[:1] not in {b"{", b"["}}
+        _check_sizes(written)
+        return {name: _json_scalar(value) for name, value in written.items()}
+    raise UnreadableNotification("The body is not a JSON object.")
+
+
+def _json_scalar(value: bytes) -> Any:
+    return Number(value.decode()) if value[:1] in _BEGIN_OF_NUMBERS else _SCALAR.decode(value)
+
+
+def _form_scalars(text: str) -> dict[str, Any]:
+    if text.count("&") >= MAX_FIELDS:
+        raise UnreadableNotification("The body is not a form in UTF-8, or has too many fields.")
+    pairs = [piece.partition("=")[::2] for piece in text.split("&") if piece]
+    written = {name: value for name, value in pairs if "[" not in name and "%5b" not in name.lower()}
+    _check_sizes(written)
+    return {unquote_plus(name): unquote_plus(value) for name, value in written.items()}
+
+
+def _check_sizes(written: Mapping[str, bytes | str]) -> None:
+    longest = max((len(name) + len(value) for name, value in written.items() if name != "sign"), default=0)
+    if len(written) > MAX_SCALARS or longest > MAX_SCALAR_LENGTH:
+        raise UnreadableNotification("The notification has too many fields, or one that is too long.")
+
+
+def _decoded(body: bytes, content_type: str) -> tuple[str, bool]:
+    """The body as text, and whether it is JSON."""
     kind, _, parameters = content_type.lower().partition(";")
     kind = kind.strip()
     if kind.startswith("multipart/"):
@@ -44,11 +106,7 @@ def parse_fields(body: bytes, content_type: str) -> dict[str, Any]:
         raise UnreadableNotification("The body is not UTF-8.")
     if text.startswith("\ufeff"):
         raise UnreadableNotification("The body begins with a byte order mark.")
-    is_json = text.lstrip()[:1] in {"{", "["} or (kind.endswith("json") and "=" not in text)
-    fields = _parse_json(text) if is_json else _parse_form(text)
-    if len({_mangled(name) for name in fields}) != len(fields):
-        raise UnreadableNotification("A field is given twice.")
-    return fields
+    return text, text.lstrip()[:1] in {"{", "["} or (kind.endswith("json") and "=" not in text)
 
 
 def _parse_json(text: str) -> dict[str, Any]:

@@ -7,11 +7,13 @@ import msgspec
 
 from ..exceptions import BadSignature, NoSecret, UnreadableNotification
 from . import readers
-from .fields import parse_fields
+from .fields import parse_fields, parse_scalars
 from .signing import is_ambiguous, signed_text, verify_event
 from .types import DepositReport, PurchaseReport
 
 _NEEDED = ("status", "order_id", "transaction_id")
+_LARGE_BYTES = 4096
+"""A larger body is not read closely before its signature is verified: a stranger must not order much work."""
 _ONLY_SHOWN = ("skins", "skins_info", "user_risk")
 
 
@@ -38,6 +40,10 @@ def read_deposit_notification(body: bytes, content_type: str, *, secrets: Sequen
     """
     if not any(secrets):
         raise NoSecret
+    if len(body) > _LARGE_BYTES:
+        scalars = parse_scalars(body, content_type)
+        if signed_text(scalars, scalars.get("sign"), secrets) is None:
+            raise BadSignature
     fields = parse_fields(body, content_type)
     signed = signed_text(fields, fields.get("sign"), secrets)
     if signed is None:
