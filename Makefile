@@ -8,7 +8,7 @@ HISTORIES ?= 10000
 SEED ?= 1
 DEPOSITS ?= 10000
 
-.PHONY: help demo test prove fuzz mutants lint types format clean
+.PHONY: help demo test bench prove fuzz mutants lint types format clean
 
 help:  ## Show what there is to make
 	@echo "django-skinsback"
@@ -19,6 +19,9 @@ demo: .venv/demo  ## Run the example shop, a Celery worker and the sandbox; noth
 
 test: .venv/dev lint types  ## Run every check: lint, types, import contracts, tests on each database that answers
 	@$(BIN)/python -m tests
+
+bench: .venv/bench  ## Measure against the plain way and against others, with ratios: an hour (PARTS=delivery, QUICK=1)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(PARTS)
 
 prove: .venv/dev  ## Prove at length that no money is lost or doubled: hours (HISTORIES=, SEED=, DEPOSITS=)
 	@$(BIN)/python -m tests.simulator --histories $(HISTORIES) --seed $(SEED)
@@ -65,4 +68,9 @@ clean:  ## Remove the environment and what the demo has kept
 .venv/dev: .venv/bin/python pyproject.toml
 	@echo "Installing what the checks need …"
 	@$(INSTALL) --editable ".[all]" --group dev $(QUIETLY)
+	@touch $@
+
+.venv/bench: .venv/bin/python pyproject.toml
+	@echo "Installing what the benchmarks need …"
+	@$(INSTALL) --editable ".[all]" --group bench $(QUIETLY)
 	@touch $@

@@ -63,7 +63,10 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, Sequence) and len(value) == 2 and all(_is_number(n) and n > 0 for n in value),
         "two numbers of seconds, to connect and to read",
     ),
-    "REQUESTS_PER_MINUTE": (lambda value: _is_count(value) and value <= 500, "a whole number from 1 to 500"),
+    "REQUESTS_PER_MINUTE": (
+        lambda value: value is None or (_is_count(value) and 2 <= value <= 500),
+        "a whole number from 2 to 500, or None for no limit",
+    ),
     "BACKGROUND_SHARE": (lambda value: _is_number(value) and 0 < value <= 1, "a number above 0, up to 1"),
     "CACHE": (lambda value: value in settings.CACHES, "an alias in CACHES"),
     "SITE_URL": (
@@ -166,7 +169,7 @@ def _check_alias(alias: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_surroundings(**_options: Any) -> list[CheckMessage]:
-    """E006 and W001 to W003: where the site talks to, and whether anything moves its users' money."""
+    """E006 and W001 to W005: where the site talks to, and whether anything moves its users' money."""
     messages: list[CheckMessage] = []
     if any(message.id == "skinsback.E003" for message in check_settings()):
         return messages  # settings that cannot be read are to be mended first
@@ -188,6 +191,14 @@ def check_surroundings(**_options: Any) -> list[CheckMessage]:
                     id="skinsback.E006",
                 )
             )
+    if not settings.DEBUG and urlsplit(conf.websocket_url()).scheme != "wss":
+        messages.append(
+            Warning(
+                "SKINSBACK['WEBSOCKET_URL'] is not encrypted although DEBUG is off.",
+                hint="The address carries a key that passes for SkinsBack's. Begin it with wss://, or leave it out.",
+                id="skinsback.W005",
+            )
+        )
     cache = settings.CACHES.get(conf.get("CACHE"), {}).get("BACKEND", "")
     if not settings.DEBUG and cache.endswith(_PER_PROCESS_CACHES):
         messages.append(
@@ -198,6 +209,7 @@ def check_surroundings(**_options: Any) -> list[CheckMessage]:
                 id="skinsback.W002",
             )
         )
+    messages += _check_database_cache(conf.get("CACHE"))
     if not entry_posted.receivers:
         messages.append(
             Warning(
@@ -207,3 +219,17 @@ def check_surroundings(**_options: Any) -> list[CheckMessage]:
             )
         )
     return messages
+
+
+def _check_database_cache(alias: str) -> list[CheckMessage]:
+    given = settings.CACHES.get(alias, {})
+    entries = (given.get("OPTIONS") or {}).get("MAX_ENTRIES", 300)  # Django's own number
+    if settings.DEBUG or not given.get("BACKEND", "").endswith("db.DatabaseCache") or entries >= 1000:
+        return []
+    return [
+        Warning(
+            f"The cache {alias!r} may forget which calls were made: a full database cache drops live entries.",
+            hint=f"Set CACHES[{alias!r}]['OPTIONS'] = {{'MAX_ENTRIES': 10000}}.",
+            id="skinsback.W004",
+        )
+    ]

@@ -95,6 +95,10 @@ def api_url() -> str:
     return str(get("API_URL"))
 
 
+def websocket_url() -> str:
+    return str(get("WEBSOCKET_URL"))
+
+
 def timeout() -> tuple[float, float]:
     """Seconds to connect, seconds to read."""
     connect, read = get("TIMEOUT")

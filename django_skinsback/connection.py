@@ -1,8 +1,9 @@
 """A client for each account, made of the settings."""
 
 import threading
+from functools import partial
 
-from . import conf
+from . import conf, ratelimit
 from .client import SkinsBackClient
 
 _local = threading.local()
@@ -20,13 +21,15 @@ def get_client(account: str = conf.DEFAULT_ACCOUNT) -> SkinsBackClient:
         "authentication": conf.get("AUTHENTICATION"),
         "timeout": conf.timeout(),
     }
-    recipe = (keys, *options.values())
+    limiter = ratelimit.current()
+    recipe = (keys, limiter, *options.values())
     clients: dict[str, tuple[object, SkinsBackClient]] = _local.__dict__.setdefault("clients", {})
     kept = clients.get(account)
     if kept is not None and kept[0] == recipe:
         return kept[1]
     if kept is not None:
         kept[1].close()
-    client = SkinsBackClient(keys.client_id, keys.client_secret, **options)
+    turn = partial(limiter.call, account) if limiter else None
+    client = SkinsBackClient(keys.client_id, keys.client_secret, limiter=turn, **options)
     clients[account] = (recipe, client)
     return client

@@ -61,7 +61,12 @@ def parse_currency(text: str) -> str:
 
 def wire_amount(value: Decimal) -> str:
     """An amount as plain decimal text for a request: "8.28", never with an exponent. Raises InvalidAmount."""
-    text = f"{parse_amount(value):f}"
+    return amount_text(parse_amount(value))
+
+
+def amount_text(value: Decimal) -> str:
+    """Any amount as plain decimal text, without exponent and without zeros at the end: "8.28", "-3"."""
+    text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

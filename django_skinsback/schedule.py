@@ -21,8 +21,11 @@ ROLLBACK_MARGIN = DAY
 ACCEPT_WITHIN = 10 * MINUTE
 """A trade offer not accepted in this time runs out (``/docs/api/v1/market_getinfo``)."""
 
+CLAIM = 10 * SECOND
+"""How long a due row belongs to the sweep that took it; while that lives it says so anew, see ``flows.leases``."""
+
 LEASE = 2 * MINUTE
-"""How long a due row belongs to whoever took it; then, should he have died, to the next."""
+"""How long a row is left alone after a call that every other call would have met as well failed."""
 
 RESEND_AFTER = 2 * MINUTE
 """How long a purchase SkinsBack does not know is left alone before it is sent again with the same id."""
@@ -33,6 +36,9 @@ REVIEW_AFTER = DAY
 
 WITHHELD_CHECKS = 5
 """How often a finished deposit whose credit is withheld is asked for before only the operator is left."""
+
+SPREAD = 0.1
+"""By which part a wait may be shorter or longer, so that what began together does not stay together."""
 
 _LONGEST_BACKOFF = 15 * MINUTE
 
@@ -75,6 +81,11 @@ def backoff(attempts: int, first: timedelta = MINUTE, longest: timedelta = _LONG
     """Twice as long after each vain attempt, from ``first`` up to ``longest``."""
     doublings = min(max(attempts, 0), 20)
     return min(first * (1 << doublings), longest)
+
+
+def spread(delay: timedelta, chance: float) -> timedelta:
+    """``delay``, up to a tenth shorter or longer; ``chance`` is from 0 to 1, and 0.5 leaves it as it is."""
+    return delay * (1 - SPREAD + 2 * SPREAD * chance)
 
 
 def accepted_until(game: str, in_hold: bool | None, in_hold_until: datetime | None, accepted_at: datetime) -> datetime:

@@ -1,14 +1,13 @@
 """Celery tasks: each opens the door to a flow. What is due stands in the database, so a lost message loses nothing."""
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from celery import shared_task
 
 from . import conf
-from .exceptions import SkinsBackError
-from .flows import balance, notifications, polling, prices, retention
+from .flows import balance, notifications, polling, prices, reconciliation, retention
 from .flows.database import database
+from .flows.routine import each
 from .flows.sending import submit
 from .models import Purchase
 from .steam import GAMES
@@ -40,7 +39,13 @@ def check_deposits() -> None:
 @shared_task(name="skinsback.sync_prices", **_OPTIONS)
 def sync_prices() -> None:
     """Take over the price lists of the games."""
-    _each(GAMES, lambda game: prices.sync_prices(game=game))
+    each(GAMES, lambda game: prices.sync_prices(game=game))
+
+
+@shared_task(name="skinsback.reconcile", **_OPTIONS)
+def reconcile() -> None:
+    """Compare SkinsBack's lists with the rows here."""
+    reconciliation.reconcile()
 
 
 @shared_task(name="skinsback.prune", **_OPTIONS)
@@ -52,19 +57,7 @@ def prune() -> None:
 @shared_task(name="skinsback.snapshot_balance", **_OPTIONS)
 def snapshot_balance() -> None:
     """Keep the balance of every account."""
-    _each(conf.accounts(), balance.snapshot_balance)
-
-
-def _each(names: Iterable[str], flow: Callable[[str], object]) -> None:
-    """Call the flow for every name; one that fails keeps none of the others from it, and is raised afterwards."""
-    failure: SkinsBackError | None = None
-    for name in names:
-        try:
-            flow(name)
-        except SkinsBackError as error:
-            failure = error
-    if failure is not None:
-        raise failure
+    each(conf.accounts(), balance.snapshot_balance)
 
 
 def beat_schedule(sweep_seconds: float = 10.0) -> dict[str, dict[str, Any]]:
@@ -80,6 +73,7 @@ def beat_schedule(sweep_seconds: float = 10.0) -> dict[str, dict[str, Any]]:
     return {
         "skinsback-poll-purchases": every(sweep_seconds, poll_purchases),
         "skinsback-check-deposits": every(sweep_seconds, check_deposits),
+        "skinsback-reconcile": every(3600.0, reconcile),
         "skinsback-sync-prices": every(3600.0, sync_prices),
         "skinsback-snapshot-balance": every(900.0, snapshot_balance),
         "skinsback-prune": every(86400.0, prune),

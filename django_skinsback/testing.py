@@ -127,6 +127,8 @@ def skinsback_sandbox(settings: Any) -> Iterator[Sandbox]:
             **settings.SKINSBACK,
             **sandbox.credentials("sandbox"),
             "API_URL": sandbox.api_url,
+            "WEBSOCKET_URL": sandbox.websocket_url,
+            "REQUESTS_PER_MINUTE": None,
             "ACCOUNTS": {"second": sandbox.credentials("sandbox-2")},
         }
         yield sandbox

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from . import views
+from . import monitoring, views
 
 app_name = "skinsback"
 
@@ -11,6 +11,7 @@ urlpatterns = [
     path("result/<slug:account>/", views.result, name="result"),
     path("events/", views.events, name="events"),
     path("events/<slug:account>/", views.events, name="events"),
+    path("health/", monitoring.health, name="health"),
     # Without the slash too: a redirect would turn SkinsBack's POST into a GET.
     re_path(r"^result(?:/(?P<account>[-\w]+))?$", views.result),
     re_path(r"^events(?:/(?P<account>[-\w]+))?$", views.events),

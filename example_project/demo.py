@@ -1,4 +1,4 @@
-"""What ``make demo`` runs: the shop, its Celery worker with beat, and the sandbox in SkinsBack's place.
+"""What ``make demo`` runs: the shop, its Celery worker with beat, a listener, and the sandbox in SkinsBack's place.
 
 Asks nothing, needs nothing from elsewhere, and stops with Ctrl-C. What happened is kept in ``var/``.
 """
@@ -49,7 +49,7 @@ class Parts:
 
     def __init__(self) -> None:
         self.messages: queue.Queue[Message] = queue.Queue()
-        self.printer = Printer(sys.stdout, time_format="", width=len("sandbox"))  # every line has its time
+        self.printer = Printer(sys.stdout, time_format="", width=len("listener"))  # every line has its time
         self.colours = cycle(get_colours())
         self.process_ids: dict[str, int | None] = {}
 
@@ -181,6 +181,7 @@ def _start(parts: Parts) -> None:
     worker = ["worker", "--beat", "--pool", "threads", "--concurrency", "2", "--loglevel", "WARNING"]
     alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     parts.start("worker", *celery, *worker, *alone)
+    parts.start("listener", *MANAGE, "skinsback_listen", only_errors=True)
     parts.wait(lambda: _answers(settings.SITE_URL), "The site")
     parts.wait(settings.WORKER_READY_FILE.exists, "The Celery worker")
     _say(_welcome())

@@ -84,10 +84,17 @@ SKINSBACK = {
     "CLIENT_ID": "1",
     "CLIENT_SECRET": "123",
     "SITE_URL": "https://shop.example",
+    "REQUESTS_PER_MINUTE": None,  # clocks stand still in most tests
     "BUY_MAX_PRICE": Decimal(1000),
     "ACCOUNTS": {"second": {"CLIENT_ID": "2", "CLIENT_SECRET": "456"}},
 }
 if api_url := os.environ.get("TEST_API_URL"):
     from django_skinsback.sandbox.keys import CLIENT_ID, CLIENT_SECRET
 
-    SKINSBACK |= {"API_URL": api_url, "CLIENT_ID": CLIENT_ID, "CLIENT_SECRET": CLIENT_SECRET}
+    websocket_url = f"ws{api_url.removeprefix('http').removesuffix('api.php')}ws/"
+    SKINSBACK |= {
+        "API_URL": api_url,
+        "WEBSOCKET_URL": websocket_url,
+        "CLIENT_ID": CLIENT_ID,
+        "CLIENT_SECRET": CLIENT_SECRET,
+    }

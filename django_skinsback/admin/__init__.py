@@ -2,6 +2,7 @@
 
 from .balance_snapshot import BalanceSnapshotAdmin
 from .deposit import DepositAdmin
+from .discrepancy import DiscrepancyAdmin
 from .ledger_entry import LedgerEntryAdmin
 from .market_item import MarketItemAdmin
 from .purchase import PurchaseAdmin
@@ -11,6 +12,7 @@ from .webhook_event import WebhookEventAdmin
 __all__ = [
     "BalanceSnapshotAdmin",
     "DepositAdmin",
+    "DiscrepancyAdmin",
     "LedgerEntryAdmin",
     "MarketItemAdmin",
     "PurchaseAdmin",

@@ -1,10 +1,14 @@
 """What the project's balance at SkinsBack was."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from .. import conf
+from ..flows.balance import lasting, runway
 from ..models import BalanceSnapshot
 from . import display
 from .base import ReadOnlyAdmin
@@ -17,6 +21,11 @@ class BalanceSnapshotAdmin(ReadOnlyAdmin):
     list_filter = (AccountFilter,)
     fields = ("account", "shown_balance", "low", "taken_at")
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Say above the list what each account has now, and how long it lasts."""
+        subtitle = "; ".join(filter(None, map(_now, conf.accounts())))
+        return super().changelist_view(request, {"subtitle": subtitle, **(extra_context or {})})
+
     @admin.display(description=_("balance"))
     def shown_balance(self, snapshot: BalanceSnapshot) -> str:
         return display.money(snapshot.balance)
@@ -25,3 +34,10 @@ class BalanceSnapshotAdmin(ReadOnlyAdmin):
     def low(self, snapshot: BalanceSnapshot) -> SafeString | str:
         limit = conf.low_balance()
         return display.badge("conflict", _("low")) if limit is not None and snapshot.balance < limit else ""
+
+
+def _now(alias: str) -> str:
+    newest = BalanceSnapshot.objects.filter(account=alias).order_by("-pk").first()
+    if newest is None:
+        return ""
+    return ", ".join(filter(None, [f"{alias}: {display.money(newest.balance)}", lasting(runway(alias))]))

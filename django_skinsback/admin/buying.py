@@ -24,6 +24,7 @@ from .. import conf
 from ..connection import get_client
 from ..exceptions import SkinsBackError
 from ..flows import purchases
+from ..flows.balance import lasting, runway
 from ..flows.database import database
 from ..flows.sending import OPEN
 from ..models import Purchase
@@ -104,7 +105,12 @@ def _balance(account: str) -> dict[str, Any]:
     except SkinsBackError as error:
         return {"balance": None, "balance_problem": advice(error)}
     low = conf.low_balance()
-    return {"balance": usd, "shown_balance": display.money(usd), "balance_low": low is not None and usd < low}
+    return {
+        "balance": usd,
+        "shown_balance": display.money(usd),
+        "balance_low": low is not None and usd < low,
+        "balance_lasts": lasting(runway(account)),
+    }
 
 
 @sensitive_variables("receiver", "draft")

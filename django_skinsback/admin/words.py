@@ -74,8 +74,16 @@ TONES: dict[str, str] = {
     "withheld": ALERT,
     "ignored": QUIET,
     "failed": BAD,
+    "missed": WAIT,
+    "differing": ALERT,
+    "doubled": ALERT,
+    "absent": ALERT,
+    "open": ALERT,
+    "repaired": GOOD,
+    "resolved": GOOD,
+    "closed": QUIET,
 }
-"""Statuses, kinds of ledger entries and outcomes of deliveries."""
+"""Statuses, kinds of ledger entries, outcomes of deliveries, kinds and states of discrepancies."""
 
 LABELS: dict[str, Promise] = {
     str(word): label

@@ -16,7 +16,8 @@ and ``offer_approve`` are never sent twice: the caller settles them by asking.
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
+from itertools import chain, islice
 from typing import Any, Self, TypeVar, Unpack
 
 import requests
@@ -52,6 +53,7 @@ from ..wire.types import (
     Skin,
     readable,
 )
+from .calls import noted
 from .transport import Transport, chunks
 
 API_URL = "https://skinsback.com/api.php"
@@ -68,7 +70,8 @@ class SkinsBackClient:
     """A project at SkinsBack.
 
     ``authentication`` is ``"headers"`` or ``"signature"``; ``timeout`` is seconds to connect and seconds to wait
-    for data. ``limiter``, if given, is called with the name of the method before each request and may wait. The
+    for data. ``limiter``, if given, is called with the name of the method for each attempt and gives a context
+    manager: entering it may wait, or raise so that nothing is sent; leaving it sees what the attempt raised. The
     connections are kept open between calls, so use one client for each thread and ``close()`` it in the end.
     """
 
@@ -81,7 +84,7 @@ class SkinsBackClient:
         authentication: str = "headers",
         timeout: tuple[float, float] = (3.05, 20),
         session: requests.Session | None = None,
-        limiter: Callable[[str], object] | None = None,
+        limiter: Callable[[str], AbstractContextManager[object]] | None = None,
         answer_limit: int = ANSWER_LIMIT_BYTES,
         price_list_limit: int = PRICE_LIST_LIMIT_BYTES,
         sleep: Callable[[float], object] = time.sleep,
@@ -95,7 +98,7 @@ class SkinsBackClient:
             timeout=timeout,
             session=session,
         )
-        self._limiter = limiter
+        self._limiter = limiter or nullcontext
         self._answer_limit = answer_limit
         self._price_list_limit = price_list_limit
         self._sleep = sleep
@@ -177,8 +180,17 @@ class SkinsBackClient:
         UnknownOutcome may come after some rows: then the list is not whole, and a row's absence means nothing.
         """
         request = api.get_price_list(game, full)
-        with closing(self._repeating(request, lambda: self._transport.post(request))) as response:
-            yield from PriceListReader(chunks(response, self._price_list_limit))
+
+        def attempt() -> tuple[ExitStack, Iterator[PriceListItem]]:
+            with ExitStack() as stack:
+                response = stack.enter_context(closing(self._transport.post(request)))
+                rows = iter(PriceListReader(chunks(response, self._price_list_limit)))
+                first = list(islice(rows, 1))  # or the error that was sent instead, which the limiter must hear of
+                return stack.pop_all(), chain(first, rows)
+
+        stack, rows = self._repeating(request, attempt)
+        with stack:
+            yield from rows
 
     def search_skins(self, game: str, name: str = "", *, names: Sequence[str] = ()) -> list[Skin]:
         """Skins for sale by one name, or part of it, or by several names (``/docs/api/v1/market_search``)."""
@@ -256,10 +268,9 @@ class SkinsBackClient:
     def _repeating(self, request: Request, attempt: Callable[[], T]) -> T:
         unsent = unread = 0
         while True:
-            if self._limiter is not None:
-                self._limiter(request.method)
             try:
-                return attempt()
+                with self._limiter(request.method), noted(request.method):
+                    return attempt()
             except RequestNotSent:
                 unsent += 1
                 if unsent == ATTEMPTS:

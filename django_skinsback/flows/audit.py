@@ -1,7 +1,7 @@
 """What the ledger should hold, recomputed from the history, against what it holds."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -37,8 +37,11 @@ class Difference:
         return asdict(self)
 
 
-def audit(account: str | None = None) -> Iterator[Difference]:
-    """Walk all deposits and purchases by key and yield what differs; four queries for each 500 rows."""
+def audit(account: str | None = None, *, report: Callable[[int], object] | None = None) -> Iterator[Difference]:
+    """Walk all deposits and purchases by key and yield what differs; four queries for each 500 rows.
+
+    ``report`` is told how many rows were looked at with every batch.
+    """
     for model, kinds in (
         (Deposit, (EntryKind.CREDIT, EntryKind.REVERSAL)),
         (Purchase, (EntryKind.REFUND, EntryKind.CHARGE)),
@@ -49,6 +52,8 @@ def audit(account: str | None = None) -> Iterator[Difference]:
         last = 0
         while batch := list(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):
             last = batch[-1].pk
+            if report is not None:
+                report(len(batch))
             suspects = [difference.row_id for difference in _audit_batch(model, batch, kinds)]
             if suspects:  # look twice: something may have been posted between the queries
                 yield from _audit_batch(model, list(rows.filter(pk__in=suspects).order_by("pk")), kinds)

@@ -1,15 +1,26 @@
 """The market's price list, kept as rows that a shop's pages can search."""
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import msgspec
 
 from .. import conf
 from ..connection import get_client
-from ..models import MarketItem
 from ..models.fields import utc_now
+from ..ratelimit import background
 from ..steam import check_game
-from .database import database, run
+from ..wire.market import LARGEST_COUNT
+from ..wire.types import PriceListItem
+from . import price_rows
+from .database import run
 
-_BATCH = 500
+T = TypeVar("T")
+
+_BATCH = 2000
+_COMPARED = 500
 
 
 @dataclass
@@ -21,35 +32,61 @@ class Synced:
     gone: int = 0
 
 
-def sync_prices(account: str = conf.DEFAULT_ACCOUNT, game: str | None = None) -> Synced:
+def sync_prices(
+    account: str = conf.DEFAULT_ACCOUNT, game: str | None = None, *, report: Callable[[int], object] | None = None
+) -> Synced:
     """Take over the grouped price list of one game (``/docs/api/v1/market_pricelist``): prices in US dollars.
 
     Rows that did not change are not written; a name that is not listed any more becomes unavailable, and is not
-    deleted. Raises what the client raises, and then nothing has changed.
+    deleted. A name listed twice is one row with the lower of the prices and both counts. The list is read to its end
+    and compared before anything is written, in short database transactions; ``report`` is told with each how many
+    rows it wrote. The list is held in memory, about 300 bytes an item; rows never are, but for those that change.
+
+    Raises what the client raises, and then nothing has changed. Two at once do no harm.
     """
     game = check_game(game or conf.default_game())
-    listed = {item.market_hash_name: item for item in get_client(account).get_price_list(game).items}
+    with background():
+        listed = _by_name(get_client(account).get_price_list(game).items)
+    synced = Synced(items=len(listed))
+    changed: list[tuple[int, PriceListItem]] = []
+    gone: list[int] = []
+    for key, name, price, count, class_id in price_rows.read(game, available=True):
+        item = listed.pop(name, None)
+        if item is None:
+            gone.append(key)
+        elif item.price != price or (item.count or 0) != count or item.class_id != class_id:
+            changed.append((key, item))
+    for key, name, *_ in price_rows.read(game, available=False):
+        item = listed.pop(name, None)
+        if item is not None:
+            changed.append((key, item))
+    new = list(listed.values())
+    if len(new) < synced.items:
+        new = [item for batch in _batches(new, _COMPARED) for item in price_rows.without_equals(game, batch)]
+    synced.written, synced.gone = len(changed) + len(new), len(gone)
     now = utc_now()
-    rows = MarketItem.objects.using(database())
-    known = {item.market_hash_name: item for item in rows.filter(game=game).iterator()}
-    new, changed = [], []
-    for name, item in listed.items():
-        row = known.get(name)
-        values = {"price": item.price, "count": item.count or 0, "class_id": item.class_id, "available": True}
-        if row is None:
-            new.append(MarketItem(game=game, market_hash_name=name, updated_at=now, **values))
-        elif any(getattr(row, column) != value for column, value in values.items()):
-            for column, value in {**values, "updated_at": now}.items():
-                setattr(row, column, value)
-            changed.append(row)
-    gone = [row.pk for name, row in known.items() if name not in listed and row.available]
+    for rows, size, write in (
+        (gone, _COMPARED, lambda batch: price_rows.withdraw(batch, now)),
+        (changed, _BATCH, lambda batch: price_rows.update(game, batch, now)),
+        (new, _BATCH, lambda batch: price_rows.insert(game, batch, now)),
+    ):
+        for batch in _batches(rows, size):
+            run(partial(write, batch))
+            if report is not None:
+                report(len(batch))
+    return synced
 
-    def block() -> None:
-        for keys in (gone[start : start + _BATCH] for start in range(0, len(gone), _BATCH)):
-            rows.filter(pk__in=keys).update(available=False, updated_at=now)
-        # Another sync may be writing the same names, and some collations take two names for one.
-        rows.bulk_create(new, batch_size=_BATCH, ignore_conflicts=True)
-        rows.bulk_update(changed, ["price", "count", "class_id", "available", "updated_at"], batch_size=_BATCH)
 
-    run(block)
-    return Synced(items=len(listed), written=len(new) + len(changed), gone=len(gone))
+def _by_name(items: Iterable[PriceListItem]) -> dict[str, PriceListItem]:
+    listed: dict[str, PriceListItem] = {}
+    for item in items:
+        other = listed.setdefault(item.market_hash_name, item)
+        if other is not item:
+            cheapest = min(other, item, key=lambda each: each.price)
+            count = min((other.count or 0) + (item.count or 0), LARGEST_COUNT)
+            listed[item.market_hash_name] = msgspec.structs.replace(cheapest, count=count)
+    return listed
+
+
+def _batches(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))

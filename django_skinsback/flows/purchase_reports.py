@@ -19,9 +19,7 @@ from ..models import Purchase, StatusChange, WebhookEvent
 from ..models.fields import WORD_LENGTH
 from ..statuses import PURCHASE_ENTRY, PURCHASE_FINAL, EntryKind, PurchaseStatus, Verdict, is_theirs, judge
 from ..wire.types import PurchaseReport
-from .records import Edit, Outcome, Recorded, Source, edit_of, record
-
-DECISIVE = frozenset({Source.ANSWER, Source.POLL})
+from .records import DECISIVE, Edit, Outcome, Recorded, edit_of, record
 
 
 def record_report(
@@ -129,6 +127,26 @@ def _take_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
     name = report.market_hash_name
     if purchase.market_hash_name and name and name != purchase.market_hash_name and not purchase.skin_id:
         edit.flag(_("SkinsBack bought “%(name)s”, which was not asked for.") % {"name": name})
+    edit.set(**details(report))
+    paid = max((value for value in (report.price, report.debited_amount) if value is not None), default=None)
+    if paid is not None and paid > purchase.max_price:
+        edit.flag(_("Bought above its price cap."))
+
+
+def _schedule(edit: Edit[Purchase]) -> None:
+    """When SkinsBack is asked next, if at all."""
+    purchase, moved = edit.row, "status" in edit.changed
+    if purchase.status in PURCHASE_FINAL or not (moved or edit.source in DECISIVE):
+        return
+    poll_count = 0 if moved else purchase.poll_count + 1
+    due = next_poll_at(purchase, edit.now, poll_count)
+    if due is None:
+        edit.set(finished_at=edit.now, token="")
+    edit.set(poll_count=poll_count, next_poll_at=due)
+
+
+def details(report: PurchaseReport) -> dict[str, Any]:
+    """What a report tells about its purchase, by column."""
     told = {
         name: getattr(report, name)
         for name in (
@@ -143,27 +161,22 @@ def _take_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
             "in_hold_until",
         )
     }
-    edit.set(**{name: value for name, value in told.items() if value is not None and value != ""})
-    edit.set(error_reason=report.error_reason[:WORD_LENGTH])
-    paid = max((value for value in (report.price, report.debited_amount) if value is not None), default=None)
-    if paid is not None and paid > purchase.max_price:
-        edit.flag(_("Bought above its price cap."))
+    known = {name: value for name, value in told.items() if value is not None and value != ""}
+    return {**known, "error_reason": report.error_reason[:WORD_LENGTH]}
 
 
-def _schedule(edit: Edit[Purchase]) -> None:
-    """When SkinsBack is asked next; an accepted purchase is over when its hold and the margin have passed."""
-    purchase, moved = edit.row, "status" in edit.changed
-    if purchase.status in PURCHASE_FINAL or not (moved or edit.source in DECISIVE):
-        return
-    poll_count = 0 if moved else purchase.poll_count + 1
-    age = edit.now - (purchase.submitted_at or purchase.created_at)
+def next_poll_at(purchase: Purchase, now: datetime, poll_count: int, chance: float = 0.5) -> datetime | None:
+    """When an open purchase is asked about next; None once its hold and the margin have passed: it is over.
+
+    ``chance``, from 0 to 1, spreads the times; 0.5 leaves them as they are.
+    """
+    age = now - (purchase.submitted_at or purchase.created_at)
     delay = schedule.next_poll(purchase.status, age, poll_count)
-    due = delay and edit.now + delay
+    due = now + schedule.spread(delay, chance) if delay else None
     if purchase.status == PurchaseStatus.ACCEPTED and purchase.accepted_at:
         over = schedule.accepted_until(purchase.game, purchase.in_hold, purchase.in_hold_until, purchase.accepted_at)
-        if over <= edit.now:
-            edit.set(finished_at=edit.now, token="")
-            due = None
-        elif due is None or over - edit.now <= schedule.DAY:
-            due = over
-    edit.set(poll_count=poll_count, next_poll_at=due)
+        if over <= now:
+            return None
+        if due is None or over - now <= schedule.DAY:
+            return over
+    return due

@@ -131,9 +131,7 @@ def _buy(
             next_poll_at=now,
             created_at=now,
             metadata=item.get("metadata") or {},
-            **_skin(item),
-            **_price(item),
-            **_charge(item, user),
+            **read_item(item, user),
         )
         for item in items
     ]
@@ -151,6 +149,11 @@ def _buy(
 
     run(block)
     return purchases
+
+
+def read_item(item: Mapping[str, Any], user: Any) -> dict[str, Any]:
+    """What a row says of the skin, of its price cap and of the charge; raises InvalidInput as ``buy`` does."""
+    return {**_skin(item), **_price(item), **_charge(item, user)}
 
 
 def _skin(item: Mapping[str, Any]) -> dict[str, str]:

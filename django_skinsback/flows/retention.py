@@ -1,35 +1,66 @@
-"""Forgetting raw deliveries. Rows about money are never forgotten, nor is what could not be applied."""
+"""Forgetting raw deliveries and old balances; never rows about money, nor what could not be applied."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any, NamedTuple
+
+from django.db.models import Max, QuerySet
 
 from .. import conf
-from ..models import WebhookEvent
+from ..models import BalanceSnapshot, WebhookEvent
 from ..models.fields import utc_now
 from .database import database, run
 from .records import Outcome
 
+logger = logging.getLogger("django_skinsback")
+
 BATCH = 500
 
 
-def prune(days: int | None = None, *, now: datetime | None = None, report: Callable[[int], None] | None = None) -> int:
-    """Delete deliveries received more than ``days`` ago (``RETENTION_DAYS``); returns how many went.
+class Pruned(NamedTuple):
+    """How many rows were forgotten."""
+
+    deliveries: int
+    balances: int
+
+
+def prune(
+    days: int | None = None,
+    *,
+    account: str | None = None,
+    now: datetime | None = None,
+    report: Callable[[int], object] | None = None,
+) -> Pruned:
+    """Delete deliveries received, and balances taken, more than ``days`` ago (``RETENTION_DAYS``).
 
     In short database transactions, a batch each. ``report`` is told how many went with every batch. A copy of an old
     delivery that arrives later is applied anew and finds its deposit final: once is the ledger's promise, not this
-    table's.
+    table's. The newest balance of an account stays however old it is.
     """
     before = (now or utc_now()) - timedelta(days=conf.retention_days() if days is None else days)
-    old = WebhookEvent.objects.using(database()).filter(received_at__lt=before).exclude(outcome=Outcome.FAILED)
+    deliveries = WebhookEvent.objects.using(database()).filter(received_at__lt=before).exclude(outcome=Outcome.FAILED)
+    snapshots = BalanceSnapshot.objects.using(database())
+    newest = snapshots.values("account").annotate(newest=Max("pk")).values_list("newest", flat=True)
+    balances = snapshots.filter(taken_at__lt=before).exclude(pk__in=list(newest))
+    if account is not None:
+        deliveries, balances = deliveries.filter(account=account), balances.filter(account=account)
+    pruned = Pruned(_forget(deliveries, report), _forget(balances, report))
+    logger.info("skinsback.pruned", extra={"deliveries": pruned.deliveries, "balances": pruned.balances})
+    return pruned
+
+
+def _forget(old: QuerySet[Any], report: Callable[[int], object] | None) -> int:
     pruned = last = 0
     while keys := list(old.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
         last = keys[-1]
-        pruned += run(partial(_delete, keys))
+        pruned += run(partial(_delete, old.model, keys))
         if report is not None:
             report(len(keys))
     return pruned
 
 
-def _delete(keys: list[int]) -> int:
-    return WebhookEvent.objects.using(database()).filter(pk__in=keys).delete()[1].get("skinsback.WebhookEvent", 0)
+def _delete(model: Any, keys: list[int]) -> int:
+    deleted: dict[str, int] = model._default_manager.using(database()).filter(pk__in=keys).delete()[1]
+    return deleted.get(model._meta.label, 0)

@@ -20,6 +20,7 @@ The SkinsBack sandbox is running.
 
   Control page   {url}/
   API            {url}/api.php
+  Websocket      {websocket}
   Result URL     {result_url}
   Events URL     {events_url}
   State          {state}
@@ -152,6 +153,7 @@ def _banner(sandbox: "Sandbox", arguments: argparse.Namespace) -> str:
     second = next(client_id for client_id in SECRETS if client_id != CLIENT_ID)
     return BANNER.format(
         url=sandbox.url,
+        websocket=sandbox.websocket_url,
         result_url=project.result_url or "(set by the site, by --result-url or on the control page)",
         events_url=project.events_url or "(none; set it by --events-url or on the control page)",
         state=arguments.state_file or "in memory only",

@@ -16,6 +16,7 @@ from .control_page import ControlPage
 from .courier import Courier
 from .pages import HEADERS, picture, static_file
 from .pay_page import PayPage
+from .sockets import PATH, Sockets
 from .world import World
 
 logger = logging.getLogger("django_skinsback.sandbox")
@@ -29,11 +30,14 @@ class App:
     def __init__(self, world: World, courier: Courier, stopping: threading.Event, allowed_hosts: Iterable[str]) -> None:
         self.allowed_hosts = LOOPBACK | frozenset(allowed_hosts)
         self.api = API(world, stopping)
+        self.sockets = Sockets(world)
+        world.on_event = self.sockets.tell
         pay, control = PayPage(world), ControlPage(world, METHODS)
         control.routes = [(f"{method} {path}", meaning) for method, path, _, meaning in ROUTES]
         control_api = ControlAPI(world, courier, control)
         self.endpoints: dict[str, Callable[..., Response]] = {
             "api": self.api.answer,
+            "socket": self.sockets.answer,
             "control": control.answer,
             "pay": pay.choose,
             "offer": pay.offer,
@@ -47,6 +51,7 @@ class App:
         self.urls = Map(
             [
                 Rule("/api.php", endpoint="api"),
+                Rule(PATH, endpoint="socket", methods=["GET"], websocket=True),
                 Rule("/", endpoint="control", methods=["GET"]),
                 Rule("/_/pay/<pay_hash>/", endpoint="pay", methods=["GET"]),
                 Rule("/_/pay/<pay_hash>/offer", endpoint="offer", methods=["POST"]),

@@ -12,6 +12,7 @@ from .options import DAY, HOUR, MINUTE
 from .pages import Markup, html, join, page
 from .pay_page import account_name, payer
 from .purchases import OUTCOMES, TOKEN_OUTCOMES, TOKEN_REFUSALS
+from .sockets import address as websocket_address
 from .state import OPEN_PURCHASES, Delivery, Deposit, Project, Purchase
 from .world import World
 
@@ -31,12 +32,15 @@ SETTINGS = """SKINSBACK = {{
     "CLIENT_ID": "{client_id}",
     "CLIENT_SECRET": "{secret}",
     "API_URL": "{url}/api.php",
+    "WEBSOCKET_URL": "{websocket_url}",
 }}"""
 
 
 def settings_text(url: str, client_id: str) -> str:
     """The dict to paste into a site's settings."""
-    return SETTINGS.format(url=url, client_id=client_id, secret=SECRETS[client_id])
+    return SETTINGS.format(
+        url=url, websocket_url=websocket_address(url), client_id=client_id, secret=SECRETS[client_id]
+    )
 
 
 class ControlPage:

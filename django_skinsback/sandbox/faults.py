@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass
 
 BEFORE, AFTER, NOTIFY, SERVICE = "before the work", "after the work", "notifications", "status"
+SOCKET = "websocket"
 
 FAULTS = {
     "drop_request": (BEFORE, "The socket is closed before anything is done."),
@@ -31,6 +32,11 @@ FAULTS = {
     "notify_bad_sign": (NOTIFY, "A notification carries a wrong signature."),
     "notify_no_sign": (NOTIFY, "A notification carries only X-SIGN."),
     "notify_float_noise": (NOTIFY, "JSON amounts with 17 digits, signed with 14, as PHP does."),
+    "ws_drop": (SOCKET, "The connection breaks off, without a close frame, right after the next event."),
+    "ws_silent": (SOCKET, "A frame that is due, an event or the greeting, is not sent."),
+    "ws_garbage": (SOCKET, "A frame that is no JSON comes first."),
+    "ws_auth_failed": (SOCKET, "The keys of the next who connects are refused."),
+    "ws_twice": (SOCKET, "An event is sent twice."),
     "no_bots": (SERVICE, "The method status says that no bots are free."),
     "site_off": (SERVICE, "The method status says that the site is off."),
 }
@@ -48,7 +54,10 @@ ERROR_FAULTS = {
 
 @dataclass(slots=True)
 class Fault:
-    """One fault in waiting. ``method`` is an API method, ``deposit`` or ``event`` for notifications, or ``*``."""
+    """One fault in waiting.
+
+    ``method`` is an API method, ``deposit`` or ``event`` for notifications, ``auth`` or ``event`` for frames, or ``*``.
+    """
 
     name: str
     method: str = "*"

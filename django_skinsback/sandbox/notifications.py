@@ -109,9 +109,11 @@ def change_balance(world: World, client_id: str, amount_usd: Decimal) -> None:
 
 def _queue_event(world: World, client_id: str, name: str, data: dict[str, Any], *, subject: str) -> None:
     project = world.state.projects[client_id]
+    text = php.json_text({"event": name, "data": data})
+    world.on_event(client_id, text)
     if not project.events_url:
         return
-    body = php.json_text({"event": name, "data": data}).encode()
+    body = text.encode()
     signature = event_signature(body, SECRETS[client_id])
     if world.faults.take("notify_bad_sign", "event"):
         signature = signature[::-1]

@@ -27,6 +27,8 @@ class Options:
     """Pauses before a notification that was not taken is sent again."""
     delivery_timeout: float = 10
     """Real seconds the merchant's server has to answer a notification."""
+    ping_within: float = 60
+    """Real seconds without a ping after which a websocket is closed."""
     creating_seconds: float = 2
     accepting_seconds: float = 5
     rollback_after: float = HOUR

@@ -16,6 +16,7 @@ from .keys import CLIENT_ID, DEFAULT_HOST, SECRETS
 from .options import Options
 from .pay_page import ACCOUNTS
 from .server import Server
+from .sockets import address as websocket_address
 from .state import Deposit, Project, Purchase, State
 from .world import World
 
@@ -72,6 +73,7 @@ class Sandbox:
     def stop(self) -> None:
         """Stop serving and delivering."""
         self._stopping.set()
+        self.app.sockets.stop()
         self._server.stop()
         self.courier.stop()
 
@@ -92,6 +94,15 @@ class Sandbox:
     def api_url(self) -> str:
         """What ``SKINSBACK["API_URL"]`` should be."""
         return f"{self.url}/api.php"
+
+    @property
+    def websocket_url(self) -> str:
+        """What ``SKINSBACK["WEBSOCKET_URL"]`` should be."""
+        return websocket_address(self.url)
+
+    def listeners(self, client_id: str = CLIENT_ID) -> int:
+        """How many listen to the project's events by websocket now."""
+        return self.app.sockets.count(client_id)
 
     @staticmethod
     def credentials(client_id: str = CLIENT_ID) -> dict[str, str]:

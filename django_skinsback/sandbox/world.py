@@ -45,6 +45,7 @@ class World:
         self.faults = Faults()
         self.outcomes: list[PlannedOutcome] = []
         self.public_url = ""
+        self.on_event: Callable[[str, str], object] = lambda _client_id, _body: None
         self.wake = threading.Event()
         self._state_file = state_file
         self._lock = threading.RLock()

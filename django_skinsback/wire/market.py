@@ -3,15 +3,20 @@
 In lists, rows without a readable name or price are left out: nobody could buy them.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Self
 
 import msgspec
 
 from ..exceptions import UnknownOutcome
 from . import readers
+
+LARGEST_COUNT = (1 << 31) - 1
+"""What every database keeps; a larger count is not readable."""
 
 
 class Skin(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +38,7 @@ class Skin(msgspec.Struct, frozen=True, kw_only=True):
         return cls(skin_id=skin_id, market_hash_name=name, price=price, class_id=readers.text(fields.get("classid")))
 
 
-class PriceListItem(msgspec.Struct, frozen=True, kw_only=True):
+class PriceListItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the price list (``/docs/api/v1/market_pricelist``).
 
     The grouped list gives ``count``, the full one ``skin_id``; a full list may name one ``skin_id`` twice,
@@ -49,17 +54,42 @@ class PriceListItem(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self | None:
         """Read a row of ``market_pricelist``; None without name or price."""
-        name = readers.text(fields.get("name"))
-        price = readers.amount(fields.get("price"))
-        if not name or price is None:
+        return cls.from_values(*map(fields.get, ("name", "price", "classid", "count", "id")))
+
+    @classmethod
+    def from_values(cls, name: object, price: object, class_id: object, count: object, skin_id: object) -> Self | None:
+        """The same of the values of the row's fields; None stands for one that is missing."""
+        words = _text(name)
+        amount = _price(price) if type(price) is str else readers.amount(price)
+        if not words or amount is None:
             return None
         return cls(
-            market_hash_name=name,
-            price=price,
-            class_id=readers.text(fields.get("classid")),
-            count=readers.count(fields.get("count")),
-            skin_id=readers.text(fields.get("id")),
+            market_hash_name=words,
+            price=amount,
+            class_id=_text(class_id, readers.ID_LIMIT) if class_id is not None else "",
+            count=count if type(count) is int and 0 <= count <= LARGEST_COUNT else _count(count),
+            skin_id=_text(skin_id, readers.ID_LIMIT) if skin_id is not None else "",
         )
+
+
+# Lists are long. Most values are plain and most prices have been read before, so the careful way is left to the rest.
+_PLAIN_PRICE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
+
+
+@lru_cache(maxsize=1 << 11)
+def _price(text: str) -> Decimal | None:
+    return Decimal(text) if _PLAIN_PRICE.fullmatch(text) else readers.amount(text)
+
+
+def _text(value: object, limit: int = readers.TEXT_LIMIT) -> str:
+    if type(value) is str and len(value) <= limit and value.isprintable():
+        return value
+    return readers.text(value, limit)
+
+
+def _count(value: object) -> int | None:
+    count = readers.count(value)
+    return count if count is not None and count <= LARGEST_COUNT else None
 
 
 class PriceList(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 from ..exceptions import UnknownOutcome
 from . import readers
 from .answers import check_status
@@ -16,6 +18,7 @@ from .market import PriceList, PriceListItem
 
 _METHOD = "market_pricelist"
 _LARGEST_VALUE = 1 << 20
+_CUTS = 8
 _NO_JSON = "\0"
 _BLANKS = " \t\r\n"
 
@@ -24,7 +27,20 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-_JSON = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=_refuse)
+_JSON = json.JSONDecoder(parse_float=Number, parse_constant=_refuse)
+
+
+class _Row(msgspec.Struct, gc=False):
+    """The fields of a row that are read, as they stand; a fraction is the text it is written as."""
+
+    name: Any = None
+    price: Any = None
+    classid: Any = None
+    count: Any = None
+    id: Any = None
+
+
+_ROWS = msgspec.json.Decoder(list[_Row], float_hook=str)
 
 
 class PriceListReader:
@@ -40,6 +56,7 @@ class PriceListReader:
         self._text = ""
         self._at = 0
         self._complete = False
+        self._one_by_one = False
         self.last_update = readers.moment(None)
 
     def read(self) -> PriceList:
@@ -64,10 +81,36 @@ class PriceListReader:
 
     def _rows(self) -> Iterator[PriceListItem]:
         entries = self._names() if self._next() == "{" else self._entries("]")
-        for _ in entries:
-            item = PriceListItem.from_wire(readers.mapping(self._value()))
-            if item is not None:
-                yield item
+        for entry in entries:
+            rows = self._arrived_rows() if entry is None else []
+            for row in rows:
+                item = PriceListItem.from_values(row.name, row.price, row.classid, row.count, row.id)
+                if item is not None:
+                    yield item
+            if not rows:
+                item = PriceListItem.from_wire(readers.mapping(self._value()))
+                if item is not None:
+                    yield item
+
+    def _arrived_rows(self) -> list[_Row]:
+        """The rows that have arrived whole, read at once: far quicker than one by one. Empty if that cannot be.
+
+        Text that begins where a row begins, ends with a brace and is a list if put in brackets can be read in one
+        way only, so it holds whole rows, whatever comes after it. A brace inside a string or a row makes no list.
+        """
+        end = len(self._text)
+        for _ in range(0 if self._one_by_one else _CUTS):
+            end = self._text.rfind("}", self._at, end)
+            if end < 0:
+                break
+            try:
+                rows = _ROWS.decode(f"[{self._text[self._at : end + 1]}]")
+            except (msgspec.DecodeError, RecursionError):
+                continue
+            self._at = end + 1
+            return rows
+        self._one_by_one = True
+        return []
 
     def _names(self) -> Iterator[str]:
         for _ in self._entries("}"):
@@ -110,7 +153,7 @@ class PriceListReader:
             except (ValueError, RecursionError):
                 end = None
             # A number at the end of a chunk may go on in the next one.
-            if end is not None and (end < len(self._text) or not isinstance(value, Number)):
+            if end is not None and (end < len(self._text) or not isinstance(value, Number | int)):
                 self._at = end
                 return value
             if len(self._text) - self._at > _LARGEST_VALUE or not self._more():
@@ -127,6 +170,7 @@ class PriceListReader:
             arrived, self._complete = _NO_JSON, True
         self._text = self._text[self._at :] + arrived
         self._at = 0
+        self._one_by_one = False
         return bool(arrived) or not self._complete
 
     @staticmethod

@@ -7,7 +7,7 @@ SkinsBack's place. Environment variables switch to real servers:
 ``CELERY_BROKER_URL``    ``redis://…`` or ``amqp://…``
 ``CACHE_URL``            ``redis://…``; shared by all processes, it counts requests to SkinsBack
 ``SITE_PORT``, ``SANDBOX_PORT``, ``SITE_URL``
-``SKINSBACK_API_URL``, ``SKINSBACK_CLIENT_ID``, ``SKINSBACK_CLIENT_SECRET``
+``SKINSBACK_API_URL``, ``SKINSBACK_WEBSOCKET_URL``, ``SKINSBACK_CLIENT_ID``, ``SKINSBACK_CLIENT_SECRET``
 ``SKINSBACK_DEMO_DIR``   where the database and the broker's folders lie instead of ``example_project/var``
 """
 
@@ -113,6 +113,7 @@ SKINSBACK = {
     "CLIENT_ID": os.environ.get("SKINSBACK_CLIENT_ID", CLIENT_ID),
     "CLIENT_SECRET": os.environ.get("SKINSBACK_CLIENT_SECRET", CLIENT_SECRET),
     "API_URL": os.environ.get("SKINSBACK_API_URL", f"{SANDBOX_URL}/api.php"),
+    "WEBSOCKET_URL": os.environ.get("SKINSBACK_WEBSOCKET_URL", f"ws://127.0.0.1:{SANDBOX_PORT}/ws/"),
     "SITE_URL": SITE_URL,
     "BUY_MAX_PRICE": Decimal(500),
     "PRICE_MARKUP": "example_project.shop.prices.with_markup",

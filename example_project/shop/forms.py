@@ -12,6 +12,17 @@ from django_skinsback.steam import GAMES, TradeURL
 from .models import Profile
 
 
+class MarketForm(forms.Form):
+    """What of the market is shown; prices are the shop's, ``after`` is the last skin of the page before."""
+
+    game = forms.ChoiceField(required=False, choices=[(code, game.name) for code, game in GAMES.items()])
+    q = forms.CharField(required=False, max_length=100)
+    min = forms.DecimalField(required=False, min_value=0, max_digits=8, decimal_places=2)
+    max = forms.DecimalField(required=False, min_value=0, max_digits=8, decimal_places=2)
+    order = forms.ChoiceField(required=False, choices=[(order, order) for order in ("price", "-price", "name")])
+    after = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+
+
 class DepositForm(forms.Form):
     """Limits are in the shop's currency."""
 

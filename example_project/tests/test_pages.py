@@ -231,3 +231,63 @@ def test_seeding_twice_changes_nothing(settings):
     call_command("seed")
     assert Wallet.objects.get().millionths == 7
     assert Profile.objects.get().trade_url == ""
+
+
+def add_skins(count, game="cs2", first_price=1):
+    return MarketItem.objects.bulk_create(
+        MarketItem(game=game, market_hash_name=f"{game} {number:03}", price=Decimal(first_price + number), count=1)
+        for number in range(count)
+    )
+
+
+def names_on(page):
+    return re.findall(r'class="finish">([^<]+)<', page.text)
+
+
+@pytest.mark.parametrize("order", ["price", "-price", "name"])
+@pytest.mark.parametrize("game", ["cs2", ""])
+def test_page_after_page_shows_every_skin_once(client, order, game):
+    add_skins(30)
+    add_skins(30, "rust")
+    seen, address = [], f"/?game={game}&order={order}"
+    while address:
+        page = client.get(address)
+        seen += names_on(page)
+        further = re.search(r'rel="next" href="([^"]+)"', page.text)
+        address = further and f"/{further[1]}".replace("&amp;", "&")
+    assert len(seen) == len(set(seen)) == (30 if game else 60)
+
+
+def test_a_page_of_the_market_costs_the_same_wherever_it_is(client, django_assert_max_num_queries):
+    skins = add_skins(100)
+    for query in ({"game": "cs2"}, {"game": "cs2", "order": "price", "after": skins[60].pk}):
+        with django_assert_max_num_queries(3):
+            assert len(names_on(client.get("/", query))) == 24
+
+
+def test_how_many_skins_there_are_is_counted_no_further_than_it_matters(client, monkeypatch):
+    monkeypatch.setattr("example_project.shop.views.market.COUNTED", 50)
+    add_skins(60)
+    assert "More than 50 skins" in client.get("/", {"game": "cs2"}).text
+    assert "10 skins" in client.get("/", {"game": "cs2", "max": "10.50"}).text
+
+
+@pytest.mark.parametrize(
+    "query", ["min=x", "max=-1", "after=x", "after=99", "after=9999999999999999999", "game=csgo", "order=?"]
+)
+def test_what_cannot_be_read_is_not_asked_for(client, item, query):
+    assert names_on(client.get(f"/?{query}")) == ["Paper Lantern"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "shown"),
+    [
+        ({"min": "10.50", "max": "10.50"}, True),
+        ({"min": "10.51"}, False),
+        ({"max": "10.49"}, False),
+        ({"min": "0", "max": "10.50"}, True),
+        ({"min": "11", "max": "10"}, False),
+    ],
+)
+def test_price_limits_are_those_of_the_shop(client, item, limits, shown):
+    assert bool(names_on(client.get("/", limits))) == shown

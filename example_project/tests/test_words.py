@@ -2,13 +2,15 @@ from decimal import Decimal
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from django_skinsback import exceptions
 from django_skinsback.models import Purchase
 from django_skinsback.statuses import DepositStatus, PurchaseStatus
 from example_project.shop import names, refusals
 from example_project.shop.pictures import picture, shape_of
-from example_project.shop.prices import with_markup
+from example_project.shop.prices import market_range, with_markup
 from example_project.shop.stories import DEPOSIT_CHAPTERS, PURCHASE_CHAPTERS, purchase_story
 from example_project.shop.templatetags.shop import money, signed_money
 
@@ -129,3 +131,16 @@ def test_a_picture_shows_what_a_skin_is(name, shape):
 
 def test_a_picture_is_well_formed_whatever_the_name():
     assert ElementTree.fromstring(picture('"><script>')).tag.endswith("svg")  # noqa: S314 - a text of ours
+
+
+@given(st.integers(1, 10**7), st.integers(0, 10**5), st.integers(0, 10**5))
+def test_a_range_of_the_shops_prices_holds_the_market_prices_that_become_one_of_them(millionths, lowest, highest):
+    price = Decimal(millionths) / 10**6
+    low, high = Decimal(lowest) / 100, Decimal(highest) / 100
+    least, most = market_range(low, high)
+    assert (least <= price) == (low <= with_markup(price))
+    assert (price <= most) == (with_markup(price) <= high)
+
+
+def test_a_range_may_be_open():
+    assert market_range(None, None) == (None, None)

@@ -9,6 +9,7 @@ VIEW_ALL = [
     f"view_{model}"
     for model in (
         "deposit",
+        "discrepancy",
         "purchase",
         "ledgerentry",
         "statuschange",

@@ -10,6 +10,7 @@ from django_skinsback.admin import display, words
 from django_skinsback.models import (
     BalanceSnapshot,
     Deposit,
+    Discrepancy,
     LedgerEntry,
     MarketItem,
     Purchase,
@@ -23,7 +24,7 @@ from .admin_staff import VIEW_ALL, browser_of, list_url, page_url
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [Deposit, Purchase, LedgerEntry, StatusChange, WebhookEvent, MarketItem, BalanceSnapshot]
+MODELS = [Deposit, Purchase, LedgerEntry, StatusChange, WebhookEvent, MarketItem, BalanceSnapshot, Discrepancy]
 TOKEN = "SeCr3tTk"
 
 
@@ -68,7 +69,18 @@ def make_rows(user, number):
     StatusChange.objects.create(purchase=purchase, from_status="requested", to_status="new_word", source="poll")
     item = MarketItem.objects.create(game="cs2", market_hash_name=f"AK-47 {number}", price=Decimal("8.28"))
     balance = BalanceSnapshot.objects.create(account="default", balance=Decimal(100))
-    return [deposit, purchase, entry, change, event, item, balance]
+    discrepancy = Discrepancy.objects.create(
+        account="default",
+        found_in="orders",
+        kind="differing",
+        digest=f"{number:064}",
+        deposit=deposit,
+        our_id=deposit.order_id,
+        their_id="9",
+        ours={"status": "success", "amount": "10.5"},
+        theirs={"status": "<b>paid</b>", "amount": "10.5"},
+    )
+    return [deposit, purchase, entry, change, event, item, balance, discrepancy]
 
 
 def text_of(response):
@@ -241,7 +253,8 @@ def test_filters_have_choices_that_cost_no_query():
 def test_every_status_has_a_sentence_and_every_word_a_colour():
     assert set(words.DEPOSIT_WORDS) == set(DepositStatus)
     assert set(words.PURCHASE_WORDS) == set(PurchaseStatus)
-    assert set(words.TONES) == {*DepositStatus, *PurchaseStatus, *EntryKind, *WebhookEvent.Outcome}
+    found = {*Discrepancy.Kind, *Discrepancy.State}
+    assert set(words.TONES) == {*DepositStatus, *PurchaseStatus, *EntryKind, *WebhookEvent.Outcome, *found}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from django_skinsback.signals import entry_posted
 SHARED_CACHE = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://cache"}}
 GOOD = {"CLIENT_ID": "1", "CLIENT_SECRET": "123"}
 
-IDS = {f"skinsback.{name}" for name in ("E001", "E002", "E003", "E004", "E005", "E006", "W001", "W002", "W003")}
+IDS = {f"skinsback.{name}" for name in ("E001", "E002", "E003", "E004", "E005", "E006", "W001", "W002", "W003", "W004")}
+IDS.add("skinsback.W005")
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ BAD = {
     "WEBSOCKET_URL": [None, "", "https://skinsback.com/ws/"],
     "AUTHENTICATION": [None, "", "basic", ["headers"]],
     "TIMEOUT": [None, 5, (5,), (5, 5, 5), (0, 20), (3.05, -1), (3.05, None), (True, True), "55"],
-    "REQUESTS_PER_MINUTE": [None, 0, -1, 501, 1.5, "480", True],
+    "REQUESTS_PER_MINUTE": [0, 1, -1, 501, 1.5, "480", True],
     "BACKGROUND_SHARE": [None, 0, 1.1, -0.5, "0.8", True],
     "CACHE": [None, "", "elsewhere", ["default"]],
     "SITE_URL": ["", "shop.example", "ftp://shop.example", 5],
@@ -105,10 +106,10 @@ FINE = {
     "PREVIOUS_SECRETS": [(), [], ("old",), ["older", "old"]],
     "ACCOUNTS": [{}, {"second": GOOD}, {"second-shop_2": GOOD}],
     "API_URL": ["https://skinsback.com/api.php"],
-    "WEBSOCKET_URL": ["wss://skinsback.com/ws/", "ws://127.0.0.1:8600/ws/"],
+    "WEBSOCKET_URL": ["wss://skinsback.com/ws/"],
     "AUTHENTICATION": ["headers", "signature"],
     "TIMEOUT": [(3.05, 20), [1, 1]],
-    "REQUESTS_PER_MINUTE": [1, 480, 500],
+    "REQUESTS_PER_MINUTE": [None, 2, 480, 500],
     "BACKGROUND_SHARE": [0.1, 0.8, 1],
     "CACHE": ["default"],
     "SITE_URL": [None, "https://shop.example", "http://127.0.0.1:8000"],
@@ -245,9 +246,33 @@ def test_a_cache_of_one_process_is_w002_in_production(site, backend):
     assert ids() == []
 
 
+def test_a_database_cache_that_forgets_is_w004_in_production(site):
+    cache = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "limits"}
+    site({}, CACHES={"default": cache})
+    (message,) = found()
+    assert message.id == "skinsback.W004"
+    assert "'default'" in message.msg
+    site({}, CACHES={"default": cache}, DEBUG=True)
+    assert ids() == []
+    site({}, DEBUG=False, CACHES={"default": {**cache, "OPTIONS": {"MAX_ENTRIES": 999}}})
+    assert ids() == ["skinsback.W004"]
+    site({}, CACHES={"default": {**cache, "OPTIONS": {"MAX_ENTRIES": 1000}}})
+    assert ids() == []
+    site({"CACHE": "limits"}, CACHES={"default": cache, "limits": SHARED_CACHE["default"]})
+    assert ids() == []
+
+
 def test_a_site_that_listens_to_no_entry_is_w003(site, monkeypatch):
     monkeypatch.setattr(entry_posted, "receivers", [])
     assert ids() == ["skinsback.W003"]
+
+
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:8600/ws/", "ws://skinsback.com/ws/"])
+def test_a_websocket_that_is_not_encrypted_is_w005(site, url):
+    site({"WEBSOCKET_URL": url})
+    assert ids() == ["skinsback.W005"]
+    site({"WEBSOCKET_URL": url}, DEBUG=True)
+    assert ids() == []
 
 
 def test_errors_stop_a_deployment_and_warnings_do_not(site):
@@ -262,11 +287,13 @@ def everything_wrong(site, monkeypatch):
         None,
         {"NO": 1, "ACCOUNTS": {"b c": GOOD, "third": {}}},
         {"DEFAULT_GAME": "csgo"},
-        {"CLIENT_SECRET": CLIENT_SECRET, "API_URL": "https://elsewhere.example/api.php"},
+        {"CLIENT_SECRET": CLIENT_SECRET, "API_URL": "https://elsewhere.example/api.php", "WEBSOCKET_URL": "ws://x/"},
     ):
         site(value, CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}})
         monkeypatch.setattr(entry_posted, "receivers", [])
         yield from found()
+    site({}, CACHES={"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache"}})
+    yield from found()
 
 
 def test_every_message_says_what_to_do(site, monkeypatch):

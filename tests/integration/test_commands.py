@@ -15,7 +15,9 @@ from django_skinsback.testing import make_deposit, make_purchase
 COMMANDS = [
     "skinsback_audit",
     "skinsback_balance",
+    "skinsback_buy",
     "skinsback_check",
+    "skinsback_health",
     "skinsback_poll",
     "skinsback_prune",
     "skinsback_replay",
@@ -114,6 +116,7 @@ def test_a_site_in_order_has_a_row_of_ok(sandbox, front):
         "worker and beat",
         "deliveries",
         "review",
+        "discrepancies",
     ]
     assert found["default: reachable"][1] == sandbox.api_url
     assert found["default: balance"][1] == f"{sandbox.balance().normalize():f} USD"
@@ -162,7 +165,7 @@ def test_wrong_settings_are_said_first_and_nobody_is_called(sandbox, front, sett
 
 def test_a_silenced_warning_is_nothing_to_do(sandbox, front, settings):
     settings.DEBUG = False
-    settings.SILENCED_SYSTEM_CHECKS = ["skinsback.W001", "skinsback.W002"]
+    settings.SILENCED_SYSTEM_CHECKS = ["skinsback.W001", "skinsback.W002", "skinsback.W005"]
     printed, code = run("skinsback_check")
     assert code == 0, printed
 
@@ -175,9 +178,10 @@ def test_a_missing_secret_is_said_and_what_to_do(sandbox, front, settings):
 
 
 def test_an_account_nobody_configured_is_said(sandbox, front):
-    printed, code = run("skinsback_check", "--account", "third")
-    assert code == 1
-    assert "no account 'third'" in printed
+    with pytest.raises(CommandError, match="no account 'third'") as refused:
+        run("skinsback_check", "--account", "third")
+    assert refused.value.returncode == 2
+    assert front.asked == []
 
 
 @pytest.mark.parametrize(
@@ -265,7 +269,7 @@ def test_a_site_that_does_not_run_is_to_be_started(sandbox, front):
 def test_an_address_that_cannot_be_told_is_to_be_set(sandbox, front, settings, url):
     settings.SKINSBACK = {**settings.SKINSBACK, "SITE_URL": url}
     settings.DEBUG = False
-    settings.SILENCED_SYSTEM_CHECKS = ["skinsback.W001", "skinsback.W002"]
+    settings.SILENCED_SYSTEM_CHECKS = ["skinsback.W001", "skinsback.W002", "skinsback.W005"]
     text = "\n".join(line.text for line in skinsback_check._account("default") if not line.ok)
     assert text.count("SKINSBACK['SITE_URL']") == 2
     assert front.asked == []
@@ -297,7 +301,7 @@ def test_a_row_under_review_waits_for_an_operator(sandbox, front):
     make_purchase(needs_review=True)
     printed, code = run("skinsback_check")
     assert code == 1
-    assert todo(printed) == {"review": "2 rows wait for an operator in the admin"}
+    assert todo(printed) == {"review": "2 rows wait for an operator: look at them in the admin."}
 
 
 def test_no_line_shows_a_secret(sandbox, front, settings):
@@ -339,7 +343,7 @@ def test_a_sweep_that_cannot_go_on_says_why(world):
     make_deposit(status="created")
     world.sandbox.stop()
     printed, code = run("skinsback_poll")
-    assert code == 0
+    assert code == 1
     assert "deposits: stopped early by default: " in printed
 
 
@@ -378,6 +382,22 @@ def test_the_balance_of_one_account_is_shown(world):
 def test_a_balance_is_written_plainly(world):
     world.sandbox.configure(balance=Decimal("1E+3"))
     assert run("skinsback_balance", "--account", "default")[0] == "default: 1000 USD\n"
+
+
+@pytest.mark.django_db
+def test_a_low_balance_is_told_by_the_exit_code_too(world, settings):
+    settings.SKINSBACK = {**settings.SKINSBACK, "LOW_BALANCE": Decimal("1000.50")}
+    printed, code = run("skinsback_balance", "--account", "default")
+    assert code == 1
+    assert printed.endswith("below LOW_BALANCE (1000.5 USD): top it up at SkinsBack\n")
+
+
+@pytest.mark.django_db
+def test_a_balance_is_shown_with_how_long_it_lasts(world):
+    for days, usd in ((4, 1200), (2, 1100)):
+        taken_at = timezone.now() - timedelta(days=days)
+        BalanceSnapshot.objects.create(account="default", balance=Decimal(usd), taken_at=taken_at)
+    assert run("skinsback_balance", "--account", "default")[0] == "default: 1000 USD, lasts for about 20.0 days\n"
 
 
 @pytest.mark.django_db

@@ -128,7 +128,7 @@ class TestRetention:
         WebhookEvent.objects.update(received_at=timezone.now() - timedelta(days=91))
         post_notification(client, signed_notification(make_deposit(user=user)))
 
-        assert prune() == 1
+        assert prune().deliveries == 1
 
         assert set(WebhookEvent.objects.values_list("outcome", flat=True)) == {"failed", "applied"}
         assert LedgerEntry.objects.count() == 2
@@ -136,7 +136,7 @@ class TestRetention:
     def test_an_old_success_delivered_a_year_after_it_was_forgotten_credits_nothing(self, client, deposit):
         message = signed_notification(deposit)
         post_notification(client, message)
-        assert prune(now=timezone.now() + timedelta(days=365)) == 1
+        assert prune(now=timezone.now() + timedelta(days=365)).deliveries == 1
 
         assert post_notification(client, message).status_code == 200
 
@@ -153,13 +153,13 @@ class TestRetention:
             )
         told = []
 
-        assert prune(report=told.append) == 7
+        assert prune(report=told.append).deliveries == 7
         assert told == [3, 3, 1]
 
     def test_the_command_says_how_many(self, capsys):
         call_command("skinsback_prune", "--days", "1")
 
-        assert "0 deliveries forgotten" in capsys.readouterr().out
+        assert "0 deliveries and 0 balances forgotten" in capsys.readouterr().out
 
 
 class TestRefusals:

@@ -384,6 +384,7 @@ def test_only_the_ledger_holds_on_to_a_user(user):
         ("Purchase", "user"): models.SET_NULL,
         ("Purchase", "requested_by"): models.SET_NULL,
         ("StatusChange", "actor"): models.SET_NULL,
+        ("Discrepancy", "closed_by"): models.SET_NULL,
         ("LedgerEntry", "user"): models.PROTECT,
     }
 

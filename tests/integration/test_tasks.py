@@ -16,6 +16,7 @@ NAMES = {
     "skinsback.submit_purchase",
     "skinsback.poll_purchases",
     "skinsback.check_deposits",
+    "skinsback.reconcile",
     "skinsback.sync_prices",
     "skinsback.prune",
     "skinsback.snapshot_balance",
@@ -43,6 +44,7 @@ def calls(monkeypatch):
     replace(tasks.polling, "poll_purchases")
     replace(tasks.polling, "check_deposits")
     replace(tasks.notifications, "apply_kept")
+    replace(tasks.reconciliation, "reconcile")
     replace(tasks.prices, "sync_prices")
     replace(tasks.balance, "snapshot_balance")
     replace(tasks, "submit")
@@ -97,6 +99,11 @@ def test_the_sweep_of_purchases_polls(calls):
 def test_the_sweep_of_deposits_asks_before_it_applies_what_was_kept(calls):
     tasks.check_deposits.delay()
     assert calls == [("check_deposits", (), {}), ("apply_kept", (), {})]
+
+
+def test_the_lists_of_every_account_are_compared(calls):
+    tasks.reconcile.delay()
+    assert calls == [("reconcile", (), {})]
 
 
 def test_the_price_lists_of_all_games_are_taken_over(calls):

@@ -18,7 +18,10 @@ POINTS = {
     "before the entry": "django_skinsback.flows.records:Edit.post",
     "between entry and commit": "django_skinsback.flows.deposits:_schedule",
     "between commit and answer": "django_skinsback.views:_answer",
+    "before the rows are taken": "django_skinsback.flows.leases:_take",
+    "between taking and asking": "django_skinsback.client:SkinsBackClient.get_purchases",
     "between ask and record": "django_skinsback.flows.polling:record_report",
+    "between record and reschedule": "django_skinsback.flows.due:Queue.reschedule",
     "between approval and status": "django_skinsback.flows.deposits:refresh",
     "between note and approval": "django_skinsback.client:SkinsBackClient.approve_hold",
 }

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from django_skinsback.exceptions import SkinsBackError
 from django_skinsback.flows import deposits, notifications, polling, purchases
+from django_skinsback.flows.reconciliation import reconcile
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.sandbox import purchases as market
 from django_skinsback.sandbox.deposits import Impossible
@@ -391,6 +392,10 @@ class History(RuleBasedStateMachine):
     @rule(crash=crashes)
     def purchases_are_swept(self, crash: int | None) -> None:
         self._do(polling.poll_purchases, crash)
+
+    @rule(crash=crashes)
+    def lists_are_compared(self, crash: int | None) -> None:
+        self._do(reconcile, crash)
 
     @rule(crash=crashes)
     def kept_notifications_are_swept(self, crash: int | None) -> None:

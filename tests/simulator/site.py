@@ -21,7 +21,9 @@ from django_skinsback.flows import database, notifications, polling
 from django_skinsback.models import (
     BalanceSnapshot,
     Deposit,
+    Discrepancy,
     LedgerEntry,
+    ListCursor,
     Purchase,
     StatusChange,
     WebhookEvent,
@@ -43,7 +45,17 @@ STEAM_IDS = [str(76561197960265728 + int(partner)) for partner in PARTNERS]
 BEGIN_WITH = (Decimal(1000), Decimal(100), Decimal(0))
 """What the three users have in their wallets."""
 
-TABLES = (LedgerEntry, StatusChange, WebhookEvent, BalanceSnapshot, Deposit, Purchase, Wallet)
+TABLES = (
+    LedgerEntry,
+    StatusChange,
+    WebhookEvent,
+    BalanceSnapshot,
+    Discrepancy,
+    ListCursor,
+    Deposit,
+    Purchase,
+    Wallet,
+)
 
 
 class SiteBroken(Exception):

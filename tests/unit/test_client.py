@@ -7,7 +7,7 @@ import socket
 import ssl
 import subprocess
 import traceback
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 
 import pytest
@@ -531,19 +531,60 @@ def test_what_is_not_certainly_unsent_is_an_unknown_outcome(error, kind, client_
 # Waiting and limits
 
 
-def test_the_limiter_is_asked_before_every_request(client_of):
-    asked = []
+class Limiter:
+    """Notes what it is asked and what it sees."""
+
+    def __init__(self, refusal=None):
+        self.refusal = refusal
+        self.seen = []
+
+    @contextmanager
+    def __call__(self, method):
+        if self.refusal:
+            raise self.refusal
+        try:
+            yield
+        except SkinsBackError as error:
+            self.seen.append((method, type(error)))
+            raise
+        self.seen.append((method, None))
+
+
+def test_the_limiter_is_around_every_attempt_and_sees_how_it_ended(client_of):
+    limiter = Limiter()
     with Server(hang_up, sample("status")) as server:
-        client_of(server, limiter=asked.append).get_status()
-    assert asked == ["status", "status"]
+        client_of(server, limiter=limiter).get_status()
+    assert limiter.seen == [("status", UnknownOutcome), ("status", None)]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.get_status(),
+        lambda client: client.get_price_list("cs2"),
+        lambda client: next(client.iter_price_list("cs2")),
+    ],
+)
+def test_row_52_the_limiter_sees_that_skinsback_was_asked_too_often(call, client_of):
+    limiter = Limiter()
+    with Server(sample("rate_limited")) as server, pytest.raises(RateLimited):
+        call(client_of(server, limiter=limiter))
+    assert [error for _, error in limiter.seen] == [RateLimited]
+
+
+def test_a_price_list_is_not_in_the_limiters_way_while_it_arrives(client_of):
+    limiter = Limiter()
+    with Server(sample("market_pricelist_full")) as server:
+        rows = client_of(server, limiter=limiter).iter_price_list("cs2")
+        next(rows)
+        assert limiter.seen == [("market_pricelist", None)]
+        assert len(list(rows)) == 1
 
 
 def test_nothing_is_sent_when_the_limiter_refuses(client_of):
-    def refuse(method):
-        raise RateLimited(method, -7, "request_limit_reached")
-
+    limiter = Limiter(refusal=RateLimited("status", -7, "request_limit_reached"))
     with Server(SUCCESS) as server, pytest.raises(RateLimited):
-        client_of(server, limiter=refuse).get_status()
+        client_of(server, limiter=limiter).get_status()
     assert server.connections == 0
 
 

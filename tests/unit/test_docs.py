@@ -48,10 +48,23 @@ def test_links_between_pages_lead_somewhere(page):
         assert (page.parent / target).exists(), target
 
 
+def script(name):
+    """A script of the documentation as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_of_commands_is_what_their_help_says():
+    """Written by ``python docs/command_pages.py``."""
+    pages = script("command_pages")
+
+    assert pages.PAGE.read_text() == pages.written(pages.PAGE.read_text())
+
+
 def test_the_tables_about_money_are_what_the_code_does():
-    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs/tables.py")
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
+    tables = script("tables")
 
     assert tables.PAGE.read_text() == tables.written(tables.PAGE.read_text())
 

@@ -19,6 +19,7 @@ from django_skinsback.schedule import (
     backoff,
     next_check,
     next_poll,
+    spread,
 )
 from django_skinsback.statuses import DEPOSIT_FINAL, DEPOSIT_OPEN, PURCHASE_FINAL, DepositStatus, PurchaseStatus
 
@@ -111,6 +112,12 @@ def test_a_status_nobody_knows_is_asked_for_too(word, age, tries):
     if word not in {*DepositStatus, *PurchaseStatus}:
         assert next_check(word, age, tries)
         assert next_poll(word, age, tries)
+
+
+@given(ages, st.floats(min_value=0, max_value=1))
+def test_a_wait_is_spread_by_a_tenth_to_either_side(delay, chance):
+    assert 0.899 * delay <= spread(delay, chance) <= 1.101 * delay
+    assert spread(delay, 0.5) == delay
 
 
 @given(attempts)

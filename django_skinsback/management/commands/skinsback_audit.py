@@ -1,37 +1,38 @@
-import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from ...flows.audit import Difference, audit
+from ...models import Deposit, Purchase
+from ..command import FAILED, SkinsBackCommand
 
-from ...flows.audit import audit
 
-
-class Command(BaseCommand):
+class Command(SkinsBackCommand):
     help = (
         "Recompute from the history what the ledger should hold and compare it with what it holds, for every deposit "
-        "and purchase. Changes nothing. Exit code 1 if anything differs."
+        "and purchase. Changes nothing. Run it once a day."
     )
+    examples = (
+        ("", "look at every deposit and purchase"),
+        ("--json", "one line for each difference, none where everything is right"),
+    )
+    exit_codes = {FAILED: "something differs: look at these rows in the admin"}
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--account", help="only this account of SKINSBACK (default: all)")
-        parser.add_argument("--json", action="store_true", help="one JSON object for each difference")
-
-    def handle(self, *_args: Any, account: str | None, json: bool, **_options: Any) -> None:
+    def work(self, *_args: Any, account: str | None, **_options: Any) -> int | None:
         differences = 0
-        for difference in audit(account):
-            differences += 1
-            self.stdout.write(_as_json(difference.as_dict()) if json else self.style.ERROR(_as_text(difference)))
-        if not json:
-            self.stdout.write(f"{differences} differences" if differences else "The ledger is what the history says.")
-        if differences:
-            raise SystemExit(1)
+        with self.progress.bar("audit", total=lambda: _rows(account)) as advance:
+            for difference in audit(account, report=advance):
+                differences += 1
+                self.tell(self.style.ERROR(_as_text(difference)), **difference.as_dict())
+        if not self.as_json:
+            self.tell(f"{differences} differences" if differences else "The ledger is what the history says.")
+        return FAILED if differences else None
 
 
-def _as_json(values: dict[str, Any]) -> str:
-    return json.dumps(values, ensure_ascii=False)
+def _rows(account: str | None) -> int:
+    only = {} if account is None else {"account": account}
+    return Deposit.objects.filter(**only).count() + Purchase.objects.filter(**only).count()
 
 
-def _as_text(difference: Any) -> str:
+def _as_text(difference: Difference) -> str:
     expected, found = (
         ", ".join(f"{kind} {amount}" for kind, amount in sums.items()) or "nothing"
         for sums in (difference.expected, difference.found)

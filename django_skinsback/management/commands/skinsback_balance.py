@@ -1,22 +1,33 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-
 from ... import conf
-from ...exceptions import SkinsBackError
-from ...flows.balance import snapshot_balance
+from ...flows.balance import lasting, runway, snapshot_balance
+from ...money import amount_text
+from ...ratelimit import foreground
+from ..command import FAILED, SkinsBackCommand
 
 
-class Command(BaseCommand):
-    help = "Show the project's balance at SkinsBack in US dollars, and keep it as a snapshot."
+class Command(SkinsBackCommand):
+    help = (
+        "Ask SkinsBack for the project's balance in US dollars, keep it, and say for how many days it will last if you "
+        "go on buying as in the last seven days and put nothing in."
+    )
+    examples = (
+        ("", "the balance of every account"),
+        ("--account second --json", "of one account, for a program"),
+    )
+    exit_codes = {FAILED: "a balance is below LOW_BALANCE"}
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--account", help="only this account of SKINSBACK (default: all)")
-
-    def handle(self, *_args: Any, account: str | None, **_options: Any) -> None:
-        for alias in [account] if account else conf.accounts():
-            try:
-                snapshot = snapshot_balance(alias)
-            except SkinsBackError as error:
-                raise CommandError(f"{alias}: {error}. Run skinsback_check to see what to do.") from error
-            self.stdout.write(f"{alias}: {snapshot.balance.normalize():f} USD")
+    def work(self, *_args: Any, **_options: Any) -> int | None:
+        limit, low = conf.low_balance(), 0
+        for alias in self.accounts:
+            with foreground():
+                balance = snapshot_balance(alias).balance
+            days = runway(alias)
+            text = ", ".join(filter(None, [f"{alias}: {amount_text(balance)} USD", lasting(days)]))
+            is_low = False
+            if limit is not None and balance < limit:
+                is_low, low = True, low + 1
+                text += self.style.WARNING(f" - below LOW_BALANCE ({amount_text(limit)} USD): top it up at SkinsBack")
+            self.tell(text, account=alias, balance=balance, currency="usd", low=is_low, days_left=days)
+        return FAILED if low else None

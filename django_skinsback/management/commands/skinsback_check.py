@@ -1,21 +1,21 @@
 """Walks the list of docs/going-live.md: each line is ok, or says what to do."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 import requests
 from django.core import checks
-from django.core.management.base import BaseCommand, CommandParser
 
 from ... import conf
 from ...exceptions import AccountFault, ConfigurationError, RateLimited, SkinsBackError
 from ...flows.addresses import webhook_url
 from ...flows.balance import snapshot_balance
-from ...models import BalanceSnapshot, Deposit, Purchase, WebhookEvent
-from ...models.fields import utc_now
+from ...flows.health import health
+from ...models import BalanceSnapshot, WebhookEvent
+from ...money import amount_text
+from ...ratelimit import foreground
+from ..command import FAILED, SkinsBackCommand
 
-_OVERDUE = timedelta(minutes=5)
 _PROBE_TIMEOUT_SECONDS = 5
 
 _ADVICE = {
@@ -35,24 +35,33 @@ class Line(NamedTuple):
     text: str
 
 
-class Command(BaseCommand):
-    help = "Check that this site can take deposits and buy skins; each line is ok or says what to do."
+class Command(SkinsBackCommand):
+    help = (
+        "Check that this site can take deposits and buy skins; each line is ok or says what to do. It asks SkinsBack "
+        "and knocks at this site's own webhook addresses: run it after installing and after each change. "
+        "For a monitor that asks every few seconds, use skinsback_health."
+    )
+    examples = (
+        ("", "walk the whole list"),
+        ("--account second", "only what concerns this account"),
+    )
+    exit_codes = {FAILED: "something is to be done"}
     requires_system_checks = []
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--account", help="only this account of SKINSBACK (default: all)")
+    def chosen_accounts(self, account: str | None) -> tuple[str, ...]:
+        """None where the settings cannot be read: that is what is to be mended first."""
+        return super().chosen_accounts(account) if all(line.ok for line in _configuration()) else ()
 
-    def handle(self, *_args: Any, account: str | None, **_options: Any) -> None:
+    def work(self, *_args: Any, account: str | None, **_options: Any) -> int | None:
         lines = list(_configuration())
-        if all(line.ok for line in lines):
-            for alias in [account] if account else conf.accounts():
-                lines += _account(alias)
-            lines += _sweep()
+        for alias in self.accounts:
+            lines += _account(alias)
+        if self.accounts:
+            lines += _work(account)
         for line in lines:
             mark = self.style.SUCCESS("ok  ") if line.ok else self.style.ERROR("TODO")
-            self.stdout.write(f"{mark} {line.what}: {line.text}")
-        if not all(line.ok for line in lines):
-            raise SystemExit(1)
+            self.tell(f"{mark} {line.what}: {line.text}", **line._asdict())
+        return None if all(line.ok for line in lines) else FAILED
 
 
 def _configuration() -> Iterator[Line]:
@@ -65,21 +74,20 @@ def _configuration() -> Iterator[Line]:
 
 
 def _account(alias: str) -> Iterator[Line]:
+    snapshot: BalanceSnapshot | None = None
     try:
-        snapshot: BalanceSnapshot | None = snapshot_balance(alias)
+        with foreground():
+            snapshot = snapshot_balance(alias)
     except ConfigurationError as error:
         yield Line(f"{alias}: credentials", ok=False, text=str(error))
         return
     except AccountFault as error:
         yield Line(f"{alias}: reachable", ok=True, text=conf.api_url())
         yield Line(f"{alias}: credentials", ok=False, text=_ADVICE.get(error.code, str(error)))
-        snapshot = None
     except RateLimited:
         yield Line(f"{alias}: reachable", ok=False, text="over the limit of requests; try again in a minute")
-        snapshot = None
     except SkinsBackError as error:
         yield Line(f"{alias}: reachable", ok=False, text=f"{conf.api_url()} gives no answer: {error}")
-        snapshot = None
     if snapshot is not None:
         yield Line(f"{alias}: reachable", ok=True, text=conf.api_url())
         yield Line(f"{alias}: credentials", ok=True, text="accepted")
@@ -89,14 +97,11 @@ def _account(alias: str) -> Iterator[Line]:
 
 
 def _balance(alias: str, snapshot: BalanceSnapshot) -> Line:
-    text, limit = f"{snapshot.balance.normalize():f} USD", conf.low_balance()
-    if limit is not None and snapshot.balance < limit:
-        return Line(
-            f"{alias}: balance",
-            ok=False,
-            text=f"{text} is below LOW_BALANCE ({limit}): top it up at SkinsBack",
-        )
-    return Line(f"{alias}: balance", ok=True, text=text)
+    text, limit = f"{amount_text(snapshot.balance)} USD", conf.low_balance()
+    if limit is None or snapshot.balance >= limit:
+        return Line(f"{alias}: balance", ok=True, text=text)
+    text = f"{text} is below LOW_BALANCE ({amount_text(limit)}): top it up at SkinsBack"
+    return Line(f"{alias}: balance", ok=False, text=text)
 
 
 def _callback(alias: str, name: str, setting: str) -> Line:
@@ -128,23 +133,16 @@ def _callback(alias: str, name: str, setting: str) -> Line:
     )
 
 
-def _sweep() -> Iterator[Line]:
-    limit = utc_now() - _OVERDUE
-    late = Purchase.objects.due(limit).count() + Deposit.objects.due(limit).count()
-    if late:
-        text = f"{late} rows are overdue: start a Celery worker with beat, or run skinsback_poll every minute"
-        yield Line("worker and beat", ok=False, text=text)
-    else:
-        yield Line("worker and beat", ok=True, text="nothing is overdue")
-    failed = WebhookEvent.objects.filter(processed_at=None).count()
-    yield Line(
-        "deliveries",
-        ok=not failed,
-        text=f"{failed} wait to be applied: look at them in the admin" if failed else "all applied",
-    )
-    review = Deposit.objects.to_review().count() + Purchase.objects.to_review().count()
-    yield Line(
-        "review",
-        ok=not review,
-        text=f"{review} rows wait for an operator in the admin" if review else "none waits",
-    )
+def _work(account: str | None) -> Iterator[Line]:
+    """What a monitor would say too, and the deliveries that are not tried any more."""
+    found = {reason.code: reason.text for reason in health(account).reasons}
+    unapplied = WebhookEvent.objects.filter(processed_at=None, **({"account": account} if account else {})).count()
+    if unapplied:
+        found["deliveries"] = f"{unapplied} wait to be applied: look at them in the admin"
+    for what, code, fine in (
+        ("worker and beat", "overdue", "nothing is overdue"),
+        ("deliveries", "deliveries", "all applied"),
+        ("review", "review", "none waits"),
+        ("discrepancies", "discrepancies", "none is open"),
+    ):
+        yield Line(what, ok=code not in found, text=found.get(code, fine))

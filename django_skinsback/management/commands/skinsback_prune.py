@@ -1,15 +1,37 @@
+from argparse import ArgumentTypeError
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from ...flows.retention import prune
+from ..command import SkinsBackCommand
 
 
-class Command(BaseCommand):
-    help = "Forget raw deliveries older than RETENTION_DAYS. Rows about money, and what could not be applied, stay."
+class Command(SkinsBackCommand):
+    help = (
+        "Forget raw deliveries and balances older than RETENTION_DAYS. Rows about money stay for ever, and so do "
+        "deliveries that could not be applied. Run it once a day; Celery's beat does."
+    )
+    examples = (
+        ("", "forget what is older than RETENTION_DAYS"),
+        ("--days 30", "forget what is older than 30 days"),
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--days", type=int, help="older than this many days (default: RETENTION_DAYS)")
+        parser.add_argument("--days", type=_days, help="older than this many days (default: RETENTION_DAYS)")
 
-    def handle(self, *_args: Any, days: int | None, **_options: Any) -> None:
-        self.stdout.write(f"{prune(days)} deliveries forgotten")
+    def work(self, *_args: Any, days: int | None, account: str | None, **_options: Any) -> None:
+        with self.progress.bar("forgetting") as advance:
+            pruned = prune(days, account=account, report=advance)
+        self.tell(
+            f"{pruned.deliveries} deliveries and {pruned.balances} balances forgotten",
+            deliveries=pruned.deliveries,
+            balances=pruned.balances,
+        )
+
+
+def _days(text: str) -> int:
+    days = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+    if not days:
+        raise ArgumentTypeError(f"{text!r} is not a number of days such as 30")
+    return days

@@ -3,49 +3,57 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.timezone import get_default_timezone
 
 from ...flows.notifications import replay
 from ...models import WebhookEvent
+from ..command import COULD_NOT_RUN, FAILED, SkinsBackCommand
 
 
-class Command(BaseCommand):
+class Command(SkinsBackCommand):
     help = (
-        "Apply stored deliveries again: by id, by time, by outcome. What was applied before changes nothing, so a "
-        "whole day can be replayed safely. Exit code 1 if any could not be applied."
+        "Apply stored deliveries of SkinsBack again: by id, by time, by outcome. What was applied before changes "
+        "nothing, so a whole day can be replayed safely."
     )
+    examples = (
+        ("17 18", "the deliveries with these ids, which the admin shows"),
+        ("--outcome failed", "everything that could not be applied so far"),
+        ("--since 2026-05-01 --until 2026-05-02", "one day"),
+    )
+    exit_codes = {FAILED: "at least one delivery could not be applied"}
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("ids", nargs="*", type=int, help="ids of deliveries, as the admin shows them")
         parser.add_argument("--since", type=_moment, help="received at or after: 2026-05-01, or 2026-05-01T12:00")
         parser.add_argument("--until", type=_moment, help="received before")
         parser.add_argument("--outcome", choices=WebhookEvent.Outcome.values, help="only with this outcome")
-        parser.add_argument("--account", help="only of this account of SKINSBACK")
 
-    def handle(self, *_args: Any, ids: list[int], **options: Any) -> None:
+    def work(self, *_args: Any, ids: list[int], account: str | None, **options: Any) -> int | None:
         conditions = {
             "pk__in": ids,
             "received_at__gte": options["since"],
             "received_at__lt": options["until"],
             "outcome": options["outcome"],
-            "account": options["account"],
+            "account": account,
         }
         chosen = {name: value for name, value in conditions.items() if value}
         if not chosen:
-            raise CommandError("Say which: ids, --since, --until, --outcome or --account. See --help.")
+            message = "Say which: ids, --since, --until, --outcome or --account. See --help."
+            raise CommandError(message, returncode=COULD_NOT_RUN)
+        events = WebhookEvent.objects.filter(**chosen)
         counts: Counter[str] = Counter()
-        for event, result in replay(WebhookEvent.objects.filter(**chosen)):
-            if isinstance(result, Exception):
-                self.stderr.write(self.style.ERROR(f"{event.pk}: {type(result).__name__}"))
-                counts["failed"] += 1
-            else:
-                counts[result] += 1
+        with self.progress.bar("deliveries", total=events.count, unit="deliveries") as advance:
+            for event, result in replay(events):
+                failed = isinstance(result, Exception)
+                counts["failed" if failed else str(result)] += 1
+                if failed:
+                    self.warn(f"Delivery {event.pk} could not be applied: {type(result).__name__}")
+                advance(1)
         told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "none"
-        self.stdout.write(f"deliveries replayed: {told}")
-        if counts["failed"]:
-            raise SystemExit(1)
+        self.tell(f"deliveries replayed: {told}", replayed=counts.total(), outcomes=dict(counts))
+        return FAILED if counts["failed"] else None
 
 
 def _moment(text: str) -> datetime:

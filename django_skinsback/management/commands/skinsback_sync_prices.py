@@ -1,24 +1,44 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from ... import conf
 from ...exceptions import SkinsBackError
 from ...flows.prices import sync_prices
 from ...steam import GAMES
+from ..command import ADVICE, FAILED, SkinsBackCommand
 
 
-class Command(BaseCommand):
-    help = "Take over the market's price list, so that your shop can show what it may buy."
+class Command(SkinsBackCommand):
+    help = (
+        "Take over the market's price list, so that your shop can show what it may buy. Writes what is new or has "
+        "changed; a skin that is not listed any more stays and is marked as not available. Run it as often as your "
+        "prices should be fresh; the Celery schedule does it every hour."
+    )
+    examples = (
+        ("", "the price lists of all games"),
+        ("--game cs2", "that of Counter-Strike 2 alone"),
+        ("--json", "one line of JSON for each game, for a program that reads the counts"),
+    )
+    exit_codes = {FAILED: "some price lists were taken over and some were not; the messages say why"}
+    default_account = conf.DEFAULT_ACCOUNT
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--account", default=conf.DEFAULT_ACCOUNT, help="whose price list (default: %(default)s)")
         parser.add_argument("--game", choices=list(GAMES), help="only this game (default: all)")
 
-    def handle(self, *_args: Any, account: str, game: str | None, **_options: Any) -> None:
-        for code in [game] if game else GAMES:
+    def work(self, account: str, game: str | None, **_options: Any) -> int | None:
+        games = [game] if game else list(GAMES)
+        failures = []
+        for code in games:
             try:
-                synced = sync_prices(account, code)
+                with self.progress.bar(code) as written:
+                    synced = sync_prices(account, code, report=written)
             except SkinsBackError as error:
-                raise CommandError(f"{code}: {error}. Run skinsback_check to see what to do.") from error
-            self.stdout.write(f"{code}: {synced.items} names, {synced.written} written, {synced.gone} gone")
+                failures.append(error)
+                if len(failures) == len(games):
+                    raise
+                self.warn(f"{code}: {error} {ADVICE}")
+            else:
+                text = f"{code}: {synced.items} names, {synced.written} written, {synced.gone} gone"
+                self.tell(text, game=code, names=synced.items, written=synced.written, gone=synced.gone)
+        return FAILED if failures else None

@@ -5,10 +5,9 @@ from decimal import Decimal
 from django import template
 from django.utils.formats import number_format
 
-from django_skinsback.models import MarketItem
 from django_skinsback.steam import GAMES
 
-from .. import names, prices
+from .. import names
 
 register = template.Library()
 
@@ -38,11 +37,6 @@ def signed_money(amount: Decimal, currency: str) -> str:
 def game_name(code: str) -> str:
     """``cs2`` makes ``Counter-Strike 2``."""
     return GAMES[code].name if code in GAMES else code
-
-
-@register.filter
-def shop_price(item: MarketItem) -> Decimal:
-    return prices.shop_price(item)
 
 
 @register.filter

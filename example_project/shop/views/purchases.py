@@ -23,7 +23,6 @@ from example_project.wallet.models import InsufficientBalanceError, Wallet
 from .. import refusals
 from ..forms import ConfirmForm
 from ..models import Checkout, Profile
-from ..prices import shop_price
 from ..stories import purchase_story
 from .live import live_state
 
@@ -58,7 +57,7 @@ def _problem(item: MarketItem, trade_url: str, price_seen: Decimal) -> str:
         return _("Tell us your Steam trade URL first.")
     if not item.available:
         return str(refusals.GONE)
-    if shop_price(item) > price_seen:
+    if item.site_price > price_seen:
         return str(refusals.BY_WORD["skins_not_found_at_specified_price"])
     return ""
 
@@ -77,7 +76,7 @@ def _buy_once(request: HttpRequest, item: MarketItem, trade_url: str, key: uuid.
                 market_hash_name=item.market_hash_name,
                 game=item.game,
                 max_price=item.price,
-                charge=shop_price(item),
+                charge=item.site_price,
                 charge_currency=settings.SHOP_CURRENCY,
             )
             checkout.save(update_fields=["purchase"])
@@ -90,7 +89,7 @@ def _buy_once(request: HttpRequest, item: MarketItem, trade_url: str, key: uuid.
 
 
 def _confirmation(request: HttpRequest, item: MarketItem, trade_url: str) -> dict[str, Any]:
-    price = shop_price(item)
+    price = item.site_price
     wallet = Wallet.objects.filter(user=request.user, currency=settings.SHOP_CURRENCY).first()
     balance = wallet.balance if wallet else Decimal(0)
     return {

@@ -1,0 +1,78 @@
+"""``python -m benchmarks [--quick] [part ...]``: measures, prints ratios, writes them to where the docs show them."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+from benchmarks import page
+from benchmarks.results import Result, plain_table
+from tests.services import answers
+
+PARTS = {
+    "delivery": ("sqlite", "postgresql"),
+    "refusal": ("sqlite", "postgresql"),
+    "polling": ("sqlite", "postgresql"),
+    "prices": ("sqlite", "postgresql"),
+    "reconciliation": ("sqlite", "postgresql"),
+    "limiter": ("sqlite", "postgresql"),
+    "client": ("",),
+    "imports": ("",),
+}
+"""Each part with the databases it is measured on."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and compare with targets.")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all if none is named")
+    parser.add_argument("--quick", action="store_true", help="a rough look in a few minutes; nothing is written")
+    parser.add_argument("--tiny", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    scale = "tiny" if options.tiny else "quick" if options.quick else "full"
+    runs = [(part, server) for part in options.parts or PARTS for server in PARTS[part]]
+    started, results, failed = time.monotonic(), [], []
+    for number, (part, server) in enumerate(runs, 1):
+        title = f"{part} on {server}" if server else part
+        if server == "postgresql" and not answers(server):
+            print(f"{title} is left out: nothing answers on port 5432 of this machine.")
+            continue
+        print(f"── {number}/{len(runs)} {title} " + "─" * (60 - len(title)), flush=True)
+        seen, code = measure(part, server, scale)
+        results += seen
+        if code:
+            failed.append(title)
+        elif scale == "full":
+            page.write(seen)
+    print(f"\n{plain_table(results)}\n\nTook {(time.monotonic() - started) / 60:.0f} minutes.")
+    missed = sum(result.verdict == "missed" for result in results)
+    if missed:
+        print(f"{missed} targets were missed.")
+    if failed:
+        print(f"Failed: {', '.join(failed)}.")
+    if scale == "full":
+        print(f"What was measured is written to {page.RESULTS.name} and {page.PAGE.name}.")
+    return 1 if failed else 0
+
+
+def measure(part: str, server: str, scale: str) -> tuple[list[Result], int]:
+    """Run one part in a process of its own, showing its results as they come."""
+    command = [sys.executable, "-m", "benchmarks.part", part, "--scale", scale]
+    if server:
+        command += ["--database", server]
+    results = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ}) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            result = Result(**json.loads(line))
+            results.append(result)
+            print(f"   {result.name}: {result.shown} {result.target and f'({result.target}: {result.verdict})'}")
+            sys.stdout.flush()
+    return results, process.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

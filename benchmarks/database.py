@@ -1,0 +1,57 @@
+"""A database of the benchmarks' own, gone when they are over."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def prepare(server: str) -> None:
+    """Choose the server and the database's name; before Django's settings are read."""
+    os.environ["BENCH_DATABASE"] = server
+    if server == "sqlite":
+        os.environ["BENCH_DATABASE_NAME"] = str(Path(tempfile.mkdtemp(prefix="skinsback-bench-"), "site.sqlite3"))
+    else:
+        os.environ["BENCH_DATABASE_NAME"] = f"skinsback_bench_{os.getpid()}"
+
+
+@contextmanager
+def created() -> Iterator[None]:
+    """Make the database with all tables; drop it in the end."""
+    from django.core.management import call_command
+    from django.db import connection
+
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor == "postgresql":
+        _on_server(f'CREATE DATABASE "{name}"')
+    try:
+        call_command("migrate", verbosity=0)
+        yield
+    finally:
+        connection.close()
+        if connection.vendor == "postgresql":
+            _on_server(f'DROP DATABASE "{name}" WITH (FORCE)')
+        else:
+            for file in Path(name).parent.iterdir():
+                file.unlink()
+            Path(name).parent.rmdir()
+
+
+def version() -> str:
+    """The server, as it names itself."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        return f"SQLite {'.'.join(map(str, connection.Database.sqlite_version_info))}"
+    connection.ensure_connection()
+    return f"PostgreSQL {connection.connection.info.parameter_status('server_version')}"
+
+
+def _on_server(statement: str) -> None:
+    import psycopg
+    from django.db import connection
+
+    given = connection.settings_dict
+    with psycopg.connect(host=given["HOST"], port=given["PORT"], user=given["USER"], autocommit=True) as server:
+        server.execute(statement)  # type: ignore[arg-type] # made here, of a process id

@@ -1,0 +1,58 @@
+"""How much is measured: for the record, for a look, and so little that it only shows that everything runs."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Pairs of single runs, requests in a burst under load and pairs of those, rows of the large and small cases."""
+
+    deliveries: int
+    bursts: int
+    burst: int
+    calls: int
+    starts: int
+    purchases: tuple[int, int]
+    items: tuple[int, int]
+    deposits: int
+    rounds: int
+    limiter_seconds: float
+
+
+FULL = Scale(
+    deliveries=1500,
+    bursts=20,
+    burst=60,
+    calls=1500,
+    starts=21,
+    purchases=(1000, 100_000),
+    items=(20_000, 200_000),
+    deposits=20_000,
+    rounds=3,
+    limiter_seconds=60,
+)
+QUICK = Scale(
+    deliveries=200,
+    bursts=5,
+    burst=30,
+    calls=300,
+    starts=5,
+    purchases=(1000, 5000),
+    items=(5000, 20_000),
+    deposits=3000,
+    rounds=2,
+    limiter_seconds=20,
+)
+TINY = Scale(
+    deliveries=4,
+    bursts=2,
+    burst=4,
+    calls=4,
+    starts=2,
+    purchases=(20, 100),
+    items=(50, 100),
+    deposits=50,
+    rounds=1,
+    limiter_seconds=1,
+)
+SCALES = {"full": FULL, "quick": QUICK, "tiny": TINY}

@@ -1,0 +1,14 @@
+"""The addresses of all contestants."""
+
+from django.apps import apps
+from django.urls import include, path
+
+from benchmarks.plain import views
+
+urlpatterns = [
+    path("skinsback/", include("django_skinsback.urls")),
+    path("plain/result/", views.result),
+    path("plain/verify/", views.verify),
+]
+if apps.is_installed("djstripe"):
+    urlpatterns += [path("stripe/", include("djstripe.urls", namespace="djstripe"))]

@@ -1,0 +1,192 @@
+"""What SkinsBack's lists and the rows here do not agree about, side by side, and closing it."""
+
+import hashlib
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Case, QuerySet, Value, When
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from ..flows import discrepancies
+from ..models import Deposit, Discrepancy, ListName, Purchase
+from . import display
+from .acting import ask, back, chosen, confirmed, list_of
+from .base import ReadOnlyAdmin
+from .filters import AccountFilter
+
+Kind, State = Discrepancy.Kind, Discrepancy.State
+
+EXPLANATIONS = {
+    Kind.MISSED: gettext_lazy(
+        "SkinsBack was ahead: its news never came. Where it could be recorded nothing is left to do; else open the "
+        "deposit or purchase, see why it waits, and settle it."
+    ),
+    Kind.UNKNOWN: gettext_lazy(
+        "SkinsBack lists it and there is no such row here: made by another site with the same keys, made by hand, or "
+        "deleted here. Nobody was credited. Find out whose it is, then close this."
+    ),
+    Kind.DIFFERING: gettext_lazy(
+        "Both cannot be true. No money was moved because of it. Ask SkinsBack about it, settle the row if it needs "
+        "review, then close this."
+    ),
+    Kind.DOUBLED: gettext_lazy(
+        "SkinsBack lists it twice with different contents. It counts once here. Ask SkinsBack which one is right, then "
+        "close this."
+    ),
+    Kind.ABSENT: gettext_lazy(
+        "Paid here, but not in SkinsBack's list. Check that it was not made with other keys or in the sandbox, and ask "
+        "SkinsBack; then close this."
+    ),
+}
+
+
+class CloseForm(forms.Form):
+    note = forms.CharField(
+        label=gettext_lazy("Note"),
+        required=False,
+        max_length=1000,
+        help_text=gettext_lazy("What you found out. It is kept with your name."),
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+    )
+
+
+@admin.register(Discrepancy)
+class DiscrepancyAdmin(ReadOnlyAdmin):
+    list_display = ("row", "kind_badge", "in_short", "state_badge", "account", "last_seen_at")
+    list_display_links = ("kind_badge",)
+    list_filter = ("state", "kind", "found_in", AccountFilter)
+    list_select_related = ("deposit", "purchase")
+    search_fields = ("our_id__exact", "their_id__exact")
+    search_help_text = gettext_lazy("Our ID or SkinsBack's, written out in full.")
+    actions = ("close",)
+    fieldsets = (
+        (None, {"fields": ("row", ("our_id", "their_id"), ("found_in", "account"), "outcome")}),
+        (gettext_lazy("Side by side"), {"fields": ("side_by_side",)}),
+        (gettext_lazy("Times"), {"fields": (("first_seen_at", "last_seen_at", "times_seen"),)}),
+        (gettext_lazy("Closed"), {"fields": (("closed_at", "closed_by"), "note")}),
+    )
+
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
+        """What is open comes first."""
+        return [Case(When(state=State.OPEN, then=Value(0)), default=Value(1)), "-last_seen_at", "-pk"]
+
+    def has_close_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("skinsback.close_discrepancy")
+
+    def render_change_form(  # noqa: PLR0917 - Django's signature
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """Add to the facts what they mean and the button."""
+        request.current_app = self.admin_site.name
+        labels = dict(self.get_action_choices(request))
+        context |= {
+            "discrepancy": obj,
+            "badge": format_html("{} {}", self.kind_badge(obj), self.state_badge(obj)),
+            "explanation": EXPLANATIONS[obj.kind],
+            "buttons": [("close", labels["close"])] if "close" in labels and obj.state == State.OPEN else [],
+            "list_url": list_of(self),
+            "checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    @admin.action(description=gettext_lazy("Close…"), permissions=["close"])
+    def close(self, request: HttpRequest, queryset: QuerySet[Discrepancy]) -> HttpResponse | None:
+        """Ask for a note, then close those that are still as the operator saw them."""
+        rows = chosen(request, queryset.select_related("deposit", "purchase"))
+        waiting = [row for row in rows if row.state == State.OPEN]
+        if not waiting:
+            if rows:
+                messages.warning(request, _("None of the chosen discrepancies is open; nothing was done."))
+            return back(self, request, rows)
+        form = CloseForm(request.POST if confirmed(request) else None)
+        if not confirmed(request) or not form.is_valid():
+            shown = [
+                {"row": row, "badge": self.kind_badge(row), "sides": self.side_by_side(row), "seen": _fingerprint(row)}
+                for row in waiting
+            ]
+            return ask(self, request, shown, action="close", title=_("Close discrepancies"), form=form)
+        seen = set(request.POST.getlist("seen"))
+        same = [row for row in waiting if _fingerprint(row) in seen]
+        count = discrepancies.close(same, by=request.user, note=form.cleaned_data["note"])
+        if count:
+            words = ngettext("%(count)s discrepancy was closed.", "%(count)s discrepancies were closed.", count)
+            messages.success(request, words % {"count": count})
+        if changed := len(waiting) - count:
+            words = ngettext(
+                "%(count)s has changed since you looked at it and was left alone. Look again.",
+                "%(count)s have changed since you looked at them and were left alone. Look again.",
+                changed,
+            )
+            messages.warning(request, words % {"count": changed})
+        return back(self, request, rows)
+
+    @admin.display(description=gettext_lazy("deposit or purchase"))
+    def row(self, discrepancy: Discrepancy) -> Any:
+        if discrepancy.deposit or discrepancy.purchase:
+            return display.source(discrepancy.deposit, discrepancy.purchase)
+        return display.short(discrepancy.our_id or discrepancy.their_id)
+
+    @admin.display(description=gettext_lazy("kind"))
+    def kind_badge(self, discrepancy: Discrepancy) -> SafeString:
+        return display.badge(discrepancy.kind, discrepancy.get_kind_display())
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_badge(self, discrepancy: Discrepancy) -> SafeString:
+        return display.badge(discrepancy.state, discrepancy.get_state_display())
+
+    @admin.display(description=gettext_lazy("here / at SkinsBack"))
+    def in_short(self, discrepancy: Discrepancy) -> str:
+        ours, theirs = discrepancy.ours, discrepancy.theirs
+        name = next(iter([*_differing(ours, theirs), *({"status"} & {*ours, *theirs}), *theirs]), "status")
+        return f"{ours.get(name, display.NOTHING)} / {theirs.get(name, display.NOTHING)}"
+
+    @admin.display(description=gettext_lazy("side by side"))
+    def side_by_side(self, discrepancy: Discrepancy) -> SafeString:
+        ours, theirs = discrepancy.ours, discrepancy.theirs
+        marked = set(_differing(ours, theirs))
+        rows = (
+            (
+                "skinsback-differs" if name in marked else "",
+                _label(discrepancy.found_in, name),
+                ours.get(name, display.NOTHING),
+                theirs.get(name, display.NOTHING),
+                _("differs") if name in marked else "",
+            )
+            for name in dict.fromkeys([*ours, *theirs])
+        )
+        return format_html(
+            '<div class="skinsback-scroll"><table class="skinsback-table skinsback-sides"><thead><tr><td></td>'
+            '<th scope="col">{}</th><th scope="col">{}</th><td></td></tr></thead><tbody>{}</tbody></table></div>',
+            _("Here"),
+            _("At SkinsBack"),
+            format_html_join("", '<tr class="{}"><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>', rows),
+        )
+
+
+def _differing(ours: dict[str, str], theirs: dict[str, str]) -> list[str]:
+    """Columns that both sides know and that are not the same."""
+    return [name for name in ours if name in theirs and ours[name] != theirs[name]]
+
+
+def _label(found_in: str, name: str) -> Any:
+    model = Purchase if found_in == ListName.MARKET_HISTORY else Deposit
+    known = {field.name: field.verbose_name for field in model._meta.fields}
+    return known.get(name, {"http_code": _("this site's answer")}.get(name, name))
+
+
+def _fingerprint(row: Discrepancy) -> str:
+    """Tells whether a discrepancy is still as the operator saw it."""
+    text = repr([row.state, sorted(row.ours.items()), sorted(row.theirs.items())])
+    return f"{row.pk}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

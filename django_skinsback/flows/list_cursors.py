@@ -1,0 +1,108 @@
+"""How far each list was read, and that one process at a time reads it."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from .. import schedule
+from ..models import ListCursor, ListName
+from .database import database
+
+LEASE = 10 * schedule.MINUTE
+"""How long a run owns a list without having said that it is alive."""
+
+OVERLAP = schedule.HOUR
+"""Whether SkinsBack's ranges include their ends, and by whose clock, is not published."""
+
+LOOK_BACK = schedule.HOLD + 2 * schedule.DAY
+LOOK_BACK_EVERY = schedule.DAY
+"""A row may change long after it was made, when a hold ends: once a day so much is read again."""
+
+FIRST_LOOK = 30 * schedule.DAY
+RESUME_WITHIN = schedule.DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A range of time of one list, and the page with which to begin."""
+
+    since: datetime
+    until: datetime
+    start_from: str = ""
+
+    @property
+    def reaches_far_back(self) -> bool:
+        """Whether it covers a whole hold."""
+        return self.until - self.since >= LOOK_BACK
+
+
+def next_window(cursor: ListCursor, now: datetime) -> Window:
+    """What is to be read next: the run that broke off, else from the last complete one's end, with an overlap."""
+    if cursor.start_from and cursor.since and cursor.until and now - cursor.until < RESUME_WITHIN:
+        return Window(cursor.since, cursor.until, cursor.start_from)
+    if cursor.complete_until is None:
+        return Window(now - FIRST_LOOK, now)
+    far = cursor.looked_back_at is None or now - cursor.looked_back_at >= LOOK_BACK_EVERY
+    return Window(cursor.complete_until - (LOOK_BACK if far else OVERLAP), now)
+
+
+@contextmanager
+def afterwards(act: Callable[[], object]) -> Iterator[None]:
+    """Do ``act`` after the block, also if it failed or was interrupted; not in a process that is dying otherwise."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt):
+        act()
+        raise
+    act()
+
+
+class Lease:
+    """The right to read one list of one account, taken with ``Lease.take``."""
+
+    def __init__(self, cursor: ListCursor, clock: Callable[[], datetime]) -> None:
+        self.cursor = cursor
+        self._clock = clock
+
+    @classmethod
+    def take(cls, account: str, name: ListName, clock: Callable[[], datetime]) -> "Lease | None":
+        """None if another run has it."""
+        now, token = clock(), secrets.token_hex(16)
+        cursors = ListCursor.objects.using(database()).filter(account=account, name=name)
+        free = cursors.filter(Q(leased_until=None) | Q(leased_until__lte=now))
+        taken = free.update(lease=token, leased_until=now + LEASE)
+        if not taken and not cursors.exists():
+            new = ListCursor(account=account, name=name)
+            ListCursor.objects.using(database()).bulk_create([new], ignore_conflicts=True)
+            taken = free.update(lease=token, leased_until=now + LEASE)
+        return cls(cursors.get(lease=token), clock) if taken else None
+
+    def now(self) -> datetime:
+        return self._clock()
+
+    def keep(self, **values: Any) -> bool:
+        """Say that the run is alive, if that is due, and how far it is; False if another run has taken over."""
+        if self.cursor.leased_until is not None and self.cursor.leased_until - self._clock() > LEASE / 2:
+            return True
+        return self._write(leased_until=self._clock() + LEASE, **values)
+
+    def release(self, **values: Any) -> None:
+        """End the run and keep how far it came."""
+        self._write(lease="", leased_until=None, **values)
+
+    def save(self, **values: Any) -> None:
+        """Keep how far the run came."""
+        self._write(**values)
+
+    def _write(self, **values: Any) -> bool:
+        mine = ListCursor.objects.using(database()).filter(pk=self.cursor.pk, lease=self.cursor.lease)
+        written = bool(mine.update(updated_at=self._clock(), **values))
+        for name, value in values.items():
+            if name != "lease":
+                setattr(self.cursor, name, value)
+        return written

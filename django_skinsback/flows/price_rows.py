@@ -1,0 +1,104 @@
+"""Reading and writing the rows of a price list, thousands at a time."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+
+import msgspec
+from django.db import connections
+from django.db.models import TextField
+from django.db.models.constants import OnConflict
+from django.db.models.functions import Cast
+
+from ..models import MarketItem
+from ..wire.types import PriceListItem
+from .database import database
+
+_READ_AT_ONCE = 2000
+_COLUMNS = ("game", "available", "updated_at", "market_hash_name", "price", "count", "class_id")
+
+
+def read(game: str, *, available: bool) -> Iterator[tuple[int, str, Decimal, int, str]]:
+    """Key, name, price, count and class ID of the game's rows, a chunk of them in memory at a time."""
+    # As text, because one text is read once: Django's way to a Decimal takes longer than all else on SQLite.
+    price = Cast("price", TextField())
+    rows = MarketItem.objects.using(database()).filter(game=game, available__in=[available])
+    columns = rows.values_list("pk", "market_hash_name", price, "count", "class_id")
+    for key, name, amount, count, class_id in columns.iterator(_READ_AT_ONCE):
+        yield key, name, _decimal(amount), count, class_id
+
+
+_decimal = lru_cache(maxsize=1 << 12)(Decimal)
+
+
+def insert(game: str, items: Sequence[PriceListItem], now: datetime) -> None:
+    """Insert a row for each item whose name has none yet in the eyes of the database; inside a transaction.
+
+    By hand, because ``bulk_create`` takes several times as long, nearly all of it to prepare the values one by one.
+    """
+    connection = connections[database()]
+    options = MarketItem._meta
+    table = connection.ops.quote_name(options.db_table)
+    columns = ", ".join(map(connection.ops.quote_name, _COLUMNS))
+    into = f"{connection.ops.insert_statement(on_conflict=OnConflict.IGNORE)} {table} ({columns})"
+    or_not = connection.ops.on_conflict_suffix_sql([], OnConflict.IGNORE, [], [])
+    same = [game, True, options.get_field("updated_at").get_db_prep_save(now, connection)]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # A statement for each row is slow there; but it takes all items as one text and types them by the table.
+            rows = f"json_populate_recordset(NULL::{table}, %s)"
+            values = "%s, %s, %s, market_hash_name, price, coalesce(count, 0), class_id"
+            statement = f"{into} SELECT {values} FROM {rows} {or_not}"  # noqa: S608 - made of names alone
+            cursor.execute(statement, [*same, msgspec.json.encode(items).decode()])
+        else:
+            values = ", ".join(["%s"] * len(_COLUMNS))
+            cursor.executemany(
+                f"{into} VALUES ({values}) {or_not}",
+                [(*same, item.market_hash_name, item.price, item.count or 0, item.class_id) for item in items],
+            )
+
+
+def update(game: str, items: Sequence[tuple[int, PriceListItem]], now: datetime) -> None:
+    """Write what the list says into rows that exist, each given by its key."""
+    using = database()
+    rows = [
+        MarketItem(
+            pk=key,
+            game=game,
+            market_hash_name=item.market_hash_name,
+            price=item.price,
+            count=item.count or 0,
+            class_id=item.class_id,
+            available=True,
+            updated_at=now,
+        )
+        for key, item in items
+    ]
+    # One statement for many rows; bulk_update spends ten times as long on its CASE expressions.
+    names_target = connections[using].features.supports_update_conflicts_with_target
+    MarketItem.objects.using(using).bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["pk"] if names_target else None,
+        update_fields=["price", "count", "class_id", "available", "updated_at"],
+    )
+
+
+def withdraw(keys: Sequence[int], now: datetime) -> None:
+    """Mark rows as not available any more."""
+    rows = MarketItem.objects.using(database()).filter(pk__in=keys, available=True)
+    rows.update(available=False, updated_at=now)
+
+
+def without_equals(game: str, items: Sequence[PriceListItem]) -> list[PriceListItem]:
+    """The items whose name no row has in the eyes of the database, whose collation may take two names for one.
+
+    Halved until they are found, because a collation cannot be copied here.
+    """
+    names = [item.market_hash_name for item in items]
+    rows = MarketItem.objects.using(database()).filter(game=game, market_hash_name__in=names)
+    if not rows.exists():
+        return list(items)
+    middle = len(items) // 2
+    return [*without_equals(game, items[:middle]), *without_equals(game, items[middle:])] if middle else []

@@ -1,0 +1,75 @@
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from ...flows.discrepancies import Counts
+from ...flows.reconciliation import LISTS, reconcile
+from ...models import Discrepancy
+from ..command import COULD_NOT_RUN, FAILED, SkinsBackCommand
+from ..moments import moment
+
+FOUND = ("missed", "repaired", "unknown", "differing", "doubled", "absent")
+
+
+class Command(SkinsBackCommand):
+    help = (
+        "Compare SkinsBack's lists of deposits, purchases and failed notifications with the rows here. News that never "
+        "came is made up for; what cannot be right is kept as a discrepancy for an operator, in the admin. Each run "
+        "begins where the last one ended, so that it can run as often as you like; once an hour is enough. A list that "
+        "was not read to its end, for whatever reason, is said so and ends with 2; the next run goes on there."
+    )
+    examples = (
+        ("", "everything since the last run, of all accounts"),
+        ("--list orders --since 2026-05-01", "the deposits from one day until now"),
+        ("--json", "one line for each discrepancy that was found, and at the end one for the whole"),
+    )
+    exit_codes = {FAILED: "discrepancies are open: look at them in the admin"}
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--list", dest="lists", action="append", choices=[str(name) for name in LISTS], help="only this list"
+        )
+        parser.add_argument("--since", type=moment, help="read from here on: 2026-05-01, or 2026-05-01T12:00")
+        parser.add_argument("--until", type=moment, help="read up to here (default: now); only with --since")
+
+    def work(
+        self,
+        *_args: Any,
+        account: str | None,
+        lists: list[str] | None,
+        since: datetime | None,
+        until: datetime | None,
+        **_options: Any,
+    ) -> int | None:
+        names = lists or LISTS
+        with self.progress.bar("reconcile") as advance:
+            results = reconcile(account, lists=names, since=since, until=until, told=self._found, report=advance)
+        for counts in results:
+            self._sum_up(counts)
+        waiting = Discrepancy.objects.open().filter(account__in=self.accounts, found_in__in=names).count()
+        stopped = [counts for counts in results if counts.stopped_by]
+        if self.as_json:
+            self.tell("", open=waiting, complete=not stopped, lists=[counts.as_dict() for counts in results])
+        elif waiting:
+            self.tell(self.style.ERROR(f"{waiting} discrepancies are open: look at them in the admin."))
+        if stopped:
+            return COULD_NOT_RUN
+        return FAILED if waiting else None
+
+    def _found(self, row: Discrepancy) -> None:
+        subject = row.our_id or row.their_id
+        between = ", ".join(f"{name} {told}" for name, told in row.theirs.items()) or "not listed"
+        text = f"{row.found_in} {subject}: {row.get_kind_display()} ({row.get_state_display()}); SkinsBack: {between}"
+        names = ("account", "found_in", "kind", "state", "our_id", "their_id", "ours", "theirs", "outcome")
+        self.tell(text, **{name: getattr(row, name) for name in (*names, "times_seen", "note")})
+
+    def _sum_up(self, counts: Counts) -> None:
+        where = f"{counts.account}, {counts.name}"
+        if not self.as_json:
+            found = ", ".join(f"{getattr(counts, name)} {name}" for name in FOUND if getattr(counts, name))
+            self.tell(f"{where}: {counts.rows} rows on {counts.pages} pages; {found or 'all agree'}")
+        for note in counts.notes:
+            self.warn(f"{where}: {note}")
+        if counts.stopped_by:
+            self.warn(f"{where}: stopped early: {counts.stopped_by}")

@@ -1,0 +1,19 @@
+"""Dates and times as they are typed on a command line."""
+
+from argparse import ArgumentTypeError
+from datetime import datetime
+
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.timezone import get_default_timezone
+
+
+def moment(text: str) -> datetime:
+    """An aware time from ``2026-05-01`` or ``2026-05-01T12:00``; without a zone it is in ``TIME_ZONE``."""
+    try:
+        date = parse_date(text)
+        parsed = datetime(date.year, date.month, date.day) if date else parse_datetime(text)  # noqa: DTZ001 - below
+    except ValueError:
+        parsed = None
+    if parsed is None:
+        raise ArgumentTypeError(f"{text!r} is not a date such as 2026-05-01 or a time such as 2026-05-01T12:00")
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=get_default_timezone())

@@ -1,0 +1,124 @@
+"""What SkinsBack's lists and the rows here do not agree about, and how far the lists were read."""
+
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from . import fields
+from .deposit import Deposit
+from .purchase import Purchase
+from .webhook_event import WebhookEvent
+
+
+class ListName(models.TextChoices):
+    """SkinsBack's lists, by the method that gives them."""
+
+    ORDERS = "orders", _("list of deposits")
+    MARKET_HISTORY = "market_history", _("list of purchases")
+    CALLBACK_ERROR_LIST = "callback_error_list", _("failed notifications")
+
+
+class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
+    def open(self) -> Self:
+        """Those that wait for an operator."""
+        return self.filter(state=Discrepancy.State.OPEN)
+
+
+class Discrepancy(models.Model):
+    """One thing a list says otherwise than the rows here. Seen again it is counted, not kept twice.
+
+    ``ours`` and ``theirs`` hold the columns that were compared, as text; empty where one side has no row.
+    """
+
+    class Kind(models.TextChoices):
+        MISSED = "missed", _("news that never came")
+        UNKNOWN = "unknown", _("no such row here")
+        DIFFERING = "differing", _("says otherwise")
+        DOUBLED = "doubled", _("listed twice")
+        ABSENT = "absent", _("not in their list")
+
+    class State(models.TextChoices):
+        OPEN = "open", _("open")
+        REPAIRED = "repaired", _("repaired")
+        RESOLVED = "resolved", _("agrees now")
+        CLOSED = "closed", _("closed by an operator")
+
+    account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)
+    found_in = models.CharField(_("found in"), max_length=32, choices=ListName)
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind)
+    digest = models.CharField(_("digest"), max_length=64, unique=True, editable=False)
+    deposit = models.ForeignKey(
+        Deposit, verbose_name=_("deposit"), null=True, on_delete=models.SET_NULL, related_name="discrepancies"
+    )
+    purchase = models.ForeignKey(
+        Purchase, verbose_name=_("purchase"), null=True, on_delete=models.SET_NULL, related_name="discrepancies"
+    )
+    our_id = models.CharField(_("our ID"), max_length=fields.ID_LENGTH, blank=True)
+    their_id = models.CharField(_("SkinsBack's ID"), max_length=fields.ID_LENGTH, blank=True)
+    ours = models.JSONField(_("here"), default=dict, blank=True)
+    theirs = models.JSONField(_("at SkinsBack"), default=dict, blank=True)
+    outcome = models.CharField(
+        _("outcome"),
+        max_length=16,
+        choices=WebhookEvent.Outcome,
+        blank=True,
+        help_text=_("what became of the report made of their row"),
+    )
+    state = models.CharField(_("state"), max_length=16, choices=State, default=State.OPEN)
+    times_seen = models.PositiveIntegerField(_("times seen"), default=1)
+    first_seen_at = fields.UTCDateTimeField(_("first seen at"), default=fields.utc_now)
+    last_seen_at = fields.UTCDateTimeField(_("last seen at"), default=fields.utc_now)
+    closed_at = fields.UTCDateTimeField(_("closed at"), null=True, blank=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("closed by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    note = models.TextField(_("note"), blank=True)
+
+    objects = DiscrepancyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("discrepancy")
+        verbose_name_plural = _("discrepancies")
+        indexes = [models.Index(fields=["account", "found_in", "state"], name="skinsback_discrepancy_state")]
+        permissions = [("close_discrepancy", _("Can close discrepancies"))]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.our_id or self.their_id}"
+
+
+class ListCursor(models.Model):
+    """How far one list of one account was read, and who reads it now.
+
+    ``since``, ``until`` and ``start_from`` are those of a run that broke off, to be gone on with; ``rows_read`` and
+    ``digest`` tell the rows that were on the last page of a list without a window, so that the next run knows them.
+    """
+
+    account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)
+    name = models.CharField(_("list"), max_length=32, choices=ListName)
+    since = fields.UTCDateTimeField(_("since"), null=True, blank=True)
+    until = fields.UTCDateTimeField(_("until"), null=True, blank=True)
+    start_from = models.CharField(_("page to go on with"), max_length=fields.ID_LENGTH, blank=True)
+    complete_until = fields.UTCDateTimeField(_("complete until"), null=True, blank=True)
+    looked_back_at = fields.UTCDateTimeField(_("looked far back at"), null=True, blank=True)
+    rows_read = models.PositiveIntegerField(_("rows read of the last page"), default=0)
+    digest = models.CharField(_("digest of these rows"), max_length=64, blank=True)
+    total_count = models.PositiveBigIntegerField(_("rows in the list"), null=True, blank=True)
+    stopped_by = models.TextField(_("stopped by"), blank=True)
+    lease = models.CharField(_("lease"), max_length=32, blank=True)
+    leased_until = fields.UTCDateTimeField(_("leased until"), null=True, blank=True)
+    updated_at = fields.UTCDateTimeField(_("updated at"), default=fields.utc_now)
+
+    class Meta:
+        verbose_name = _("list cursor")
+        verbose_name_plural = _("list cursors")
+        constraints = [models.UniqueConstraint(fields=["account", "name"], name="skinsback_cursor_list")]
+
+    def __str__(self) -> str:
+        return f"{self.account}: {self.name}"

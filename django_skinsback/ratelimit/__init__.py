@@ -1,0 +1,97 @@
+"""SkinsBack's limit of requests, kept by all processes of the site together through its cache.
+
+Calls somebody waits for go first; those inside ``background()`` use at most ``BACKGROUND_SHARE`` of the limit.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from .. import conf
+from .law import Law
+from .limiter import Limiter, marked
+
+__all__ = ["Law", "Limiter", "SiteCache", "background", "current", "foreground", "pause_until"]
+
+_limiters: dict[object, Limiter] = {}
+
+
+@contextmanager
+def background() -> Iterator[None]:
+    """Nobody waits for the calls made inside this block, in this thread.
+
+    They wait longer, leave a part of the limit alone, and stop while their account is paused.
+    """
+    before = marked.set(marked.get() is not False)
+    try:
+        yield
+    finally:
+        marked.reset(before)
+
+
+@contextmanager
+def foreground() -> Iterator[None]:
+    """Somebody waits for the calls made inside this block, even if what makes them says ``background()``."""
+    before = marked.set(False)
+    try:
+        yield
+    finally:
+        marked.reset(before)
+
+
+def current() -> Limiter | None:
+    """This process's limiter under the settings of now; None if they set no limit."""
+    per_minute = conf.get("REQUESTS_PER_MINUTE")
+    if per_minute is None:
+        return None
+    share, alias = conf.get("BACKGROUND_SHARE"), conf.get("CACHE")
+    recipe = (os.getpid(), per_minute, share, alias)  # a fork inherits no lock that another thread held
+    return _limiters.get(recipe) or _limiters.setdefault(recipe, Limiter(Law(per_minute, share), SiteCache(alias)))
+
+
+def pause_until(account: str = conf.DEFAULT_ACCOUNT) -> datetime | None:
+    """When the pause ends that SkinsBack's answers made ``account`` take; None if it takes none.
+
+    After -7 no call is sent until then, after other faults no background call. Never raises.
+    """
+    limiter = current()
+    end = limiter.pause_ends(account) if limiter else None
+    return None if end is None else datetime.fromtimestamp(end, UTC)
+
+
+class SiteCache:
+    """The site's cache under ``alias``, which Django keeps once for each thread.
+
+    A database cache is not used inside a database transaction: others would wait for its end, and its rollback would
+    forget calls that were made.
+    """
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+
+    def add(self, key: str, value: Any, timeout: int) -> bool:
+        return bool(self._cache().add(key, value, timeout))
+
+    def get_many(self, keys: Iterable[str]) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._cache().get_many(list(keys))
+        return found
+
+    def set(self, key: str, value: Any, timeout: int) -> None:
+        self._cache().set(key, value, timeout)
+
+    def delete(self, key: str) -> None:
+        self._cache().delete(key)
+
+    def _cache(self) -> Any:
+        from django.core.cache import caches
+        from django.core.cache.backends.db import BaseDatabaseCache
+        from django.db import connections, router
+
+        cache: Any = caches[self._alias]
+        if isinstance(cache, BaseDatabaseCache):
+            database = router.db_for_write(cache.cache_model_class)
+            if connections[database].in_atomic_block:
+                raise RuntimeError("A database cache cannot be used inside a database transaction.")
+        return cache

@@ -1,0 +1,187 @@
+"""The limiter of a process: waits until a call may go, and learns from its answer when calls must stop."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from math import ceil
+from typing import Any
+
+from ..exceptions import AccountFault, APIError, RateLimited
+from . import pauses
+from .law import Law
+from .pauses import Call
+from .stores import APART_SECONDS, Cache, CacheBroken, Own, Shared, Turnstile
+
+logger = logging.getLogger("django_skinsback")
+
+USER_PATIENCE_SECONDS = 2.0
+BACKGROUND_PATIENCE_SECONDS = 30.0
+
+_CLOCKS_APART_SECONDS = 5
+_JITTER_SECONDS = 0.4
+_HAIR_SECONDS = 0.001  # so that a clock that is read coarsely has passed the edge that was slept for
+
+marked: ContextVar[bool | None] = ContextVar("skinsback_background", default=None)
+"""Whether calls are made in the background; False is somebody's word that they are not, None is nobody's."""
+
+
+class Limiter:
+    """Grants the slots of ``law`` among all processes that share ``cache``.
+
+    ``clock`` gives UNIX seconds, because processes share those; it may jump either way: keys then still count the
+    calls of the last seconds, and a jump lets through ``law.burst + 1`` calls more at the most.
+    """
+
+    def __init__(
+        self,
+        law: Law,
+        cache: Cache,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], object] = time.sleep,
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        self.law = law
+        self._shared = Shared(cache, clock)
+        self._own = Own(clock)
+        self._turnstile = Turnstile(clock, sleep)
+        self._clock = clock
+        self._sleep = sleep
+        self._random = random
+        self._kept_seconds = ceil(USER_PATIENCE_SECONDS + (law.burst + 1) * law.slot_seconds + _CLOCKS_APART_SECONDS)
+
+    @contextmanager
+    def call(self, account: str, method: str) -> Iterator[None]:
+        """Around one attempt: entering waits for its turn, or raises RateLimited and nothing may be sent.
+
+        A call somebody waits for waits at most two seconds and is refused at once if they will not do; one inside
+        ``background()`` that changes nothing waits up to thirty. What the attempt raises may open a pause.
+        """
+        call = Call(account, method, marked.get() is True)
+        with ExitStack() as stack:
+            try:
+                found = self._wait(call)
+            except CacheBroken:
+                found = self._pass_singly(call, stack)
+            try:
+                yield
+            except APIError as error:
+                self._learn(call, error, found)
+                raise
+            self._learn(call, None, found)
+
+    def pause_ends(self, account: str) -> float | None:
+        """UNIX seconds at which the last pause that concerns ``account`` ends; None if there is none."""
+        return pauses.ends(account, self._pauses(account), self._clock())
+
+    # Before
+
+    def _wait(self, call: Call) -> Mapping[str, Any]:
+        """Take a slot and wait for it. Returns the pauses that were found."""
+        left = BACKGROUND_PATIENCE_SECONDS if call.can_wait else USER_PATIENCE_SECONDS
+        reserved: int | None = None
+        while True:
+            now = self._clock()
+            waits = self._is_open(reserved, now)
+            wanted = {} if waits else {self._slot_key(slot): slot for slot in self._wanted(call, now, left)}
+            found = self._found(pauses.keys(call.account), *wanted)
+            self._refuse_in_pause(call, found, now)
+            if waits:
+                if self._is_open(reserved, self._clock()):
+                    return found
+                left -= max(0.0, self._clock() - now)
+                continue
+            free = {key: slot for key, slot in wanted.items() if key not in found}
+            reserved = self._reserve(free)
+            left -= max(0.0, self._clock() - now)
+            if reserved in self.law.begun(now) and self._is_open(reserved, self._clock()):
+                return found
+            delay = self._delay(call, now, reserved)
+            if delay > left or not (free or call.can_wait):
+                raise _refusal(call, "no call becomes free in time")
+            self._sleep(delay + _HAIR_SECONDS)
+            left -= delay + _HAIR_SECONDS  # counted, not measured: the clock may stand still or jump meanwhile
+
+    def _wanted(self, call: Call, now: float, patience: float) -> list[int]:
+        return self.law.for_background(now) if call.can_wait else self.law.for_user(now, patience - _HAIR_SECONDS)
+
+    def _is_open(self, reserved: int | None, now: float) -> bool:
+        return reserved is not None and self.law.is_open(reserved, now)
+
+    def _reserve(self, free: Mapping[str, int]) -> int | None:
+        """The first slot that nobody else took meanwhile. A locked database says no too, though it is still free."""
+        return next((slot for key, slot in free.items() if self._shared.add(key, 1, self._kept_seconds)), None)
+
+    def _delay(self, call: Call, now: float, reserved: int | None) -> float:
+        """Seconds until the reserved slot begins, or until it is worth trying again."""
+        if reserved is not None:
+            return max(0.0, self.law.begins(reserved) - self._clock())
+        jitter = min(3 * self.law.slot_seconds, _JITTER_SECONDS) * self._random()
+        if call.can_wait:
+            return max(0.0, self.law.next_for_background(now) - self._clock()) + jitter
+        return jitter / 3
+
+    def _pass_singly(self, call: Call, stack: ExitStack) -> Mapping[str, Any]:
+        """Without the cache; users' calls go first in that others do not queue."""
+        found = self._own.get_many(pauses.keys(call.account))
+        self._refuse_in_pause(call, found, self._clock())
+        patience = 0.0 if call.can_wait else USER_PATIENCE_SECONDS - APART_SECONDS
+        if not stack.enter_context(self._turnstile.passage(patience)):
+            raise _refusal(call, "the cache is broken and another call runs")
+        return found
+
+    def _refuse_in_pause(self, call: Call, found: Mapping[str, Any], now: float) -> None:
+        end = pauses.holding_back(call, found, now)
+        if end is not None:
+            raise _refusal(call, f"paused for {ceil(end - now)} seconds more")
+
+    # After
+
+    def _learn(self, call: Call, error: APIError | None, found: Mapping[str, Any]) -> None:
+        for key in pauses.ended_by(error, call, found):
+            self._keep("delete", key)
+        if error is None or not (key := pauses.key_of(error, call)):
+            return
+        before = self._pauses(call.account).get(key)
+        opening = pauses.opened_by(error, call, before, self._clock(), self._random())
+        if opening is None:
+            return
+        value = (opening.key, opening.pause, opening.kept_seconds)
+        extra = {"account": call.account, "method": call.method, "code": error.code}
+        extra |= {"seconds": round(opening.paused_seconds)}
+        if isinstance(error, RateLimited):
+            self._own.set(*value)
+            self._keep("set", *value)
+            logger.warning("skinsback.rate_limit_paused", extra=extra)
+        elif self._keep("add", *value):  # the first of all processes tells
+            level = logging.ERROR if isinstance(error, AccountFault) else logging.WARNING
+            logger.log(level, "skinsback.account_paused", extra=extra)
+
+    # Stores
+
+    def _slot_key(self, slot: int) -> str:
+        return f"skinsback:slot:{self.law.per_minute}:{slot}"
+
+    def _pauses(self, account: str) -> Mapping[str, Any]:
+        try:
+            return self._found(pauses.keys(account))
+        except CacheBroken:
+            return self._own.get_many(pauses.keys(account))
+
+    def _found(self, pause_keys: list[str], *slot_keys: str) -> Mapping[str, Any]:
+        """One question for all. What this process heard itself about the limit holds even if the cache forgot it."""
+        heard = self._own.get_many([pauses.LIMIT_KEY])
+        return {**heard, **self._shared.get_many([*pause_keys, *slot_keys])}
+
+    def _keep(self, operation: str, *arguments: Any) -> Any:
+        try:
+            return getattr(self._shared, operation)(*arguments)
+        except CacheBroken:
+            return getattr(self._own, operation)(*arguments)
+
+
+def _refusal(call: Call, why: str) -> RateLimited:
+    return RateLimited(call.method, -7, f"held back by this site: {why}")

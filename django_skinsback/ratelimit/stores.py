@@ -1,0 +1,116 @@
+"""Where slots and pauses are kept: the cache all processes share, and this process's own memory for when it fails."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+logger = logging.getLogger("django_skinsback")
+
+ASKED_AGAIN_AFTER_SECONDS = 5.0
+APART_SECONDS = 1.0
+
+
+class CacheBroken(Exception):
+    """The shared cache does not do what it is asked."""
+
+
+class Cache(Protocol):
+    """The operations that are the same in every cache of Django. Only ``add`` has to be atomic."""
+
+    def add(self, key: str, value: Any, timeout: Any) -> Any: ...
+    def get_many(self, keys: Iterable[str]) -> Mapping[str, Any]: ...
+    def set(self, key: str, value: Any, timeout: Any) -> Any: ...
+    def delete(self, key: str) -> Any: ...
+
+
+class Shared:
+    """The shared cache. Whatever it raises is CacheBroken, and then it is left alone for a few seconds.
+
+    A cache that is down may let each caller wait for seconds, so not every call may try it. An outage is logged once.
+    """
+
+    def __init__(self, cache: Cache, clock: Callable[[], float]) -> None:
+        self._cache = cache
+        self._clock = clock
+        self._failed_at: float | None = None
+
+    def add(self, key: str, value: Any, timeout: int) -> bool:
+        return bool(self._ask("add", key, value, timeout))
+
+    def get_many(self, keys: Iterable[str]) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._ask("get_many", keys)
+        return found
+
+    def set(self, key: str, value: Any, timeout: int) -> None:
+        self._ask("set", key, value, timeout)
+
+    def delete(self, key: str) -> None:
+        self._ask("delete", key)
+
+    def _ask(self, operation: str, *arguments: Any) -> Any:
+        failed_at = self._failed_at
+        if failed_at is not None and 0 <= self._clock() - failed_at < ASKED_AGAIN_AFTER_SECONDS:
+            raise CacheBroken
+        try:
+            answer = getattr(self._cache, operation)(*arguments)
+        except Exception as error:
+            if failed_at is None:
+                logger.error("skinsback.limit_cache_broken", extra={"error": type(error).__name__})  # noqa: TRY400
+            self._failed_at = self._clock()
+            raise CacheBroken from error
+        if failed_at is not None:
+            self._failed_at = None
+            logger.info("skinsback.limit_cache_back")
+        return answer
+
+
+class Own:
+    """This process's memory, with the operations of a cache."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._kept: dict[str, tuple[float, Any]] = {}
+
+    def add(self, key: str, value: Any, timeout: int) -> bool:
+        if self.get_many([key]):
+            return False
+        self.set(key, value, timeout)
+        return True
+
+    def get_many(self, keys: Iterable[str]) -> Mapping[str, Any]:
+        now = self._clock()
+        kept = {key: self._kept[key] for key in keys if key in self._kept}
+        return {key: value for key, (end, value) in kept.items() if now < end}
+
+    def set(self, key: str, value: Any, timeout: int) -> None:
+        self._kept[key] = (self._clock() + timeout, value)
+
+    def delete(self, key: str) -> None:
+        self._kept.pop(key, None)
+
+
+class Turnstile:
+    """One at a time in this process, and one a second: what is left of the limit while the cache is broken."""
+
+    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], object]) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._last = float("-inf")
+
+    @contextmanager
+    def passage(self, patience: float) -> Iterator[bool]:
+        """Gives whether the caller may go; if so, nobody else may before the block ends."""
+        if not (self._lock.acquire(timeout=patience) if patience else self._lock.acquire(blocking=False)):
+            yield False
+            return
+        try:
+            wait = self._last + APART_SECONDS - self._clock()
+            if 0 < wait <= APART_SECONDS:
+                self._sleep(wait)
+            self._last = self._clock()
+            yield True
+        finally:
+            self._lock.release()

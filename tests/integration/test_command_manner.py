@@ -1,0 +1,170 @@
+"""What every ``skinsback_*`` command has in common; the sandbox's is a server and goes its own way."""
+
+import json
+import re
+import sys
+from contextlib import suppress
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command, get_commands, load_command_class
+
+from django_skinsback.management.command import COULD_NOT_RUN, FAILED, INTERRUPTED, SkinsBackCommand
+from django_skinsback.models import WebhookEvent
+from django_skinsback.money import amount_text
+
+NAMES = sorted(name for name in get_commands() if name.startswith("skinsback_") and name != "skinsback_sandbox")
+BUY = ("--name", "AK-47", "--trade-url", "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey")
+ARGUMENTS = {"skinsback_buy": (*BUY, "--dry-run"), "skinsback_replay": ("--since", "2000-01-01")}
+"""What a command cannot do without, chosen so that it changes nothing."""
+
+ENDLESS = {"skinsback_listen"}
+
+
+def help_of(name):
+    return load_command_class("django_skinsback", name).create_parser("manage.py", name).format_help()
+
+
+def options_of(name):
+    parser = load_command_class("django_skinsback", name).create_parser("manage.py", name)
+    return {option: action for action in parser._actions for option in action.option_strings}
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_takes_an_account_and_speaks_json(name):
+    assert {"--account", "--json"} <= set(options_of(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_has_a_help(name):
+    assert all(action.help for action in options_of(name).values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_help_ends_with_examples_and_exit_codes(name):
+    _, _, after = help_of(name).partition("\nexamples:\n")
+    examples, _, codes = after.partition("\nexit codes:\n")
+    assert re.findall(rf"^  python manage\.py {name}\b", examples, flags=re.MULTILINE)
+    assert {"0", "2"} <= set(re.findall(r"^  (\d+)  \S", codes, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_examples_are_options_it_has(name):
+    command = load_command_class("django_skinsback", name)
+    for arguments, _ in command.examples:
+        assert set(re.findall(r"--[a-z-]+", arguments)) <= set(options_of(name))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", NAMES)
+def test_an_account_nobody_configured_is_refused_with_the_names_of_those_there_are(name, settings):
+    settings.SILENCED_SYSTEM_CHECKS = ["skinsback.W002"]
+    with pytest.raises(CommandError, match=r"no account 'third'\. Use one of: default, second\.") as refused:
+        call_command(name, *ARGUMENTS.get(name, ()), "--account", "third")
+    assert refused.value.returncode == COULD_NOT_RUN
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ENDLESS])
+def test_its_json_is_an_object_on_each_line_without_floats_bars_or_colours(name, world, monkeypatch, settings):
+    settings.SILENCED_SYSTEM_CHECKS = ["skinsback.W001", "skinsback.W002"]
+    out, err = StringIO(), Terminal()
+    monkeypatch.setattr(sys, "stderr", err)
+
+    with suppress(SystemExit):  # some find something here, and say so
+        call_command(name, *ARGUMENTS.get(name, ()), "--json", stdout=out, force_color=True)
+
+    def no_float(text):
+        raise AssertionError(f"{name} printed the float {text}")
+
+    lines = [json.loads(line, parse_float=no_float) for line in out.getvalue().splitlines()]
+    assert all(isinstance(line, dict) and line for line in lines)
+    assert lines or name == "skinsback_audit"
+    assert "\r" not in err.getvalue()
+
+
+class Counting(SkinsBackCommand):
+    """A command that does nothing but show that it does."""
+
+    def work(self, *_args, **_options):
+        with self.progress.bar("counting", total=lambda: 3) as advance:
+            for number in range(3):
+                self.tell(f"number {number}", number=number)
+                advance(1)
+
+
+def counted(*, terminal, json=False, monkeypatch):
+    out, err = StringIO(), Terminal() if terminal else StringIO()
+    monkeypatch.setattr(sys, "stderr", err)
+    call_command(Counting(), json=json, stdout=out)
+    return out.getvalue(), err.getvalue()
+
+
+def test_there_is_a_progress_bar_on_a_terminal(monkeypatch):
+    out, err = counted(terminal=True, monkeypatch=monkeypatch)
+    assert "counting" in err
+    assert "/3 " in err
+    assert out == "number 0\nnumber 1\nnumber 2\n"
+
+
+def test_there_is_none_in_a_log(monkeypatch):
+    assert counted(terminal=False, monkeypatch=monkeypatch)[1] == ""
+
+
+def test_there_is_none_beside_json(monkeypatch):
+    out, err = counted(terminal=True, json=True, monkeypatch=monkeypatch)
+    assert (out.splitlines()[0], err) == ('{"number": 0}', "")
+
+
+def test_there_is_none_without_tqdm(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    out, err = counted(terminal=True, monkeypatch=monkeypatch)
+    assert (len(out.splitlines()), err) == (3, "")
+
+
+def test_what_would_be_counted_for_a_bar_is_not_counted_without_one(monkeypatch):
+    def total():
+        raise AssertionError("counted")
+
+    class Quiet(SkinsBackCommand):
+        def work(self, *_args, **_options):
+            with self.progress.bar("counting", total=total):
+                pass
+
+    monkeypatch.setattr(sys, "stderr", StringIO())
+    call_command(Quiet())
+
+
+def test_ctrl_c_ends_it_with_a_code_of_its_own_and_without_a_traceback():
+    class Interrupted(SkinsBackCommand):
+        def work(self, *_args, **_options):
+            raise KeyboardInterrupt
+
+    err = StringIO()
+    with pytest.raises(SystemExit) as end:
+        call_command(Interrupted(), stderr=err)
+    assert (end.value.code, err.getvalue()) == (INTERRUPTED, "Stopped.\n")
+
+
+@pytest.mark.django_db
+def test_amounts_and_times_are_texts(world, capsys):
+    call_command("skinsback_health", "--json", "--probe")
+    found = json.loads(capsys.readouterr().out)
+    assert found["accounts"][0]["balance"] == amount_text(world.sandbox.balance())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00", found["checked_at"])
+
+
+@pytest.mark.django_db
+def test_nothing_on_standard_error_is_part_of_the_json(client, capsys):
+    event = WebhookEvent.objects.create(account="default", kind="deposit", digest="d", body=b"{", outcome="failed")
+    with pytest.raises(SystemExit) as end:
+        call_command("skinsback_replay", event.pk, "--json")
+    printed = capsys.readouterr()
+    assert end.value.code == FAILED
+    assert json.loads(printed.out) == {"replayed": 1, "outcomes": {"failed": 1}}
+    assert printed.err.startswith(f"Delivery {event.pk} could not be applied: ")

@@ -1,0 +1,101 @@
+"""A balance that falls below ``LOW_BALANCE`` is told once, however many processes hear of it in the same moment."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from django_skinsback import conf
+from django_skinsback.flows.balance import keep_balance
+from django_skinsback.models import BalanceSnapshot
+from django_skinsback.signals import balance_low
+from django_skinsback.wire.signing import event_signature
+
+from .test_parallel import at_once
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+
+@pytest.fixture
+def told(settings):
+    settings.SKINSBACK = {**settings.SKINSBACK, "LOW_BALANCE": Decimal(50)}
+    heard = []
+
+    def low(balance, **_kwargs):
+        heard.append(balance)
+
+    balance_low.connect(low)
+    yield heard
+    balance_low.disconnect(low)
+
+
+def keep(usd):
+    return lambda: keep_balance("default", Decimal(usd))
+
+
+def event(usd):
+    """The real-time event of that balance, as SkinsBack delivers it."""
+    body = json.dumps({"event": "balance_change", "data": {"balance_value": usd}}).encode()
+    headers = {"Signature": event_signature(body, conf.account().client_secret)}
+    return lambda: (
+        Client().post("/skinsback/events/", body, content_type="application/json", headers=headers).status_code
+    )
+
+
+def test_a_fall_that_many_keep_at_once_is_told_once(told):
+    for turn in range(10):
+        keep_balance("default", Decimal(60))
+
+        kept = at_once(*[keep(f"40.{turn}{thread}") for thread in range(8)])
+
+        assert all(isinstance(snapshot, BalanceSnapshot) for snapshot in kept), kept
+        assert len(told) == turn + 1
+    assert BalanceSnapshot.objects.count() == 10 * (1 + 8)
+
+
+def test_a_fall_told_by_events_and_by_the_task_at_once_is_told_once(told):
+    for turn in range(10):
+        keep_balance("default", Decimal(60))
+
+        answers = at_once(
+            *[event(f"39.{turn}{thread}") for thread in range(4)], *[keep(f"38.{turn}{thread}") for thread in range(4)]
+        )
+
+        assert answers[:4] == [200] * 4
+        assert len(told) == turn + 1
+
+
+def test_a_fall_is_told_while_others_keep_the_balance_before_it(told):
+    """Keeping an unchanged balance moves the time of the row by which a fall is claimed."""
+    for turn in range(10):
+        for _ in range(3):
+            keep_balance("default", Decimal(60))
+
+        kept = at_once(keep("60"), keep("60"), keep("40"), keep("60"), keep("60"))
+
+        assert all(isinstance(snapshot, BalanceSnapshot) for snapshot in kept), kept
+        assert len(told) == turn + 1
+        keep_balance("default", Decimal(70 + turn))
+
+
+def test_accounts_do_not_share_a_fall(told):
+    keep_balance("default", Decimal(60))
+    keep_balance("second", Decimal(60))
+    at_once(keep("40"), lambda: keep_balance("second", Decimal(41)))
+    assert sorted(told) == [40, 41]
+
+
+def test_a_balance_that_stays_the_same_takes_two_rows(told):
+    before = timezone.now() - timedelta(seconds=1)
+    for _ in range(5):
+        keep_balance("default", Decimal("60.5"))
+
+    first, last = BalanceSnapshot.objects.order_by("pk")
+
+    assert before < first.taken_at < last.taken_at
+    keep_balance("default", Decimal("60.4"))
+    assert BalanceSnapshot.objects.count() == 3
+    assert told == []

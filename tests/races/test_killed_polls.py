@@ -1,0 +1,107 @@
+"""Row 49 of the fault model: a worker that polls is killed in the middle of a batch, anywhere, and nothing is lost."""
+
+import random
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from django_skinsback.client import SkinsBackClient
+from django_skinsback.flows import polling
+from django_skinsback.models import LedgerEntry, Purchase, StatusChange
+from django_skinsback.sandbox import Sandbox
+from django_skinsback.testing import make_purchase
+from django_skinsback.wire.types import PurchaseReport
+from tests.simulator.crashes import Crashes
+
+from .test_killed import kill
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+SWEEP_SECONDS = 10
+POINTS = [
+    "before the rows are taken",
+    "between taking and asking",
+    "between ask and record",
+    "between record and commit",
+    "between record and reschedule",
+]
+
+
+@pytest.fixture
+def sandbox(settings):
+    with Sandbox(manual=True, send=lambda *_message: 200) as sandbox:
+        settings.SKINSBACK = {**settings.SKINSBACK, **sandbox.credentials(), "API_URL": sandbox.api_url, "ACCOUNTS": {}}
+        yield sandbox
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_row_49_all_is_done_two_sweep_periods_after_a_worker_was_killed(sandbox, user, point):
+    from django_skinsback.connection import get_client
+    from django_skinsback.flows import purchases
+    from tests.wallet.models import Wallet
+
+    Wallet.objects.create(user=user, balance=9)
+    skins = sorted(get_client().get_price_list("rust", full=True).items, key=lambda item: item.price)[:3]
+    rows = [
+        purchases.buy(
+            user=user,
+            trade_url="https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
+            skin_id=skin.skin_id,
+            game="rust",
+            max_price=skin.price,
+            charge=3,
+            charge_currency="usd",
+        )
+        for skin in skins
+    ]
+    for row in rows:
+        purchases.submit(row)
+    for row in rows[:2]:
+        sandbox.end_purchase(row.custom_id, "canceled")
+    Purchase.objects.update(next_poll_at=timezone.now())
+
+    kill("poll", point)
+    killed_at = timezone.now()
+    for seconds in (SWEEP_SECONDS, 2 * SWEEP_SECONDS):
+        with time_machine.travel(killed_at + timedelta(seconds=seconds), tick=False):
+            polling.poll_purchases()
+
+    assert list(Purchase.objects.order_by("pk").values_list("status", flat=True)[:2]) == ["canceled"] * 2
+    assert LedgerEntry.objects.filter(kind="refund").count() == 2
+    assert Wallet.objects.get().balance == 6
+    assert Purchase.objects.get(pk=rows[2].pk).next_poll_at is not None
+
+
+def test_row_49_killed_anywhere_a_hundred_times_no_row_is_left_unscheduled(monkeypatch, settings, user):
+    settings.SKINSBACK = {**settings.SKINSBACK, "POLL_BATCH_SIZE": 3, "ACCOUNTS": {}}
+    truth, crashes = {}, Crashes()
+
+    def get_purchases(_client, *, custom_ids):
+        crashes.pass_point()
+        reports = [PurchaseReport(status=truth[each], custom_id=each) for each in custom_ids]
+        crashes.pass_point()
+        return reports
+
+    monkeypatch.setattr(SkinsBackClient, "get_purchases", get_purchases)
+    with time_machine.travel(timezone.now(), tick=False) as traveller, crashes.watching():
+        for seed in range(100):
+            chance = random.Random(seed)
+            rows = [make_purchase(status="waiting_accept", next_poll_at=timezone.now()) for _ in range(8)]
+            for row in rows:
+                truth[row.custom_id] = chance.choice(["waiting_accept", "timeout"])
+            with crashes.at(chance.randrange(25)):
+                polling.poll_purchases()
+
+            mine = Purchase.objects.filter(pk__in=[row.pk for row in rows])
+            assert not mine.filter(status="waiting_accept", next_poll_at=None).exists(), seed
+            for _ in range(2):
+                traveller.shift(SWEEP_SECONDS)
+                polling.poll_purchases()
+            for row in rows:
+                row.refresh_from_db()
+                assert row.status == truth[row.custom_id], seed
+                assert StatusChange.objects.filter(purchase=row).count() == (row.status == "timeout")
+            mine.update(next_poll_at=None)
+    assert crashes.happened > 50

@@ -1,0 +1,49 @@
+"""The limit kept by four real processes at once, through each cache that is told to work."""
+
+import uuid
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from tests import services
+from tests.races.turns import PROCESSES, take_turns
+
+PER_MINUTE = 480
+
+
+def expect_the_law(granted):
+    total = sum(map(len, granted))
+    assert 0.98 * PER_MINUTE <= total <= PER_MINUTE
+    assert len(granted) == PROCESSES
+    assert all(granted)
+    print(f"{total} of {PER_MINUTE} in a minute, by process {[len(each) for each in granted]}")
+
+
+@pytest.mark.skipif(
+    not services.REQUIRED and not services.answers("redis"), reason="redis does not answer on 127.0.0.1"
+)
+def test_row_52_four_processes_share_the_limit_through_redis():
+    cache = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": "redis://127.0.0.1:6379/14",
+        "KEY_PREFIX": uuid.uuid4().hex,
+    }
+    expect_the_law(take_turns(PER_MINUTE, 60, cache, {}))
+
+
+@pytest.mark.database
+@pytest.mark.django_db(transaction=True)
+def test_row_52_four_processes_share_the_limit_through_a_database_cache():
+    cache = {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "limits",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+    call_command("createcachetable", "limits")
+    try:
+        granted = take_turns(PER_MINUTE, 60, cache, {"NAME": str(connection.settings_dict["NAME"])})
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE limits")
+    expect_the_law(granted)
