@@ -54,4 +54,4 @@ def _on_server(statement: str) -> None:
 
     given = connection.settings_dict
     with psycopg.connect(host=given["HOST"], port=given["PORT"], user=given["USER"], autocommit=True) as server:
-        server.execute(statement)  # type: ignore[arg-type] # made here, of a process id
+        server.execute(statement)

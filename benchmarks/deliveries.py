@@ -21,6 +21,7 @@ USERS = 1000
 SKINS = ({"name": "AK-47 | Safari Mesh (Minimal Wear)", "price": "0.4"},)
 
 OURS, PLAIN, VERIFY = "/skinsback/result/", "/plain/result/", "/plain/verify/"
+VERIFY_AS_THE_PACKAGE = "/plain/verify/strictly/"
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
 

@@ -1,6 +1,7 @@
 """A delivery that credits, beside a bare view that does the same and beside dj-stripe's webhook view."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from itertools import islice
@@ -76,7 +77,8 @@ def under_load(address: server.Address, a: Contestant, b: Contestant, scale: Sca
     """Short bursts in turns, from a load generator to gunicorn."""
     warm_up = 2
     a_sends, b_sends = (_bursts(address, contestant, scale, warm_up) for contestant in (a, b))
-    return paired(lambda: next(a_sends), lambda: next(b_sends), pairs=scale.bursts, warm_up=warm_up)
+    times = paired(lambda: next(a_sends), lambda: next(b_sends), pairs=scale.bursts, warm_up=warm_up)
+    return replace(times, a_seconds=times.a_seconds / scale.burst, b_seconds=times.b_seconds / scale.burst)
 
 
 def _bursts(address: server.Address, contestant: Contestant, scale: Scale, warm_up: int) -> Iterator[None]:

@@ -20,11 +20,11 @@ class Scale:
 
 
 FULL = Scale(
-    deliveries=1500,
-    bursts=20,
+    deliveries=800,
+    bursts=12,
     burst=60,
-    calls=1500,
-    starts=21,
+    calls=800,
+    starts=15,
     purchases=(1000, 100_000),
     items=(20_000, 200_000),
     deposits=20_000,

@@ -9,6 +9,7 @@ urlpatterns = [
     path("skinsback/", include("django_skinsback.urls")),
     path("plain/result/", views.result),
     path("plain/verify/", views.verify),
+    path("plain/verify/strictly/", views.verify_as_the_package),
 ]
 if apps.is_installed("djstripe"):
     urlpatterns += [path("stripe/", include("djstripe.urls", namespace="djstripe"))]

@@ -76,6 +76,8 @@ D, P = DepositStatus, PurchaseStatus
 
 DEPOSIT_OURS = frozenset({D.CREATED, D.ABANDONED})
 DEPOSIT_FINAL = frozenset({D.SUCCESS, D.FAIL, D.HOLD_RETURNED})
+DEPOSIT_UNPAID = DEPOSIT_OURS | {D.PENDING, D.IN_HOLD}
+"""Nothing has been posted yet, unless by an operator."""
 DEPOSIT_OPEN = frozenset(D) - DEPOSIT_FINAL - {D.ABANDONED}
 
 PURCHASE_OURS = frozenset({P.REQUESTED, P.UNKNOWN, P.REFUSED})

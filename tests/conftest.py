@@ -17,6 +17,12 @@ def pytest_report_header(config):
     return f"database: {connection.display_name}"
 
 
+@pytest.fixture(params=[False, True], ids=["unlocked first", "locked at once"])
+def each_way_of_weighing(request, monkeypatch):
+    """A test is a database transaction, where rows are locked at once; a site mostly weighs them unlocked first."""
+    monkeypatch.setattr("django_skinsback.flows.records.must_lock", lambda: request.param)
+
+
 @pytest.fixture
 def user(django_user_model):
     return django_user_model.objects.create_user("alice")

@@ -1,4 +1,4 @@
-"""A bare Django view that takes a delivery, and one that only verifies it.
+"""A bare Django view that takes a delivery, and two that only verify it.
 
 ``result`` is what a careful developer writes without the package: signature first, one database transaction, a stored
 delivery that is unique by its digest, the deposit locked, its status checked, history, a ledger entry that is unique,
@@ -9,6 +9,7 @@ import hashlib
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest, JsonResponse
@@ -16,8 +17,10 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from benchmarks.plain.signing import Unreadable, is_signed, read
+from benchmarks.plain.signing import LIMIT, Unreadable, is_signed, read
+from django_skinsback.exceptions import BadSignature, UnreadableNotification
 from django_skinsback.models import Deposit, LedgerEntry, StatusChange, WebhookEvent
+from django_skinsback.wire.notifications import read_deposit_notification
 from tests.wallet.receivers import move_money
 
 MAY_FOLLOW = {
@@ -41,6 +44,20 @@ def verify(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"status": "refused"}, status=400)
     status = 200 if is_signed(fields) else 403
     return JsonResponse({"status": "refused"}, status=status)
+
+
+@csrf_exempt
+@require_POST
+def verify_as_the_package(request: HttpRequest) -> JsonResponse:
+    """The same with the package's own verification, which tries every spelling and refuses what is ambiguous."""
+    secrets = [settings.SKINSBACK["CLIENT_SECRET"]]
+    try:
+        read_deposit_notification(request.read(LIMIT + 1), request.META.get("CONTENT_TYPE", ""), secrets=secrets)
+    except UnreadableNotification:
+        return JsonResponse({"status": "refused"}, status=400)
+    except BadSignature:
+        return JsonResponse({"status": "refused"}, status=403)
+    return JsonResponse({"status": "ok"})
 
 
 @csrf_exempt

@@ -17,16 +17,16 @@ from ..money import amount_text
 from ..ratelimit import background
 from ..signals import balance_low
 from .database import database, run
-from .records import after_commit
-
-logger = logging.getLogger("django_skinsback")
+from .records import after_commit, log_after_commit
 
 RUNWAY_WINDOW = timedelta(days=7)
 RUNWAY_OBSERVED_ATLEAST = timedelta(days=1)
 """A shorter time says more about the hour of the day than about the days to come."""
 
-SNAPSHOTS_READ = 5000
-"""Of a site whose balance changes more often than this in a week, the newest tell as much."""
+SNAPSHOTS_READ = 2000
+"""Of a site whose balance changes more often than this in a week, the newest tell as much, be it in an hour."""
+
+BUSY_OBSERVED_ATLEAST = timedelta(hours=1)
 
 _SECONDS_A_DAY = 86400
 _EXACT = Context(prec=64)  # a site may have set a smaller precision for the whole process
@@ -65,7 +65,7 @@ def keep_balance(account: str, usd: Decimal) -> BalanceSnapshot:
     def block() -> BalanceSnapshot:
         snapshot = keep()
         if _crosses(snapshot, limit):
-            logger.warning("skinsback.balance_low", extra={"account": account, "balance": amount_text(usd)})
+            log_after_commit(logging.WARNING, "skinsback.balance_low", account=account, balance=amount_text(usd))
             after_commit(balance_low, sender=BalanceSnapshot, account=account, balance=usd)
         return snapshot
 
@@ -94,20 +94,24 @@ def runway(account: str = conf.DEFAULT_ACCOUNT, *, now: datetime | None = None) 
     since = (now or utc_now()) - RUNWAY_WINDOW
     snapshots = BalanceSnapshot.objects.using(database()).filter(account=account, taken_at__gte=since)
     told = snapshots.order_by("-pk").values_list("taken_at", "balance")[:SNAPSHOTS_READ]
-    return days_left(list(reversed(told)))
+    oldest_first = list(reversed(told))
+    busy = len(oldest_first) == SNAPSHOTS_READ
+    return days_left(oldest_first, observed_atleast=BUSY_OBSERVED_ATLEAST if busy else RUNWAY_OBSERVED_ATLEAST)
 
 
-def days_left(told: Sequence[tuple[datetime, Decimal]]) -> Decimal | None:
+def days_left(
+    told: Sequence[tuple[datetime, Decimal]], *, observed_atleast: timedelta = RUNWAY_OBSERVED_ATLEAST
+) -> Decimal | None:
     """For how many days a balance will last if it goes on falling as it did and nothing comes in.
 
     ``told`` are balances and when they were told, oldest first. What made the balance rise is left out: top-ups, and
-    users' skins, come as they please. None if nothing was spent or less than a day was seen.
+    users' skins, come as they please. None if nothing was spent or a shorter time was seen than ``observed_atleast``.
     """
     if len(told) < 2:
         return None
     observed = told[-1][0] - told[0][0]
     spent = sum((max(before - after, Decimal(0)) for (_, before), (_, after) in pairwise(told)), Decimal(0))
-    if not spent or observed < RUNWAY_OBSERVED_ATLEAST:
+    if not spent or observed < observed_atleast:
         return None
     seconds = Decimal(observed // timedelta(seconds=1))
     return (max(told[-1][1], Decimal(0)) * seconds / spent / _SECONDS_A_DAY).quantize(Decimal("0.1"), context=_EXACT)

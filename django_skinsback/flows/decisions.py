@@ -87,7 +87,7 @@ def _settle_purchase(purchase: Purchase, outcome: str, by: Any, note: str) -> Pu
 
 def _claimed(model: type[Row], pk: Any, by: Any) -> Edit[Row]:
     now = utc_now()
-    row = claim(model, now, pk=pk)
+    row = claim(model, pk=pk)
     if row is None:
         raise InvalidInput(_("The row does not exist any more."))
     return Edit(row, now, Source.OPERATOR, actor=by)

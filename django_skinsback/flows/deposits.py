@@ -20,13 +20,13 @@ from .. import conf, schedule
 from ..connection import get_client
 from ..exceptions import AlreadyDecided, InvalidInput, SkinsBackError, UnknownOutcome
 from ..models import Deposit, StatusChange, WebhookEvent
-from ..statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, DEPOSIT_OURS, DepositStatus, EntryKind, Verdict, is_theirs, judge
+from ..statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, DEPOSIT_UNPAID, DepositStatus, EntryKind, Verdict, is_theirs, judge
 from ..wire.types import DepositReport
 from .creation import create_deposit, create_from_inventory
 from .crediting import compare_amounts, credit_of, flag_oddities, names_other_amount, usable_amount
 from .database import refuse_inside_transaction
 from .decisions import settle_deposit as settle
-from .records import DECISIVE, Edit, Outcome, Recorded, Source, change, edit_of, record
+from .records import DECISIVE, Edit, Outcome, Recorded, Source, Weighed, change, edit_of, record
 
 __all__ = [
     "approve_hold",
@@ -35,11 +35,7 @@ __all__ = [
     "record_report",
     "refresh",
     "settle",
-    "weigh_report",
 ]
-
-
-UNPAID = DEPOSIT_OURS | {DepositStatus.PENDING, DepositStatus.IN_HOLD}
 
 
 def record_report(
@@ -64,15 +60,15 @@ def weigh_report(
     event: WebhookEvent | None = None,
     actor: Any = None,
     now: datetime | None = None,
-) -> Recorded[Deposit]:
-    """Decide what a report means for its row, locked or only read; ``write()`` of what is returned does it."""
+) -> Weighed[Deposit]:
+    """Decide what a report means for its row, which is locked or only read. Nothing is written yet."""
     ids = {"order_id": report.order_id} if report.order_id else {"transaction_id": report.transaction_id}
     edit = edit_of(Deposit, source, lock=lock, now=now, event=event, actor=actor, account=account, **ids)
     if edit is None:
-        return Recorded(Outcome.UNMATCHED)
+        return Weighed(Outcome.UNMATCHED)
     outcome = _judge_report(edit, report)
     _schedule(edit, outcome)
-    return Recorded(outcome, edit.row, edit)
+    return Weighed(outcome, edit)
 
 
 def _judge_report(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
@@ -96,11 +92,7 @@ def _judge_report(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Ou
 
 def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None) -> WebhookEvent.Outcome:
     """Take a later status; post the entry it calls for."""
-    deposit = edit.row
-    # Without a lock a row that is not paid is taken to have none. If an operator has credited it, the unique entry
-    # undoes this attempt, and the next one has the lock and looks.
-    no_entries = edit.seen is not None and kind is EntryKind.CREDIT and deposit.status in UNPAID
-    entries = {} if no_entries else edit.entries()
+    deposit, entries = edit.row, {} if _can_only_credit(edit, report) else edit.entries()
     credit, reversal = entries.get(EntryKind.CREDIT), entries.get(EntryKind.REVERSAL)
     owed = kind is EntryKind.CREDIT and credit is None
     if owed and usable_amount(report) is None:
@@ -125,11 +117,23 @@ def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None)
     return Outcome.APPLIED
 
 
+def _can_only_credit(edit: Edit[Deposit], report: DepositReport) -> bool:
+    """Whether entries need not be looked for: none is likely, and a credit will be posted, whose uniqueness tells.
+
+    If an operator has credited the deposit before, that undoes this attempt, and the next one has the lock and looks.
+    """
+    deposit = edit.row
+    pays = DEPOSIT_ENTRY.get(report.status) is EntryKind.CREDIT and usable_amount(report) is not None
+    as_asked = bool(report.amount_currency) and deposit.currency in {"", report.amount_currency}
+    return edit.seen is not None and deposit.status in DEPOSIT_UNPAID and pays and as_asked
+
+
 def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
     """The same status again: look whether it brings an amount that was owed, or another amount than the first."""
     deposit = edit.row
     if DEPOSIT_ENTRY.get(report.status) is not EntryKind.CREDIT:
-        _take_details(edit, report)
+        credited = names_other_amount(deposit, report) and EntryKind.CREDIT in edit.entries()
+        _take_details(edit, report, credited=credited)
         return Outcome.REPEAT
     if not deposit.needs_review and not names_other_amount(deposit, report):
         return Outcome.REPEAT

@@ -42,9 +42,9 @@ class Place:
     reading: Reading[FailedNotification]
     done: int
 
-    def save(self) -> None:
+    def note(self) -> None:
         """Keep it for the next run."""
-        self.lease.save(
+        self.lease.note(
             start_from=self.reading.start_from,
             rows_read=self.done,
             digest=_digest(self.rows[: self.done]),
@@ -108,12 +108,12 @@ class Follower:
         """Take up the rows of a page after the first ``done``, and keep how far it came."""
         known = self._rows(rows[done:])
         kept = Place(self._lease, rows, reading, done)
-        with afterwards(kept.save if not self._afresh else bool):
+        with afterwards(kept.note if not self._afresh else bool):
             for row in rows[done:]:
                 self._take_up(row, known.get(row.order_id or row.transaction_id))
                 kept.done += 1
-        if not self._lease.keep():
-            raise SkinsBackError(_("Another run has taken this list over."))
+                if not self._lease.keep():
+                    raise SkinsBackError(_("Another run has taken this list over."))
 
     def _rows(self, rows: Sequence[FailedNotification]) -> dict[str, tuple[int, str, Compared]]:
         """Our deposits by the id that the list gives: key, our id, and what is shown of them."""

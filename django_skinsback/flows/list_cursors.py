@@ -68,6 +68,7 @@ class Lease:
     def __init__(self, cursor: ListCursor, clock: Callable[[], datetime]) -> None:
         self.cursor = cursor
         self._clock = clock
+        self._noted: dict[str, Any] = {}
 
     @classmethod
     def take(cls, account: str, name: ListName, clock: Callable[[], datetime]) -> "Lease | None":
@@ -85,24 +86,23 @@ class Lease:
     def now(self) -> datetime:
         return self._clock()
 
-    def keep(self, **values: Any) -> bool:
-        """Say that the run is alive, if that is due, and how far it is; False if another run has taken over."""
+    def note(self, **values: Any) -> None:
+        """Remember how far the run came; it is written when the lease is renewed, and at the end."""
+        self._noted |= values
+        for name, value in values.items():
+            setattr(self.cursor, name, value)
+
+    def keep(self) -> bool:
+        """Say that the run is alive, if that is due; False if another run has taken over."""
         if self.cursor.leased_until is not None and self.cursor.leased_until - self._clock() > LEASE / 2:
             return True
-        return self._write(leased_until=self._clock() + LEASE, **values)
+        self.note(leased_until=self._clock() + LEASE)
+        return self._write(**self._noted)
 
     def release(self, **values: Any) -> None:
         """End the run and keep how far it came."""
-        self._write(lease="", leased_until=None, **values)
-
-    def save(self, **values: Any) -> None:
-        """Keep how far the run came."""
-        self._write(**values)
+        self._write(**{**self._noted, **values, "lease": "", "leased_until": None})
 
     def _write(self, **values: Any) -> bool:
         mine = ListCursor.objects.using(database()).filter(pk=self.cursor.pk, lease=self.cursor.lease)
-        written = bool(mine.update(updated_at=self._clock(), **values))
-        for name, value in values.items():
-            if name != "lease":
-                setattr(self.cursor, name, value)
-        return written
+        return bool(mine.update(**{**values, "updated_at": self._clock()}))

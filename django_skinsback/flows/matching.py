@@ -99,7 +99,7 @@ class Matcher:
             **{f"{subject.dated}__gte": begin, f"{subject.dated}__lte": end},
         )
         listed = self._agreed | self._held.keys() | self._current.keys()
-        absent = [pk for pk in paid.values_list("pk", flat=True).iterator() if pk not in listed]
+        absent = [pk for pk in paid.values_list("pk", flat=True) if pk not in listed]
         if len(absent) > ABSENT_ATMOST:
             words = _("%(count)s paid rows are not in the list; only the first %(kept)s are kept.")
             self._counts.notes.append(words % {"count": len(absent), "kept": ABSENT_ATMOST})

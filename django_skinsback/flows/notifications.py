@@ -24,7 +24,7 @@ from ..wire.types import DepositReport
 from . import deposits, purchase_reports
 from .balance import keep_balance
 from .database import database, run
-from .records import Outcome, Recorded, Source, record
+from .records import Outcome, Source, Weighed, record
 from .refusals import refuse
 
 logger = logging.getLogger("django_skinsback")
@@ -76,10 +76,14 @@ def apply_again(event: WebhookEvent) -> WebhookEvent.Outcome:
         return Outcome(event.outcome)
     body = bytes(event.body)
     message: DepositReport | Event
-    if event.kind == Kind.DEPOSIT:
-        message = _verify(event.kind, event.account, body, {"Content-Type": event.content_type})
-    else:  # its signature was in a header, which is not kept
-        message = parse_event(body, event.content_type)
+    try:
+        if event.kind == Kind.DEPOSIT:
+            message = _verify(event.kind, event.account, body, {"Content-Type": event.content_type})
+        else:  # its signature was in a header, which is not kept
+            message = parse_event(body, event.content_type)
+    except NotificationRefused as error:  # the secret it was signed with is gone
+        _keep_failed(event, type(error).__name__)
+        raise
     return _apply_stored(event, message)
 
 
@@ -126,17 +130,16 @@ def _verify(kind: str, account: str, body: bytes, headers: Mapping[str, str]) ->
 
 
 def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
-    def weigh(*, lock: bool) -> Recorded[Any]:
+    def weigh(*, lock: bool) -> Weighed[Any]:
         event.pk, event._state.adding = None, True  # as it was before an attempt that was undone
         return _weigh(event, message, lock=lock)
 
     try:
-        weighed = weigh(lock=False)
-        brings_news = weighed.row is not None and weighed.outcome == Outcome.APPLIED
+        weighed = None if conf.callable_setting("CREDIT") else weigh(lock=False)
+        brings_news = weighed is not None and weighed.row is not None and weighed.outcome == Outcome.APPLIED
         if not brings_news and _count_repeat(event):
             return Outcome.REPEAT
-        store = partial(_store, event, message)
-        return record(weigh, store, weighed=weighed, repeat_after_integrity_error=False).outcome
+        return record(weigh, partial(_store, event, message), weighed=weighed).outcome
     except IntegrityError:
         stored = _stored(event)
         if stored is None:
@@ -169,10 +172,11 @@ def _apply_stored(event: WebhookEvent, message: DepositReport | Event) -> Webhoo
         mine = WebhookEvent.objects.using(database()).filter(pk=event.pk, processed_at=event.processed_at)
         if not mine.update(processed_at=now, error="", next_try_at=None):
             return Outcome.REPEAT
-        recorded = _weigh(event, message, lock=True)
-        WebhookEvent.objects.using(database()).filter(pk=event.pk).update(**_result(event, recorded, now))
-        _write(event, message, recorded)
-        return recorded.outcome
+        weighed = _weigh(event, message, lock=True)
+        WebhookEvent.objects.using(database()).filter(pk=event.pk).update(**_result(event, weighed, now))
+        weighed.write()
+        _keep_balance(event, message)
+        return weighed.outcome
 
     try:
         return run(block)
@@ -201,11 +205,11 @@ def _keep_failed(event: WebhookEvent, error: str) -> None:
     run(block)
 
 
-def _result(event: WebhookEvent, recorded: Recorded[Any], now: datetime) -> dict[str, Any]:
+def _result(event: WebhookEvent, weighed: Weighed[Any], now: datetime) -> dict[str, Any]:
     """What is noted on a delivery once it is known what becomes of it."""
-    row, unmatched = recorded.row, recorded.outcome == Outcome.UNMATCHED
+    row, unmatched = weighed.row, weighed.outcome == Outcome.UNMATCHED
     return {
-        "outcome": recorded.outcome,
+        "outcome": weighed.outcome,
         "processed_at": None if unmatched else now,
         "next_try_at": _next_try(event) if unmatched else None,
         "deposit": row if isinstance(row, Deposit) else None,
@@ -213,24 +217,27 @@ def _result(event: WebhookEvent, recorded: Recorded[Any], now: datetime) -> dict
     }
 
 
-def _weigh(event: WebhookEvent, message: DepositReport | Event, *, lock: bool) -> Recorded[Any]:
+def _weigh(event: WebhookEvent, message: DepositReport | Event, *, lock: bool) -> Weighed[Any]:
     about: dict[str, Any] = {"lock": lock, "account": event.account, "event": event}
     if isinstance(message, DepositReport):
         return deposits.weigh_report(message, Source.WEBHOOK, **about)
     if message.purchase is not None:
         return purchase_reports.weigh_report(message.purchase, Source.WEBHOOK, **about)
-    return Recorded(Outcome.IGNORED if message.balance is None else Outcome.APPLIED)
+    return Weighed(Outcome.IGNORED if message.balance is None else Outcome.APPLIED)
 
 
-def _write(event: WebhookEvent, message: DepositReport | Event, recorded: Recorded[Any]) -> None:
-    recorded.write()
-    if isinstance(message, Event) and message.balance is not None:
-        keep_balance(event.account, message.balance)
-
-
-def _store(event: WebhookEvent, message: DepositReport | Event, recorded: Recorded[Any]) -> None:
-    """Keep a delivery together with its effect."""
-    for name, value in _result(event, recorded, utc_now()).items():
+def _store(event: WebhookEvent, message: DepositReport | Event, weighed: Weighed[Any]) -> None:
+    """Keep a delivery together with its effect; the row first, as everywhere, so that no two wait for each other."""
+    if weighed.edit is not None:
+        weighed.edit.save_row()
+    for name, value in _result(event, weighed, utc_now()).items():
         setattr(event, name, value)
     event.save(using=database(), force_insert=True)
-    _write(event, message, recorded)
+    if weighed.edit is not None:
+        weighed.edit.save_news()
+    _keep_balance(event, message)
+
+
+def _keep_balance(event: WebhookEvent, message: DepositReport | Event) -> None:
+    if isinstance(message, Event) and message.balance is not None:
+        keep_balance(event.account, message.balance)

@@ -19,7 +19,7 @@ from .database import run
 
 T = TypeVar("T")
 
-_BATCH = 2000
+_BATCH = 10_000
 _COMPARED = 500
 
 

@@ -19,7 +19,7 @@ from ..models import Purchase, StatusChange, WebhookEvent
 from ..models.fields import WORD_LENGTH
 from ..statuses import PURCHASE_ENTRY, PURCHASE_FINAL, EntryKind, PurchaseStatus, Verdict, is_theirs, judge
 from ..wire.types import PurchaseReport
-from .records import DECISIVE, Edit, Outcome, Recorded, edit_of, record
+from .records import DECISIVE, Edit, Outcome, Recorded, Weighed, edit_of, record
 
 
 def record_report(
@@ -44,15 +44,15 @@ def weigh_report(
     event: WebhookEvent | None = None,
     actor: Any = None,
     now: datetime | None = None,
-) -> Recorded[Purchase]:
-    """Decide what a report means for its row, locked or only read; ``write()`` of what is returned does it."""
+) -> Weighed[Purchase]:
+    """Decide what a report means for its row, which is locked or only read. Nothing is written yet."""
     ids = {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
     edit = edit_of(Purchase, source, lock=lock, now=now, event=event, actor=actor, account=account, **ids)
     if edit is None:
-        return Recorded(Outcome.UNMATCHED)
+        return Weighed(Outcome.UNMATCHED)
     outcome = _judge_report(edit, report)
     _schedule(edit)
-    return Recorded(outcome, edit.row, edit)
+    return Weighed(outcome, edit)
 
 
 def _judge_report(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.Outcome:
@@ -141,7 +141,7 @@ def _schedule(edit: Edit[Purchase]) -> None:
     poll_count = 0 if moved else purchase.poll_count + 1
     due = next_poll_at(purchase, edit.now, poll_count)
     if due is None:
-        edit.set(finished_at=edit.now, token="")
+        edit.set(finished_at=purchase.finished_at or edit.now, token="")
     edit.set(poll_count=poll_count, next_poll_at=due)
 
 

@@ -144,10 +144,10 @@ def _buy(
             edit.note("", purchase.status)
             if purchase.charge_amount is not None:
                 edit.post(EntryKind.CHARGE, -purchase.charge_amount, purchase.charge_currency, purchase.user_id)
-            edit.save()
+            edit.save_news()
         ring("skinsback.submit_purchase", purchases[0].pk)
 
-    run(block)
+    run(block, repeat_after_integrity_error=False)  # a listener's own constraint is a veto
     return purchases
 
 

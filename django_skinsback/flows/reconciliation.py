@@ -144,7 +144,7 @@ class _Run:
                 place["complete_until"] = window.until
             if reading.complete and window.reaches_far_back:
                 place["looked_back_at"] = window.until
-            lease.save(**place)
+            lease.note(**place)
         return reading.complete
 
     def _compare(self, lease: Lease, window: Window) -> Reading[Any]:
@@ -163,10 +163,11 @@ class _Run:
                     matcher.match(reports, asked_at)
                     self._count(len(reports))
                     asked_at = self._clock()
-                    if not lease.keep(**self._place(window, reading)):
+                    lease.note(**self._place(window, reading))
+                    if not lease.keep():
                         raise SkinsBackError(_("Another run has taken this list over."))
             except SkinsBackError as error:
-                lease.save(**self._place(window, reading, of_use=_may_go_on(error, reading)))
+                lease.note(**self._place(window, reading, of_use=_may_go_on(error, reading)))
                 raise
             if reading.whole and not window.start_from:
                 matcher.look_for_absent(window)

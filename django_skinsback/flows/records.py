@@ -1,8 +1,8 @@
 """What deposits and purchases have in common when a report about them is recorded.
 
 A report is weighed first against the row as it is read, without a lock. Then one database transaction writes what it
-changes, and begins with a conditional write: if the row has been changed since it was read, all is undone and weighed
-once more with the row locked.
+changes, and begins with a write that holds only while the row is still what was read. If somebody was faster, all is
+undone and weighed once more with the row locked.
 """
 
 import logging
@@ -14,10 +14,11 @@ from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
+from .. import conf
 from ..models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
 from ..models.fields import WORD_LENGTH, utc_now
 from ..signals import deposit_changed, entry_posted, purchase_changed, review_needed
@@ -44,7 +45,7 @@ class Overtaken(Exception):
 class Edit(Generic[Row]):
     """Changes of one row, its history and its ledger entries: collected, and written once by ``save``.
 
-    ``seen`` is the row's ``updated_at`` if it was read without a lock. Every change moves that time.
+    ``seen`` is the row's ``updated_at`` if it was read without a lock. Every change moves that time forward.
     """
 
     row: Row
@@ -159,23 +160,12 @@ class Edit(Generic[Row]):
 
         Raises Overtaken if the row is not the one any more that was read.
         """
-        self._save_row()
-        for reason in self.reasons:
-            about = {"row": type(self.row).__name__, "row_id": self.row.pk, "reason": reason}
-            logger.warning("skinsback.review_needed", extra=about)
-            after_commit(review_needed, sender=type(self.row), row=self.row, reason=reason)
-        for change in self.history:
-            change.save(using=database())
-            if change.from_status != change.to_status == self.row.status:
-                _announce(self.row, change)
-        for entry in self.posted:
-            entry.save(using=database())
-            entry_posted.send(sender=LedgerEntry, entry=entry)
-            about = {"kind": str(entry.kind), "row": type(self.row).__name__, "row_id": self.row.pk}
-            logger.info("skinsback.entry_posted", extra=about)
+        self.save_row()
+        self.save_news()
 
-    def _save_row(self) -> None:
-        if not (self.changed or (self.seen and (self.history or self.posted))):
+    def save_row(self) -> None:
+        """The first write: the row, and with it the proof that nobody has changed it since it was read."""
+        if not (self.changed or self.history or self.posted):
             return
         rows = type(self.row)._default_manager.using(database()).filter(pk=self.row.pk)
         if self.seen is not None:
@@ -184,20 +174,46 @@ class Edit(Generic[Row]):
         if not rows.update(**self.changed) and self.seen is not None:
             raise Overtaken
 
+    def save_news(self) -> None:
+        """What goes with it: history, entries, and word of them to the site."""
+        about = {"account": self.row.account, "row": type(self.row).__name__, "row_id": self.row.pk}
+        for reason in self.reasons:
+            log_after_commit(logging.WARNING, "skinsback.review_needed", **about, reason=reason)
+            after_commit(review_needed, sender=type(self.row), row=self.row, reason=reason)
+        for change in self.history:
+            change.save(using=database())
+            if change.from_status != change.to_status == self.row.status:
+                _announce(self.row, change)
+        for entry in self.posted:
+            entry.save(using=database())
+            entry_posted.send(sender=LedgerEntry, entry=entry)
+            log_after_commit(logging.INFO, "skinsback.entry_posted", **about, kind=str(entry.kind))
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded(Generic[Row]):
-    """What becomes of a report: one of WebhookEvent's outcomes, and the row it is about, if there is one."""
+    """What became of a report: one of WebhookEvent's outcomes, and the row it is about, if there is one."""
 
     outcome: WebhookEvent.Outcome
     row: Row | None = None
-    edit: Edit[Row] | None = field(default=None, repr=False, compare=False)
 
-    def write(self) -> "Recorded[Row]":
-        """Write what the report changes."""
+
+@dataclass(frozen=True, slots=True)
+class Weighed(Generic[Row]):
+    """What a report means: its outcome, and what it changes, if the row it is about is here."""
+
+    outcome: WebhookEvent.Outcome
+    edit: Edit[Row] | None = None
+
+    @property
+    def row(self) -> Row | None:
+        """The row it is about."""
+        return self.edit.row if self.edit is not None else None
+
+    def write(self) -> None:
+        """Write what it changes."""
         if self.edit is not None:
             self.edit.save()
-        return self
 
 
 def change(
@@ -207,7 +223,7 @@ def change(
 
     def block() -> Row | None:
         now = utc_now()
-        row = claim(model, now, pk=pk)
+        row = claim(model, pk=pk)
         if row is not None:
             edit = Edit(row, now, source, actor=actor)
             act(edit)
@@ -218,48 +234,58 @@ def change(
 
 
 class Weigh(Protocol[Row]):
-    """Decides what a report means for its row, locked or only read; writes nothing but the lock."""
+    """Decides what a report means for its row, locked or only read."""
 
-    def __call__(self, *, lock: bool) -> Recorded[Row]: ...
+    def __call__(self, *, lock: bool) -> Weighed[Row]: ...
 
 
 def record(
     weigh: Weigh[Row],
-    write: Callable[[Recorded[Row]], object] = Recorded.write,
+    write: Callable[[Weighed[Row]], object] = Weighed.write,
     *,
-    weighed: Recorded[Row] | None = None,
-    repeat_after_integrity_error: bool = True,
+    weighed: Weighed[Row] | None = None,
 ) -> Recorded[Row]:
     """Weigh a report and write what it changes; a second time, with the row locked, if somebody came in between.
 
     ``weighed`` is what the report came to without a lock, if the caller has weighed it already.
     """
-    weighed = weighed or weigh(lock=False)
-    try:
-        with transaction.atomic(using=database()):
-            write(weighed)
-        return weighed
-    except (Overtaken, IntegrityError):
-        pass
-    except OperationalError as error:
-        if not is_passing(error):
-            raise
+    if weighed is not None or not must_lock():
+        try:
+            weighed = weighed or weigh(lock=False)
+            with transaction.atomic(using=database()):
+                write(weighed)
+            return Recorded(weighed.outcome, weighed.row)
+        except (Overtaken, IntegrityError):
+            pass
+        except OperationalError as error:
+            if not is_passing(error):
+                raise
 
     def block() -> Recorded[Row]:
         locked = weigh(lock=True)
         write(locked)
-        return locked
+        return Recorded(locked.outcome, locked.row)
 
-    return run(block, repeat_after_integrity_error=repeat_after_integrity_error)
+    return run(block, repeat_after_integrity_error=False)
 
 
-def claim(model: type[Row], now: datetime, **ids: Any) -> Row | None:
+def must_lock() -> bool:
+    """Whether a row has to be locked before a report is weighed.
+
+    In a database transaction of the caller's, which must not begin with a read and which only he can repeat; and where
+    the site's own ``CREDIT`` has a say, which may lock and write.
+    """
+    in_transaction = transaction.get_connection(database()).in_atomic_block
+    return in_transaction or conf.callable_setting("CREDIT") is not None
+
+
+def claim(model: type[Row], **ids: Any) -> Row | None:
     """Lock the row with these ids by writing it, then read it; None if there is none.
 
     The write comes first: it is the lock on every database, and on SQLite the only way that never finds the file
-    locked.
+    locked. It moves nothing.
     """
-    locked = model._default_manager.using(database()).filter(**ids).update(updated_at=now)
+    locked = model._default_manager.using(database()).filter(**ids).update(updated_at=F("updated_at"))
     return look(model, **ids) if locked else None
 
 
@@ -285,7 +311,7 @@ def edit_of(
 ) -> Edit[Row] | None:
     """An edit of the row with these ids, locked or only read; None if there is none."""
     now = now or utc_now()
-    row = claim(model, now, **ids) if lock else look(model, **ids)
+    row = claim(model, **ids) if lock else look(model, **ids)
     if row is None:
         return None
     return Edit(row, now, Source(source), event, actor, seen=None if lock else row.updated_at)
@@ -305,3 +331,8 @@ def _announce(row: Deposit | Purchase, change: StatusChange) -> None:
 def after_commit(signal: Signal, **arguments: Any) -> None:
     """Send a signal once what happened is committed; its receivers cannot undo it."""
     transaction.on_commit(partial(signal.send_robust, **arguments), using=database())
+
+
+def log_after_commit(level: int, event: str, **about: Any) -> None:
+    """Log what happened once it is committed."""
+    transaction.on_commit(partial(logger.log, level, event, extra=about), using=database())

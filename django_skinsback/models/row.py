@@ -46,4 +46,6 @@ class Row(models.Model):
 
     def save(self, *args: Any, **options: Any) -> None:
         self.updated_at = fields.utc_now()
+        if options.get("update_fields"):
+            options["update_fields"] = {*options["update_fields"], "updated_at"}
         super().save(*args, **options)

@@ -21,6 +21,7 @@ _LARGEST_VALUE = 1 << 20
 _CUTS = 8
 _NO_JSON = "\0"
 _BLANKS = " \t\r\n"
+_GOES_ON = {"", ".", "e", "E"}  # after a number: the next chunk may hold the rest of it
 
 
 def _refuse(constant: str) -> None:
@@ -152,8 +153,7 @@ class PriceListReader:
                 value, end = _JSON.raw_decode(self._text, self._at)
             except (ValueError, RecursionError):
                 end = None
-            # A number at the end of a chunk may go on in the next one.
-            if end is not None and (end < len(self._text) or not isinstance(value, Number | int)):
+            if end is not None and not (isinstance(value, Number | int) and self._text[end : end + 1] in _GOES_ON):
                 self._at = end
                 return value
             if len(self._text) - self._at > _LARGEST_VALUE or not self._more():

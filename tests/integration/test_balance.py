@@ -83,6 +83,16 @@ class TestRunway:
         with django_assert_num_queries(1):
             assert runway() == 0
 
+    def test_a_busy_site_needs_no_day_to_be_judged(self, monkeypatch):
+        from django_skinsback.flows import balance
+
+        monkeypatch.setattr(balance, "SNAPSHOTS_READ", 3)
+        for hours_ago, usd in ((3, 100), (2, 99), (0, 98)):
+            self.keep(hours_ago / 24, usd)
+        assert runway() == Decimal("6.1")
+        monkeypatch.setattr(balance, "SNAPSHOTS_READ", 4)
+        assert runway() is None
+
     def test_words_for_it(self):
         assert lasting(None) == ""
         assert lasting(Decimal("2.5")) == "lasts for about 2.5 days"

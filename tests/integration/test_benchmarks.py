@@ -16,7 +16,12 @@ from django_skinsback.models import Deposit, LedgerEntry, StatusChange, WebhookE
 from tests.urls import urlpatterns as site
 from tests.wallet.models import Wallet
 
-urlpatterns = [*site, path("plain/result/", views.result), path("plain/verify/", views.verify)]
+urlpatterns = [
+    *site,
+    path("plain/result/", views.result),
+    path("plain/verify/", views.verify),
+    path("plain/verify/strictly/", views.verify_as_the_package),
+]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
@@ -60,6 +65,7 @@ def test_the_plain_view_credits_a_repeat_once_and_no_forgery(client):
 
     assert post(client, "/plain/result/", credit(deposit, secret="wrong")) == 403
     assert post(client, "/plain/verify/", credit(deposit, secret="wrong")) == 403
+    assert post(client, "/plain/verify/strictly/", credit(deposit, secret="wrong")) == 403
     assert not WebhookEvent.objects.exists()
     assert [post(client, "/plain/result/", credit(deposit)) for _ in range(2)] == [200, 200]
 

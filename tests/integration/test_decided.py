@@ -13,7 +13,7 @@ from django_skinsback.testing import make_deposit, make_purchase, post_notificat
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 from tests.wallet.models import Wallet
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.usefixtures("each_way_of_weighing")]
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd"}

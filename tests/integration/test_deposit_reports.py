@@ -11,7 +11,7 @@ from django_skinsback.signals import deposit_changed, review_needed
 from django_skinsback.testing import make_deposit
 from django_skinsback.wire.types import DepositReport
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.usefixtures("each_way_of_weighing")]
 
 PAID = {"amount": Decimal("10.5"), "user_amount": Decimal("12.6"), "amount_currency": "usd"}
 

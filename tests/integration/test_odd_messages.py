@@ -15,7 +15,7 @@ from django_skinsback.testing import make_deposit, make_purchase, post_notificat
 from django_skinsback.wire.signing import event_signature
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.usefixtures("each_way_of_weighing")]
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd"}
@@ -67,9 +67,9 @@ class TestDeposits:
 
         assert deposits.refresh(deposit).status == "fail"
 
-    @pytest.mark.parametrize("transaction_id", ["", "77"])
+    @pytest.mark.parametrize("transaction_id", ["", "of-another"])
     def test_a_status_of_another_order_moves_neither(self, user, monkeypatch, transaction_id):
-        asked, other = make_deposit(user=user), make_deposit(user=user, transaction_id="77")
+        asked, other = make_deposit(user=user), make_deposit(user=user, transaction_id="of-another")
         report = DepositReport(status="success", order_id=other.order_id, transaction_id=transaction_id, **PAID)
         monkeypatch.setattr(SkinsBackClient, "get_deposit", lambda *_args, **_ids: report)
 

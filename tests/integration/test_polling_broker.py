@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 BROKER = "redis://127.0.0.1:6379/14"
-PATIENCE_SECONDS = 50
+PATIENCE_SECONDS = 90
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from django_skinsback.testing import make_purchase
 from django_skinsback.wire.types import PurchaseReport
 from tests.wallet.models import Wallet
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.usefixtures("each_way_of_weighing")]
 
 
 def tell(purchase, status, source="webhook", **fields):

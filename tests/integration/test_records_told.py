@@ -12,7 +12,7 @@ from django_skinsback.flows.health import health
 from django_skinsback.testing import post_notification, signed_notification
 from tests.integration.test_leaks import TRADE_URL, broken_wallet, distinctive_keys, guarded, told
 
-pytestmark = [pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 __all__ = ["distinctive_keys"]
 

@@ -11,7 +11,7 @@ POINTS = {
     "before the claim": "django_skinsback.flows.sending:_claim_unsent",
     "between claim and call": "django_skinsback.flows.sending:_call",
     "between call and record": "django_skinsback.flows.sending:_take",
-    "between record and commit": "django_skinsback.flows.records:Edit.save",
+    "between record and commit": "django_skinsback.flows.records:Edit.save_news",
     "before the intent": "django_skinsback.flows.creation:_open",
     "between intent and create": "django_skinsback.client:SkinsBackClient.create_deposit",
     "between create and record": "django_skinsback.flows.creation:_take_answer",

@@ -13,7 +13,7 @@ from unittest import mock
 from django.db import transaction
 from django.db.models import F
 
-from django_skinsback.flows import deposits
+from django_skinsback.flows.records import Edit
 from django_skinsback.models import Deposit, WebhookEvent
 from tests.wallet.models import Wallet
 
@@ -62,15 +62,14 @@ def row_lock_alone(deposit: Deposit, status: str, meet: Meet) -> None:
 @contextmanager
 def reading_without_its_guard(meet: Meet) -> Iterator[None]:
     """Our own flow, but the write does not ask whether the row is still what was read."""
-    edit_of = deposits.edit_of
+    save_row = Edit.save_row
 
-    def read(*args: Any, **options: Any) -> Any:
-        edit = edit_of(*args, **options)
-        edit.seen = None
+    def save(edit: Any) -> None:
         meet()
-        return edit
+        edit.seen = None
+        save_row(edit)
 
-    with mock.patch.object(deposits, "edit_of", read):
+    with mock.patch.object(Edit, "save_row", save):
         yield
 
 

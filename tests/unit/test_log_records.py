@@ -61,6 +61,9 @@ class Records(ast.NodeVisitor):
             extra = next((keyword.value for keyword in node.keywords if keyword.arg == "extra"), None)
             for event in events:
                 self.fields.setdefault(event, set()).update(self._keys(extra))
+        if _name(function) == "log_after_commit":
+            extra = ast.Dict([_key(each) for each in node.keywords], [each.value for each in node.keywords])
+            self.fields.setdefault(node.args[1].value, set()).update(self._keys(extra))
         self.generic_visit(node)
 
     def _keys(self, value):
@@ -80,6 +83,10 @@ class Records(ast.NodeVisitor):
 
 def _name(node):
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def _key(keyword):
+    return ast.Constant(keyword.arg) if keyword.arg else None
 
 
 def _is_event(node):

@@ -56,6 +56,12 @@ def test_any_rows_are_read_as_if_one_by_one_whatever_the_pieces(items, size, as_
     assert listed(body, size) == listed(body) == read_slowly(body)
 
 
+@pytest.mark.parametrize("number", ["0.0", "1.5e+10", "-1E-5", "12", "true"])
+def test_a_number_between_two_pieces_is_one_number(number):
+    body = f'{{"before":{number},"items":[{number},{{"name":"x","price":1}},{number}],"status":"success"}}'
+    assert [item.market_hash_name for item in listed(body.encode(), 1)] == ["x"]
+
+
 @pytest.mark.parametrize("size", [1, 2, 7, 64, 1000])
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_odd_names_come_whole(name, size):
