@@ -47,7 +47,7 @@ class SkinsBackError(Exception):
     """Something went wrong between this site and SkinsBack."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message or inspect.getdoc(type(self)) or type(self).__name__)
+        super().__init__(message or type(self).__doc__ or inspect.getdoc(type(self)) or type(self).__name__)
 
 
 class InvalidInput(SkinsBackError, ValueError):

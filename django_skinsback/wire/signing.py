@@ -9,12 +9,13 @@ every message and therefore proves nothing about any of them.
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..exceptions import ConfigurationError
 from .fields import Number
 
+_BEGIN_OF_INTEGERS = frozenset("-0123456789")
 _PHP_INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _LONGEST_NUMBER = 64
@@ -59,8 +60,7 @@ def signed_text(fields: Mapping[str, Any], signature: object, secrets: Sequence[
     """
     given = signature.encode("utf-8", "replace") if type(signature) is str else b""
     found = None
-    for pairs in _spellings(fields):
-        text = canonical_text(pairs.items())
+    for text, pairs in _spellings(fields).items():
         for secret in _usable(secrets):
             if hmac.compare_digest(_hmac_sha1(text, secret).encode(), given):
                 found = pairs
@@ -105,7 +105,7 @@ def _usable(secrets: Sequence[str]) -> list[str]:
 
 
 def _hmac_sha1(text: str, secret: str) -> str:
-    return hmac.new(_key(secret), _bytes(text), hashlib.sha1).hexdigest()
+    return hmac.digest(_key(secret), _bytes(text), "sha1").hex()
 
 
 def _key(secret: str) -> bytes:
@@ -120,20 +120,28 @@ def _bytes(text: str) -> bytes:
 
 def _ksort(key: str) -> tuple[bool, int, str]:
     # PHP turns keys such as "12" into integers and sorts them by value, before all others.
-    if _PHP_INTEGER_KEY.fullmatch(key):
+    if key[:1] in _BEGIN_OF_INTEGERS and _PHP_INTEGER_KEY.fullmatch(key):
         return False, int(key), ""
     return True, 0, key
 
 
-def _spellings(fields: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def _spellings(fields: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Every text that may have been signed, with the fields it spells."""
     scalars = _scalars(fields)
+    scalars = {key: scalars[key] for key in sorted(scalars, key=_ksort)}
     if all(type(value) is str for value in scalars.values()):  # as in every form: there is one spelling
-        yield scalars
-        return
+        return {_joined(scalars): scalars}
     present = {key: value for key, value in scalars.items() if value is not None}
-    for spell in (_as_written, _as_php, _as_php_float):
-        yield {key: spell(value) for key, value in scalars.items()}
-        yield {key: spell(value) for key, value in present.items()}
+    spelled = (
+        {key: spell(value) for key, value in given.items()}
+        for spell in (_as_written, _as_php, _as_php_float)
+        for given in (scalars, present)
+    )
+    return {_joined(pairs): pairs for pairs in spelled}
+
+
+def _joined(pairs: Mapping[str, str]) -> str:
+    return "".join([f"{key}:{value};" for key, value in pairs.items()])
 
 
 def _scalars(fields: Mapping[str, Any]) -> dict[str, Any]:
