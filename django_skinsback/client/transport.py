@@ -150,13 +150,22 @@ class _Adapter(HTTPAdapter):
 
 
 class _Session(requests.Session):
-    """Ignores proxies and passwords of the environment and follows no redirect."""
+    """One transport's own. Ignores proxies and passwords of the environment and follows no redirect."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._template: requests.PreparedRequest | None = None
         self.trust_env = False
         self.mount("https://", _Adapter())
         self.mount("http://", _Adapter())
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        # Address and headers are the same each time, and to prepare them again costs more than all we do besides.
+        if self._template is None:
+            self._template = super().prepare_request(request)
+        prepared = self._template.copy()
+        prepared.prepare_body(request.data, None)
+        return prepared
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         # requests reads the whole body of a redirect, however large, even when it may not follow it.
