@@ -59,7 +59,7 @@ def of_throughput(name: str, times: Paired, target: str = "", *, about: str = ""
 
 
 def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.3g}"
+    return f"{seconds * 1000:,.0f}" if seconds >= 0.1 else f"{seconds * 1000:.3g}"
 
 
 HEAD = ("what", "on", "figure", "spread", "target", "verdict", "seen")
