@@ -17,7 +17,7 @@ from ..money import amount_text
 from ..ratelimit import background
 from ..signals import balance_low
 from .database import database, run
-from .records import after_commit, log_after_commit
+from .edits import after_commit, log_after_commit
 
 RUNWAY_WINDOW = timedelta(days=7)
 RUNWAY_OBSERVED_ATLEAST = timedelta(days=1)

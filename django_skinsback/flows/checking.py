@@ -17,9 +17,10 @@ from ..wire.types import DepositReport, Page
 from . import deposits
 from .backlog import Listed
 from .due import DEPOSITS, Advance, Counts, Moment, Sweep, nobody, put_off
+from .edits import Edit, Source
 from .leases import Lease
 from .news import is_news_of_deposit
-from .records import Edit, Source, change
+from .records import change
 from .sending import ACCOUNT_WIDE
 from .sweep import Work, sweep
 

@@ -20,7 +20,8 @@ from ..steam import TradeURL, check_game, check_steam_id
 from ..wire import requests
 from .addresses import page_url, webhook_url
 from .database import database, refuse_inside_transaction
-from .records import Edit, Source, change
+from .edits import Edit, Source
+from .records import change
 
 Answer = TypeVar("Answer")
 

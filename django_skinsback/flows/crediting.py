@@ -9,7 +9,7 @@ from ..exceptions import InvalidInput
 from ..models import Deposit
 from ..money import parse_amount, parse_currency
 from ..wire.types import DepositReport
-from .records import Edit
+from .edits import Edit
 
 
 def credit_of(deposit: Deposit) -> tuple[Decimal, str]:

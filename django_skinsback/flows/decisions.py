@@ -11,8 +11,9 @@ from ..models.fields import utc_now
 from ..statuses import EntryKind, PurchaseStatus
 from .crediting import credit_of
 from .database import run
+from .edits import Edit, Row, Source
 from .purchase_reports import reach, refund
-from .records import Edit, Row, Source, claim
+from .records import claim
 
 
 def settle_deposit(deposit: Deposit, outcome: str, by: Any = None, note: str = "") -> Deposit:

@@ -26,7 +26,8 @@ from .creation import create_deposit, create_from_inventory
 from .crediting import compare_amounts, credit_of, flag_oddities, names_other_amount, usable_amount
 from .database import refuse_inside_transaction
 from .decisions import settle_deposit as settle
-from .records import DECISIVE, Edit, Outcome, Recorded, Source, Weighed, change, edit_of, record
+from .edits import Edit, Source
+from .records import DECISIVE, Outcome, Recorded, Weighed, change, edit_of, record
 
 __all__ = [
     "approve_hold",

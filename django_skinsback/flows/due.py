@@ -15,7 +15,8 @@ from ..exceptions import SkinsBackError
 from ..models import Deposit, Purchase
 from ..models.fields import utc_now
 from .database import database
-from .records import Edit, Source, change
+from .edits import Edit, Source
+from .records import change
 
 logger = logging.getLogger("django_skinsback")
 

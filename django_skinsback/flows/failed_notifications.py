@@ -21,9 +21,10 @@ from . import deposits
 from .comparison import DEPOSITS, Compared
 from .database import database
 from .discrepancies import Book, Counts, Difference, Kind, State, Told
+from .edits import Source
 from .list_cursors import Lease, afterwards
 from .paging import Reading
-from .records import Outcome, Source
+from .records import Outcome
 from .sending import ACCOUNT_WIDE
 
 logger = logging.getLogger("django_skinsback")

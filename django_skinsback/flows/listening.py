@@ -29,9 +29,10 @@ from ..wire.notifications import Event
 from .balance import keep_balance
 from .database import database, run
 from .due import Counts
+from .edits import Source
 from .polling import poll_purchases
 from .purchase_reports import record_report
-from .records import Outcome, Source, change
+from .records import Outcome, change
 
 logger = logging.getLogger("django_skinsback")
 

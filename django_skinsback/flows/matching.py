@@ -14,8 +14,9 @@ from ..models import Discrepancy
 from .comparison import Compared, Finding, Subject, compare, needed_to_credit
 from .database import database
 from .discrepancies import Book, Counts, Difference, Kind
+from .edits import Source
 from .list_cursors import OVERLAP, Window
-from .records import Outcome, Source
+from .records import Outcome
 
 logger = logging.getLogger("django_skinsback")
 

@@ -24,7 +24,8 @@ from ..wire.types import DepositReport
 from . import deposits, purchase_reports
 from .balance import keep_balance
 from .database import database, run
-from .records import Outcome, Source, Weighed, record
+from .edits import Source
+from .records import Outcome, Weighed, record
 from .refusals import refuse
 
 logger = logging.getLogger("django_skinsback")

@@ -21,10 +21,11 @@ from ..wire.types import Page, PurchaseReport
 from .backlog import Listed
 from .checking import check_deposits
 from .due import PURCHASES, Advance, Counts, Moment, Sweep, nobody, put_off
+from .edits import Edit, Source
 from .leases import Lease
 from .news import is_news_of_purchase
 from .purchase_reports import next_poll_at, record_report
-from .records import Edit, Source, change
+from .records import change
 from .sending import ACCOUNT_WIDE, OPEN, dispatch, resend
 from .sweep import Work, sweep
 

@@ -19,7 +19,8 @@ from ..models import Purchase, StatusChange, WebhookEvent
 from ..models.fields import WORD_LENGTH
 from ..statuses import PURCHASE_ENTRY, PURCHASE_FINAL, EntryKind, PurchaseStatus, Verdict, is_theirs, judge
 from ..wire.types import PurchaseReport
-from .records import DECISIVE, Edit, Outcome, Recorded, Weighed, edit_of, record
+from .edits import Edit
+from .records import DECISIVE, Outcome, Recorded, Weighed, edit_of, record
 
 
 def record_report(

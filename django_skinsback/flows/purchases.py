@@ -24,9 +24,9 @@ from .bell import ring
 from .database import database, refuse_inside_transaction, run
 from .decisions import cancel
 from .decisions import settle_purchase as settle
+from .edits import Edit, Source
 from .polling import ask
 from .purchase_reports import record_report
-from .records import Edit, Source
 from .sending import submit
 
 __all__ = [

@@ -34,8 +34,9 @@ from ..steam import TradeURL
 from ..wire.arguments import BatchItem
 from ..wire.types import PurchaseReport
 from .database import database, refuse_inside_transaction
+from .edits import Edit, Source
 from .purchase_reports import reach, record_report
-from .records import Edit, Source, change
+from .records import change
 
 logger = logging.getLogger("django_skinsback")
 

@@ -7,7 +7,7 @@ import pytest
 
 from django_skinsback.exceptions import InvalidInput
 from django_skinsback.flows import purchases
-from django_skinsback.flows.records import Edit, Source
+from django_skinsback.flows.edits import Edit, Source
 from django_skinsback.models import LedgerEntry, Purchase
 from django_skinsback.models.fields import utc_now
 from django_skinsback.statuses import PURCHASE_FAILURES, EntryKind

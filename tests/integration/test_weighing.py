@@ -8,7 +8,8 @@ import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 
 from django_skinsback.flows import deposits, notifications, purchase_reports, purchases
-from django_skinsback.flows.records import Overtaken, Source, change, claim
+from django_skinsback.flows.edits import Overtaken, Source
+from django_skinsback.flows.records import change, claim
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification

@@ -1,15 +1,12 @@
-from argparse import ArgumentTypeError
 from collections import Counter
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.utils.dateparse import parse_date, parse_datetime
-from django.utils.timezone import get_default_timezone
 
 from ...flows.notifications import replay
 from ...models import WebhookEvent
 from ..command import COULD_NOT_RUN, FAILED, SkinsBackCommand
+from ..moments import moment
 
 
 class Command(SkinsBackCommand):
@@ -26,8 +23,8 @@ class Command(SkinsBackCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("ids", nargs="*", type=int, help="ids of deliveries, as the admin shows them")
-        parser.add_argument("--since", type=_moment, help="received at or after: 2026-05-01, or 2026-05-01T12:00")
-        parser.add_argument("--until", type=_moment, help="received before")
+        parser.add_argument("--since", type=moment, help="received at or after: 2026-05-01, or 2026-05-01T12:00")
+        parser.add_argument("--until", type=moment, help="received before")
         parser.add_argument("--outcome", choices=WebhookEvent.Outcome.values, help="only with this outcome")
 
     def work(self, *_args: Any, ids: list[int], account: str | None, **options: Any) -> int | None:
@@ -54,14 +51,3 @@ class Command(SkinsBackCommand):
         told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "none"
         self.tell(f"deliveries replayed: {told}", replayed=counts.total(), outcomes=dict(counts))
         return FAILED if counts["failed"] else None
-
-
-def _moment(text: str) -> datetime:
-    try:
-        date = parse_date(text)
-        moment = datetime(date.year, date.month, date.day) if date else parse_datetime(text)  # noqa: DTZ001 - below
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise ArgumentTypeError(f"{text!r} is not a date such as 2026-05-01 or a time such as 2026-05-01T12:00")
-    return moment if moment.tzinfo else moment.replace(tzinfo=get_default_timezone())
