@@ -20,7 +20,7 @@ demo: .venv/demo  ## Run the example shop, a Celery worker and the sandbox; noth
 test: .venv/dev lint types  ## Run every check: lint, types, import contracts, tests on each database that answers
 	@$(BIN)/python -m tests
 
-bench: .venv/bench  ## Measure against the plain way and against others, with ratios: an hour (PARTS=delivery, QUICK=1)
+bench: .venv/bench  ## Measure against the plain way and against others, with ratios: half an hour (PARTS=delivery, QUICK=1)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(PARTS)
 
 prove: .venv/dev  ## Prove at length that no money is lost or doubled: hours (HISTORIES=, SEED=, DEPOSITS=)

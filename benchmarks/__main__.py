@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -30,6 +31,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a rough look in a few minutes; nothing is written")
     parser.add_argument("--tiny", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     scale = "tiny" if options.tiny else "quick" if options.quick else "full"
@@ -66,11 +68,15 @@ def measure(part: str, server: str, scale: str) -> tuple[list[Result], int]:
     results = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ}) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            result = Result(**json.loads(line))
-            results.append(result)
-            print(f"   {result.name}: {result.shown} {result.target and f'({result.target}: {result.verdict})'}")
-            sys.stdout.flush()
+        try:
+            for line in process.stdout:
+                result = Result(**json.loads(line))
+                results.append(result)
+                print(f"   {result.name}: {result.shown} {result.target and f'({result.target}: {result.verdict})'}")
+                sys.stdout.flush()
+        except BaseException:
+            process.terminate()
+            raise
     return results, process.returncode
 
 

@@ -4,6 +4,7 @@ import argparse
 import importlib
 import json
 import os
+import signal
 import sys
 
 from benchmarks import database
@@ -16,6 +17,7 @@ def main() -> int:
     parser.add_argument("--database", default="")
     parser.add_argument("--scale", choices=SCALES, default="full")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the database is dropped
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
     if options.part == "delivery":
         os.environ["BENCH_STRIPE"] = "1"

@@ -1,7 +1,8 @@
 """What a site can listen to.
 
 ``entry_posted(sender=LedgerEntry, entry)`` is sent inside the database transaction that posts the entry, once for
-each entry. Move the user's money there; an exception undoes everything, and for a ``charge`` vetoes the purchase.
+each entry. Move the user's money there, and touch only the database: what it does is undone with everything else, and
+then it may be called again. An exception undoes everything, and for a ``charge`` vetoes the purchase.
 
 The others are sent after the commit and cannot undo anything: ``deposit_changed(deposit, change)``,
 ``purchase_changed(purchase, change)``, ``review_needed(row, reason)``, ``notification_refused(account, kind, error)``,

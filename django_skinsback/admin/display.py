@@ -65,8 +65,8 @@ def source(deposit: Deposit | None, purchase: Purchase | None) -> SafeString | s
 
 
 def step(from_status: str, to_status: str) -> SafeString:
-    """A line of history. With equal statuses something was noted and nothing moved."""
-    if from_status == to_status:
+    """A line of history. With equal statuses something was noted and nothing moved; the first has no status before."""
+    if from_status in {"", to_status}:
         return badge(to_status)
     return format_html("{} → {}", badge(from_status), badge(to_status))
 

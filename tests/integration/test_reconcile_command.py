@@ -38,7 +38,7 @@ def test_where_all_agree_it_says_so_and_ends_with_0(lists):
 
     out, err, code = run()
 
-    assert "default, orders: 1 rows on 1 pages; all agree" in out
+    assert "default, orders: rows 1, pages 1; all agree" in out
     assert (err, code) == ("", 0)
 
 

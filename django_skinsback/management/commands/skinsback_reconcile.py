@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ...flows.discrepancies import Counts
 from ...flows.reconciliation import LISTS, reconcile
@@ -42,6 +42,8 @@ class Command(SkinsBackCommand):
         until: datetime | None,
         **_options: Any,
     ) -> int | None:
+        if until and not since:
+            raise CommandError("--until needs --since.", returncode=COULD_NOT_RUN)
         names = lists or LISTS
         with self.progress.bar("reconcile") as advance:
             results = reconcile(account, lists=names, since=since, until=until, told=self._found, report=advance)
@@ -59,8 +61,7 @@ class Command(SkinsBackCommand):
 
     def _found(self, row: Discrepancy) -> None:
         subject = row.our_id or row.their_id
-        between = ", ".join(f"{name} {told}" for name, told in row.theirs.items()) or "not listed"
-        text = f"{row.found_in} {subject}: {row.get_kind_display()} ({row.get_state_display()}); SkinsBack: {between}"
+        text = f"{row.found_in} {subject}: {row.get_kind_display()} ({row.get_state_display()}); {_sides(row)}"
         names = ("account", "found_in", "kind", "state", "our_id", "their_id", "ours", "theirs", "outcome")
         self.tell(text, **{name: getattr(row, name) for name in (*names, "times_seen", "note")})
 
@@ -68,8 +69,16 @@ class Command(SkinsBackCommand):
         where = f"{counts.account}, {counts.name}"
         if not self.as_json:
             found = ", ".join(f"{getattr(counts, name)} {name}" for name in FOUND if getattr(counts, name))
-            self.tell(f"{where}: {counts.rows} rows on {counts.pages} pages; {found or 'all agree'}")
+            self.tell(f"{where}: rows {counts.rows}, pages {counts.pages}; {found or 'all agree'}")
         for note in counts.notes:
             self.warn(f"{where}: {note}")
         if counts.stopped_by:
             self.warn(f"{where}: stopped early: {counts.stopped_by}")
+
+
+def _sides(row: Discrepancy) -> str:
+    """What SkinsBack told, and beside it what is here, of the columns in which they differ or else of all."""
+    differing = [name for name, told in row.theirs.items() if row.ours.get(name, told) != told]
+    told = [f"{name} {row.theirs[name]} (here {row.ours[name]})" for name in differing]
+    told = told or [f"{name} {value}" for name, value in row.theirs.items()]
+    return f"SkinsBack: {', '.join(told) or 'not listed'}"

@@ -40,6 +40,8 @@ class Command(SkinsBackCommand):
             message = "Say which: ids, --since, --until, --outcome or --account. See --help."
             raise CommandError(message, returncode=COULD_NOT_RUN)
         events = WebhookEvent.objects.filter(**chosen)
+        if absent := sorted({*ids} - {*WebhookEvent.objects.filter(pk__in=ids).values_list("pk", flat=True)}):
+            self.warn(f"There is no delivery {', '.join(map(str, absent))}.")
         counts: Counter[str] = Counter()
         with self.progress.bar("deliveries", total=events.count, unit="deliveries") as advance:
             for event, result in replay(events):
