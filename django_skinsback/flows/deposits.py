@@ -96,6 +96,8 @@ def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None)
     deposit, entries = edit.row, {} if _can_only_credit(edit, report) else edit.entries()
     credit, reversal = entries.get(EntryKind.CREDIT), entries.get(EntryKind.REVERSAL)
     owed = kind is EntryKind.CREDIT and credit is None
+    if owed and edit.source is Source.LIST and not (usable_amount(report) and report.amount_currency):
+        return Outcome.WITHHELD  # a list may say less than orderstatus, which is asked now
     if owed and usable_amount(report) is None:
         edit.flag(_("“%(status)s” came without a usable amount.") % {"status": report.status})
         return Outcome.WITHHELD
@@ -228,7 +230,10 @@ def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome) -> None:
     undecided = outcome in {Outcome.CONFLICT, Outcome.WITHHELD}
     policy_waits = moved and deposit.status == DepositStatus.IN_HOLD and conf.callable_setting("HOLD_POLICY")
     if not asked and (undecided or policy_waits):
-        edit.set(next_check_at=edit.now)
+        # A sweep that has read the list asks next about what was due before; a later time would hide the row from it.
+        is_due = deposit.next_check_at is not None and deposit.next_check_at <= edit.now
+        if not (is_due and edit.source is Source.LIST):
+            edit.set(next_check_at=edit.now)
     elif moved or asked:
         check_count = 0 if moved else deposit.check_count + 1
         delay = schedule.next_check(deposit.status, edit.now - deposit.created_at, check_count)

@@ -343,3 +343,46 @@ class TestDeposits:
 
 def never(_deposit):
     return False
+
+
+class TestAListThatSaysLess:
+    """A list need not tell all that orderstatus does; then each deposit is asked about, however many are due."""
+
+    PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd"}
+
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        asked = []
+
+        def get_deposit(_client, *, order_id):
+            asked.append(order_id)
+            return DepositReport(status="success", order_id=order_id, **self.PAID)
+
+        monkeypatch.setattr(SkinsBackClient, "get_deposit", get_deposit)
+        return asked
+
+    def listed(self, monkeypatch, reports):
+        monkeypatch.setattr(SkinsBackClient, "list_deposits", lambda *_args, **_named: Page(items=reports))
+
+    @pytest.mark.parametrize("untold", ["user_amount", "amount_currency"])
+    def test_paid_deposits_are_credited_and_nobody_has_to_look(self, user, monkeypatch, asked, untold):
+        rows = [make_deposit(user=user) for _ in range(checking.BACKLOG + 5)]
+        told = {name: value for name, value in self.PAID.items() if name != untold}
+        self.listed(monkeypatch, [DepositReport(status="success", order_id=row.order_id, **told) for row in rows])
+
+        checking.check_deposits("default")
+
+        assert sorted(asked) == sorted(row.order_id for row in rows)
+        assert LedgerEntry.objects.count() == len(rows)
+        assert not Deposit.objects.to_review().exists()
+
+    def test_a_contradiction_is_asked_about_though_many_others_are_due(self, user, monkeypatch, asked):
+        others = [make_deposit() for _ in range(checking.BACKLOG + 5)]
+        row = make_deposit(user=user, status="fail", next_check_at=timezone.now())
+        pending = [DepositReport(status="pending", order_id=other.order_id) for other in others]
+        self.listed(monkeypatch, [*pending, DepositReport(status="success", order_id=row.order_id, **self.PAID)])
+
+        checking.check_deposits("default")
+
+        assert asked == [row.order_id]
+        assert LedgerEntry.objects.get().deposit == row
