@@ -44,6 +44,10 @@ EXPLANATIONS = {
         "SkinsBack; then close this."
     ),
 }
+DONE = {
+    State.RESOLVED: gettext_lazy("Both sides agree by now; nothing is left to do."),
+    State.CLOSED: gettext_lazy("An operator has looked into it. It opens again only if one of the two sides changes."),
+}
 
 
 class CloseForm(forms.Form):
@@ -94,7 +98,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
         context |= {
             "discrepancy": obj,
             "badge": format_html("{} {}", self.kind_badge(obj), self.state_badge(obj)),
-            "explanation": EXPLANATIONS[obj.kind],
+            "explanation": DONE.get(obj.state) or EXPLANATIONS[obj.kind],
             "buttons": [("close", labels["close"])] if "close" in labels and obj.state == State.OPEN else [],
             "list_url": list_of(self),
             "checkbox_name": ACTION_CHECKBOX_NAME,
@@ -150,7 +154,8 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
     def in_short(self, discrepancy: Discrepancy) -> str:
         ours, theirs = discrepancy.ours, discrepancy.theirs
         name = next(iter([*_differing(ours, theirs), *({"status"} & {*ours, *theirs}), *theirs]), "status")
-        return f"{ours.get(name, display.NOTHING)} / {theirs.get(name, display.NOTHING)}"
+        between = f"{ours.get(name, display.NOTHING)} / {theirs.get(name, display.NOTHING)}"
+        return f"{_label(discrepancy.found_in, name)}: {between}"
 
     @admin.display(description=gettext_lazy("side by side"))
     def side_by_side(self, discrepancy: Discrepancy) -> SafeString:

@@ -25,7 +25,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
     search_fields = ("digest__exact", "deposit__order_id__exact", "purchase__custom_id__exact")
     search_help_text = _("Digest, order ID or custom ID, written out in full.")
     fieldsets = (
-        (None, {"fields": ("kind", "outcome_badge", "error", "row", "account")}),
+        (None, {"fields": ("id", "kind", "outcome_badge", "error", "row", "account")}),
         (_("Delivery"), {"fields": ("received_at", "processed_at", "deliveries", "remote_addr", "digest")}),
         (_("Headers"), {"fields": ("content_type", "shown_headers")}),
     )

@@ -15,7 +15,10 @@ from .progress import Progress
 
 FAILED, COULD_NOT_RUN, INTERRUPTED = 1, 2, 130
 
-ADVICE = "Run skinsback_check to see what to do."
+
+def advised(error: Exception) -> str:
+    """What went wrong, and what to do about it."""
+    return f"{str(error).rstrip('.')}. Run skinsback_check to see what to do."
 
 
 class HelpFormatter(DjangoHelpFormatter):
@@ -70,7 +73,7 @@ class SkinsBackCommand(BaseCommand):
         except InvalidInput as error:
             raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
         except SkinsBackError as error:
-            raise CommandError(f"{error} {ADVICE}", returncode=COULD_NOT_RUN) from error
+            raise CommandError(advised(error), returncode=COULD_NOT_RUN) from error
         except KeyboardInterrupt:
             self.warn("Stopped.")
             code = INTERRUPTED

@@ -1,11 +1,14 @@
 """A report is weighed against the row as it was read, and written only while the row is still that one."""
 
 import threading
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from django_skinsback.flows import deposits, notifications, purchase_reports, purchases
 from django_skinsback.flows.edits import Overtaken, Source
@@ -142,6 +145,58 @@ def test_a_repetition_with_other_amounts_leaves_those_that_were_credited(user, e
 
     deposit.refresh_from_db()
     assert (deposit.amount, deposit.user_amount, deposit.amount_currency) == (5, 6, "usd")
+
+
+def statements(function):
+    """The statements of a function on deposits, in their order: SELECT or UPDATE."""
+    with CaptureQueriesContext(connection) as queries:
+        function()
+    return [query["sql"].split()[0] for query in queries if "skinsback_deposit" in query["sql"].split("WHERE")[0]]
+
+
+def tell_paid(deposit):
+    return deposits.record_report(DepositReport(status="success", order_id=deposit.order_id, **PAID), "poll")
+
+
+def test_in_a_database_transaction_of_the_sites_the_row_is_locked_at_once(user):
+    deposit = make_deposit(user=user)
+
+    assert statements(lambda: tell_paid(deposit))[:2] == ["UPDATE", "SELECT"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_elsewhere_it_is_read_and_written_once(user):
+    deposit = make_deposit(user=user)
+
+    assert statements(lambda: tell_paid(deposit)) == ["SELECT", "UPDATE"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_the_site_has_a_say_in_the_credit_it_is_locked_at_once(user, settings):
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_that_locks"}
+    deposit = make_deposit(user=user)
+
+    assert statements(lambda: tell_paid(deposit))[:2] == ["UPDATE", "SELECT"]
+
+
+def test_an_entry_is_as_old_as_what_was_recorded(user):
+    deposit, then = make_deposit(user=user), timezone.now() - timedelta(hours=1)
+
+    report = DepositReport(status="success", order_id=deposit.order_id, **PAID)
+    deposits.record_report(report, "poll", now=then)
+
+    assert LedgerEntry.objects.get().created_at == then
+
+
+def test_another_account_may_have_the_same_transaction_id(user):
+    make_deposit(account="second", transaction_id="13")
+    deposit = make_deposit(user=user, transaction_id=None)
+
+    report = DepositReport(status="success", order_id=deposit.order_id, transaction_id="13", **PAID)
+    assert deposits.record_report(report, "poll").outcome == "applied"
+
+    deposit.refresh_from_db()
+    assert (deposit.transaction_id, deposit.needs_review) == ("13", False)
 
 
 def credit_that_locks(deposit):

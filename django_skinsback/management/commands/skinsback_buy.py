@@ -190,6 +190,8 @@ class Command(SkinsBackCommand):
             text += f", {amount_text(purchase.debited_amount)} USD taken from the balance"
         if purchase.error_message:
             text += f" ({purchase.error_message})"
+        if purchase.status == PurchaseStatus.REQUESTED:
+            text += ". It is not bought for certain: the worker, or skinsback_poll, goes on with it."
         names = ("custom_id", "buy_id", "status", "error_code", "error_message", "skin_id", "market_hash_name", "game")
         amounts = ("max_price", "price", "debited_amount", "charge_amount", "charge_currency")
         values = {name: getattr(purchase, name) for name in (*names, *amounts, "steam_id", "needs_review")}

@@ -49,6 +49,9 @@ class Command(SkinsBackCommand):
             results = reconcile(account, lists=names, since=since, until=until, told=self._found, report=advance)
         for counts in results:
             self._sum_up(counts)
+        begun = {(counts.account, counts.name) for counts in results}
+        if unread := [f"{alias}, {name}" for alias in self.accounts for name in names if (alias, name) not in begun]:
+            self.warn(f"not read, after that: {'; '.join(unread)}")
         waiting = Discrepancy.objects.open().filter(account__in=self.accounts, found_in__in=names).count()
         stopped = [counts for counts in results if counts.stopped_by]
         if self.as_json:
@@ -69,7 +72,8 @@ class Command(SkinsBackCommand):
         where = f"{counts.account}, {counts.name}"
         if not self.as_json:
             found = ", ".join(f"{getattr(counts, name)} {name}" for name in FOUND if getattr(counts, name))
-            self.tell(f"{where}: rows {counts.rows}, pages {counts.pages}; {found or 'all agree'}")
+            found = found or ("no difference so far" if counts.stopped_by else "all agree")
+            self.tell(f"{where}: rows {counts.rows}, pages {counts.pages}; {found}")
         for note in counts.notes:
             self.warn(f"{where}: {note}")
         if counts.stopped_by:

@@ -6,7 +6,7 @@ from ... import conf
 from ...exceptions import SkinsBackError
 from ...flows.prices import sync_prices
 from ...steam import GAMES
-from ..command import ADVICE, FAILED, SkinsBackCommand
+from ..command import FAILED, SkinsBackCommand, advised
 
 
 class Command(SkinsBackCommand):
@@ -37,7 +37,7 @@ class Command(SkinsBackCommand):
                 failures.append(error)
                 if len(failures) == len(games):
                     raise
-                self.warn(f"{code}: {error} {ADVICE}")
+                self.warn(f"{code}: {advised(error)}")
             else:
                 text = f"{code}: {synced.items} names, {synced.written} written, {synced.gone} gone"
                 self.tell(text, game=code, names=synced.items, written=synced.written, gone=synced.gone)
