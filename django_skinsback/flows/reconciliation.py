@@ -55,7 +55,7 @@ def reconcile(
         raise InvalidInput(_("until needs since."))
     wanted = Window(since, until or clock(), "") if since else None
     if wanted is not None and wanted.since >= wanted.until:
-        raise InvalidInput(_("since must be before until."))
+        raise InvalidInput(_("since must lie in the past, and before until."))
     results = []
     with background():
         for alias in [account] if account else conf.accounts():

@@ -47,7 +47,7 @@ class SkinsBackCommand(BaseCommand):
     progress = Progress(wanted=False)
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        codes = {0: "done", **self.exit_codes, COULD_NOT_RUN: "it could not run; the message says why"}
+        codes = {0: "done", COULD_NOT_RUN: "it could not run; the message says why", **self.exit_codes}
         lines = ["examples:"]
         for arguments, meaning in self.examples:
             lines += [f"  python manage.py {subcommand} {arguments}".rstrip(), f"      {meaning}"]

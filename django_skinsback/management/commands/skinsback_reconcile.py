@@ -24,7 +24,10 @@ class Command(SkinsBackCommand):
         ("--list orders --since 2026-05-01", "the deposits from one day until now"),
         ("--json", "one line for each discrepancy that was found, and at the end one for the whole"),
     )
-    exit_codes = {FAILED: "discrepancies are open: look at them in the admin"}
+    exit_codes = {
+        FAILED: "discrepancies are open: look at them in the admin",
+        COULD_NOT_RUN: "it could not run, or a list was not read to its end; the message says why",
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
