@@ -1,5 +1,6 @@
 """A client for each account, made of the settings."""
 
+import os
 import threading
 from functools import partial
 
@@ -12,8 +13,8 @@ _local = threading.local()
 def get_client(account: str = conf.DEFAULT_ACCOUNT) -> SkinsBackClient:
     """This thread's client of ``account``, whose connections stay open from one call to the next.
 
-    It is made anew when the settings have changed. Raises ConfigurationError for an alias that is not in the
-    settings and where the client ID or secret is missing.
+    It is made anew when the settings have changed, and in a process that was forked. Raises ConfigurationError for an
+    alias that is not in the settings and where the client ID or secret is missing.
     """
     keys = conf.account(account)
     options = {
@@ -22,7 +23,7 @@ def get_client(account: str = conf.DEFAULT_ACCOUNT) -> SkinsBackClient:
         "timeout": conf.timeout(),
     }
     limiter = ratelimit.current()
-    recipe = (keys, limiter, *options.values())
+    recipe = (os.getpid(), keys, limiter, *options.values())
     clients: dict[str, tuple[object, SkinsBackClient]] = _local.__dict__.setdefault("clients", {})
     kept = clients.get(account)
     if kept is not None and kept[0] == recipe:

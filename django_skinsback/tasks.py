@@ -31,9 +31,9 @@ def poll_purchases() -> None:
 
 @shared_task(name="skinsback.check_deposits", **_OPTIONS)
 def check_deposits() -> None:
-    """Ask about deposits that are due, then apply deliveries that were kept."""
-    polling.check_deposits()
+    """Apply deliveries that were kept, then ask about deposits that are due."""
     notifications.apply_kept()
+    polling.check_deposits()
 
 
 @shared_task(name="skinsback.sync_prices", **_OPTIONS)

@@ -12,7 +12,7 @@ from django.core.cache import caches
 from django.db.models import Max, Min
 
 from .. import conf, schedule
-from ..exceptions import APIError, UnknownOutcome
+from ..exceptions import APIError, InvalidInput, UnknownOutcome
 from ..wire.types import Page
 from .due import Moment, Row, Sweep
 from .paging import Reading
@@ -70,7 +70,7 @@ def read(sweep: Sweep[Row], listed: Listed[Row, Report]) -> bool:
                 keep()
         except ACCOUNT_WIDE:
             raise
-        except (APIError, UnknownOutcome) as error:
+        except (APIError, InvalidInput, UnknownOutcome) as error:  # a cursor that cannot be sent back is invalid
             extra = {"rows": sweep.queue.model.__name__, "account": sweep.account, "error": str(error)}
             logger.warning("skinsback.list_not_read", extra=extra)
     return True
@@ -100,12 +100,15 @@ def _take_page(sweep: Sweep[Row], listed: Listed[Row, Report], page: Sequence[Re
 
 @contextmanager
 def _only_reader(name: str) -> Iterator[Callable[[], object] | None]:
-    """Whether nobody else reads the same list: then what says that we still do. A cache that fails keeps nobody out."""
+    """Whether nobody else reads the same list: then what says that we still do. A cache that fails keeps nobody out.
+
+    Some that fail do not say so: they add nothing, and nothing is there.
+    """
     cache: Any = None
     mine = True
     with suppress(Exception):
         cache = caches[conf.get("CACHE")]
-        mine = cache.add(name, True, READER_SECONDS)
+        mine = cache.add(name, True, READER_SECONDS) or cache.get(name) is None
     if not mine:
         yield None
         return

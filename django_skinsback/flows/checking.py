@@ -107,9 +107,16 @@ def _not_found(edit: Edit[Deposit], chance: float) -> None:
     }.get(DepositStatus(row.status))
     if patience is not None and age >= patience:
         edit.move(DepositStatus.ABANDONED, note=_("SkinsBack does not know the order."))
+        edit.set(check_count=0, next_check_at=None)
+        return
+    delay = schedule.next_check(row.status, age, row.check_count + 1)
+    if delay is None and row.check_count < schedule.WITHHELD_CHECKS:
+        delay = schedule.backoff(row.check_count)
+    if delay is None or row.status in {DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED}:
+        edit.flag(_("SkinsBack does not know this deposit any more."))
+    if delay is None:
         edit.set(next_check_at=None)
         return
-    delay = schedule.next_check(row.status, age, row.check_count + 1) or schedule.backoff(row.check_count)
     edit.set(check_count=row.check_count + 1, next_check_at=edit.now + schedule.spread(delay, chance))
 
 
@@ -117,7 +124,7 @@ def _give_up(edit: Edit[Deposit]) -> None:
     """Nobody paid for so long that the link must be dead. A late payment still counts when SkinsBack tells of it."""
     if _is_too_old(edit.row, edit.now - edit.row.created_at):
         edit.move(DepositStatus.ABANDONED, note=_("Not paid in time."))
-        edit.set(next_check_at=None)
+        edit.set(check_count=0, next_check_at=None)
 
 
 def _hold_policy() -> Callable[[Deposit], object] | None:

@@ -79,7 +79,7 @@ class Book:
         self._remember()
 
     def _remember(self) -> None:
-        rows = self._rows().filter(state__in=[State.OPEN, State.CLOSED]).order_by("-pk")
+        rows = self._rows().filter(state__in=[State.OPEN, State.CLOSED]).order_by("-state", "-pk")  # open ones first
         columns = ("pk", "digest", "state", "kind", "our_id", "their_id", "ours", "theirs")
         for pk, digest, state, kind, our_id, their_id, ours, theirs in rows.values_list(*columns)[:REMEMBERED_ATMOST]:
             self._known[digest] = (ours, theirs)

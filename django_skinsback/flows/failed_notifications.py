@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from ..connection import get_client
-from ..exceptions import SkinsBackError
+from ..exceptions import SkinsBackError, UnknownOutcome
 from ..models import Deposit, Discrepancy, ListName
 from ..statuses import DEPOSIT_FINAL
 from ..wire.types import DepositReport, FailedNotification
@@ -160,6 +160,8 @@ class Follower:
             self._seen.discard(key)
             raise
         except SkinsBackError as error:
+            if isinstance(error, UnknownOutcome):
+                self._client.get_balance()  # raises if it is not this deposit alone: the next run goes on with it
             found.note = _("SkinsBack was asked and gave no answer that helps: %s.") % error
             self._add(found)
             return

@@ -8,12 +8,13 @@ import logging
 import random
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
 from types import TracebackType
 from typing import Generic, Self
 
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 from django.db.models import QuerySet
 
 from .. import schedule
@@ -64,16 +65,25 @@ class Lease(Generic[Row]):
 
     def _renew(self) -> None:
         renewed = False
-        while not self._over.wait(RENEW_SECONDS):
-            renewed, until = True, mark(utc_now() + schedule.CLAIM)
-            try:
-                with self._turn:
-                    self._held().update(**{self._queue.due: until})
-                    self._until = until
-            except DatabaseError as error:  # the rows are due again when the claim ends, which costs one more call
-                logger.warning("skinsback.lease_not_renewed", extra={"error": type(error).__name__})
-        if renewed:
-            connections[database()].close()
+        try:
+            while not self._over.wait(RENEW_SECONDS):
+                renewed, until = True, mark(utc_now() + schedule.CLAIM)
+                try:
+                    with self._turn:
+                        self._held().update(**{self._queue.due: until})
+                        self._until = until
+                except Error as error:  # the rows are due again when the claim ends, which costs one more call
+                    logger.warning("skinsback.lease_not_renewed", extra={"error": type(error).__name__})
+                    _disconnect()
+        finally:
+            if renewed:
+                _disconnect()
+
+
+def _disconnect() -> None:
+    """Have this thread connect anew: on a connection that is lost, everything fails."""
+    with suppress(Error):
+        connections[database()].close()
 
 
 def take_due(queue: Queue[Row], keys: Iterable[int], size: int, now: datetime) -> Iterator[Lease[Row]]:

@@ -42,13 +42,19 @@ class Window:
 
 
 def next_window(cursor: ListCursor, now: datetime) -> Window:
-    """What is to be read next: the run that broke off, else from the last complete one's end, with an overlap."""
+    """What is to be read next: the run that broke off, else from the last complete one's end, with an overlap.
+
+    A mark that lies ahead was made by a clock that was wrong, so that a whole hold is read again.
+    """
     if cursor.start_from and cursor.since and cursor.until and now - cursor.until < RESUME_WITHIN:
         return Window(cursor.since, cursor.until, cursor.start_from)
     if cursor.complete_until is None:
         return Window(now - FIRST_LOOK, now)
-    far = cursor.looked_back_at is None or now - cursor.looked_back_at >= LOOK_BACK_EVERY
-    return Window(cursor.complete_until - (LOOK_BACK if far else OVERLAP), now)
+    looked_back_at = cursor.looked_back_at
+    far = looked_back_at is None or now - looked_back_at >= LOOK_BACK_EVERY
+    if far or max(looked_back_at or now, cursor.complete_until) > now:
+        return Window(min(cursor.complete_until, now) - LOOK_BACK, now)
+    return Window(cursor.complete_until - OVERLAP, now)
 
 
 @contextmanager
@@ -75,7 +81,9 @@ class Lease:
         """None if another run has it."""
         now, token = clock(), secrets.token_hex(16)
         cursors = ListCursor.objects.using(database()).filter(account=account, name=name)
-        free = cursors.filter(Q(leased_until=None) | Q(leased_until__lte=now))
+        over = Q(leased_until=None) | Q(leased_until__lte=now)
+        by_a_wrong_clock = Q(leased_until__gt=now + 2 * LEASE)
+        free = cursors.filter(over | by_a_wrong_clock)
         taken = free.update(lease=token, leased_until=now + LEASE)
         if not taken and not cursors.exists():
             new = ListCursor(account=account, name=name)

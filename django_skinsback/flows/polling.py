@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from .. import conf, schedule
 from ..client import SkinsBackClient
 from ..connection import get_client
-from ..exceptions import APIError, PurchaseNotFound, SkinsBackError, UnknownOutcome
+from ..exceptions import APIError, InvalidInput, PurchaseNotFound, SkinsBackError, UnknownOutcome
 from ..models import Purchase
 from ..models.fields import utc_now
 from ..statuses import PurchaseStatus
@@ -114,7 +114,7 @@ def _halve(client: SkinsBackClient, rows: list[Purchase], answers: Answers) -> N
     except PurchaseNotFound:
         if len(rows) == 1:
             return
-    except (APIError, UnknownOutcome) as error:
+    except (APIError, InvalidInput, UnknownOutcome) as error:
         if len(rows) == 1:
             answers.failures[rows[0].pk] = error
             return
@@ -130,7 +130,7 @@ def _get_by_buy_id(client: SkinsBackClient, row: Purchase) -> PurchaseReport | N
         report = client.get_purchase(buy_id=row.buy_id or "")
     except ACCOUNT_WIDE:
         raise
-    except (APIError, UnknownOutcome):
+    except (APIError, InvalidInput, UnknownOutcome):
         return None
     ours = report.custom_id in {"", row.custom_id}
     return msgspec.structs.replace(report, custom_id=row.custom_id) if ours else None
@@ -139,9 +139,12 @@ def _get_by_buy_id(client: SkinsBackClient, row: Purchase) -> PurchaseReport | N
 def _poll(one: Sweep[Purchase], lease: Lease[Purchase]) -> None:
     unsent = [row for row in lease.rows if row.status in OPEN and not row.attempts]
     sent = [row for row in lease.rows if row not in unsent]
-    _send(one, unsent, dispatch)
-    if not sent:
-        return
+    if sent:
+        _ask(one, lease, sent)
+    _send(one, unsent, dispatch)  # last, since a market that sells nothing may still tell what it sold
+
+
+def _ask(one: Sweep[Purchase], lease: Lease[Purchase], sent: list[Purchase]) -> None:
     answers, moment = get_answers(one.account, sent), one.moment()
     times, absent = {}, []
     for row in sent:
@@ -204,8 +207,12 @@ def _not_known(edit: Edit[Purchase], status: str, chance: float) -> None:
     row = edit.row
     if row.status != status:
         return
-    delay = schedule.spread(schedule.backoff(row.poll_count), chance)
-    edit.set(poll_count=row.poll_count + 1, next_poll_at=edit.now + delay)
+    due: datetime | None = edit.now + schedule.spread(schedule.backoff(row.poll_count), chance)
+    if row.status == PurchaseStatus.ACCEPTED:
+        due = next_poll_at(row, edit.now, row.poll_count + 1, chance)
+    if due is None:
+        edit.set(finished_at=row.finished_at or edit.now, token="")
+    edit.set(poll_count=row.poll_count + 1, next_poll_at=due)
     if row.attempts > schedule.RESEND_ATMOST or row.buy_id:
         edit.flag(_("SkinsBack does not know this purchase any more."))
 

@@ -20,8 +20,8 @@ LONGEST_SLEEP_SECONDS = 1.0
 """How long a signal to stop may wait to be heard."""
 
 
-class Stop(Exception):
-    """Raised by an ``Advance`` to end a sweep between two batches."""
+class Stop(BaseException):
+    """Raised by an ``Advance`` to end a sweep between two batches; no failure, and nobody goes on after it."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,9 @@ class Job:
 
 
 def check_deposits(account: str | None = None, advance: Advance = nobody) -> polling.Counts:
-    """Ask about deposits that are due, then apply deliveries that were kept."""
-    counts = polling.check_deposits(account, advance=advance)
+    """Apply deliveries that were kept, then ask about deposits that are due."""
     notifications.apply_kept()
-    return counts
+    return polling.check_deposits(account, advance=advance)
 
 
 def sync_prices(account: str | None = None) -> None:

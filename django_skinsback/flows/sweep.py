@@ -2,7 +2,8 @@
 
 A row whose answer cannot be read, or whose news a listener of the site will not take, is put off and keeps no other
 row waiting. Only what every call of the account would meet ends its pass early: what was taken then waits for a while,
-and ``ratelimit`` keeps all processes from asking meanwhile.
+and ``ratelimit`` keeps all processes from asking meanwhile. A pass also ends when it has lasted for ``PASS``: what it
+did not come to stays due for the next one, and the process is free for other work between the two.
 """
 
 import logging
@@ -20,6 +21,9 @@ from .due import Advance, Counts, Queue, Row, Sweep, nobody
 from .leases import Lease, take_due
 
 logger = logging.getLogger("django_skinsback")
+
+PASS = schedule.MINUTE
+"""After how long a pass over the rows of one account takes no more of them."""
 
 KEYS_AT_ONCE = 50_000
 """Due rows are found by walking over their keys; asking for them anew for each batch would sort them all each time."""
@@ -47,8 +51,11 @@ def sweep(
     chance: Callable[[], float] = random.random,
     advance: Advance = nobody,
 ) -> Counts:
-    """Do what is due of one account, or of all; ``advance`` is told how many rows were taken up."""
-    counts = Counts()
+    """Do what is due of one account, or of all; ``advance`` is told how many rows were taken up.
+
+    Whatever ends the pass of one account, the others have theirs; what is no error of SkinsBack's is raised afterwards.
+    """
+    counts, failure = Counts(), None
     for alias in [account] if account else conf.accounts():
         one = Sweep(work.queue, alias, now or utc_now(), counts, chance, advance)
         try:
@@ -58,33 +65,58 @@ def sweep(
             extra = {"rows": work.queue.model.__name__, "account": alias, "error": str(error)}
             logger.warning("skinsback.sweep_stopped", extra=extra)
             counts.stopped_by = f"{alias}: {error}"
+        except Exception as error:
+            logger.exception("skinsback.sweep_failed", extra={"rows": work.queue.model.__name__, "account": alias})
+            failure = error
+    if failure is not None:
+        raise failure
     return counts
 
 
 def _sweep(one: Sweep[Row], work: Work[Row]) -> None:
-    keys = one.queue.due_keys(one.account, one.now, work.listed.from_rows)
+    until = utc_now() + PASS
+    due = one.queue.due_rows(one.account, one.now).order_by(one.queue.due, "pk")
+    keys = list(due.values_list("pk", flat=True)[: work.listed.from_rows])
     if len(keys) < work.listed.from_rows:
-        _take(one, work, keys)
+        _take(one, work, keys, until)
         return
-    if work.first:
-        _walk(one, work, **work.first)
+    if work.first and not _walk(one, work, until, **work.first):
+        return
     if read(one, work.listed):
-        _walk(one, work)
+        _walk(one, work, until)
 
 
-def _walk(one: Sweep[Row], work: Work[Row], **conditions: Any) -> None:
+def _walk(one: Sweep[Row], work: Work[Row], until: datetime, **conditions: Any) -> bool:
+    """Take all that is due; False if the time was over before."""
     last = 0
     while keys := one.queue.due_keys(one.account, one.now, KEYS_AT_ONCE, pk__gt=last, **conditions):
-        _take(one, work, keys)
+        if not _take(one, work, _longest_due_first(one, keys), until):
+            return False
         last = keys[-1]
+    return True
 
 
-def _take(one: Sweep[Row], work: Work[Row], keys: list[int]) -> None:
+def _take(one: Sweep[Row], work: Work[Row], keys: list[int], until: datetime) -> bool:
+    """Take these rows, at least some of them; False if the time was over before."""
     for lease in take_due(one.queue, keys, work.size, one.now):
-        one.took(len(lease.rows))
+        try:
+            one.took(len(lease.rows))
+        except BaseException:  # it ends the pass: nobody asks about them, so they are due again at once
+            lease.put_off(one.now)
+            raise
         with lease:
             try:
                 work.ask(one, lease)
             except SkinsBackError:
                 lease.put_off(utc_now() + schedule.spread(schedule.LEASE, (1 + one.chance()) / 2))
                 raise
+        if utc_now() >= until:
+            return False
+    return True
+
+
+def _longest_due_first(one: Sweep[Row], keys: list[int]) -> list[int]:
+    """Passes that end with their time would else ask about the first rows again and again, and never about others."""
+    due = one.queue.due_rows(one.account, one.now).filter(pk__range=(keys[0], keys[-1]))
+    times = dict(due.order_by("pk").values_list("pk", one.queue.due))
+    return sorted(filter(times.__contains__, keys), key=times.__getitem__)

@@ -100,7 +100,10 @@ class Limiter:
             if reserved in self.law.begun(now) and self._is_open(reserved, self._clock()):
                 return found
             delay = self._delay(call, now, reserved)
-            if delay > left or not (free or call.can_wait):
+            refused = delay > left or not (free or call.can_wait)
+            if free and reserved is None and (refused or self._shared.is_silent):
+                self._shared.refuse_silence(free)
+            if refused:
                 raise _refusal(call, "no call becomes free in time")
             self._sleep(delay + _HAIR_SECONDS)
             left -= delay + _HAIR_SECONDS  # counted, not measured: the clock may stand still or jump meanwhile

@@ -35,6 +35,19 @@ class Shared:
         self._cache = cache
         self._clock = clock
         self._failed_at: float | None = None
+        self._silent = False
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it was found to say no and to keep nothing, as some caches do that hide an outage."""
+        return self._silent
+
+    def refuse_silence(self, keys: Iterable[str]) -> None:
+        """Raise CacheBroken if none of these keys is there, though it would not add them."""
+        if not self.get_many(keys):
+            self._silent = True
+            self._fail("Silence")
+            raise CacheBroken
 
     def add(self, key: str, value: Any, timeout: int) -> bool:
         return bool(self._ask("add", key, value, timeout))
@@ -56,14 +69,17 @@ class Shared:
         try:
             answer = getattr(self._cache, operation)(*arguments)
         except Exception as error:
-            if failed_at is None:
-                logger.error("skinsback.limit_cache_broken", extra={"error": type(error).__name__})  # noqa: TRY400
-            self._failed_at = self._clock()
+            self._fail(type(error).__name__)
             raise CacheBroken from error
-        if failed_at is not None:
-            self._failed_at = None
+        if failed_at is not None and (not self._silent or (operation == "add" and answer)):
+            self._failed_at, self._silent = None, False
             logger.info("skinsback.limit_cache_back")
         return answer
+
+    def _fail(self, error: str) -> None:
+        if self._failed_at is None:
+            logger.error("skinsback.limit_cache_broken", extra={"error": error})
+        self._failed_at = self._clock()
 
 
 class Own:

@@ -13,7 +13,7 @@ from django_skinsback.exceptions import BadSignature, NoSecret
 from django_skinsback.flows import notifications
 from django_skinsback.flows.refusals import Refusals, refusals
 from django_skinsback.flows.retention import prune
-from django_skinsback.models import LedgerEntry, WebhookEvent
+from django_skinsback.models import Discrepancy, LedgerEntry, WebhookEvent
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, post_notification, signed_notification
 
@@ -156,10 +156,40 @@ class TestRetention:
         assert prune(report=told.append).deliveries == 7
         assert told == [3, 3, 1]
 
+    def test_discrepancies_that_ended_long_ago_are_forgotten_and_others_stay(self):
+        ended = timezone.now() - timedelta(days=91)
+        for state in Discrepancy.State.values:
+            closed_at = None if state == "open" else ended
+            times = {"first_seen_at": ended, "last_seen_at": ended, "closed_at": closed_at}
+            Discrepancy.objects.create(account="default", digest=state, state=state, **times)
+        Discrepancy.objects.create(account="default", digest="new", state="resolved", closed_at=timezone.now())
+        Discrepancy.objects.create(account="second", digest="other", state="resolved", closed_at=ended)
+
+        assert prune(account="default") == (0, 0, 2)
+
+        assert set(Discrepancy.objects.values_list("digest", flat=True)) == {"open", "closed", "new", "other"}
+
+    def test_what_is_opened_again_while_old_rows_are_looked_for_stays(self, monkeypatch):
+        from django_skinsback.flows import retention
+
+        ended = timezone.now() - timedelta(days=91)
+        for digest in "ab":
+            Discrepancy.objects.create(account="default", digest=digest, state="resolved", closed_at=ended)
+        honest = retention.run
+
+        def run(block):
+            Discrepancy.objects.filter(digest="a").update(state="open", closed_at=None)
+            return honest(block)
+
+        monkeypatch.setattr(retention, "run", run)
+
+        assert prune().discrepancies == 1
+        assert Discrepancy.objects.get().digest == "a"
+
     def test_the_command_says_how_many(self, capsys):
         call_command("skinsback_prune", "--days", "1")
 
-        assert "0 deliveries and 0 balances forgotten" in capsys.readouterr().out
+        assert "0 deliveries, 0 balances and 0 discrepancies forgotten" in capsys.readouterr().out
 
 
 class TestRefusals:

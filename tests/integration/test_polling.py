@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from django_skinsback import schedule
 from django_skinsback.client import SkinsBackClient
-from django_skinsback.exceptions import PurchaseNotFound, UnderMaintenance, UnknownOutcome
+from django_skinsback.exceptions import MarketDisabled, PurchaseNotFound, UnderMaintenance, UnknownOutcome
 from django_skinsback.flows import leases, polling, purchases
 from django_skinsback.flows.due import DEPOSITS, PURCHASES
 from django_skinsback.models import Purchase, StatusChange
 from django_skinsback.testing import make_deposit, make_purchase
+from django_skinsback.wire import arguments
 from django_skinsback.wire.types import PurchaseReport
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -296,6 +297,34 @@ class TestTheAnswerToAList:
         assert self.accepted(rows) == [row is not poison for row in rows]
         assert len(skinsback.asked) == 1 + 2 * 3  # twice the logarithm of eight
 
+    @pytest.mark.parametrize("name", ["custom_id", "buy_id"])
+    def test_row_46_an_id_that_cannot_be_sent_keeps_no_other_row_waiting(self, skinsback, rows, name, monkeypatch):
+        poison = rows[5]
+        Purchase.objects.filter(pk=poison.pk).update(**{name: "12/34"})
+        del skinsback.reports[poison.custom_id]
+        get, get_one = skinsback.get_purchases, skinsback.get_purchase
+        skinsback.get_purchases = lambda custom_ids: get(arguments.identifiers("custom_ids", custom_ids))
+        skinsback.get_purchase = lambda buy_id: get_one(arguments.identifier("buy_id", buy_id))
+
+        assert polling.poll_purchases().stopped_by == ""
+
+        assert self.accepted(rows) == [row is not poison for row in rows]
+        assert fresh(poison).next_poll_at > timezone.now()
+
+
+def test_what_is_open_is_asked_about_though_the_market_that_buys_is_off(skinsback, now, monkeypatch):
+    make_purchase()
+    row = make_purchase(status="waiting_accept")
+    skinsback.say(row, "accepted")
+
+    def off(_client, *_skin, **_options):
+        raise MarketDisabled("market_buy", -6, "market_disabled")
+
+    monkeypatch.setattr(SkinsBackClient, "buy_skin", off)
+
+    assert "market_disabled" in polling.poll_purchases("default").stopped_by
+    assert fresh(row).status == "accepted"
+
 
 class TestStopping:
     def test_what_was_taken_waits_for_two_minutes_and_what_was_not_is_due(self, skinsback, now, settings):
@@ -398,6 +427,29 @@ class TestLeases:
 
         assert getattr(queue.rows().get(), queue.due) == moment + timedelta(days=1)
         assert [thread.name for thread in threading.enumerate() if thread.name == "skinsback-lease"] == []
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_claim_whose_connection_is_lost_is_renewed_on_a_new_one(self, monkeypatch, caplog):
+        monkeypatch.setattr(leases, "RENEW_SECONDS", 0.01)
+        row = make_purchase(status="accepted")
+        [lease] = leases.take_due(PURCHASES, [row.pk], 10, timezone.now())
+        first, held, lost = fresh(row).next_poll_at, lease._held, []
+
+        def lose_connection():
+            if not lost:
+                connection.ensure_connection()
+                lost.append(connection.connection)
+                connection.connection.close()
+            return held()
+
+        monkeypatch.setattr(lease, "_held", lose_connection)
+
+        with lease:
+            deadline = time.monotonic() + 20
+            while fresh(row).next_poll_at == first:
+                assert time.monotonic() < deadline, "the claim was never renewed"
+
+        assert "skinsback.lease_not_renewed" in caplog.messages
 
 
 @pytest.mark.django_db(transaction=True)

@@ -17,6 +17,7 @@ from django_skinsback.exceptions import RateLimited, UnknownOutcome
 from django_skinsback.flows import checking, deposits, polling
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
 from django_skinsback.testing import make_deposit, make_purchase
+from django_skinsback.wire import arguments
 from django_skinsback.wire.types import DepositReport, Page, PurchaseReport
 from tests.wallet.models import Wallet
 
@@ -209,6 +210,28 @@ class TestPurchases:
         settings.SKINSBACK = {**settings.SKINSBACK, "CACHE": "nowhere"}
         self.backlog(skinsback, 20)
         assert polling.poll_purchases("default").asked == 20
+
+    def test_row_53_a_cache_that_hides_its_outage_keeps_nobody_from_reading(self, skinsback, now, monkeypatch):
+        monkeypatch.setattr(cache, "add", lambda *_arguments, **_options: False)
+        monkeypatch.setattr(cache, "get", lambda *_arguments, **_options: None)
+        self.backlog(skinsback, 20)
+
+        assert polling.poll_purchases("default").asked == 20
+
+    def test_a_cursor_that_cannot_be_sent_back_ends_the_list_and_not_the_pass(self, skinsback, now, caplog):
+        self.backlog(skinsback, 20)
+
+        def page(start_from):
+            arguments.cursor(start_from)
+            return Page(items=skinsback.rows[:10], total_count=20, has_more=True, start_from="MTIz/==")
+
+        skinsback.page = page
+
+        counts = polling.poll_purchases("default")
+
+        assert (counts.asked, counts.stopped_by) == (20, "")
+        assert Counter(skinsback.calls) == {"list_purchases": 2, "get_purchases": 3}
+        assert "skinsback.list_not_read" in caplog.messages
 
     def test_ids_that_differ_in_case_alone_are_not_mixed_up(self, skinsback, now):
         self.backlog(skinsback, 20)

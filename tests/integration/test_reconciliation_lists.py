@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import APIError, RateLimited, TransactionNotFound, UnderMaintenance, UnknownOutcome
 from django_skinsback.flows import deposits
 from django_skinsback.flows.list_cursors import FIRST_LOOK, LEASE, LOOK_BACK, LOOK_BACK_EVERY, OVERLAP, Lease
@@ -66,6 +67,28 @@ class TestWindows:
             (first - LOOK_BACK, second),
             (second - OVERLAP, second + timedelta(hours=1)),
         ]
+
+    @pytest.mark.parametrize("mark", ["complete_until", "looked_back_at"])
+    def test_a_mark_made_by_a_clock_that_was_ahead_gives_no_window_that_ends_before_it_begins(self, lists, clock, mark):
+        run()
+        now = timezone.now()
+        ListCursor.objects.update(**{"looked_back_at": now, mark: now + timedelta(days=300)})
+        run()
+        clock.shift(timedelta(hours=1))
+        run()
+
+        assert lists.windows[1:] == [(now - LOOK_BACK, now), (now - OVERLAP, now + timedelta(hours=1))]
+
+    def test_a_lease_taken_by_a_clock_that_was_ahead_keeps_nobody_out_for_long(self, lists, clock):
+        clock.shift(timedelta(days=300))
+        Lease.take("default", "orders", utc_now)
+        clock.shift(-timedelta(days=300))
+        assert run().stopped_by == ""
+
+        clock.shift(timedelta(minutes=1))  # as far as two machines may differ
+        Lease.take("default", "orders", utc_now)
+        clock.shift(-timedelta(minutes=1))
+        assert "Another run" in run().stopped_by
 
     def test_accounts_and_lists_have_places_of_their_own(self, lists):
         reconcile()
@@ -408,6 +431,36 @@ class TestFailedNotifications:
         assert (counts.asked, counts.repaired, counts.stopped_by) == (2, 2, "")
         assert lists.asked == [row.order_id for row in rows]
 
+    def test_an_outage_leaves_the_place_at_the_row_that_was_not_answered(self, lists, user, monkeypatch):
+        rows = self.rows(user, 3, "pending")
+        for deposit in rows:
+            lists.statuses[deposit.order_id] = UnknownOutcome("502")
+            lists.fail_notification(deposit)
+
+        def no_answer(_client):
+            raise UnknownOutcome("502")
+
+        monkeypatch.setattr(SkinsBackClient, "get_balance", no_answer)
+        counts = run("callback_error_list")
+        assert (counts.missed, bool(counts.stopped_by)) == (0, True)
+        assert lists.asked == [rows[0].order_id]
+
+        lists.statuses = {deposit.order_id: self.paid(deposit) for deposit in rows}
+        counts = run("callback_error_list")
+        assert (counts.repaired, counts.stopped_by) == (3, "")
+
+    def test_an_odd_answer_about_one_is_shown_and_keeps_no_other_waiting(self, lists, user, monkeypatch):
+        odd, good = self.rows(user, 2, "pending")
+        lists.statuses = {odd.order_id: UnknownOutcome("odd"), good.order_id: self.paid(good)}
+        for deposit in (odd, good):
+            lists.fail_notification(deposit)
+        monkeypatch.setattr(SkinsBackClient, "get_balance", lambda _client: None)
+
+        counts = run("callback_error_list")
+
+        assert (counts.missed, counts.repaired, counts.stopped_by) == (2, 1, "")
+        assert Discrepancy.objects.open().get().deposit == odd
+
     def test_one_that_skinsback_does_not_know_is_shown_and_keeps_no_other_waiting(self, lists, user):
         odd, good = self.rows(user, 2, "pending")
         lists.statuses = {
@@ -450,6 +503,20 @@ class TestFailedNotifications:
             counts = run("callback_error_list")
             assert "same rows twice" in counts.stopped_by
             assert counts.pages <= 4
+
+
+def test_discrepancies_that_operators_closed_do_not_crowd_out_older_open_ones(lists, user, monkeypatch):
+    monkeypatch.setattr("django_skinsback.flows.discrepancies.REMEMBERED_ATMOST", 2)
+    deposit = make_deposit(user=user, status="success", transaction_id="1", **PAID)
+    fields = {"account": "default", "found_in": "orders", "our_id": deposit.order_id, "their_id": "1"}
+    Discrepancy.objects.create(kind="differing", digest="open", theirs={"status": "fail"}, **fields)
+    for number in range(2):
+        Discrepancy.objects.create(kind="differing", digest=str(number), state="closed", **{**fields, "our_id": "x"})
+    lists.list(deposit)
+
+    run()
+
+    assert Discrepancy.objects.get(digest="open").state == "resolved"
 
 
 class TestQueries:

@@ -1,14 +1,17 @@
 """The Celery tasks are doors: each calls its flow, under a name that is kept for ever."""
 
+import os
 from datetime import timedelta
 from decimal import Decimal
 
 import celery
 import pytest
+from django.db import DatabaseError
 from django.utils import timezone
 
-from django_skinsback import tasks
+from django_skinsback import connection, tasks
 from django_skinsback.exceptions import UnderMaintenance
+from django_skinsback.flows import routine
 from django_skinsback.models import BalanceSnapshot, MarketItem, Purchase
 from django_skinsback.testing import make_deposit, make_purchase
 
@@ -96,9 +99,33 @@ def test_the_sweep_of_purchases_polls(calls):
     assert calls == [("poll_purchases", (), {})]
 
 
-def test_the_sweep_of_deposits_asks_before_it_applies_what_was_kept(calls):
+def test_the_sweep_of_deposits_applies_what_was_kept_before_it_asks(calls):
     tasks.check_deposits.delay()
-    assert calls == [("check_deposits", (), {}), ("apply_kept", (), {})]
+    assert calls == [("apply_kept", (), {}), ("check_deposits", (), {})]
+
+
+def test_a_sweep_of_deposits_that_fails_has_applied_what_was_kept(calls, monkeypatch):
+    def fail(*_args, **_options):
+        raise DatabaseError
+
+    monkeypatch.setattr(tasks.polling, "check_deposits", fail)
+    for sweep in (tasks.check_deposits, routine.check_deposits):
+        with pytest.raises(DatabaseError):
+            sweep()
+    assert calls == [("apply_kept", (), {})] * 2
+
+
+@pytest.mark.parametrize("limit", [None, 384])
+def test_a_worker_that_was_forked_shares_no_connection_with_its_parent(settings, monkeypatch, limit):
+    settings.SKINSBACK = {**settings.SKINSBACK, "REQUESTS_PER_MINUTE": limit}
+    client = connection.get_client()
+    assert connection.get_client() is client
+
+    process = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: process + 1)
+
+    assert connection.get_client() is not client
+    assert connection.get_client() is connection.get_client()
 
 
 def test_the_lists_of_every_account_are_compared(calls):

@@ -8,8 +8,9 @@ import time_machine
 from django.utils import timezone
 
 from django_skinsback import schedule
-from django_skinsback.exceptions import InvalidInput
-from django_skinsback.flows import deposits, purchases
+from django_skinsback.client import SkinsBackClient
+from django_skinsback.exceptions import InvalidInput, PurchaseNotFound, TransactionNotFound
+from django_skinsback.flows import checking, deposits, polling, purchases
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 
@@ -124,6 +125,77 @@ class TestDeposits:
             pauses.append(deposit.next_check_at and deposit.next_check_at - now)
 
         assert pauses == [*(schedule.backoff(attempts) for attempts in range(schedule.WITHHELD_CHECKS)), None]
+
+
+class TestNotKnown:
+    """What SkinsBack does not know any more is asked about ever more rarely, and in the end not at all."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        asked = []
+
+        def refuse(error):
+            def call(_client, **_ids):
+                asked.append(error.method)
+                raise error
+
+            return call
+
+        absent = PurchaseNotFound("market_getinfo", 2, "offer_not_found")
+        unknown = TransactionNotFound("orderstatus", 4, "transaction_not_found")
+        monkeypatch.setattr(SkinsBackClient, "get_deposit", refuse(unknown))
+        monkeypatch.setattr(SkinsBackClient, "get_purchases", refuse(absent))
+        monkeypatch.setattr(SkinsBackClient, "get_purchase", refuse(absent))
+        return asked
+
+    def live(self, row, due, sweep, until):
+        """Sweep whenever the row is due, until it is no more or that time has come. Returns the pauses."""
+        pauses = []
+        while (time := getattr(row, due)) is not None and time < until:
+            with time_machine.travel(time, tick=False):
+                sweep("default", chance=lambda: 0.5)
+                row.refresh_from_db()
+                pauses.append(getattr(row, due) and getattr(row, due) - time)
+        return pauses
+
+    @pytest.mark.parametrize("status", ["fail", "abandoned", "success"])
+    def test_a_finished_deposit_goes_to_an_operator_in_the_end(self, now, asked, status):
+        row = make_deposit(status=status, next_check_at=now)
+
+        pauses = self.live(row, "next_check_at", checking.check_deposits, now + timedelta(days=30))
+
+        assert pauses == [*(schedule.backoff(attempts) for attempts in range(schedule.WITHHELD_CHECKS)), None]
+        assert asked == ["orderstatus"] * len(pauses)
+        assert (row.needs_review, row.review_reason) == (True, "SkinsBack does not know this deposit any more.")
+
+    @pytest.mark.parametrize("status", ["in_hold", "hold_approved"])
+    def test_a_hold_goes_to_an_operator_at_once_and_is_asked_about_as_before(self, now, asked, status):
+        row = make_deposit(status=status, next_check_at=now)
+
+        pauses = self.live(row, "next_check_at", checking.check_deposits, now + timedelta(hours=5))
+
+        assert pauses == [schedule.next_check(status, timedelta(0), 1)]
+        assert row.review_reason == "SkinsBack does not know this deposit any more."
+
+    def test_a_deposit_nobody_paid_is_given_up_and_needs_no_operator(self, now, asked):
+        row = make_deposit(status="pending", next_check_at=now)
+
+        self.live(row, "next_check_at", checking.check_deposits, now + timedelta(days=30))
+
+        assert (row.status, row.needs_review, row.check_count) == ("abandoned", False, 0)
+
+    def test_an_accepted_purchase_is_asked_about_as_rarely_as_ever_and_is_over_after_its_hold(self, now, asked):
+        row = make_purchase(
+            status="accepted", in_hold=True, in_hold_until=now + timedelta(days=2), submitted_at=now, next_poll_at=now
+        )
+
+        pauses = self.live(row, "next_poll_at", polling.poll_purchases, now + timedelta(days=30))
+
+        over = now + timedelta(days=2) + schedule.ROLLBACK_MARGIN
+        assert sum(filter(None, pauses), timedelta(0)) == over - now
+        assert set(pauses[:-2]) == {timedelta(hours=6)}
+        assert (row.status, row.token, row.finished_at, row.poll_count) == ("accepted", "", over, len(pauses))
+        assert row.review_reason == "SkinsBack does not know this purchase any more."
 
 
 class TestLimits:

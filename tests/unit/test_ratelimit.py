@@ -217,7 +217,7 @@ def test_users_take_first_what_background_calls_may_not():
 
 def test_background_calls_wait_half_a_minute_and_no_longer():
     site = Site()
-    site.cache.add = lambda *_slot: False
+    site.cache.add = site.cache.set  # others are always faster
     with pytest.raises(RateLimited):
         site.background()
     assert 29 < site.slept <= 30
@@ -545,3 +545,70 @@ def test_row_53_a_cache_that_breaks_while_somebody_waits_lets_him_go_singly():
 
     site.limiters[0]._sleep = meanwhile
     assert site.user() < 2
+
+
+class Silent:
+    """A cache that hides its outage, as some are told to: it says no to all, and keeps nothing."""
+
+    def add(self, *_slot):
+        return False
+
+    def get_many(self, _keys):
+        return {}
+
+    def set(self, *_pause):
+        pass
+
+    def delete(self, _key):
+        pass
+
+
+@pytest.fixture
+def silence(outage):
+    outage.limiters[0]._shared._cache = Silent()
+    return outage
+
+
+@pytest.mark.parametrize("in_background", [False, True])
+def test_row_53_a_cache_that_hides_its_outage_stops_nobody_and_one_call_a_second_goes(silence, in_background):
+    call = silence.background if in_background else silence.user
+    for _ in range(20):
+        call()
+    gaps = [later - earlier for earlier, later in zip(silence.granted, silence.granted[1:], strict=False)]
+    assert all(gap == pytest.approx(1) for gap in gaps)
+    assert silence.granted[0] - NOW <= (30 if in_background else 2)
+
+
+def test_row_53_a_hidden_outage_is_told_once_and_its_end_is_a_slot_that_is_taken(silence, caplog):
+    caplog.set_level(logging.INFO)
+    for _ in range(20):
+        silence.user()
+    assert [(record.message, record.error) for record in caplog.records] == [
+        ("skinsback.limit_cache_broken", "Silence")
+    ]
+    silence.limiters[0]._shared._cache = silence.working
+    for _ in range(20):
+        silence.user()
+    assert [record.message for record in caplog.records][1:] == ["skinsback.limit_cache_back"]
+    assert silence.granted[-1] - silence.granted[-9] < 1.1
+
+
+def test_row_53_a_cache_that_refuses_for_a_moment_is_not_broken(caplog):
+    site = Site()
+    moments = iter([False] * 3)
+    add = site.cache.add
+    site.cache.add = lambda *slot: next(moments, True) and add(*slot)
+    site.user()
+    assert caplog.records == []
+
+
+def test_row_53_after_a_hidden_outage_a_slot_that_another_process_takes_first_is_no_new_one(silence):
+    silence.user()
+    silence.clock.now += 10
+    silence.limiters[0]._shared._cache = silence.working
+    add, others = silence.working.add, iter([True])
+    silence.working.add = lambda *slot: add(*slot) and not next(others, False)
+    sent = len(silence.granted)
+    assert silence.user() < 0.5
+    assert len(silence.granted) == sent + 1
+    assert silence.limiters[0]._shared._failed_at is None

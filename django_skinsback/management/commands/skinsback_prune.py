@@ -9,8 +9,9 @@ from ..command import SkinsBackCommand
 
 class Command(SkinsBackCommand):
     help = (
-        "Forget raw deliveries and balances older than RETENTION_DAYS. Rows about money stay for ever, and so do "
-        "deliveries that could not be applied. Run it once a day; Celery's beat does."
+        "Forget raw deliveries, balances, and discrepancies that were repaired or agree now, older than "
+        "RETENTION_DAYS. Rows about money stay for ever, and so do deliveries that could not be applied and "
+        "discrepancies that are open or that an operator has closed. Run it once a day; Celery's beat does."
     )
     examples = (
         ("", "forget what is older than RETENTION_DAYS"),
@@ -24,9 +25,9 @@ class Command(SkinsBackCommand):
         with self.progress.bar("forgetting") as advance:
             pruned = prune(days, account=account, report=advance)
         self.tell(
-            f"{pruned.deliveries} deliveries and {pruned.balances} balances forgotten",
-            deliveries=pruned.deliveries,
-            balances=pruned.balances,
+            f"{pruned.deliveries} deliveries, {pruned.balances} balances and {pruned.discrepancies} discrepancies "
+            "forgotten",
+            **pruned._asdict(),
         )
 
 
