@@ -7,7 +7,7 @@ import sys
 from tests import services
 
 SERVERS = ("postgresql", "mariadb")
-OPTIONS = ["-q", "-n", "2", "--dist", "loadgroup"]
+OPTIONS = ["-q", "-n", "3", "--dist", "loadgroup"]
 
 
 def pytest(database: str, *arguments: str) -> bool:

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from ...flows.database import database
 from ...flows.notifications import replay
 from ...models import WebhookEvent
 from ..command import COULD_NOT_RUN, FAILED, SkinsBackCommand
@@ -39,8 +40,9 @@ class Command(SkinsBackCommand):
         if not chosen:
             message = "Say which: ids, --since, --until, --outcome or --account. See --help."
             raise CommandError(message, returncode=COULD_NOT_RUN)
-        events = WebhookEvent.objects.filter(**chosen)
-        if absent := sorted({*ids} - {*WebhookEvent.objects.filter(pk__in=ids).values_list("pk", flat=True)}):
+        deliveries = WebhookEvent.objects.using(database())
+        events = deliveries.filter(**chosen)
+        if absent := sorted({*ids} - {*deliveries.filter(pk__in=ids).values_list("pk", flat=True)}):
             self.warn(f"There is no delivery {', '.join(map(str, absent))}.")
         counts: Counter[str] = Counter()
         with self.progress.bar("deliveries", total=events.count, unit="deliveries") as advance:
