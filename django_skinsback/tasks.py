@@ -4,13 +4,10 @@ from typing import Any
 
 from celery import shared_task
 
-from . import conf
-from .flows import balance, notifications, polling, prices, reconciliation, retention
+from .flows import polling, reconciliation, retention, routine
 from .flows.database import database
-from .flows.routine import each
 from .flows.sending import submit
 from .models import Purchase
-from .steam import GAMES
 
 _OPTIONS: dict[str, Any] = {"ignore_result": True, "acks_late": True, "reject_on_worker_lost": True}
 
@@ -32,14 +29,13 @@ def poll_purchases() -> None:
 @shared_task(name="skinsback.check_deposits", **_OPTIONS)
 def check_deposits() -> None:
     """Apply deliveries that were kept, then ask about deposits that are due."""
-    notifications.apply_kept()
-    polling.check_deposits()
+    routine.check_deposits()
 
 
 @shared_task(name="skinsback.sync_prices", **_OPTIONS)
 def sync_prices() -> None:
     """Take over the price lists of the games."""
-    each(GAMES, lambda game: prices.sync_prices(game=game))
+    routine.sync_prices()
 
 
 @shared_task(name="skinsback.reconcile", **_OPTIONS)
@@ -57,7 +53,7 @@ def prune() -> None:
 @shared_task(name="skinsback.snapshot_balance", **_OPTIONS)
 def snapshot_balance() -> None:
     """Keep the balance of every account."""
-    each(conf.accounts(), balance.snapshot_balance)
+    routine.snapshot_balance()
 
 
 def beat_schedule(sweep_seconds: float = 10.0) -> dict[str, dict[str, Any]]:

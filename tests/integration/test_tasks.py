@@ -45,11 +45,11 @@ def calls(monkeypatch):
         monkeypatch.setattr(module, name, lambda *args, **options: made.append((name, args, options)))
 
     replace(tasks.polling, "poll_purchases")
-    replace(tasks.polling, "check_deposits")
-    replace(tasks.notifications, "apply_kept")
+    replace(routine.polling, "check_deposits")
+    replace(routine.notifications, "apply_kept")
     replace(tasks.reconciliation, "reconcile")
-    replace(tasks.prices, "sync_prices")
-    replace(tasks.balance, "snapshot_balance")
+    replace(routine.prices, "sync_prices")
+    replace(routine.balance, "snapshot_balance")
     replace(tasks, "submit")
     return made
 
@@ -101,14 +101,14 @@ def test_the_sweep_of_purchases_polls(calls):
 
 def test_the_sweep_of_deposits_applies_what_was_kept_before_it_asks(calls):
     tasks.check_deposits.delay()
-    assert calls == [("apply_kept", (), {}), ("check_deposits", (), {})]
+    assert calls == [("apply_kept", (), {}), ("check_deposits", (None,), {"advance": routine.nobody})]
 
 
 def test_a_sweep_of_deposits_that_fails_has_applied_what_was_kept(calls, monkeypatch):
     def fail(*_args, **_options):
         raise DatabaseError
 
-    monkeypatch.setattr(tasks.polling, "check_deposits", fail)
+    monkeypatch.setattr(routine.polling, "check_deposits", fail)
     for sweep in (tasks.check_deposits, routine.check_deposits):
         with pytest.raises(DatabaseError):
             sweep()
@@ -135,7 +135,7 @@ def test_the_lists_of_every_account_are_compared(calls):
 
 def test_the_price_lists_of_all_games_are_taken_over(calls):
     tasks.sync_prices.delay()
-    assert calls == [("sync_prices", (), {"game": game}) for game in ("cs2", "dota2", "rust")]
+    assert calls == [("sync_prices", ("default",), {"game": game}) for game in ("cs2", "dota2", "rust")]
 
 
 def test_the_balance_of_every_account_is_kept(calls):
@@ -169,14 +169,14 @@ def failing_for(first, rest):
 
 def test_an_account_that_fails_does_not_keep_the_others_from_their_balance(monkeypatch):
     done = []
-    monkeypatch.setattr(tasks.balance, "snapshot_balance", failing_for("default", done))
+    monkeypatch.setattr(routine.balance, "snapshot_balance", failing_for("default", done))
     tasks.snapshot_balance.apply(throw=False)
     assert done == ["second"]
 
 
 def test_a_game_that_fails_does_not_keep_the_others_from_their_prices(monkeypatch):
     done = []
-    monkeypatch.setattr(tasks.prices, "sync_prices", failing_for("cs2", done))
+    monkeypatch.setattr(routine.prices, "sync_prices", failing_for("cs2", done))
     tasks.sync_prices.apply(throw=False)
     assert done == ["dota2", "rust"]
 
