@@ -143,12 +143,15 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
     if EntryKind.CREDIT in edit.entries():
         compare_amounts(edit, report)
         return Outcome.REPEAT
-    # Withheld at first. Once an operator has settled it, needs_review is off and a repeat no longer credits.
-    if not deposit.needs_review or usable_amount(report) is None:
+    # Withheld at first. Once an operator has settled it, a repeat no longer credits.
+    if not deposit.needs_review or usable_amount(report) is None or edit.is_settled_since_moved():
         return Outcome.REPEAT
-    before = deposit.amount_currency
     _take_details(edit, report)
-    credit = _credit(edit, report) if deposit.amount_currency != before else None
+    credit = None
+    try:
+        credit = _credit(edit, report)
+    except InvalidInput as error:  # the site's CREDIT made nothing of it
+        edit.flag(str(error))
     if credit is None:
         return Outcome.WITHHELD
     edit.note(
@@ -276,7 +279,7 @@ def approve_hold(deposit: Deposit, by: Any = None) -> Deposit:
             get_client(deposit.account).approve_hold(order_id=deposit.order_id)
         return refresh(deposit, actor=by)
     except SkinsBackError:
-        change(Deposit, deposit.pk, Source.FLOW, lambda edit: edit.set(next_check_at=edit.now), actor=by)
+        change(Deposit, deposit.pk, Source.FLOW, lambda edit: edit.set(next_check_at=edit.now))
         raise
 
 

@@ -63,6 +63,16 @@ class Edit(Generic[Row]):
         """Whether an operator has decided about the row, for this reason."""
         return self.lines().filter(source=Source.OPERATOR, note__contains=reason).exists()
 
+    def is_settled_since_moved(self) -> bool:
+        """Whether an operator has decided about the row since it came to its status."""
+        lines = self.lines().order_by("-pk").values_list("source", "from_status", "to_status")
+        for source, from_status, to_status in lines:
+            if source == Source.OPERATOR:
+                return True
+            if from_status != to_status == self.row.status:
+                return False
+        return False
+
     def flag(self, reason: str) -> None:
         """Put the row to review. Reasons add up; one that stands there, or that an operator has settled, does not."""
         reasons: list[str] = self.row.review_reason.splitlines()

@@ -134,6 +134,21 @@ class TestDeposits:
 
         assert (deposit.status, deposit.needs_review, kinds(deposit)) == ("success", False, ["credit"])
 
+    @pytest.mark.parametrize("kept_during", ["in_hold", "success"])
+    def test_a_credit_that_he_withheld_is_not_given_when_its_currency_is_told_though_it_was_flagged_again(
+        self, deposit, operator, kept_during
+    ):
+        for status in ("in_hold", "success"):
+            tell(deposit, status, amount_currency="", steam_id="another")
+            if status == kept_during:
+                deposits.settle(deposit, "keep", operator)
+        tell(deposit, "a new word")
+        assert deposit.needs_review
+
+        outcome = tell(deposit, "success")
+
+        assert (outcome, kinds(deposit)) == (("repeat", []) if kept_during == "success" else ("applied", ["credit"]))
+
     def test_the_history_says_who_decided_what_and_about_what(self, disputed, operator):
         deposits.settle(disputed, "keep", operator, "no credit")
 

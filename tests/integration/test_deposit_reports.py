@@ -8,6 +8,7 @@ from django_skinsback.exceptions import InvalidInput
 from django_skinsback.flows import deposits
 from django_skinsback.models import LedgerEntry, StatusChange
 from django_skinsback.signals import deposit_changed, review_needed
+from django_skinsback.statuses import DEPOSIT_FINAL
 from django_skinsback.testing import make_deposit
 from django_skinsback.wire.types import DepositReport
 
@@ -57,7 +58,32 @@ def test_what_each_path_posts(deposit, path, ledger):
         tell(deposit, status)
 
     assert [kind for kind, _ in entries(deposit)] == ledger
+    assert (deposit.finished_at is not None) is (deposit.status in DEPOSIT_FINAL)
     assert sum(amount for _, amount in entries(deposit)) == (Decimal("12.6") if ledger == ["credit"] else 0)
+
+
+@pytest.mark.parametrize("late", ["pending", "in_hold", "hold_approved"])
+def test_what_comes_late_changes_nothing_and_is_called_stale(deposit, late):
+    tell(deposit, "success")
+    before = deposit.updated_at
+
+    assert tell(deposit, late) == "stale"
+
+    assert (deposit.status, deposit.updated_at, len(entries(deposit))) == ("success", before, 1)
+
+
+@pytest.mark.parametrize(
+    "told", [{"user_amount": None}, {"amount_currency": ""}, {}], ids=["no amount", "no currency", "both"]
+)
+def test_a_list_row_credits_what_it_says_whole_and_else_has_skinsback_asked(deposit, told):
+    outcome = tell(deposit, "success", source="list", **told)
+
+    if told:
+        assert (outcome, deposit.status, deposit.needs_review) == ("withheld", "pending", False)
+        assert deposit.next_check_at <= deposit.updated_at
+    else:
+        assert (outcome, deposit.status) == ("applied", "success")
+    assert len(entries(deposit)) == (not told)
 
 
 def test_a_reversal_takes_exactly_what_was_given_even_if_another_amount_came_later(deposit):

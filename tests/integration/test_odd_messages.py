@@ -95,6 +95,17 @@ class TestDeposits:
         deposits.record_report(DepositReport(status=status, order_id=deposit.order_id, **PAID), "poll")
         assert deposit.entries.get().amount == 5
 
+    def test_so_it_does_when_the_currency_is_told_later(self, user, settings):
+        deposit = make_deposit(user=user)
+        for currency in ("", "usd"):
+            settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.nothing"}
+            report = DepositReport(status="success", order_id=deposit.order_id, **{**PAID, "amount_currency": currency})
+            assert deposits.record_report(report, "webhook").outcome == "withheld"
+
+        deposit.refresh_from_db()
+        assert (deposit.status, deposit.needs_review, deposit.entries.count()) == ("success", True, 0)
+        assert "CREDIT" in deposit.review_reason
+
 
 def nothing(_deposit):
     return Decimal(0), "usd"

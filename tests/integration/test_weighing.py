@@ -133,6 +133,14 @@ class TestCreditedByAnOperator:
         assert (deposit.amount, deposit.user_amount, deposit.amount_currency) == (5, 6, "usd")
         assert "nothing was credited" not in deposit.review_reason
 
+    def test_so_they_do_where_another_currency_was_asked_for(self, deposit):
+        Deposit.objects.filter(pk=deposit.pk).update(currency="usd")
+
+        self.tell(deposit, "success", user_amount=Decimal(99), amount_currency="eur")
+
+        assert (deposit.user_amount, deposit.amount_currency, deposit.entries.count()) == (6, "usd", 1)
+        assert "nothing was credited" not in deposit.review_reason
+
 
 @pytest.mark.parametrize("status", ["success", "hold_returned"])
 def test_a_repetition_with_other_amounts_leaves_those_that_were_credited(user, each_way_of_weighing, status):
@@ -169,6 +177,30 @@ def test_elsewhere_it_is_read_and_written_once(user):
     deposit = make_deposit(user=user)
 
     assert statements(lambda: tell_paid(deposit)) == ["SELECT", "UPDATE"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("status", "told", "looked"),
+    [
+        ("pending", {}, 0),
+        ("in_hold", {}, 0),
+        ("hold_approved", {}, 1),
+        ("pending", {"user_amount": None}, 1),
+        ("pending", {"amount_currency": ""}, 1),
+        ("pending", {"amount_currency": "eur"}, 1),
+    ],
+    ids=str,
+)
+def test_entries_are_looked_for_unless_a_credit_is_all_that_can_follow(user, status, told, looked):
+    deposit = make_deposit(user=user, status=status, currency="usd")
+
+    report = DepositReport(status="success", order_id=deposit.order_id, **{**PAID, **told})
+    with CaptureQueriesContext(connection) as queries:
+        deposits.record_report(report, "webhook")
+
+    reads = [query["sql"] for query in queries if query["sql"].startswith("SELECT") and "ledgerentry" in query["sql"]]
+    assert min(len(reads), 1) == looked
 
 
 @pytest.mark.django_db(transaction=True)

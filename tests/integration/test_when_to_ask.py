@@ -126,6 +126,38 @@ class TestDeposits:
 
         assert pauses == [*(schedule.backoff(attempts) for attempts in range(schedule.WITHHELD_CHECKS)), None]
 
+    def test_one_held_longer_than_a_hold_lasts_is_asked_about_ever_more_rarely(self, deposit, now):
+        type(deposit).objects.update(created_at=now - timedelta(days=9))
+
+        self.tell(deposit, "in_hold", "poll")
+
+        assert deposit.next_check_at == now + schedule.next_check("in_hold", timedelta(days=9), 5)
+        assert deposit.next_check_at != now + schedule.next_check("in_hold", timedelta(days=9), 0)
+
+    @pytest.mark.parametrize(("status", "at_once"), [("in_hold", True), ("pending", False), ("success", False)])
+    def test_the_sites_policy_has_only_what_came_into_hold_asked_about_at_once(
+        self, user, settings, now, status, at_once
+    ):
+        settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.approve"}
+        deposit = make_deposit(user=user, status="created", next_check_at=now + timedelta(days=1))
+
+        self.tell(deposit, status, "webhook", **PAID)
+
+        assert (deposit.next_check_at == now) is at_once
+
+    @pytest.mark.parametrize("ago", [timedelta(minutes=5), timedelta(0), timedelta(minutes=-5)], ids=str)
+    @pytest.mark.parametrize("source", ["list", "webhook"])
+    def test_one_a_list_leaves_undecided_is_asked_about_by_the_sweep_that_read_it(self, user, now, ago, source):
+        deposit = make_deposit(user=user, next_check_at=now - ago)
+
+        self.tell(deposit, "success", source, amount=Decimal(5), amount_currency="usd")
+
+        assert deposit.next_check_at == (min(now, now - ago) if source == "list" else now)
+
+
+def approve(_deposit):
+    return True
+
 
 class TestNotKnown:
     """What SkinsBack does not know any more is asked about ever more rarely, and in the end not at all."""

@@ -67,6 +67,12 @@ def test_a_signature_that_is_no_ascii_is_wrong_and_no_error():
     assert not verify_deposit_sign({"a": "b"}, "\ud800é", ["123"])
 
 
+def test_half_a_character_is_wrong_and_no_error():
+    assert not verify_deposit_sign({"a": "\ud800"}, "0" * 40, ["123"])
+    assert not verify_deposit_sign({"a": "b"}, "0" * 40, ["\udfff"])
+    assert not verify_event(b"{}", "0" * 64, ["\udfff"])
+
+
 @pytest.mark.parametrize("nested", [["x"], ("x",), {"x": "y"}], ids=lambda value: type(value).__name__)
 def test_what_is_nested_is_not_signed(nested):
     assert sign({"a": "b", "nested": nested}, "123") == sign({"a": "b"}, "123")

@@ -219,6 +219,15 @@ def test_text_is_never_respelled():
     assert not verify_deposit_sign({"amount": "10.50"}, sha1("amount:10.5;"), ["123"])
 
 
+@pytest.mark.parametrize("other", [True, None, Number("10.5")])
+def test_nor_is_text_beside_what_has_several_spellings(other):
+    fields = {"name": "AK-47", "z": other}
+    spelled = "" if other is None else str(other).lower()
+
+    assert verify_deposit_sign(fields, sha1(f"name:AK-47;z:{spelled};"), ["123"])
+    assert not verify_deposit_sign(fields, sha1(f"name:ak-47;z:{spelled};"), ["123"])
+
+
 @pytest.mark.parametrize(
     ("fields", "ambiguous"),
     [
