@@ -91,6 +91,8 @@ def _broken_rule(row: Deposit | Purchase, kinds: set[str]) -> str:
             return "paid, but the user does not have the money"
         if row.status in DEPOSIT_FINAL - {DepositStatus.SUCCESS} and holds_money:
             return "failed or returned, but the user still has the money"
+        if kinds and row.status not in {*DEPOSIT_ENTRY, *DEPOSIT_FINAL}:
+            return "not paid yet, but its money was moved"
     elif EntryKind.CHARGE in kinds:
         refunded = EntryKind.REFUND in kinds
         if PURCHASE_ENTRY.get(row.status) is EntryKind.REFUND and not refunded:

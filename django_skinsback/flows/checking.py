@@ -75,7 +75,7 @@ def _check_one(one: Sweep[Deposit], row: Deposit, moment: Moment) -> datetime | 
     time = _next_time(row, report, moment, decisive=True)
     if time is not None:
         return time
-    recorded = deposits.record_report(report, Source.POLL, account=row.account).row
+    recorded = deposits.record_report(report, Source.POLL, account=row.account, asked=row).row
     if recorded is not None and report.status == recorded.status == DepositStatus.IN_HOLD:
         recorded = _apply_hold_policy(recorded)
     elif recorded is not None and report.status == recorded.status == DepositStatus.PENDING:

@@ -1,7 +1,9 @@
 """How much a deposit is worth to its user, and what about it an operator should see."""
 
+import logging
 from decimal import Decimal
 
+from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
 from .. import conf
@@ -11,13 +13,21 @@ from ..money import parse_amount, parse_currency
 from ..wire.types import DepositReport
 from .edits import Edit
 
+logger = logging.getLogger("django_skinsback")
+
 
 def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
-    """What the site's ``CREDIT`` setting makes of a deposit's signed amounts."""
+    """What the site's ``CREDIT`` setting makes of a deposit's signed amounts; InvalidInput if it makes nothing."""
     site_credit = conf.callable_setting("CREDIT")
     if site_credit is not None:
-        amount, currency = site_credit(deposit)
-        return _above_zero(parse_amount(amount)), parse_currency(currency)
+        try:
+            amount, currency = site_credit(deposit)
+            return _above_zero(parse_amount(amount)), parse_currency(currency)
+        except (InvalidInput, DatabaseError):
+            raise
+        except Exception as error:
+            logger.exception("skinsback.credit_setting_failed", extra={"order_id": deposit.order_id})
+            raise InvalidInput(_("The CREDIT setting failed: %s.") % type(error).__name__) from error
     value = deposit.amount if conf.get("CREDIT") == "amount" else deposit.user_amount
     if not value or not deposit.amount_currency:
         raise InvalidInput(_("The deposit has no amount that could be credited."))
@@ -30,12 +40,29 @@ def _above_zero(amount: Decimal) -> Decimal:
     return amount
 
 
+def credit_due(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str] | None:
+    """What the user is credited, amount and currency; None where an operator must decide.
+
+    InvalidInput if the site's ``CREDIT`` makes nothing of it.
+    """
+    deposit = edit.row
+    if not report.amount_currency:
+        edit.flag(_("“%(status)s” came without a currency; nothing was credited.") % {"status": report.status})
+        return None
+    if deposit.currency and report.amount_currency != deposit.currency:
+        words = {"status": report.status, "told": report.amount_currency, "asked": deposit.currency}
+        edit.flag(_("“%(status)s” in “%(told)s”, asked for in “%(asked)s”; nothing was credited.") % words)
+        return None
+    _flag_oddities(edit, report)
+    return credit_of(deposit)
+
+
 def usable_amount(report: DepositReport) -> Decimal | None:
     """The amount a credit would be made from; None if it is missing, unreadable or zero. Never the other one."""
     return (report.user_amount if conf.get("CREDIT") == "user_amount" else report.amount) or None
 
 
-def flag_oddities(edit: Edit[Deposit], report: DepositReport) -> None:
+def _flag_oddities(edit: Edit[Deposit], report: DepositReport) -> None:
     deposit = edit.row
     if deposit.steam_id and report.steam_id and report.steam_id != deposit.steam_id:
         edit.flag(_("Paid from another Steam account than expected."))
@@ -56,7 +83,9 @@ def compare_amounts(edit: Edit[Deposit], report: DepositReport) -> None:
 
 def names_other_amount(deposit: Deposit, report: DepositReport) -> bool:
     """Whether a report names another amount or currency than the one that is kept."""
-    kept = deposit.user_amount if conf.get("CREDIT") == "user_amount" else deposit.amount
-    told = usable_amount(report)
-    other_amount = None not in {told, kept} and told != kept
-    return other_amount or report.amount_currency not in {"", deposit.amount_currency}
+    setting = conf.get("CREDIT")
+    names = {"amount", "user_amount"} if conf.callable_setting("CREDIT") else {setting}
+    return report.amount_currency not in {"", deposit.amount_currency} or any(
+        (told := getattr(report, name)) and (kept := getattr(deposit, name)) is not None and told != kept
+        for name in names
+    )

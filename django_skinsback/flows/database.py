@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from django.db import IntegrityError, OperationalError, router, transaction
@@ -31,20 +32,28 @@ def run(
 
     A deadlock, a serialization failure, a locked SQLite file and a unique insert that somebody else won undo the
     block and run it again, at most three times; ``block`` must therefore do nothing but database work. Inside a
-    transaction of the caller's it runs once, because only the caller could repeat the whole.
+    transaction of the caller's it runs once, because only the caller could repeat the whole. What a hook of the
+    site's raises after the commit is raised, and nothing is run again.
     """
     using = database()
     repeats = 0 if transaction.get_connection(using).in_atomic_block else REPEATS
     for attempt in range(repeats + 1):
+        committed: list[bool] = []
         try:
             with transaction.atomic(using=using):
+                mark_commit(committed)
                 return block()
         except (OperationalError, IntegrityError) as error:
             passing = repeat_after_integrity_error if isinstance(error, IntegrityError) else is_passing(error)
-            if attempt == repeats or not passing:
+            if committed or attempt == repeats or not passing:
                 raise
             sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311 - spreads load, guards nothing
     raise AssertionError("unreachable")
+
+
+def mark_commit(committed: list[bool]) -> None:
+    """Have ``committed`` say whether this database transaction was: the site's hooks run, and may raise, after it."""
+    transaction.on_commit(partial(committed.append, True), using=database())
 
 
 def refuse_inside_transaction(flow: str) -> None:

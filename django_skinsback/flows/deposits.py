@@ -9,7 +9,6 @@ Whatever SkinsBack says about a deposit, by whichever way, is a ``DepositReport`
 
 from contextlib import suppress
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -23,7 +22,7 @@ from ..models import Deposit, StatusChange, WebhookEvent
 from ..statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, DEPOSIT_UNPAID, DepositStatus, EntryKind, Verdict, is_theirs, judge
 from ..wire.types import DepositReport
 from .creation import create_deposit, create_from_inventory
-from .crediting import compare_amounts, credit_of, flag_oddities, names_other_amount, usable_amount
+from .crediting import compare_amounts, credit_due, names_other_amount, usable_amount
 from .database import refuse_inside_transaction
 from .decisions import settle_deposit as settle
 from .edits import Edit, Source
@@ -47,9 +46,17 @@ def record_report(
     event: WebhookEvent | None = None,
     actor: Any = None,
     now: datetime | None = None,
+    asked: Deposit | None = None,
 ) -> Recorded[Deposit]:
-    """Take what SkinsBack says about one deposit; safe to repeat, in any order, from many processes at once."""
-    return record(partial(weigh_report, report, source, account=account, event=event, actor=actor, now=now))
+    """Take what SkinsBack says about one deposit; safe to repeat, in any order, from many processes at once.
+
+    ``asked`` is the row as it was read before SkinsBack was asked. If it has changed since, the answer may be older
+    than the change, and decides no contradiction; SkinsBack is asked once more.
+    """
+    known_at = asked.updated_at if asked is not None else None
+    return record(
+        partial(weigh_report, report, source, account=account, event=event, actor=actor, now=now, known_at=known_at)
+    )
 
 
 def weigh_report(
@@ -61,18 +68,20 @@ def weigh_report(
     event: WebhookEvent | None = None,
     actor: Any = None,
     now: datetime | None = None,
+    known_at: datetime | None = None,
 ) -> Weighed[Deposit]:
     """Decide what a report means for its row, which is locked or only read. Nothing is written yet."""
     ids = {"order_id": report.order_id} if report.order_id else {"transaction_id": report.transaction_id}
     edit = edit_of(Deposit, source, lock=lock, now=now, event=event, actor=actor, account=account, **ids)
     if edit is None:
         return Weighed(Outcome.UNMATCHED)
-    outcome = _judge_report(edit, report)
-    _schedule(edit, outcome)
+    decisive = edit.source in DECISIVE and known_at in {None, edit.row.updated_at}
+    outcome = _judge_report(edit, report, decisive=decisive)
+    _schedule(edit, outcome, decisive=decisive)
     return Weighed(outcome, edit)
 
 
-def _judge_report(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
+def _judge_report(edit: Edit[Deposit], report: DepositReport, *, decisive: bool) -> WebhookEvent.Outcome:
     deposit = edit.row
     if not _ids_agree(edit, report):
         return Outcome.MISMATCHED
@@ -85,7 +94,7 @@ def _judge_report(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Ou
         case Verdict.STALE:
             return Outcome.STALE
         case Verdict.CONFLICT:
-            return _conflict(edit, report)
+            return _conflict(edit, report, decisive=decisive)
         case Verdict.UNKNOWN:
             edit.note_unknown_word(report.status)
             return Outcome.UNKNOWN_STATUS
@@ -103,7 +112,7 @@ def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None)
         return Outcome.WITHHELD
     _take_details(edit, report, credited=credit is not None)
     try:
-        due = _credit(edit, report) if owed else None
+        due = credit_due(edit, report) if owed else None
     except InvalidInput as error:  # the site's CREDIT made nothing of it
         edit.flag(str(error))
         return Outcome.WITHHELD
@@ -128,7 +137,7 @@ def _can_only_credit(edit: Edit[Deposit], report: DepositReport) -> bool:
     deposit = edit.row
     pays = DEPOSIT_ENTRY.get(report.status) is EntryKind.CREDIT and usable_amount(report) is not None
     as_asked = bool(report.amount_currency) and deposit.currency in {"", report.amount_currency}
-    return edit.seen is not None and deposit.status in DEPOSIT_UNPAID and pays and as_asked
+    return not edit.locked and deposit.status in DEPOSIT_UNPAID and pays and as_asked
 
 
 def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
@@ -144,12 +153,12 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
         compare_amounts(edit, report)
         return Outcome.REPEAT
     # Withheld at first. Once an operator has settled it, a repeat no longer credits.
-    if not deposit.needs_review or usable_amount(report) is None or edit.is_settled_since_moved():
+    if not deposit.needs_review or usable_amount(report) is None or not edit.is_open_since_moved():
         return Outcome.REPEAT
     _take_details(edit, report)
     credit = None
     try:
-        credit = _credit(edit, report)
+        credit = credit_due(edit, report)
     except InvalidInput as error:  # the site's CREDIT made nothing of it
         edit.flag(str(error))
     if credit is None:
@@ -164,12 +173,12 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
     return Outcome.APPLIED
 
 
-def _conflict(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
+def _conflict(edit: Edit[Deposit], report: DepositReport, *, decisive: bool) -> WebhookEvent.Outcome:
     """Two reports that cannot both be true. ``orderstatus`` decides once; a further turn is an operator's matter."""
     words = {"first": edit.row.status, "second": report.status}
     reason = _("SkinsBack said “%(first)s” and then “%(second)s”.") % words
     edit.flag(reason)
-    if edit.source not in DECISIVE or edit.is_settled(reason):
+    if not decisive or edit.is_settled(reason):
         return Outcome.CONFLICT
     kind = DEPOSIT_ENTRY.get(report.status, EntryKind.REVERSAL)
     history = edit.lines().values_list("from_status", "to_status")
@@ -185,22 +194,8 @@ def _ids_agree(edit: Edit[Deposit], report: DepositReport) -> bool:
     return edit.learn_id("transaction_id", report.transaction_id, reason=reason)
 
 
-def _credit(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str] | None:
-    """What the user is credited, amount and currency; None where an operator must decide."""
-    deposit = edit.row
-    if not report.amount_currency:
-        edit.flag(_("The currency of the amount is missing; nothing was credited."))
-        return None
-    if deposit.currency and report.amount_currency != deposit.currency:
-        words = {"told": report.amount_currency, "asked": deposit.currency}
-        edit.flag(_("Paid in “%(told)s”, asked for in “%(asked)s”; nothing was credited.") % words)
-        return None
-    flag_oddities(edit, report)
-    return credit_of(deposit)
-
-
 def _take_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
-    """Keep what the report says. Amounts that were credited already stay."""
+    """Keep what the report says. Amounts that were credited already stay; a credit is made from one report alone."""
     if credited:
         compare_amounts(edit, report)
     else:
@@ -209,7 +204,8 @@ def _take_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool 
             "user_amount": report.user_amount,
             "amount_currency": report.amount_currency,
         }
-        edit.set(**{name: value for name, value in told.items() if value is not None and value != ""})
+        whole = DEPOSIT_ENTRY.get(report.status) is EntryKind.CREDIT
+        edit.set(**{name: value for name, value in told.items() if whole or (value is not None and value != "")})
     if report.steam_id:
         edit.set(payer_steam_id=report.steam_id)
     if report.trade_offer_id:
@@ -225,14 +221,14 @@ def _said(report: DepositReport) -> dict[str, Any]:
     return {"amount": report.amount, "currency": report.amount_currency}
 
 
-def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome) -> None:
+def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome, *, decisive: bool) -> None:
     """When SkinsBack is asked next: at once where only its answer helps, else by status and age."""
     deposit = edit.row
     asked = edit.source in DECISIVE
     moved = "status" in edit.changed
     undecided = outcome in {Outcome.CONFLICT, Outcome.WITHHELD}
     policy_waits = moved and deposit.status == DepositStatus.IN_HOLD and conf.callable_setting("HOLD_POLICY")
-    if not asked and (undecided or policy_waits):
+    if (undecided and not decisive) or (policy_waits and not asked):
         # A sweep that has read the list asks next about what was due before; a later time would hide the row from it.
         is_due = deposit.next_check_at is not None and deposit.next_check_at <= edit.now
         if not (is_due and edit.source is Source.LIST):
@@ -260,7 +256,8 @@ def refresh(deposit: Deposit, *, actor: Any = None) -> Deposit:
     """
     refuse_inside_transaction("refresh()")
     report = ask_status(deposit)
-    return record_report(report, Source.ANSWER, account=deposit.account, actor=actor).row or deposit
+    recorded = record_report(report, Source.ANSWER, account=deposit.account, actor=actor, asked=deposit)
+    return recorded.row or deposit
 
 
 def approve_hold(deposit: Deposit, by: Any = None) -> Deposit:

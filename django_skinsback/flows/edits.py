@@ -27,14 +27,14 @@ _TICK = timedelta(microseconds=1)
 
 
 class Overtaken(Exception):
-    """The row was changed between being read and being written."""
+    """The row was changed between being read and being written; nothing of this was."""
 
 
 @dataclass
 class Edit(Generic[Row]):
     """Changes of one row, its history and its ledger entries: collected, and written once by ``save``.
 
-    ``seen`` is the row's ``updated_at`` if it was read without a lock. Every change moves that time forward.
+    Every change moves the row's ``updated_at`` forward, by which ``save`` knows that it is still the row it was.
     """
 
     row: Row
@@ -42,11 +42,15 @@ class Edit(Generic[Row]):
     source: StatusChange.Source
     event: WebhookEvent | None = None
     actor: Any = None
-    seen: datetime | None = None
+    locked: bool = True
     changed: dict[str, Any] = field(default_factory=dict)
     history: list[StatusChange] = field(default_factory=list)
     posted: list[LedgerEntry] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._as_read = {"updated_at": self.row.updated_at}
+        self._owner_as_read = {"user_id": self.row.user_id}
 
     def set(self, **values: Any) -> None:
         """Take new values; what is equal already is not written."""
@@ -63,25 +67,23 @@ class Edit(Generic[Row]):
         """Whether an operator has decided about the row, for this reason."""
         return self.lines().filter(source=Source.OPERATOR, note__contains=reason).exists()
 
-    def is_settled_since_moved(self) -> bool:
-        """Whether an operator has decided about the row since it came to its status."""
+    def is_open_since_moved(self) -> bool:
+        """Whether the history shows how the row came to its status, and no decision of an operator's since."""
         lines = self.lines().order_by("-pk").values_list("source", "from_status", "to_status")
         for source, from_status, to_status in lines:
             if source == Source.OPERATOR:
-                return True
-            if from_status != to_status == self.row.status:
                 return False
+            if from_status != to_status == self.row.status:
+                return True
         return False
 
     def flag(self, reason: str) -> None:
         """Put the row to review. Reasons add up; one that stands there, or that an operator has settled, does not."""
-        reasons: list[str] = self.row.review_reason.splitlines()
+        reason = " ".join(reason.splitlines())
+        reasons: list[str] = [line for line in self.row.review_reason.split("\n") if line]
         if (self.row.needs_review and reason in reasons) or self.is_settled(reason):
             return
-        self.set(
-            needs_review=True,
-            review_reason="\n".join([*reasons, reason] if reason not in reasons else reasons),
-        )
+        self.set(needs_review=True, review_reason="\n".join(dict.fromkeys([*reasons, reason])))
         self.reasons.append(reason)
 
     def move(self, to_status: str, **details: Any) -> None:
@@ -121,7 +123,7 @@ class Edit(Generic[Row]):
     def note_unknown_word(self, word: str) -> None:
         """Keep a status this version does not know, once, and have an operator look at it; nothing moves."""
         shown = word[:WORD_LENGTH]
-        if not self.lines().filter(to_status=shown).exists():
+        if shown not in self.lines().values_list("to_status", flat=True):  # some collations take A for a
             self.note(self.row.status, shown, note=_("A status this version does not know."))
         self.flag(_("SkinsBack used a status that is not known: “%(word)s”.") % {"word": shown})
 
@@ -157,7 +159,8 @@ class Edit(Generic[Row]):
     def save(self) -> None:
         """Write the row, its history and its entries, and tell the site of each entry, whose money it moves now.
 
-        Raises Overtaken if the row is not the one any more that was read.
+        Raises Overtaken if the row is not the one any more that was read. With a locked row that happens only inside
+        a database transaction of the caller's that reads what was there when it began (repeatable read).
         """
         self.save_row()
         self.save_news()
@@ -166,12 +169,12 @@ class Edit(Generic[Row]):
         """The first write: the row, and with it the proof that nobody has changed it since it was read."""
         if not (self.changed or self.history or self.posted):
             return
-        rows = type(self.row)._default_manager.using(database()).filter(pk=self.row.pk)
-        if self.seen is not None:
-            rows = rows.filter(updated_at=self.seen)
+        rows = type(self.row)._default_manager.using(database()).filter(pk=self.row.pk, **self._as_read)
+        if self.posted:
+            rows = rows.filter(**self._owner_as_read)
         self.set(updated_at=max(self.now, self.row.updated_at + _TICK))
-        if not rows.update(**self.changed) and self.seen is not None:
-            raise Overtaken
+        if not rows.update(**self.changed):
+            raise Overtaken("Another process has changed this row meanwhile. Begin the database transaction anew.")
 
     def save_news(self) -> None:
         """What goes with it: history, entries, and word of them to the site."""

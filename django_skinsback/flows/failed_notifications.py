@@ -24,7 +24,7 @@ from .discrepancies import Book, Counts, Difference, Kind, State, Told
 from .edits import Source
 from .list_cursors import Lease, afterwards
 from .paging import Reading
-from .records import Outcome
+from .records import Outcome, look
 from .sending import ACCOUNT_WIDE
 
 logger = logging.getLogger("django_skinsback")
@@ -154,8 +154,11 @@ class Follower:
             row_id=pk,
         )
         self._counts.asked += 1
+        asked = look(Deposit, pk=pk)
+        if asked is None:
+            return
         try:
-            report = deposits.ask_status(Deposit(account=self._counts.account, order_id=order_id))
+            report = deposits.ask_status(asked)
         except ACCOUNT_WIDE:
             self._seen.discard(key)
             raise
@@ -165,12 +168,12 @@ class Follower:
             found.note = _("SkinsBack was asked and gave no answer that helps: %s.") % error
             self._add(found)
             return
-        self._record(found, report, compared[1])
+        self._record(found, report, compared[1], asked)
 
-    def _record(self, found: Difference, report: DepositReport, before: str) -> None:
+    def _record(self, found: Difference, report: DepositReport, before: str, asked: Deposit) -> None:
         found.theirs |= DEPOSITS.shown(DEPOSITS.theirs(report))
         try:
-            recorded = deposits.record_report(report, Source.POLL, account=self._counts.account)
+            recorded = deposits.record_report(report, Source.POLL, account=self._counts.account, asked=asked)
         except Exception as error:  # a site's listener may raise anything, and the other rows must not wait for it
             logger.exception("skinsback.reconciliation_failed", extra={"row": "Deposit", "row_id": found.row_id})
             found.outcome, found.note = Outcome.FAILED, _("It could not be recorded: %s.") % type(error).__name__

@@ -16,7 +16,7 @@ from django.db.models import F
 from .. import conf
 from ..models import StatusChange, WebhookEvent
 from ..models.fields import utc_now
-from .database import database, is_passing, run
+from .database import database, is_passing, mark_commit, run
 from .edits import Edit, Overtaken, Row, Source
 
 Outcome = WebhookEvent.Outcome
@@ -85,15 +85,15 @@ def record(
     ``weighed`` is what the report came to without a lock, if the caller has weighed it already.
     """
     if weighed is not None or not must_lock():
+        committed: list[bool] = []
         try:
             weighed = weighed or weigh(lock=False)
             with transaction.atomic(using=database()):
+                mark_commit(committed)
                 write(weighed)
             return Recorded(weighed.outcome, weighed.row)
-        except (Overtaken, IntegrityError):
-            pass
-        except OperationalError as error:
-            if not is_passing(error):
+        except (Overtaken, IntegrityError, OperationalError) as error:
+            if committed or (isinstance(error, OperationalError) and not is_passing(error)):
                 raise
 
     def block() -> Recorded[Row]:
@@ -149,4 +149,4 @@ def edit_of(
     row = claim(model, **ids) if lock else look(model, **ids)
     if row is None:
         return None
-    return Edit(row, now, Source(source), event, actor, seen=None if lock else row.updated_at)
+    return Edit(row, now, Source(source), event, actor, locked=lock)

@@ -1,6 +1,7 @@
 """What a deposit and a purchase have in common."""
 
 import uuid
+from datetime import timedelta
 from typing import Any, Self, TypeVar
 
 from django.conf import settings
@@ -45,7 +46,8 @@ class Row(models.Model):
         abstract = True
 
     def save(self, *args: Any, **options: Any) -> None:
-        self.updated_at = fields.utc_now()
+        now = fields.utc_now()
+        self.updated_at = now if self._state.adding else max(now, self.updated_at + timedelta(microseconds=1))
         if options.get("update_fields"):
             options["update_fields"] = {*options["update_fields"], "updated_at"}
         super().save(*args, **options)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from django_skinsback import conf
 from django_skinsback.flows.audit import audit
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
 from django_skinsback.statuses import (
@@ -172,7 +173,7 @@ def _deposit_is_true(
     paid = real.status in {"success", "hold_approved"}
     assert bool(net) == paid, f"{real.status}: {net}"
     if paid and not told:
-        assert entries["credit"].amount in {real.user_amount, real.amount}
+        assert entries["credit"].amount == getattr(real, conf.get("CREDIT"))
         assert entries["credit"].currency == real.currency
 
 
@@ -180,7 +181,13 @@ def _purchase_is_true(site: Site, purchase: Purchase, entries: dict[str, LedgerE
     sold = site.sandbox.sold(purchase.custom_id)
     net = _sum(entries.values())
     assert net in {0, _sum([entries["charge"]] if "charge" in entries else [])}
-    if purchase.needs_review or purchase.custom_id in settled:
+    if purchase.custom_id in settled:
+        return
+    if purchase.status == PurchaseStatus.ROLLBACK_USER and "charge" in entries:
+        failed = purchase.changes.filter(to_status__in=PURCHASE_FAILURES).exists()
+        assert bool(net) != (failed or conf.get("REFUND_USER_ROLLBACK")), "given back, or not, against the site's setting"
+        assert purchase.needs_review or not net, "neither given back nor shown to an operator"
+    if purchase.needs_review:
         return
     if not sold:
         assert purchase.status == PurchaseStatus.REFUSED
@@ -190,9 +197,7 @@ def _purchase_is_true(site: Site, purchase: Purchase, entries: dict[str, LedgerE
     assert purchase.status == real.status, f"the site says {purchase.status}, the truth is {real.status}"
     # A row that only an event about its failure has told of never learns what was debited and is given back.
     assert purchase.debited_amount == real.debited or (purchase.debited_amount is None and real.refunded)
-    assert bool(net) == (purchase.status in {"accepted", "rollback_user"} and "charge" in entries) or (
-        purchase.status == "rollback_user" and not net
-    )
+    assert bool(net) == (purchase.status == "accepted" and "charge" in entries)
 
 
 def _debits_agree(site: Site, purchases: Iterable[Purchase]) -> None:
