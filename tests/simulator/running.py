@@ -1,16 +1,22 @@
 """Runs histories from a seed, so that the same seed is the same histories."""
 
+from collections import Counter
+
 from django.db import connection
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from .machine import History
+from .machine import History, tally
 
 STEPS = 30
 
 
-def run(number: int, *, histories: int, steps: int = STEPS) -> None:
-    """Run ``histories`` histories of seed ``number``; raises with the shortest one that fails."""
+def run(number: int, *, histories: int, steps: int = STEPS, shrink: bool = True) -> Counter[str]:
+    """Run ``histories`` histories of seed ``number`` and say what they were made of; raises if one fails.
+
+    It raises with the shortest one that fails, unless ``shrink`` is off.
+    """
+    before = tally.copy()
 
     class Seeded(History):
         pass
@@ -23,11 +29,13 @@ def run(number: int, *, histories: int, steps: int = STEPS) -> None:
             stateful_step_count=steps,
             database=None,
             deadline=None,
-            phases=[Phase.generate, Phase.shrink],
+            phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
+            report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
             print_blob=False,
         ),
     )
+    return tally - before
 
 
 def _do_not_wait_for_disks() -> None:

@@ -42,6 +42,9 @@ BEGIN = 1_750_000_000
 PARTNERS = ("38734273", "90382795", "12345678")
 TRADE_URLS = [f"https://steamcommunity.com/tradeoffer/new/?partner={partner}&token=i1ArBZey" for partner in PARTNERS]
 STEAM_IDS = [str(76561197960265728 + int(partner)) for partner in PARTNERS]
+RETRIES = (30, 600)
+"""After how many seconds the sandbox delivers again what was not answered with 2xx."""
+
 BEGIN_WITH = (Decimal(1000), Decimal(100), Decimal(0))
 """What the three users have in their wallets."""
 
@@ -83,7 +86,7 @@ class Site:
             manual=True,
             start=BEGIN,
             send=self.postman,
-            options=Options(rate_limit=None, retry_after=(30, 600), notification_format=notification_format),
+            options=Options(rate_limit=None, retry_after=RETRIES, notification_format=notification_format),
         )
         self.sandbox.configure(events_url="https://shop.example/skinsback/events/")
         self.line = Line(self.sandbox, self.crashes)

@@ -1,17 +1,54 @@
 """A few hundred histories of the simulator; the same ones every time. ``make prove`` throws many more."""
 
+from types import SimpleNamespace
+from unittest import mock
+
 import pytest
 from django.db import connection
+
+from django_skinsback.flows import crediting, notifications, purchase_reports
+from django_skinsback.flows.edits import Edit
+from django_skinsback.statuses import EntryKind
 
 from .running import run
 
 HISTORIES = {"sqlite": 34, "postgresql": 4, "mysql": 3}
 """For each seed. The order of steps is proved on SQLite; what differs between servers, by races."""
 
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
-@pytest.mark.django_db(transaction=True)
+
 @pytest.mark.database
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", range(1, 7))
 def test_no_history_loses_or_doubles_money(seed):
-    run(seed, histories=HISTORIES[connection.vendor])
+    happened = run(seed, histories=HISTORIES[connection.vendor])
+
+    if connection.vendor == "sqlite":
+        kinds = [f"{kind} entries" for kind in EntryKind]
+        assert all(happened[each] for each in [*kinds, "crashes", "deliveries answered 500"]), happened
+
+
+def no_reversal(edit, kind, entry, undo=Edit.undo):
+    if kind is not EntryKind.REVERSAL:
+        undo(edit, kind, entry)
+
+
+def always_to_review(edit, to_status, move=Edit.move, **details):
+    move(edit, to_status, **details)
+    edit.flag("hm")
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "mistake"),
+    [
+        (Edit, "undo", no_reversal),
+        (Edit, "move", always_to_review),
+        (crediting, "credit_of", lambda deposit: (deposit.amount + deposit.user_amount, deposit.amount_currency)),
+        (purchase_reports, "conf", SimpleNamespace(get=lambda _name: True)),
+        (notifications, "apply_kept", lambda: None),
+    ],
+    ids=["no reversal", "always to review", "another amount", "refunded against the setting", "kept and never applied"],
+)
+def test_a_mistake_is_found(place, name, mistake):
+    with mock.patch.object(place, name, mistake), pytest.raises(AssertionError):
+        run(1, histories=HISTORIES["sqlite"], shrink=False)

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import F
+
 from django_skinsback import conf
 from django_skinsback.flows.audit import audit
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
@@ -26,6 +28,18 @@ OPPOSITE = {"reversal": "credit", "refund": "charge"}
 DECISIVE = {"answer", "poll"}
 BOUGHT = frozenset(PurchaseStatus) - PURCHASE_FAILURES - {"requested", "unknown", "rollback_user", "rollback_supplier"}
 
+PURCHASE_REASONS = (
+    "Could not be sent for more than a day",
+    "SkinsBack does not know this purchase",
+    "SkinsBack refused a repeated attempt",
+    "SkinsBack said “refused” and then",
+    "The user took the trade back",
+)
+"""Why a purchase may be under review."""
+
+DEPOSIT_REASONS = ("HOLD_POLICY", "SkinsBack refused to approve the hold", "SkinsBack does not know this deposit")
+"""Why a deposit may be under review of which nothing untrue was told."""
+
 Entries = dict[int, dict[str, LedgerEntry]]
 
 
@@ -37,6 +51,11 @@ class Books:
         self.purchases = list(Purchase.objects.order_by("pk"))
         self.entries = list(LedgerEntry.objects.order_by("pk"))
         self.changes = list(StatusChange.objects.order_by("pk"))
+        self.settled = {
+            change.deposit or change.purchase
+            for change in StatusChange.objects.filter(source="operator", from_status=F("to_status"))
+        }
+        """Rows that an operator decided: a cancellation is no such decision, and shows as a move."""
 
     def of(self, name: str) -> Entries:
         """Entries by the key of their deposit or purchase, and by their kind."""
@@ -47,10 +66,10 @@ class Books:
         return found
 
 
-def check_step(site: Site, odd: set[str], settled: set[str]) -> None:
+def check_step(site: Site, odd: set[str]) -> None:
     """After each step: every entry once and for a reason, wallets equal the ledger, no row and no id forgotten."""
     books = Books()
-    _money_has_a_reason(site, books, odd | settled)
+    _money_has_a_reason(site, books, odd)
     _once(books.entries)
     _wallets_are_the_ledger(site, books.entries)
     _nothing_is_forgotten(books)
@@ -69,17 +88,17 @@ def _once(entries: list[LedgerEntry]) -> None:
             assert (entry.amount, entry.currency, entry.user_id) == (-before.amount, before.currency, before.user_id)
 
 
-def _money_has_a_reason(site: Site, books: Books, decided: set[str]) -> None:
+def _money_has_a_reason(site: Site, books: Books, odd: set[str]) -> None:
     """SkinsBack has, at one time or another, been where this entry is due: no silence and no guess moves money."""
     given, charged = books.of("deposit"), books.of("purchase")
     for deposit in books.deposits:
         kinds = given[deposit.pk]
-        if kinds and deposit.order_id not in decided:
+        if kinds and deposit.order_id not in odd and deposit not in books.settled:
             was = {status for status, _ in site.sandbox.deposit(deposit.order_id).history}
             assert was & {"success", "hold_approved"}
             assert "reversal" not in kinds or was & {"fail", "hold_returned"}
     for purchase in books.purchases:
-        if "refund" in charged[purchase.pk] and purchase.custom_id not in decided:
+        if "refund" in charged[purchase.pk] and purchase not in books.settled:
             sold = site.sandbox.sold(purchase.custom_id)
             assert not sold or site.sandbox.purchase(purchase.custom_id).refunded, "refunded, but sold"
 
@@ -135,39 +154,35 @@ def _ids_are_known(site: Site, books: Books) -> None:
     assert ours.issuperset(deposit.order_id for deposit in state.deposits.values())
 
 
-def check_end(site: Site, odd: set[str], settled: set[str]) -> None:
+def check_end(site: Site, odd: set[str]) -> None:
     """All is quiet: the site believes what the sandbox knows, and money followed.
 
-    ``odd`` are ids of rows about which untrue or contradictory things were said: they may be flagged. ``settled``
-    are ids of rows an operator decided.
+    ``odd`` are ids of deposits about which untrue or contradictory things were said: they may be flagged.
     """
-    check_step(site, odd, settled)
+    check_step(site, odd)
     assert not list(audit())
     books = Books()
     given, charged = books.of("deposit"), books.of("purchase")
     for deposit in books.deposits:
-        _deposit_is_true(site, deposit, given[deposit.pk], odd, settled)
+        _deposit_is_true(site, deposit, given[deposit.pk], deposit.order_id in odd, deposit in books.settled)
     for purchase in books.purchases:
-        _purchase_is_true(site, purchase, charged[purchase.pk], settled)
-    _debits_agree(site, [row for row in books.purchases if row.custom_id not in settled])
+        _purchase_is_true(site, purchase, charged[purchase.pk], purchase in books.settled)
+    _debits_agree(site, [row for row in books.purchases if row not in books.settled])
 
 
-def _deposit_is_true(
-    site: Site, deposit: Deposit, entries: dict[str, LedgerEntry], odd: set[str], settled: set[str]
-) -> None:
+def _deposit_is_true(site: Site, deposit: Deposit, entries: dict[str, LedgerEntry], told: bool, settled: bool) -> None:
     ids = site.sandbox.world.deposit_ids
-    told = deposit.order_id in odd
     real = site.sandbox.deposit(deposit.order_id) if ("sandbox", deposit.order_id) in ids else None
     if real is None or real.status == "pending":
         assert told or not entries
         assert told or deposit.status in {DepositStatus.ABANDONED, DepositStatus.PENDING}
         return
     told = told or (real.steam_id != deposit.steam_id != "")
-    by_policy = deposit.review_reason.startswith(("HOLD_POLICY", "SkinsBack refused to approve the hold"))
-    assert told or not deposit.needs_review or by_policy, deposit.review_reason
+    for reason in deposit.review_reason.splitlines():
+        assert told or reason.startswith(DEPOSIT_REASONS), reason
     net = _sum(entries.values())
     assert net in {0, _sum([entries["credit"]] if "credit" in entries else [])}
-    if deposit.needs_review or deposit.order_id in settled:
+    if deposit.needs_review or settled:
         return
     assert deposit.status == real.status, f"the site says {deposit.status}, the truth is {real.status}"
     paid = real.status in {"success", "hold_approved"}
@@ -177,15 +192,19 @@ def _deposit_is_true(
         assert entries["credit"].currency == real.currency
 
 
-def _purchase_is_true(site: Site, purchase: Purchase, entries: dict[str, LedgerEntry], settled: set[str]) -> None:
+def _purchase_is_true(site: Site, purchase: Purchase, entries: dict[str, LedgerEntry], settled: bool) -> None:
     sold = site.sandbox.sold(purchase.custom_id)
     net = _sum(entries.values())
     assert net in {0, _sum([entries["charge"]] if "charge" in entries else [])}
-    if purchase.custom_id in settled:
+    for reason in purchase.review_reason.splitlines():
+        assert reason.startswith(PURCHASE_REASONS), reason
+    if settled:
         return
     if purchase.status == PurchaseStatus.ROLLBACK_USER and "charge" in entries:
         failed = purchase.changes.filter(to_status__in=PURCHASE_FAILURES).exists()
-        assert bool(net) != (failed or conf.get("REFUND_USER_ROLLBACK")), "given back, or not, against the site's setting"
+        assert bool(net) != (failed or conf.get("REFUND_USER_ROLLBACK")), (
+            "given back, or not, against the site's setting"
+        )
         assert purchase.needs_review or not net, "neither given back nor shown to an operator"
     if purchase.needs_review:
         return
@@ -207,7 +226,7 @@ def _debits_agree(site: Site, purchases: Iterable[Purchase]) -> None:
     theirs = sum((site.sandbox.spent(row.custom_id) for row in known), Decimal(0))
     unknown = [row for row in purchases if not row.buy_id and site.sandbox.sold(row.custom_id)]
     assert not [row for row in unknown if not row.needs_review and row.status != PurchaseStatus.REFUSED]
-    assert ours == theirs or any(row.needs_review for row in known)
+    assert ours == theirs
 
 
 def _sum(entries: Iterable[LedgerEntry]) -> Decimal:

@@ -30,6 +30,7 @@ class Line(BaseAdapter):
         self.crashes = crashes
         self.misfortunes: dict[str, list[tuple[str, Sequence[str]] | None]] = {}
         self.calls: Counter[str] = Counter()
+        self._denies_what_it_did = False
 
     def close(self) -> None:
         """Nothing is open."""
@@ -45,6 +46,8 @@ class Line(BaseAdapter):
             raise requests.ConnectionError(NewConnectionError(None, "nobody there"), request=request)
         try:
             answer = self.sandbox.app.answer(Request(self._environ(request, body)))
+            if self._denies_what_it_did:
+                answer.set_data(b'{"status":"error","error_code":11,"error_message":"something_new"}')
         except Hangup:
             raise requests.ConnectionError("hung up", request=request) from None
         finally:
@@ -59,12 +62,14 @@ class Line(BaseAdapter):
 
     def _is_unreachable(self, method: str) -> bool:
         """Have happen to this call what was planned for it; True: it does not even reach SkinsBack."""
+        self._denies_what_it_did = False
         planned = self.misfortunes.get(method)
         misfortune = planned.pop(0) if planned else None
         if misfortune is None:
             return False
         name, errors = misfortune
-        if name != "unreachable":
+        self._denies_what_it_did = name == "error_after"
+        if name not in {"unreachable", "error_after"}:
             value = errors[self.calls.total() % len(errors)] if name == "error" else ""
             self.sandbox.faults.add(name, method, value=value)
         return name == "unreachable"
