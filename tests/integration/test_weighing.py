@@ -155,11 +155,35 @@ def test_a_repetition_with_other_amounts_leaves_those_that_were_credited(user, e
     assert (deposit.amount, deposit.user_amount, deposit.amount_currency) == (5, 6, "usd")
 
 
-def statements(function):
-    """The statements of a function on deposits, in their order: SELECT or UPDATE."""
+def statements(function, table="deposit"):
+    """The statements of a function on that table, in their order: SELECT or UPDATE."""
     with CaptureQueriesContext(connection) as queries:
         function()
-    return [query["sql"].split()[0] for query in queries if "skinsback_deposit" in query["sql"].split("WHERE")[0]]
+    return [query["sql"].split()[0] for query in queries if f"skinsback_{table}" in query["sql"].split("WHERE")[0]]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("error", "attempts"),
+    [(OperationalError("database is locked"), 5), (OperationalError("disk is full"), 1), (IntegrityError("veto"), 2)],
+    ids=str,
+)
+def test_what_may_pass_is_tried_again_and_a_veto_only_with_the_row_locked(user, error, attempts):
+    deposit, asked = make_deposit(user=user), []
+
+    def refuse(**_arguments):
+        asked.append(error)
+        raise error
+
+    entry_posted.connect(refuse)
+    try:
+        with pytest.raises(type(error)):
+            tell_paid(deposit)
+    finally:
+        entry_posted.disconnect(refuse)
+
+    assert len(asked) == attempts
+    assert not StatusChange.objects.exists()
 
 
 def tell_paid(deposit):
@@ -170,6 +194,13 @@ def test_in_a_database_transaction_of_the_sites_the_row_is_locked_at_once(user):
     deposit = make_deposit(user=user)
 
     assert statements(lambda: tell_paid(deposit))[:2] == ["UPDATE", "SELECT"]
+
+
+def test_so_is_a_purchase():
+    purchase = make_purchase(status="waiting_accept")
+    report = PurchaseReport(status="accepted", custom_id=purchase.custom_id)
+
+    assert statements(lambda: purchases.record_report(report, "poll"), "purchase")[:2] == ["UPDATE", "SELECT"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -184,6 +215,7 @@ def test_elsewhere_it_is_read_and_written_once(user):
     ("status", "told", "looked"),
     [
         ("pending", {}, 0),
+        ("pending", {"currency": ""}, 0),
         ("in_hold", {}, 0),
         ("hold_approved", {}, 1),
         ("pending", {"user_amount": None}, 1),
@@ -193,7 +225,8 @@ def test_elsewhere_it_is_read_and_written_once(user):
     ids=str,
 )
 def test_entries_are_looked_for_unless_a_credit_is_all_that_can_follow(user, status, told, looked):
-    deposit = make_deposit(user=user, status=status, currency="usd")
+    told = dict(told)
+    deposit = make_deposit(user=user, status=status, currency=told.pop("currency", "usd"))
 
     report = DepositReport(status="success", order_id=deposit.order_id, **{**PAID, **told})
     with CaptureQueriesContext(connection) as queries:
