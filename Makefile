@@ -25,6 +25,9 @@ bench: .venv/bench  ## Measure against the plain way and against others, with ra
 
 prove: .venv/dev  ## Prove at length that no money is lost or doubled: hours (HISTORIES=, SEED=, DEPOSITS=)
 	@$(BIN)/python -m tests.simulator --histories $(HISTORIES) --seed $(SEED)
+	@for database in postgresql mariadb; do \
+		TEST_DATABASE=$$database $(BIN)/python -m tests.simulator --histories $$(( $(HISTORIES) / 10 )) --seed $(SEED) || exit 1; \
+	done
 	@for database in sqlite postgresql mariadb; do \
 		TEST_DATABASE=$$database PROVE_DEPOSITS=$(DEPOSITS) $(BIN)/python -m pytest -q tests/races/test_many.py \
 			-k many_deposits || exit 1; \

@@ -241,6 +241,16 @@ def test_an_unknown_order_is_kept_and_applied_when_its_row_appears(client, user)
     assert apply_kept(now=utc_now() + LONGEST_PAUSE) == 0
 
 
+def test_another_transaction_id_is_answered_200_and_kept_and_moves_nothing(client, deposit):
+    response = post_notification(client, signed_notification(deposit, transaction_id="999999"))
+
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert WebhookEvent.objects.get().outcome == "mismatched"
+    deposit.refresh_from_db()
+    assert (deposit.status, deposit.needs_review) == ("pending", True)
+    assert not LedgerEntry.objects.exists()
+
+
 def test_a_failing_listener_undoes_all_and_the_delivery_is_kept(client, deposit):
     from django_skinsback.flows.notifications import LONGEST_PAUSE, apply_kept
 

@@ -364,6 +364,17 @@ class TestFromInventory:
 
         assert Deposit.objects.get().status == "pending"
 
+    def test_an_order_id_that_is_taken_is_given_up_for_a_new_one(self, world, user):
+        world.sandbox.faults.add("error", "create_from_user_inventory", value="7 order_id_already_exists")
+
+        deposit = self.open(world, user)
+
+        abandoned, pending = Deposit.objects.order_by("pk")
+        assert (abandoned.status, pending.status) == ("abandoned", "pending")
+        assert deposit == pending
+        assert abandoned.order_id != pending.order_id
+        assert world.sandbox.deposit(pending.order_id).status == "pending"
+
     def test_nothing_chosen_is_refused(self, world, user):
         with pytest.raises(InvalidInput):
             deposits.create_from_inventory(user, trade_url=TRADE_URL, item_asset_ids=[])

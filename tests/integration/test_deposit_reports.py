@@ -1,16 +1,21 @@
 """What one report about a deposit does to the row and to the ledger."""
 
+import random
 from decimal import Decimal
+from itertools import permutations
 
 import pytest
 
+from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import InvalidInput
-from django_skinsback.flows import deposits
-from django_skinsback.models import LedgerEntry, StatusChange
+from django_skinsback.flows import deposits, polling
+from django_skinsback.models import Deposit, LedgerEntry, StatusChange
 from django_skinsback.signals import deposit_changed, review_needed
 from django_skinsback.statuses import DEPOSIT_FINAL
-from django_skinsback.testing import make_deposit
+from django_skinsback.testing import make_deposit, post_notification, signed_notification
 from django_skinsback.wire.types import DepositReport
+from tests.unit.test_statuses import DEPOSIT_TRACES
+from tests.wallet.models import Wallet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.usefixtures("each_way_of_weighing")]
 
@@ -62,6 +67,24 @@ def test_what_each_path_posts(deposit, path, ledger):
     assert sum(amount for _, amount in entries(deposit)) == (Decimal("12.6") if ledger == ["credit"] else 0)
 
 
+@pytest.mark.parametrize("trace", DEPOSIT_TRACES)
+def test_in_whatever_order_and_however_often_it_is_told_a_deposit_ends_with_the_same_balance(user, trace):
+    words, chance = trace.split(), random.Random(trace)
+    orders = list(permutations(words))
+    for order in chance.sample(orders, k=min(len(orders), 10)):
+        told = list(order)
+        for word in chance.choices(words, k=2):
+            told.insert(chance.randrange(len(told) + 1), word)
+        deposit = make_deposit(user=user)
+
+        for word in told:
+            tell(deposit, word)
+
+        assert (deposit.status, deposit.needs_review) == (words[-1], False), told
+        balance = sum(amount for _, amount in entries(deposit))
+        assert balance == (Decimal("12.6") if words[-1] == "success" else 0), told
+
+
 @pytest.mark.parametrize("late", ["pending", "in_hold", "hold_approved"])
 def test_what_comes_late_changes_nothing_and_is_called_stale(deposit, late):
     tell(deposit, "success")
@@ -94,6 +117,20 @@ def test_a_reversal_takes_exactly_what_was_given_even_if_another_amount_came_lat
     assert entries(deposit) == [("credit", Decimal("12.6")), ("reversal", Decimal("-12.6"))]
     assert "another amount" in deposit.review_reason
     assert deposit.user_amount == Decimal("12.6")
+
+
+def test_a_reversal_takes_from_whom_it_was_given_to_and_in_what_was_given(deposit, settings, user, operator):
+    """The row may have come to another user since, and the site may credit otherwise now."""
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_in_points"}
+    tell(deposit, "hold_approved")
+    Deposit.objects.update(user=operator)
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": "amount"}
+
+    tell(deposit, "hold_returned")
+
+    given, taken = LedgerEntry.objects.order_by("pk").values_list("user", "amount", "currency")
+    assert given == (user.pk, 1050, "points")
+    assert taken == (user.pk, -1050, "points")
 
 
 def test_a_success_with_another_amount_than_the_approved_one_is_flagged_and_the_first_stays(deposit):
@@ -203,7 +240,8 @@ def test_oddities_are_posted_and_flagged(user, oddity):
     tell(deposit, "success", **oddity)
 
     assert (deposit.status, deposit.needs_review) == ("success", True)
-    assert len(entries(deposit)) == 1
+    entry = LedgerEntry.objects.get()
+    assert (entry.kind, entry.user, entry.amount) == ("credit", user, Decimal("12.6"))
 
 
 def test_another_transaction_id_is_not_applied(deposit):
@@ -266,6 +304,25 @@ class TestContradictions:
 
         assert deposit.status == "fail"
         assert [kind for kind, _ in entries(deposit)] == ["credit", "reversal"]
+
+    @pytest.mark.parametrize(("confirmed", "balance"), [("fail", 0), ("success", Decimal("12.6"))])
+    def test_the_sweep_asks_about_two_messages_and_posts_what_skinsback_confirms(
+        self, client, deposit, monkeypatch, confirmed, balance
+    ):
+        for status in ("success", "fail"):
+            assert post_notification(client, signed_notification(deposit, status)).status_code == 200
+        assert Wallet.objects.get().balance == Decimal("12.6")
+        answer = DepositReport(status=confirmed, order_id=deposit.order_id, **PAID)
+        monkeypatch.setattr(SkinsBackClient, "get_deposit", lambda _client, *, order_id: answer)
+
+        assert polling.check_deposits().asked == 1
+
+        deposit.refresh_from_db()
+        assert (deposit.status, deposit.needs_review, deposit.next_check_at) == (confirmed, True, None)
+        posted = ["credit", "reversal"] if confirmed == "fail" else ["credit"]
+        assert [kind for kind, _ in entries(deposit)] == posted
+        assert Wallet.objects.get().balance == balance
+        assert polling.check_deposits().asked == 0
 
     def test_skinsback_standing_by_its_first_word_ends_the_asking(self, deposit):
         tell(deposit, "success")

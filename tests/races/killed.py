@@ -15,8 +15,9 @@ POINTS = {
     "before the intent": "django_skinsback.flows.creation:_open",
     "between intent and create": "django_skinsback.client:SkinsBackClient.create_deposit",
     "between create and record": "django_skinsback.flows.creation:_take_answer",
-    "before the entry": "django_skinsback.flows.records:Edit.post",
-    "between entry and commit": "django_skinsback.flows.deposits:_schedule",
+    "before the entry": "django_skinsback.models:LedgerEntry.save",
+    "between entry and commit": "django_skinsback.flows.notifications:_keep_balance",
+    "between commit and hooks": "django.db.backends.base.base:BaseDatabaseWrapper.run_and_clear_commit_hooks",
     "between commit and answer": "django_skinsback.views:_answer",
     "before the rows are taken": "django_skinsback.flows.leases:_take",
     "between taking and asking": "django_skinsback.client:SkinsBackClient.get_purchases",
@@ -25,6 +26,7 @@ POINTS = {
     "between approval and status": "django_skinsback.flows.deposits:refresh",
     "between note and approval": "django_skinsback.client:SkinsBackClient.approve_hold",
 }
+TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 
 
 def main(step: str, point: str, pk: str) -> None:
@@ -32,6 +34,7 @@ def main(step: str, point: str, pk: str) -> None:
     from django.contrib.auth.models import User
     from django.test import Client
 
+    from django_skinsback.connection import get_client
     from django_skinsback.flows import deposits, polling, purchases
     from django_skinsback.models import Deposit, Purchase
     from django_skinsback.testing import post_notification, signed_notification
@@ -46,7 +49,7 @@ def main(step: str, point: str, pk: str) -> None:
         case "buy":
             purchases.buy(
                 user=User.objects.get(pk=pk),
-                trade_url="https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
+                trade_url=TRADE_URL,
                 market_hash_name="AK-47",
                 max_price=1,
                 charge=1,
@@ -58,6 +61,11 @@ def main(step: str, point: str, pk: str) -> None:
             polling.poll_purchases()
         case "create":
             deposits.create_deposit(success_url="/")
+        case "create from inventory":
+            items = get_client().get_inventory("rust", "76561198050648523", "i1ArBZey").items
+            chosen = next(item.asset_id for item in items if item.tradable)
+            user = User.objects.get(pk=pk)
+            deposits.create_from_inventory(user, trade_url=TRADE_URL, item_asset_ids=[chosen], game="rust")
         case "notify":
             post_notification(Client(), signed_notification(Deposit.objects.get(pk=pk)))
         case "approve":

@@ -60,13 +60,15 @@ def row_lock_alone(deposit: Deposit, status: str, meet: Meet) -> None:
 
 
 @contextmanager
-def reading_without_its_guard(meet: Meet) -> Iterator[None]:
-    """Our own flow, but the write does not ask whether the row is still what was read."""
+def meeting_before_the_write(meet: Meet, *, guarded: bool = True) -> Iterator[None]:
+    """Our own flow; unless ``guarded``, the write does not ask whether the row is still what was read."""
     save_row = Edit.save_row
 
     def save(edit: Any) -> None:
-        meet()
-        edit.seen = None
+        if not edit.locked:
+            meet()
+        if not guarded:
+            edit._as_read = {}
         save_row(edit)
 
     with mock.patch.object(Edit, "save_row", save):

@@ -12,11 +12,13 @@ from django.utils import timezone
 
 from django_skinsback import schedule
 from django_skinsback.connection import get_client
-from django_skinsback.flows import deposits, polling
+from django_skinsback.flows import deposits, polling, purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.sandbox import Sandbox
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
 from tests.wallet.models import Wallet
+
+from .killed import TRADE_URL
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
@@ -77,15 +79,32 @@ def test_a_worker_killed_while_it_buys_has_bought_one_skin_in_the_end(sandbox, t
     assert sandbox.sold(purchase.custom_id) == 1
 
 
+def test_a_worker_killed_while_it_buys_a_batch_has_bought_each_skin_once_in_the_end(sandbox, traveller, user):
+    Wallet.objects.create(user=user, balance=9)
+    skins = sorted(get_client().get_price_list("rust", full=True).items, key=lambda item: item.price)[:3]
+    items = [
+        {"skin_id": each.skin_id, "max_price": each.price, "charge": 3, "charge_currency": "usd"} for each in skins
+    ]
+    rows = purchases.buy_batch(user=user, trade_url=TRADE_URL, items=items, game="rust")
+
+    kill("submit", "between call and record", rows[0].pk)
+    assert [sandbox.sold(row.custom_id) for row in rows] == [1, 1, 1]
+    assert set(Purchase.objects.values_list("status", "buy_id")) == {("requested", None)}
+    sweep(sandbox, traveller)
+
+    assert list(Purchase.objects.values_list("status", flat=True)) == ["accepted"] * 3
+    assert [sandbox.sold(row.custom_id) for row in rows] == [1, 1, 1]
+    assert len(sandbox.state.purchases) == 3
+    assert Wallet.objects.get().balance == 0
+
+
 @pytest.mark.parametrize("point", ["between ask and record", "between record and commit"])
 def test_a_worker_killed_while_it_polls_loses_no_news(sandbox, traveller, user, point):
     skin = get_client().get_price_list("rust").items[0]
     Wallet.objects.create(user=user, balance=5)
-    from django_skinsback.flows import purchases
-
     purchase = purchases.buy(
         user=user,
-        trade_url="https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
+        trade_url=TRADE_URL,
         market_hash_name=skin.market_hash_name,
         game="rust",
         max_price=skin.price,
@@ -119,6 +138,22 @@ def test_a_process_killed_while_it_opens_a_deposit_leaves_nothing_undecided(sand
     assert list(Deposit.objects.values_list("status", flat=True)) == expected[point]
 
 
+def test_a_process_killed_while_it_opens_a_deposit_of_chosen_items_finds_its_trade_again(sandbox, traveller, user):
+    kill("create from inventory", "between create and record", user.pk)
+    deposit = Deposit.objects.get()
+    assert (deposit.status, deposit.transaction_id) == ("created", None)
+    sweep(sandbox, traveller, minutes=2)
+    deposit.refresh_from_db()
+    assert deposit.status == "pending"
+
+    sandbox.pay(deposit.order_id)
+    sweep(sandbox, traveller)
+
+    assert len(sandbox.state.deposits) == 1
+    assert Deposit.objects.get().status == "success"
+    assert LedgerEntry.objects.get().user == user
+
+
 @pytest.mark.parametrize("point", ["before the entry", "between entry and commit", "between record and commit"])
 def test_a_process_killed_while_it_credits_has_credited_once_after_the_next_delivery(client, user, point):
     Wallet.objects.create(user=user)
@@ -134,12 +169,14 @@ def test_a_process_killed_while_it_credits_has_credited_once_after_the_next_deli
     assert Wallet.objects.get().balance == LedgerEntry.objects.get().amount
 
 
-def test_a_process_killed_after_the_commit_has_credited_and_the_repeat_is_answered_200(client, user):
+@pytest.mark.parametrize("point", ["between commit and hooks", "between commit and answer"])
+def test_a_process_killed_after_the_commit_has_credited_and_the_repeat_is_answered_200(client, user, point):
     Wallet.objects.create(user=user)
     deposit = make_deposit(user=user)
 
-    kill("notify", "between commit and answer", deposit.pk)
+    kill("notify", point, deposit.pk)
     assert LedgerEntry.objects.count() == 1
+    assert Wallet.objects.get().balance == LedgerEntry.objects.get().amount
     assert post_notification(client, signed_notification(deposit)).status_code == 200
 
     assert LedgerEntry.objects.count() == 1

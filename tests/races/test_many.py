@@ -178,11 +178,21 @@ def give_back_if_possible(sandbox, order_id):
 def test_a_file_that_is_locked_for_a_while_is_waited_for_and_the_sender_hears_nothing_of_it(user):
     Wallet.objects.create(user=user)
     deposit = make_deposit(user=user)
-    locked, answered = threading.Event(), []
+    locked, writing, refused, answered = threading.Event(), threading.Event(), [], []
+
+    def write(execute, sql, *arguments):
+        if sql.startswith(("INSERT", "UPDATE")):
+            writing.set()
+        try:
+            return execute(sql, *arguments)
+        except OperationalError as error:
+            refused.append(error)
+            raise
 
     def send():
         locked.wait(timeout=20)
-        answered.append(deliver(signed_notification(deposit)))
+        with connection.execute_wrapper(write):
+            answered.append(deliver(signed_notification(deposit)))
         connection.close()
 
     sender = threading.Thread(target=send)
@@ -190,11 +200,11 @@ def test_a_file_that_is_locked_for_a_while_is_waited_for_and_the_sender_hears_no
     with transaction.atomic():
         Wallet.objects.update(balance=F("balance") + 0)
         locked.set()
-        sender.join(timeout=0.2)
+        assert writing.wait(timeout=20)
         assert not answered
     sender.join(timeout=30)
 
-    assert answered == [200]
+    assert (answered, refused) == ([200], [])
     assert LedgerEntry.objects.count() == 1
 
 

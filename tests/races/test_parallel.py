@@ -1,13 +1,17 @@
 """What happens when several connections do the same, or opposite things, in the same moment."""
 
+import random
 import threading
 from collections import Counter
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.db import connection
 from django.test import Client
 
+from django_skinsback.connection import get_client
+from django_skinsback.exceptions import InvalidInput
 from django_skinsback.flows import polling, purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.sandbox import Sandbox
@@ -97,8 +101,6 @@ def test_opposite_news_at_once_never_leaves_two_opposite_truths(user):
 
 
 def test_a_purchase_submitted_by_eight_workers_at_once_is_sent_once(sandbox):
-    from django_skinsback.connection import get_client
-
     skin = get_client().get_price_list("rust").items[0]
     purchase = make_purchase(game="rust", market_hash_name=skin.market_hash_name, max_price=skin.price)
 
@@ -110,9 +112,37 @@ def test_a_purchase_submitted_by_eight_workers_at_once_is_sent_once(sandbox):
     assert sandbox.sold(purchase.custom_id) == 1
 
 
-def test_two_sweeps_at_once_share_the_rows(sandbox):
-    from django_skinsback.connection import get_client
+def test_of_cancelling_and_sending_at_once_one_wins(sandbox, user, operator):
+    """Either it is refused, refunded and never bought, or it is bought once and stays charged."""
+    skins = sorted(get_client().get_price_list("rust", full=True).items, key=lambda item: item.price)[:4]
+    Wallet.objects.create(user=user, balance=5 * len(skins))
+    ends = Counter()
+    for skin, cancelling in zip(skins, [8, 8, 14, 2], strict=True):
+        purchase = purchases.buy(
+            user=user,
+            trade_url="https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
+            skin_id=skin.skin_id,
+            game="rust",
+            max_price=skin.price,
+            charge=5,
+            charge_currency="usd",
+        )
+        cancel, submit = partial(purchases.cancel, purchase, by=operator), partial(purchases.submit, purchase)
+        calls = [cancel] * cancelling + [submit] * (16 - cancelling)
+        random.shuffle(calls)
+        results = at_once(*calls)
 
+        assert {type(result) for result in results} <= {Purchase, InvalidInput}
+        purchase.refresh_from_db()
+        kinds = list(purchase.entries.order_by("pk").values_list("kind", flat=True))
+        ends[purchase.status, sandbox.sold(purchase.custom_id), *kinds] += 1
+
+    cancelled, bought = ("refused", 0, "charge", "refund"), ("creating_trade", 1, "charge")
+    assert ends.keys() <= {cancelled, bought}
+    assert Wallet.objects.get().balance == 5 * ends[cancelled]
+
+
+def test_two_sweeps_at_once_share_the_rows(sandbox):
     skins = sorted(get_client().get_price_list("rust", full=True).items, key=lambda item: item.price)[:6]
     for skin in skins:
         make_purchase(game="rust", market_hash_name="", skin_id=skin.skin_id, max_price=skin.price)
@@ -125,7 +155,6 @@ def test_two_sweeps_at_once_share_the_rows(sandbox):
 
 
 def test_settling_and_news_at_once_credit_once(user, operator):
-    from django_skinsback.exceptions import InvalidInput
     from django_skinsback.flows import deposits
 
     Wallet.objects.create(user=user)
