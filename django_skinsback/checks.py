@@ -201,9 +201,12 @@ def check_surroundings(**_options: Any) -> list[CheckMessage]:
         )
     cache = settings.CACHES.get(conf.get("CACHE"), {}).get("BACKEND", "")
     if not settings.DEBUG and cache.endswith(_PER_PROCESS_CACHES):
+        keeps_nothing = cache.endswith("DummyCache")
         messages.append(
             Warning(
-                f"The cache {conf.get('CACHE')!r} is not shared between processes.",
+                f"The cache {conf.get('CACHE')!r} keeps nothing, so that calls are not limited at all."
+                if keeps_nothing
+                else f"The cache {conf.get('CACHE')!r} is not shared between processes.",
                 hint="SkinsBack's limit of requests is shared through it: set SKINSBACK['CACHE'] to an alias of a "
                 "Redis, Memcached or database cache.",
                 id="skinsback.W002",

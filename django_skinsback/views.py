@@ -44,12 +44,12 @@ class WebhookView(View):
         from .flows import notifications
         from .flows.refusals import refuse
 
-        alias = account or conf.DEFAULT_ACCOUNT
-        if alias not in conf.accounts():
-            return _answer("unknown", 404)
         # A constant that would sign anything elsewhere: Django mails a failed request's headers to the administrators.
         request.META.pop("HTTP_X_SIGN", None)
         request.__dict__.pop("headers", None)  # made of META once, perhaps by a middleware before
+        alias = account or conf.DEFAULT_ACCOUNT
+        if alias not in conf.accounts():
+            return _answer("unknown", 404)
         remote_addr = str(request.META.get("REMOTE_ADDR") or "")
         try:
             body = read_body(request, int(conf.get("WEBHOOK_MAX_BYTES")))

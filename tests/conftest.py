@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 from hypothesis import settings as hypothesis_settings
@@ -21,6 +22,12 @@ def pytest_report_header(config):
 def each_way_of_weighing(request, monkeypatch):
     """A test is a database transaction, where rows are locked at once; a site mostly weighs them unlocked first."""
     monkeypatch.setattr("django_skinsback.flows.records.must_lock", lambda: request.param)
+
+
+@pytest.fixture(autouse=True)
+def empty_cache():
+    """Pauses and standstills of one test are not the next one's."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -63,6 +63,7 @@ class Transport:
         Raises RequestNotSent or UnknownOutcome.
         """
         failure: SkinsBackError
+        _progress.connected = True  # our adapter says otherwise until it is; a session of the site's says nothing
         try:
             # Nothing that holds a secret is a local variable here: error reports show those.
             response = self._session.post(

@@ -20,8 +20,8 @@ from .due import DEPOSITS, Advance, Counts, Moment, Sweep, nobody, put_off
 from .edits import Edit, Source
 from .leases import Lease
 from .news import is_news_of_deposit
-from .records import change
-from .sending import ACCOUNT_WIDE
+from .records import Outcome, change
+from .sending import ACCOUNT_WIDE, probe
 from .sweep import Work, sweep
 
 logger = logging.getLogger("django_skinsback")
@@ -47,22 +47,26 @@ def check_deposits(
 
 
 def _check(one: Sweep[Deposit], lease: Lease[Deposit]) -> None:
-    times, moment = {}, one.moment()
+    times, moment, is_over = {}, one.moment(), False
     try:
         for row in lease.rows:
+            if is_over := one.is_over():
+                break
             try:
                 time = _check_one(one, row, moment)
             except ACCOUNT_WIDE:
                 raise
             except Exception as error:  # noqa: BLE001 - a site's listener may raise anything
                 if isinstance(error, UnknownOutcome):
-                    get_client(one.account).get_balance()  # raises if it is not this deposit alone
+                    probe(one.account)
                 put_off(row, error, moment.chance)
             else:
                 if time is not None:
                     times[row.pk] = time
     finally:
         lease.reschedule(times)
+    if is_over:
+        lease.put_off(one.now)
 
 
 def _check_one(one: Sweep[Deposit], row: Deposit, moment: Moment) -> datetime | None:
@@ -75,7 +79,8 @@ def _check_one(one: Sweep[Deposit], row: Deposit, moment: Moment) -> datetime | 
     time = _next_time(row, report, moment, decisive=True)
     if time is not None:
         return time
-    recorded = deposits.record_report(report, Source.POLL, account=row.account, asked=row).row
+    told = deposits.record_report(report, Source.POLL, account=row.account, asked=row)
+    recorded = None if told.outcome == Outcome.MISMATCHED else told.row  # another deposit's report decides nothing
     if recorded is not None and report.status == recorded.status == DepositStatus.IN_HOLD:
         recorded = _apply_hold_policy(recorded)
     elif recorded is not None and report.status == recorded.status == DepositStatus.PENDING:

@@ -105,7 +105,10 @@ class Moment:
 
 @dataclass(frozen=True)
 class Sweep(Generic[Row]):
-    """A pass over the due rows of one account. ``chance`` gives numbers from 0 to 1, which spread the times."""
+    """A pass over the due rows of one account, ``until`` when no more are taken up.
+
+    ``chance`` gives numbers from 0 to 1, which spread the times.
+    """
 
     queue: Queue[Row]
     account: str
@@ -113,6 +116,10 @@ class Sweep(Generic[Row]):
     counts: Counts
     chance: Callable[[], float]
     advance: Advance
+    until: datetime
+
+    def is_over(self) -> bool:
+        return utc_now() >= self.until
 
     def moment(self) -> Moment:
         return Moment(utc_now(), self.chance())

@@ -19,6 +19,7 @@ from ..money import amount_text
 from .balance import runway, snapshot_balance
 from .database import database
 from .records import Outcome
+from .standstill import standstill
 
 LATE = timedelta(minutes=5)
 """A row due for longer than this was not taken up when it should have been."""
@@ -54,7 +55,8 @@ class AccountHealth:
     """One account. ``balance`` in US dollars is the newest that SkinsBack told, ``balance_at`` when it did.
 
     ``answers`` is whether SkinsBack answered just now, None if it was not asked. ``paused_until`` is when calls go on
-    that SkinsBack has refused for a while. ``days_left`` is that of ``flows.balance.runway``.
+    that SkinsBack has refused for a while. ``days_left`` is that of ``flows.balance.runway``. ``stopped_since`` is when
+    errors began to end every pass over due rows that has something to do, ``stopped_by`` the last of them.
     """
 
     account: str
@@ -63,6 +65,8 @@ class AccountHealth:
     balance_at: datetime | None
     days_left: Decimal | None
     paused_until: datetime | None
+    stopped_since: datetime | None = None
+    stopped_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +165,15 @@ def reasons(found: Health, low_balance: Decimal | None, problems: Iterable[Reaso
         )
         yield Reason("discrepancies", Verdict.DEGRADED, text % {"count": found.open_discrepancies})
     for account in found.accounts:
-        yield from _reasons_of_account(account, low_balance)
+        yield from _reasons_of_account(account, low_balance, found.checked_at)
 
 
-def _reasons_of_account(account: AccountHealth, low_balance: Decimal | None) -> Iterator[Reason]:
+def _reasons_of_account(account: AccountHealth, low_balance: Decimal | None, now: datetime) -> Iterator[Reason]:
     told = {"account": account.account, "days": account.days_left}
+    if account.stopped_since is not None and now - account.stopped_since > LATE:
+        text = _("%(account)s: for %(minutes)d minutes no pass over due rows came to its end: %(error)s")
+        minutes = (now - account.stopped_since) // timedelta(minutes=1)
+        yield Reason("stopped", Verdict.DEGRADED, text % {**told, "minutes": minutes, "error": account.stopped_by})
     if account.paused_until is not None:
         text = _("%(account)s: SkinsBack has refused calls, so they wait until %(until)s. skinsback_check says why.")
         until = f"{account.paused_until:%H:%M:%S} UTC"
@@ -193,7 +201,7 @@ def _overdue(account: str | None, now: datetime) -> timedelta:
 
 def _account(alias: str, now: datetime, problems: Mapping[str, Reason | None]) -> AccountHealth:
     snapshots = BalanceSnapshot.objects.using(database()).filter(account=alias)
-    newest = snapshots.order_by("-pk").first()
+    newest, stop = snapshots.order_by("-pk").first(), standstill(alias)
     return AccountHealth(
         account=alias,
         answers=problems[alias] is None if alias in problems else None,
@@ -201,6 +209,8 @@ def _account(alias: str, now: datetime, problems: Mapping[str, Reason | None]) -
         balance_at=newest.taken_at if newest else None,
         days_left=runway(alias, now=now),
         paused_until=ratelimit.pause_until(alias),
+        stopped_since=stop.since if stop else None,
+        stopped_by=stop.error if stop else "",
     )
 
 

@@ -24,12 +24,12 @@ from ..exceptions import ConfigurationError
 from ..models import Purchase
 from ..models.fields import utc_now
 from ..realtime import Change, Connect, State
-from ..statuses import PurchaseStatus
+from ..statuses import PURCHASE_FINAL, PurchaseStatus
 from ..wire.notifications import Event
 from .balance import keep_balance
 from .database import database, run
 from .due import Counts
-from .edits import Source
+from .edits import Edit, Source
 from .polling import poll_purchases
 from .purchase_reports import record_report
 from .records import Outcome, change
@@ -96,9 +96,14 @@ def _ask_soon(account: str, event: Event) -> None:
     try:
         row = Purchase.objects.using(database()).filter(account=account, **ids).first()
         if row is not None:
-            change(Purchase, row.pk, Source.SOCKET, lambda edit: edit.set(next_poll_at=edit.now))
+            change(Purchase, row.pk, Source.SOCKET, _due_now)
     except Exception:
         logger.exception("skinsback.event_lost", extra={"account": account})
+
+
+def _due_now(edit: Edit[Purchase]) -> None:
+    if edit.row.status not in PURCHASE_FINAL:
+        edit.set(next_poll_at=edit.now)
 
 
 def catch_up(account: str, *, now: datetime | None = None) -> Counts:

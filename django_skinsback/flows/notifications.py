@@ -23,7 +23,7 @@ from ..wire.readers import storable
 from ..wire.types import DepositReport
 from . import deposits, purchase_reports
 from .balance import keep_balance
-from .database import database, run
+from .database import database, is_inside_transaction, run
 from .edits import Source
 from .records import Outcome, Weighed, record
 from .refusals import refuse
@@ -47,8 +47,9 @@ def receive(
 ) -> WebhookEvent.Outcome:
     """Take one delivery: ``deposit`` (``/docs/api/v1/callback``) or ``event`` (``/docs/api/v1/api_event_webhook``).
 
-    Returns what became of it once that is committed. Raises NotificationRefused, before any query, if it is not
-    SkinsBack's; any other exception means it is kept but could not be applied.
+    Returns what became of it once that is committed; inside a database transaction of the caller's, who must not answer
+    before he commits, once it is written. Raises NotificationRefused, before any query, if it is not SkinsBack's. Any
+    other exception means that it could not be applied; it is kept as long as the database answers.
     """
     try:
         message = _verify(kind, account, body, headers)
@@ -136,7 +137,8 @@ def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> Web
         return _weigh(event, message, lock=lock)
 
     try:
-        weighed = None if conf.callable_setting("CREDIT") else weigh(lock=False)
+        locks_at_once = conf.callable_setting("CREDIT") or is_inside_transaction()
+        weighed = None if locks_at_once else weigh(lock=False)
         brings_news = weighed is not None and weighed.row is not None and weighed.outcome == Outcome.APPLIED
         if not brings_news and _count_repeat(event):
             return Outcome.REPEAT
@@ -158,11 +160,11 @@ def _stored(event: WebhookEvent) -> WebhookEvent | None:
 
 
 def _count_repeat(event: WebhookEvent) -> bool:
-    """Whether the very same delivery was applied before; if so it is only counted."""
+    """Whether the very same delivery was made use of before; if so it is only counted."""
     same = WebhookEvent.objects.using(database()).filter(
         account=event.account, kind=event.kind, digest=event.digest, processed_at__isnull=False
     )
-    return bool(same.update(deliveries=F("deliveries") + 1))
+    return bool(same.exclude(outcome__in=WORTH_ANOTHER_TRY).update(deliveries=F("deliveries") + 1))
 
 
 def _apply_stored(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:

@@ -8,31 +8,38 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from .. import conf, schedule
 from ..client import SkinsBackClient
 from ..connection import get_client
 from ..exceptions import APIError, InvalidInput, PurchaseNotFound, SkinsBackError, UnknownOutcome
-from ..models import Purchase
+from ..models import Purchase, StatusChange
 from ..models.fields import utc_now
-from ..statuses import PurchaseStatus
+from ..statuses import PURCHASE_FINAL, PurchaseStatus
 from ..wire.types import Page, PurchaseReport
 from .backlog import Listed
 from .checking import check_deposits
+from .database import database
 from .due import PURCHASES, Advance, Counts, Moment, Sweep, nobody, put_off
 from .edits import Edit, Source
 from .leases import Lease
 from .news import is_news_of_purchase
 from .purchase_reports import next_poll_at, record_report
-from .records import change
-from .sending import ACCOUNT_WIDE, OPEN, dispatch, resend
+from .records import change, look
+from .sending import ACCOUNT_WIDE, OPEN, delayed, dispatch, probe, resend
 from .sweep import Work, sweep
 
 __all__ = ["Counts", "ask", "check_deposits", "poll_purchases"]
 
 BACKLOG = 1000
 """From so many due purchases on ``market_history`` is read first."""
+
+UNSENT = {"status": PurchaseStatus.REQUESTED, "attempts": 0}
+
+VAIN = 2
+"""So many new purchases in a row without a readable answer end a pass: each is in doubt, whatever else is answered."""
 
 
 @dataclass
@@ -57,7 +64,8 @@ def poll_purchases(
         size=size,
         ask=_poll,
         listed=Listed(fetch=_history, take=_take_listed, from_rows=BACKLOG, a_call=size),
-        first={"status": PurchaseStatus.REQUESTED, "attempts": 0},
+        first=UNSENT,
+        stopped=_review_delayed,
     )
     return sweep(work, account, now=now, chance=chance, advance=advance)
 
@@ -93,17 +101,25 @@ def ask(account: str, rows: list[Purchase], source: Source, *, actor: Any = None
 def get_answers(account: str, rows: list[Purchase]) -> Answers:
     """Ask about rows all at once; about one that the answer leaves out, by SkinsBack's own id if that is known."""
     client, answers = get_client(account), Answers()
-    _halve(client, rows, answers)
+    _halve(account, client, rows, answers)
     for row in rows:
-        if row.buy_id and row.custom_id not in answers.reports and not row.needs_review:
-            report = _get_by_buy_id(client, row)
+        if row.buy_id and row.custom_id not in answers.reports:
+            try:
+                report = _get_by_buy_id(client, row)
+            except ACCOUNT_WIDE:
+                raise
+            except (APIError, InvalidInput, UnknownOutcome) as error:
+                answers.failures[row.pk] = error
+                if isinstance(error, UnknownOutcome):
+                    probe(account)
+                continue
             if report is not None:
                 answers.reports[row.custom_id] = report
                 answers.failures.pop(row.pk, None)
     return answers
 
 
-def _halve(client: SkinsBackClient, rows: list[Purchase], answers: Answers) -> None:
+def _halve(account: str, client: SkinsBackClient, rows: list[Purchase], answers: Answers) -> None:
     """An odd answer to a list is one odd id's: halve it until that is alone."""
     try:
         found = client.get_purchases(custom_ids=[row.custom_id for row in rows])
@@ -115,22 +131,20 @@ def _halve(client: SkinsBackClient, rows: list[Purchase], answers: Answers) -> N
         if len(rows) == 1:
             return
     except (APIError, InvalidInput, UnknownOutcome) as error:
+        if isinstance(error, UnknownOutcome):
+            probe(account)
         if len(rows) == 1:
             answers.failures[rows[0].pk] = error
             return
-        if isinstance(error, UnknownOutcome):
-            client.get_balance()  # raises if it is SkinsBack that does not answer, and not the list
     middle = len(rows) // 2
-    _halve(client, rows[:middle], answers)
-    _halve(client, rows[middle:], answers)
+    _halve(account, client, rows[:middle], answers)
+    _halve(account, client, rows[middle:], answers)
 
 
 def _get_by_buy_id(client: SkinsBackClient, row: Purchase) -> PurchaseReport | None:
     try:
         report = client.get_purchase(buy_id=row.buy_id or "")
-    except ACCOUNT_WIDE:
-        raise
-    except (APIError, InvalidInput, UnknownOutcome):
+    except PurchaseNotFound:
         return None
     ours = report.custom_id in {"", row.custom_id}
     return msgspec.structs.replace(report, custom_id=row.custom_id) if ours else None
@@ -141,7 +155,7 @@ def _poll(one: Sweep[Purchase], lease: Lease[Purchase]) -> None:
     sent = [row for row in lease.rows if row not in unsent]
     if sent:
         _ask(one, lease, sent)
-    _send(one, unsent, dispatch)  # last, since a market that sells nothing may still tell what it sold
+    _send(one, lease, unsent, dispatch)  # last, since a market that sells nothing may still tell what it sold
 
 
 def _ask(one: Sweep[Purchase], lease: Lease[Purchase], sent: list[Purchase]) -> None:
@@ -158,12 +172,12 @@ def _ask(one: Sweep[Purchase], lease: Lease[Purchase], sent: list[Purchase]) -> 
         else:
             _record(one, row, report, Source.POLL)
     lease.reschedule(times)
-    again = [row for row in absent if row.status in OPEN and _may_be_sent_again(row)]
+    again = [row for row in absent if _may_be_sent_again(row)]
     for row in absent:
         if row not in again:
             act = partial(_not_known, status=row.status, chance=moment.chance)
             one.note(row, change(Purchase, row.pk, Source.POLL, act))
-    _send(one, again, resend)
+    _send(one, lease, again, _resend)
 
 
 def _next_time(row: Purchase, report: PurchaseReport, moment: Moment) -> datetime | None:
@@ -182,24 +196,75 @@ def _record(one: Sweep[Purchase], row: Purchase, report: PurchaseReport, source:
         one.note(row, recorded.row)
 
 
-def _send(one: Sweep[Purchase], rows: list[Purchase], send: Callable[[Purchase], SkinsBackError | None]) -> None:
-    """Send rows one by one; ends with what the others would only meet again."""
+def _send(
+    one: Sweep[Purchase],
+    lease: Lease[Purchase],
+    rows: list[Purchase],
+    send: Callable[[Purchase], SkinsBackError | None],
+) -> None:
+    """Send rows one by one; ends with what the others would only meet again, and with the time of the pass."""
+    vain, batches = 0, set()
     try:
         for row in rows:
+            if row.batch_id in batches:  # sent with the first of them
+                continue
+            if row.batch_id and not row.attempts:
+                batches.add(row.batch_id)
             error = send(row)
-            if error is not None:
+            unread = isinstance(error, UnknownOutcome)
+            if unread:
+                probe(one.account)
+            vain = vain + 1 if unread and not row.attempts else 0
+            if error is not None and (vain == VAIN or not unread):
                 raise error
+            if one.is_over():  # after one at least, or what comes before could keep all from being sent
+                lease.put_off(one.now)
+                break
     finally:
         if rows:
             statuses = dict(PURCHASES.rows(pk__in=[row.pk for row in rows]).values_list("pk", "status"))
             one.counts.changed += sum(row.pk in statuses and statuses[row.pk] != row.status for row in rows)
 
 
+def _resend(row: Purchase) -> SkinsBackError | None:
+    """Send it again if it may still be: others were sent since it was asked about."""
+    fresh = look(Purchase, pk=row.pk)
+    return resend(fresh) if fresh is not None and _may_be_sent_again(fresh) else None
+
+
 def _may_be_sent_again(row: Purchase) -> bool:
-    if row.submitted_at is None or row.buy_id or row.needs_review or row.attempts > schedule.RESEND_ATMOST:
-        return False
-    decided = Edit(row, utc_now(), Source.POLL).is_settled()
-    return not decided and utc_now() - row.submitted_at >= schedule.RESEND_AFTER
+    """Whether a purchase that SkinsBack does not know is sent once more now."""
+    rested = row.submitted_at is not None and utc_now() - row.submitted_at >= schedule.RESEND_AFTER
+    return rested and _is_repeatable(row) and not _is_decided(row)
+
+
+def _is_repeatable(row: Purchase) -> bool:
+    """Whether nothing in the row speaks against it; a review of what merely kept it waiting does not."""
+    doubtful = row.needs_review and row.review_reason != delayed()
+    sent = row.submitted_at is not None and row.attempts <= schedule.RESEND_ATMOST
+    return row.status in OPEN and sent and not row.buy_id and not doubtful
+
+
+def _is_decided(row: Purchase) -> bool:
+    """Whether an operator has decided about the row since it was last sent."""
+    lines = StatusChange.objects.using(database()).filter(purchase=row, source=Source.OPERATOR)
+    return lines.filter(created_at__gte=row.submitted_at or row.created_at).exists()
+
+
+def _review_delayed(account: str) -> None:
+    """Have an operator look at what could not be sent for more than a day, though this pass did not come to it."""
+    since, reason = utc_now() - schedule.REVIEW_AFTER, delayed()
+    lines = StatusChange.objects.using(database()).filter(purchase=OuterRef("pk"), source=Source.OPERATOR)
+    settled = lines.filter(note__contains=reason)
+    late = PURCHASES.rows(account=account, created_at__lt=since, next_poll_at__isnull=False, **UNSENT)
+    late = late.exclude(needs_review=True, review_reason__contains=reason).exclude(Exists(settled))
+
+    def act(edit: Edit[Purchase]) -> None:
+        if edit.row.status == PurchaseStatus.REQUESTED and not edit.row.attempts:
+            edit.flag(reason)
+
+    for pk in list(late.values_list("pk", flat=True)):
+        change(Purchase, pk, Source.POLL, act)
 
 
 def _not_known(edit: Edit[Purchase], status: str, chance: float) -> None:
@@ -207,13 +272,17 @@ def _not_known(edit: Edit[Purchase], status: str, chance: float) -> None:
     row = edit.row
     if row.status != status:
         return
+    if row.status in PURCHASE_FINAL:
+        edit.set(next_poll_at=None)
+        return
     due: datetime | None = edit.now + schedule.spread(schedule.backoff(row.poll_count), chance)
     if row.status == PurchaseStatus.ACCEPTED:
         due = next_poll_at(row, edit.now, row.poll_count + 1, chance)
     if due is None:
         edit.set(finished_at=row.finished_at or edit.now, token="")
     edit.set(poll_count=row.poll_count + 1, next_poll_at=due)
-    if row.attempts > schedule.RESEND_ATMOST or row.buy_id:
+    stuck = row.status in OPEN and row.attempts and not _is_repeatable(row)
+    if row.buy_id or (stuck and not _is_decided(row)):
         edit.flag(_("SkinsBack does not know this purchase any more."))
 
 

@@ -9,6 +9,7 @@ Whatever SkinsBack says about a purchase, by whichever way, is a ``PurchaseRepor
 """
 
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -17,10 +18,14 @@ from django.utils.translation import gettext as _
 from .. import conf, schedule
 from ..models import Purchase, StatusChange, WebhookEvent
 from ..models.fields import WORD_LENGTH
+from ..money import amount_text
 from ..statuses import PURCHASE_ENTRY, PURCHASE_FINAL, EntryKind, PurchaseStatus, Verdict, is_theirs, judge
 from ..wire.types import PurchaseReport
 from .edits import Edit
 from .records import DECISIVE, Outcome, Recorded, Weighed, edit_of, record
+
+CENT = Decimal("0.01")
+"""Amounts that are closer than this differ by their rounding."""
 
 
 def record_report(
@@ -97,9 +102,10 @@ def reach(edit: Edit[Purchase], to_status: str, note: str = "") -> None:
         edit.set(finished_at=edit.now, token="", next_poll_at=None)
     kind = PURCHASE_ENTRY.get(to_status)
     if to_status == PurchaseStatus.ROLLBACK_USER:
+        entries = edit.entries()
         if conf.get("REFUND_USER_ROLLBACK"):
             kind = EntryKind.REFUND
-        elif EntryKind.REFUND not in edit.entries():
+        elif EntryKind.CHARGE in entries and EntryKind.REFUND not in entries:
             edit.flag(_("The user took the trade back; decide whether he is refunded."))
     if kind is EntryKind.REFUND:
         refund(edit)
@@ -128,16 +134,32 @@ def _take_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
     name = report.market_hash_name
     if purchase.market_hash_name and name and name != purchase.market_hash_name and not purchase.skin_id:
         edit.flag(_("SkinsBack bought “%(name)s”, which was not asked for.") % {"name": name})
-    edit.set(**details(report))
+    told = details(report)
+    if purchase.steam_id and told.pop("steam_id", purchase.steam_id) != purchase.steam_id:
+        edit.flag(_("SkinsBack names another receiver: the Steam account %(other)s.") % {"other": report.steam_id})
+    edit.set(**told)
+    _flag_odd_amounts(edit, report)
+
+
+def _flag_odd_amounts(edit: Edit[Purchase], report: PurchaseReport) -> None:
+    purchase = edit.row
     paid = max((value for value in (report.price, report.debited_amount) if value is not None), default=None)
     if paid is not None and paid > purchase.max_price:
         edit.flag(_("Bought above its price cap."))
+    price, debited = purchase.price, purchase.debited_amount
+    is_new = not edit.changed.keys().isdisjoint({"price", "debited_amount"})
+    if is_new and price and debited and abs(debited - price) >= CENT:
+        words = {"debited": amount_text(debited), "price": amount_text(price)}
+        edit.flag(_("SkinsBack took %(debited)s USD from the balance for a skin of %(price)s USD.") % words)
 
 
 def _schedule(edit: Edit[Purchase]) -> None:
     """When SkinsBack is asked next, if at all."""
     purchase, moved = edit.row, "status" in edit.changed
-    if purchase.status in PURCHASE_FINAL or not (moved or edit.source in DECISIVE):
+    if purchase.status in PURCHASE_FINAL:
+        edit.set(next_poll_at=None)
+        return
+    if not (moved or edit.source in DECISIVE):
         return
     poll_count = 0 if moved else purchase.poll_count + 1
     due = next_poll_at(purchase, edit.now, poll_count)

@@ -60,7 +60,9 @@ def buy(
     dollars, ``BUY_MAX_PRICE`` where it is not given. ``charge`` is what the site takes from ``user`` and gives back
     should the purchase fail. May run inside a database transaction of the caller's.
 
-    Raises InvalidInput before anything is written, and whatever a listener of ``entry_posted`` raises to veto.
+    Raises InvalidInput before anything is written, and whatever a listener of ``entry_posted`` raises to veto. What
+    a hook of the site's raises that was registered with ``transaction.on_commit`` is no veto: it comes after the
+    commit, and the purchase goes on. Look for its row, by a mark in ``metadata``, before buying again.
     """
     item = {
         "skin_id": skin_id,
@@ -87,7 +89,7 @@ def buy_batch(
 
     ``items`` are dicts of ``skin_id`` and, as in ``buy``, ``max_price``, ``charge``, ``charge_currency`` and
     ``metadata``. That some are bought and others refused is normal: each row has its own status. Raises as ``buy``
-    does.
+    does, after the commit too.
     """
     if not items:
         raise InvalidInput(_("Choose at least one skin."))

@@ -1,4 +1,4 @@
-"""Forgetting raw deliveries, old balances and settled discrepancies; never money, nor what could not be applied."""
+"""Forgetting raw deliveries, old balances and settled discrepancies; never money, nor what is still to be applied."""
 
 import logging
 from collections.abc import Callable
@@ -36,13 +36,17 @@ def prune(
 ) -> Pruned:
     """Delete deliveries received, balances taken and discrepancies ended more than ``days`` ago (``RETENTION_DAYS``).
 
-    In short database transactions, a batch each. ``report`` is told how many went with every batch. A copy of an old
-    delivery that arrives later is applied anew and finds its deposit final: once is the ledger's promise, not this
-    table's. The newest balance of an account stays however old it is, and so does a discrepancy that is open or that an
-    operator has closed, because a closed one keeps the same from being opened again.
+    In short database transactions, a batch each. ``report`` is told how many went with every batch.
+
+    Deliveries that failed stay, and so do those still to be tried; those of which nothing could be made (no such row
+    here, a status not known, ids that do not belong together) go like any other. A copy of an old delivery that
+    arrives later is applied anew and finds its deposit final: once is the ledger's promise, not this table's. The
+    newest balance of an account stays however old it is, and so does a discrepancy that is open or that an operator
+    has closed, because a closed one keeps the same from being opened again.
     """
     before = (now or utc_now()) - timedelta(days=conf.retention_days() if days is None else days)
-    deliveries = WebhookEvent.objects.using(database()).filter(received_at__lt=before).exclude(outcome=Outcome.FAILED)
+    tried = WebhookEvent.objects.using(database()).filter(received_at__lt=before, next_try_at=None)
+    deliveries = tried.exclude(outcome=Outcome.FAILED)
     snapshots = BalanceSnapshot.objects.using(database())
     newest = snapshots.values("account").annotate(newest=Max("pk")).values_list("newest", flat=True)
     balances = snapshots.filter(taken_at__lt=before).exclude(pk__in=list(newest))

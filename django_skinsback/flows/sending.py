@@ -5,12 +5,12 @@ count back. So a row with attempts but without a ``buy_id`` is of unknown outcom
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import msgspec
-from django.db.models import F
+from django.db.models import Case, F, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
 from .. import schedule
@@ -53,13 +53,30 @@ REFUSALS = frozenset(range(1, 11)) - {7}
 
 OPEN = (PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN)
 
+_TICK = timedelta(microseconds=1)
+
+
+def delayed() -> str:
+    """Why a purchase is reviewed that nobody has refused; what keeps it from being sent is in ``error_message``."""
+    return _("Could not be sent for more than a day.")
+
+
+def probe(account: str) -> None:
+    """After an answer that cannot be read: raise if SkinsBack gives none to another call either, whatever it says."""
+    try:
+        get_client(account).call("balance")
+    except ACCOUNT_WIDE:
+        raise
+    except APIError:
+        pass
+
 
 def submit(purchase: Purchase) -> Purchase:
     """Send a purchase that was never sent; one of a batch takes its unsent companions along.
 
     Safe to call twice or from two workers at once: one of them sends. Returns the row as it is afterwards; what
-    SkinsBack refuses is in its status, and errors are not raised, since the sweep goes on from the row. Not to be
-    called inside a database transaction.
+    SkinsBack refuses is in its status, and errors of the call are not raised, since the sweep goes on from the row.
+    Raises ConfigurationError before anything is sent. Not to be called inside a database transaction.
     """
     refuse_inside_transaction("submit()")
     dispatch(purchase)
@@ -67,17 +84,28 @@ def submit(purchase: Purchase) -> Purchase:
 
 
 def dispatch(purchase: Purchase) -> SkinsBackError | None:
-    """``submit`` for the sweep: returns what would keep any other purchase of the account from being sent now."""
-    client, now = get_client(purchase.account), utc_now()
-    claimed = _claim_unsent(purchase, now)
-    return _send(client, claimed, now) if claimed else None
+    """``submit`` for the sweep: returns what may keep any other purchase of the account from being sent now.
+
+    That ends it, too: the rest of a batch is left unsent.
+    """
+    client, keys = get_client(purchase.account), _unsent_together(purchase)
+    for start in range(0, len(keys), BATCH_LIMIT):
+        now = utc_now()
+        claimed = _claim_unsent(keys[start : start + BATCH_LIMIT], now)
+        error = _send(client, claimed, now) if claimed else None
+        if error is not None:
+            return error
+    return None
 
 
 def resend(purchase: Purchase) -> SkinsBackError | None:
-    """Send a purchase again, with the same ``custom_id``, that SkinsBack says it does not know; as ``dispatch``."""
+    """Send a purchase again, with the same ``custom_id``, that SkinsBack says it does not know; as ``dispatch``.
+
+    Nothing is sent if the row is not the one any more that was read.
+    """
     client, now = get_client(purchase.account), utc_now()
     rows = Purchase.objects.using(database()).filter(
-        pk=purchase.pk, status__in=OPEN, attempts=purchase.attempts, buy_id=None
+        pk=purchase.pk, status__in=OPEN, attempts=purchase.attempts, buy_id=None, updated_at=purchase.updated_at
     )
     if not rows.update(**_sent(now)):
         return None
@@ -85,29 +113,48 @@ def resend(purchase: Purchase) -> SkinsBackError | None:
 
 
 def _sent(now: datetime) -> dict[str, Any]:
-    """What a row says from before the call on, so that a worker that dies in it leaves the truth behind."""
-    return {"attempts": F("attempts") + 1, "submitted_at": now, "next_poll_at": now + schedule.RESEND_AFTER}
+    """What a row says from before the call on, so that a worker that dies in it leaves the truth behind.
+
+    ``updated_at`` moves forward as with every change, so that nothing is written that was decided before.
+    """
+    column: Any = Purchase._meta.get_field("updated_at")
+    earlier = When(updated_at__lt=now, then=Value(now, output_field=column))
+    return {
+        "attempts": F("attempts") + 1,
+        "submitted_at": now,
+        "next_poll_at": now + schedule.RESEND_AFTER,
+        "updated_at": Case(earlier, default=F("updated_at") + _TICK, output_field=column),
+    }
 
 
-def _claim_unsent(purchase: Purchase, now: datetime) -> list[Purchase]:
-    """Mark rows as being sent; whoever marks them sends them."""
-    manager = Purchase.objects.using(database())
-    unsent = manager.filter(status=PurchaseStatus.REQUESTED, attempts=0, account=purchase.account)
+def _unsent() -> QuerySet[Purchase]:
+    return Purchase.objects.using(database()).filter(status=PurchaseStatus.REQUESTED, attempts=0)
+
+
+def _unsent_together(purchase: Purchase) -> list[int]:
+    """Keys of the purchase and its unsent companions."""
     if not purchase.batch_id:
-        chosen = [purchase.pk]
-    else:
-        companions = unsent.filter(batch_id=purchase.batch_id).order_by("pk")
-        chosen = list(companions.values_list("pk", flat=True)[:BATCH_LIMIT])
-    if not unsent.filter(pk__in=chosen).update(**_sent(now)):
+        return [purchase.pk]
+    companions = _unsent().filter(account=purchase.account, batch_id=purchase.batch_id)
+    return list(companions.order_by("pk").values_list("pk", flat=True))
+
+
+def _claim_unsent(keys: list[int], now: datetime) -> list[Purchase]:
+    """Mark rows as being sent; whoever marks them sends them."""
+    if not _unsent().filter(pk__in=keys).update(**_sent(now)):
         return []
-    return list(manager.filter(pk__in=chosen, attempts=1, submitted_at=now, buy_id=None).order_by("pk"))
+    sent = Purchase.objects.using(database()).filter(pk__in=keys, attempts=1, submitted_at=now, buy_id=None)
+    return list(sent.order_by("pk"))
 
 
 def _send(client: SkinsBackClient, rows: list[Purchase], now: datetime) -> SkinsBackError | None:
     answers: list[Answer]
+    unread: UnknownOutcome | None = None
     try:
         answers = _call(client, rows)
-    except (InvalidInput, RequestNotSent, UnknownOutcome, APIError) as error:
+    except UnknownOutcome as error:
+        answers, unread = [error] * len(rows), error
+    except (InvalidInput, RequestNotSent, APIError) as error:
         answers = [error] * len(rows)
     for row, answer in zip(rows, answers, strict=True):
         try:
@@ -119,7 +166,7 @@ def _send(client: SkinsBackClient, rows: list[Purchase], now: datetime) -> Skins
             if isinstance(answer, APIError) and answer.code in REFUSALS:
                 change(Purchase, row.pk, Source.ANSWER, partial(_not_bought, error=answer))
     first = answers[0]
-    return first if isinstance(first, ACCOUNT_WIDE) else None
+    return first if isinstance(first, ACCOUNT_WIDE) else unread
 
 
 def _call(client: SkinsBackClient, rows: list[Purchase]) -> list[Answer]:
@@ -178,7 +225,7 @@ def _not_bought(edit: Edit[Purchase], error: SkinsBackError) -> None:
     if not attempts:
         edit.set(submitted_at=None)
     if edit.now - edit.row.created_at > schedule.REVIEW_AFTER:
-        edit.flag(_("Could not be sent for more than a day: %(error)s") % {"error": error})
+        edit.flag(delayed())
 
 
 def _refused(edit: Edit[Purchase], error: APIError) -> None:

@@ -25,20 +25,19 @@ ENTRY_KIND_LABELS = {
 class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
     def balance(self, user: Any, currency: str) -> Decimal:
         """Sum of all that ``user`` was given and charged in ``currency``; may be below zero after a reversal."""
-        entries = self._where_written().filter(user=user, currency=currency)
-        amounts: Iterable[Decimal] = entries.values_list("amount", flat=True)
+        amounts: Iterable[Decimal] = self._of(user, currency).values_list("amount", flat=True)
         return sum(amounts, Decimal(0))  # in Python: SQLite adds decimals as floats
 
     def statement(self, user: Any, currency: str) -> "Iterator[tuple[LedgerEntry, Decimal]]":
         """The entries of ``user`` in ``currency``, oldest first, each with the balance after it."""
         balance = Decimal(0)
-        for entry in self._where_written().filter(user=user, currency=currency).order_by("pk").iterator():
+        for entry in self._of(user, currency).order_by("pk").iterator():
             balance += entry.amount
             yield entry, balance
 
-    def _where_written(self) -> "LedgerQuerySet":
-        """From the database that is written to: a replica may not know the newest entry yet."""
-        return self.using(router.db_for_write(self.model))
+    def _of(self, user: Any, currency: str) -> "LedgerQuerySet":
+        """Read from the database that is written to: a replica may not know the newest entry yet."""
+        return self.using(router.db_for_write(self.model)).filter(user=user, currency=currency.lower())
 
     def update(self, **_changes: Any) -> NoReturn:
         raise TypeError("Ledger entries are never changed: post another one through the flows.")

@@ -8,6 +8,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError, transaction
 
 from django_skinsback.exceptions import RequestNotSent
 from django_skinsback.flows import purchases
@@ -165,6 +166,30 @@ def test_a_charge_the_site_does_not_allow_buys_nothing(skin, user):
         1,
     )
     assert not Purchase.objects.exists()
+
+
+@pytest.mark.parametrize("error", [ConnectionError("no mail today"), DatabaseError("no query today"), RequestNotSent()])
+def test_what_a_hook_of_the_site_raises_after_the_commit_stops_nothing(skin, user, world, error):
+    Wallet.objects.create(user=user, balance=Decimal(50))
+
+    def fail():
+        raise error
+
+    def write_a_mail(**_kwargs):
+        transaction.on_commit(fail)
+
+    entry_posted.connect(write_a_mail)
+    try:
+        arguments = ("--user", "alice", "--charge", "10", "--charge-currency", "usd", "--yes")
+        printed, code = run(*named(skin), "--max-price", "100", *arguments)
+    finally:
+        entry_posted.disconnect(write_a_mail)
+
+    purchase = Purchase.objects.get()
+    assert (purchase.status, purchase.attempts, code) == ("creating_trade", 1, 0)
+    assert f"was begun and goes on, but something failed after it was kept ({type(error).__name__}: " in printed
+    assert "Nothing was bought" not in printed
+    assert world.sandbox.spent() == skin.price
 
 
 @pytest.mark.parametrize(

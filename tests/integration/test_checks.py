@@ -240,6 +240,7 @@ def test_a_cache_of_one_process_is_w002_in_production(site, backend):
     (message,) = found()
     assert message.id == "skinsback.W002"
     assert "'limits'" in message.msg
+    assert ("not limited at all" in message.msg) == (backend == "dummy.DummyCache")
     site({"CACHE": "default"}, CACHES=caches)
     assert ids() == []
     site({"CACHE": "limits"}, CACHES=caches, DEBUG=True)

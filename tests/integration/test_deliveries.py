@@ -7,15 +7,19 @@ from itertools import pairwise
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_skinsback.exceptions import BadSignature, NoSecret
 from django_skinsback.flows import notifications
 from django_skinsback.flows.refusals import Refusals, refusals
 from django_skinsback.flows.retention import prune
-from django_skinsback.models import Discrepancy, LedgerEntry, WebhookEvent
+from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, WebhookEvent
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, post_notification, signed_notification
+from tests.races.test_parallel import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -23,6 +27,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 @pytest.fixture
 def deposit(user):
     return make_deposit(user=user)
+
+
+def credit_of(deposit):
+    return deposit.user_amount, deposit.amount_currency
 
 
 def refuse(**_kwargs):
@@ -75,6 +83,38 @@ class TestReplay:
         assert deposits.judge is judge
 
         replayed("--outcome", "unknown_status")
+
+        assert WebhookEvent.objects.get().outcome == "applied"
+        assert LedgerEntry.objects.count() == 1
+
+    @pytest.mark.parametrize("credit", ["user_amount", "tests.integration.test_deliveries.credit_of"])
+    def test_a_word_that_a_later_version_knows_is_applied_when_it_is_delivered_again(
+        self, client, deposit, monkeypatch, settings, credit
+    ):
+        from django_skinsback.flows import deposits
+
+        settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": credit}
+        message = signed_notification(deposit)
+        with monkeypatch.context() as older:
+            older.setattr(deposits, "is_theirs", lambda status: status != "success")
+            for _ in range(2):
+                assert post_notification(client, message).status_code == 200
+        assert WebhookEvent.objects.get().outcome == "unknown_status"
+
+        for _ in range(2):
+            assert post_notification(client, message).status_code == 200
+
+        event = WebhookEvent.objects.get()
+        assert (event.outcome, event.deliveries, event.deposit) == ("applied", 2, deposit)
+        assert LedgerEntry.objects.count() == 1
+
+    def test_ids_that_were_mended_are_applied_when_they_are_delivered_again(self, client, deposit):
+        message = signed_notification(deposit, transaction_id="31337")
+        post_notification(client, message)
+        assert WebhookEvent.objects.get().outcome == "mismatched"
+
+        Deposit.objects.update(transaction_id="31337")
+        post_notification(client, message)
 
         assert WebhookEvent.objects.get().outcome == "applied"
         assert LedgerEntry.objects.count() == 1
@@ -132,6 +172,22 @@ class TestRetention:
 
         assert set(WebhookEvent.objects.values_list("outcome", flat=True)) == {"failed", "applied"}
         assert LedgerEntry.objects.count() == 2
+
+    def test_what_is_still_to_be_tried_stays_however_old(self, client, user):
+        unmatched = signed_notification(Deposit(order_id="not-yet", transaction_id="9"))
+        with time_machine.travel(timezone.now(), tick=False) as traveller:
+            post_notification(client, unmatched)
+            post_notification(client, signed_notification(make_deposit(user=user), "blessed"))
+            traveller.shift(timedelta(days=2))
+            notifications.apply_kept()
+
+            assert prune(1).deliveries == 1
+
+            event = WebhookEvent.objects.get()
+            assert (event.outcome, event.next_try_at is not None) == ("unmatched", True)
+            traveller.shift(timedelta(days=6))
+            notifications.apply_kept()
+            assert prune(1).deliveries == 1
 
     def test_an_old_success_delivered_a_year_after_it_was_forgotten_credits_nothing(self, client, deposit):
         message = signed_notification(deposit)
@@ -222,6 +278,47 @@ class TestRefusals:
             ours.add(f"guess-{number}", "deposit", NoSecret(), "")
 
         assert len(ours.counts) == 1
+
+
+class TestInsideATransactionOfTheSites:
+    """As where its middleware wraps every view in one: it commits, or not, before the answer is sent."""
+
+    def test_the_row_is_locked_before_it_is_read(self, client, deposit):
+        with transaction.atomic(), CaptureQueriesContext(connection) as queries:
+            assert post_notification(client, signed_notification(deposit)).status_code == 200
+
+        first, *_ = (query["sql"].split()[0] for query in queries if "skinsback_" in query["sql"])
+        assert first == "UPDATE"
+        assert LedgerEntry.objects.count() == 1
+
+    def test_what_could_not_be_applied_is_kept_all_the_same(self, client, deposit):
+        def refuse(**_arguments):
+            raise RuntimeError("not now")
+
+        entry_posted.connect(refuse)
+        try:
+            with transaction.atomic():
+                assert post_notification(client, signed_notification(deposit)).status_code == 500
+        finally:
+            entry_posted.disconnect(refuse)
+
+        assert WebhookEvent.objects.get().error == "RuntimeError"
+        assert notifications.apply_again(WebhookEvent.objects.get()) == "applied"
+        assert LedgerEntry.objects.count() == 1
+
+    @pytest.mark.django_db(transaction=True)
+    def test_eight_deliveries_at_once_stand_in_nobodys_way(self, user):
+        deposits = [make_deposit(user=user) for _ in range(8)]
+
+        def deliver(deposit):
+            def wrapped():
+                with transaction.atomic():
+                    return post_notification(Client(), signed_notification(deposit)).status_code
+
+            return wrapped
+
+        assert at_once(*map(deliver, deposits)) == [200] * 8
+        assert LedgerEntry.objects.count() == 8
 
 
 def test_kept_deliveries_are_tried_ever_later_for_a_week_and_then_left_to_an_operator(client, user):

@@ -11,7 +11,7 @@ from django_skinsback import schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import AlreadyDecided, RateLimited, TransactionNotFound, UnknownOutcome
 from django_skinsback.flows import deposits, purchases
-from django_skinsback.models import Deposit, Purchase, WebhookEvent
+from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.signals import review_needed
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport
@@ -221,8 +221,9 @@ class TestBuying:
 
 
 class TestDecisions:
-    def test_a_purchases_says_who_decided_what_about_it(self, operator):
-        purchase = make_purchase(status="accepted")
+    def test_a_purchases_says_who_decided_what_about_it(self, user, operator):
+        purchase = make_purchase(status="accepted", user=user)
+        LedgerEntry.objects.create(purchase=purchase, user=user, kind="charge", amount=-5, currency="usd")
         purchases.record_report(
             PurchaseReport(status="rollback_user", custom_id=purchase.custom_id, buy_id=purchase.buy_id), "poll"
         )

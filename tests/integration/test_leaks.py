@@ -170,6 +170,20 @@ class TestMails:
         assert "c0ffee5ecret" not in mails()
         assert not [secret for secret in guarded() if secret in mails()]
 
+    def test_settings_that_cannot_be_read_are_mailed_without_the_header(self, client, mails_everything, monkeypatch):
+        def broken():
+            raise RuntimeError("the settings are broken")
+
+        client.raise_request_exception = False
+        monkeypatch.setattr(conf, "accounts", broken)
+
+        answer = client.post("/skinsback/result/", "a=b", content_type=FORM, headers={"X-SIGN": "c0ffee5ecret"})
+
+        monkeypatch.undo()
+        assert answer.status_code == 500
+        assert "the settings are broken" in mails()
+        assert "c0ffee5ecret" not in mails()
+
     @pytest.mark.parametrize(
         ("path", "body", "content_type", "status"),
         [

@@ -54,6 +54,13 @@ def test_the_balance_is_exact_and_each_currency_is_its_own(rich, django_user_mod
     assert LedgerEntry.objects.balance(rich, "eur") == 0
 
 
+def test_a_currency_may_be_written_in_capitals(rich):
+    pay(rich, "success", amount="0.1")
+
+    assert LedgerEntry.objects.balance(rich, "USD") == Decimal("0.1")
+    assert [balance for _, balance in LedgerEntry.objects.statement(rich, "Usd")] == [Decimal("0.1")]
+
+
 def test_a_statement_shows_the_balance_after_each_entry(rich):
     pay(rich, "hold_approved", "hold_returned")
     buy(rich, "timeout")

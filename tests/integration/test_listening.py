@@ -127,6 +127,17 @@ class TestRecording:
         assert "skinsback.event_failed" in caplog.text
         assert "Secr3t_t" not in caplog.text
 
+    def test_of_a_purchase_that_is_over_nothing_is_asked_whatever_becomes_of_the_event(self, monkeypatch):
+        purchase = make_purchase(status="canceled")
+
+        def fail(*_args, **_kwargs):
+            raise RuntimeError
+
+        monkeypatch.setattr("django_skinsback.flows.listening.record_report", fail)
+        assert record_event("default", told(purchase, "canceled")).outcome == "failed"
+        purchase.refresh_from_db()
+        assert purchase.next_poll_at is None
+
     def test_a_database_that_does_not_answer_raises_nothing(self, monkeypatch, caplog):
         """Row 58."""
 

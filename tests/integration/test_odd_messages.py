@@ -1,15 +1,17 @@
 """Odd things that SkinsBack, a site or its users may say: each is taken for what it is worth, and loses nothing."""
 
 import json
+import socket
 from decimal import Decimal
 
 import pytest
+import requests
 
 from django_skinsback import conf
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import InvalidInput, UnknownOutcome
 from django_skinsback.flows import balance, deposits, notifications, polling, purchases
-from django_skinsback.models import BalanceSnapshot, Purchase, WebhookEvent
+from django_skinsback.models import BalanceSnapshot, Deposit, Purchase, WebhookEvent
 from django_skinsback.signals import balance_low
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
 from django_skinsback.wire.signing import event_signature
@@ -39,6 +41,36 @@ class TestDeliveries:
         deposit.refresh_from_db()
         assert deposit.needs_review
 
+    def test_no_address_in_one_is_ever_fetched(self, client, user, monkeypatch, django_capture_on_commit_callbacks):
+        connected = []
+
+        def refuse(*arguments, **_options):
+            connected.append(arguments)
+            raise AssertionError("something was fetched")
+
+        for owner, name in [(socket.socket, "connect"), (socket, "getaddrinfo"), (requests.Session, "send")]:
+            monkeypatch.setattr(owner, name, refuse)
+        url = "http://169.254.169.254/latest/"
+        deposit, purchase = make_deposit(user=user), make_purchase(status="creating_trade")
+        names = ["reason", "trade_offer_id", "result_url", "success_url", "fail_url", "callback", "user_inventory"]
+        skin = dict.fromkeys(["name", "image", "icon", "price", "inspect_link"], url)
+        message = signed_notification(deposit, **dict.fromkeys(names, url))
+        told = dict.fromkeys(["error_reason", "tradeofferid", "result_url", "webhook", "image"], url)
+        ids = {"custom_id": purchase.custom_id, "buy_id": purchase.buy_id, "offer_status": "accepted"}
+        event = {"event": "status_change", "url": url, "data": {**told, **ids, "item": {**skin, "id": url}}}
+        body = json.dumps(event).encode()
+        signature = {"Signature": event_signature(body, "123")}
+
+        with django_capture_on_commit_callbacks(execute=True):
+            answers = [
+                post_notification(client, {**message, "skins": [skin], "user_risk": {"link": url}}),
+                client.post("/skinsback/events/", body, content_type="application/json", headers=signature),
+            ]
+
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert (deposit.entries.count(), purchase.changes.get().to_status) == (1, "accepted")
+        assert connected == []
+
     def test_one_that_was_applied_brings_no_older_amount_back(self, client, user):
         deposit = make_deposit(user=user)
         for amount in ("12.6", "8.4"):
@@ -48,6 +80,20 @@ class TestDeliveries:
 
         deposit.refresh_from_db()
         assert deposit.user_amount == Decimal("8.4")
+
+    def test_one_that_somebody_else_applied_meanwhile_is_left_as_it_is(self, client, user):
+        later = Deposit(order_id="later", transaction_id="7")
+        post_notification(client, signed_notification(later, "in_hold", user_amount="12.6"))
+        deposit = make_deposit(user=user, order_id="later", transaction_id="7")
+        mine, theirs = WebhookEvent.objects.get(), WebhookEvent.objects.get()
+
+        assert notifications.apply_again(theirs) == "applied"
+        post_notification(client, signed_notification(later, "in_hold", user_amount="8.4"))
+        assert notifications.apply_again(mine) == "repeat"
+
+        deposit.refresh_from_db()
+        assert deposit.user_amount == Decimal("8.4")
+        assert WebhookEvent.objects.earliest("pk").outcome == "applied"
 
     def test_one_of_an_unknown_order_is_counted_and_not_stored_again(self, client, user):
         deposit = make_deposit(user=user)

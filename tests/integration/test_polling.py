@@ -46,6 +46,7 @@ class FakeSkinsBack:
         self.meanwhile = lambda: None
         monkeypatch.setattr(SkinsBackClient, "get_purchases", lambda _, *, custom_ids: self.get_purchases(custom_ids))
         monkeypatch.setattr(SkinsBackClient, "get_purchase", lambda _, *, buy_id: self.get_purchase(buy_id))
+        monkeypatch.setattr(SkinsBackClient, "call", lambda _, method: self.call(method))
 
     def say(self, row, status="", **fields):
         """Have it say about a row what stands there already, or this."""
@@ -55,6 +56,11 @@ class FakeSkinsBack:
         )
         self.reports[row.custom_id] = report
         return report
+
+    def call(self, method):
+        """Any other method: whether it answers at all."""
+        assert method == "balance"
+        return {"balance": "758.930"}
 
     def get_purchases(self, custom_ids):
         self.asked.append(list(custom_ids))
@@ -267,19 +273,21 @@ class TestTheAnswerToAList:
 
         assert self.accepted(rows) == [row is not missing for row in rows]
 
-    def test_row_46_one_that_is_missing_everywhere_is_reviewed_and_then_no_longer_asked_about_twice(
+    def test_row_46_one_that_is_missing_everywhere_is_reviewed_once_and_asked_about_by_both_ids_ever_more_rarely(
         self, skinsback, rows
     ):
         missing = rows[3]
         del skinsback.reports[missing.custom_id]
 
-        polling.poll_purchases()
+        polling.poll_purchases(chance=lambda: 0.5)
+        first = fresh(missing)
         Purchase.objects.filter(pk=missing.pk).update(next_poll_at=timezone.now())
-        polling.poll_purchases()
+        polling.poll_purchases(chance=lambda: 0.5)
 
         assert self.accepted(rows) == [row is not missing for row in rows]
-        assert fresh(missing).needs_review
-        assert skinsback.asked_singly == [missing.buy_id]
+        assert fresh(missing).review_reason == "SkinsBack does not know this purchase any more."
+        assert skinsback.asked_singly == [missing.buy_id] * 2
+        assert fresh(missing).next_poll_at > first.next_poll_at
 
     def test_row_46_a_refusal_of_all_because_of_one_is_halved_until_that_is_alone(self, skinsback, rows):
         poison, get = rows[5], skinsback.get_purchases
@@ -501,3 +509,15 @@ def test_an_unreadable_single_answer_is_asked_for_by_the_other_id_too(skinsback,
     polling.poll_purchases()
 
     assert fresh(row).status == "accepted"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_one_that_is_over_but_due_is_asked_about_once(skinsback, now, known):
+    row = make_purchase(status="canceled", next_poll_at=timezone.now())
+    if known:
+        skinsback.say(row)
+
+    polling.poll_purchases()
+
+    assert len(skinsback.asked) == 1
+    assert (fresh(row).status, fresh(row).next_poll_at, fresh(row).needs_review) == ("canceled", None, False)

@@ -287,7 +287,7 @@ class TestUnknownOutcomes:
         from django_skinsback.flows import sending
 
         purchase = buy(rich, skin)
-        sending._claim_unsent(purchase, utc_now())
+        sending._claim_unsent([purchase.pk], utc_now())
         get_client().buy_skin(
             purchases_trade_url(),
             custom_id=purchase.custom_id,

@@ -57,6 +57,18 @@ def test_every_failure_refunds_the_charge_once(purchase, user, failure, before):
     assert purchase.finished_at is not None
 
 
+@pytest.mark.parametrize("end", [lambda row: tell(row, "timeout"), purchases.cancel], ids=["a failure", "cancel"])
+def test_a_refund_goes_to_whom_was_charged_and_in_what_was_charged(purchase, user, operator, end):
+    """The row may have come to another user since."""
+    Purchase.objects.update(user=operator, charge_amount=Decimal(4), charge_currency="eur", attempts=0)
+
+    end(purchase)
+
+    charge, refund = LedgerEntry.objects.order_by("pk").values_list("user", "amount", "currency")
+    assert charge == (user.pk, -5, "usd")
+    assert refund == (user.pk, 5, "usd")
+
+
 def test_a_purchase_without_a_charge_posts_nothing():
     purchase = make_purchase(attempts=1)
 
@@ -81,6 +93,14 @@ def test_a_trade_taken_back_by_the_user_waits_for_the_operator(purchase, operato
     purchases.settle(purchase, "refund", by=operator, note="he asked first")
     purchase.refresh_from_db()
     assert (kinds(purchase), purchase.needs_review) == (["charge", "refund"], False)
+
+
+def test_a_trade_taken_back_by_a_user_who_was_not_charged_leaves_nothing_to_decide():
+    purchase = make_purchase(status="accepted")
+
+    assert tell(purchase, "rollback_user") == "applied"
+
+    assert (purchase.status, purchase.needs_review) == ("rollback_user", False)
 
 
 def test_a_trade_taken_back_by_the_user_is_refunded_where_the_site_wants_it(purchase, settings):
@@ -119,6 +139,43 @@ def test_what_was_bought_above_its_cap_is_recorded_and_flagged(purchase):
 
     assert (purchase.price, purchase.debited_amount) == (11, 11)
     assert "price cap" in purchase.review_reason
+
+
+@pytest.mark.parametrize(
+    ("price", "debited", "flagged"),
+    [("5", "9", True), ("9", "5", True), ("5", "5", False), ("5", "4.999999", False), ("5", "0", False)],
+)
+def test_what_is_taken_from_the_balance_is_compared_with_the_price(purchase, operator, price, debited, flagged):
+    tell(purchase, "creating_trade", price=Decimal(price))
+    tell(purchase, "waiting_accept", debited_amount=Decimal(debited))
+
+    assert (purchase.price, purchase.debited_amount) == (Decimal(price), Decimal(debited))
+    assert purchase.review_reason == (
+        f"SkinsBack took {debited} USD from the balance for a skin of {price} USD." if flagged else ""
+    )
+    purchases.settle(purchase, "keep", operator)
+    tell(purchase, "waiting_accept", price=Decimal(price), debited_amount=Decimal(debited))
+    assert not purchase.needs_review
+
+
+def test_another_receiver_is_flagged_and_not_taken_over(purchase):
+    asked_for = purchase.steam_id
+
+    tell(purchase, "creating_trade", steam_id=asked_for)
+    assert not purchase.needs_review
+    for _ in range(2):
+        tell(purchase, "waiting_accept", steam_id="76561198000000001")
+
+    assert purchase.steam_id == asked_for
+    assert purchase.review_reason == "SkinsBack names another receiver: the Steam account 76561198000000001."
+
+
+def test_a_receiver_that_was_not_known_is_learned():
+    purchase = make_purchase(attempts=1, steam_id="")
+
+    tell(purchase, "creating_trade", steam_id="76561198000000001")
+
+    assert (purchase.steam_id, purchase.needs_review) == ("76561198000000001", False)
 
 
 def test_another_skin_than_asked_for_is_recorded_and_flagged(purchase):
@@ -225,3 +282,13 @@ class TestSettling:
 
         purchase.refresh_from_db()
         assert (purchase.status, purchase.next_poll_at, kinds(purchase)) == ("refused", None, ["charge", "refund"])
+
+
+@pytest.mark.parametrize("source", ["webhook", "poll"])
+@pytest.mark.parametrize("told", ["canceled", "accepted", "creating_trade", "gifted"])
+def test_one_that_is_over_is_not_asked_about_any_more_whatever_is_told(source, told):
+    purchase = make_purchase(status="canceled", next_poll_at=utc_now())
+
+    tell(purchase, told, source=source)
+
+    assert (purchase.status, purchase.next_poll_at) == ("canceled", None)

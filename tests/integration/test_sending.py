@@ -136,7 +136,8 @@ class TestAfterTheCall:
         row = purchases.submit(purchase)
 
         assert row.needs_review is reviewed
-        assert ("under_maintenance" in row.review_reason) is reviewed
+        assert row.review_reason == ("Could not be sent for more than a day." if reviewed else "")
+        assert row.error_message == "under_maintenance"
 
     def test_a_refusal_is_kept_in_the_row_and_in_its_history(self, sent):
         sent.answer = refusal(4)

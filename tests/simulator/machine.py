@@ -71,7 +71,7 @@ class History(RuleBasedStateMachine):
         policy=st.sampled_from(["manual", "tests.simulator.site.hold_policy"]),
         refund_user=st.booleans(),
         form=st.sampled_from(["form", "json", "json-numbers"]),
-        paid=st.lists(st.sampled_from(["held", "at once", "not yet", "approved", "taken back"]), max_size=3),
+        paid=st.lists(st.sampled_from(["held", "at once", "not yet", "approved", "taken back"]), max_size=4),
         bought=st.lists(st.sampled_from([*market.OUTCOMES, "rollback_user"]), max_size=2),
     )
     def begin(self, credit: str, policy: str, refund_user: bool, form: str, paid: list[str], bought: list[str]) -> None:
@@ -464,7 +464,7 @@ class History(RuleBasedStateMachine):
     def _is_quiet(self, *, but_for_operators: bool = False) -> bool:
         if self.sandbox.world.next_due() is not None:
             return False
-        waiting = WebhookEvent.objects.filter(processed_at=None).exclude(outcome="unmatched")
+        waiting = WebhookEvent.objects.filter(processed_at=None, next_try_at__isnull=False).exclude(outcome="unmatched")
         purchases_open = Purchase.objects.exclude(status__in=PURCHASE_FINAL).filter(finished_at=None)
         deposits_open = Deposit.objects.filter(status__in=DEPOSIT_OPEN)
         due = Deposit.objects.filter(next_check_at__isnull=False)

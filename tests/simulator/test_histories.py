@@ -50,5 +50,9 @@ def always_to_review(edit, to_status, move=Edit.move, **details):
     ids=["no reversal", "always to review", "another amount", "refunded against the setting", "kept and never applied"],
 )
 def test_a_mistake_is_found(place, name, mistake):
+    def seek():
+        for seed in range(1, 21):
+            run(seed, histories=12, shrink=False)
+
     with mock.patch.object(place, name, mistake), pytest.raises(AssertionError):
-        run(1, histories=HISTORIES["sqlite"], shrink=False)
+        seek()

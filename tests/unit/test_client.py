@@ -450,6 +450,24 @@ def test_a_failed_tls_handshake_means_that_nothing_was_sent(deed, client_of):
     assert server.requests == []
 
 
+def test_a_failed_handshake_says_nothing_about_the_next_call_by_a_session_of_the_sites(certificate, client_of):
+    def greet(connection):
+        return certificate[0].wrap_socket(connection, server_side=True)
+
+    def break_off(connection):
+        connection.recv(1)
+        hang_up(connection)
+
+    with Server(SUCCESS, greet=break_off) as server, pytest.raises(RequestNotSent):
+        CALLS["market_buy"][0](client_of(f"https://{server.address}/api.php"))
+    with Server(wait, greet=greet) as server, requests.Session() as session:
+        session.trust_env, session.verify = False, certificate[1]
+        client = client_of(f"https://{server.address}/api.php", timeout=(2, 0.2), session=session)
+        with pytest.raises(UnknownOutcome):
+            CALLS["market_buy"][0](client)
+    assert len(server.requests) == 1
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     if not shutil.which("openssl"):

@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
+from django.db.models import QuerySet
 
 from ... import conf
 from ...exceptions import InvalidInput, SkinsBackError
@@ -124,27 +125,32 @@ class Command(SkinsBackCommand):
         run = uuid.uuid4().hex
         rows = Purchase.objects.using(database())
         newest = rows.order_by("-pk").values_list("pk", flat=True).first() or 0
+        mine = rows.filter(pk__gt=newest, **{f"metadata__{KEY}": run})
         try:
-            purchase = self._begin(item, run)
+            purchase = self._begin(item, run, mine)
             if not self.as_json:
                 self.tell(f"Kept as {purchase.custom_id}; sending it to SkinsBack.")
             purchase = self._submit(purchase)
             return self._wait_for(purchase, wait) if wait else purchase
         except KeyboardInterrupt:
-            begun = rows.filter(pk__gt=newest, **{f"metadata__{KEY}": run}).first()
+            begun = mine.first()
             if begun is None:
                 self.warn("Nothing was bought.")
             else:
                 self.warn(f"The purchase {begun.custom_id} was begun and goes on by itself: look at it in the admin.")
             raise
 
-    def _begin(self, item: dict[str, Any], run: str) -> Purchase:
+    def _begin(self, item: dict[str, Any], run: str, mine: QuerySet[Purchase]) -> Purchase:
         try:
             return purchases.buy(**item, metadata={KEY: run})
-        except (SkinsBackError, DatabaseError):
-            raise
         except Exception as error:
             said = ": ".join(filter(None, [type(error).__name__, str(error)]))
+            begun = mine.first()
+            if begun is not None:  # raised after the commit: by a hook of the site's, or by a connection that broke
+                self.warn(f"The purchase was begun and goes on, but something failed after it was kept ({said}).")
+                return begun
+            if isinstance(error, SkinsBackError | DatabaseError):
+                raise
             message = f"Nothing was bought: the site did not allow the charge ({said})."
             raise CommandError(message, returncode=FAILED) from error
 

@@ -10,8 +10,10 @@ from ..command import SkinsBackCommand
 class Command(SkinsBackCommand):
     help = (
         "Forget raw deliveries, balances, and discrepancies that were repaired or agree now, older than "
-        "RETENTION_DAYS. Rows about money stay for ever, and so do deliveries that could not be applied and "
-        "discrepancies that are open or that an operator has closed. Run it once a day; Celery's beat does."
+        "RETENTION_DAYS. Rows about money stay for ever, and so do deliveries that failed or are still to be tried "
+        "and discrepancies that are open or that an operator has closed. Deliveries of which nothing could be made "
+        "(no such row here, a status not known, ids that do not belong together) go like those that were applied. "
+        "Run it once a day; Celery's beat does."
     )
     examples = (
         ("", "forget what is older than RETENTION_DAYS"),

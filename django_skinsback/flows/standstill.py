@@ -1,0 +1,58 @@
+"""Since when the passes of an account end early, for monitors: what they put off does not look overdue in the rows.
+
+Kept in the site's cache, and forgotten where that forgets: nothing but a reason of ``health`` depends on it.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from .. import conf
+from ..models.fields import utc_now
+from ..ratelimit import SiteCache
+
+KEPT_SECONDS = 1800
+"""Longer than any row that waits to be sent or asked about is put off by an error."""
+
+ROWS = ("Deposit", "Purchase")
+
+
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """Every pass that had something to do since then was ended by an error; the last of them."""
+
+    since: datetime
+    error: str
+
+
+def note_stop(rows: str, account: str, error: str) -> None:
+    """A pass over these rows of the account was ended by an error. Never raises."""
+    with suppress(Exception):
+        before = standstill(account, (rows,))
+        since = before.since if before else utc_now()
+        _cache().set(_key(rows, account), (since.timestamp(), error), KEPT_SECONDS)
+
+
+def note_work(rows: str, account: str) -> None:
+    """A pass over these rows of the account came to its end. Never raises."""
+    with suppress(Exception):
+        _cache().delete(_key(rows, account))
+
+
+def standstill(account: str, rows: Iterable[str] = ROWS) -> Standstill | None:
+    """The longest of the account's; None if its passes come to their ends. Never raises."""
+    with suppress(Exception):
+        found = _cache().get_many([_key(each, account) for each in rows])
+        since, error = min(found.values(), default=(None, ""))
+        if since is not None:
+            return Standstill(datetime.fromtimestamp(since, UTC), str(error))
+    return None
+
+
+def _cache() -> SiteCache:
+    return SiteCache(conf.get("CACHE"))
+
+
+def _key(rows: str, account: str) -> str:
+    return f"skinsback:standstill:{rows}:{account}"
