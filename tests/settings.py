@@ -61,6 +61,7 @@ _SERVERS: dict[str, dict[str, object]] = {
         "USER": "postgres",
         "HOST": "127.0.0.1",
         "PORT": 5432,
+        "OPTIONS": {"options": "-c synchronous_commit=off"},  # what only a power cut could tell
     },
     "mariadb": {
         "ENGINE": "django.db.backends.mysql",

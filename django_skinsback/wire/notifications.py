@@ -59,6 +59,8 @@ def read_deposit_notification(body: bytes, content_type: str, *, secrets: Sequen
         report,
         amount=_smaller(report.amount, readers.amount(fields.get("amount"))),
         user_amount=_smaller(report.user_amount, readers.amount(fields.get("user_amount"))),
+        # PHP spells a number too large for it INF, which would read as a code.
+        amount_currency=report.amount_currency if type(fields.get("amount_currency")) is str else "",
     )
 
 

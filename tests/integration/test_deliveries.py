@@ -20,6 +20,7 @@ from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, WebhookEv
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, post_notification, signed_notification
 from tests.races.test_parallel import at_once
+from tests.wallet.models import Wallet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -308,6 +309,7 @@ class TestInsideATransactionOfTheSites:
 
     @pytest.mark.django_db(transaction=True)
     def test_eight_deliveries_at_once_stand_in_nobodys_way(self, user):
+        Wallet.objects.create(user=user)
         deposits = [make_deposit(user=user) for _ in range(8)]
 
         def deliver(deposit):

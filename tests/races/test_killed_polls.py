@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection
 from django.utils import timezone
 
 from django_skinsback.client import SkinsBackClient
@@ -74,10 +75,10 @@ def test_row_49_all_is_done_two_sweep_periods_after_a_worker_was_killed(sandbox,
     assert Purchase.objects.get(pk=rows[2].pk).next_poll_at is not None
 
 
-def test_row_49_broken_off_anywhere_a_hundred_times_no_row_is_left_unscheduled(monkeypatch, settings, user):
+def test_row_49_broken_off_anywhere_many_times_no_row_is_left_unscheduled(monkeypatch, settings, user):
     """By an exception that nothing here catches, not by a signal: the process lives on."""
     settings.SKINSBACK = {**settings.SKINSBACK, "POLL_BATCH_SIZE": 3, "ACCOUNTS": {}}
-    truth, crashes = {}, Crashes()
+    truth, crashes, times = {}, Crashes(), 100 if connection.vendor == "sqlite" else 25
 
     def get_purchases(_client, *, custom_ids):
         crashes.pass_point()
@@ -87,7 +88,7 @@ def test_row_49_broken_off_anywhere_a_hundred_times_no_row_is_left_unscheduled(m
 
     monkeypatch.setattr(SkinsBackClient, "get_purchases", get_purchases)
     with time_machine.travel(timezone.now(), tick=False) as traveller, crashes.watching():
-        for seed in range(100):
+        for seed in range(times):
             chance = random.Random(seed)
             rows = [make_purchase(status="waiting_accept", next_poll_at=timezone.now()) for _ in range(8)]
             for row in rows:
@@ -105,4 +106,4 @@ def test_row_49_broken_off_anywhere_a_hundred_times_no_row_is_left_unscheduled(m
                 assert row.status == truth[row.custom_id], seed
                 assert StatusChange.objects.filter(purchase=row).count() == (row.status == "timeout")
             mine.update(next_poll_at=None)
-    assert crashes.happened > 50
+    assert crashes.happened > times / 2

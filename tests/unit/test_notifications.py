@@ -435,3 +435,13 @@ def test_a_signed_event_that_cannot_be_read_is_unreadable(body):
 def test_any_signed_event_is_read_or_refused(body):
     with suppress(UnreadableNotification):
         assert event(body).name
+
+
+@pytest.mark.parametrize(("written", "signed_as"), [(b"1e999", "INF"), (b"true", "1"), (b"123456", "123456")])
+def test_a_currency_is_a_text(written, signed_as):
+    genuine = as_json(signed(amount_currency=signed_as))
+
+    body = genuine.replace(f'"amount_currency": "{signed_as}"'.encode(), b'"amount_currency": ' + written)
+
+    assert body != genuine
+    assert read(body).amount_currency == ""
