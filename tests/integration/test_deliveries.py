@@ -8,7 +8,6 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -19,8 +18,6 @@ from django_skinsback.flows.retention import prune
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, WebhookEvent
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, post_notification, signed_notification
-from tests.races.test_parallel import at_once
-from tests.wallet.models import Wallet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -306,21 +303,6 @@ class TestInsideATransactionOfTheSites:
         assert WebhookEvent.objects.get().error == "RuntimeError"
         assert notifications.apply_again(WebhookEvent.objects.get()) == "applied"
         assert LedgerEntry.objects.count() == 1
-
-    @pytest.mark.django_db(transaction=True)
-    def test_eight_deliveries_at_once_stand_in_nobodys_way(self, user):
-        Wallet.objects.create(user=user)
-        deposits = [make_deposit(user=user) for _ in range(8)]
-
-        def deliver(deposit):
-            def wrapped():
-                with transaction.atomic():
-                    return post_notification(Client(), signed_notification(deposit)).status_code
-
-            return wrapped
-
-        assert at_once(*map(deliver, deposits)) == [200] * 8
-        assert LedgerEntry.objects.count() == 8
 
 
 def test_kept_deliveries_are_tried_ever_later_for_a_week_and_then_left_to_an_operator(client, user):

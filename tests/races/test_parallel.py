@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from django_skinsback.connection import get_client
@@ -68,6 +68,17 @@ def test_one_delivery_eight_times_at_once_is_one_credit_and_no_error(user):
         assert LedgerEntry.objects.filter(deposit=deposit).count() == 1
         assert WebhookEvent.objects.get(deposit=deposit).deliveries == 8
     assert Wallet.objects.get().balance == Decimal("12.6") * 10
+
+
+def test_deliveries_inside_a_transaction_of_the_sites_stand_in_nobodys_way(user):
+    Wallet.objects.create(user=user)
+    deposits = [make_deposit(user=user) for _ in range(8)]
+
+    def wrapped(deposit):
+        return transaction.atomic(deliver(signed_notification(deposit)))
+
+    assert at_once(*map(wrapped, deposits)) == [200] * 8
+    assert LedgerEntry.objects.count() == 8
 
 
 def test_the_same_news_in_different_bytes_at_once_is_one_credit(user):
