@@ -18,7 +18,6 @@ from tests import services
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.database,
     pytest.mark.skipif(
         not services.REQUIRED and not services.answers("redis"), reason="redis does not answer on 127.0.0.1"
     ),
