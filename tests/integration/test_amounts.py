@@ -55,6 +55,13 @@ class TestACurrencyThatIsMissing:
         assert deposit.needs_review
         assert deposit.review_reason == "“success” in “eur”, asked for in “usd”; nothing was credited."
 
+    def test_is_not_credited_where_the_site_has_ended_the_review_by_itself(self, deposit):
+        tell(deposit, "success", amount_currency="")
+        Deposit.objects.update(needs_review=False)
+
+        assert tell(deposit, "success", "poll") == "repeat"
+        assert entries(deposit) == []
+
 
 def user_amount_in_points(deposit):
     return deposit.user_amount * 100, "points"

@@ -403,7 +403,7 @@ class TestReports:
         settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": setting}
         deposit = make_deposit(user=user)
         other = {"amount": "user_amount", "user_amount": "amount"}[setting]
-        first = {setting: Decimal(amount), "amount_currency": "usd"}
+        first = {setting: Decimal(amount), other: Decimal(1), "amount_currency": "usd"}
 
         for status, told in [("hold_approved", first), ("success", {**first, other: Decimal(9)})]:
             deposits.record_report(DepositReport(status=status, order_id=deposit.order_id, **told), "poll")

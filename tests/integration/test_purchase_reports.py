@@ -143,11 +143,22 @@ def test_what_was_bought_above_its_cap_is_recorded_and_flagged(purchase):
 
 @pytest.mark.parametrize(
     ("price", "debited", "flagged"),
-    [("5", "9", True), ("9", "5", True), ("5", "5", False), ("5", "4.999999", False), ("5", "0", False)],
+    [
+        ("5", "9", True),
+        ("9", "5", True),
+        ("5", "5", False),
+        ("5", "4.99", True),
+        ("5", "4.999999", False),
+        ("5", "0", False),
+    ],
 )
-def test_what_is_taken_from_the_balance_is_compared_with_the_price(purchase, operator, price, debited, flagged):
-    tell(purchase, "creating_trade", price=Decimal(price))
-    tell(purchase, "waiting_accept", debited_amount=Decimal(debited))
+@pytest.mark.parametrize("price_first", [True, False])
+def test_what_is_taken_from_the_balance_is_compared_with_the_price(
+    purchase, operator, price, debited, flagged, price_first
+):
+    amounts = [{"price": Decimal(price)}, {"debited_amount": Decimal(debited)}]
+    for status, told in zip(["creating_trade", "waiting_accept"], amounts[:: 1 if price_first else -1], strict=True):
+        tell(purchase, status, **told)
 
     assert (purchase.price, purchase.debited_amount) == (Decimal(price), Decimal(debited))
     assert purchase.review_reason == (
