@@ -50,8 +50,6 @@ def _check(one: Sweep[Deposit], lease: Lease[Deposit]) -> None:
     times, moment, is_over = {}, one.moment(), False
     try:
         for row in lease.rows:
-            if is_over := one.is_over():
-                break
             try:
                 time = _check_one(one, row, moment)
             except ACCOUNT_WIDE:
@@ -63,6 +61,8 @@ def _check(one: Sweep[Deposit], lease: Lease[Deposit]) -> None:
             else:
                 if time is not None:
                     times[row.pk] = time
+            if is_over := one.is_over():  # after one at least, or a slow list could keep all from being asked about
+                break
     finally:
         lease.reschedule(times)
     if is_over:

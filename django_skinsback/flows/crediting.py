@@ -17,7 +17,10 @@ logger = logging.getLogger("django_skinsback")
 
 
 def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
-    """What the site's ``CREDIT`` setting makes of a deposit's signed amounts; InvalidInput if it makes nothing."""
+    """What the site's ``CREDIT`` setting makes of a deposit's signed amounts; InvalidInput if it makes nothing.
+
+    The currency is the one that was asked for, should SkinsBack have told none: an operator may credit by that.
+    """
     site_credit = conf.callable_setting("CREDIT")
     if site_credit is not None:
         try:
@@ -29,9 +32,10 @@ def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
             logger.exception("skinsback.credit_setting_failed", extra={"order_id": deposit.order_id})
             raise InvalidInput(_("The CREDIT setting failed: %s.") % type(error).__name__) from error
     value = deposit.amount if conf.get("CREDIT") == "amount" else deposit.user_amount
-    if not value or not deposit.amount_currency:
-        raise InvalidInput(_("The deposit has no amount that could be credited."))
-    return value, deposit.amount_currency
+    currency = deposit.amount_currency or deposit.currency
+    if not value or not currency:
+        raise InvalidInput(_("The deposit has no amount that could be credited: refresh it from SkinsBack first."))
+    return value, currency
 
 
 def _above_zero(amount: Decimal) -> Decimal:
@@ -55,6 +59,16 @@ def credit_due(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str
         return None
     _flag_oddities(edit, report)
     return credit_of(deposit)
+
+
+def amounts_used() -> set[str]:
+    """Which of a report's amounts a credit is made from: a function of the site's may look at both."""
+    return {"amount", "user_amount"} if conf.callable_setting("CREDIT") else {conf.get("CREDIT")}
+
+
+def tells_all(report: DepositReport) -> bool:
+    """Whether a report tells whatever a credit is made from."""
+    return bool(report.amount_currency) and all(getattr(report, name) for name in amounts_used())
 
 
 def usable_amount(report: DepositReport) -> Decimal | None:
@@ -83,9 +97,7 @@ def compare_amounts(edit: Edit[Deposit], report: DepositReport) -> None:
 
 def names_other_amount(deposit: Deposit, report: DepositReport) -> bool:
     """Whether a report names another amount or currency than the one that is kept."""
-    setting = conf.get("CREDIT")
-    names = {"amount", "user_amount"} if conf.callable_setting("CREDIT") else {setting}
     return report.amount_currency not in {"", deposit.amount_currency} or any(
         (told := getattr(report, name)) and (kept := getattr(deposit, name)) is not None and told != kept
-        for name in names
+        for name in amounts_used()
     )

@@ -22,7 +22,7 @@ from ..models import Deposit, StatusChange, WebhookEvent
 from ..statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, DEPOSIT_UNPAID, DepositStatus, EntryKind, Verdict, is_theirs, judge
 from ..wire.types import DepositReport
 from .creation import create_deposit, create_from_inventory
-from .crediting import compare_amounts, credit_due, names_other_amount, usable_amount
+from .crediting import amounts_used, compare_amounts, credit_due, names_other_amount, tells_all, usable_amount
 from .database import refuse_inside_transaction
 from .decisions import settle_deposit as settle
 from .edits import Edit, Source
@@ -105,7 +105,7 @@ def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None)
     deposit, entries = edit.row, {} if _can_only_credit(edit, report) else edit.entries()
     credit, reversal = entries.get(EntryKind.CREDIT), entries.get(EntryKind.REVERSAL)
     owed = kind is EntryKind.CREDIT and credit is None
-    if owed and edit.source is Source.LIST and not (usable_amount(report) and report.amount_currency):
+    if owed and edit.source is Source.LIST and not tells_all(report):
         return Outcome.WITHHELD  # a list may say less than orderstatus, which is asked now
     if owed and usable_amount(report) is None:
         edit.flag(_("“%(status)s” came without a usable amount.") % {"status": report.status})
@@ -153,7 +153,8 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
         compare_amounts(edit, report)
         return Outcome.REPEAT
     # Withheld at first. Once an operator has settled it, a repeat no longer credits.
-    if not deposit.needs_review or usable_amount(report) is None or not edit.is_open_since_moved():
+    says_less = usable_amount(report) is None or (edit.source is Source.LIST and not tells_all(report))
+    if not deposit.needs_review or says_less or not edit.is_open_since_moved():
         return Outcome.REPEAT
     _take_details(edit, report)
     credit = None
@@ -204,8 +205,9 @@ def _take_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool 
             "user_amount": report.user_amount,
             "amount_currency": report.amount_currency,
         }
-        whole = DEPOSIT_ENTRY.get(report.status) is EntryKind.CREDIT
-        edit.set(**{name: value for name, value in told.items() if whole or (value is not None and value != "")})
+        is_paid = DEPOSIT_ENTRY.get(report.status) is EntryKind.CREDIT
+        whole = {"amount_currency", *amounts_used()} if is_paid else set()
+        edit.set(**{name: value for name, value in told.items() if name in whole or value not in {None, ""}})
     if report.steam_id:
         edit.set(payer_steam_id=report.steam_id)
     if report.trade_offer_id:
@@ -269,7 +271,7 @@ def approve_hold(deposit: Deposit, by: Any = None) -> Deposit:
     refuse_inside_transaction("approve_hold()")
     if deposit.status != DepositStatus.IN_HOLD:
         raise InvalidInput(_("Only a deposit in hold can be approved."))
-    change(Deposit, deposit.pk, Source.FLOW, _note_approval, actor=by)
+    deposit = change(Deposit, deposit.pk, Source.FLOW, _note_approval, actor=by) or deposit
     try:
         # Decided by an earlier attempt or by the user, or the answer cannot be read: orderstatus says which.
         with suppress(AlreadyDecided, UnknownOutcome):

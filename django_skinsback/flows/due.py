@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -107,7 +107,8 @@ class Moment:
 class Sweep(Generic[Row]):
     """A pass over the due rows of one account, ``until`` when no more are taken up.
 
-    ``chance`` gives numbers from 0 to 1, which spread the times.
+    ``chance`` gives numbers from 0 to 1, which spread the times. ``in_vain`` are keys of new purchases sent one after
+    the other without a readable answer.
     """
 
     queue: Queue[Row]
@@ -117,6 +118,7 @@ class Sweep(Generic[Row]):
     chance: Callable[[], float]
     advance: Advance
     until: datetime
+    in_vain: list[int] = field(default_factory=list)
 
     def is_over(self) -> bool:
         return utc_now() >= self.until

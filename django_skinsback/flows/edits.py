@@ -169,12 +169,14 @@ class Edit(Generic[Row]):
         """The first write: the row, and with it the proof that nobody has changed it since it was read."""
         if not (self.changed or self.history or self.posted):
             return
-        rows = type(self.row)._default_manager.using(database()).filter(pk=self.row.pk, **self._as_read)
+        # A locked row may have been saved meanwhile, as this very object, by the site's CREDIT.
+        as_read = {"updated_at": self.row.updated_at} if self.locked else self._as_read
+        rows = type(self.row)._default_manager.using(database()).filter(pk=self.row.pk, **as_read)
         if self.posted:
             rows = rows.filter(**self._owner_as_read)
         self.set(updated_at=max(self.now, self.row.updated_at + _TICK))
         if not rows.update(**self.changed):
-            raise Overtaken("Another process has changed this row meanwhile. Begin the database transaction anew.")
+            raise Overtaken("This row was changed meanwhile. Begin the database transaction anew.")
 
     def save_news(self) -> None:
         """What goes with it: history, entries, and word of them to the site."""

@@ -22,7 +22,10 @@ def is_news_of_purchase(purchase: Purchase, report: PurchaseReport) -> bool:
         return verdict is not Verdict.STALE
     if any(paid is not None and paid > purchase.max_price for paid in (report.price, report.debited_amount)):
         return True
-    return any(getattr(purchase, name) != value for name, value in details(report).items())
+    told = details(report)
+    if purchase.steam_id:
+        told.pop("steam_id", None)  # another receiver is never taken over
+    return any(getattr(purchase, name) != value for name, value in told.items())
 
 
 def is_news_of_deposit(deposit: Deposit, report: DepositReport, *, decisive: bool) -> bool:

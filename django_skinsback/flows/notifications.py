@@ -151,7 +151,10 @@ def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> Web
     except Exception as error:
         _keep_failed(event, type(error).__name__)
         raise
-    return Outcome.REPEAT if _count_repeat(event) else _apply_stored(stored, message)
+    if _count_repeat(event):
+        return Outcome.REPEAT
+    WebhookEvent.objects.using(database()).filter(pk=stored.pk).update(deliveries=F("deliveries") + 1)
+    return _apply_stored(stored, message)
 
 
 def _stored(event: WebhookEvent) -> WebhookEvent | None:

@@ -203,27 +203,29 @@ def _send(
     send: Callable[[Purchase], SkinsBackError | None],
 ) -> None:
     """Send rows one by one; ends with what the others would only meet again, and with the time of the pass."""
-    vain, batches = 0, set()
+    batches = set()
     try:
         for row in rows:
             if row.batch_id in batches:  # sent with the first of them
                 continue
-            if row.batch_id and not row.attempts:
+            if not row.attempts and row.batch_id:
                 batches.add(row.batch_id)
             error = send(row)
             unread = isinstance(error, UnknownOutcome)
             if unread:
                 probe(one.account)
-            vain = vain + 1 if unread and not row.attempts else 0
-            if error is not None and (vain == VAIN or not unread):
+                if not row.attempts:
+                    one.in_vain.append(row.pk)
+            else:
+                one.in_vain.clear()
+            if error is not None and (len(one.in_vain) >= VAIN or not unread):
                 raise error
             if one.is_over():  # after one at least, or what comes before could keep all from being sent
                 lease.put_off(one.now)
                 break
     finally:
-        if rows:
-            statuses = dict(PURCHASES.rows(pk__in=[row.pk for row in rows]).values_list("pk", "status"))
-            one.counts.changed += sum(row.pk in statuses and statuses[row.pk] != row.status for row in rows)
+        statuses = dict(PURCHASES.rows(pk__in=[row.pk for row in rows]).values_list("pk", "status"))
+        one.counts.changed += sum(row.pk in statuses and statuses[row.pk] != row.status for row in rows)
 
 
 def _resend(row: Purchase) -> SkinsBackError | None:
@@ -246,9 +248,10 @@ def _is_repeatable(row: Purchase) -> bool:
 
 
 def _is_decided(row: Purchase) -> bool:
-    """Whether an operator has decided about the row since it was last sent."""
+    """Whether an operator has decided about the row since it was last sent, and not only that it may wait."""
     lines = StatusChange.objects.using(database()).filter(purchase=row, source=Source.OPERATOR)
-    return lines.filter(created_at__gte=row.submitted_at or row.created_at).exists()
+    notes = lines.filter(created_at__gte=row.submitted_at or row.created_at).values_list("note", flat=True)
+    return any(note.split("\n")[1:] != [delayed()] for note in notes)
 
 
 def _review_delayed(account: str) -> None:

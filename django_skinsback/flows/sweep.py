@@ -9,7 +9,7 @@ and ``ratelimit`` keeps all processes from asking meanwhile. A pass also ends, b
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic
 
@@ -99,7 +99,7 @@ def _sweep(one: Sweep[Row], work: Work[Row]) -> None:
     if work.first and not _walk(one, work, **work.first):
         return
     if read(one, work.listed):
-        _walk(one, work)
+        _walk(replace(one, until=utc_now() + PASS), work)  # the list may have taken long
 
 
 def _walk(one: Sweep[Row], work: Work[Row], **conditions: Any) -> bool:

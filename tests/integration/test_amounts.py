@@ -62,8 +62,23 @@ class TestACurrencyThatIsMissing:
         assert tell(deposit, "success", "poll") == "repeat"
         assert entries(deposit) == []
 
+    def test_is_the_one_asked_for_where_an_operator_credits(self, user, operator):
+        deposit = make_deposit(user=user, currency="usd")
+        tell(deposit, "in_hold")
+        tell(deposit, "success", amount_currency="")
+
+        deposits.settle(deposit, "credit", operator)
+
+        assert entries(deposit) == [("credit", 6, "usd")]
+
 
 def user_amount_in_points(deposit):
+    return deposit.user_amount * 100, "points"
+
+
+def remember_the_rate(deposit):
+    deposit.metadata = {"rate": 100}
+    deposit.save(update_fields=["metadata"])
     return deposit.user_amount * 100, "points"
 
 
@@ -82,6 +97,22 @@ class TestAFunctionOfTheSites:
         assert tell(deposit, "success", user_amount=None) == "withheld"
 
         assert (deposit.status, deposit.needs_review, entries(deposit)) == ("in_hold", True, [])
+
+    def test_is_not_asked_about_a_list_row_that_tells_less_than_it_may_need(self, deposit):
+        tell(deposit, "in_hold")
+
+        assert tell(deposit, "success", "list", user_amount=None) == "withheld"
+        assert (deposit.status, deposit.needs_review, entries(deposit)) == ("in_hold", False, [])
+
+        assert tell(deposit, "success", "poll") == "applied"
+        assert (deposit.needs_review, entries(deposit)) == (False, [("credit", 600, "points")])
+
+    def test_may_save_the_deposit_it_is_given(self, deposit, settings):
+        settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.remember_the_rate"}
+
+        assert tell(deposit, "success") == "applied"
+
+        assert (deposit.metadata, entries(deposit)) == ({"rate": 100}, [("credit", 600, "points")])
 
     @pytest.mark.parametrize("field", ["amount", "user_amount"])
     def test_has_either_amount_compared_with_the_next_report(self, deposit, field):
@@ -103,6 +134,23 @@ class TestAFunctionOfTheSites:
         settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.user_amount_in_points"}
         assert tell(deposit, "success", "poll") == "applied"
         assert entries(deposit) == [("credit", 600, "points")]
+
+
+def test_an_amount_nothing_is_credited_by_stays_until_another_is_told(deposit, settings):
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": "amount"}
+    tell(deposit, "in_hold")
+    tell(deposit, "success", "list", amount=Decimal(7), user_amount=None)
+
+    assert (deposit.user_amount, entries(deposit)) == (6, [("credit", 7, "usd")])
+
+
+def test_a_list_row_takes_nothing_back_of_what_orderstatus_told(user):
+    deposit = make_deposit(user=user, currency="usd")
+    tell(deposit, "success", "poll", amount_currency="eur")
+
+    assert tell(deposit, "success", "list", amount_currency="") == "repeat"
+
+    assert deposit.amount_currency == "eur"
 
 
 @pytest.mark.parametrize("needs_review", [False, True])

@@ -103,7 +103,7 @@ class TestReplay:
             assert post_notification(client, message).status_code == 200
 
         event = WebhookEvent.objects.get()
-        assert (event.outcome, event.deliveries, event.deposit) == ("applied", 2, deposit)
+        assert (event.outcome, event.deliveries, event.deposit) == ("applied", 4, deposit)
         assert LedgerEntry.objects.count() == 1
 
     def test_ids_that_were_mended_are_applied_when_they_are_delivered_again(self, client, deposit):

@@ -37,11 +37,12 @@ def skinsback(monkeypatch):
     class SkinsBack:
         status: str | Exception = "hold_approved"
         approval: Exception | None = None
+        paid = PAID
 
     def get_deposit(_client, *, order_id):
         if isinstance(SkinsBack.status, Exception):
             raise SkinsBack.status
-        return DepositReport(status=SkinsBack.status, order_id=order_id, **PAID)
+        return DepositReport(status=SkinsBack.status, order_id=order_id, **SkinsBack.paid)
 
     def approve_hold(_client, *, order_id):
         if SkinsBack.approval is not None:
@@ -100,6 +101,14 @@ class TestApprovals:
             deposits.settle(held, "keep", operator)
 
         assert [note for *_, note in lines(held)] == [ASKED_FOR, "keep", ASKED_FOR, "keep"]
+
+    def test_what_is_answered_after_it_is_the_newest_there_is(self, skinsback, held, now):
+        skinsback.paid = {**PAID, "amount_currency": ""}
+
+        row = deposits.approve_hold(held)
+
+        assert (row.status, row.needs_review) == ("hold_approved", True)
+        assert row.next_check_at > now
 
     def test_one_that_failed_is_asked_about_at_once(self, skinsback, held, now, operator):
         skinsback.approval = RateLimited("offer_approve", -7, "too_many_requests")

@@ -13,10 +13,10 @@ from django_skinsback.flows import polling, purchases
 from django_skinsback.flows.health import Verdict, health
 from django_skinsback.flows.standstill import standstill
 from django_skinsback.flows.sweep import PASS
-from django_skinsback.models import Purchase
+from django_skinsback.models import Deposit, Purchase
 from django_skinsback.signals import review_needed
 from django_skinsback.testing import make_deposit, make_purchase
-from django_skinsback.wire.types import DepositReport, PurchaseReport
+from django_skinsback.wire.types import DepositReport, Page, PurchaseReport
 from tests.wallet.models import Wallet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -152,6 +152,15 @@ class TestWhatIsSent:
 
         assert sorted(fresh(row).attempts for row in rows) == [0] * 8 + [1, 1]
 
+    def test_so_it_does_where_few_are_taken_at_a_time(self, skinsback, settings):
+        settings.SKINSBACK = {**settings.SKINSBACK, "POLL_BATCH_SIZE": 1}
+        rows = [make_purchase() for _ in range(5)]
+        skinsback.fail(UnknownOutcome("502"), "market_buy")
+
+        polling.poll_purchases()
+
+        assert sum(fresh(row).attempts for row in rows) == 2
+
     def test_an_answer_in_between_shows_that_only_some_are_odd(self, skinsback):
         rows = [make_purchase() for _ in range(9)]
         odd = {row.custom_id for row in rows[::3]}
@@ -212,6 +221,28 @@ class TestWhatIsSent:
         assert [row.check_count for row in rows] == [1] * 3 + [0] * 7
         assert all(row.next_check_at <= timezone.now() for row in rows[3:])
 
+    def test_a_list_that_takes_long_leaves_time_to_ask_about_what_it_does_not_decide(self, clock, monkeypatch):
+        rows = [make_deposit() for _ in range(60)]
+        listed = [DepositReport(status="pending", order_id=row.order_id) for row in rows]
+        Deposit.objects.update(created_at=timezone.now() - timedelta(days=4))
+        asked = []
+
+        def list_deposits(_client, *_arguments):
+            clock.shift(PASS)
+            return Page(items=listed, has_more=False, total_count=60, start_from="")
+
+        def get_deposit(_client, *, order_id):
+            asked.append(order_id)
+            clock.shift(timedelta(seconds=20))
+            return DepositReport(status="pending", order_id=order_id)
+
+        monkeypatch.setattr(SkinsBackClient, "list_deposits", list_deposits)
+        monkeypatch.setattr(SkinsBackClient, "get_deposit", get_deposit)
+        polling.check_deposits("default")
+
+        assert len(asked) == 3
+        assert Deposit.objects.filter(status="abandoned").count() == 3
+
     def test_a_balance_that_cannot_be_read_is_an_answer(self, skinsback, monkeypatch):
         rows = [make_purchase(status="waiting_accept") for _ in range(8)]
         odd, answer = rows[3], skinsback.get_purchases
@@ -266,6 +297,18 @@ class TestWhatIsSentAgain:
 
         assert skinsback.sent == []
         assert not fresh(purchase).needs_review
+
+    def test_an_operator_who_lets_it_wait_has_not_decided_against_it(self, skinsback, clock, operator):
+        row = make_purchase(status="unknown", attempts=1, submitted_at=timezone.now(), next_poll_at=timezone.now())
+        skinsback.fail(RequestNotSent("nobody there"), "market_buy")
+        sweep(clock, 120, minutes=16)
+        assert fresh(row).review_reason == DELAYED
+        purchases.settle(fresh(row), "keep", operator, "until the market is back")
+
+        skinsback.errors.clear()
+        sweep(clock, 10, minutes=16)
+
+        assert fresh(row).status == "creating_trade"
 
     def test_one_in_review_for_something_else_is_not_repeated_and_its_absence_is_told(self, skinsback, clock):
         purchase = make_purchase(status="unknown", needs_review=True, review_reason="odd")
