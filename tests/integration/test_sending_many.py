@@ -96,6 +96,30 @@ class TestBatches:
         assert market.calls == [("market_batch_buy", [row.custom_id for row in rows])]
         assert [fresh(row).status for row in rows] == ["creating_trade"] * 2
 
+    def test_another_batch_is_left_for_a_call_of_its_own(self, market, rich):
+        rows, others = buy_batch(rich, 2), buy_batch(rich, 2)
+
+        purchases.submit(rows[0])
+
+        assert market.calls == [("market_batch_buy", [row.custom_id for row in rows])]
+        assert [fresh(row).attempts for row in others] == [0, 0]
+
+    def test_what_is_being_sent_is_not_sent_once_more(self, market, rich):
+        rows = buy_batch(rich, 2)
+        send, market.batch = market.batch, lambda ids: purchases.submit(fresh(rows[1])) and send(ids)
+
+        purchases.submit(rows[0])
+
+        assert len(market.calls) == 1
+        assert [fresh(row).attempts for row in rows] == [1, 1]
+
+    def test_another_accounts_are_recorded_as_its_own(self, market, rich):
+        row = buy(rich, account="second")
+
+        purchases.submit(row)
+
+        assert (fresh(row).status, fresh(row).buy_id) == ("creating_trade", row.custom_id)
+
     def test_the_sweep_sends_them_by_one_call_too(self, market, rich):
         rows = buy_batch(rich, 3)
 

@@ -286,6 +286,7 @@ def test_a_credit_setting_may_lock_rows_of_the_sites_own(client, settings, user,
     assert WebhookEvent.objects.count() == by_webhook
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_listeners_own_constraint_is_a_veto_and_is_asked_once(user):
     Wallet.objects.create(user=user, balance=10)
     asked = []
@@ -296,7 +297,7 @@ def test_a_listeners_own_constraint_is_a_veto_and_is_asked_once(user):
 
     entry_posted.connect(overdrawn)
     try:
-        with pytest.raises(IntegrityError), transaction.atomic():
+        with pytest.raises(IntegrityError):
             purchases.buy(
                 user=user,
                 trade_url="https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
