@@ -29,6 +29,7 @@ DECISIVE = {"answer", "poll"}
 BOUGHT = frozenset(PurchaseStatus) - PURCHASE_FAILURES - {"requested", "unknown", "rollback_user", "rollback_supplier"}
 
 PURCHASE_REASONS = (
+    "Accepted, but an operator had refunded it before",
     "Could not be sent for more than a day",
     "SkinsBack does not know this purchase",
     "SkinsBack refused a repeated attempt",
