@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import requests
+
+from tests.e2e.conftest import free_ports
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -41,12 +42,6 @@ print("session", session.session_key)
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def quickstart_blocks():
     """Step's file name -> the code the README gives for it."""
     quickstart = README.partition("## Quickstart")[2].partition("\n## ")[0]
@@ -62,7 +57,7 @@ class Site:
 
     def __init__(self, folder):
         self.folder = folder
-        self.site_port, self.sandbox_port = free_port(), free_port()
+        self.site_port, self.sandbox_port = free_ports(2)
         self.processes = []
         self.environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ from tests.fuzz.delivery import (
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
-some = settings(max_examples=150, suppress_health_check=list(HealthCheck))
+some = settings(max_examples=150 if connection.vendor == "sqlite" else 60, suppress_health_check=list(HealthCheck))
 
 SEEDS = [sample.body for sample in (*mutation.NOTIFICATIONS, *mutation.EVENT_SAMPLES, *mutation.OTHERS)]
 SIGNED_FIRST = {"status": "success", "transaction_id": "13", "order_id": "1", "steam_id": "76561198827262007",

@@ -14,7 +14,7 @@ from django_skinsback.models import Deposit
 from django_skinsback.testing import make_deposit
 from django_skinsback.wire.types import DepositLink, InventoryDeposit
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 PAYER = "76561198050648523"
