@@ -9,7 +9,7 @@ from django_skinsback.models import LedgerEntry, WebhookEvent
 from django_skinsback.testing import make_deposit, signed_notification
 from tests.hosts.middleware import ODD_ADDRESSES, ODD_CHAINS
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 
 FORM = "application/x-www-form-urlencoded"
 

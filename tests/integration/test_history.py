@@ -17,7 +17,7 @@ from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 from tests.wallet.models import Wallet
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd"}

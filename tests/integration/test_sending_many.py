@@ -17,7 +17,7 @@ from django_skinsback.testing import make_purchase
 from django_skinsback.wire.types import BatchResult, PurchaseReport
 from tests.wallet.models import Wallet
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 
@@ -245,6 +245,7 @@ class TestCodes:
             assert (row.error_code, row.needs_review) == (code, False)
 
 
+@pytest.mark.database
 class TestWhatWasDecidedBefore:
     """An answer or a decision that was weighed before the row was sent is weighed anew."""
 

@@ -10,7 +10,7 @@ from django_skinsback.signals import deposit_changed, purchase_changed
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 

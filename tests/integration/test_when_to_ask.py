@@ -14,7 +14,7 @@ from django_skinsback.flows import checking, deposits, polling, purchases
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 
 PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd"}
 
