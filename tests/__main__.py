@@ -13,7 +13,9 @@ OPTIONS = ["-q", "-n", "3", "--dist", "loadgroup"]
 def pytest(database: str, *arguments: str) -> bool:
     print(f"── {database} " + "─" * (70 - len(database)), flush=True)
     command = [sys.executable, "-m", "pytest", *OPTIONS, *arguments, *sys.argv[1:]]
-    return subprocess.run(command, env={**os.environ, "TEST_DATABASE": database}, check=False).returncode == 0
+    environment = {**os.environ, "TEST_DATABASE": database}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the suite starts hundreds of processes, and each would compile
+    return subprocess.run(command, env=environment, check=False).returncode == 0
 
 
 def main() -> int:

@@ -1,3 +1,4 @@
+import gc
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,12 @@ pytest_plugins = ["django_skinsback.testing"]
 def pytest_report_header(config):
     """Say which database the run is on."""
     return f"database: {connection.display_name}"
+
+
+def pytest_collection_finish():
+    """Have the garbage collector leave alone what stays until the end: thousands of tests and all of Django."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(params=[False, True], ids=["unlocked first", "locked at once"])

@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F
-
 from django_skinsback import conf
 from django_skinsback.flows.audit import audit
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
@@ -41,6 +39,8 @@ PURCHASE_REASONS = (
 DEPOSIT_REASONS = ("HOLD_POLICY", "SkinsBack refused to approve the hold", "SkinsBack does not know this deposit")
 """Why a deposit may be under review of which nothing untrue was told."""
 
+CHANGE_FIELDS = ("deposit_id", "purchase_id", "from_status", "to_status", "source")
+
 Entries = dict[int, dict[str, LedgerEntry]]
 
 
@@ -51,10 +51,12 @@ class Books:
         self.deposits = list(Deposit.objects.order_by("pk"))
         self.purchases = list(Purchase.objects.order_by("pk"))
         self.entries = list(LedgerEntry.objects.order_by("pk"))
-        self.changes = list(StatusChange.objects.order_by("pk"))
+        self.changes = list(StatusChange.objects.order_by("pk").only(*CHANGE_FIELDS))
+        rows = {(row.__class__, row.pk): row for row in [*self.deposits, *self.purchases]}
         self.settled = {
-            change.deposit or change.purchase
-            for change in StatusChange.objects.filter(source="operator", from_status=F("to_status"))
+            rows[(Deposit, change.deposit_id) if change.deposit_id else (Purchase, change.purchase_id)]
+            for change in self.changes
+            if change.source == "operator" and change.from_status == change.to_status
         }
         """Rows that an operator decided: a cancellation is no such decision, and shows as a move."""
 
@@ -124,26 +126,27 @@ def _statuses_follow_the_graph(books: Books) -> None:
     for change in books.changes:
         key = ("deposit", change.deposit_id) if change.deposit_id else ("purchase", change.purchase_id)
         before = now_at.get(key, "created" if change.deposit_id else "requested")
-        steps = [(step.from_status, step.to_status) for step in books.changes if _same_row(step, change)]
         if not change.from_status:
-            assert (key not in now_at, change.to_status) == (True, before), steps  # the row was written
+            assert (key not in now_at, change.to_status) == (True, before), _steps(books, change)  # the row was written
             continue
-        assert change.from_status == before, steps
+        assert change.from_status == before, _steps(books, change)
         verdict = judge(change.from_status, change.to_status)
         if verdict is Verdict.UNKNOWN or (change.source == "webhook" and not is_theirs(change.to_status)):
             continue  # a word that was noted; nothing moved
         now_at[key] = change.to_status
-        assert verdict is not Verdict.STALE, steps
+        assert verdict is not Verdict.STALE, _steps(books, change)
         if verdict is Verdict.CONFLICT:
-            assert change.deposit_id, steps
+            assert change.deposit_id, _steps(books, change)
             assert change.source in DECISIVE, f"{change.from_status} -> {change.to_status} by {change.source}"
     for name, rows in (("deposit", books.deposits), ("purchase", books.purchases)):
         for row in rows:
             assert row.status == now_at.get((name, row.pk), "created" if name == "deposit" else "requested")
 
 
-def _same_row(one: StatusChange, other: StatusChange) -> bool:
-    return (one.deposit_id, one.purchase_id) == (other.deposit_id, other.purchase_id)
+def _steps(books: Books, change: StatusChange) -> list[tuple[str, str]]:
+    key = (change.deposit_id, change.purchase_id)
+    same_row = (step for step in books.changes if (step.deposit_id, step.purchase_id) == key)
+    return [(step.from_status, step.to_status) for step in same_row]
 
 
 def _ids_are_known(site: Site, books: Books) -> None:
