@@ -51,7 +51,7 @@ _SERVERS: dict[str, dict[str, object]] = {
     "sqlite": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(Path(tempfile.gettempdir(), "skinsback.sqlite3")),
-        "OPTIONS": {"timeout": 20},
+        "OPTIONS": {"timeout": 20, "init_command": "PRAGMA synchronous=OFF"},  # what only a power cut could tell
         # A file, because threads and processes race for it and a database in memory has other locks.
         "TEST": {"NAME": str(Path(tempfile.gettempdir(), f"skinsback-tests-{os.getpid()}.sqlite3"))},
     },
@@ -61,7 +61,7 @@ _SERVERS: dict[str, dict[str, object]] = {
         "USER": "postgres",
         "HOST": "127.0.0.1",
         "PORT": 5432,
-        "OPTIONS": {"options": "-c synchronous_commit=off"},  # what only a power cut could tell
+        "OPTIONS": {"options": "-c synchronous_commit=off"},  # as above
     },
     "mariadb": {
         "ENGINE": "django.db.backends.mysql",
@@ -78,7 +78,7 @@ if DATABASE == "mariadb":
 
     pymysql.install_as_MySQLdb()
 DATABASES = {"default": _SERVERS[DATABASE]}
-if name := os.environ.get("TEST_DATABASE_NAME"):  # a child process that is to be killed uses its parent's
+if name := os.environ.get("TEST_DATABASE_NAME"):  # a child process uses its parent's
     DATABASES["default"]["NAME"] = name
 
 SKINSBACK = {

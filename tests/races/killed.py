@@ -1,11 +1,16 @@
-"""Does one step of a flow and is killed at a named point: ``python -m tests.races.killed STEP POINT ID``."""
+"""Does one step of a flow and is killed at a named point."""
 
 import importlib
 import os
 import signal
-import sys
 
-import django
+from django.contrib.auth.models import User
+from django.test import Client
+
+from django_skinsback.connection import get_client
+from django_skinsback.flows import deposits, polling, purchases
+from django_skinsback.models import Deposit, Purchase
+from django_skinsback.testing import post_notification, signed_notification
 
 POINTS = {
     "before the claim": "django_skinsback.flows.sending:_claim_unsent",
@@ -29,16 +34,8 @@ POINTS = {
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 
 
-def main(step: str, point: str, pk: str) -> None:
-    django.setup()
-    from django.contrib.auth.models import User
-    from django.test import Client
-
-    from django_skinsback.connection import get_client
-    from django_skinsback.flows import deposits, polling, purchases
-    from django_skinsback.models import Deposit, Purchase
-    from django_skinsback.testing import post_notification, signed_notification
-
+def do(step: str, point: str, pk: int) -> None:
+    """Do ``step`` for the row or the user ``pk``; the process is killed when it comes to ``point``."""
     module, _, path = POINTS[point].partition(":")
     owner, *names = [importlib.import_module(module), *path.split(".")]
     for name in names[:-1]:
@@ -70,8 +67,3 @@ def main(step: str, point: str, pk: str) -> None:
             post_notification(Client(), signed_notification(Deposit.objects.get(pk=pk)))
         case "approve":
             deposits.approve_hold(Deposit.objects.get(pk=pk))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
-    sys.exit("was not killed")

@@ -1,13 +1,9 @@
 """A process is really killed between two steps; what is started afterwards finishes the job, once."""
 
-import os
 import signal
-import subprocess
-import sys
 
 import pytest
 import time_machine
-from django.conf import settings as django_settings
 from django.utils import timezone
 
 from django_skinsback import schedule
@@ -18,7 +14,8 @@ from django_skinsback.sandbox import Sandbox
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
 from tests.wallet.models import Wallet
 
-from .killed import TRADE_URL
+from .forked import Forked
+from .killed import TRADE_URL, do
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
@@ -32,15 +29,8 @@ def sandbox(settings):
 
 def kill(step, point, pk=0):
     """Run one step in a process of its own and see it killed."""
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "TEST_DATABASE_NAME": str(django_settings.DATABASES["default"]["NAME"]),
-        "TEST_API_URL": django_settings.SKINSBACK.get("API_URL", ""),
-    }
-    command = [sys.executable, "-m", "tests.races.killed", step, point, str(pk)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    exit_code, told = Forked(do, step, point, pk).end()
+    assert exit_code == -signal.SIGKILL, told or "it was not killed"
 
 
 def sweep(sandbox, traveller, minutes=12):

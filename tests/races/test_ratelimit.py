@@ -29,7 +29,7 @@ def test_row_52_four_processes_share_the_limit_through_redis():
         "LOCATION": "redis://127.0.0.1:6379/14",
         "KEY_PREFIX": uuid.uuid4().hex,
     }
-    expect_the_law(take_turns(PER_MINUTE, 60, cache, {}))
+    expect_the_law(take_turns(PER_MINUTE, 60, cache))
 
 
 @pytest.mark.database
@@ -42,7 +42,7 @@ def test_row_52_four_processes_share_the_limit_through_a_database_cache():
     }
     call_command("createcachetable", "limits")
     try:
-        granted = take_turns(PER_MINUTE, 60, cache, {"NAME": str(connection.settings_dict["NAME"])})
+        granted = take_turns(PER_MINUTE, 60, cache)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE limits")

@@ -1,11 +1,13 @@
 """Four processes that share the limit through a real cache, and a clock that moves when all have had their turn."""
 
-import multiprocessing
 import time
 from contextlib import suppress
 from typing import Any
 
-import django
+from django_skinsback import ratelimit
+from django_skinsback.ratelimit import Law, Limiter, SiteCache
+
+from .forked import Forked, context
 
 PROCESSES = 4
 
@@ -14,33 +16,18 @@ class NotNow(Exception):
     """The limiter would sleep."""
 
 
-def take_turns(per_minute: int, seconds: int, cache: dict[str, Any], database: dict[str, Any]) -> list[list[float]]:
+def take_turns(per_minute: int, seconds: int, cache: dict[str, Any]) -> list[list[float]]:
     """The times at which each process was let through, when all of them want to go all the time."""
-    context = multiprocessing.get_context("spawn")
     barrier, answers = context.Barrier(PROCESSES), context.SimpleQueue()
-    start = float(int(time.time()))
-    arguments = (barrier, answers, start, per_minute, seconds, cache, database)
-    workers = [context.Process(target=_work, args=arguments, daemon=True) for _ in range(PROCESSES)]
+    arguments = (barrier, answers, float(int(time.time())), per_minute, seconds)
+    workers = [Forked(_work, *arguments, CACHES={"default": cache}) for _ in range(PROCESSES)]
     for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(100)
-    assert all(worker.exitcode == 0 for worker in workers)
+        exit_code, told = worker.end(100)
+        assert exit_code == 0, told
     return [answers.get() for _ in workers]
 
 
-def _work(barrier, answers, start, per_minute, seconds, cache, database):
-    from django.conf import settings
-
-    from tests import settings as site
-
-    site.DATABASES["default"].update(database)
-    site.CACHES = {"default": cache}
-    settings.configure(**{name: getattr(site, name) for name in dir(site) if name.isupper()})
-    django.setup()
-    from django_skinsback import ratelimit
-    from django_skinsback.ratelimit import Law, Limiter, SiteCache
-
+def _work(barrier, answers, start, per_minute, seconds):
     def not_now(_seconds):
         raise NotNow
 

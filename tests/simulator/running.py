@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-from django.db import connection
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -21,7 +20,6 @@ def run(number: int, *, histories: int, steps: int = STEPS, shrink: bool = True)
     class Seeded(History):
         pass
 
-    _do_not_wait_for_disks()
     run_state_machine_as_test(
         seed(number)(Seeded),
         settings=settings(
@@ -36,11 +34,3 @@ def run(number: int, *, histories: int, steps: int = STEPS, shrink: bool = True)
         ),
     )
     return tally - before
-
-
-def _do_not_wait_for_disks() -> None:
-    """Durability against a power cut is the database's promise, not ours, and costs most of the time."""
-    statement = {"sqlite": "PRAGMA synchronous=OFF", "postgresql": "SET synchronous_commit TO off"}
-    if connection.vendor in statement:
-        with connection.cursor() as cursor:
-            cursor.execute(statement[connection.vendor])
