@@ -19,6 +19,12 @@ def pytest_report_header(config):
     return f"database: {connection.display_name}"
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Begin with what takes long, or one worker is left with it at the end while the others have nothing to do."""
+    items.sort(key=lambda item: item.path.parent.name not in {"e2e", "hosts", "simulator", "races"})
+
+
 def pytest_collection_finish():
     """Have the garbage collector leave alone what stays until the end: thousands of tests and all of Django."""
     gc.collect()

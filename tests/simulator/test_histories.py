@@ -12,7 +12,7 @@ from django_skinsback.statuses import EntryKind
 
 from .running import run
 
-HISTORIES = {"sqlite": 34, "postgresql": 3, "mysql": 2}
+HISTORIES = {"sqlite": 29, "postgresql": 3, "mysql": 2}
 """For each seed. The order of steps is proved on SQLite; what differs between servers, by races."""
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
@@ -51,7 +51,7 @@ def always_to_review(edit, to_status, move=Edit.move, **details):
 )
 def test_a_mistake_is_found(place, name, mistake):
     def seek():
-        for seed in range(1, 21):
+        for seed in range(5, 25):
             run(seed, histories=12, shrink=False)
 
     with mock.patch.object(place, name, mistake), pytest.raises(AssertionError):
