@@ -10,7 +10,6 @@ from functools import partial
 
 import pytest
 from django.db import OperationalError, connection, transaction
-from django.db.backends.signals import connection_created
 from django.db.models import F
 from django.test import Client
 
@@ -26,20 +25,6 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 DEPOSITS = int(os.environ.get("PROVE_DEPOSITS", "200"))
 DELIVERIES = 8
 BATCH = 50
-
-
-@pytest.fixture(autouse=True)
-def impatient_disks():
-    """SQLite waits for the disk at each commit, which proves nothing here and is most of the time."""
-
-    def do_not_wait(connection, **_kwargs):
-        if connection.vendor == "sqlite":
-            with connection.cursor() as cursor:
-                cursor.execute("PRAGMA synchronous=OFF")
-
-    connection_created.connect(do_not_wait)
-    yield
-    connection_created.disconnect(do_not_wait)
 
 
 @contextmanager
