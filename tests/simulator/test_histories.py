@@ -50,7 +50,7 @@ def always_to_review(edit, to_status, move=Edit.move, **details):
     ids=["no reversal", "always to review", "another amount", "refunded against the setting", "kept and never applied"],
 )
 def test_a_mistake_is_found(place, name, mistake):
-    def seek():
+    def seek():  # begins where all of these are found soon
         for seed in range(5, 25):
             run(seed, histories=12, shrink=False)
 
