@@ -122,7 +122,7 @@ def _differences(skinsback: SkinsBack) -> Iterator[Result]:
 
     def contradict(rows: int) -> int:
         Discrepancy.objects.all().delete()
-        Deposit.objects.update(needs_review=False, review_reason="")
+        Deposit.objects.update(needs_review=False, review_reasons=[])
         changed = [msgspec.structs.replace(row, user_amount=Decimal("99.5")) for row in agreeing[:rows]]
         skinsback.listed = [*changed, *agreeing[rows:]]
         return len(count(lambda: _reconcile(differing=rows)))

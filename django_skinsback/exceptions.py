@@ -9,6 +9,8 @@
     │   └── InvalidSteamID
     ├── ConfigurationError            the developer of the site
     ├── InsideDatabaseTransaction     the developer of the site: call the flow outside atomic()
+    ├── RolledBack                    the developer of the site: a receiver swallowed a database error
+    ├── RowChanged                    the person who decides: look at the row again
     ├── RequestNotSent                nobody: nothing reached SkinsBack, asking again is safe
     ├── UnknownOutcome                the flows: it may or may not have happened, ask SkinsBack
     ├── APIError                      SkinsBack said no: method, code and message tell why
@@ -72,6 +74,26 @@ class ConfigurationError(SkinsBackError):
 
 class InsideDatabaseTransaction(SkinsBackError, RuntimeError):
     """A flow that calls SkinsBack was called inside a database transaction."""
+
+
+class RolledBack(SkinsBackError):
+    """The database rolled the change back and reported no error; nothing was saved.
+
+    Code of the site that ran in the database transaction (a receiver of entry_posted, of a model's signal, or a CREDIT
+    function) caught a database error. Put transaction.atomic() around the statement inside that try.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(
+            message
+            or "The database rolled this change back: code of the site that runs in its database transaction, such as "
+            "a receiver of entry_posted, caught a database error. Put the failing statement into transaction.atomic() "
+            "inside that try, or let the error pass."
+        )
+
+
+class RowChanged(SkinsBackError):
+    """The row has changed since it was looked at, so the decision was not applied. Look at it again."""
 
 
 class RequestNotSent(SkinsBackError):

@@ -1,7 +1,7 @@
 """Acting on chosen rows: ask first where money moves, call the flow for each, tell what came of it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ..exceptions import SkinsBackError
+from ..exceptions import RowChanged, SkinsBackError
 from .advice import SAME_FOR_ALL, advice
 
 ROWS_AT_ONCE = 100
@@ -29,6 +29,7 @@ class Tally:
 
     done: list[Any] = field(default_factory=list)
     failed: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    changed: list[Any] = field(default_factory=list)
     not_tried: int = 0
 
     def tell(self, request: HttpRequest, done: str) -> None:
@@ -36,12 +37,24 @@ class Tally:
         if self.done:
             messages.success(request, done)
         for reason, rows in self.failed.items():
-            named = ", ".join(str(row) for row in rows[:NAMED_ROWS])
-            more = " …" if len(rows) > NAMED_ROWS else ""
-            messages.error(request, f"{reason} [{named}{more}]" if named else reason)
+            messages.error(request, f"{reason} [{_names(rows)}]" if rows else reason)
+        if self.changed:
+            words = ngettext(
+                "%(count)s row has changed since you looked at it and was left alone: %(names)s. Look at it again.",
+                "%(count)s rows have changed since you looked at them and were left alone: %(names)s. "
+                "Look at them again.",
+                len(self.changed),
+            )
+            messages.warning(request, words % {"count": len(self.changed), "names": _names(self.changed)})
         if self.not_tried:
             words = ngettext("%(count)s row was not tried.", "%(count)s rows were not tried.", self.not_tried)
             messages.warning(request, words % {"count": self.not_tried})
+
+
+def _names(rows: list[Any]) -> str:
+    """The first of these rows by name."""
+    more = " …" if len(rows) > NAMED_ROWS else ""
+    return ", ".join(str(row) for row in rows[:NAMED_ROWS]) + more
 
 
 def run_each(rows: list[Any], flow: Callable[[Any], Any]) -> Tally:
@@ -54,6 +67,8 @@ def run_each(rows: list[Any], flow: Callable[[Any], Any]) -> Tally:
             tally.failed[advice(error)] = []
             tally.not_tried = len(rows) - position
             break
+        except RowChanged:
+            tally.changed.append(row)
         except SkinsBackError as error:
             tally.failed[advice(error)].append(row)
     return tally
@@ -73,7 +88,8 @@ def ask(
 ) -> HttpResponse:
     """The page that asks before an action works on ``rows``, exactly those it shows.
 
-    ``rows`` are dicts of ``row``, ``facts`` (pairs of label and value) and what the action's template shows beside.
+    ``rows`` are dicts of ``row``, ``facts`` (pairs of label and value), ``seen`` (the row's token) and what the
+    template of the action shows beside.
     """
     request.current_app = model_admin.admin_site.name
     stay = request.POST.get("stay") == "yes" and len(rows) == 1
@@ -93,6 +109,16 @@ def ask(
             **context,
         },
     )
+
+
+def seen_tokens(request: HttpRequest) -> Mapping[int, str]:
+    """What the confirmed page showed of each row, by key. A row that the page did not show has a token of no row."""
+    tokens: dict[int, str] = defaultdict(lambda: "not shown")
+    for pair in request.POST.getlist("seen"):
+        pk, _separator, token = pair.partition(":")
+        if pk.isdecimal():
+            tokens[int(pk)] = token or "not shown"
+    return tokens
 
 
 def confirmed(request: HttpRequest) -> bool:

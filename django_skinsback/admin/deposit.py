@@ -17,7 +17,7 @@ from ..flows.crediting import credit_of
 from ..models import Deposit
 from ..statuses import DepositStatus, EntryKind
 from . import display
-from .acting import ask, back, chosen, confirmed, run_each
+from .acting import ask, back, chosen, confirmed, run_each, seen_tokens
 from .advice import advice
 from .base import user_search
 from .filters import AccountFilter, GameFilter, ReviewFilter
@@ -25,7 +25,7 @@ from .rows import RowAdmin
 from .settling import settle_rows
 from .words import DEPOSIT_WORDS
 
-OUTCOMES: dict[str, Promise] = {
+DECISIONS: dict[str, Promise] = {
     "keep": gettext_lazy("Keep everything as it is"),
     "credit": gettext_lazy("Credit the user"),
     "reverse": gettext_lazy("Take the credit back"),
@@ -118,15 +118,27 @@ class DepositAdmin(RowAdmin):
     @admin.action(description=gettext_lazy("Approve hold…"), permissions=["approve_hold"])
     def approve_hold(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> HttpResponse | None:
         rows = chosen(request, queryset.select_related("user"))
+        if confirmed(request):
+            return self._approve(request, rows)
         held = [row for row in rows if row.status == DepositStatus.IN_HOLD]
         if not held:
             if rows:
                 messages.warning(request, _("None of the chosen deposits is in hold; nothing was done."))
             return back(self, request, rows)
-        if not confirmed(request):
-            shown = [{"row": row, "facts": self._facts(row), "risk": display.user_risk(row.user_risk)} for row in held]
-            return ask(self, request, shown, action="approve_hold", title=_("Approve held deposits"))
-        tally = run_each(held, lambda row: deposits.approve_hold(row, by=request.user))
+        shown = [
+            {
+                "row": row,
+                "facts": [*self._facts(row), (_("A credit would be"), _credit(row))],
+                "risk": display.user_risk(row.user_risk),
+                "seen": deposits.seen(row),
+            }
+            for row in held
+        ]
+        return ask(self, request, shown, action="approve_hold", title=_("Approve held deposits"))
+
+    def _approve(self, request: HttpRequest, rows: list[Deposit]) -> HttpResponse | None:
+        tokens = seen_tokens(request)
+        tally = run_each(rows, lambda row: deposits.approve_hold(row, by=request.user, seen=tokens[row.pk]))
         other = [row for row in tally.done if row.status not in CREDITED]
         tally.done = [row for row in tally.done if row.status in CREDITED]
         count = len(tally.done)
@@ -144,9 +156,11 @@ class DepositAdmin(RowAdmin):
             request,
             queryset.select_related("user"),
             flow=deposits.settle,
-            outcomes=OUTCOMES,
+            decisions=DECISIONS,
             possible=_possible,
             facts=lambda row: [*self._facts(row), (_("A credit would be"), _credit(row))],
+            seen=deposits.seen,
+            irreversible=_("A credit that was taken back cannot be given again, whatever SkinsBack says later."),
         )
 
     def _facts(self, row: Deposit) -> list[tuple[Any, Any]]:

@@ -7,16 +7,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.functional import Promise
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from ..exceptions import SkinsBackError
 from ..flows import purchases
+from ..flows.decisions import refund_obstacle
 from ..models import Purchase
+from ..models.fields import utc_now
 from ..statuses import PURCHASE_FINAL, EntryKind, PurchaseStatus
 from . import display
-from .acting import Tally, ask, back, chosen, confirmed, run_each
+from .acting import Tally, ask, back, chosen, confirmed, run_each, seen_tokens
 from .advice import advice
 from .base import user_search, without_transaction
 from .buying import buy_url, buy_view
@@ -25,7 +28,7 @@ from .rows import RowAdmin
 from .settling import settle_rows
 from .words import PURCHASE_WORDS
 
-OUTCOMES: dict[str, Promise] = {
+DECISIONS: dict[str, Promise] = {
     "keep": gettext_lazy("Keep everything as it is"),
     "refund": gettext_lazy("Give the user the charge back"),
 }
@@ -132,15 +135,16 @@ class PurchaseAdmin(RowAdmin):
     @admin.action(description=gettext_lazy("Cancel…"), permissions=["settle"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> HttpResponse | None:
         rows = chosen(request, queryset.select_related("user"))
-        unsent = [row for row in rows if _unsent(row)]
-        if not unsent:
-            if rows:
-                messages.warning(request, _("Only a purchase that was not sent yet can be cancelled."))
-            return back(self, request, rows)
         if not confirmed(request):
-            shown = [{"row": row, "facts": self._facts(row)} for row in unsent]
+            unsent = [row for row in rows if _unsent(row)]
+            if not unsent:
+                if rows:
+                    messages.warning(request, _("Only a purchase that was not sent yet can be cancelled."))
+                return back(self, request, rows)
+            shown = [{"row": row, "facts": self._facts(row), "seen": purchases.seen(row)} for row in unsent]
             return ask(self, request, shown, action="cancel", title=_("Cancel purchases"))
-        tally = run_each(unsent, lambda row: purchases.cancel(row, by=request.user))
+        tokens = seen_tokens(request)
+        tally = run_each(rows, lambda row: purchases.cancel(row, by=request.user, seen=tokens[row.pk]))
         count = len(tally.done)
         words = ngettext("%(count)s purchase was cancelled.", "%(count)s purchases were cancelled.", count)
         tally.tell(request, words % {"count": count})
@@ -153,9 +157,11 @@ class PurchaseAdmin(RowAdmin):
             request,
             queryset.select_related("user"),
             flow=purchases.settle,
-            outcomes=OUTCOMES,
+            decisions=DECISIONS,
             possible=_possible,
-            facts=self._facts,
+            facts=lambda row: [*self._facts(row), (_("A refund"), _refund(row))],
+            seen=purchases.seen,
+            irreversible=_("A refund cannot be taken back, whatever SkinsBack says later."),
         )
 
     def _facts(self, row: Purchase) -> list[tuple[Any, Any]]:
@@ -213,4 +219,17 @@ def _sent(row: Purchase) -> bool:
 def _possible(row: Purchase) -> set[str]:
     kinds = {entry.kind for entry in row.entries.all()}
     refundable = EntryKind.CHARGE in kinds and EntryKind.REFUND not in kinds
-    return {"keep", "refund"} if refundable else {"keep"}
+    return {"keep", "refund"} if refundable and not refund_obstacle(row, utc_now()) else {"keep"}
+
+
+def _refund(row: Purchase) -> SafeString | str:
+    """What a refund would give back, or why there is none."""
+    obstacle = refund_obstacle(row, utc_now())
+    if obstacle:
+        return format_html("<em>{}</em>", obstacle)
+    kinds = {entry.kind for entry in row.entries.all()}
+    if EntryKind.CHARGE not in kinds:
+        return _("none, the user was not charged")
+    if EntryKind.REFUND in kinds:
+        return _("none, the charge was refunded already")
+    return _("would be %(amount)s") % {"amount": display.money(row.charge_amount, row.charge_currency)}

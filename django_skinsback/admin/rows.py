@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from ..models.reasons import reason_texts
 from . import display
 from .acting import list_of
 from .base import ReadOnlyAdmin
@@ -45,7 +46,7 @@ class RowAdmin(ReadOnlyAdmin):
             "follow": obj.status in self.followed,
             "badge": display.badge(obj.status, obj.get_status_display()),
             "explanation": self.explanations.get(obj.status, ""),
-            "reasons": obj.review_reason.splitlines() if obj.needs_review else [],
+            "reasons": reason_texts(obj.review_reasons) if obj.needs_review else [],
             "buttons": self._buttons(request, obj),
             "list_url": list_of(self),
             "checkbox_name": ACTION_CHECKBOX_NAME,

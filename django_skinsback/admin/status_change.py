@@ -23,7 +23,7 @@ class StatusChangeAdmin(ReadOnlyAdmin):
         "step",
         "source",
         "actor",
-        "note",
+        "text",
         "reported",
         "credit",
         "delivery",
@@ -40,7 +40,7 @@ class StatusChangeAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("note"))
     def first_line(self, change: StatusChange) -> str:
-        return change.note.partition("\n")[0]
+        return change.text.partition("\n")[0]
 
     @admin.display(description=_("reported amount"))
     def reported(self, change: StatusChange) -> str:

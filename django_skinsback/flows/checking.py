@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from .. import conf, schedule
 from ..connection import get_client
-from ..exceptions import APIError, TransactionNotFound, UnknownOutcome
+from ..exceptions import APIError, RowChanged, TransactionNotFound, UnknownOutcome
 from ..models import Deposit
 from ..statuses import DepositStatus
 from ..wire.types import DepositReport, Page
@@ -118,7 +118,7 @@ def _not_found(edit: Edit[Deposit], chance: float) -> None:
     if delay is None and row.check_count < schedule.WITHHELD_CHECKS:
         delay = schedule.backoff(row.check_count)
     if delay is None or row.status in {DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED}:
-        edit.flag(_("SkinsBack does not know this deposit any more."))
+        edit.flag("deposit_not_known")
     if delay is None:
         edit.set(next_check_at=None)
         return
@@ -145,8 +145,7 @@ def _apply_hold_policy(deposit: Deposit) -> Deposit:
         approved = policy(deposit) is True
     except Exception:
         logger.exception("skinsback.hold_policy_failed", extra={"order_id": deposit.order_id})
-        reason = _("HOLD_POLICY raised an exception; the hold was not approved.")
-        change(Deposit, deposit.pk, Source.POLL, lambda edit: edit.flag(reason))
+        change(Deposit, deposit.pk, Source.POLL, lambda edit: edit.flag("hold_policy_failed"))
         return deposit
     if not approved:
         return deposit
@@ -154,9 +153,11 @@ def _apply_hold_policy(deposit: Deposit) -> Deposit:
         return deposits.approve_hold(deposit)
     except ACCOUNT_WIDE:
         raise
+    except RowChanged:  # the policy decided about a row that has changed since; the next sweep asks it again
+        return deposit
     except APIError as error:
-        reason = _("SkinsBack refused to approve the hold: %(error)s") % {"error": error.message}
-        change(Deposit, deposit.pk, Source.POLL, lambda edit: edit.flag(reason))
+        refused = partial(Edit.flag, code="approval_refused", error=error.message)
+        change(Deposit, deposit.pk, Source.POLL, refused)
         put_off(deposit, error)
         return deposit
 

@@ -186,8 +186,7 @@ def _take_trade_offer(edit: Edit[Deposit], answer: Any) -> None:
 
 
 def _take_transaction_id(edit: Edit[Deposit], transaction_id: str) -> None:
-    reason = _("SkinsBack's answer named another transaction ID than its notification, or one of another deposit.")
-    edit.learn_id("transaction_id", transaction_id, reason=reason)
+    edit.learn_id("transaction_id", transaction_id)
 
 
 def _abandon(edit: Edit[Deposit], reason: str) -> None:

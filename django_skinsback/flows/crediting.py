@@ -4,58 +4,72 @@ import logging
 from decimal import Decimal
 
 from django.db import DatabaseError
-from django.utils.translation import gettext as _
 
 from .. import conf
-from ..exceptions import InvalidInput
+from ..exceptions import InvalidInput, RolledBack
 from ..models import Deposit
-from ..money import parse_amount, parse_currency
+from ..models.reasons import make_reason, reason_text
+from ..money import amount_text, parse_amount, parse_currency
 from ..wire.types import DepositReport
+from .database import raise_if_rolled_back
 from .edits import Edit
 
 logger = logging.getLogger("django_skinsback")
 
 
-def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
-    """What the site's ``CREDIT`` setting makes of a deposit's signed amounts; InvalidInput if it makes nothing.
+class NothingToCredit(InvalidInput):
+    """No amount can be credited. ``code`` and ``data`` are the reason for a manual review."""
 
-    The currency is the one that was asked for, should SkinsBack have told none: an operator may credit by that.
+    def __init__(self, code: str, **data: object) -> None:
+        super().__init__(reason_text(make_reason(code, data)))
+        self.code, self.data = code, data
+
+
+def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
+    """The amount and currency that the ``CREDIT`` setting makes of a deposit's signed amounts.
+
+    The currency is the one that was asked for, should SkinsBack have sent none: an operator may credit by that.
+    Raises NothingToCredit, or RolledBack if the site's CREDIT function swallowed a database error.
     """
     site_credit = conf.callable_setting("CREDIT")
-    if site_credit is not None:
-        try:
-            amount, currency = site_credit(deposit)
-            return _above_zero(parse_amount(amount)), parse_currency(currency)
-        except (InvalidInput, DatabaseError):
-            raise
-        except Exception as error:
-            logger.exception("skinsback.credit_setting_failed", extra={"order_id": deposit.order_id})
-            raise InvalidInput(_("The CREDIT setting failed: %s.") % type(error).__name__) from error
-    value = deposit.amount if conf.get("CREDIT") == "amount" else deposit.user_amount
-    currency = deposit.amount_currency or deposit.currency
-    if not value or not currency:
-        raise InvalidInput(_("The deposit has no amount that could be credited: refresh it from SkinsBack first."))
-    return value, currency
-
-
-def _above_zero(amount: Decimal) -> Decimal:
+    if site_credit is None:
+        value = deposit.amount if conf.get("CREDIT") == "amount" else deposit.user_amount
+        currency = deposit.amount_currency or deposit.currency
+        if not value or not currency:
+            raise NothingToCredit("no_amount")
+        return value, currency
+    try:
+        with raise_if_rolled_back():
+            value, currency = site_credit(deposit)
+        amount, currency = parse_amount(value), parse_currency(currency)
+    except (DatabaseError, RolledBack):
+        raise
+    except InvalidInput as error:
+        raise NothingToCredit("credit_not_positive") from error
+    except Exception as error:
+        logger.exception("skinsback.credit_setting_failed", extra={"order_id": deposit.order_id})
+        raise NothingToCredit("credit_failed", error=type(error).__name__) from error
     if not amount:
-        raise InvalidInput(_("The CREDIT setting made nothing of a deposit; it must return an amount above zero."))
-    return amount
+        raise NothingToCredit("credit_not_positive")
+    return amount, currency
 
 
 def credit_due(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str] | None:
     """What the user is credited, amount and currency; None where an operator must decide.
 
-    InvalidInput if the site's ``CREDIT`` makes nothing of it.
+    Raises NothingToCredit if the site's ``CREDIT`` makes nothing of it.
     """
     deposit = edit.row
+    if deposit.is_owner_gone:
+        edit.flag("owner_gone")
+        return None
     if not report.amount_currency:
-        edit.flag(_("“%(status)s” came without a currency; nothing was credited.") % {"status": report.status})
+        edit.flag("currency_missing", status=report.status)
         return None
     if deposit.currency and report.amount_currency != deposit.currency:
-        words = {"status": report.status, "told": report.amount_currency, "asked": deposit.currency}
-        edit.flag(_("“%(status)s” in “%(told)s”, asked for in “%(asked)s”; nothing was credited.") % words)
+        edit.flag(
+            "currency_mismatch", status=report.status, reported=report.amount_currency, requested=deposit.currency
+        )
         return None
     _flag_oddities(edit, report)
     return credit_of(deposit)
@@ -73,26 +87,37 @@ def tells_all(report: DepositReport) -> bool:
 
 def usable_amount(report: DepositReport) -> Decimal | None:
     """The amount a credit would be made from; None if it is missing, unreadable or zero. Never the other one."""
-    return (report.user_amount if conf.get("CREDIT") == "user_amount" else report.amount) or None
+    return basis_of_credit(report) or None
+
+
+def basis_of_credit(said: DepositReport | Deposit) -> Decimal | None:
+    """The amount of a report or row that a credit is made from; of the two, ``amount`` for a function of the site's."""
+    return said.user_amount if conf.get("CREDIT") == "user_amount" else said.amount
 
 
 def _flag_oddities(edit: Edit[Deposit], report: DepositReport) -> None:
     deposit = edit.row
     if deposit.steam_id and report.steam_id and report.steam_id != deposit.steam_id:
-        edit.flag(_("Paid from another Steam account than expected."))
+        edit.flag("other_payer", steam_id=report.steam_id)
     paid = report.amount if report.amount is not None else report.user_amount
     if paid is None:
         return
     too_little = deposit.min_amount is not None and paid < deposit.min_amount
     too_much = deposit.max_amount is not None and paid > deposit.max_amount
     if too_little or too_much:
-        edit.flag(_("The amount is outside the limits asked for."))
+        edit.flag("amount_outside_limits", amount=amount_text(paid))
 
 
 def compare_amounts(edit: Edit[Deposit], report: DepositReport) -> None:
     """Flag a report that names another amount or currency than the one that was credited."""
     if names_other_amount(edit.row, report):
-        edit.flag(_("“%(status)s” came again with another amount; the first one stays.") % {"status": report.status})
+        edit.flag("other_amount", status=report.status, amount=_amounts(report), currency=report.amount_currency)
+
+
+def _amounts(report: DepositReport) -> str:
+    """The amounts of a report that a credit is made from, as one text."""
+    amounts = [getattr(report, name) for name in sorted(amounts_used())]
+    return " / ".join(amount_text(amount) for amount in amounts if amount is not None)
 
 
 def names_other_amount(deposit: Deposit, report: DepositReport) -> bool:

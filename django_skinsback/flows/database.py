@@ -2,13 +2,14 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
-from django.db import IntegrityError, OperationalError, router, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, router, transaction
 
-from ..exceptions import InsideDatabaseTransaction
+from ..exceptions import InsideDatabaseTransaction, RolledBack
 from ..models import LedgerEntry
 
 T = TypeVar("T")
@@ -17,6 +18,7 @@ REPEATS = 3
 _LONGEST_PAUSE_SECONDS = 0.2
 
 _PASSING_SQLSTATES = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
+_ABORTED_SQLSTATE = "25P02"  # PostgreSQL: the transaction failed before and ignores statements
 _PASSING_ERROR_NUMBERS = {1020, 1205, 1213}  # MariaDB: changed since read, lock wait timeout, deadlock
 
 
@@ -90,3 +92,27 @@ def is_passing(error: OperationalError) -> bool:
         or (error.args and error.args[0] in _PASSING_ERROR_NUMBERS)
         or "locked" in str(error)
     )
+
+
+@contextmanager
+def raise_if_rolled_back() -> Iterator[None]:
+    """Raise RolledBack if code of the site that runs in the block swallows a database error.
+
+    Django then rolls back at the end of the database transaction without an exception.
+    """
+    connection = transaction.get_connection(database())
+    try:
+        yield
+    except DatabaseError as error:
+        if _is_rolled_back(error):
+            raise RolledBack from error
+        raise
+    if connection.in_atomic_block and connection.needs_rollback:
+        raise RolledBack
+
+
+def _is_rolled_back(error: DatabaseError) -> bool:
+    """Whether a statement failed only because an earlier one had failed and its error was swallowed."""
+    cause = error.__cause__
+    sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    return isinstance(error, transaction.TransactionManagementError) or sqlstate == _ABORTED_SQLSTATE

@@ -9,6 +9,7 @@ Whatever SkinsBack says about a deposit, by whichever way, is a ``DepositReport`
 
 from contextlib import suppress
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -19,14 +20,27 @@ from .. import conf, schedule
 from ..connection import get_client
 from ..exceptions import AlreadyDecided, InvalidInput, SkinsBackError, UnknownOutcome
 from ..models import Deposit, StatusChange, WebhookEvent
+from ..models.reasons import make_reason
+from ..money import amount_text
 from ..statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, DEPOSIT_UNPAID, DepositStatus, EntryKind, Verdict, is_theirs, judge
 from ..wire.types import DepositReport
 from .creation import create_deposit, create_from_inventory
-from .crediting import amounts_used, compare_amounts, credit_due, names_other_amount, tells_all, usable_amount
+from .crediting import (
+    NothingToCredit,
+    amounts_used,
+    basis_of_credit,
+    compare_amounts,
+    credit_due,
+    names_other_amount,
+    tells_all,
+    usable_amount,
+)
 from .database import refuse_inside_transaction
 from .decisions import settle_deposit as settle
 from .edits import Edit, Source
 from .records import DECISIVE, Outcome, Recorded, Weighed, change, edit_of, record
+from .seen import deposit_token, require_seen
+from .seen import deposit_token as seen
 
 __all__ = [
     "approve_hold",
@@ -34,8 +48,12 @@ __all__ = [
     "create_from_inventory",
     "record_report",
     "refresh",
+    "seen",
     "settle",
 ]
+
+APPROVE = "approve"
+"""The decision of a StatusChange that asks SkinsBack to end a hold early."""
 
 
 def record_report(
@@ -108,13 +126,15 @@ def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None)
     if owed and edit.source is Source.LIST and not tells_all(report):
         return Outcome.WITHHELD  # a list may say less than orderstatus, which is asked now
     if owed and usable_amount(report) is None:
-        edit.flag(_("“%(status)s” came without a usable amount.") % {"status": report.status})
+        edit.flag("amount_missing", status=report.status)
         return Outcome.WITHHELD
+    if owed:
+        _compare_with_approval(edit, report)
     _take_details(edit, report, credited=credit is not None)
     try:
         due = credit_due(edit, report) if owed else None
-    except InvalidInput as error:  # the site's CREDIT made nothing of it
-        edit.flag(str(error))
+    except NothingToCredit as error:
+        edit.flag(error.code, **error.data)
         return Outcome.WITHHELD
     edit.set(finished_at=edit.now if report.status in DEPOSIT_FINAL else None)
     edit.move(report.status, **_said(report))
@@ -125,8 +145,26 @@ def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None)
     elif credit is not None and reversal is None and kind is EntryKind.REVERSAL:
         edit.undo(EntryKind.REVERSAL, credit)
     elif credit is not None and reversal is None and report.status == DepositStatus.FAIL:
-        edit.flag(_("Failed, but an operator had credited it before."))
+        edit.flag("failed_after_credit")
+    elif reversal is not None and kind is EntryKind.CREDIT:
+        edit.flag("paid_after_reversal", status=report.status)
     return Outcome.APPLIED
+
+
+def _compare_with_approval(edit: Edit[Deposit], report: DepositReport) -> None:
+    """Flag a credit of a held deposit that is not what the person who approved the hold was shown."""
+    if edit.row.status != DepositStatus.IN_HOLD:
+        return
+    approval = edit.lines().filter(decision=APPROVE).order_by("-pk").first()
+    if approval is None:
+        return
+    approved, reported = (approval.amount, approval.currency), (usable_amount(report), report.amount_currency)
+    if approved != reported or names_other_amount(edit.row, report):
+        edit.flag("differs_from_approval", approved=_money(*approved), reported=_money(*reported))
+
+
+def _money(amount: Decimal | None, currency: str) -> str:
+    return f"{amount_text(amount or Decimal(0))} {currency.upper()}"
 
 
 def _can_only_credit(edit: Edit[Deposit], report: DepositReport) -> bool:
@@ -160,8 +198,8 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
     credit = None
     try:
         credit = credit_due(edit, report)
-    except InvalidInput as error:  # the site's CREDIT made nothing of it
-        edit.flag(str(error))
+    except NothingToCredit as error:
+        edit.flag(error.code, **error.data)
     if credit is None:
         return Outcome.WITHHELD
     edit.note(
@@ -177,9 +215,8 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
 def _conflict(edit: Edit[Deposit], report: DepositReport, *, decisive: bool) -> WebhookEvent.Outcome:
     """Two reports that cannot both be true. ``orderstatus`` decides once; a further turn is an operator's matter."""
     words = {"first": edit.row.status, "second": report.status}
-    reason = _("SkinsBack said “%(first)s” and then “%(second)s”.") % words
-    edit.flag(reason)
-    if not decisive or edit.is_settled(reason):
+    edit.flag("contradiction", **words)
+    if not decisive or edit.is_settled(make_reason("contradiction", words)):
         return Outcome.CONFLICT
     kind = DEPOSIT_ENTRY.get(report.status, EntryKind.REVERSAL)
     history = edit.lines().values_list("from_status", "to_status")
@@ -191,8 +228,7 @@ def _conflict(edit: Edit[Deposit], report: DepositReport, *, decisive: bool) -> 
 
 def _ids_agree(edit: Edit[Deposit], report: DepositReport) -> bool:
     """Whether both ids are this row's; a row that does not know SkinsBack's id yet learns it."""
-    reason = _("A message named this order ID with another transaction ID; it was not applied.")
-    return edit.learn_id("transaction_id", report.transaction_id, reason=reason)
+    return edit.learn_id("transaction_id", report.transaction_id)
 
 
 def _take_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
@@ -262,30 +298,43 @@ def refresh(deposit: Deposit, *, actor: Any = None) -> Deposit:
     return recorded.row or deposit
 
 
-def approve_hold(deposit: Deposit, by: Any = None) -> Deposit:
+def approve_hold(deposit: Deposit, by: Any = None, *, seen: str = "") -> Deposit:
     """Approve a held deposit, so that the user is credited now, at the site's own risk.
 
+    ``seen`` is what the person saw (``seen(deposit)``); without it ``deposit`` as it was passed. It is compared under
+    the row lock before SkinsBack is called, because an approval cannot be undone: a difference raises RowChanged.
+
     SkinsBack's approval carries no amount (``/docs/api/v1/offer_approve``): what credits is the ``orderstatus``
-    asked for afterwards. If that cannot be read nothing is credited, the error is raised, and the sweep asks again.
+    asked for afterwards. The row is flagged if that amount is not the one that was seen. If the answer cannot be read
+    nothing is credited, the error is raised, and the sweep asks again.
     """
     refuse_inside_transaction("approve_hold()")
     if deposit.status != DepositStatus.IN_HOLD:
         raise InvalidInput(_("Only a deposit in hold can be approved."))
-    deposit = change(Deposit, deposit.pk, Source.FLOW, _note_approval, actor=by) or deposit
+    note = partial(_note_approval, seen=seen or deposit_token(deposit))
+    approved = change(Deposit, deposit.pk, Source.FLOW, note, actor=by)
+    if approved is None:
+        raise InvalidInput(_("The row does not exist any more."))
     try:
         # Decided by an earlier attempt or by the user, or the answer cannot be read: orderstatus says which.
         with suppress(AlreadyDecided, UnknownOutcome):
-            get_client(deposit.account).approve_hold(order_id=deposit.order_id)
-        return refresh(deposit, actor=by)
+            get_client(approved.account).approve_hold(order_id=approved.order_id)
+        return refresh(approved, actor=by)
     except SkinsBackError:
-        change(Deposit, deposit.pk, Source.FLOW, lambda edit: edit.set(next_check_at=edit.now))
+        change(Deposit, approved.pk, Source.FLOW, lambda edit: edit.set(next_check_at=edit.now))
         raise
 
 
-def _note_approval(edit: Edit[Deposit]) -> None:
-    """Leave a trace before the call, once, and have the sweep ask should this process die in it."""
-    note = _("Approval of the hold asked for.")
+def _note_approval(edit: Edit[Deposit], seen: str) -> None:
+    """Compare with what was seen, and record the approval and its amount before the call.
+
+    Should this process die in the call, the sweep asks. The sweep's own approvals are recorded once for an amount.
+    """
+    require_seen(edit, seen)
+    deposit = edit.row
+    shown = {"amount": basis_of_credit(deposit), "currency": deposit.amount_currency}
     newest = edit.lines().order_by("-pk").first()
-    if newest is None or newest.note != note or edit.actor is not None:
-        edit.note(edit.row.status, edit.row.status, note=note)
+    repeated = newest is not None and newest.decision == APPROVE and newest.actor_id is None and edit.actor is None
+    if newest is None or not repeated or (newest.amount, newest.currency) != tuple(shown.values()):
+        edit.note(deposit.status, deposit.status, decision=APPROVE, **shown)
     edit.set(next_check_at=edit.now + schedule.LEASE)

@@ -1,6 +1,7 @@
 """What a report or a decision changes about one row: collected, and written once."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,11 +13,13 @@ from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
+from ..exceptions import RolledBack
 from ..models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
 from ..models.fields import WORD_LENGTH
+from ..models.reasons import Reason, make_reason, reason_text
 from ..signals import deposit_changed, entry_posted, purchase_changed, review_needed
 from ..statuses import EntryKind
-from .database import database
+from .database import database, raise_if_rolled_back
 
 logger = logging.getLogger("django_skinsback")
 
@@ -46,7 +49,7 @@ class Edit(Generic[Row]):
     changed: dict[str, Any] = field(default_factory=dict)
     history: list[StatusChange] = field(default_factory=list)
     posted: list[LedgerEntry] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._as_read = {"updated_at": self.row.updated_at}
@@ -63,9 +66,17 @@ class Edit(Generic[Row]):
         """The row's history as it is stored."""
         return StatusChange.objects.using(database()).filter(**_reference(self.row))
 
-    def is_settled(self, reason: str = "") -> bool:
-        """Whether an operator has decided about the row, for this reason."""
-        return self.lines().filter(source=Source.OPERATOR, note__contains=reason).exists()
+    def is_settled(self, reason: Reason) -> bool:
+        """Whether a person has decided about the row for this very reason: same code and same data."""
+        return any(reason in settled for settled in self._decisions().values_list("settled_reasons", flat=True))
+
+    def is_silenced(self, code: str, since: datetime) -> bool:
+        """Whether a person has settled a reason with this code, whatever its data, at ``since`` or later."""
+        settled = self._decisions().filter(created_at__gte=since).values_list("settled_reasons", flat=True)
+        return any(reason.get("code") == code for reasons in settled for reason in reasons)
+
+    def _decisions(self) -> QuerySet[StatusChange]:
+        return self.lines().filter(source=Source.OPERATOR)
 
     def is_open_since_moved(self) -> bool:
         """Whether the history shows how the row came to its status, and no decision of an operator's since."""
@@ -77,13 +88,22 @@ class Edit(Generic[Row]):
                 return True
         return False
 
-    def flag(self, reason: str) -> None:
-        """Put the row to review. Reasons add up; one that stands there, or that an operator has settled, does not."""
-        reason = " ".join(reason.splitlines())
-        reasons: list[str] = [line for line in self.row.review_reason.split("\n") if line]
-        if (self.row.needs_review and reason in reasons) or self.is_settled(reason):
+    def flag(self, code: str, **data: object) -> None:
+        """Flag the row for manual review. A reason that stands there already, or was settled, is not added again."""
+        reason = make_reason(code, data)
+        if (self.row.needs_review and reason in self.row.review_reasons) or self.is_settled(reason):
             return
-        self.set(needs_review=True, review_reason="\n".join(dict.fromkeys([*reasons, reason])))
+        self._add_reason(reason)
+
+    def flag_for_a_time(self, code: str, silence: timedelta, **data: object) -> None:
+        """The same for a reason that comes back: settling it silences its code, whatever the data, for ``silence``."""
+        stands = self.row.needs_review and any(reason["code"] == code for reason in self.row.review_reasons)
+        if not stands and not self.is_silenced(code, self.now - silence):
+            self._add_reason(make_reason(code, data))
+
+    def _add_reason(self, reason: Reason) -> None:
+        others: list[Reason] = [each for each in self.row.review_reasons if each != reason]
+        self.set(needs_review=True, review_reasons=[*others, reason])
         self.reasons.append(reason)
 
     def move(self, to_status: str, **details: Any) -> None:
@@ -107,7 +127,7 @@ class Edit(Generic[Row]):
             )
         )
 
-    def learn_id(self, field: str, told: str, *, reason: str) -> bool:
+    def learn_id(self, field: str, told: str) -> bool:
         """Whether SkinsBack's id is this row's. A row that has none yet takes it, unless it is another row's."""
         known = getattr(self.row, field)
         if not told or told == known:
@@ -117,7 +137,7 @@ class Edit(Generic[Row]):
             if not rows.filter(account=self.row.account, **{field: told}).exists():
                 self.set(**{field: told})
                 return True
-        self.flag(reason)
+        self.flag(f"other_{field}", id=told)
         return False
 
     def note_unknown_word(self, word: str) -> None:
@@ -125,12 +145,11 @@ class Edit(Generic[Row]):
         shown = word[:WORD_LENGTH]
         if shown not in self.lines().values_list("to_status", flat=True):  # some collations take A for a
             self.note(self.row.status, shown, note=_("A status this version does not know."))
-        self.flag(_("SkinsBack used a status that is not known: “%(word)s”.") % {"word": shown})
+        self.flag("unknown_status", status=shown)
 
     def entries(self) -> dict[str, LedgerEntry]:
         """The row's ledger entries by kind. Whoever adds one changes the row, so ``save`` knows of it."""
-        stored: list[LedgerEntry] = list(LedgerEntry.objects.using(database()).filter(**_reference(self.row)))
-        return {entry.kind: entry for entry in [*stored, *self.posted]}
+        return {entry.kind: entry for entry in [*entries_of(self.row), *self.posted]}
 
     def post(self, kind: EntryKind, amount: Decimal, currency: str, user_id: Any) -> None:
         """Post an entry; the newest line of the history keeps its amount, so that it can be recomputed."""
@@ -150,11 +169,11 @@ class Edit(Generic[Row]):
         """Post the opposite of ``entry``: same user, same amount, same currency."""
         self.post(kind, -entry.amount, entry.currency, entry.user_id)
 
-    def settled(self, outcome: str, note: str) -> None:
-        """End the review; the history keeps who decided what, and the reasons that were on the row."""
-        lines = [f"{outcome}: {note}" if note else outcome, self.row.review_reason]
-        self.note(self.row.status, self.row.status, note="\n".join(filter(None, lines)))
-        self.set(needs_review=False, review_reason="")
+    def settle(self, decision: str, note: str) -> None:
+        """End the review; the history keeps who decided what, and the reasons that the decision settles."""
+        reasons = self.row.review_reasons if self.row.needs_review else []
+        self.note(self.row.status, self.row.status, decision=decision, settled_reasons=reasons, note=note)
+        self.set(needs_review=False, review_reasons=[])
 
     def save(self) -> None:
         """Write the row, its history and its entries, and tell the site of each entry, whose money it moves now.
@@ -178,20 +197,54 @@ class Edit(Generic[Row]):
         if not rows.update(**self.changed):
             raise Overtaken("This row was changed meanwhile. Begin the database transaction anew.")
 
-    def save_news(self) -> None:
-        """What goes with it: history, entries, and word of them to the site."""
+    def save_news(self, *, check: bool = True) -> None:
+        """What goes with it: history, entries, and the signal for each entry. Then verify that all of it is stored.
+
+        Raises RolledBack if it is not. ``check=False`` leaves that to the caller, who saves several rows.
+        """
         about = {"account": self.row.account, "row": type(self.row).__name__, "row_id": self.row.pk}
         for reason in self.reasons:
-            log_after_commit(logging.WARNING, "skinsback.review_needed", **about, reason=reason)
-            after_commit(review_needed, sender=type(self.row), row=self.row, reason=reason)
+            code, text = reason["code"], reason_text(reason)
+            log_after_commit(logging.WARNING, "skinsback.review_needed", **about, code=code, reason=text)
+            after_commit(review_needed, sender=type(self.row), row=self.row, reason=text, code=code)
         for change in self.history:
             change.save(using=database())
             if change.from_status != change.to_status == self.row.status:
                 _announce(self.row, change)
         for entry in self.posted:
             entry.save(using=database())
-            entry_posted.send(sender=LedgerEntry, entry=entry)
+            with raise_if_rolled_back():
+                entry_posted.send(sender=LedgerEntry, entry=entry)
             log_after_commit(logging.INFO, "skinsback.entry_posted", **about, kind=str(entry.kind))
+        if check and (self.changed or self.history or self.posted):
+            verify_saved([self])
+
+
+def verify_saved(edits: Sequence[Edit[Any]]) -> None:
+    """Read back what was just written in this database transaction; raise RolledBack if any of it is missing.
+
+    Receivers have run since. One that swallows a database error has Django roll back at the end without an exception
+    (``needs_rollback``), PostgreSQL turn COMMIT into ROLLBACK, and MariaDB lose all that came before a deadlock.
+    """
+    model = type(edits[0].row)
+    rows = {edit.row.pk: edit.row.status for edit in edits if not edit.posted}
+    entries = {entry.pk: edit.row.status for edit in edits for entry in edit.posted}
+    with raise_if_rolled_back():
+        found_rows = _statuses(model._default_manager.using(database()), rows, "status")
+        row_status = f"{model._meta.model_name}__status"
+        found_entries = _statuses(LedgerEntry.objects.using(database()), entries, row_status)
+    if (found_rows, found_entries) != (rows, entries):
+        raise RolledBack
+
+
+def _statuses(objects: QuerySet[Any], saved: dict[int, str], column: str) -> dict[int, str]:
+    """The status that is stored for each of these keys."""
+    return dict(objects.filter(pk__in=saved).values_list("pk", column)) if saved else {}
+
+
+def entries_of(row: Deposit | Purchase) -> QuerySet[LedgerEntry]:
+    """The stored ledger entries of a row, read where money is written."""
+    return LedgerEntry.objects.using(database()).filter(**_reference(row))
 
 
 def _reference(row: Deposit | Purchase) -> dict[str, Any]:

@@ -8,8 +8,6 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from django.db.models import Exists, OuterRef
-from django.utils.translation import gettext as _
 
 from .. import conf, schedule
 from ..client import SkinsBackClient
@@ -28,7 +26,7 @@ from .leases import Lease
 from .news import is_news_of_purchase
 from .purchase_reports import next_poll_at, record_report
 from .records import change, look
-from .sending import ACCOUNT_WIDE, OPEN, delayed, dispatch, probe, resend
+from .sending import ACCOUNT_WIDE, NOT_SENT, OPEN, dispatch, probe, resend
 from .sweep import Work, sweep
 
 __all__ = ["Counts", "ask", "check_deposits", "poll_purchases"]
@@ -242,7 +240,7 @@ def _may_be_sent_again(row: Purchase) -> bool:
 
 def _is_repeatable(row: Purchase) -> bool:
     """Whether nothing in the row speaks against it; a review of what merely kept it waiting does not."""
-    doubtful = row.needs_review and row.review_reason != delayed()
+    doubtful = row.needs_review and any(reason["code"] != NOT_SENT for reason in row.review_reasons)
     sent = row.submitted_at is not None and row.attempts <= schedule.RESEND_ATMOST
     return row.status in OPEN and sent and not row.buy_id and not doubtful
 
@@ -250,23 +248,29 @@ def _is_repeatable(row: Purchase) -> bool:
 def _is_decided(row: Purchase) -> bool:
     """Whether an operator has decided about the row since it was last sent, and not only that it may wait."""
     lines = StatusChange.objects.using(database()).filter(purchase=row, source=Source.OPERATOR)
-    notes = lines.filter(created_at__gte=row.submitted_at or row.created_at).values_list("note", flat=True)
-    return any(note.split("\n")[1:] != [delayed()] for note in notes)
+    settled = lines.filter(created_at__gte=row.submitted_at or row.created_at).values_list("settled_reasons", flat=True)
+    return any([reason["code"] for reason in reasons] != [NOT_SENT] for reasons in settled)
 
 
 def _review_delayed(account: str) -> None:
     """Have an operator look at what could not be sent for more than a day, though this pass did not come to it."""
-    since, reason = utc_now() - schedule.REVIEW_AFTER, delayed()
-    lines = StatusChange.objects.using(database()).filter(purchase=OuterRef("pk"), source=Source.OPERATOR)
-    settled = lines.filter(note__contains=reason)
+    since = utc_now() - schedule.REVIEW_AFTER
     late = PURCHASES.rows(account=account, created_at__lt=since, next_poll_at__isnull=False, **UNSENT)
-    late = late.exclude(needs_review=True, review_reason__contains=reason).exclude(Exists(settled))
+    decided = StatusChange.objects.using(database()).filter(source=Source.OPERATOR, purchase__in=late.values("pk"))
+    silent = {
+        pk
+        for pk, reasons in [
+            *late.filter(needs_review=True).values_list("pk", "review_reasons"),
+            *decided.values_list("purchase_id", "settled_reasons"),
+        ]
+        if any(reason["code"] == NOT_SENT for reason in reasons)
+    }
 
     def act(edit: Edit[Purchase]) -> None:
         if edit.row.status == PurchaseStatus.REQUESTED and not edit.row.attempts:
-            edit.flag(reason)
+            edit.flag(NOT_SENT)
 
-    for pk in list(late.values_list("pk", flat=True)):
+    for pk in [pk for pk in late.values_list("pk", flat=True) if pk not in silent]:
         change(Purchase, pk, Source.POLL, act)
 
 
@@ -286,7 +290,7 @@ def _not_known(edit: Edit[Purchase], status: str, chance: float) -> None:
     edit.set(poll_count=row.poll_count + 1, next_poll_at=due)
     stuck = row.status in OPEN and row.attempts and not _is_repeatable(row)
     if row.buy_id or (stuck and not _is_decided(row)):
-        edit.flag(_("SkinsBack does not know this purchase any more."))
+        edit.flag("purchase_not_known")
 
 
 def _history(account: str, starting: datetime, ending: datetime, start_from: str | None) -> Page[PurchaseReport]:

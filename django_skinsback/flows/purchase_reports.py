@@ -13,8 +13,6 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from .. import conf, schedule
 from ..models import Purchase, StatusChange, WebhookEvent
 from ..models.fields import WORD_LENGTH
@@ -77,27 +75,27 @@ def _judge_report(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.
         case Verdict.STALE:
             return Outcome.STALE
         case Verdict.CONFLICT:
-            words = {"first": purchase.status, "second": report.status}
-            edit.flag(_("SkinsBack said “%(first)s” and then “%(second)s”.") % words)
+            edit.flag("contradiction", first=purchase.status, second=report.status)
             return Outcome.CONFLICT
         case Verdict.UNKNOWN:
             edit.note_unknown_word(report.status)
             return Outcome.UNKNOWN_STATUS
 
 
-def reach(edit: Edit[Purchase], to_status: str, note: str = "") -> None:
+def reach(edit: Edit[Purchase], to_status: str, note: str = "", decision: str = "") -> None:
     """Take a later status, refund what it calls for, and forget the trade token once it is of no more use."""
     purchase = edit.row
     edit.move(
         to_status,
         note=note,
+        decision=decision,
         amount=purchase.debited_amount,
         currency="usd" if purchase.debited_amount else "",
     )
     if to_status == PurchaseStatus.ACCEPTED:
         edit.set(accepted_at=edit.now)
         if EntryKind.REFUND in edit.entries():
-            edit.flag(_("Accepted, but an operator had refunded it before."))
+            edit.flag("accepted_after_refund")
     if to_status in PURCHASE_FINAL:
         edit.set(finished_at=edit.now, token="", next_poll_at=None)
     kind = PURCHASE_ENTRY.get(to_status)
@@ -106,7 +104,7 @@ def reach(edit: Edit[Purchase], to_status: str, note: str = "") -> None:
         if conf.get("REFUND_USER_ROLLBACK"):
             kind = EntryKind.REFUND
         elif EntryKind.CHARGE in entries and EntryKind.REFUND not in entries:
-            edit.flag(_("The user took the trade back; decide whether he is refunded."))
+            edit.flag("rollback_by_user")
     if kind is EntryKind.REFUND:
         refund(edit)
 
@@ -122,21 +120,20 @@ def refund(edit: Edit[Purchase]) -> bool:
 
 def _ids_agree(edit: Edit[Purchase], report: PurchaseReport) -> bool:
     """Whether both ids are this row's; a row that does not know SkinsBack's id yet learns it."""
-    reason = _("A message named this custom ID with another buy ID; it was not applied.")
-    return edit.learn_id("buy_id", report.buy_id, reason=reason)
+    return edit.learn_id("buy_id", report.buy_id)
 
 
 def _take_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
     """Keep what the report says, and flag what is not what was asked for."""
     purchase = edit.row
     if purchase.skin_id and report.skin_id and report.skin_id != purchase.skin_id and not purchase.class_id:
-        edit.flag(_("SkinsBack bought another skin than the one asked for."))
+        edit.flag("other_skin", skin_id=report.skin_id)
     name = report.market_hash_name
     if purchase.market_hash_name and name and name != purchase.market_hash_name and not purchase.skin_id:
-        edit.flag(_("SkinsBack bought “%(name)s”, which was not asked for.") % {"name": name})
+        edit.flag("other_name", name=name)
     told = details(report)
     if purchase.steam_id and told.pop("steam_id", purchase.steam_id) != purchase.steam_id:
-        edit.flag(_("SkinsBack names another receiver: the Steam account %(other)s.") % {"other": report.steam_id})
+        edit.flag("other_receiver", steam_id=report.steam_id)
     edit.set(**told)
     _flag_odd_amounts(edit, report)
 
@@ -145,12 +142,11 @@ def _flag_odd_amounts(edit: Edit[Purchase], report: PurchaseReport) -> None:
     purchase = edit.row
     paid = max((value for value in (report.price, report.debited_amount) if value is not None), default=None)
     if paid is not None and paid > purchase.max_price:
-        edit.flag(_("Bought above its price cap."))
+        edit.flag("price_above_cap", price=amount_text(paid))
     price, debited = purchase.price, purchase.debited_amount
     is_new = not edit.changed.keys().isdisjoint({"price", "debited_amount"})
     if is_new and price and debited and abs(debited - price) >= CENT:
-        words = {"debited": amount_text(debited), "price": amount_text(price)}
-        edit.flag(_("SkinsBack took %(debited)s USD from the balance for a skin of %(price)s USD.") % words)
+        edit.flag("debit_differs", debited=amount_text(debited), price=amount_text(price))
 
 
 def _schedule(edit: Edit[Purchase]) -> None:

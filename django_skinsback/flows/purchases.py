@@ -21,12 +21,13 @@ from ..steam import TradeURL, check_game
 from ..wire.arguments import identifier, text
 from ..wire.readers import TEXT_LIMIT
 from .bell import ring
-from .database import database, refuse_inside_transaction, run
+from .database import database, raise_if_rolled_back, refuse_inside_transaction, run
 from .decisions import cancel
 from .decisions import settle_purchase as settle
-from .edits import Edit, Source
+from .edits import Edit, Source, verify_saved
 from .polling import ask
 from .purchase_reports import record_report
+from .seen import purchase_token as seen
 from .sending import submit
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "cancel",
     "record_report",
     "refresh",
+    "seen",
     "settle",
     "submit",
 ]
@@ -139,14 +141,18 @@ def _buy(
     ]
 
     def block() -> None:
+        edits = []
         for purchase in purchases:
             purchase.pk, purchase._state.adding = None, True
-            purchase.save(using=database())
+            with raise_if_rolled_back():
+                purchase.save(using=database())
             edit = Edit(purchase, now, Source.FLOW, actor=requested_by)
             edit.note("", purchase.status)
             if purchase.charge_amount is not None:
                 edit.post(EntryKind.CHARGE, -purchase.charge_amount, purchase.charge_currency, purchase.user_id)
-            edit.save_news()
+            edit.save_news(check=False)
+            edits.append(edit)
+        verify_saved(edits)
         ring("skinsback.submit_purchase", purchases[0].pk)
 
     run(block, repeat_after_integrity_error=False)  # a listener's own constraint is a veto

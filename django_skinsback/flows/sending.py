@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 from django.db.models import Case, F, QuerySet, Value, When
-from django.utils.translation import gettext as _
 
 from .. import schedule
 from ..client import SkinsBackClient
@@ -53,12 +52,10 @@ REFUSALS = frozenset(range(1, 11)) - {7}
 
 OPEN = (PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN)
 
+NOT_SENT = "not_sent"
+"""Code of the review reason of a purchase that nobody has refused; ``error_message`` says why it was not sent."""
+
 _TICK = timedelta(microseconds=1)
-
-
-def delayed() -> str:
-    """Why a purchase is reviewed that nobody has refused; what keeps it from being sent is in ``error_message``."""
-    return _("Could not be sent for more than a day.")
 
 
 def probe(account: str) -> None:
@@ -225,7 +222,7 @@ def _not_bought(edit: Edit[Purchase], error: SkinsBackError) -> None:
     if not attempts:
         edit.set(submitted_at=None)
     if edit.now - edit.row.created_at > schedule.REVIEW_AFTER:
-        edit.flag(delayed())
+        edit.flag(NOT_SENT)
 
 
 def _refused(edit: Edit[Purchase], error: APIError) -> None:
@@ -234,8 +231,7 @@ def _refused(edit: Edit[Purchase], error: APIError) -> None:
         return
     edit.set(**_error(error))
     if edit.row.attempts > 1:
-        words = {"error": error.message}
-        edit.flag(_("SkinsBack refused a repeated attempt (%(error)s), but an earlier one may have bought it.") % words)
+        edit.flag("refused_after_unknown", error=error.message)
         edit.set(next_poll_at=edit.now + schedule.backoff(edit.row.poll_count), poll_count=edit.row.poll_count + 1)
     else:
         reach(edit, PurchaseStatus.REFUSED, note=str(error))

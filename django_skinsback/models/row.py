@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from . import fields
+from .reasons import reason_texts
 
 RowModel = TypeVar("RowModel", bound="Row")
 
@@ -32,11 +33,32 @@ class Row(models.Model):
         on_delete=models.SET_NULL,
         related_name="skinsback_%(class)ss",
     )
+    owner_id = models.CharField(
+        _("owner ID"),
+        max_length=fields.ID_LENGTH,
+        blank=True,
+        editable=False,
+        help_text=_("the user's key as text; stays when the user is deleted"),
+    )
     steam_id = models.CharField(_("Steam ID"), max_length=fields.STEAM_ID_LENGTH, blank=True)
     game = models.CharField(_("game"), max_length=16, blank=True)
     trade_offer_id = models.CharField(_("trade offer ID"), max_length=fields.ID_LENGTH, blank=True)
     needs_review = models.BooleanField(_("needs review"), default=False, db_index=True)
-    review_reason = models.TextField(_("review reason"), blank=True)
+    review_reasons = models.JSONField(_("review reasons"), default=list, blank=True)
+    failing_since = fields.UTCDateTimeField(
+        _("failing since"),
+        null=True,
+        blank=True,
+        db_index=True,
+        help_text=_("first of the consecutive failures to bring this row up to date"),
+    )
+    forgotten_at = fields.UTCDateTimeField(
+        _("forgotten at"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("when the user's Steam data was removed; later reports add none"),
+    )
     metadata = models.JSONField(_("metadata"), default=dict, blank=True, help_text=_("the site's own"))
     created_at = fields.UTCDateTimeField(_("created at"), default=fields.utc_now, editable=False)
     updated_at = fields.UTCDateTimeField(_("updated at"), default=fields.utc_now, editable=False)
@@ -48,6 +70,18 @@ class Row(models.Model):
     def save(self, *args: Any, **options: Any) -> None:
         now = fields.utc_now()
         self.updated_at = now if self._state.adding else max(now, self.updated_at + timedelta(microseconds=1))
+        if self.user_id is not None:
+            self.owner_id = str(self.user_id)
         if options.get("update_fields"):
-            options["update_fields"] = {*options["update_fields"], "updated_at"}
+            options["update_fields"] = {*options["update_fields"], "owner_id", "updated_at"}
         super().save(*args, **options)
+
+    @property
+    def review_reason(self) -> str:
+        """The review reasons as text in the active language, one a line."""
+        return "\n".join(reason_texts(self.review_reasons))
+
+    @property
+    def is_owner_gone(self) -> bool:
+        """Whether the row had a user who was deleted since."""
+        return self.user_id is None and bool(self.owner_id)

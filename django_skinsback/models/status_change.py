@@ -8,7 +8,17 @@ from django.utils.translation import gettext_lazy as _
 from . import fields
 from .deposit import Deposit
 from .purchase import Purchase
+from .reasons import reason_texts
 from .webhook_event import WebhookEvent
+
+DECISION_LABELS = {
+    "keep": _("kept as it is"),
+    "credit": _("credited"),
+    "reverse": _("credit reversed"),
+    "refund": _("charge refunded"),
+    "cancel": _("cancelled before it was sent"),
+    "approve": _("approval of the hold requested"),
+}
 
 
 class StatusChange(models.Model):
@@ -46,6 +56,10 @@ class StatusChange(models.Model):
         on_delete=models.SET_NULL,
         related_name="+",
     )
+    decision = models.CharField(
+        _("decision"), max_length=16, blank=True, choices=list(DECISION_LABELS.items()), help_text=_("of a person")
+    )
+    settled_reasons = models.JSONField(_("settled reasons"), default=list, blank=True)
     note = models.TextField(_("note"), blank=True)
     amount = fields.amount_field(_("reported amount"), null=True)
     currency = models.CharField(_("reported currency"), max_length=fields.CURRENCY_LENGTH, blank=True)
@@ -66,3 +80,8 @@ class StatusChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_status} → {self.to_status}"
+
+    @property
+    def text(self) -> str:
+        """Decision, note and settled reasons as text in the active language, one a line."""
+        return "\n".join(filter(None, [self.get_decision_display(), self.note, *reason_texts(self.settled_reasons)]))

@@ -29,6 +29,7 @@ class WebhookEvent(models.Model):
         WITHHELD = "withheld", _("kept back for review")
         IGNORED = "ignored", _("of no concern")
         FAILED = "failed", _("could not be applied")
+        DISMISSED = "dismissed", _("dismissed by an operator")
 
     account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
@@ -43,6 +44,12 @@ class WebhookEvent(models.Model):
     deliveries = models.PositiveIntegerField(_("deliveries"), default=1)
     outcome = models.CharField(_("outcome"), max_length=16, choices=Outcome)
     error = models.TextField(_("error"), blank=True)
+    needs_review = models.BooleanField(
+        _("needs review"),
+        default=False,
+        db_index=True,
+        help_text=_("could not be applied for too long; replay or dismiss it"),
+    )
     deposit = models.ForeignKey(
         Deposit,
         verbose_name=_("deposit"),
@@ -67,6 +74,7 @@ class WebhookEvent(models.Model):
         permissions = [
             ("view_webhook_body", _("Can see raw bodies of deliveries")),
             ("replay_webhookevent", _("Can apply deliveries again")),
+            ("dismiss_webhookevent", _("Can dismiss deliveries that could not be applied")),
         ]
 
     def __str__(self) -> str:

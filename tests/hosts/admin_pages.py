@@ -45,8 +45,8 @@ def test_a_deposit_is_settled_and_the_history_names_who_did_it(browser, user, op
     deposit = paid_deposit(user=user)
 
     asked = act(browser, "settle", deposit)
-    seen = [each["seen"] for each in asked.context["rows"]]
-    answer = act(browser, "settle", deposit, outcome="credit", note="paid", confirmed="yes", seen=seen)
+    seen = [f"{each['row'].pk}:{each['seen']}" for each in asked.context["rows"]]
+    answer = act(browser, "settle", deposit, decision="credit", note="paid", confirmed="yes", seen=seen)
 
     assert answer.status_code == 302
     assert LedgerEntry.objects.get().user == user

@@ -28,18 +28,31 @@ def held(world, user):
     return deposit
 
 
+LOOK_AT_IT = {"code": "unknown_status", "data": {"status": "gifted"}}
+
+
+def seen_on(page):
+    """The hidden fields of a page that asks, which bind a decision to what it shows."""
+    return [f"{each['row'].pk}:{each['seen']}" for each in page.context["rows"]]
+
+
 def paid_deposit(**values):
     """Under review, with an amount that could be credited."""
-    details = {"needs_review": True, "review_reason": "Look at it.", "status": "success"}
+    details = {"needs_review": True, "review_reasons": [LOOK_AT_IT], "status": "success"}
     money = {"amount": Decimal("10.5"), "user_amount": Decimal("12.6"), "amount_currency": "usd"}
     return make_deposit(**{**details, **money, **values})
+
+
+def confirm(client, action, *rows):
+    """Read the page that asks, then send its form as it stands."""
+    return act(client, action, *rows, confirmed="yes", seen=seen_on(act(client, action, *rows)))
 
 
 def decide(client, outcome, *rows, note="", **fields):
     """Read the page that asks, then send its form as it stands."""
     asked = act(client, "settle", *rows)
-    seen = [each["seen"] for each in asked.context["rows"]]
-    return act(client, "settle", *rows, outcome=outcome, note=note, confirmed="yes", seen=seen, **fields)
+    seen = seen_on(asked)
+    return act(client, "settle", *rows, decision=outcome, note=note, confirmed="yes", seen=seen, **fields)
 
 
 ACTIONS = [
@@ -82,7 +95,7 @@ def test_an_action_does_nothing_for_whoever_may_not(model, action, permission, m
             monkeypatch.setattr(flow, name, never, raising=False)
     others = [name for _, _, name in ACTIONS if name != permission]
     for client in (browser_of(*VIEW_ALL), browser_of(*VIEW_ALL, *others)):
-        act(client, action, row, confirmed="yes", outcome="keep")
+        act(client, action, row, confirmed="yes", decision="keep")
         assert (
             action
             not in client.get(page_url(row)).content.decode().split("skinsback-buttons")[-1].split("</section")[0]
@@ -197,9 +210,10 @@ class TestApproveHold:
 
     def test_confirmed_it_credits_the_user_once(self, held, user):
         client = browser_of(*VIEW_ALL, "approve_hold")
-        first = act(client, "approve_hold", held, confirmed="yes")
+        seen = seen_on(act(client, "approve_hold", held))
+        first = act(client, "approve_hold", held, confirmed="yes", seen=seen)
         assert messages_of(client, first) == ["1 hold was approved."]
-        second = act(client, "approve_hold", held, confirmed="yes")
+        second = act(client, "approve_hold", held, confirmed="yes", seen=seen)
         assert "in hold" in messages_of(client, second)[0]
         assert Deposit.objects.get().status == "hold_approved"
         assert LedgerEntry.objects.get().user == user
@@ -209,14 +223,14 @@ class TestApproveHold:
         other = deposits.create_deposit(user, steam_id="76561198050648523")
         world.sandbox.pay(other.order_id, held=True)
         world.deliver()
-        act(browser_of(*VIEW_ALL, "approve_hold"), "approve_hold", held, confirmed="yes")
+        confirm(browser_of(*VIEW_ALL, "approve_hold"), "approve_hold", held)
         other.refresh_from_db()
         assert other.status == "in_hold"
 
     def test_one_that_skinsback_gave_back_meanwhile_is_not_called_approved(self, held, world):
         world.sandbox.give_back(held.order_id)
         client = browser_of(*VIEW_ALL, "approve_hold")
-        told = messages_of(client, act(client, "approve_hold", held, confirmed="yes"))
+        told = messages_of(client, confirm(client, "approve_hold", held))
         assert len(told) == 1
         assert "was not approved" in told[0]
         assert not LedgerEntry.objects.exists()
@@ -233,15 +247,15 @@ class TestSettle:
         client = browser_of(*VIEW_ALL, "settle_deposit")
         asked = act(client, "settle", deposit)
         assert "12.60\N{NO-BREAK SPACE}USD" in asked.content.decode()
-        form = {"outcome": "credit", "note": "he paid", "confirmed": "yes", "seen": asked.context["rows"][0]["seen"]}
+        form = {"decision": "credit", "note": "he paid", "confirmed": "yes", "seen": seen_on(asked)}
         assert messages_of(client, act(client, "settle", deposit, **form)) == ["1 row was settled."]
-        assert "needs review" in messages_of(client, act(client, "settle", deposit, **form))[0]
+        assert "changed since you looked" in messages_of(client, act(client, "settle", deposit, **form))[0]
         assert LedgerEntry.objects.get().amount == Decimal("12.6")
         deposit.refresh_from_db()
         assert not deposit.needs_review
         change = StatusChange.objects.get()
         assert change.actor == client.user
-        assert "he paid" in change.note
+        assert (change.decision, change.note) == ("credit", "he paid")
 
     def test_keep_moves_no_money(self, user):
         deposit = paid_deposit(user=user)
@@ -254,19 +268,26 @@ class TestSettle:
         deposit = paid_deposit(user=user)
         LedgerEntry.objects.create(user=user, deposit=deposit, kind="credit", amount=Decimal("12.6"), currency="usd")
         client = browser_of(*VIEW_ALL, "settle_deposit")
-        offered = act(client, "settle", deposit).context["form"].fields["outcome"].choices
+        offered = act(client, "settle", deposit).context["form"].fields["decision"].choices
         assert [name for name, _ in offered] == ["keep", "reverse"]
         decide(client, "reverse", deposit)
         assert LedgerEntry.objects.get(kind="reversal").amount == Decimal("-12.6")
 
     def test_a_charge_is_given_back(self, user):
-        purchase = make_purchase(user=user, status="rollback_user", needs_review=True, review_reason="Decide.")
+        purchase = make_purchase(
+            user=user,
+            status="rollback_user",
+            needs_review=True,
+            review_reasons=[{"code": "rollback_by_user", "data": {}}],
+        )
         LedgerEntry.objects.create(user=user, purchase=purchase, kind="charge", amount=Decimal(-9), currency="usd")
         decide(browser_of(*VIEW_ALL, "settle_purchase"), "refund", purchase)
         assert LedgerEntry.objects.get(kind="refund").amount == Decimal(9)
 
     def test_without_a_charge_there_is_nothing_to_give_back(self):
-        purchase = make_purchase(status="rollback_user", needs_review=True, review_reason="Decide.")
+        purchase = make_purchase(
+            status="rollback_user", needs_review=True, review_reasons=[{"code": "rollback_by_user", "data": {}}]
+        )
         client = browser_of(*VIEW_ALL, "settle_purchase")
         assert decide(client, "refund", purchase).status_code == 200
         purchase.refresh_from_db()
@@ -275,16 +296,16 @@ class TestSettle:
     def test_no_decision_no_effect(self, user):
         deposit = paid_deposit(user=user)
         client = browser_of(*VIEW_ALL, "settle_deposit")
-        act(client, "settle", deposit, outcome="credit")
+        act(client, "settle", deposit, decision="credit")
         assert decide(client, "", deposit).context["form"].errors
         assert not LedgerEntry.objects.exists()
 
     def test_a_row_that_changed_since_it_was_looked_at_is_left_alone(self, user):
         deposit = paid_deposit(user=user)
         client = browser_of(*VIEW_ALL, "settle_deposit")
-        seen = act(client, "settle", deposit).context["rows"][0]["seen"]
-        Deposit.objects.update(review_reason="Look at it.\nAnd at this.")
-        response = act(client, "settle", deposit, outcome="credit", note="", confirmed="yes", seen=seen)
+        seen = seen_on(act(client, "settle", deposit))
+        Deposit.objects.update(review_reasons=[LOOK_AT_IT, {"code": "owner_gone", "data": {}}])
+        response = act(client, "settle", deposit, decision="credit", note="", confirmed="yes", seen=seen)
         assert "changed since you looked" in messages_of(client, response)[0]
         assert not LedgerEntry.objects.exists()
 
@@ -309,8 +330,9 @@ class TestCancel:
         asked = act(client, "cancel", unsent, sent)
         assert [each["row"] for each in asked.context["rows"]] == [unsent]
         assert Purchase.objects.get(pk=unsent.pk).status == "requested"
-        told = messages_of(client, act(client, "cancel", unsent, sent, confirmed="yes"))
+        seen = seen_on(asked)
+        told = messages_of(client, act(client, "cancel", unsent, confirmed="yes", seen=seen))
         assert told == ["1 purchase was cancelled."]
         assert Purchase.objects.get(pk=unsent.pk).status == "refused"
         assert Purchase.objects.get(pk=sent.pk).status == "unknown"
-        assert "not sent yet" in messages_of(client, act(client, "cancel", unsent, confirmed="yes"))[0]
+        assert "not sent yet" in messages_of(client, act(client, "cancel", unsent))[0]

@@ -34,7 +34,7 @@ def make_rows(user, number):
         user=user,
         status="success",
         needs_review=True,
-        review_reason="The amount is outside the limits asked for.",
+        review_reasons=[{"code": "amount_outside_limits", "data": {"amount": "10.5"}}],
         amount=Decimal("10.5"),
         user_amount=Decimal("12.6"),
         amount_currency="usd",

@@ -154,14 +154,15 @@ class TestDeposits:
 
         line = disputed.changes.get(source="operator")
         assert (line.actor, line.from_status, line.to_status) == (operator, "fail", "fail")
-        assert line.note == "keep: no credit\nSkinsBack said “fail” and then “success”."
+        assert (line.decision, line.note) == ("keep", "no credit")
+        assert line.text.splitlines() == ["kept as it is", "no credit", "SkinsBack said “fail” and then “success”."]
 
     def test_a_credit_keeps_its_amount_in_the_history(self, deposit, operator):
         tell(deposit, "in_hold")
         deposits.settle(deposit, "credit", operator)
 
         line = deposit.changes.get(source="operator")
-        assert (line.credit_amount, line.credit_currency, line.note) == (6, "usd", "credit")
+        assert (line.credit_amount, line.credit_currency, line.decision) == (6, "usd", "credit")
         assert deposit.entries.get().user == deposit.user
 
     def test_a_credit_the_site_refuses_leaves_the_review_open(self, disputed, operator, settings):
@@ -304,7 +305,7 @@ class TestPurchases:
         line = purchase.changes.get(to_status="refused")
         assert (line.actor, line.source, line.note) == (operator, "operator", "changed his mind")
         assert purchase.error_message == "cancelled"
-        assert silent.changes.get(to_status="refused").note == "Cancelled before it was sent."
+        assert silent.changes.get(to_status="refused").text == "cancelled before it was sent"
 
     def test_a_row_that_is_gone_cannot_be_decided(self, operator):
         purchase = make_purchase()

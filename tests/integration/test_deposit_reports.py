@@ -351,8 +351,8 @@ class TestSettling:
         assert (deposit.needs_review, deposit.review_reason) == (False, "")
         change = StatusChange.objects.latest("pk")
         assert (change.actor, change.source) == (operator, "operator")
-        assert "his second account" in change.note
-        assert "another Steam account" in change.note
+        assert (change.decision, change.note) == ("keep", "his second account")
+        assert "another Steam account" in change.text
 
     def test_credit_posts_what_the_row_says_once(self, user, operator):
         deposit = make_deposit(user=user, currency="usd")
@@ -362,6 +362,7 @@ class TestSettling:
 
         assert entries(deposit) == [("credit", Decimal("12.6"))]
         assert LedgerEntry.objects.get().currency == "eur"
+        deposit.refresh_from_db()
         with pytest.raises(InvalidInput, match="already"):
             deposits.settle(deposit, "credit", by=operator)
 
@@ -371,6 +372,7 @@ class TestSettling:
         deposits.settle(deposit, "reverse", by=operator)
 
         assert sum(amount for _, amount in entries(deposit)) == 0
+        deposit.refresh_from_db()
         with pytest.raises(InvalidInput, match="no credit"):
             deposits.settle(deposit, "reverse", by=operator)
 

@@ -216,7 +216,7 @@ class TestView:
     def test_staff_who_may_see_the_balance_learn_everything_but_secrets(self, client, staff, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "CLIENT_SECRET": "1-own-5ecret"}
         self.may_see(staff)
-        make_purchase(needs_review=True, review_reason="odd")
+        make_purchase(needs_review=True, review_reasons=[{"code": "unknown_status", "data": {"status": "odd"}}])
         a_failed_delivery(body=b"sign=5ecret", error="ValueError")
         BalanceSnapshot.objects.create(account="default", balance="12.500000")
 

@@ -22,6 +22,7 @@ from tests.wallet.models import Wallet
 pytestmark = pytest.mark.django_db
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
+ODD = {"code": "unknown_status", "data": {"status": "odd"}}
 DELAYED = "Could not be sent for more than a day."
 GONE = "SkinsBack does not know this purchase any more."
 
@@ -311,12 +312,12 @@ class TestWhatIsSentAgain:
         assert fresh(row).status == "creating_trade"
 
     def test_one_in_review_for_something_else_is_not_repeated_and_its_absence_is_told(self, skinsback, clock):
-        purchase = make_purchase(status="unknown", needs_review=True, review_reason="odd")
+        purchase = make_purchase(status="unknown", needs_review=True, review_reasons=[ODD])
 
         sweep(clock, 5, minutes=30)
 
         assert skinsback.sent == []
-        assert fresh(purchase).review_reason == f"odd\n{GONE}"
+        assert fresh(purchase).review_reason == f"SkinsBack used a status that is not known: “odd”.\n{GONE}"
 
     def test_a_decision_made_while_another_one_is_sent_stands(self, skinsback, clock, operator):
         first, second = make_purchase(status="unknown"), make_purchase(status="unknown")
@@ -332,7 +333,9 @@ class TestWhatIsSentAgain:
 class TestOnesKnownByBuyIdAlone:
     def test_are_asked_about_whatever_they_are_reviewed_for(self, skinsback, clock):
         purchase = make_purchase(
-            status="waiting_accept", needs_review=True, review_reason="Bought above its price cap."
+            status="waiting_accept",
+            needs_review=True,
+            review_reasons=[{"code": "price_above_cap", "data": {"price": "6"}}],
         )
         skinsback.by_buy_id[purchase.buy_id] = PurchaseReport(status="timeout", buy_id=purchase.buy_id)
 

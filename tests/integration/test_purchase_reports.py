@@ -282,12 +282,14 @@ class TestSettling:
         tell(purchase, "rollback_user")
         purchases.settle(purchase, "refund", by=operator)
 
+        purchase.refresh_from_db()
         with pytest.raises(InvalidInput, match="no charge"):
             purchases.settle(purchase, "refund", by=operator)
         assert kinds(purchase) == ["charge", "refund"]
 
     def test_an_unknown_outcome_that_is_refunded_is_not_sent_again(self, purchase, operator):
         Purchase.objects.update(status="unknown")
+        purchase.refresh_from_db()
 
         purchases.settle(purchase, "refund", by=operator)
 

@@ -558,5 +558,5 @@ class TestQueries:
 
         queries = self.count(lists, run)
 
-        assert recording <= 4
+        assert recording <= 5
         assert len(queries) <= recording * count + 12

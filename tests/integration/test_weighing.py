@@ -40,8 +40,8 @@ def weigh(row, status="success", **fields):
         lambda edit: edit.move("in_hold"),
         lambda edit: edit.set(steam_id="76561198050648523"),
         lambda edit: edit.note("pending", "pending", note="looked at"),
-        lambda edit: edit.flag("looks odd"),
-        lambda edit: edit.settled("keep", ""),
+        lambda edit: edit.flag("owner_gone"),
+        lambda edit: edit.settle("keep", ""),
     ],
     ids=["moved", "set", "noted", "flagged", "settled"],
 )

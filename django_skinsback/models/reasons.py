@@ -1,0 +1,92 @@
+"""Why a deposit, a purchase or a delivery needs manual review: a code and its data, and the text shown for it.
+
+``Row.review_reasons`` and ``StatusChange.settled_reasons`` store reasons as ``{"code": …, "data": {…}}``. Two reasons
+are the same reason if both parts are equal. Texts are translations, made when a reason is shown and never compared.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+REASON_TEXTS: dict[str, Promise] = {
+    # Deposits
+    "currency_missing": gettext_lazy("“%(status)s” came without a currency; nothing was credited."),
+    "currency_mismatch": gettext_lazy(
+        "“%(status)s” in “%(reported)s”, asked for in “%(requested)s”; nothing was credited."
+    ),
+    "amount_missing": gettext_lazy("“%(status)s” came without a usable amount."),
+    "other_amount": gettext_lazy(
+        "“%(status)s” came again with another amount (%(amount)s %(currency)s); the first one stays."
+    ),
+    "other_payer": gettext_lazy("Paid from another Steam account than expected."),
+    "amount_outside_limits": gettext_lazy("The amount %(amount)s is outside the limits asked for."),
+    "credit_failed": gettext_lazy("The CREDIT setting failed: %(error)s."),
+    "credit_not_positive": gettext_lazy("The CREDIT setting must return an amount above zero and a currency."),
+    "owner_gone": gettext_lazy("The user of this deposit was deleted; nothing was credited."),
+    "failed_after_credit": gettext_lazy("Failed, but an operator had credited it before."),
+    "paid_after_reversal": gettext_lazy(
+        "“%(status)s” came after the credit had been taken back; nothing was credited again."
+    ),
+    "differs_from_approval": gettext_lazy(
+        "The hold was approved for %(approved)s, and the report said %(reported)s, which was credited."
+    ),
+    "hold_policy_failed": gettext_lazy("HOLD_POLICY raised an exception; the hold was not approved."),
+    "approval_refused": gettext_lazy("SkinsBack refused to approve the hold: %(error)s"),
+    "no_amount": gettext_lazy("The deposit has no amount that could be credited: refresh it from SkinsBack first."),
+    "deposit_not_known": gettext_lazy("SkinsBack does not know this deposit any more."),
+    # Purchases
+    "not_sent": gettext_lazy("Could not be sent for more than a day."),
+    "refused_after_unknown": gettext_lazy(
+        "SkinsBack refused a repeated attempt (%(error)s), but an earlier one may have bought it."
+    ),
+    "accepted_after_refund": gettext_lazy("Accepted, but an operator had refunded it before."),
+    "rollback_by_user": gettext_lazy("The user took the trade back; decide whether to refund the charge."),
+    "other_skin": gettext_lazy("SkinsBack bought another skin than the one asked for: %(skin_id)s."),
+    "other_name": gettext_lazy("SkinsBack bought “%(name)s”, which was not asked for."),
+    "other_receiver": gettext_lazy("SkinsBack names another receiver: the Steam account %(steam_id)s."),
+    "price_above_cap": gettext_lazy("Bought above its price cap: %(price)s USD."),
+    "debit_differs": gettext_lazy("SkinsBack took %(debited)s USD from the balance for a skin of %(price)s USD."),
+    "purchase_not_known": gettext_lazy("SkinsBack does not know this purchase any more."),
+    # Both
+    "contradiction": gettext_lazy("SkinsBack said “%(first)s” and then “%(second)s”."),
+    "other_transaction_id": gettext_lazy(
+        "A message named this order ID with another transaction ID (%(id)s); it was not applied."
+    ),
+    "other_buy_id": gettext_lazy("A message named this custom ID with another buy ID (%(id)s); it was not applied."),
+    "conflicting_answer": gettext_lazy(
+        "One answer of SkinsBack contained this row twice with different values; neither was recorded."
+    ),
+    "unknown_status": gettext_lazy("SkinsBack used a status that is not known: “%(status)s”."),
+    "failing": gettext_lazy("Every attempt to bring this row up to date has failed since %(since)s: %(error)s"),
+    "stuck": gettext_lazy("The status “%(status)s” has lasted longer than it can."),
+}
+"""Every code this version uses. A code stored by another version is shown as it is."""
+
+Reason = dict[str, Any]
+
+
+def make_reason(code: str, data: Mapping[str, object]) -> Reason:
+    """The stored form. Values become text, so that a reason read back from any database is equal to it."""
+    if code not in REASON_TEXTS:
+        raise KeyError(code)
+    return {"code": code, "data": {name: " ".join(str(value).split()) for name, value in data.items()}}
+
+
+def reason_text(reason: Reason) -> str:
+    """The reason in the active language."""
+    code, data = str(reason.get("code", "")), reason.get("data") or {}
+    template = REASON_TEXTS.get(code)
+    if template is None:
+        return _("Unknown reason: %(code)s") % {"code": code}
+    try:
+        return str(template) % data
+    except (KeyError, TypeError, ValueError):  # data stored by another version
+        return f"{template} {data}"
+
+
+def reason_texts(reasons: Iterable[Reason]) -> list[str]:
+    """The reasons in the active language, in their order."""
+    return [reason_text(reason) for reason in reasons]
