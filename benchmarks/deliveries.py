@@ -93,6 +93,7 @@ def make_deposits(count: int, users: list[int]) -> list[Deposit]:
         [
             Deposit(
                 user_id=users[number % len(users)],
+                owner_id=str(users[number % len(users)]),
                 order_id=uuid.uuid4().hex,
                 transaction_id=uuid.uuid4().hex[:20],
                 status="pending",

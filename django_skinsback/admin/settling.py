@@ -1,6 +1,6 @@
 """The page where an operator decides about rows under review."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django import forms
@@ -25,9 +25,9 @@ class SettleForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
     )
 
-    def __init__(self, *args: Any, decisions: Sequence[tuple[str, Any]], **options: Any) -> None:
+    def __init__(self, *args: Any, decisions: Iterable[tuple[str, Any]], **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["decision"].choices = decisions  # type: ignore[attr-defined] # a ChoiceField, see above
+        self.fields["decision"].choices = list(decisions)  # type: ignore[attr-defined] # a ChoiceField, see above
 
 
 def settle_rows(
@@ -50,10 +50,11 @@ def settle_rows(
     """
     rows = chosen(request, queryset.prefetch_related("entries"))
     if confirmed(request):
-        form = SettleForm(request.POST, decisions=list(decisions.items()))
+        tokens = seen_tokens(request)
+        same = [row for row in rows if seen(row) == tokens[row.pk]]
+        form = SettleForm(request.POST, decisions=_choices(decisions, same, possible) if same else decisions.items())
         if form.is_valid():
             decision, note = form.cleaned_data["decision"], form.cleaned_data["note"].strip()
-            tokens = seen_tokens(request)
             tally = run_each(rows, lambda row: flow(row, decision, by=request.user, note=note, seen=tokens[row.pk]))
             count = len(tally.done)
             words = ngettext("%(count)s row was settled.", "%(count)s rows were settled.", count)
@@ -64,10 +65,9 @@ def settle_rows(
         if rows:
             messages.warning(request, _("None of the chosen rows needs review; nothing was done."))
         return back(model_admin, request, rows)
-    allowed = set().union(*(possible(row) for row in open_rows))
     form = SettleForm(
         request.POST if confirmed(request) else None,
-        decisions=[(name, label) for name, label in decisions.items() if name in allowed],
+        decisions=_choices(decisions, open_rows, possible),
         initial={"decision": "keep"},
     )
     shown = [
@@ -83,3 +83,11 @@ def settle_rows(
     ]
     title = _("Settle what needs review")
     return ask(model_admin, request, shown, action="settle", title=title, form=form, irreversible=irreversible)
+
+
+def _choices(
+    decisions: Mapping[str, Any], rows: list[Any], possible: Callable[[Any], set[str]]
+) -> list[tuple[str, Any]]:
+    """The decisions that at least one of these rows allows."""
+    allowed = set().union(*(possible(row) for row in rows))
+    return [(name, label) for name, label in decisions.items() if name in allowed]

@@ -74,6 +74,7 @@ TONES: dict[str, str] = {
     "withheld": ALERT,
     "ignored": QUIET,
     "failed": BAD,
+    "dismissed": QUIET,
     "missed": WAIT,
     "differing": ALERT,
     "doubled": ALERT,

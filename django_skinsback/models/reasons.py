@@ -53,9 +53,9 @@ REASON_TEXTS: dict[str, Promise] = {
     # Both
     "contradiction": gettext_lazy("SkinsBack said “%(first)s” and then “%(second)s”."),
     "other_transaction_id": gettext_lazy(
-        "A message named this order ID with another transaction ID (%(id)s); it was not applied."
+        "SkinsBack named this order ID with another transaction ID (%(id)s), which was not applied."
     ),
-    "other_buy_id": gettext_lazy("A message named this custom ID with another buy ID (%(id)s); it was not applied."),
+    "other_buy_id": gettext_lazy("SkinsBack named this custom ID with another buy ID (%(id)s), which was not applied."),
     "conflicting_answer": gettext_lazy(
         "One answer of SkinsBack contained this row twice with different values; neither was recorded."
     ),

@@ -41,7 +41,7 @@ def what_is_left(deposit):
     found = {}
     for model, conditions in about:
         (row,) = model.objects.filter(**conditions).values()
-        links = {name for name in row if name in {"deposit_id", "webhook_event_id", "user_id"}}
+        links = {name for name in row if name in {"deposit_id", "webhook_event_id", "user_id", "owner_id"}}
         told = {name: value is not None for name, value in row.items() if name in MOMENTS | links}
         found[model.__name__] = told | {
             name: value for name, value in row.items() if name not in OF_EACH_RUN | MOMENTS | links

@@ -106,9 +106,7 @@ class TestTheRow:
         deposit = create()
 
         assert (deposit.status, deposit.transaction_id) == ("pending", None)
-        assert deposit.review_reason == (
-            "SkinsBack's answer named another transaction ID than its notification, or one of another deposit."
-        )
+        assert deposit.review_reasons == [{"code": "other_transaction_id", "data": {"id": "13"}}]
 
     def test_says_why_nothing_was_opened(self, told, create):
         told.errors = [APIError.for_answer("create", 3, "wrong currency")]

@@ -8,7 +8,10 @@ from django_skinsback.client import SkinsBackClient
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import InvalidInput
 from django_skinsback.flows import deposits, notifications, polling, purchases
-from django_skinsback.models import WebhookEvent
+from django_skinsback.flows.edits import Source
+from django_skinsback.flows.purchase_reports import refund
+from django_skinsback.flows.records import change
+from django_skinsback.models import Purchase, WebhookEvent
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 from tests.wallet.models import Wallet
@@ -235,6 +238,7 @@ class TestPurchases:
     def test_a_doubtful_one_is_neither_sent_nor_reviewed_again(
         self, world, doubtful, operator, outcome, status, ledger
     ):
+        world.advance(minutes=3)
         purchases.settle(doubtful, outcome, operator, "decided")
 
         self.sweep(world, doubtful)
@@ -264,8 +268,20 @@ class TestPurchases:
         tell(purchase, "lent")
         assert purchase.needs_review
 
-    def test_a_skin_accepted_after_an_operators_refund_is_flagged(self, waiting, operator):
-        purchases.settle(waiting, "refund", operator, "he complained")
+    @pytest.fixture
+    def refunded(self, waiting, operator):
+        """Refunded while its offer was live, as versions before this one allowed."""
+
+        def act(edit):
+            edit.settle("refund", "he complained")
+            refund(edit)
+
+        change(Purchase, waiting.pk, Source.OPERATOR, act, actor=operator)
+        waiting.refresh_from_db()
+        return waiting
+
+    def test_a_skin_accepted_after_an_operators_refund_is_flagged(self, refunded):
+        waiting = refunded
 
         assert tell(waiting, "accepted") == "applied"
 
@@ -273,19 +289,20 @@ class TestPurchases:
         assert waiting.review_reason == "Accepted, but an operator had refunded it before."
 
     @pytest.mark.parametrize("status", ["timeout", "rollback_supplier", "rollback_user"])
-    def test_a_failure_after_an_operators_refund_gives_nothing_twice(self, waiting, operator, status):
-        purchases.settle(waiting, "refund", operator, "he complained")
+    def test_a_failure_after_an_operators_refund_gives_nothing_twice(self, refunded, status):
+        waiting = refunded
 
         tell(waiting, status)
 
         assert (waiting.status, waiting.needs_review, kinds(waiting)) == (status, False, ["charge", "refund"])
         assert Wallet.objects.get().balance == 1000
 
-    def test_a_refund_of_a_bought_skin_leaves_its_status_to_skinsback(self, waiting, operator):
-        purchases.settle(waiting, "refund", operator, "he complained")
+    def test_a_bought_skin_is_not_refunded_while_its_offer_can_be_accepted(self, waiting, operator):
+        with pytest.raises(InvalidInput, match="may still accept"):
+            purchases.settle(waiting, "refund", operator, "he complained")
 
         waiting.refresh_from_db()
-        assert waiting.status == "waiting_accept"
+        assert (waiting.status, kinds(waiting)) == ("waiting_accept", ["charge"])
         assert waiting.next_poll_at is not None
 
     def test_another_word_is_refused_and_nothing_is_settled(self, waiting, operator):

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd"}
-ASKED_FOR = "Approval of the hold asked for."
+ASKED_FOR = "approval of the hold requested"
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,8 @@ def skinsback(monkeypatch):
 
 
 def lines(row):
-    return list(row.changes.order_by("pk").values_list("to_status", "source", "actor__username", "note"))
+    changes = row.changes.select_related("actor").order_by("pk")
+    return [(each.to_status, each.source, each.actor and each.actor.username, each.text) for each in changes]
 
 
 class TestApprovals:
@@ -100,7 +101,7 @@ class TestApprovals:
                 deposits.approve_hold(held)
             deposits.settle(held, "keep", operator)
 
-        assert [note for *_, note in lines(held)] == [ASKED_FOR, "keep", ASKED_FOR, "keep"]
+        assert [note for *_, note in lines(held)] == [ASKED_FOR, "kept as it is", ASKED_FOR, "kept as it is"]
 
     def test_what_is_answered_after_it_is_the_newest_there_is(self, skinsback, held, now):
         skinsback.paid = {**PAID, "amount_currency": ""}
@@ -237,9 +238,10 @@ class TestDecisions:
             PurchaseReport(status="rollback_user", custom_id=purchase.custom_id, buy_id=purchase.buy_id), "poll"
         )
 
+        purchase.refresh_from_db()
         purchases.settle(purchase, "keep", operator, "his own fault")
 
-        note = "keep: his own fault\nThe user took the trade back; decide whether he is refunded."
+        note = "kept as it is\nhis own fault\nThe user took the trade back; decide whether to refund the charge."
         assert lines(purchase)[-1] == ("rollback_user", "operator", "operator", note)
 
     def test_without_a_note_the_outcome_stands_alone(self):
@@ -247,7 +249,7 @@ class TestDecisions:
 
         purchases.settle(purchase, "keep")
 
-        assert lines(purchase) == [("accepted", "operator", None, "keep")]
+        assert lines(purchase) == [("accepted", "operator", None, "kept as it is")]
 
 
 class TestReviews:
@@ -269,7 +271,10 @@ class TestReviews:
                 say(purchase, "waiting_accept", **fields)
 
         purchase.refresh_from_db()
-        reasons = ["Bought above its price cap.", "SkinsBack bought another skin than the one asked for."]
+        reasons = [
+            "Bought above its price cap: 6 USD.",
+            "SkinsBack bought another skin than the one asked for: 6.",
+        ]
         assert purchase.review_reason.splitlines() == reasons
         assert told == [(Purchase, purchase.pk, reason) for reason in reasons]
 

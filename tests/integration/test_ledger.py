@@ -84,11 +84,13 @@ class TestAudit:
         pay(rich, "hold_approved", "hold_returned")
         pay(rich, "in_hold", "fail")
         reversed_by_hand = pay(rich, "success")
+        reversed_by_hand.refresh_from_db()
         deposits.settle(reversed_by_hand, "reverse", by=operator)
         buy(rich, "creating_trade", "accepted")
         buy(rich, "timeout")
         buy(rich, "accepted", "rollback_supplier")
         taken_back = buy(rich, "accepted", "rollback_user")
+        taken_back.refresh_from_db()
         purchases.settle(taken_back, "refund", by=operator)
         make_purchase(status="timeout")
 

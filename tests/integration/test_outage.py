@@ -280,7 +280,7 @@ class TestWhatIsSentAgain:
             sweep(clock, 26, hours=1)
             assert fresh(purchase).review_reason == DELAYED
         if kept:
-            purchases.settle(purchase, "keep", operator, "let it wait for the market")
+            purchases.settle(fresh(purchase), "keep", operator, "let it wait for the market")
         skinsback.sent.clear()
         skinsback.fail(UnknownOutcome("lost"), "market_buy")
 
@@ -397,7 +397,7 @@ class TestADayWithoutSending:
         purchase = make_purchase()
         skinsback.fail(UnderMaintenance("market_buy", -9, "under_maintenance"), "market_buy")
         sweep(clock, 26, hours=1)
-        purchases.settle(purchase, "keep", operator, "I know")
+        purchases.settle(fresh(purchase), "keep", operator, "I know")
 
         sweep(clock, 20, hours=1)
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from django_skinsback import schedule
 from django_skinsback.exceptions import InvalidInput
 from django_skinsback.flows import purchases
 from django_skinsback.flows.edits import Edit, Source
@@ -61,6 +62,7 @@ def test_every_failure_refunds_the_charge_once(purchase, user, failure, before):
 def test_a_refund_goes_to_whom_was_charged_and_in_what_was_charged(purchase, user, operator, end):
     """The row may have come to another user since."""
     Purchase.objects.update(user=operator, charge_amount=Decimal(4), charge_currency="eur", attempts=0)
+    purchase.refresh_from_db()
 
     end(purchase)
 
@@ -256,6 +258,7 @@ class TestTheEndOfAnAcceptedPurchase:
 class TestCancelling:
     def test_a_purchase_never_sent_is_cancelled_and_refunded(self, purchase, operator):
         Purchase.objects.update(attempts=0)
+        purchase.refresh_from_db()
 
         purchases.cancel(purchase, by=operator, note="changed his mind")
 
@@ -288,7 +291,7 @@ class TestSettling:
         assert kinds(purchase) == ["charge", "refund"]
 
     def test_an_unknown_outcome_that_is_refunded_is_not_sent_again(self, purchase, operator):
-        Purchase.objects.update(status="unknown")
+        Purchase.objects.update(status="unknown", submitted_at=utc_now() - schedule.RESEND_AFTER)
         purchase.refresh_from_db()
 
         purchases.settle(purchase, "refund", by=operator)

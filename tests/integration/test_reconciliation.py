@@ -490,6 +490,7 @@ class TestOperators:
         deposit = make_deposit(user=user, status="fail")
         lists.list(deposit, "success", **PAID)
         run()
+        deposit.refresh_from_db()
         deposits.settle(deposit, "keep", operator, "paid in cash")
 
         for _ in range(3):
@@ -503,6 +504,7 @@ class TestOperators:
         deposit = make_deposit(user=user)
         ids = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id}
         deposits.record_report(DepositReport(status="success", **ids, **{**PAID, "amount_currency": ""}), "poll")
+        deposit.refresh_from_db()
         deposit.refresh_from_db()
         deposits.settle(deposit, "keep", operator, "paid in cash")
         lists.list(deposit, **PAID)

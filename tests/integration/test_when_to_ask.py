@@ -264,6 +264,7 @@ class TestLimits:
     )
     def test_half_an_amount_cannot_be_credited_by_hand(self, user, known):
         deposit = make_deposit(user=user, **known)
+        deposit.refresh_from_db()
 
         with pytest.raises(InvalidInput, match="no amount"):
             deposits.settle(deposit, "credit")

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.test import Client
 
 from django_skinsback.connection import get_client
-from django_skinsback.exceptions import InvalidInput
+from django_skinsback.exceptions import InvalidInput, RowChanged
 from django_skinsback.flows import polling, purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.sandbox import Sandbox
@@ -143,7 +143,7 @@ def test_of_cancelling_and_sending_at_once_one_wins(sandbox, user, operator):
         random.shuffle(calls)
         results = at_once(*calls)
 
-        assert {type(result) for result in results} <= {Purchase, InvalidInput}
+        assert {type(result) for result in results} <= {Purchase, InvalidInput, RowChanged}
         purchase.refresh_from_db()
         kinds = list(purchase.entries.order_by("pk").values_list("kind", flat=True))
         ends[purchase.status, sandbox.sold(purchase.custom_id), *kinds] += 1
@@ -181,6 +181,6 @@ def test_settling_and_news_at_once_credit_once(user, operator):
         )
 
         assert results[0] == 200
-        assert all(isinstance(result, int | Deposit | InvalidInput) for result in results)
+        assert all(isinstance(result, int | Deposit | InvalidInput | RowChanged) for result in results)
         assert LedgerEntry.objects.filter(deposit=deposit).count() == 1
     assert Wallet.objects.get().balance == Decimal("12.6") * 5
