@@ -88,6 +88,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "POLL_BATCH_SIZE": (lambda value: _is_count(value) and value <= 1000, "a whole number from 1 to 1000"),
     "RETENTION_DAYS": (_is_count, "a whole number above zero"),
     "WEBHOOK_MAX_BYTES": (_is_count, "a whole number above zero"),
+    "STUCK_AFTER_HOURS": (lambda value: _is_number(value) and 0 < value <= 8760, "a number of hours above zero"),
     "PRICE_MARKUP": (lambda value: value is None or _names_function(value), "None or the path of a function"),
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +39,7 @@ DEFAULTS: dict[str, Any] = {
     "RETENTION_DAYS": 90,
     "WEBHOOK_MAX_BYTES": 262144,
     "PRICE_MARKUP": None,
+    "STUCK_AFTER_HOURS": 24,
 }
 
 
@@ -124,6 +126,11 @@ def low_balance() -> Decimal | None:
 def retention_days() -> int:
     """How long raw deliveries are kept."""
     return int(get("RETENTION_DAYS"))
+
+
+def stuck_after() -> timedelta:
+    """How long an open row or a failed delivery may outlast its time before it is flagged for manual review."""
+    return timedelta(hours=get("STUCK_AFTER_HOURS"))
 
 
 def callable_setting(key: str) -> Callable[..., Any] | None:

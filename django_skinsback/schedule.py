@@ -27,6 +27,9 @@ CLAIM = 10 * SECOND
 LEASE = 2 * MINUTE
 """How long a row is left alone after a call that every other call would have met as well failed."""
 
+OFFER_LIFETIME = ACCEPT_WITHIN + 2 * MINUTE
+"""How long after it was sent a purchase can wait for its user: SkinsBack makes the offer first."""
+
 RESEND_AFTER = 2 * MINUTE
 """How long a purchase SkinsBack does not know is left alone before it is sent again with the same id."""
 
@@ -74,7 +77,7 @@ def next_poll(status: str, age: timedelta, attempts: int) -> timedelta | None:
         return backoff(attempts, first=MINUTE)
     if status == PurchaseStatus.UNKNOWN:
         return backoff(attempts, first=30 * SECOND)
-    return 10 * SECOND if age < ACCEPT_WITHIN + 2 * MINUTE else backoff(attempts, first=MINUTE, longest=HOUR)
+    return 10 * SECOND if age < OFFER_LIFETIME else backoff(attempts, first=MINUTE, longest=HOUR)
 
 
 def backoff(attempts: int, first: timedelta = MINUTE, longest: timedelta = _LONGEST_BACKOFF) -> timedelta:

@@ -13,10 +13,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from ..exceptions import RowChanged
 from ..flows import discrepancies
 from ..models import Deposit, Discrepancy, ListName, Purchase
 from . import display
-from .acting import ask, back, chosen, confirmed, list_of
+from .acting import ask, back, chosen, confirmed, list_of, run_each, seen_tokens
 from .base import ReadOnlyAdmin
 from .filters import AccountFilter
 
@@ -53,7 +54,6 @@ DONE = {
 class CloseForm(forms.Form):
     note = forms.CharField(
         label=gettext_lazy("Note"),
-        required=False,
         max_length=1000,
         help_text=gettext_lazy("What you found out. It is kept with your name."),
         widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
@@ -121,19 +121,17 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
                 for row in waiting
             ]
             return ask(self, request, shown, action="close", title=_("Close discrepancies"), form=form)
-        seen = set(request.POST.getlist("seen"))
-        same = [row for row in waiting if _fingerprint(row) in seen]
-        count = discrepancies.close(same, by=request.user, note=form.cleaned_data["note"])
-        if count:
-            words = ngettext("%(count)s discrepancy was closed.", "%(count)s discrepancies were closed.", count)
-            messages.success(request, words % {"count": count})
-        if changed := len(waiting) - count:
-            words = ngettext(
-                "%(count)s has changed since you looked at it and was left alone. Look again.",
-                "%(count)s have changed since you looked at them and were left alone. Look again.",
-                changed,
-            )
-            messages.warning(request, words % {"count": changed})
+        tokens, note = seen_tokens(request), form.cleaned_data["note"]
+
+        def close(row: Discrepancy) -> Discrepancy:
+            if _fingerprint(row) != tokens[row.pk]:
+                raise RowChanged
+            return discrepancies.close(row, by=request.user, note=note)
+
+        tally = run_each(rows, close)
+        count = len(tally.done)
+        words = ngettext("%(count)s discrepancy was closed.", "%(count)s discrepancies were closed.", count)
+        tally.tell(request, words % {"count": count})
         return back(self, request, rows)
 
     @admin.display(description=gettext_lazy("deposit or purchase"))
@@ -194,4 +192,4 @@ def _label(found_in: str, name: str) -> Any:
 def _fingerprint(row: Discrepancy) -> str:
     """Tells whether a discrepancy is still as the operator saw it."""
     text = repr([row.state, sorted(row.ours.items()), sorted(row.theirs.items())])
-    return f"{row.pk}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

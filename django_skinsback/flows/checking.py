@@ -22,6 +22,7 @@ from .leases import Lease
 from .news import is_news_of_deposit
 from .records import Outcome, change
 from .sending import ACCOUNT_WIDE, probe
+from .stuck import flag_if_stuck
 from .sweep import Work, sweep
 
 logger = logging.getLogger("django_skinsback")
@@ -52,6 +53,7 @@ def _check(one: Sweep[Deposit], lease: Lease[Deposit]) -> None:
         for row in lease.rows:
             try:
                 time = _check_one(one, row, moment)
+                flag_if_stuck(row, moment.now)
             except ACCOUNT_WIDE:
                 raise
             except Exception as error:  # noqa: BLE001 - a site's listener may raise anything
@@ -106,6 +108,7 @@ def _is_too_old(row: Deposit, age: timedelta) -> bool:
 def _not_found(edit: Edit[Deposit], chance: float) -> None:
     """SkinsBack does not know the order: it never did, or has forgotten it."""
     row, age = edit.row, edit.now - edit.row.created_at
+    edit.set(failing_since=None)
     patience = {
         DepositStatus.CREATED: schedule.CREATE_UNANSWERED,
         DepositStatus.PENDING: schedule.PAY_LINK_LIFETIME,
@@ -173,4 +176,5 @@ def _take_listed(one: Sweep[Deposit], row: Deposit, report: DepositReport, momen
         except Exception as error:  # noqa: BLE001 - a site's listener may raise anything
             put_off(row, error, moment.chance)
         return None
+    flag_if_stuck(row, moment.now)
     return _next_time(row, report, moment, decisive=False)

@@ -272,6 +272,7 @@ def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome, *, decisive: b
         if not (is_due and edit.source is Source.LIST):
             edit.set(next_check_at=edit.now)
     elif moved or asked:
+        edit.set(failing_since=None)
         check_count = 0 if moved else deposit.check_count + 1
         delay = schedule.next_check(deposit.status, edit.now - deposit.created_at, check_count)
         if delay is None and outcome == Outcome.WITHHELD and not edit.entries():

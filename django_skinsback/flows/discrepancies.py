@@ -1,16 +1,19 @@
 """Keeping for the operator what SkinsBack's lists and our rows do not agree about."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db.models import F
+from django.utils.translation import gettext as _
 
+from ..exceptions import InvalidInput, RowChanged
 from ..models import Deposit, Discrepancy, ListName, Purchase
 from ..models.fields import utc_now
-from .database import database
+from .database import database, run
 
 Kind, State = Discrepancy.Kind, Discrepancy.State
 
@@ -180,14 +183,24 @@ def _take(row: Discrepancy, found: Difference, now: datetime) -> bool:
     return True
 
 
-def close(rows: Iterable[Discrepancy], *, by: Any, note: str = "") -> int:
-    """An operator has looked into discrepancies; how many were open. They open again only if they change."""
-    closed = 0
-    for row in rows:
-        lines = "\n".join(filter(None, [row.note, note.strip()]))
-        closed += (
-            Discrepancy.objects.using(database())
-            .filter(pk=row.pk, state=State.OPEN)
-            .update(state=State.CLOSED, closed_at=utc_now(), closed_by=by, note=lines)
-        )
-    return closed
+def close(discrepancy: Discrepancy, *, by: Any, note: str) -> Discrepancy:
+    """A person has looked into a discrepancy. It opens again only if one of the two sides changes.
+
+    Raises RowChanged if it is not open any more, or says something else than ``discrepancy`` as it was passed, and
+    InvalidInput without a note, because only the note says why it was closed.
+    """
+    if not note.strip():
+        raise InvalidInput(_("A discrepancy is not closed without a note: write what you found out."))
+    return run(partial(_close, discrepancy, by, note.strip()))
+
+
+def _close(seen: Discrepancy, by: Any, note: str) -> Discrepancy:
+    rows = Discrepancy.objects.using(database()).filter(pk=seen.pk, state=State.OPEN)
+    if not rows.update(state=State.CLOSED, closed_at=utc_now(), closed_by=by):
+        raise RowChanged
+    row: Discrepancy = Discrepancy.objects.using(database()).get(pk=seen.pk)
+    if (row.ours, row.theirs) != (seen.ours, seen.theirs):
+        raise RowChanged
+    row.note = "\n".join(filter(None, [row.note, note]))
+    row.save(using=database(), update_fields=["note"])
+    return row

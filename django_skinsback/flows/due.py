@@ -17,6 +17,7 @@ from ..models.fields import utc_now
 from .database import database
 from .edits import Edit, Source
 from .records import change
+from .stuck import note_failure
 
 logger = logging.getLogger("django_skinsback")
 
@@ -63,7 +64,7 @@ class Queue(Generic[Row]):
         others = [When(pk__in=keys[time], then=self._value(time)) for time in keys if time != commonest]
         due: Any = Case(*others, default=self._value(commonest)) if others else commonest
         rows = self.rows(pk__in=list(times), **unchanged)
-        rows.update(**{self.due: due, self.count: F(self.count) + 1})
+        rows.update(**{self.due: due, self.count: F(self.count) + 1, "failing_since": None})
 
     def _value(self, time: datetime) -> Value:
         column: Any = self.model._meta.get_field(self.due)
@@ -145,6 +146,7 @@ def put_off(row: Deposit | Purchase, error: Exception, chance: float = 0.5) -> N
 
 def _later(edit: Edit[Any], chance: float) -> None:
     row = edit.row
+    note_failure(edit)
     if isinstance(row, Deposit) and row.next_check_at is not None:
         delay = schedule.spread(schedule.backoff(row.check_count), chance)
         edit.set(check_count=row.check_count + 1, next_check_at=edit.now + delay)

@@ -78,6 +78,7 @@ class Health:
     late_rows: int
     kept_deliveries: int
     last_delivery_at: datetime | None
+    deliveries_to_review: int
     rows_to_review: int
     open_discrepancies: int
     accounts: tuple[AccountHealth, ...]
@@ -119,8 +120,8 @@ def health(account: str | None = None, *, probe: bool = False, now: datetime | N
         checked_at=now,
         overdue_seconds=_overdue(account, now) // timedelta(seconds=1),
         late_rows=sum(some.filter(**{f"{due}__lte": now - LATE}).count() for some, due in zip(rows, DUE, strict=True)),
-        # Those that are not tried any more are not counted: no index finds them among millions.
         kept_deliveries=deliveries.filter(next_try_at__isnull=False, outcome=Outcome.FAILED).count(),
+        deliveries_to_review=deliveries.filter(needs_review=True).count(),
         last_delivery_at=deliveries.order_by("-received_at").values_list("received_at", flat=True).first(),
         rows_to_review=sum(some.filter(needs_review=True).count() for some in rows),
         open_discrepancies=Discrepancy.objects.using(database()).filter(**only).open().count(),
@@ -150,6 +151,13 @@ def reasons(found: Health, low_balance: Decimal | None, problems: Iterable[Reaso
             found.kept_deliveries,
         )
         yield Reason("deliveries", Verdict.DEGRADED, text % {"count": found.kept_deliveries})
+    if found.deliveries_to_review:
+        text = ngettext(
+            "%(count)d delivery could not be applied for too long: replay or dismiss it in the admin.",
+            "%(count)d deliveries could not be applied for too long: replay or dismiss them in the admin.",
+            found.deliveries_to_review,
+        )
+        yield Reason("deliveries_to_review", Verdict.DEGRADED, text % {"count": found.deliveries_to_review})
     if found.rows_to_review:
         text = ngettext(
             "%(count)d row waits for an operator: look at it in the admin.",

@@ -15,7 +15,7 @@ from django.db import IntegrityError
 from django.db.models import F, QuerySet
 
 from .. import conf
-from ..exceptions import ConfigurationError, NoSecret, NotificationRefused
+from ..exceptions import ConfigurationError, NoSecret, NotificationRefused, RolledBack, RowChanged
 from ..models import Deposit, Purchase, WebhookEvent
 from ..models.fields import utc_now
 from ..wire.notifications import Event, parse_event, read_deposit_notification, read_event
@@ -84,7 +84,7 @@ def apply_again(event: WebhookEvent) -> WebhookEvent.Outcome:
         else:  # its signature was in a header, which is not kept
             message = parse_event(body, event.content_type)
     except NotificationRefused as error:  # the secret it was signed with is gone
-        _keep_failed(event, type(error).__name__)
+        _keep_failed(event, _cause(error))
         raise
     return _apply_stored(event, message)
 
@@ -149,7 +149,7 @@ def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> Web
             _keep_failed(event, "IntegrityError")
             raise
     except Exception as error:
-        _keep_failed(event, type(error).__name__)
+        _keep_failed(event, _cause(error))
         raise
     if _count_repeat(event):
         return Outcome.REPEAT
@@ -187,7 +187,7 @@ def _apply_stored(event: WebhookEvent, message: DepositReport | Event) -> Webhoo
     try:
         return run(block)
     except Exception as error:
-        _keep_failed(event, type(error).__name__)
+        _keep_failed(event, _cause(error))
         raise
 
 
@@ -198,17 +198,39 @@ def _keep_failed(event: WebhookEvent, error: str) -> None:
         same = WebhookEvent.objects.using(database()).filter(
             account=event.account, kind=event.kind, digest=event.digest
         )
-        kept = {"error": error, "outcome": Outcome.FAILED, "next_try_at": _next_try(event)}
+        next_try_at = _next_try(event)
+        too_old = next_try_at is None or utc_now() - event.received_at > conf.stuck_after()
+        kept = {"error": error, "outcome": Outcome.FAILED, "next_try_at": next_try_at, "needs_review": too_old}
         # Applied after all: the answer of its commit was lost, or another process did it meanwhile.
         if same.filter(processed_at=None).update(**kept) or same.exists():
             return
         event.pk, event._state.adding = None, True
         event.processed_at, event.outcome, event.error = None, Outcome.FAILED, error
-        event.next_try_at = _next_try(event)
+        event.next_try_at, event.needs_review = next_try_at, too_old
         event.deposit = event.purchase = None
         event.save(using=database())
 
     run(block)
+
+
+def _cause(error: Exception) -> str:
+    """The error as it is kept: the whole text of RolledBack, which says what to do, else only the name of its class."""
+    return str(error) if isinstance(error, RolledBack) else type(error).__name__
+
+
+def dismiss(event: WebhookEvent, by: Any = None, note: str = "") -> WebhookEvent:
+    """Give up a delivery that could not be applied; it is not tried again, and a copy of it is only counted.
+
+    Raises RowChanged if it was applied, dismissed, or failed in another way since ``event`` was read.
+    """
+    waiting = WebhookEvent.objects.using(database()).filter(pk=event.pk, outcome=Outcome.FAILED, error=event.error)
+    dismissed = {"outcome": Outcome.DISMISSED, "processed_at": utc_now(), "next_try_at": None, "needs_review": False}
+    if not waiting.filter(processed_at=None).update(**dismissed):
+        raise RowChanged
+    about = {"account": event.account, "event_id": event.pk, "by": getattr(by, "pk", None), "note": note}
+    logger.warning("skinsback.delivery_dismissed", extra=about)
+    event.refresh_from_db(using=database(), fields=list(dismissed))
+    return event
 
 
 def _result(event: WebhookEvent, weighed: Weighed[Any], now: datetime) -> dict[str, Any]:
@@ -218,6 +240,7 @@ def _result(event: WebhookEvent, weighed: Weighed[Any], now: datetime) -> dict[s
         "outcome": weighed.outcome,
         "processed_at": None if unmatched else now,
         "next_try_at": _next_try(event) if unmatched else None,
+        "needs_review": False,
         "deposit": row if isinstance(row, Deposit) else None,
         "purchase": row if isinstance(row, Purchase) else None,
     }

@@ -27,6 +27,7 @@ from .news import is_news_of_purchase
 from .purchase_reports import next_poll_at, record_report
 from .records import change, look
 from .sending import ACCOUNT_WIDE, NOT_SENT, OPEN, dispatch, probe, resend
+from .stuck import flag_if_stuck
 from .sweep import Work, sweep
 
 __all__ = ["Counts", "ask", "check_deposits", "poll_purchases"]
@@ -170,6 +171,9 @@ def _ask(one: Sweep[Purchase], lease: Lease[Purchase], sent: list[Purchase]) -> 
         else:
             _record(one, row, report, Source.POLL)
     lease.reschedule(times)
+    for row in sent:
+        if row.pk not in answers.failures:
+            flag_if_stuck(row, moment.now)
     again = [row for row in absent if _may_be_sent_again(row)]
     for row in absent:
         if row not in again:
@@ -257,14 +261,11 @@ def _review_delayed(account: str) -> None:
     since = utc_now() - schedule.REVIEW_AFTER
     late = PURCHASES.rows(account=account, created_at__lt=since, next_poll_at__isnull=False, **UNSENT)
     decided = StatusChange.objects.using(database()).filter(source=Source.OPERATOR, purchase__in=late.values("pk"))
-    silent = {
-        pk
-        for pk, reasons in [
-            *late.filter(needs_review=True).values_list("pk", "review_reasons"),
-            *decided.values_list("purchase_id", "settled_reasons"),
-        ]
-        if any(reason["code"] == NOT_SENT for reason in reasons)
-    }
+    known = [
+        *late.filter(needs_review=True).values_list("pk", "review_reasons"),
+        *decided.values_list("purchase_id", "settled_reasons"),
+    ]
+    silent = {pk for pk, reasons in known if any(reason["code"] == NOT_SENT for reason in reasons)}
 
     def act(edit: Edit[Purchase]) -> None:
         if edit.row.status == PurchaseStatus.REQUESTED and not edit.row.attempts:
@@ -279,6 +280,7 @@ def _not_known(edit: Edit[Purchase], status: str, chance: float) -> None:
     row = edit.row
     if row.status != status:
         return
+    edit.set(failing_since=None)
     if row.status in PURCHASE_FINAL:
         edit.set(next_poll_at=None)
         return
@@ -301,4 +303,5 @@ def _take_listed(one: Sweep[Purchase], row: Purchase, report: PurchaseReport, mo
     time = _next_time(row, report, moment)
     if time is None and is_news_of_purchase(row, report):
         _record(one, row, report, Source.LIST)
+    flag_if_stuck(row, moment.now)
     return time

@@ -152,6 +152,8 @@ def _flag_odd_amounts(edit: Edit[Purchase], report: PurchaseReport) -> None:
 def _schedule(edit: Edit[Purchase]) -> None:
     """When SkinsBack is asked next, if at all."""
     purchase, moved = edit.row, "status" in edit.changed
+    if moved or edit.source in DECISIVE:
+        edit.set(failing_since=None)
     if purchase.status in PURCHASE_FINAL:
         edit.set(next_poll_at=None)
         return

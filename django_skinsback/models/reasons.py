@@ -60,7 +60,7 @@ REASON_TEXTS: dict[str, Promise] = {
         "One answer of SkinsBack contained this row twice with different values; neither was recorded."
     ),
     "unknown_status": gettext_lazy("SkinsBack used a status that is not known: “%(status)s”."),
-    "failing": gettext_lazy("Every attempt to bring this row up to date has failed since %(since)s: %(error)s"),
+    "failing": gettext_lazy("Every attempt to bring this row up to date has failed since %(since)s."),
     "stuck": gettext_lazy("The status “%(status)s” has lasted longer than it can."),
 }
 """Every code this version uses. A code stored by another version is shown as it is."""

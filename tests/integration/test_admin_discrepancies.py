@@ -37,7 +37,7 @@ def text_of(response):
 def close(client, *rows, note="", **fields):
     """Read the page that asks, then send its form as it stands."""
     asked = act(client, "close", *rows)
-    seen = [each["seen"] for each in asked.context["rows"]]
+    seen = [f"{each['row'].pk}:{each['seen']}" for each in asked.context["rows"]]
     return act(client, "close", *rows, note=note, confirmed="yes", seen=seen, **fields)
 
 
@@ -115,10 +115,10 @@ def test_closing_asks_first_and_keeps_who_did_it_and_why():
 def test_one_that_changed_since_it_was_looked_at_is_left_alone():
     row = make_discrepancy()
     client = browser_of(*CLOSER)
-    seen = [each["seen"] for each in act(client, "close", row).context["rows"]]
+    seen = [f"{each['row'].pk}:{each['seen']}" for each in act(client, "close", row).context["rows"]]
     Discrepancy.objects.update(theirs={"status": "fail"})
 
-    response = act(client, "close", row, confirmed="yes", seen=seen)
+    response = act(client, "close", row, note="seen", confirmed="yes", seen=seen)
 
     assert "has changed since you looked at it" in messages_of(client, response)[0]
     assert Discrepancy.objects.open().exists()
@@ -159,7 +159,7 @@ def test_closing_by_get_is_not_possible():
 def test_from_the_rows_own_page_it_leads_back_there():
     row = make_discrepancy()
 
-    response = close(browser_of(*CLOSER), row, stay="yes")
+    response = close(browser_of(*CLOSER), row, note="seen", stay="yes")
 
     assert response.url == page_url(row)
 

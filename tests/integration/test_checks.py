@@ -97,6 +97,7 @@ BAD = {
     "POLL_BATCH_SIZE": [None, 0, -1, 1001, 1.5, "100", True],
     "RETENTION_DAYS": [None, 0, -1, 1.5, "90", True],
     "WEBHOOK_MAX_BYTES": [None, 0, -1, 1.5, "262144", True],
+    "STUCK_AFTER_HOURS": [None, 0, -1, 8761, "24", True],
     "PRICE_MARKUP": ["", "nowhere.to.be.found", "decimal.ROUND_UP", ".function", 2],
 }
 
@@ -122,6 +123,7 @@ FINE = {
     "POLL_BATCH_SIZE": [1, 100, 1000],
     "RETENTION_DAYS": [1, 90],
     "WEBHOOK_MAX_BYTES": [1, 262144],
+    "STUCK_AFTER_HOURS": [0.5, 1, 24, 8760],
     "PRICE_MARKUP": [None, "decimal.Decimal"],
 }
 

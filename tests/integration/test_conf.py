@@ -51,6 +51,7 @@ def test_the_defaults_are_these(settings):
         "RETENTION_DAYS": 90,
         "WEBHOOK_MAX_BYTES": 262144,
         "PRICE_MARKUP": None,
+        "STUCK_AFTER_HOURS": 24,
     }
 
 

@@ -8,7 +8,7 @@ import time_machine
 from django.db import transaction
 from django.utils import timezone
 
-from django_skinsback.exceptions import InsideDatabaseTransaction, InvalidInput
+from django_skinsback.exceptions import InsideDatabaseTransaction, InvalidInput, RowChanged
 from django_skinsback.flows import deposits, discrepancies
 from django_skinsback.flows.reconciliation import reconcile
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, ListCursor, Purchase, StatusChange
@@ -466,8 +466,9 @@ class TestOperators:
         run()
         row = Discrepancy.objects.get()
 
-        assert discrepancies.close([row], by=operator, note="their rounding") == 1
-        assert discrepancies.close([row], by=operator) == 0
+        discrepancies.close(row, by=operator, note="their rounding")
+        with pytest.raises(RowChanged):
+            discrepancies.close(row, by=operator, note="again")
         run()
 
         row.refresh_from_db()
@@ -476,7 +477,7 @@ class TestOperators:
     def test_it_opens_again_when_it_says_something_else(self, lists, paid, operator):
         lists.list(paid, user_amount=Decimal(7))
         run()
-        discrepancies.close(Discrepancy.objects.all(), by=operator, note="their rounding")
+        discrepancies.close(Discrepancy.objects.get(), by=operator, note="their rounding")
         lists.orders.clear()
         lists.list(paid, user_amount=Decimal(8))
 
@@ -517,7 +518,7 @@ class TestOperators:
     def test_a_contradiction_he_closed_is_not_recorded_again(self, lists, paid, operator, monkeypatch):
         lists.list(paid, "fail", amount=None, user_amount=None, amount_currency="")
         run()
-        discrepancies.close(Discrepancy.objects.all(), by=operator)
+        discrepancies.close(Discrepancy.objects.get(), by=operator, note="asked support")
         Deposit.objects.update(next_check_at=None)
 
         run()
