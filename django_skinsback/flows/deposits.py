@@ -244,6 +244,8 @@ def _take_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool 
         is_paid = DEPOSIT_ENTRY.get(report.status) is EntryKind.CREDIT
         whole = {"amount_currency", *amounts_used()} if is_paid else set()
         edit.set(**{name: value for name, value in told.items() if name in whole or value not in {None, ""}})
+    if edit.row.forgotten_at is not None:
+        return
     if report.steam_id:
         edit.set(payer_steam_id=report.steam_id)
     if report.trade_offer_id:

@@ -25,6 +25,7 @@ from . import deposits, purchase_reports
 from .balance import keep_balance
 from .database import database, is_inside_transaction, run
 from .edits import Source
+from .forgetting import RAW_DATA
 from .records import Outcome, Weighed, record
 from .refusals import refuse
 
@@ -75,6 +76,8 @@ def apply_again(event: WebhookEvent) -> WebhookEvent.Outcome:
     Returns what became of it, or had become of it before. Raises as ``receive`` does.
     """
     if event.processed_at is not None and event.outcome not in WORTH_ANOTHER_TRY:
+        return Outcome(event.outcome)
+    if not event.body:  # it was applied, and its user was forgotten since
         return Outcome(event.outcome)
     body = bytes(event.body)
     message: DepositReport | Event
@@ -243,6 +246,7 @@ def _result(event: WebhookEvent, weighed: Weighed[Any], now: datetime) -> dict[s
         "needs_review": False,
         "deposit": row if isinstance(row, Deposit) else None,
         "purchase": row if isinstance(row, Purchase) else None,
+        **(RAW_DATA if row is not None and row.forgotten_at is not None else {}),
     }
 
 

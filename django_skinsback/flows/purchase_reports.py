@@ -132,6 +132,8 @@ def _take_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
     if purchase.market_hash_name and name and name != purchase.market_hash_name and not purchase.skin_id:
         edit.flag("other_name", name=name)
     told = details(report)
+    if purchase.forgotten_at is not None:
+        told = {name: value for name, value in told.items() if name not in {"steam_id", "trade_offer_id"}}
     if purchase.steam_id and told.pop("steam_id", purchase.steam_id) != purchase.steam_id:
         edit.flag("other_receiver", steam_id=report.steam_id)
     edit.set(**told)

@@ -17,6 +17,7 @@ COMMANDS = [
     "skinsback_balance",
     "skinsback_buy",
     "skinsback_check",
+    "skinsback_forget_user",
     "skinsback_health",
     "skinsback_poll",
     "skinsback_prune",

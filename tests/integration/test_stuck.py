@@ -150,7 +150,7 @@ class TestStuck:
         skinsback["deposit"] = "in_hold"
         sweep(clock, 9 * 24)
         assert codes(deposit) == []
-        sweep(clock, 8)
+        sweep(clock, 16)
 
         assert codes(deposit) == ["stuck"]
 

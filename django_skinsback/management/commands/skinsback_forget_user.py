@@ -1,0 +1,35 @@
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import CommandError, CommandParser
+
+from ...flows.forgetting import forget_user
+from ..command import COULD_NOT_RUN, SkinsBackCommand
+
+
+class Command(SkinsBackCommand):
+    help = (
+        "Remove the Steam IDs, trade tokens, skins and raw deliveries of one user, for example to close the user's "
+        "account. Ledger entries, amounts, SkinsBack's ids and digests stay, and later reports add no Steam data. "
+        "Refused while a deposit or purchase of the user is open or needs review. The user stays, because the ledger "
+        "protects users with entries: replace the name and e-mail in your own user model afterwards."
+    )
+    examples = (("alice", "remove the Steam data of the user alice"),)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("user", metavar="USERNAME", help="the user name, as the user logs in with it")
+
+    def work(self, *_args: Any, user: str, **_options: Any) -> None:
+        users = get_user_model()
+        try:
+            found = users._default_manager.get_by_natural_key(user)
+        except users.DoesNotExist:
+            raise CommandError(f"There is no user {user!r}.", returncode=COULD_NOT_RUN) from None
+        with self.progress.bar("removing") as advance:
+            forgotten = forget_user(found, on_progress=advance)
+        self.tell(
+            f"Steam data removed from {forgotten.rows} deposits and purchases, raw bodies from {forgotten.deliveries} "
+            "deliveries",
+            rows=forgotten.rows,
+            deliveries=forgotten.deliveries,
+        )
