@@ -19,7 +19,10 @@ GETINFO = '{"items":[{"item":{"price":NUMBER},"buy_id":"1","offer_status":"accep
 BATCH = (
     '{"purchased":{"5":{"item":{"price":NUMBER},"buy_id":1,"offer_status":"accepted","balance_debited_sum":NUMBER}}}'
 )
-EVENT = '{"event":"buy_item","data":{"item":{"price":NUMBER},"buy_id":"1","offer_status":"accepted","balance_debited_sum":NUMBER}}'
+EVENT = (
+    '{"event":"buy_item","data":{"item":{"price":NUMBER},"buy_id":"1","offer_status":"accepted",'
+    '"balance_debited_sum":NUMBER}}'
+)
 
 
 def answer(read, text, method="orders"):
