@@ -6,11 +6,12 @@ from decimal import ROUND_DOWN, Context, Decimal
 from .exceptions import InvalidAmount, InvalidInput
 
 PLACES = Decimal("0.000001")
+MAX_DIGITS = 15
+"""Significant digits of an amount, at most."""
 
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?")
 _CURRENCY = re.compile(r"[A-Za-z0-9]{2,8}")
 _MAX_CHARACTERS = 32
-_MAX_DIGITS = 15
 _TOO_LARGE = Decimal(10) ** 14
 # A site may have set a smaller precision for the whole process.
 _EXACT = Context(prec=64)
@@ -47,7 +48,7 @@ def parse_amount(value: str | int | Decimal) -> Decimal:
         number = number.quantize(PLACES, rounding=ROUND_DOWN, context=_EXACT)
     elif isinstance(exponent, int) and exponent > 0:
         number = number.quantize(Decimal(1), context=_EXACT)
-    if len(_digits(number)) > _MAX_DIGITS:
+    if len(_digits(number)) > MAX_DIGITS:
         raise InvalidAmount
     return number
 

@@ -5,13 +5,13 @@ import json
 import logging
 import threading
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
-from django_skinsback.wire.signing import sign
+from django_skinsback.wire.fields import Number
+from django_skinsback.wire.signing import signed_text
 
 from . import deposit_methods, market_methods, php
 from .calls import Call
@@ -82,8 +82,7 @@ class API:
         else:
             client_id = _scalar(values, "shopid")
             secret = self._secret_of(client_id)
-            signed = php.scalars({key: value for key, value in values.items() if key != "sign"})
-            if not _same(_scalar(values, "sign"), sign(signed, secret)):
+            if signed_text(values, values.get("sign"), [secret]) is None:
                 raise Refusal(-3, "invalid_signature")
         return self.world.state.projects[client_id]
 
@@ -149,7 +148,7 @@ def _read_body(request: Request) -> dict[str, Any]:
     try:
         if request.mimetype != "application/json":
             return php.parse_form(request.form.items(multi=True))
-        values = json.loads(request.get_data(), parse_float=Decimal)
+        values = json.loads(request.get_data(), parse_float=Number)
     except (HTTPException, ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}

@@ -31,7 +31,7 @@ FAULTS = {
     "notify_reorder": (NOTIFY, "A notification comes after the next one (or a minute later)."),
     "notify_bad_sign": (NOTIFY, "A notification carries a wrong signature."),
     "notify_no_sign": (NOTIFY, "A notification carries only X-SIGN."),
-    "notify_float_noise": (NOTIFY, "JSON amounts with 17 digits, signed with 14, as PHP does."),
+    "notify_float_noise": (NOTIFY, "JSON amounts with the 17 digits of their float, signed with 14, as PHP does."),
     "ws_drop": (SOCKET, "The connection breaks off, without a close frame, right after the next event."),
     "ws_silent": (SOCKET, "A frame that is due, an event or the greeting, is not sent."),
     "ws_garbage": (SOCKET, "A frame that is no JSON comes first."),

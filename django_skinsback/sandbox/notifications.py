@@ -15,6 +15,8 @@ from .world import World
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 REORDER_SECONDS = MINUTE
+_LARGEST_EXACT = 2**53
+"""Beyond that JavaScript rounds a whole number."""
 
 
 def deposit_changed(world: World, deposit: Deposit, *, status: str = "", **overrides: Any) -> None:
@@ -39,8 +41,8 @@ def deposit_changed(world: World, deposit: Deposit, *, status: str = "", **overr
 
 
 def _deposit_body(world: World, project: Project, fields: dict[str, Any]) -> tuple[bytes, str]:
-    as_numbers = world.options.notification_format == "json-numbers"
-    if not as_numbers:
+    fields = {name: _unmistakable(value) for name, value in fields.items() if value is not None}
+    if world.options.notification_format != "json-numbers":
         fields = as_text(fields)
     elif world.faults.take("notify_float_noise", "deposit"):
         fields = {key: _noisy(value) if isinstance(value, Decimal) else value for key, value in fields.items()}
@@ -54,8 +56,25 @@ def _deposit_body(world: World, project: Project, fields: dict[str, Any]) -> tup
     return php.json_text(fields).encode(), JSON
 
 
+def _unmistakable(value: Any) -> Any:
+    """A field that PHP and JavaScript turn into the same text, so that both documented samples verify what is sent.
+
+    Null is left out elsewhere: PHP signs it as empty text and a form drops it, JavaScript does not sign it.
+    """
+    match value:
+        case bool():
+            return int(value)
+        case int() if abs(value) > _LARGEST_EXACT:
+            return str(value)
+        case Decimal() if php.float_text(value) != php.plain_text(value):
+            return php.plain_text(value)
+        case _:
+            return value
+
+
 def _noisy(number: Decimal) -> Decimal:
-    return number + Decimal(1).scaleb(number.adjusted() - 16)
+    """The number as PHP sends its float with ``serialize_precision=17``: 40.759999999999998 for 40.76."""
+    return Decimal(f"{float(number):.17g}")
 
 
 def purchase_bought(world: World, purchase: Purchase) -> None:

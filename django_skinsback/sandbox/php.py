@@ -3,25 +3,18 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from typing import Any
 
+from django_skinsback.wire.fields import Number
+from django_skinsback.wire.signing import php_float
+
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
-_SIGNED_DIGITS = 14
 
 
-def float_text(number: Decimal) -> str:
+def float_text(number: Decimal | Number) -> str:
     """A float as string conversion spells it (``precision=14``): ``0.3``, ``8``, ``1.0E+15``."""
-    rounded = Context(prec=_SIGNED_DIGITS, rounding=ROUND_HALF_EVEN).plus(number)
-    if not rounded:
-        return "0"
-    exponent = rounded.adjusted()
-    if -5 < exponent < _SIGNED_DIGITS:
-        return plain_text(rounded)
-    mantissa = plain_text(rounded.scaleb(-exponent))
-    if "." not in mantissa:
-        mantissa += ".0"
-    return f"{mantissa}E{exponent:+d}"
+    return php_float(str(number))
 
 
 def plain_text(number: Decimal) -> str:
@@ -33,6 +26,8 @@ def plain_text(number: Decimal) -> str:
 def scalar_text(value: object) -> str:
     """A JSON scalar as string concatenation spells it: true is ``1``, false and null are empty."""
     match value:
+        case Number():
+            return float_text(value)
         case str():
             return value.encode("utf-8", "replace").decode()
         case None | False:

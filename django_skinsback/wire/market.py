@@ -14,6 +14,7 @@ import msgspec
 
 from ..exceptions import UnknownOutcome
 from . import readers
+from .fields import Number
 
 LARGEST_COUNT = (1 << 31) - 1
 """What every database keeps; a larger count is not readable."""
@@ -60,6 +61,8 @@ class PriceListItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def from_values(cls, name: object, price: object, class_id: object, count: object, skin_id: object) -> Self | None:
         """The same of the values of the row's fields; None stands for one that is missing."""
         words = _text(name)
+        if isinstance(price, Number):
+            price = readers.number_text(str(price))
         amount = _price(price) if type(price) is str else readers.amount(price)
         if not words or amount is None:
             return None

@@ -57,8 +57,9 @@ def read_deposit_notification(body: bytes, content_type: str, *, secrets: Sequen
         raise UnreadableNotification(f"A notification needs {', '.join(_NEEDED)}.")
     return msgspec.structs.replace(
         report,
-        amount=_smaller(report.amount, readers.amount(fields.get("amount"))),
-        user_amount=_smaller(report.user_amount, readers.amount(fields.get("user_amount"))),
+        # The spelling that was signed is the value. PHP signs true as 1, which is no amount.
+        amount=report.amount if isinstance(fields.get("amount"), str) else None,
+        user_amount=report.user_amount if isinstance(fields.get("user_amount"), str) else None,
         # PHP spells a number too large for it INF, which would read as a code.
         amount_currency=report.amount_currency if type(fields.get("amount_currency")) is str else "",
     )
@@ -92,8 +93,3 @@ def parse_event(body: bytes, content_type: str) -> Event:
         if report.status and (report.buy_id or report.custom_id):
             return Event(name=name, purchase=report)
     return Event(name=name)
-
-
-def _smaller(signed: Decimal | None, sent: Decimal | None) -> Decimal | None:
-    # PHP signs fewer digits than it sends, so the two may differ; the smaller one is vouched for by both.
-    return None if signed is None or sent is None else min(signed, sent)

@@ -32,7 +32,7 @@ _JSON = json.JSONDecoder(parse_float=Number, parse_constant=_refuse)
 
 
 class _Row(msgspec.Struct, gc=False):
-    """The fields of a row that are read, as they stand; a fraction is the text it is written as."""
+    """The fields of a row that are read, as they stand."""
 
     name: Any = None
     price: Any = None
@@ -41,7 +41,7 @@ class _Row(msgspec.Struct, gc=False):
     id: Any = None
 
 
-_ROWS = msgspec.json.Decoder(list[_Row], float_hook=str)
+_ROWS = msgspec.json.Decoder(list[_Row], float_hook=Number)
 
 
 class PriceListReader:

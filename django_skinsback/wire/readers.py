@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 from ..exceptions import InvalidInput
-from ..money import parse_amount, parse_currency, parse_number
+from ..money import MAX_DIGITS, parse_amount, parse_currency, parse_number
 from .fields import Number
+from .signing import php_float
 
 TEXT_LIMIT = 255
 URL_LIMIT = 2000
@@ -58,7 +59,7 @@ def rate(value: object) -> Decimal | None:
 
 def balance(value: object) -> Decimal | None:
     """An amount that may be below zero."""
-    words = text(value)
+    words = _amount_text(value)
     if words.startswith("-"):
         debt = amount(words[1:])
         return None if debt is None else -debt
@@ -128,10 +129,23 @@ def shown(value: Any) -> Any:
     if isinstance(value, list):
         return [shown(item) for item in value]
     if isinstance(value, Number):
-        return int(value) if _WHOLE.fullmatch(value) else str(value)
+        return int(value) if _WHOLE.fullmatch(value) else number_text(str(value))
     if isinstance(value, int) and value.bit_length() > 63:
         return ""
     return storable(value) if isinstance(value, str) else value
+
+
+def number_text(lexeme: str) -> str:
+    """A JSON number that no signature spells, as text.
+
+    With more significant digits than an amount may have it is a binary float that PHP wrote in full
+    (``serialize_precision=17``): ``40.759999999999998`` stands for the ``40.76`` that PHP shows and signs.
+    """
+    if len(lexeme) <= MAX_DIGITS + 1:  # with the point
+        return lexeme
+    mantissa = lexeme.lower().partition("e")[0]
+    digits = mantissa.replace(".", "").lstrip("-").strip("0")
+    return php_float(lexeme) if len(digits) > MAX_DIGITS else lexeme
 
 
 def storable(words: str) -> str:
@@ -141,6 +155,11 @@ def storable(words: str) -> str:
 
 def _amount(value: object, parse: Callable[[str], Decimal]) -> Decimal | None:
     try:
-        return parse(text(value))
+        return parse(_amount_text(value))
     except InvalidInput:
         return None
+
+
+def _amount_text(value: object) -> str:
+    # Only a number can be a float: the digits of a text were chosen by its writer.
+    return number_text(text(value)) if isinstance(value, Number) else text(value)

@@ -9,7 +9,8 @@ every message and therefore proves nothing about any of them.
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from ..exceptions import ConfigurationError
@@ -19,6 +20,7 @@ _BEGIN_OF_INTEGERS = frozenset("-0123456789")
 _PHP_INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _LONGEST_NUMBER = 64
+_MOST_MIXED = 3
 _NESTED = (Mapping, list, tuple)
 
 
@@ -55,8 +57,10 @@ def verify_deposit_sign(fields: Mapping[str, Any], signature: object, secrets: S
 def signed_text(fields: Mapping[str, Any], signature: object, secrets: Sequence[str]) -> dict[str, str] | None:
     """The scalar fields as the sender spelled them for signing; None if no secret gives this signature.
 
-    SkinsBack is written in PHP, which signs ``0.3`` and sends ``0.30000000000000004``. So every reasonable
-    spelling is tried, each with every secret, and each is compared in constant time. Never raises.
+    The same rule reads notifications and, in the sandbox, calls. A JSON number may be signed as it is written,
+    which JavaScript does, or as PHP spells it: PHP signs ``40.76`` and sends ``40.759999999999998``. Booleans are
+    ``true`` and ``false``, or ``1`` and empty; null is left out, or empty. Every combination is tried with every
+    secret and compared in constant time. Never raises.
     """
     given = signature.encode("utf-8", "replace") if type(signature) is str else b""
     found = None
@@ -133,11 +137,33 @@ def _spellings(fields: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         return {_joined(scalars): scalars}
     present = {key: value for key, value in scalars.items() if value is not None}
     spelled = (
-        {key: spell(value) for key, value in given.items()}
-        for spell in (_as_written, _as_php, _as_php_float)
-        for given in (scalars, present)
+        {key: numbers.get(key) or spell(value) for key, value in given.items()}
+        for numbers in _respelled_numbers(scalars)
+        for spell in (_as_javascript, _as_php)
+        for given in ((scalars, present) if len(present) < len(scalars) else (scalars,))
     )
     return {_joined(pairs): pairs for pairs in spelled}
+
+
+def _respelled_numbers(scalars: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Which numbers may have been signed in PHP's spelling; the others are signed as they are written.
+
+    Each for itself. Among many such numbers only what a PHP server does is tried, because a stranger must not order
+    much work: none, those that cannot be integers, all.
+    """
+    respelled = {
+        key: spelling
+        for key, value in scalars.items()
+        if isinstance(value, Number) and (spelling := php_float(value)) != value
+    }
+    if len(respelled) > _MOST_MIXED:
+        yield {}
+        yield {key: spelling for key, spelling in respelled.items() if not _INTEGER.fullmatch(scalars[key])}
+        yield respelled
+        return
+    for count in range(len(respelled) + 1):
+        for chosen in combinations(respelled.items(), count):
+            yield dict(chosen)
 
 
 def _joined(pairs: Mapping[str, str]) -> str:
@@ -148,7 +174,7 @@ def _scalars(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if key != "sign" and not isinstance(value, _NESTED)}
 
 
-def _as_written(value: object) -> str:
+def _as_javascript(value: object) -> str:
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -157,13 +183,7 @@ def _as_written(value: object) -> str:
 def _as_php(value: object) -> str:
     if isinstance(value, bool):
         return "1" if value else ""
-    if isinstance(value, Number) and not _INTEGER.fullmatch(value):
-        return php_float(value)
-    return _as_written(value)
-
-
-def _as_php_float(value: object) -> str:
-    return php_float(value) if isinstance(value, Number) else _as_php(value)
+    return _as_javascript(value)
 
 
 def php_float(lexeme: str) -> str:

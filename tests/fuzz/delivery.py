@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -98,14 +99,23 @@ def _credits_at_most_what_is_signed(
 ) -> None:
     assert len(entries) <= 1, delivery
     for entry in entries:
-        fields = parse_fields(delivery.body, delivery.content_type)
+        fields = signed_fields(parse_fields(delivery.body, delivery.content_type))
         assert delivery.path == RESULT
         assert entry.kind == "credit"
         assert entry.deposit_id == deposit.pk != other.pk
         assert fields["order_id"] == deposit.order_id
         assert fields["status"] in {"success", "hold_approved"}
         assert 0 < entry.amount <= _number(fields["user_amount"])
-        assert entry.currency == str(fields["amount_currency"]).lower()
+        assert entry.currency == fields["amount_currency"].lower()
+
+
+def signed_fields(fields: dict[str, Any]) -> dict[str, str]:
+    """The scalars as ``signed`` spelled them for the signature that the fields carry."""
+    for spell in (_as_written, _as_php):
+        pairs = _spelled(fields, spell)
+        if _signature(pairs) == fields["sign"]:
+            return pairs
+    raise AssertionError(fields)
 
 
 def _number(text: str) -> Decimal:
@@ -121,9 +131,7 @@ def signed(body: bytes, content_type: str, *, as_php: bool = False) -> bytes | N
         fields = parse_fields(body, content_type)
     except UnreadableNotification:
         return None
-    spell = _as_php if as_php else _as_written
-    pairs = {key: spell(value) for key, value in fields.items() if key != "sign" and not isinstance(value, dict | list)}
-    signature = _signature(pairs)
+    signature = _signature(_spelled(fields, _as_php if as_php else _as_written))
     if body.lstrip()[:1] == b"{":
         start = body.index(b"{") + 1
         return body[:start] + b'"sign":"' + signature.encode() + (b'",' if fields else b'"') + body[start:]
@@ -138,6 +146,10 @@ def signed_event(body: bytes) -> tuple[tuple[str, str], ...]:
 def in_form(fields: list[tuple[bytes, bytes]]) -> bytes:
     """Fields as a form, escaped byte by byte."""
     return b"&".join(f"{quote_from_bytes(name)}={quote_from_bytes(value)}".encode() for name, value in fields)
+
+
+def _spelled(fields: dict[str, Any], spell: Callable[[object], str]) -> dict[str, str]:
+    return {key: spell(value) for key, value in fields.items() if key != "sign" and not isinstance(value, dict | list)}
 
 
 def _signature(pairs: dict[str, str]) -> str:

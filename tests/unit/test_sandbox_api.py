@@ -3,11 +3,13 @@
 import hashlib
 import hmac
 import json
+from decimal import Decimal
 
 import pytest
 from werkzeug.test import Client
 
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox
+from tests.documented_samples import signed_by_javascript, signed_by_php
 
 START = 1_750_000_000
 PARTNER, TOKEN = "90382795", "i1ArBZey"
@@ -83,6 +85,63 @@ def test_a_json_body_is_read_like_a_form(sandbox):
     answer = Client(sandbox.app).post("/api.php", json={**body, "sign": php_sign(signed, CLIENT_SECRET)}).get_json()
     assert answer["status"] == "success"
     assert sandbox.deposit("1").widget
+
+
+JSON_VALUES = {
+    "words": '"widget": "1", "order_id": "1"',
+    "true": '"widget": true',
+    "false": '"full": false',
+    "null": '"start_from": null',
+    "a short float": '"min_amount": 8.28',
+    "a long float": '"min_amount": 0.30000000000000004',
+    "a float as PHP may write it": '"min_amount": 40.759999999999998',
+    "a small float": '"min_amount": 1e-7',
+    "a large float": '"min_amount": 1e+25',
+    "a whole float": '"min_amount": 5',
+    "whole numbers": '"starting": 1750000000, "steam_id": 76561198827262000',
+    "nested": '"items": [{"id": 1}], "more": {"id": 1}, "none": []',
+    "all": '"widget": true, "full": false, "min_amount": 0.30000000000000004, "max_amount": 870.5, "game": null',
+}
+
+
+@pytest.mark.parametrize("sign", [signed_by_php, signed_by_javascript])
+@pytest.mark.parametrize("values", JSON_VALUES.values(), ids=JSON_VALUES)
+def test_a_json_call_may_be_signed_by_either_documented_sample(sandbox, sign, values):
+    body = f'{{"method": "status", "shopid": "{CLIENT_ID}", {values}'
+    signature = sign(json.loads(body + "}"), CLIENT_SECRET)
+
+    body += f', "sign": "{signature}"}}'
+    answer = Client(sandbox.app).post("/api.php", data=body, content_type="application/json")
+
+    assert answer.get_json() == {"status": "success", "available": True}
+
+
+@pytest.mark.parametrize("sign", [signed_by_php, signed_by_javascript])
+def test_a_json_call_is_refused_where_a_value_was_changed_after_signing(sandbox, sign):
+    body = {"method": "status", "shopid": CLIENT_ID, "widget": True, "min_amount": 0.1 + 0.2, "game": None}
+    signature = sign(body, CLIENT_SECRET)
+    for changed in ({"widget": False}, {"min_amount": 0.31}, {"game": "cs2"}, {"more": ""}, {"method": "balance"}):
+        answer = Client(sandbox.app).post("/api.php", json={**body, **changed, "sign": signature})
+        assert answer.get_json() == refused(-3, "invalid_signature")
+
+
+def test_a_json_call_is_understood_as_php_understands_it(sandbox):
+    body = {"method": "create", "order_id": "1", "currency": "usd", "widget": True, "game": None}
+    body |= {"min_amount": 40.76 - 7e-15, "max_amount": 869.9999999999999}
+    assert json.dumps(body["min_amount"]) == "40.75999999999999"
+
+    answer = Client(sandbox.app).post("/api.php", json=body, headers=KEYS).get_json()
+
+    assert answer["status"] == "success"
+    deposit = sandbox.deposit("1")
+    assert (deposit.widget, deposit.min_amount, deposit.max_amount) == (True, Decimal("40.76"), Decimal(870))
+
+
+def test_the_text_of_a_form_is_signed_as_it_stands(call):
+    params = {"method": "status", "shopid": CLIENT_ID, "min_amount": "10.50", "widget": "true", "game": ""}
+    signature = signed_by_javascript(params, CLIENT_SECRET)
+    assert call(headers={}, sign=signature, **params)["status"] == "success"
+    assert call(headers={}, sign=signature, **{**params, "min_amount": "10.5"}) == refused(-3, "invalid_signature")
 
 
 @pytest.mark.parametrize("body", [b"[1]", b"{", b"[" * 100_000, b'"\xff"', b"1e999999"])

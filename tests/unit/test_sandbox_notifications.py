@@ -12,6 +12,7 @@ import pytest
 from werkzeug.test import Client
 
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox, php
+from tests.documented_samples import signed_by_javascript, signed_by_php
 
 KEYS = {"X-CLIENT-ID": CLIENT_ID, "X-CLIENT-SECRET": CLIENT_SECRET}
 X_SIGN = hashlib.md5((CLIENT_ID + CLIENT_SECRET).encode()).hexdigest()
@@ -105,20 +106,67 @@ def test_a_json_notification_holds_text(merchant):
     assert {type(fields[key]) for key in ("amount", "date", "transaction_id")} == {str}
 
 
-def test_json_numbers_are_signed_with_fourteen_digits(merchant):
+@pytest.mark.parametrize(
+    ("amount", "written"),
+    [
+        ("40.76", "40.759999999999998"),
+        ("9.03", "9.0299999999999994"),
+        ("0.3", "0.29999999999999999"),
+        ("0.1", "0.10000000000000001"),
+        ("1.1", "1.1000000000000001"),
+        ("12.6", "12.6"),
+        ("10.5", "10.5"),
+        ("870.00", "870"),
+    ],
+)
+def test_json_numbers_are_signed_with_fourteen_digits_and_sent_with_the_seventeen_of_their_float(
+    merchant, amount, written
+):
     sandbox = start(merchant, notification_format="json-numbers")
     sandbox.faults.add("notify_float_noise")
-    sandbox.choose("1")
-    sandbox.faults.add("notify_float_noise")
-    deposit = sandbox.pay("1")
+    sandbox.notify("1", status="success", amount=Decimal(amount))
     sandbox.deliver_pending()
     fields = json.loads(merchant.received[-1][1], parse_float=str, parse_int=str)
-    assert fields["amount"] != str(deposit.amount)
-    assert fields["amount"].startswith(str(deposit.amount))
+    assert fields["amount"] == written
     signed = {key: value for key, value in fields.items() if isinstance(value, str)}
-    signed |= {"amount": f"{deposit.amount}", "user_amount": f"{deposit.user_amount}"}
-    signed = {key: value.rstrip("0") if "." in value else value for key, value in signed.items()}
-    assert fields["sign"] == hmac_sha1(signed.items())
+    assert fields["sign"] == hmac_sha1((signed | {"amount": php.plain_text(Decimal(amount))}).items())
+
+
+@pytest.mark.parametrize("noise", [False, True], ids=["as it is", "with the noise of floats"])
+@pytest.mark.parametrize("notification_format", ["form", "json", "json-numbers"])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {},
+        {"status": "pending", "amount": None, "reason": None},
+        {"status": "fail", "reason": None},
+        {"status": "success", "amount": Decimal("40.76"), "user_amount": Decimal("0.3"), "trade_offer_id": None},
+        {"in_hold": True, "tradable": False},
+        {"steam_id": 76561198827262007, "date": 1_750_000_000, "more": {"a": None}, "list": [None, True]},
+        {"a": Decimal("0.30000000000000004"), "b": Decimal("1e15"), "c": Decimal("0.00001"), "d": Decimal("1e25")},
+    ],
+    ids=["none", "nulls", "a failure", "amounts", "booleans", "whole numbers and nested fields", "odd numbers"],
+)
+def test_every_notification_is_verified_by_both_documented_samples(merchant, notification_format, overrides, noise):
+    sandbox = start(merchant, notification_format=notification_format)
+    sandbox.pay("1", held=True)
+    sandbox.deliver_pending()
+    merchant.received.clear()
+    if noise:
+        sandbox.faults.add("notify_float_noise", times=None)
+    for status in ("pending", "success", "fail", "in_hold", "hold_approved", "hold_returned", "frozen"):
+        sandbox.notify("1", **{"status": status, **overrides})
+    sandbox.deliver_pending()
+
+    for _, body, _ in merchant.received:
+        if notification_format == "form":
+            values = {
+                name: value for name, value in parse_qsl(body.decode(), keep_blank_values=True) if "[" not in name
+            }
+        else:
+            values = json.loads(body)
+        assert values["sign"] == signed_by_php(values, CLIENT_SECRET) == signed_by_javascript(values, CLIENT_SECRET)
+        assert not {name for name, value in overrides.items() if value is None} & set(values)
 
 
 @pytest.mark.parametrize(
