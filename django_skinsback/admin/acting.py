@@ -95,6 +95,12 @@ def ask(
     )
 
 
+def log_each(model_admin: Any, request: HttpRequest, rows: Iterable[Any], message: str) -> None:
+    """Write what was done with each row into Django's "Recent actions". Call it after the flow has succeeded."""
+    for row in rows:
+        model_admin.log_change(request, row, message)
+
+
 def confirmed(request: HttpRequest) -> bool:
     return request.POST.get("confirmed") == "yes"
 

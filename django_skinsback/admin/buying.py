@@ -161,6 +161,9 @@ def _buy(request: HttpRequest, model_admin: Any, name: str) -> HttpResponse:
     if again:
         messages.warning(request, _("This form was sent before; nothing was bought a second time."))
     else:
+        for row in bought:
+            message = _("Bought for at most %(cap)s.") % {"cap": display.money(row.max_price)}
+            model_admin.log_addition(request, row, message)
         _submit(request, bought)
     return HttpResponseRedirect(_result(request, model_admin, bought))
 

@@ -17,7 +17,7 @@ from ..flows.crediting import credit_of
 from ..models import Deposit
 from ..statuses import DepositStatus, EntryKind
 from . import display
-from .acting import ask, back, chosen, confirmed, run_each
+from .acting import ask, back, chosen, confirmed, log_each, run_each
 from .advice import advice
 from .base import user_search
 from .filters import AccountFilter, GameFilter, ReviewFilter
@@ -106,6 +106,7 @@ class DepositAdmin(RowAdmin):
         rows = chosen(request, queryset)
         before = {row.pk: row.status for row in rows}
         tally = run_each(rows, lambda row: deposits.refresh(row, actor=request.user))
+        log_each(self, request, tally.done, _("Refreshed from SkinsBack."))
         changed = sum(before[row.pk] != row.status for row in tally.done)
         words = ngettext(
             "SkinsBack was asked about %(count)s deposit. Status changed: %(changed)s.",
@@ -129,6 +130,7 @@ class DepositAdmin(RowAdmin):
         tally = run_each(held, lambda row: deposits.approve_hold(row, by=request.user))
         other = [row for row in tally.done if row.status not in CREDITED]
         tally.done = [row for row in tally.done if row.status in CREDITED]
+        log_each(self, request, tally.done, _("Hold approved."))
         count = len(tally.done)
         words = ngettext("%(count)s hold was approved.", "%(count)s holds were approved.", count)
         tally.tell(request, words % {"count": count})

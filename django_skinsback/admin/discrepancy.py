@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from ..flows import discrepancies
 from ..models import Deposit, Discrepancy, ListName, Purchase
 from . import display
-from .acting import ask, back, chosen, confirmed, list_of
+from .acting import ask, back, chosen, confirmed, list_of, log_each
 from .base import ReadOnlyAdmin
 from .filters import AccountFilter
 
@@ -53,9 +53,11 @@ DONE = {
 class CloseForm(forms.Form):
     note = forms.CharField(
         label=gettext_lazy("Note"),
-        required=False,
         max_length=1000,
         help_text=gettext_lazy("What you found out. It is kept with your name."),
+        error_messages={
+            "required": gettext_lazy("A discrepancy is not closed without a note: write what you found out.")
+        },
         widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
     )
 
@@ -123,8 +125,10 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
             return ask(self, request, shown, action="close", title=_("Close discrepancies"), form=form)
         seen = set(request.POST.getlist("seen"))
         same = [row for row in waiting if _fingerprint(row) in seen]
-        count = discrepancies.close(same, by=request.user, note=form.cleaned_data["note"])
-        if count:
+        note = form.cleaned_data["note"]
+        closed = [row for row in same if discrepancies.close([row], by=request.user, note=note)]
+        log_each(self, request, closed, _("Closed: %(note)s") % {"note": note})
+        if count := len(closed):
             words = ngettext("%(count)s discrepancy was closed.", "%(count)s discrepancies were closed.", count)
             messages.success(request, words % {"count": count})
         if changed := len(waiting) - count:

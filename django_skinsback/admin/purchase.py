@@ -16,7 +16,7 @@ from ..flows import purchases
 from ..models import Purchase
 from ..statuses import PURCHASE_FINAL, EntryKind, PurchaseStatus
 from . import display
-from .acting import Tally, ask, back, chosen, confirmed, run_each
+from .acting import Tally, ask, back, chosen, confirmed, log_each, run_each
 from .advice import advice
 from .base import user_search, without_transaction
 from .buying import buy_url, buy_view
@@ -118,6 +118,7 @@ class PurchaseAdmin(RowAdmin):
             tally.done = purchases.refresh(sent, actor=request.user)
         except SkinsBackError as error:
             tally.failed[advice(error)] = sent
+        log_each(self, request, tally.done, _("Refreshed from SkinsBack."))
         count, changed = len(tally.done), sum(before[row.pk] != row.status for row in tally.done)
         words = ngettext(
             "SkinsBack was asked about %(count)s purchase. Status changed: %(changed)s.",
@@ -141,6 +142,7 @@ class PurchaseAdmin(RowAdmin):
             shown = [{"row": row, "facts": self._facts(row)} for row in unsent]
             return ask(self, request, shown, action="cancel", title=_("Cancel purchases"))
         tally = run_each(unsent, lambda row: purchases.cancel(row, by=request.user))
+        log_each(self, request, tally.done, _("Cancelled."))
         count = len(tally.done)
         words = ngettext("%(count)s purchase was cancelled.", "%(count)s purchases were cancelled.", count)
         tally.tell(request, words % {"count": count})

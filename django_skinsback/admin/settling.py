@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from . import display
-from .acting import Tally, ask, back, chosen, confirmed, run_each
+from .acting import Tally, ask, back, chosen, confirmed, log_each, run_each
 
 
 class SettleForm(forms.Form):
@@ -77,6 +77,8 @@ def settle_rows(
         flow, outcome=form.cleaned_data["outcome"], by=request.user, note=form.cleaned_data["note"].strip()
     )
     tally = run_each(same, decide)
+    decision = outcomes[form.cleaned_data["outcome"]]
+    log_each(model_admin, request, tally.done, _("Settled: %(decision)s.") % {"decision": decision})
     _tell(tally, request, changed=len(open_rows) - len(same))
     return back(model_admin, request, rows)
 

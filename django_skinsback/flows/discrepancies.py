@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import F
+from django.utils.translation import gettext as _
 
+from ..exceptions import InvalidInput
 from ..models import Deposit, Discrepancy, ListName, Purchase
 from ..models.fields import utc_now
 from .database import database
@@ -180,8 +182,13 @@ def _take(row: Discrepancy, found: Difference, now: datetime) -> bool:
     return True
 
 
-def close(rows: Iterable[Discrepancy], *, by: Any, note: str = "") -> int:
-    """An operator has looked into discrepancies; how many were open. They open again only if they change."""
+def close(rows: Iterable[Discrepancy], *, by: Any, note: str) -> int:
+    """Close discrepancies that an operator has looked into; returns how many were open.
+
+    They open again only if they change. Raises InvalidInput without a note: it is all that says why one was closed.
+    """
+    if not note.strip():
+        raise InvalidInput(_("A discrepancy is not closed without a note: write what you found out."))
     closed = 0
     for row in rows:
         lines = "\n".join(filter(None, [row.note, note.strip()]))

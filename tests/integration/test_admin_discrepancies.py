@@ -34,7 +34,7 @@ def text_of(response):
     return re.sub(r"\s+", " ", response.content.decode())
 
 
-def close(client, *rows, note="", **fields):
+def close(client, *rows, note="looked into", **fields):
     """Read the page that asks, then send its form as it stands."""
     asked = act(client, "close", *rows)
     seen = [each["seen"] for each in asked.context["rows"]]
@@ -118,10 +118,22 @@ def test_one_that_changed_since_it_was_looked_at_is_left_alone():
     seen = [each["seen"] for each in act(client, "close", row).context["rows"]]
     Discrepancy.objects.update(theirs={"status": "fail"})
 
-    response = act(client, "close", row, confirmed="yes", seen=seen)
+    response = act(client, "close", row, confirmed="yes", seen=seen, note="looked into")
 
     assert "has changed since you looked at it" in messages_of(client, response)[0]
     assert Discrepancy.objects.open().exists()
+
+
+@pytest.mark.parametrize("note", ["", " \n"])
+def test_it_is_not_closed_without_a_note(note):
+    row = make_discrepancy()
+    client = browser_of(*CLOSER)
+
+    response = close(client, row, note=note)
+
+    assert response.status_code == 200
+    assert "A discrepancy is not closed without a note" in text_of(response)
+    assert Discrepancy.objects.open().get() == row
 
 
 def test_closing_what_is_closed_does_nothing():

@@ -60,7 +60,7 @@ def test_open_discrepancies_end_it_with_1_until_they_are_closed(lists, operator)
     assert "elsewhere" in out
     assert "1 discrepancies are open" in out
 
-    discrepancies.close(Discrepancy.objects.all(), by=operator)
+    discrepancies.close(Discrepancy.objects.all(), by=operator, note="looked into")
     assert run()[2] == 0
 
 

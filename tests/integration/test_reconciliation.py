@@ -467,11 +467,21 @@ class TestOperators:
         row = Discrepancy.objects.get()
 
         assert discrepancies.close([row], by=operator, note="their rounding") == 1
-        assert discrepancies.close([row], by=operator) == 0
+        assert discrepancies.close([row], by=operator, note="again") == 0
         run()
 
         row.refresh_from_db()
         assert (row.state, row.closed_by, row.note, row.times_seen) == ("closed", operator, "their rounding", 2)
+
+    @pytest.mark.parametrize("note", ["", " "])
+    def test_he_closes_nothing_without_a_note(self, lists, paid, operator, note):
+        lists.list(paid, user_amount=Decimal(7))
+        run()
+
+        with pytest.raises(InvalidInput, match="note"):
+            discrepancies.close(Discrepancy.objects.all(), by=operator, note=note)
+
+        assert Discrepancy.objects.open().exists()
 
     def test_it_opens_again_when_it_says_something_else(self, lists, paid, operator):
         lists.list(paid, user_amount=Decimal(7))
@@ -515,7 +525,7 @@ class TestOperators:
     def test_a_contradiction_he_closed_is_not_recorded_again(self, lists, paid, operator, monkeypatch):
         lists.list(paid, "fail", amount=None, user_amount=None, amount_currency="")
         run()
-        discrepancies.close(Discrepancy.objects.all(), by=operator)
+        discrepancies.close(Discrepancy.objects.all(), by=operator, note="looked into")
         Deposit.objects.update(next_check_at=None)
 
         run()
