@@ -23,7 +23,7 @@ from .base import user_search
 from .filters import AccountFilter, GameFilter, ReviewFilter
 from .rows import RowAdmin
 from .settling import settle_rows
-from .words import DEPOSIT_WORDS
+from .words import DEPOSIT_NEVER_OPENED, DEPOSIT_RETURNED_UNAPPROVED, DEPOSIT_WORDS
 
 OUTCOMES: dict[str, Promise] = {
     "keep": gettext_lazy("Keep everything as it is"),
@@ -94,6 +94,13 @@ class DepositAdmin(RowAdmin):
 
     def has_settle_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("skinsback.settle_deposit")
+
+    def explain(self, row: Deposit) -> Promise | str:
+        if row.status == DepositStatus.ABANDONED and not (row.pay_url or row.transaction_id):
+            return DEPOSIT_NEVER_OPENED
+        if row.status == DepositStatus.FAIL and row.changes.filter(from_status=DepositStatus.IN_HOLD).exists():
+            return DEPOSIT_RETURNED_UNAPPROVED
+        return super().explain(row)
 
     def offers(self, request: HttpRequest, row: Deposit) -> list[str]:
         names = ["settle"] if row.needs_review else []

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from ..exceptions import InvalidInput
 from ..models import Deposit, Purchase
 from ..models.fields import utc_now
-from ..statuses import EntryKind, PurchaseStatus
+from ..statuses import CANCELLED, EntryKind, PurchaseStatus
 from .crediting import credit_of
 from .database import run
 from .edits import Edit, Row, Source
@@ -57,7 +57,7 @@ def _cancel(purchase: Purchase, by: Any, note: str) -> Purchase:
     edit = _claimed(Purchase, purchase.pk, by)
     if edit.row.status != PurchaseStatus.REQUESTED or edit.row.attempts:
         raise InvalidInput(_("Only a purchase that was not sent yet can be cancelled."))
-    edit.set(error_message="cancelled")
+    edit.set(error_message=CANCELLED)
     reach(edit, PurchaseStatus.REFUSED, note=note or _("Cancelled before it was sent."))
     edit.save()
     return edit.row
@@ -81,6 +81,7 @@ def _settle_purchase(purchase: Purchase, outcome: str, by: Any, note: str) -> Pu
         if not refund(edit):
             raise InvalidInput(_("There is no charge of this purchase that could be refunded."))
         if edit.row.status in {PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN}:
+            edit.set(error_message=CANCELLED)
             reach(edit, PurchaseStatus.REFUSED)
     edit.save()
     return edit.row
