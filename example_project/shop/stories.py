@@ -1,19 +1,26 @@
 """What a status means, in words for the user whose deposit or purchase it is."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_skinsback.models import Deposit, Purchase
-from django_skinsback.statuses import PURCHASE_FAILURES, DepositStatus, PurchaseStatus
+from django_skinsback.schedule import hold_until
+from django_skinsback.statuses import CANCELLED, PURCHASE_FAILURES, DepositStatus, EntryKind, PurchaseStatus
 
 from . import refusals
 
 SOON, LATER = 2, 60
 """Seconds until a page asks again: while the user looks on, and while nothing happens for days."""
+
+DELAYED_AFTER = timedelta(seconds=10)
+"""An order is sent within a second or two; one that waits longer has met a market that does not answer."""
 
 
 class Tone(StrEnum):
@@ -127,6 +134,42 @@ DEPOSIT_CHAPTERS: dict[str, Chapter] = {
     ),
 }
 
+DEPOSIT_NEVER_OPENED = Chapter(
+    Tone.BAD,
+    gettext_lazy("The deposit could not be opened"),
+    gettext_lazy("SkinsBack gave us no pay page. No skins were moved. Start a new deposit."),
+    step=0,
+)
+DEPOSIT_RETURNED_UNCREDITED = Chapter(
+    Tone.BAD,
+    gettext_lazy("The trade was taken back"),
+    gettext_lazy("Your skins went back to your Steam inventory before the hold was over, so nothing was credited."),
+    step=2,
+)
+DEPOSIT_NOT_CREDITED = Chapter(
+    Tone.WAIT,
+    gettext_lazy("We are checking your deposit"),
+    gettext_lazy("Your skins have arrived, but the money is not in your wallet yet. Our team decides about it."),
+    step=2,
+    refresh_seconds=LATER,
+)
+DEPOSIT_CREDITED_BY_US = Chapter(
+    Tone.GOOD,
+    gettext_lazy("Credited by our team"),
+    gettext_lazy("The money is in your wallet."),
+    step=4,
+)
+DEPOSIT_REVERSED_BY_US = Chapter(
+    Tone.BAD,
+    gettext_lazy("The credit was taken back"),
+    gettext_lazy(
+        "Our team has taken the money for this deposit out of your wallet again. Contact us if this is wrong."
+    ),
+    step=2,
+)
+
+HELD = frozenset({DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED})
+
 PURCHASE_STEPS = [
     gettext_lazy("Ordered"),
     gettext_lazy("Trade offer"),
@@ -218,29 +261,91 @@ PURCHASE_CHAPTERS: dict[str, Chapter] = {
 }
 
 
-def deposit_story(deposit: Deposit, *, held: bool) -> Story:
-    """``held``: whether Steam Trade Protection ever held it."""
-    chapter = DEPOSIT_CHAPTERS[deposit.status]
+PURCHASE_DELAYED = Chapter(
+    Tone.WAIT,
+    gettext_lazy("Waiting for the market"),
+    gettext_lazy(
+        "The market does not answer at the moment. Your order is kept, and we send it again every few minutes. "
+        "You are charged once. If the skin cannot be bought, you get your money back."
+    ),
+    step=0,
+    refresh_seconds=SOON,
+)
+PURCHASE_CANCELLED = Chapter(
+    Tone.BAD,
+    gettext_lazy("Your order was cancelled"),
+    gettext_lazy("Our team cancelled it. No skin is sent to you. Contact us if you want to know why."),
+    step=0,
+)
+
+
+def deposit_chapter(deposit: Deposit) -> Chapter:
+    """What happened to a deposit: its status, and what its ledger entries say about the user's money."""
+    kinds = {entry.kind for entry in deposit.entries.all()}
+    status = deposit.status
+    if EntryKind.REVERSAL in kinds:
+        return DEPOSIT_CHAPTERS[status] if status == DepositStatus.HOLD_RETURNED else DEPOSIT_REVERSED_BY_US
+    calls_for_credit = status in {DepositStatus.SUCCESS, DepositStatus.HOLD_APPROVED}
+    if EntryKind.CREDIT in kinds:
+        return DEPOSIT_CHAPTERS[status] if calls_for_credit else DEPOSIT_CREDITED_BY_US
+    if calls_for_credit:
+        return DEPOSIT_NOT_CREDITED
+    if status == DepositStatus.HOLD_RETURNED or (status == DepositStatus.FAIL and was_held(deposit)):
+        return DEPOSIT_RETURNED_UNCREDITED
+    if status == DepositStatus.ABANDONED and not deposit.pay_url:
+        return DEPOSIT_NEVER_OPENED
+    return DEPOSIT_CHAPTERS[status]
+
+
+def was_held(deposit: Deposit) -> bool:
+    """Whether Steam Trade Protection ever held it."""
+    return any(change.to_status in HELD for change in deposit.changes.all())
+
+
+def deposit_story(deposit: Deposit) -> Story:
+    chapter = deposit_chapter(deposit)
     notes = []
     if deposit.needs_review:
-        notes.append(_("Somebody of our team is looking at this deposit."))
-    return Story(chapter, _steps(HELD_DEPOSIT_STEPS if held else DEPOSIT_STEPS, chapter), notes)
+        notes.append(_("Our team is looking at this deposit."))
+    return Story(chapter, _steps(HELD_DEPOSIT_STEPS if was_held(deposit) else DEPOSIT_STEPS, chapter), notes)
+
+
+def purchase_chapter(purchase: Purchase) -> Chapter:
+    """What happened to a purchase: its status, and what the user should know beyond it."""
+    if purchase.status == PurchaseStatus.REFUSED and purchase.error_message == CANCELLED:
+        return PURCHASE_CANCELLED
+    waits = timezone.now() - purchase.created_at
+    if purchase.status == PurchaseStatus.REQUESTED and (purchase.poll_count or waits > DELAYED_AFTER):
+        return PURCHASE_DELAYED
+    return PURCHASE_CHAPTERS[purchase.status]
 
 
 def purchase_story(purchase: Purchase, *, refunded: bool) -> Story:
     """``refunded``: whether the user has his money back."""
-    chapter = PURCHASE_CHAPTERS[purchase.status]
-    notes = []
-    if purchase.status == PurchaseStatus.ACCEPTED and purchase.in_hold:
-        notes.append(_("Steam Trade Protection: for up to 8 days the skin cannot be traded on, only taken back."))
+    chapter = purchase_chapter(purchase)
+    notes = _hold_notes(purchase)
     if refunded:
         notes.append(_("Your money is back in your wallet."))
     if purchase.needs_review:
-        notes.append(_("Somebody of our team is looking at this order."))
+        notes.append(_("Our team is looking at this order."))
     reason = ""
     if purchase.status in PURCHASE_FAILURES:
         reason = refusals.why(purchase.error_message, purchase.error_reason)
     return Story(chapter, _steps(PURCHASE_STEPS, chapter), notes, reason)
+
+
+def _hold_notes(purchase: Purchase) -> list[str]:
+    """Until when an accepted skin can be taken back; SkinsBack does not always name the end."""
+    if purchase.status != PurchaseStatus.ACCEPTED:
+        return []
+    now = timezone.now()
+    until = hold_until(purchase.game, purchase.in_hold, purchase.in_hold_until, purchase.accepted_at or now)
+    if until is None or until <= now:
+        return []
+    told = {"date": date_format(timezone.localtime(until), "DATE_FORMAT")}
+    if purchase.in_hold_until is not None:
+        return [_("Steam Trade Protection: until %(date)s the trade can be taken back.") % told]
+    return [_("Steam Trade Protection lasts 8 days: until about %(date)s the trade can be taken back.") % told]
 
 
 def _steps(labels: list[str], chapter: Chapter) -> list[Step]:
