@@ -176,8 +176,10 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
             for name in dict.fromkeys([*ours, *theirs])
         )
         return format_html(
-            '<div class="skinsback-scroll"><table class="skinsback-table skinsback-sides"><thead><tr><td></td>'
+            '<div class="skinsback-scroll" tabindex="0" role="region" aria-label="{}">'
+            '<table class="skinsback-table skinsback-sides"><thead><tr><td></td>'
             '<th scope="col">{}</th><th scope="col">{}</th><td></td></tr></thead><tbody>{}</tbody></table></div>',
+            _("Side by side: %(id)s") % {"id": discrepancy.our_id or discrepancy.their_id},
             _("Here"),
             _("At SkinsBack"),
             format_html_join("", '<tr class="{}"><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>', rows),

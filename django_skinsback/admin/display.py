@@ -15,7 +15,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from ..models import Deposit, Purchase
+from ..models import Deposit, Purchase, StatusChange
+from ..statuses import CANCELLED, PurchaseStatus
 from .words import LABELS, TONES
 
 NOTHING = "\N{EN DASH}"
@@ -64,8 +65,11 @@ def source(deposit: Deposit | None, purchase: Purchase | None) -> SafeString | s
     return link(deposit, deposit and short(deposit.order_id))
 
 
-def step(from_status: str, to_status: str) -> SafeString:
+def step(change: StatusChange) -> SafeString:
     """A line of history. With equal statuses something was noted and nothing moved; the first has no status before."""
+    from_status, to_status = change.from_status, change.to_status
+    if to_status == PurchaseStatus.REFUSED and change.source == StatusChange.Source.OPERATOR:
+        to_status = CANCELLED
     if from_status in {"", to_status}:
         return badge(to_status)
     return format_html("{} → {}", badge(from_status), badge(to_status))

@@ -115,7 +115,7 @@ class PurchaseAdmin(RowAdmin):
         return super().explain(row)
 
     def badge(self, row: Purchase) -> SafeString:
-        return display.badge(CANCELLED, _("cancelled by an operator")) if _is_cancelled(row) else super().badge(row)
+        return display.badge(CANCELLED) if _is_cancelled(row) else super().badge(row)
 
     def offers(self, request: HttpRequest, row: Purchase) -> list[str]:
         names = ["settle"] if row.needs_review else []

@@ -59,7 +59,7 @@ class RowAdmin(ReadOnlyAdmin):
             "history": [
                 {
                     "change": change,
-                    "step": display.step(change.from_status, change.to_status),
+                    "step": display.step(change),
                     "amount": display.money(change.amount, change.currency),
                     "credit": display.money(change.credit_amount, change.credit_currency),
                 }

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from ..models.deposit import DEPOSIT_STATUS_LABELS
 from ..models.ledger import ENTRY_KIND_LABELS
 from ..models.purchase import PURCHASE_STATUS_LABELS
-from ..statuses import DepositStatus, EntryKind, PurchaseStatus
+from ..statuses import CANCELLED, DepositStatus, EntryKind, PurchaseStatus
 
 GOOD, BAD, WAIT, ALERT, QUIET = "good", "bad", "wait", "alert", "quiet"
 
@@ -94,7 +94,10 @@ TONES: dict[str, str] = {
 """Statuses, kinds of ledger entries, outcomes of deliveries, kinds and states of discrepancies."""
 
 LABELS: dict[str, Promise] = {
-    str(word): label
-    for labels in (DEPOSIT_STATUS_LABELS, PURCHASE_STATUS_LABELS, ENTRY_KIND_LABELS)
-    for word, label in labels.items()
+    CANCELLED: _("cancelled by an operator"),
+    **{
+        str(word): label
+        for labels in (DEPOSIT_STATUS_LABELS, PURCHASE_STATUS_LABELS, ENTRY_KIND_LABELS)
+        for word, label in labels.items()
+    },
 }

@@ -16,6 +16,7 @@ from django_skinsback.wire.types import DepositReport, PurchaseReport
 from tests.wallet.models import Wallet
 
 from .admin_staff import VIEW_ALL, browser_of, list_url, page_url
+from .test_admin_discrepancies import make_discrepancy
 
 pytestmark = pytest.mark.django_db
 
@@ -100,6 +101,9 @@ class TestCancelled:
             assert "refused" not in shown.lower()
             assert "skinsback-badge skinsback-bad" not in shown
         assert str(words.PURCHASE_CANCELLED) in status
+        history = page_of(purchase).partition('id="skinsback-history"')[2].partition("</fieldset>")[0]
+        assert "cancelled by an operator" in history
+        assert "refused" not in history
 
     def test_a_refunded_purchase_that_is_not_sent_any_more_does_not_look_refused(self, user, operator):
         Wallet.objects.create(user=user, balance=10)
@@ -136,6 +140,16 @@ class TestDeposits:
     def test_a_deposit_that_was_opened_and_not_paid_says_so(self):
         status = status_of(make_deposit(status="abandoned", pay_url="https://skinsback.com/pay", transaction_id="7"))
         assert str(words.DEPOSIT_WORDS["abandoned"]) in status
+
+
+def test_a_table_that_scrolls_is_reached_by_keyboard_and_has_a_name(operator):
+    purchase = purchases.cancel(make_purchase(), by=operator)
+    pages = [page_of(purchase), page_of(make_discrepancy())]
+
+    for page in pages:
+        tags = re.findall(r'<div class="skinsback-scroll[^>]*>', page)
+        assert tags
+        assert all('tabindex="0" role="region" aria-label' in tag for tag in tags)
 
 
 def test_a_text_that_scrolls_is_reached_by_keyboard_and_has_a_name():
