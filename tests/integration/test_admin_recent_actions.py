@@ -107,6 +107,7 @@ def test_each_bought_skin_is_logged_as_an_addition_even_if_the_form_is_sent_twic
     assert [row for row, flag, _message in logged(client) if flag == ADDITION] == rows
     assert len(logged(client)) == len(rows) == 2
     assert all("Bought for at most" in message for _row, _flag, message in logged(client))
+    assert all(row.market_hash_name in shown(client) for row in rows)
 
 
 def test_a_purchase_that_could_not_be_sent_is_logged_too(world, monkeypatch):
