@@ -91,13 +91,18 @@ def spread(delay: timedelta, chance: float) -> timedelta:
     return delay * (1 - SPREAD + 2 * SPREAD * chance)
 
 
-def accepted_until(game: str, in_hold: bool | None, in_hold_until: datetime | None, accepted_at: datetime) -> datetime:
-    """When an accepted purchase can be taken for good: after its hold, with a margin for late news.
+def hold_until(
+    game: str, in_hold: bool | None, in_hold_until: datetime | None, accepted_at: datetime
+) -> datetime | None:
+    """When the hold of an accepted purchase ends; None where there is no hold.
 
     Without hold data a CS2 skin is taken to be in hold, and a hold of unknown length to be a whole one.
     """
     if in_hold_until is not None:
-        return in_hold_until + ROLLBACK_MARGIN
-    if in_hold or (in_hold is None and game == "cs2"):
-        return accepted_at + HOLD + ROLLBACK_MARGIN
-    return accepted_at + ROLLBACK_MARGIN
+        return in_hold_until
+    return accepted_at + HOLD if in_hold or (in_hold is None and game == "cs2") else None
+
+
+def accepted_until(game: str, in_hold: bool | None, in_hold_until: datetime | None, accepted_at: datetime) -> datetime:
+    """When an accepted purchase can be taken for good: after its hold, with a margin for late reports."""
+    return (hold_until(game, in_hold, in_hold_until, accepted_at) or accepted_at) + ROLLBACK_MARGIN

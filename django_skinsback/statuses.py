@@ -91,6 +91,9 @@ PURCHASE_FAILURES = frozenset(
         P.REFUSED,
     }
 )
+CANCELLED = "cancelled"
+"""``error_message`` of a refused purchase that an operator gave up; SkinsBack did not refuse it."""
+
 PURCHASE_ROLLBACKS = frozenset({P.ROLLBACK_USER, P.ROLLBACK_SUPPLIER})
 PURCHASE_FINAL = PURCHASE_FAILURES | PURCHASE_ROLLBACKS
 """``accepted`` is not among them: until its hold is over the trade can be rolled back."""

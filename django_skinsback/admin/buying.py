@@ -161,7 +161,10 @@ def _buy(request: HttpRequest, model_admin: Any, name: str) -> HttpResponse:
     if again:
         messages.warning(request, _("This form was sent before; nothing was bought a second time."))
     else:
-        _submit(request, bought)
+        try:
+            _submit(request, bought)
+        finally:  # the purchases are made, whatever became of sending them
+            _log(request, model_admin, bought)
     return HttpResponseRedirect(_result(request, model_admin, bought))
 
 
@@ -207,6 +210,13 @@ def _submit(request: HttpRequest, bought: list[Purchase]) -> None:
             level = messages.WARNING
         told = {"row": row, "status": row.get_status_display(), "words": PURCHASE_WORDS[row.status]}
         messages.add_message(request, level, _("%(row)s: %(status)s. %(words)s") % told)
+
+
+def _log(request: HttpRequest, model_admin: Any, bought: list[Purchase]) -> None:
+    """Write the purchases into "Recent actions", as they are now: a sent one has the skin's name."""
+    for row in Purchase.objects.using(database()).filter(pk__in=[row.pk for row in bought]).order_by("pk"):
+        message = _("Bought for at most %(cap)s.") % {"cap": display.money(row.max_price)}
+        model_admin.log_addition(request, row, message)
 
 
 def _result(request: HttpRequest, model_admin: Any, bought: list[Purchase]) -> str:

@@ -17,13 +17,13 @@ from ..flows.crediting import credit_of
 from ..models import Deposit
 from ..statuses import DepositStatus, EntryKind
 from . import display
-from .acting import ask, back, chosen, confirmed, run_each, seen_tokens
+from .acting import ask, back, chosen, confirmed, log_each, run_each, seen_tokens
 from .advice import advice
 from .base import user_search
 from .filters import AccountFilter, GameFilter, ReviewFilter
 from .rows import RowAdmin
 from .settling import settle_rows
-from .words import DEPOSIT_WORDS
+from .words import DEPOSIT_NEVER_OPENED, DEPOSIT_RETURNED_UNAPPROVED, DEPOSIT_WORDS
 
 DECISIONS: dict[str, Promise] = {
     "keep": gettext_lazy("Keep everything as it is"),
@@ -95,6 +95,13 @@ class DepositAdmin(RowAdmin):
     def has_settle_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("skinsback.settle_deposit")
 
+    def explain(self, row: Deposit) -> Promise | str:
+        if row.status == DepositStatus.ABANDONED and not (row.pay_url or row.transaction_id):
+            return DEPOSIT_NEVER_OPENED
+        if row.status == DepositStatus.FAIL and row.changes.filter(from_status=DepositStatus.IN_HOLD).exists():
+            return DEPOSIT_RETURNED_UNAPPROVED
+        return super().explain(row)
+
     def offers(self, request: HttpRequest, row: Deposit) -> list[str]:
         names = ["settle"] if row.needs_review else []
         if row.status == DepositStatus.IN_HOLD:
@@ -106,6 +113,7 @@ class DepositAdmin(RowAdmin):
         rows = chosen(request, queryset)
         before = {row.pk: row.status for row in rows}
         tally = run_each(rows, lambda row: deposits.refresh(row, actor=request.user))
+        log_each(self, request, tally.done, _("Refreshed from SkinsBack."))
         changed = sum(before[row.pk] != row.status for row in tally.done)
         words = ngettext(
             "SkinsBack was asked about %(count)s deposit. Status changed: %(changed)s.",
@@ -141,6 +149,7 @@ class DepositAdmin(RowAdmin):
         tally = run_each(rows, lambda row: deposits.approve_hold(row, by=request.user, seen=tokens[row.pk]))
         other = [row for row in tally.done if row.status not in CREDITED]
         tally.done = [row for row in tally.done if row.status in CREDITED]
+        log_each(self, request, tally.done, _("Hold approved."))
         count = len(tally.done)
         words = ngettext("%(count)s hold was approved.", "%(count)s holds were approved.", count)
         tally.tell(request, words % {"count": count})

@@ -17,7 +17,7 @@ from ..exceptions import RowChanged
 from ..flows import discrepancies
 from ..models import Deposit, Discrepancy, ListName, Purchase
 from . import display
-from .acting import ask, back, chosen, confirmed, list_of, run_each, seen_tokens
+from .acting import ask, back, chosen, confirmed, list_of, log_each, run_each, seen_tokens
 from .base import ReadOnlyAdmin
 from .filters import AccountFilter
 
@@ -56,6 +56,9 @@ class CloseForm(forms.Form):
         label=gettext_lazy("Note"),
         max_length=1000,
         help_text=gettext_lazy("What you found out. It is kept with your name."),
+        error_messages={
+            "required": gettext_lazy("A discrepancy is not closed without a note: write what you found out.")
+        },
         widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
     )
 
@@ -129,6 +132,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
             return discrepancies.close(row, by=request.user, note=note)
 
         tally = run_each(rows, close)
+        log_each(self, request, tally.done, _("Closed: %(note)s") % {"note": note})
         count = len(tally.done)
         words = ngettext("%(count)s discrepancy was closed.", "%(count)s discrepancies were closed.", count)
         tally.tell(request, words % {"count": count})
@@ -170,8 +174,10 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
             for name in dict.fromkeys([*ours, *theirs])
         )
         return format_html(
-            '<div class="skinsback-scroll"><table class="skinsback-table skinsback-sides"><thead><tr><td></td>'
+            '<div class="skinsback-scroll" tabindex="0" role="region" aria-label="{}">'
+            '<table class="skinsback-table skinsback-sides"><thead><tr><td></td>'
             '<th scope="col">{}</th><th scope="col">{}</th><td></td></tr></thead><tbody>{}</tbody></table></div>',
+            _("Side by side: %(id)s") % {"id": discrepancy.our_id or discrepancy.their_id},
             _("Here"),
             _("At SkinsBack"),
             format_html_join("", '<tr class="{}"><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>', rows),

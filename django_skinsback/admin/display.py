@@ -15,7 +15,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from ..models import Deposit, Purchase
+from ..models import Deposit, Purchase, StatusChange
+from ..statuses import CANCELLED, PurchaseStatus
 from .words import LABELS, TONES
 
 NOTHING = "\N{EN DASH}"
@@ -64,8 +65,11 @@ def source(deposit: Deposit | None, purchase: Purchase | None) -> SafeString | s
     return link(deposit, deposit and short(deposit.order_id))
 
 
-def step(from_status: str, to_status: str) -> SafeString:
+def step(change: StatusChange) -> SafeString:
     """A line of history. With equal statuses something was noted and nothing moved; the first has no status before."""
+    from_status, to_status = change.from_status, change.to_status
+    if to_status == PurchaseStatus.REFUSED and change.source == StatusChange.Source.OPERATOR:
+        to_status = CANCELLED
     if from_status in {"", to_status}:
         return badge(to_status)
     return format_html("{} → {}", badge(from_status), badge(to_status))
@@ -89,15 +93,17 @@ def table(headings: list[Any], rows: list[list[Any]]) -> SafeString:
     return format_html('<table class="skinsback-table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, body)
 
 
-def code(text: str) -> SafeString:
-    return format_html('<pre class="skinsback-code">{}</pre>', text)
+def code(text: str, label: Any) -> SafeString:
+    """A text that may be long; it scrolls, so the keyboard must reach it and a screen reader must name it."""
+    markup = '<pre class="skinsback-code" tabindex="0" role="region" aria-label="{}">{}</pre>'
+    return format_html(markup, label, text)
 
 
 def data(value: Any) -> SafeString | str:
-    """What a JSON column holds."""
+    """The site's own data about a row."""
     if not value:
         return NOTHING
-    return code(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    return code(json.dumps(value, indent=2, ensure_ascii=False, default=str), _("Metadata"))
 
 
 def skins(value: Any) -> SafeString | str:
@@ -165,7 +171,7 @@ def headers(value: Any) -> SafeString | str:
         str(name): _("(hidden)") if any(word in str(name).lower() for word in SECRET_WORDS) else text
         for name, text in value.items()
     }
-    return code("\n".join(f"{name}: {text}" for name, text in shown.items()))
+    return code("\n".join(f"{name}: {text}" for name, text in shown.items()), _("Headers"))
 
 
 def body(raw: bytes, content_type: str) -> SafeString:
@@ -173,7 +179,8 @@ def body(raw: bytes, content_type: str) -> SafeString:
     try:
         text = raw.decode()
         if content_type.startswith("application/x-www-form-urlencoded"):
-            return code("\n".join(f"{name} = {value}" for name, value in parse_qsl(text, keep_blank_values=True)))
-        return code(msgspec.json.format(text, indent=2))  # keeps numbers as they were written
+            pairs = parse_qsl(text, keep_blank_values=True)
+            return code("\n".join(f"{name} = {value}" for name, value in pairs), _("Body"))
+        return code(msgspec.json.format(text, indent=2), _("Body"))  # keeps numbers as they were written
     except (ValueError, RecursionError):
-        return code(raw.hex(" ", 4))
+        return code(raw.hex(" ", 4), _("Body"))

@@ -1,14 +1,17 @@
 """Purchases: skins bought for users, and the page where an operator buys some."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -17,16 +20,17 @@ from ..flows import purchases
 from ..flows.decisions import refund_obstacle
 from ..models import Purchase
 from ..models.fields import utc_now
-from ..statuses import PURCHASE_FINAL, EntryKind, PurchaseStatus
+from ..schedule import hold_until
+from ..statuses import CANCELLED, PURCHASE_FINAL, EntryKind, PurchaseStatus
 from . import display
-from .acting import Tally, ask, back, chosen, confirmed, run_each, seen_tokens
+from .acting import Tally, ask, back, chosen, confirmed, log_each, run_each, seen_tokens
 from .advice import advice
 from .base import user_search, without_transaction
 from .buying import buy_url, buy_view
 from .filters import AccountFilter, GameFilter, ReviewFilter
 from .rows import RowAdmin
 from .settling import settle_rows
-from .words import PURCHASE_WORDS
+from .words import PURCHASE_ACCEPTED_FOR_GOOD, PURCHASE_CANCELLED, PURCHASE_WORDS
 
 DECISIONS: dict[str, Promise] = {
     "keep": gettext_lazy("Keep everything as it is"),
@@ -61,7 +65,7 @@ class PurchaseAdmin(RowAdmin):
         ),
         (gettext_lazy("Money"), {"fields": (("shown_cap", "shown_price"), ("shown_debited", "shown_charge"))}),
         (gettext_lazy("Numbers"), {"fields": (("custom_id", "buy_id"), ("batch_id",), ("skin_id", "class_id"))}),
-        (gettext_lazy("Trade"), {"fields": (("trade_offer_id", "in_hold", "in_hold_until"),)}),
+        (gettext_lazy("Trade"), {"fields": (("trade_offer_id", "shown_hold"),)}),
         (
             gettext_lazy("What went wrong"),
             {"fields": (("error_code", "error_message", "error_reason"),)},
@@ -103,6 +107,18 @@ class PurchaseAdmin(RowAdmin):
     def has_settle_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("skinsback.settle_purchase")
 
+    def explain(self, row: Purchase) -> Promise | str:
+        if _is_cancelled(row):
+            return PURCHASE_CANCELLED
+        if row.status == PurchaseStatus.ACCEPTED:
+            until = _hold_until(row)
+            if until is None or until <= utc_now():
+                return PURCHASE_ACCEPTED_FOR_GOOD
+        return super().explain(row)
+
+    def badge(self, row: Purchase) -> SafeString:
+        return display.badge(CANCELLED) if _is_cancelled(row) else super().badge(row)
+
     def offers(self, request: HttpRequest, row: Purchase) -> list[str]:
         names = ["settle"] if row.needs_review else []
         if _unsent(row):
@@ -121,6 +137,7 @@ class PurchaseAdmin(RowAdmin):
             tally.done = purchases.refresh(sent, actor=request.user)
         except SkinsBackError as error:
             tally.failed[advice(error)] = sent
+        log_each(self, request, tally.done, _("Refreshed from SkinsBack."))
         count, changed = len(tally.done), sum(before[row.pk] != row.status for row in tally.done)
         words = ngettext(
             "SkinsBack was asked about %(count)s purchase. Status changed: %(changed)s.",
@@ -145,6 +162,7 @@ class PurchaseAdmin(RowAdmin):
             return ask(self, request, shown, action="cancel", title=_("Cancel purchases"))
         tokens = seen_tokens(request)
         tally = run_each(rows, lambda row: purchases.cancel(row, by=request.user, seen=tokens[row.pk]))
+        log_each(self, request, tally.done, _("Cancelled."))
         count = len(tally.done)
         words = ngettext("%(count)s purchase was cancelled.", "%(count)s purchases were cancelled.", count)
         tally.tell(request, words % {"count": count})
@@ -203,9 +221,32 @@ class PurchaseAdmin(RowAdmin):
     def shown_charge(self, row: Purchase) -> str:
         return display.money(row.charge_amount, row.charge_currency)
 
+    @admin.display(description=gettext_lazy("hold"))
+    def shown_hold(self, row: Purchase) -> str:
+        """Until when the trade can be taken back; SkinsBack names the end in some of its messages only."""
+        if row.status != PurchaseStatus.ACCEPTED:
+            return display.NOTHING
+        until = _hold_until(row)
+        if until is None:
+            return _("none: the trade cannot be taken back")
+        told = {"date": date_format(localtime(until), "DATETIME_FORMAT")}
+        if until <= utc_now():
+            return _("over since %(date)s") % told
+        if row.in_hold_until is not None:
+            return _("can be returned until %(date)s") % told
+        return _("can be returned until about %(date)s") % told
+
     @admin.display(description=gettext_lazy("metadata"))
     def shown_metadata(self, row: Purchase) -> SafeString | str:
         return display.data(row.metadata)
+
+
+def _is_cancelled(row: Purchase) -> bool:
+    return row.status == PurchaseStatus.REFUSED and row.error_message == CANCELLED
+
+
+def _hold_until(row: Purchase) -> datetime | None:
+    return hold_until(row.game, row.in_hold, row.in_hold_until, row.accepted_at or row.updated_at)
 
 
 def _unsent(row: Purchase) -> bool:

@@ -26,6 +26,13 @@ class RowAdmin(ReadOnlyAdmin):
     followed: frozenset[str] = frozenset()
     """Statuses so short-lived that the page shows itself again until they are over."""
 
+    def explain(self, row: Any) -> Promise | str:
+        """What the row's status means, and what is special about this row."""
+        return self.explanations.get(row.status, "")
+
+    def badge(self, row: Any) -> SafeString:
+        return display.badge(row.status, row.get_status_display())
+
     def offers(self, request: HttpRequest, row: Any) -> list[str]:
         """Actions that make sense for this row as it is now."""
         raise NotImplementedError
@@ -44,8 +51,8 @@ class RowAdmin(ReadOnlyAdmin):
         context |= {
             "row": obj,
             "follow": obj.status in self.followed,
-            "badge": display.badge(obj.status, obj.get_status_display()),
-            "explanation": self.explanations.get(obj.status, ""),
+            "badge": self.badge(obj),
+            "explanation": self.explain(obj),
             "reasons": reason_texts(obj.review_reasons) if obj.needs_review else [],
             "buttons": self._buttons(request, obj),
             "list_url": list_of(self),
@@ -53,7 +60,7 @@ class RowAdmin(ReadOnlyAdmin):
             "history": [
                 {
                     "change": change,
-                    "step": display.step(change.from_status, change.to_status),
+                    "step": display.step(change),
                     "amount": display.money(change.amount, change.currency),
                     "credit": display.money(change.credit_amount, change.credit_currency),
                 }
@@ -86,7 +93,7 @@ class RowAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("status"))
     def status_badge(self, row: Any) -> SafeString:
-        badge = display.badge(row.status, row.get_status_display())
+        badge = self.badge(row)
         if not row.needs_review:
             return badge
         return format_html("{} {}", badge, display.badge("conflict", _("needs review")))

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from ..models.reasons import reason_texts
 from . import display
-from .acting import ask, back, chosen, confirmed, run_each, seen_tokens
+from .acting import ask, back, chosen, confirmed, log_each, run_each, seen_tokens
 
 
 class SettleForm(forms.Form):
@@ -56,6 +56,7 @@ def settle_rows(
         if form.is_valid():
             decision, note = form.cleaned_data["decision"], form.cleaned_data["note"].strip()
             tally = run_each(rows, lambda row: flow(row, decision, by=request.user, note=note, seen=tokens[row.pk]))
+            log_each(model_admin, request, tally.done, _("Settled: %(decision)s.") % {"decision": decisions[decision]})
             count = len(tally.done)
             words = ngettext("%(count)s row was settled.", "%(count)s rows were settled.", count)
             tally.tell(request, words % {"count": count})

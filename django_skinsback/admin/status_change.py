@@ -36,7 +36,7 @@ class StatusChangeAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("status"))
     def step(self, change: StatusChange) -> SafeString:
-        return display.step(change.from_status, change.to_status)
+        return display.step(change)
 
     @admin.display(description=_("note"))
     def first_line(self, change: StatusChange) -> str:

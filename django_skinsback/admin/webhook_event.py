@@ -9,12 +9,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from ..flows.notifications import replay
+from ..flows.notifications import is_processed, replay
 from ..models import WebhookEvent
 from . import display
-from .acting import chosen
+from .acting import chosen, log_each
 from .base import ReadOnlyAdmin
 from .filters import AccountFilter
+
+Outcome = WebhookEvent.Outcome
 
 
 @admin.register(WebhookEvent)
@@ -39,15 +41,33 @@ class WebhookEventAdmin(ReadOnlyAdmin):
     def replay(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> None:
         """Safe without asking: what was applied before changes nothing."""
         rows = chosen(request, queryset)
-        failed = 0
+        applied = left_alone = 0
         for event, result in replay(WebhookEvent.objects.filter(pk__in=[row.pk for row in rows])):
             if isinstance(result, Exception):
-                failed += 1
                 told = {"event": event, "error": type(result).__name__}
                 messages.error(request, gettext("%(event)s could not be applied: %(error)s.") % told)
-        if done := len(rows) - failed:
-            words = ngettext("%(count)s delivery was applied again.", "%(count)s deliveries were applied again.", done)
-            messages.success(request, words % {"count": done})
+                continue
+            if is_processed(event):
+                left_alone += 1
+                continue
+            log_each(self, request, [event], gettext("Applied again: %(outcome)s.") % {"outcome": result.label})
+            if result == Outcome.APPLIED:
+                applied += 1
+            else:
+                told = {"event": event, "outcome": result.label}
+                messages.warning(request, gettext("%(event)s was not applied: %(outcome)s.") % told)
+        if applied:
+            words = ngettext(
+                "%(count)s delivery was applied again.", "%(count)s deliveries were applied again.", applied
+            )
+            messages.success(request, words % {"count": applied})
+        if left_alone:
+            words = ngettext(
+                "%(count)s delivery had been processed before and was left alone.",
+                "%(count)s deliveries had been processed before and were left alone.",
+                left_alone,
+            )
+            messages.info(request, words % {"count": left_alone})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEvent]:
         return super().get_queryset(request).defer("body")

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from ..models.deposit import DEPOSIT_STATUS_LABELS
 from ..models.ledger import ENTRY_KIND_LABELS
 from ..models.purchase import PURCHASE_STATUS_LABELS
-from ..statuses import DepositStatus, EntryKind, PurchaseStatus
+from ..statuses import CANCELLED, DepositStatus, EntryKind, PurchaseStatus
 
 GOOD, BAD, WAIT, ALERT, QUIET = "good", "bad", "wait", "alert", "quiet"
 
@@ -20,8 +20,12 @@ DEPOSIT_WORDS: dict[str, Promise] = {
     D.SUCCESS: _("Paid and final."),
     D.FAIL: _("Not paid. Nothing was credited because of it."),
     D.HOLD_RETURNED: _("Steam gave the skins back after the hold was approved. What was credited was taken back."),
-    D.ABANDONED: _("Nobody paid, or it was never opened. Should SkinsBack tell of a payment after all, it counts."),
+    D.ABANDONED: _("The user did not pay in time. If SkinsBack reports a payment later, it is credited."),
 }
+DEPOSIT_RETURNED_UNAPPROVED = _(
+    "Steam gave the skins back before the hold was over. The hold was not approved: nothing was credited because of it."
+)
+DEPOSIT_NEVER_OPENED = _("It was never opened at SkinsBack, so the user had no pay page. Nothing was paid.")
 PURCHASE_WORDS: dict[str, Promise] = {
     P.REQUESTED: _("Waiting to be sent to SkinsBack. That happens by itself."),
     P.UNKNOWN: _("Sent, but no readable answer came: it may have been bought. Do not buy it again, it settles itself."),
@@ -33,10 +37,14 @@ PURCHASE_WORDS: dict[str, Promise] = {
     P.INVALID_TRADE_TOKEN: _("Steam does not know this trade URL any more; the user needs to give a new one."),
     P.USER_NOT_TRADABLE: _("Steam does not let this user trade at the moment."),
     P.TRADE_CREATE_ERROR: _("The trade offer could not be made. Another skin may work."),
-    P.REFUSED: _("Not bought: SkinsBack said no, or it was cancelled before it was sent."),
+    P.REFUSED: _("Not bought: SkinsBack refused it."),
     P.ROLLBACK_USER: _("The user took the trade back on Steam after accepting it."),
     P.ROLLBACK_SUPPLIER: _("The supplier took the trade back. The user was given his charge back."),
 }
+PURCHASE_ACCEPTED_FOR_GOOD = _("The user has the skin.")
+PURCHASE_CANCELLED = _(
+    "An operator gave it up. It is not sent to SkinsBack any more, and a charge was given back to the user."
+)
 
 TONES: dict[str, str] = {
     D.CREATED: QUIET,
@@ -87,7 +95,10 @@ TONES: dict[str, str] = {
 """Statuses, kinds of ledger entries, outcomes of deliveries, kinds and states of discrepancies."""
 
 LABELS: dict[str, Promise] = {
-    str(word): label
-    for labels in (DEPOSIT_STATUS_LABELS, PURCHASE_STATUS_LABELS, ENTRY_KIND_LABELS)
-    for word, label in labels.items()
+    CANCELLED: _("cancelled by an operator"),
+    **{
+        str(word): label
+        for labels in (DEPOSIT_STATUS_LABELS, PURCHASE_STATUS_LABELS, ENTRY_KIND_LABELS)
+        for word, label in labels.items()
+    },
 }

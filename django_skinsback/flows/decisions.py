@@ -14,7 +14,7 @@ from .. import schedule
 from ..exceptions import InvalidInput
 from ..models import Deposit, Purchase
 from ..models.fields import utc_now
-from ..statuses import EntryKind, PurchaseStatus
+from ..statuses import CANCELLED, EntryKind, PurchaseStatus
 from .crediting import NothingToCredit, credit_of
 from .database import run
 from .edits import Edit, Row, Source
@@ -80,7 +80,7 @@ def _cancel(purchase: Purchase, by: Any, note: str, seen: str) -> Purchase:
     edit = _claimed(Purchase, purchase.pk, by, seen)
     if edit.row.status != PurchaseStatus.REQUESTED or edit.row.attempts:
         raise InvalidInput(_("Only a purchase that was not sent yet can be cancelled."))
-    edit.set(error_message="cancelled")
+    edit.set(error_message=CANCELLED)
     reach(edit, PurchaseStatus.REFUSED, note=note, decision="cancel")
     edit.save()
     return edit.row
@@ -109,6 +109,7 @@ def _settle_purchase(purchase: Purchase, decision: str, by: Any, note: str, seen
         if not refund(edit):
             raise InvalidInput(_("There is no charge of this purchase that could be refunded."))
         if edit.row.status in _MAY_BE_SENT:
+            edit.set(error_message=CANCELLED)
             reach(edit, PurchaseStatus.REFUSED)
     edit.save()
     return edit.row

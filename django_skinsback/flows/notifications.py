@@ -70,12 +70,17 @@ def receive(
     return _store_and_apply(event, message)
 
 
+def is_processed(event: WebhookEvent) -> bool:
+    """Whether a stored delivery was processed before, so that ``apply_again`` leaves it as it is."""
+    return event.processed_at is not None and event.outcome not in WORTH_ANOTHER_TRY
+
+
 def apply_again(event: WebhookEvent) -> WebhookEvent.Outcome:
     """Apply a stored delivery of which nothing could be made so far; any other is left as it is.
 
     Returns what became of it, or had become of it before. Raises as ``receive`` does.
     """
-    if event.processed_at is not None and event.outcome not in WORTH_ANOTHER_TRY:
+    if is_processed(event):
         return Outcome(event.outcome)
     if not event.body:  # it was applied, and its user was forgotten since
         return Outcome(event.outcome)
@@ -107,13 +112,13 @@ def replay(events: QuerySet[WebhookEvent]) -> Iterator[tuple[WebhookEvent, Webho
 
 
 def apply_kept(now: datetime | None = None) -> int:
-    """Try the deliveries that are still to be applied and due; returns how many were. Part of the sweep."""
+    """Try the deliveries that are still to be applied and due; returns how many were applied. Part of the sweep."""
     now, applied = now or utc_now(), 0
     for event, result in replay(WebhookEvent.objects.filter(next_try_at__lte=now)):
         if isinstance(result, Exception):
             logger.warning("skinsback.notification_failed", extra={"event_id": event.pk}, exc_info=result)
         else:
-            applied += result != Outcome.UNMATCHED
+            applied += result == Outcome.APPLIED
     return applied
 
 

@@ -1,37 +1,24 @@
-"""What a status means, in words for the user whose deposit or purchase it is."""
+"""What happened to one deposit or purchase, in words for its user."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import timedelta
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from django_skinsback.models import Deposit, Purchase
-from django_skinsback.statuses import PURCHASE_FAILURES, DepositStatus, PurchaseStatus
+from django_skinsback.schedule import hold_until
+from django_skinsback.statuses import CANCELLED, PURCHASE_FAILURES, DepositStatus, EntryKind, PurchaseStatus
 
-from . import refusals
+from . import chapters, refusals
+from .chapters import DEPOSIT_CHAPTERS, PURCHASE_CHAPTERS, Chapter, Tone
 
-SOON, LATER = 2, 60
-"""Seconds until a page asks again: while the user looks on, and while nothing happens for days."""
+HELD = frozenset({DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED})
 
-
-class Tone(StrEnum):
-    WAIT = "wait"
-    ACT = "act"
-    GOOD = "good"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True)
-class Chapter:
-    """One status: how it feels, what happened and what to do, how many steps are done, when to ask again."""
-
-    tone: Tone
-    title: str | Promise
-    text: str | Promise
-    step: int
-    refresh_seconds: int | None = None
+DELAYED_AFTER = timedelta(seconds=10)
+"""An order is sent within a second or two; one that waits longer has met a market that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,188 +46,75 @@ class Story:
         return self.chapter.refresh_seconds is not None
 
 
-DEPOSIT_STEPS = [gettext_lazy("Pay page"), gettext_lazy("Skins traded"), gettext_lazy("In your wallet")]
-HELD_DEPOSIT_STEPS = [*DEPOSIT_STEPS[:2], gettext_lazy("Trade protected"), DEPOSIT_STEPS[2]]
-
-DEPOSIT_CHAPTERS: dict[str, Chapter] = {
-    DepositStatus.CREATED: Chapter(
-        Tone.WAIT,
-        gettext_lazy("Opening your deposit"),
-        gettext_lazy("We are asking SkinsBack for a pay page. If none opens, start a new deposit."),
-        step=0,
-        refresh_seconds=SOON,
-    ),
-    DepositStatus.PENDING: Chapter(
-        Tone.ACT,
-        gettext_lazy("Waiting for your skins"),
-        gettext_lazy("Choose skins on the pay page and accept the trade offer on Steam. This page follows by itself."),
-        step=1,
-        refresh_seconds=SOON,
-    ),
-    DepositStatus.IN_HOLD: Chapter(
-        Tone.WAIT,
-        gettext_lazy("Your skins have arrived and are on hold"),
-        gettext_lazy(
-            "Steam Trade Protection lets either side take a trade back for up to 8 days. When that time is "
-            "over, the money is added to your wallet. You need not do anything, and you can close this page."
-        ),
-        step=2,
-        refresh_seconds=LATER,
-    ),
-    DepositStatus.HOLD_APPROVED: Chapter(
-        Tone.GOOD,
-        gettext_lazy("Credited early"),
-        gettext_lazy(
-            "We trust you and have added the money already. If the trade is taken back while Steam protects "
-            "it, the same amount leaves your wallet again."
-        ),
-        step=4,
-        refresh_seconds=LATER,
-    ),
-    DepositStatus.SUCCESS: Chapter(
-        Tone.GOOD,
-        gettext_lazy("Deposit complete"),
-        gettext_lazy("The money is in your wallet."),
-        step=4,
-    ),
-    DepositStatus.FAIL: Chapter(
-        Tone.BAD,
-        gettext_lazy("Deposit not completed"),
-        gettext_lazy(
-            "The trade was declined, ran out of time or was taken back. The skins are yours, and nothing was credited."
-        ),
-        step=1,
-    ),
-    DepositStatus.HOLD_RETURNED: Chapter(
-        Tone.BAD,
-        gettext_lazy("The trade was taken back"),
-        gettext_lazy("Your skins went back to your Steam inventory, so the money for them has left your wallet."),
-        step=2,
-    ),
-    DepositStatus.ABANDONED: Chapter(
-        Tone.BAD,
-        gettext_lazy("The pay page has expired"),
-        gettext_lazy(
-            "No skins reached us. Start a new deposit; should skins still arrive for this one, they will be credited."
-        ),
-        step=0,
-    ),
-}
-
-PURCHASE_STEPS = [
-    gettext_lazy("Ordered"),
-    gettext_lazy("Trade offer"),
-    gettext_lazy("Accepted on Steam"),
-    gettext_lazy("Yours"),
-]
-
-_FAILED = {"tone": Tone.BAD, "step": 1}
-
-PURCHASE_CHAPTERS: dict[str, Chapter] = {
-    PurchaseStatus.REQUESTED: Chapter(
-        Tone.WAIT,
-        gettext_lazy("Order placed"),
-        gettext_lazy("We are buying the skin for you. This takes a moment."),
-        step=0,
-        refresh_seconds=SOON,
-    ),
-    PurchaseStatus.UNKNOWN: Chapter(
-        Tone.WAIT,
-        gettext_lazy("Checking your order"),
-        gettext_lazy("The market has not confirmed the order yet. We keep asking, and you will not be charged twice."),
-        step=0,
-        refresh_seconds=SOON,
-    ),
-    PurchaseStatus.CREATING_TRADE: Chapter(
-        Tone.WAIT,
-        gettext_lazy("Preparing the trade offer"),
-        gettext_lazy("The skin is yours to collect: its owner is creating a trade offer for you."),
-        step=1,
-        refresh_seconds=SOON,
-    ),
-    PurchaseStatus.WAITING_ACCEPT: Chapter(
-        Tone.ACT,
-        gettext_lazy("Accept the trade offer on Steam"),
-        gettext_lazy("You have 10 minutes. Check on Steam that the offer asks nothing of you."),
-        step=2,
-        refresh_seconds=SOON,
-    ),
-    PurchaseStatus.ACCEPTED: Chapter(
-        Tone.GOOD,
-        gettext_lazy("Accepted, enjoy your skin"),
-        gettext_lazy("The skin is in your Steam inventory."),
-        step=4,
-        refresh_seconds=LATER,
-    ),
-    PurchaseStatus.CANCELED: Chapter(
-        **_FAILED,
-        title=gettext_lazy("You declined the trade offer"),
-        text=gettext_lazy("The skin stays with its owner."),
-    ),
-    PurchaseStatus.TIMEOUT: Chapter(
-        **_FAILED,
-        title=gettext_lazy("The trade offer ran out of time"),
-        text=gettext_lazy("It was not accepted within 10 minutes. You can order the skin again."),
-    ),
-    PurchaseStatus.INVALID_TRADE_TOKEN: Chapter(
-        **_FAILED,
-        title=gettext_lazy("Your trade URL is no longer valid"),
-        text=gettext_lazy("Copy the present one from Steam into your account and order again."),
-    ),
-    PurchaseStatus.USER_NOT_TRADABLE: Chapter(
-        **_FAILED,
-        title=gettext_lazy("Your Steam account cannot trade"),
-        text=gettext_lazy("Look in Steam for a trade ban, a private inventory or a missing Steam Guard."),
-    ),
-    PurchaseStatus.TRADE_CREATE_ERROR: Chapter(
-        **_FAILED,
-        title=gettext_lazy("The trade offer could not be created"),
-        text=gettext_lazy("Steam did not take it. Please try again in a few minutes."),
-    ),
-    PurchaseStatus.REFUSED: Chapter(
-        Tone.BAD,
-        gettext_lazy("The skin could not be bought"),
-        refusals.FALLBACK,
-        step=0,
-    ),
-    PurchaseStatus.ROLLBACK_USER: Chapter(
-        Tone.BAD,
-        gettext_lazy("You took the trade back"),
-        gettext_lazy("The skin went back under Steam Trade Protection. Tell us if this was not you."),
-        step=2,
-    ),
-    PurchaseStatus.ROLLBACK_SUPPLIER: Chapter(
-        Tone.BAD,
-        gettext_lazy("The seller took the trade back"),
-        gettext_lazy("The skin left your inventory under Steam Trade Protection. That is not your fault."),
-        step=2,
-    ),
-}
+def deposit_chapter(deposit: Deposit) -> Chapter:
+    """What happened to a deposit: its status, and what its ledger entries say about the user's money."""
+    kinds = {entry.kind for entry in deposit.entries.all()}
+    status = deposit.status
+    if EntryKind.REVERSAL in kinds:
+        return DEPOSIT_CHAPTERS[status] if status == DepositStatus.HOLD_RETURNED else chapters.DEPOSIT_REVERSED_BY_US
+    calls_for_credit = status in {DepositStatus.SUCCESS, DepositStatus.HOLD_APPROVED}
+    if EntryKind.CREDIT in kinds:
+        return DEPOSIT_CHAPTERS[status] if calls_for_credit else chapters.DEPOSIT_CREDITED_BY_US
+    if calls_for_credit:
+        return chapters.DEPOSIT_NOT_CREDITED
+    if status == DepositStatus.HOLD_RETURNED or (status == DepositStatus.FAIL and was_held(deposit)):
+        return chapters.DEPOSIT_RETURNED_UNCREDITED
+    if status == DepositStatus.ABANDONED and not deposit.pay_url:
+        return chapters.DEPOSIT_NEVER_OPENED
+    return DEPOSIT_CHAPTERS[status]
 
 
-def deposit_story(deposit: Deposit, *, held: bool) -> Story:
-    """``held``: whether Steam Trade Protection ever held it."""
-    chapter = DEPOSIT_CHAPTERS[deposit.status]
+def was_held(deposit: Deposit) -> bool:
+    """Whether Steam Trade Protection ever held it."""
+    return any(change.to_status in HELD for change in deposit.changes.all())
+
+
+def deposit_story(deposit: Deposit) -> Story:
+    chapter = deposit_chapter(deposit)
     notes = []
     if deposit.needs_review:
-        notes.append(_("Somebody of our team is looking at this deposit."))
-    return Story(chapter, _steps(HELD_DEPOSIT_STEPS if held else DEPOSIT_STEPS, chapter), notes)
+        notes.append(_("Our team is looking at this deposit."))
+    return Story(
+        chapter, _steps(chapters.HELD_DEPOSIT_STEPS if was_held(deposit) else chapters.DEPOSIT_STEPS, chapter), notes
+    )
+
+
+def purchase_chapter(purchase: Purchase) -> Chapter:
+    """What happened to a purchase: its status, and what the user should know beyond it."""
+    if purchase.status == PurchaseStatus.REFUSED and purchase.error_message == CANCELLED:
+        return chapters.PURCHASE_CANCELLED
+    waits = timezone.now() - purchase.created_at
+    if purchase.status == PurchaseStatus.REQUESTED and (purchase.poll_count or waits > DELAYED_AFTER):
+        return chapters.PURCHASE_DELAYED
+    return PURCHASE_CHAPTERS[purchase.status]
 
 
 def purchase_story(purchase: Purchase, *, refunded: bool) -> Story:
     """``refunded``: whether the user has his money back."""
-    chapter = PURCHASE_CHAPTERS[purchase.status]
-    notes = []
-    if purchase.status == PurchaseStatus.ACCEPTED and purchase.in_hold:
-        notes.append(_("Steam Trade Protection: for up to 8 days the skin cannot be traded on, only taken back."))
+    chapter = purchase_chapter(purchase)
+    notes = _hold_notes(purchase)
     if refunded:
         notes.append(_("Your money is back in your wallet."))
     if purchase.needs_review:
-        notes.append(_("Somebody of our team is looking at this order."))
+        notes.append(_("Our team is looking at this order."))
     reason = ""
     if purchase.status in PURCHASE_FAILURES:
         reason = refusals.why(purchase.error_message, purchase.error_reason)
-    return Story(chapter, _steps(PURCHASE_STEPS, chapter), notes, reason)
+    return Story(chapter, _steps(chapters.PURCHASE_STEPS, chapter), notes, reason)
+
+
+def _hold_notes(purchase: Purchase) -> list[str]:
+    """Until when an accepted skin can be taken back; SkinsBack does not always name the end."""
+    if purchase.status != PurchaseStatus.ACCEPTED:
+        return []
+    now = timezone.now()
+    until = hold_until(purchase.game, purchase.in_hold, purchase.in_hold_until, purchase.accepted_at or now)
+    if until is None or until <= now:
+        return []
+    told = {"date": date_format(timezone.localtime(until), "DATE_FORMAT")}
+    if purchase.in_hold_until is not None:
+        return [_("Steam Trade Protection: until %(date)s the trade can be taken back.") % told]
+    return [_("Steam Trade Protection lasts 8 days: until about %(date)s the trade can be taken back.") % told]
 
 
 def _steps(labels: list[str], chapter: Chapter) -> list[Step]:

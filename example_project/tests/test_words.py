@@ -9,9 +9,10 @@ from django_skinsback import exceptions
 from django_skinsback.models import Purchase
 from django_skinsback.statuses import DepositStatus, PurchaseStatus
 from example_project.shop import names, refusals
+from example_project.shop.chapters import DEPOSIT_CHAPTERS, PURCHASE_CHAPTERS
 from example_project.shop.pictures import picture, shape_of
 from example_project.shop.prices import market_range, with_markup
-from example_project.shop.stories import DEPOSIT_CHAPTERS, PURCHASE_CHAPTERS, purchase_story
+from example_project.shop.stories import purchase_story
 from example_project.shop.templatetags.shop import money, signed_money
 
 REFUSALS_OF_BUYS = [

@@ -9,6 +9,7 @@ class WalletAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the 
     """Read only: money moves by ledger entries alone."""
 
     list_display = ["user", "currency", "balance"]
+    fields = ["user", "currency", "balance"]
     list_select_related = ["user"]
     search_fields = ["user__username"]
 

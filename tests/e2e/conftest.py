@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,8 +107,9 @@ def demo(tmp_path_factory):
         demo.process.stdout.close()
 
 
-@pytest.fixture(scope="module")
-def browser():
+@contextmanager
+def open_browser():
+    """Chromium; the test is skipped where it is not installed, or fails where it must be."""
     chromium = services.chromium()
     if chromium is None:
         missing = "Chromium is not installed: apt-get install chromium"
@@ -116,6 +118,12 @@ def browser():
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET_BROWSER)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with open_browser() as browser:
+        yield browser
 
 
 @pytest.fixture

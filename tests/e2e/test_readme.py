@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,30 +16,55 @@ from tests.e2e.conftest import free_ports
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
-WALLET = """
-from django.conf import settings
-from django.db import models
-
-
-class Wallet(models.Model):
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE)
-    balance = models.DecimalField(max_digits=20, decimal_places=6, default=0)
-"""
-
 LOG_IN = """
 from importlib import import_module
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
-from wallet.models import Wallet
 
 user = User.objects.create_user("alice")
-Wallet.objects.create(user=user)
 session = import_module(settings.SESSION_ENGINE).SessionStore()
 session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
 session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
 session.save()
 print("session", session.session_key)
+"""
+
+WALLETS = """
+from wallet.models import Wallet
+
+for wallet in Wallet.objects.all():
+    print(wallet.user, wallet.currency, wallet.balance)
+"""
+
+BUY = """
+from decimal import Decimal
+from django.contrib.auth.models import User
+from django_skinsback.flows.purchases import buy
+from django_skinsback.models import Purchase
+from wallet.models import InsufficientBalance, Wallet
+
+balance = Wallet.objects.get().balance
+
+
+def try_to_buy(name, charge, currency="usd"):
+    user, _ = User.objects.get_or_create(username=name)
+    url = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
+    skin = {"market_hash_name": "any", "game": "rust", "max_price": 1}
+    try:
+        buy(user=user, trade_url=url, charge=charge, charge_currency=currency, **skin)
+    except InsufficientBalance:
+        print(name, "vetoed")
+    else:
+        print(name, "bought")
+
+
+try_to_buy("newcomer", "44")
+try_to_buy("alice", balance + Decimal("0.000001"))
+try_to_buy("alice", "1", currency="eur")
+try_to_buy("alice", balance)
+wallets = Wallet.objects.values_list("user__username", "currency", "balance")
+print("purchases", Purchase.objects.count(), "wallets", *wallets)
 """
 
 
@@ -114,7 +140,7 @@ def until(condition, what, site, seconds=40):
 
 
 @pytest.mark.timeout(180)
-def test_a_new_site_that_follows_the_quickstart_credits_its_first_deposit(site):
+def test_a_new_site_that_follows_the_quickstart_credits_its_first_deposit_and_vetoes_what_is_not_covered(site):
     blocks = quickstart_blocks()
     assert list(blocks) == ["settings.py", "urls.py", "models.py"]
     subprocess.run(
@@ -125,7 +151,6 @@ def test_a_new_site_that_follows_the_quickstart_credits_its_first_deposit(site):
     )
     site.manage("startapp", "wallet")
     append(site.folder / "mysite/settings.py", 'INSTALLED_APPS += ["wallet"]\n')
-    (site.folder / "wallet/models.py").write_text(WALLET)
 
     append(site.folder / "mysite/settings.py", blocks["settings.py"].replace(":8600", f":{site.sandbox_port}"))
     append(site.folder / "mysite/urls.py", blocks["urls.py"])
@@ -133,7 +158,7 @@ def test_a_new_site_that_follows_the_quickstart_credits_its_first_deposit(site):
 
     checked = site.manage("check")
     assert "no issues" in checked, checked
-    site.manage("makemigrations", "wallet")
+    site.manage("makemigrations")
     site.manage("migrate")
     session = re.search(r"session (\w+)", site.manage("shell", "-c", LOG_IN)).group(1)
 
@@ -153,16 +178,16 @@ def test_a_new_site_that_follows_the_quickstart_credits_its_first_deposit(site):
         done = requests.post(f"{sandbox}/_sandbox/deposits/{order_id}/{step}", json={}, timeout=20)
         assert done.ok, done.text
 
-    balance = until(
-        lambda: float(
-            site.manage("shell", "-c", "from wallet.models import Wallet; print(Wallet.objects.get().balance)").split()[
-                -1
-            ]
-        ),
+    credited = until(
+        lambda: re.findall(r"alice usd ([\d.]+)", site.manage("shell", "-c", WALLETS)),
         "the credit",
         site,
     )
-    assert balance > 0
+    assert Decimal(credited[0]) > 0
+
+    bought = site.manage("shell", "-c", BUY).splitlines()
+    assert bought[-5:-1] == ["newcomer vetoed", "alice vetoed", "alice vetoed", "alice bought"]
+    assert bought[-1] == "purchases 1 wallets ('alice', 'usd', Decimal('0.000000'))"
 
 
 def test_the_first_25_lines_hold_problem_steps_and_result():

@@ -50,3 +50,8 @@ def messages_of(client, response):
     """What the next page tells."""
     page = client.get(response.url) if response.status_code == 302 else response
     return [str(message) for message in page.context["messages"]]
+
+
+def seen_on(page):
+    """The hidden fields of a page that asks, which bind a decision to what it shows."""
+    return [f"{each['row'].pk}:{each['seen']}" for each in page.context["rows"]]

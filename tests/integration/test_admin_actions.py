@@ -10,7 +10,7 @@ from django_skinsback.flows import deposits, purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
 from django_skinsback.testing import make_deposit, make_purchase
 
-from .admin_staff import VIEW_ALL, act, browser_of, list_url, messages_of, page_url
+from .admin_staff import VIEW_ALL, act, browser_of, list_url, messages_of, page_url, seen_on
 
 pytestmark = pytest.mark.django_db
 
@@ -29,11 +29,6 @@ def held(world, user):
 
 
 LOOK_AT_IT = {"code": "unknown_status", "data": {"status": "gifted"}}
-
-
-def seen_on(page):
-    """The hidden fields of a page that asks, which bind a decision to what it shows."""
-    return [f"{each['row'].pk}:{each['seen']}" for each in page.context["rows"]]
 
 
 def paid_deposit(**values):

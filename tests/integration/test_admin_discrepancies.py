@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django_skinsback.models import Deposit, Discrepancy
 from django_skinsback.testing import make_deposit, make_purchase
 
-from .admin_staff import VIEW_ALL, act, browser_of, list_url, messages_of, page_url
+from .admin_staff import VIEW_ALL, act, browser_of, list_url, messages_of, page_url, seen_on
 
 pytestmark = pytest.mark.django_db
 
@@ -34,10 +34,10 @@ def text_of(response):
     return re.sub(r"\s+", " ", response.content.decode())
 
 
-def close(client, *rows, note="", **fields):
+def close(client, *rows, note="looked into", **fields):
     """Read the page that asks, then send its form as it stands."""
     asked = act(client, "close", *rows)
-    seen = [f"{each['row'].pk}:{each['seen']}" for each in asked.context["rows"]]
+    seen = seen_on(asked)
     return act(client, "close", *rows, note=note, confirmed="yes", seen=seen, **fields)
 
 
@@ -115,13 +115,25 @@ def test_closing_asks_first_and_keeps_who_did_it_and_why():
 def test_one_that_changed_since_it_was_looked_at_is_left_alone():
     row = make_discrepancy()
     client = browser_of(*CLOSER)
-    seen = [f"{each['row'].pk}:{each['seen']}" for each in act(client, "close", row).context["rows"]]
+    seen = seen_on(act(client, "close", row))
     Discrepancy.objects.update(theirs={"status": "fail"})
 
     response = act(client, "close", row, note="seen", confirmed="yes", seen=seen)
 
     assert "has changed since you looked at it" in messages_of(client, response)[0]
     assert Discrepancy.objects.open().exists()
+
+
+@pytest.mark.parametrize("note", ["", " \n"])
+def test_it_is_not_closed_without_a_note(note):
+    row = make_discrepancy()
+    client = browser_of(*CLOSER)
+
+    response = close(client, row, note=note)
+
+    assert response.status_code == 200
+    assert "A discrepancy is not closed without a note" in text_of(response)
+    assert Discrepancy.objects.open().get() == row
 
 
 def test_closing_what_is_closed_does_nothing():

@@ -31,6 +31,29 @@ def test_chosen_deliveries_are_applied_and_counted(failed):
     assert LedgerEntry.objects.count() == 1
 
 
+def test_what_was_processed_before_is_not_said_to_be_applied(failed, client, user):
+    browser = browser_of("view_webhookevent", "replay_webhookevent")
+    post_notification(client, signed_notification(make_deposit(user=user)))
+
+    response = act(browser, "replay", *WebhookEvent.objects.all())
+
+    assert messages_of(browser, response) == [
+        "1 delivery was applied again.",
+        "1 delivery had been processed before and was left alone.",
+    ]
+
+
+def test_what_was_read_again_and_changed_nothing_is_told_with_its_outcome(client):
+    browser = browser_of("view_webhookevent", "replay_webhookevent")
+    deposit = make_deposit()
+    post_notification(client, signed_notification(deposit, transaction_id="31337"))
+    event = WebhookEvent.objects.get()
+
+    response = act(browser, "replay", event)
+
+    assert messages_of(browser, response) == [f"{event} was not applied: ids do not belong together."]
+
+
 def test_what_still_fails_is_told(failed):
     browser = browser_of("view_webhookevent", "replay_webhookevent")
     entry_posted.connect(refuse)

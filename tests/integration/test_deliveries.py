@@ -1,7 +1,9 @@
 """Stored deliveries: applied again, forgotten in time; and those refused, of which nothing is stored."""
 
+import json
 import logging
 from datetime import timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
@@ -55,6 +57,15 @@ class TestReplay:
         failed.refresh_from_db()
         assert (failed.outcome, failed.error, LedgerEntry.objects.count()) == ("applied", "", 1)
         assert "1 applied" in capsys.readouterr().out
+
+    def test_what_was_processed_before_is_not_said_to_be_applied(self, client, deposit, capsys):
+        post_notification(client, signed_notification(deposit))
+
+        replayed("--since", "2000-01-01")
+        assert capsys.readouterr().out == "deliveries replayed: none; left alone, since they were processed before: 1\n"
+
+        replayed("--since", "2000-01-01", "--json")
+        assert json.loads(capsys.readouterr().out) == {"replayed": 0, "outcomes": {}, "left_alone": 1}
 
     def test_a_whole_history_replayed_leaves_everything_as_it_is(self, client, deposit):
         for status in ("in_hold", "hold_approved", "success", "fail", "blessed"):
@@ -149,7 +160,7 @@ class TestReplay:
 
         replayed(*arguments)
 
-        assert capsys.readouterr().out.count("1 applied") == count
+        assert capsys.readouterr().out.count("processed before: 1") == count
 
     def test_without_a_choice_it_asks_for_one(self):
         with pytest.raises(CommandError, match="Say which"):
@@ -303,6 +314,18 @@ class TestInsideATransactionOfTheSites:
         assert WebhookEvent.objects.get().error == "RuntimeError"
         assert notifications.apply_again(WebhookEvent.objects.get()) == "applied"
         assert LedgerEntry.objects.count() == 1
+
+
+def test_a_kept_delivery_that_says_nothing_new_by_then_is_not_counted_as_applied(failed, deposit):
+    from django_skinsback.flows import deposits
+    from django_skinsback.wire.types import DepositReport
+
+    paid = {"amount": Decimal("10.5"), "user_amount": Decimal("12.6"), "amount_currency": "usd"}
+    deposits.record_report(DepositReport(status="success", order_id=deposit.order_id, **paid), "poll")
+
+    assert notifications.apply_kept(now=failed.next_try_at) == 0
+
+    assert WebhookEvent.objects.get().outcome == "repeat"
 
 
 def test_kept_deliveries_are_tried_ever_later_for_a_week_and_then_left_to_an_operator(client, user):

@@ -474,6 +474,16 @@ class TestOperators:
         row.refresh_from_db()
         assert (row.state, row.closed_by, row.note, row.times_seen) == ("closed", operator, "their rounding", 2)
 
+    @pytest.mark.parametrize("note", ["", " "])
+    def test_he_closes_nothing_without_a_note(self, lists, paid, operator, note):
+        lists.list(paid, user_amount=Decimal(7))
+        run()
+
+        with pytest.raises(InvalidInput, match="note"):
+            discrepancies.close(Discrepancy.objects.all(), by=operator, note=note)
+
+        assert Discrepancy.objects.open().exists()
+
     def test_it_opens_again_when_it_says_something_else(self, lists, paid, operator):
         lists.list(paid, user_amount=Decimal(7))
         run()

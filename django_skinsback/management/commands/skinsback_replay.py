@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from ...flows.database import database
-from ...flows.notifications import replay
+from ...flows.notifications import is_processed, replay
 from ...models import WebhookEvent
 from ..command import COULD_NOT_RUN, FAILED, SkinsBackCommand
 from ..moments import moment
@@ -45,13 +45,20 @@ class Command(SkinsBackCommand):
         if absent := sorted({*ids} - {*deliveries.filter(pk__in=ids).values_list("pk", flat=True)}):
             self.warn(f"There is no delivery {', '.join(map(str, absent))}.")
         counts: Counter[str] = Counter()
+        left_alone = 0
         with self.progress.bar("deliveries", total=events.count, unit="deliveries") as advance:
             for event, result in replay(events):
-                failed = isinstance(result, Exception)
-                counts["failed" if failed else str(result)] += 1
-                if failed:
+                if isinstance(result, Exception):
+                    counts["failed"] += 1
                     self.warn(f"Delivery {event.pk} could not be applied: {type(result).__name__}")
+                elif is_processed(event):
+                    left_alone += 1
+                else:
+                    counts[str(result)] += 1
                 advance(1)
         told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "none"
-        self.tell(f"deliveries replayed: {told}", replayed=counts.total(), outcomes=dict(counts))
+        if left_alone:
+            told += f"; left alone, since they were processed before: {left_alone}"
+        values = {"left_alone": left_alone} if left_alone else {}
+        self.tell(f"deliveries replayed: {told}", replayed=counts.total(), outcomes=dict(counts), **values)
         return FAILED if counts["failed"] else None

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
@@ -25,7 +26,6 @@ from ..stories import deposit_story
 from .live import live_state
 
 PAYABLE = {DepositStatus.CREATED, DepositStatus.PENDING}
-HELD = {DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -94,12 +94,12 @@ def deposit_status(request: HttpRequest, public_id: uuid.UUID) -> JsonResponse:
 
 
 def _words(deposit: Deposit) -> dict[str, Any]:
-    credit = deposit.entries.filter(kind=EntryKind.CREDIT).first()
-    payable = deposit.status in PAYABLE and bool(deposit.pay_url)
-    held = deposit.changes.filter(to_status__in=HELD).exists()
+    prefetch_related_objects([deposit], "entries", "changes")
+    entries = {entry.kind: entry for entry in deposit.entries.all()}
     return {
         "deposit": deposit,
-        "story": deposit_story(deposit, held=held),
-        "credit": credit,
-        "payable": payable,
+        "story": deposit_story(deposit),
+        "credit": entries.get(EntryKind.CREDIT),
+        "reversal": entries.get(EntryKind.REVERSAL),
+        "payable": deposit.status in PAYABLE and bool(deposit.pay_url),
     }

@@ -17,7 +17,7 @@ from example_project.wallet.models import Wallet
 
 from ..forms import TradeURLForm
 from ..models import Profile
-from ..stories import DEPOSIT_CHAPTERS, PURCHASE_CHAPTERS
+from ..stories import deposit_chapter, purchase_chapter
 
 PER_PAGE = 30
 
@@ -67,10 +67,15 @@ def wallet(request: HttpRequest) -> HttpResponse:
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
     """The user's deposits and purchases, the newest first."""
-    deposits = Deposit.objects.filter(user=request.user).order_by("-pk")[:PER_PAGE]
-    purchases = Purchase.objects.filter(user=request.user).order_by("-pk")[:PER_PAGE]
+    deposits = Deposit.objects.filter(user=request.user).prefetch_related("entries", "changes").order_by("-pk")
+    purchases = Purchase.objects.filter(user=request.user).prefetch_related("entries").order_by("-pk")
     words = {
-        "deposits": [(deposit, DEPOSIT_CHAPTERS[deposit.status]) for deposit in deposits],
-        "purchases": [(purchase, PURCHASE_CHAPTERS[purchase.status]) for purchase in purchases],
+        "deposits": [(deposit, deposit_chapter(deposit), _kinds(deposit)) for deposit in deposits[:PER_PAGE]],
+        "purchases": [(purchase, purchase_chapter(purchase), _kinds(purchase)) for purchase in purchases[:PER_PAGE]],
     }
     return render(request, "shop/history.html", words)
+
+
+def _kinds(row: Deposit | Purchase) -> set[str]:
+    """Which ledger entries it has: an amount that did not move, or moved back, is struck out."""
+    return {entry.kind for entry in row.entries.all()}
