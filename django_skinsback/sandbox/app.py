@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from werkzeug.exceptions import HTTPException, NotFound
-from werkzeug.routing import Map, Rule
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.routing import Map, RequestRedirect, Rule, WebsocketMismatch
 from werkzeug.wrappers import Request, Response
 
 from .api import API, METHODS, Hangup
@@ -22,6 +22,10 @@ from .world import World
 logger = logging.getLogger("django_skinsback.sandbox")
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
+ADDRESSES = (
+    "The API is POST /api.php, and the body field method names the method. "
+    f"The websocket is {PATH}, with the slash at the end. The control page is /."
+)
 
 
 class App:
@@ -77,16 +81,23 @@ class App:
         """The response, with the headers that keep browsers safe."""
         try:
             response = self._refuse_strangers(request) or self._route(request)
+        except RequestRedirect as error:
+            response = Response(f"The address is {error.new_url}\n", error.code, {"Location": error.new_url})
         except HTTPException as error:
-            response = Response(f"{error.code} {error.name}\n", error.code)
+            response = Response(f"{error.code} {error.name}\n{error.description}\n", error.code)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
 
     def _route(self, request: Request) -> Response:
-        if request.path.startswith("/api.php/"):
-            raise NotFound
-        endpoint, arguments = self.urls.bind_to_environ(request.environ).match()
+        if request.path == PATH.rstrip("/"):
+            raise NotFound(f"There is nothing at {request.path}. {ADDRESSES}")
+        try:
+            endpoint, arguments = self.urls.bind_to_environ(request.environ).match()
+        except NotFound:
+            raise NotFound(f"There is nothing at {request.path}. {ADDRESSES}") from None
+        except WebsocketMismatch:
+            raise BadRequest(f"A websocket and {request.path} do not go together. {ADDRESSES}") from None
         return self.endpoints[endpoint](request, **arguments)
 
     def _refuse_strangers(self, request: Request) -> Response | None:

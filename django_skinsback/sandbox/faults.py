@@ -37,6 +37,7 @@ FAULTS = {
     "ws_garbage": (SOCKET, "A frame that is no JSON comes first."),
     "ws_auth_failed": (SOCKET, "The keys of the next who connects are refused."),
     "ws_twice": (SOCKET, "An event is sent twice."),
+    "ws_pong": (SOCKET, "A ping is answered by the text pong, which is no JSON."),
     "no_bots": (SERVICE, "The method status says that no bots are free."),
     "site_off": (SERVICE, "The method status says that the site is off."),
 }

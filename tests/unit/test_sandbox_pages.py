@@ -126,6 +126,20 @@ def test_an_unknown_pay_link_is_not_found(browser):
     assert browser.get("/_/pay/0123456789abcdef/").status_code == 404
 
 
+def test_a_pay_link_without_its_slash_leads_to_the_pay_page(browser, link):
+    url = link()
+    answer = browser.get(url.rstrip("/"))
+    assert (answer.status_code, answer.headers["Location"]) == (308, f"http://localhost{url}")
+
+
+@pytest.mark.parametrize("path", ["/api.php/status", "/api.php/", "/api", "/api/v1/status"])
+def test_a_wrong_api_address_is_a_404_that_names_the_right_one(browser, path):
+    answer = browser.post(path, data={"method": "status"}, headers=KEYS)
+    assert answer.status_code == 404
+    assert "POST /api.php" in answer.text
+    assert "method" in answer.text
+
+
 # -- all pages ------------------------------------------------------------------------------------------------------
 
 
