@@ -9,7 +9,7 @@ from werkzeug.test import Client
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox
 from django_skinsback.sandbox.clock import Clock
 from django_skinsback.sandbox.deposits import Impossible
-from django_skinsback.sandbox.purchases import OUTCOMES, TOKEN_OUTCOMES
+from django_skinsback.sandbox.purchases import ERROR_REASONS, OUTCOMES, TOKEN_OUTCOMES, TOKEN_REASONS
 
 DAY = 86400
 START = 1_750_000_000
@@ -207,6 +207,58 @@ def test_a_trade_token_decides_the_end(sandbox, token, outcome):
     purchase = buy(sandbox, token=token)
     sandbox.clock.advance(hours=2)
     assert purchase.status == outcome
+
+
+DOCUMENTED_REASONS = {
+    "user_cant_trade",
+    "private_inventory",
+    "user_trade_ban",
+    "user_inventory_is_full",
+    "too_many_failed_attempts",
+    "skin_unavailable",
+}
+
+
+@pytest.mark.parametrize("reason", sorted(DOCUMENTED_REASONS))
+def test_each_documented_error_reason_can_be_planned(sandbox, reason):
+    sandbox.next_outcome(ERROR_REASONS[reason], error_reason=reason)
+    purchase = buy(sandbox)
+    sandbox.clock.advance(hours=2)
+    assert purchase.status == ERROR_REASONS[reason]
+    assert call(sandbox, "market_getinfo", buy_id=purchase.buy_id)["error_reason"] == reason
+
+
+@pytest.mark.parametrize("reason", sorted(DOCUMENTED_REASONS))
+def test_a_purchase_can_be_ended_with_each_documented_error_reason(sandbox, reason):
+    buy(sandbox)
+    assert sandbox.end_purchase("c1", "canceled", error_reason=reason).error_reason == reason
+
+
+@pytest.mark.parametrize(("token", "reason"), TOKEN_REASONS.items())
+def test_a_trade_token_decides_the_error_reason(sandbox, token, reason):
+    purchase = buy(sandbox, token=token)
+    sandbox.clock.advance(hours=2)
+    assert (purchase.status, purchase.error_reason) == (TOKEN_OUTCOMES[token], reason)
+
+
+def test_the_error_reasons_are_the_documented_ones(sandbox):
+    assert set(ERROR_REASONS) == DOCUMENTED_REASONS
+    assert set(ERROR_REASONS.values()) <= set(OUTCOMES)
+
+
+@pytest.mark.parametrize(("outcome", "reason"), [("user_not_tradable", "bad_weather"), ("accepted", "user_cant_trade")])
+def test_an_error_reason_that_cannot_be_is_refused(sandbox, outcome, reason):
+    buy(sandbox)
+    with pytest.raises(ValueError, match="private_inventory"):
+        sandbox.next_outcome(outcome, error_reason=reason)
+    with pytest.raises(ValueError, match="private_inventory"):
+        sandbox.end_purchase("c1", outcome, error_reason=reason)
+    assert (sandbox.world.outcomes, sandbox.purchase("c1").status) == ([], "creating_trade")
+
+
+def test_an_outcome_for_a_partner_that_cannot_exist_is_refused(sandbox):
+    with pytest.raises(ValueError, match="partner"):
+        sandbox.next_outcome("canceled", partner="76561198050648523")
 
 
 def test_an_outcome_may_be_planned_for_one_partner(sandbox):
