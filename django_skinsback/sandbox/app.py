@@ -11,8 +11,9 @@ from werkzeug.routing import Map, RequestRedirect, Rule, WebsocketMismatch
 from werkzeug.wrappers import Request, Response
 
 from .api import API, METHODS, Hangup
-from .control_api import ROUTES, ControlAPI
+from .control_api import ControlAPI
 from .control_page import ControlPage
+from .control_routes import ROUTES
 from .courier import Courier
 from .pages import HEADERS, picture, static_file
 from .pay_page import PayPage

@@ -216,7 +216,12 @@ def _times(times: int | None) -> str:
 
 
 def _button(action: str, label: str, project: str = "") -> Markup:
-    return html("control_button.html", action=action, label=label, project=project)
+    return html(
+        "control_button.html",
+        action=action,
+        label=label,
+        project=html("control_hidden.html", name="project", value=project) if project else Markup(),
+    )
 
 
 def _pill(text: object, tone: str) -> Markup:
