@@ -1,13 +1,18 @@
-"""Invented skins in Steam's manner of naming, the market's stock of them, and what each user owns."""
+"""Skins in Steam's manner of naming, nearly all invented, the market's stock of them, and what each user owns."""
 
 import random
 import zlib
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
 from .state import Asset, StockItem
 
 CENT = Decimal("0.01")
+
+PAID_PERCENT = (70, 79)
+"""What a skin pays, in percent of its market price. Times the multiplier of 1.2 it stays below the price, so that a
+user cannot earn by buying skins and paying with them."""
+
 WEARS = {
     "FN": "Factory New",
     "MW": "Minimal Wear",
@@ -32,7 +37,7 @@ class Design:
 _CS2 = """
 rifle|covert|84.20|AK-47 | Paper Lantern|FT
 rifle|classified|19.75|AK-47 | Copper Tide|MW
-rifle|restricted|6.40|AK-47 | Night Ferry|FT
+rifle|classified|11.90|AK-47 | Redline|FT
 rifle|milspec|1.18|AK-47 | Dry Meadow|WW
 rifle|covert|61.90|M4A4 | Glass Harbour|FN
 rifle|restricted|4.85|M4A4 | Signal Fire|FT
@@ -193,10 +198,16 @@ def stock(first_skin_id: int) -> list[StockItem]:
     return items
 
 
+def paid_price(market_price: Decimal, percent: int = PAID_PERCENT[1]) -> Decimal:
+    """What a skin that costs ``market_price`` is worth to the user who pays with it."""
+    return max((market_price * percent / 100).quantize(CENT, ROUND_DOWN), CENT)
+
+
 def inventory(steam_id: str) -> list[Asset]:
     """What a Steam account owns before it trades with the sandbox: the same for the same account."""
     chance = random.Random(steam_id)  # noqa: S311 - variety, not secrecy
     assets = []
+    least, most = PAID_PERCENT
     asset_id = 30_000_000_000 + zlib.crc32(steam_id.encode())
     for game, designs in DESIGNS.items():
         for design in chance.sample(list(designs.values()), 18 if game == "cs2" else 10):
@@ -206,7 +217,7 @@ def inventory(steam_id: str) -> list[Asset]:
                     asset_id=str(asset_id),
                     game=game,
                     market_hash_name=design.name,
-                    price=(design.price * chance.randint(88, 97) / 100).quantize(CENT, ROUND_HALF_UP),
+                    price=paid_price(design.price, chance.randint(least, most)),
                     class_id=design.class_id,
                     tradable=chance.random() > 0.08,
                     trade_protected=game == "cs2" and chance.random() < 0.4,

@@ -6,6 +6,7 @@ from functools import partial
 
 from django_skinsback.steam import FIRST_STEAM_ID
 
+from . import catalogue
 from .deposits import Impossible
 from .notifications import change_balance, purchase_bought, purchase_changed
 from .options import HOLD_SECONDS, OFFER_SECONDS
@@ -217,7 +218,7 @@ def _accepted(world: World, purchase: Purchase) -> None:
             asset_id=str(40_000_000_000 + purchase.buy_id),
             game=purchase.skin.game,
             market_hash_name=purchase.skin.market_hash_name,
-            price=purchase.skin.price,
+            price=catalogue.paid_price(purchase.skin.price),
             class_id=purchase.skin.class_id,
             tradable=purchase.skin.game != "cs2",
         )

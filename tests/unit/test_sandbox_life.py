@@ -285,6 +285,30 @@ def test_a_skin_that_was_accepted_is_in_the_users_inventory(sandbox):
     assert purchase.skin.market_hash_name in owned
 
 
+@pytest.mark.parametrize("game", ["cs2", "dota2", "rust"])
+def test_a_skin_that_was_bought_is_credited_with_less_than_it_cost(sandbox, game):
+    for number in range(8):
+        item = [item for item in sandbox.state.stock.values() if item.game == game and not item.sold][number * 5]
+        params = {"id": item.skin_id, "partner": PARTNER, "token": TOKEN, "custom_id": f"c{number}"}
+        call(sandbox, "market_buy", **params)
+    sandbox.clock.advance(days=9)
+    for number in range(8):
+        purchase = sandbox.purchase(f"c{number}")
+        owned = sandbox.world.inventory(purchase.steam_id)
+        asset = next(asset for asset in owned if asset.asset_id.endswith(str(purchase.buy_id)))
+        credited = asset.price * sandbox.state.projects[CLIENT_ID].multiplier
+        assert 0 < credited < purchase.debited
+
+
+def test_no_skin_of_an_inventory_is_credited_with_what_the_market_asks_for_it(sandbox):
+    asked = {}
+    for item in sandbox.state.stock.values():
+        asked[item.market_hash_name] = min(item.price, asked.get(item.market_hash_name, item.price))
+    for number in range(50):
+        for asset in sandbox.world.inventory(str(76561198999000001 + number)):
+            assert asset.price * sandbox.state.projects[CLIENT_ID].multiplier < asked[asset.market_hash_name]
+
+
 def test_the_trade_token_is_forgotten(tmp_path):
     path = tmp_path / "state.json"
     sandbox = Sandbox(manual=True, state_file=path)

@@ -101,6 +101,31 @@ def test_a_wrong_choice_is_explained(browser, link, sandbox):
     assert sandbox.deposit("1").trade_offer_id == ""
 
 
+def test_the_pay_page_says_that_limits_and_prices_are_shown_multiplied(browser, link):
+    text = browser.get(link(currency="usd", min_amount="5", max_amount="20")).text
+    assert "skins worth 5.00 USD to 20.00 USD" in text
+    assert "1.2 USD for each 1 USD" in text
+    assert "6.00 USD to 24.00 USD" in text
+    only_least = browser.get(link(order_id="2", currency="eur", min_amount="5")).text
+    assert "skins worth at least 5.00 EUR" in only_least
+    assert "at least 6.00 EUR" in only_least
+    coins = {"custom_currency": "coin", "custom_currency_rate": "100"}
+    coin = browser.get(link(order_id="3", currency="usd", min_amount="5", max_amount="20", **coins)).text
+    assert "skins worth 5.00 USD to 20.00 USD" in coin
+    assert "120 coin for each 1 USD" in coin
+    assert "600.00 coin to 2,400.00 coin" in coin
+
+
+def test_the_pay_page_says_how_prices_are_multiplied_where_there_are_no_limits(browser, link):
+    assert "1.2 USD for each 1 USD" in browser.get(link()).text
+
+
+def test_the_pay_page_names_the_limits_once_where_nothing_is_multiplied(browser, link):
+    text = browser.get(link(currency="usd", min_amount="5", max_amount="20", custom_multiplier="1")).text
+    assert "skins worth 5.00 USD to 20.00 USD" in text
+    assert "for each" not in text
+
+
 def test_the_payer_may_be_another_account(browser, link, sandbox):
     url = link(steam_id="76561198827262007", game="rust")
     other = "76561198999000003"
