@@ -98,7 +98,8 @@ class App:
         except NotFound:
             raise NotFound(f"There is nothing at {request.path}. {ADDRESSES}") from None
         except WebsocketMismatch:
-            raise BadRequest(f"A websocket and {request.path} do not go together. {ADDRESSES}") from None
+            answers = "a websocket only" if request.path == PATH else "no websocket"
+            raise BadRequest(f"{request.path} opens {answers}. {ADDRESSES}") from None
         return self.endpoints[endpoint](request, **arguments)
 
     def _refuse_strangers(self, request: Request) -> Response | None:

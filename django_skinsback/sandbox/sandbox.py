@@ -112,8 +112,12 @@ class Sandbox:
     def configure(self, client_id: str = CLIENT_ID, **settings: str | Decimal | None) -> Project:
         """Change fields of ``state.Project``: result_url, events_url, multiplier, balance, …; None changes nothing."""
         with self.world.work() as state:
+            if client_id not in state.projects:
+                raise ValueError(f"Unknown project: use one of {', '.join(state.projects)}.")
             project = state.projects[client_id]
             for name, value in settings.items():
+                if name not in project.__struct_fields__:
+                    raise ValueError(f"Unknown setting {name!r}: use one of {', '.join(project.__struct_fields__)}.")
                 if value is not None:
                     checked = money.multiplier(value) if name == "multiplier" else value
                     setattr(project, name, type(getattr(project, name))(checked))

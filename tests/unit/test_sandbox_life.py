@@ -256,6 +256,20 @@ def test_an_error_reason_that_cannot_be_is_refused(sandbox, outcome, reason):
     assert (sandbox.world.outcomes, sandbox.purchase("c1").status) == ([], "creating_trade")
 
 
+def test_a_planned_outcome_is_not_used_up_by_a_purchase_that_was_refused(sandbox):
+    sandbox.next_outcome("canceled")
+    answer = call(sandbox, "market_buy", id="1", partner=PARTNER, token=TOKEN)
+    assert answer["error_message"] == "skin_unavailable"
+    assert buy(sandbox).outcome == "canceled"
+
+
+def test_an_unknown_setting_of_a_project_is_an_error_that_names_the_known_ones(sandbox):
+    with pytest.raises(ValueError, match="result_url"):
+        sandbox.configure(resulturl="https://shop.example/")
+    with pytest.raises(ValueError, match="sandbox-2"):
+        sandbox.configure("shop", balance="7")
+
+
 def test_an_outcome_for_a_partner_that_cannot_exist_is_refused(sandbox):
     with pytest.raises(ValueError, match="partner"):
         sandbox.next_outcome("canceled", partner="76561198050648523")
