@@ -1,4 +1,4 @@
-"""Skins in Steam's manner of naming, nearly all invented, the market's stock of them, and what each user owns."""
+"""Skins in Steam's manner of naming, all but one invented, the market's stock of them, and what each user owns."""
 
 import random
 import zlib
@@ -21,6 +21,9 @@ WEARS = {
     "BS": "Battle-Scarred",
 }
 
+DOCUMENTED_SKIN = "AK-47 | Redline (Field-Tested)"
+"""The skin that the examples of the documentation buy: the only real name. It is on the market and in no inventory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Design:
@@ -37,7 +40,7 @@ class Design:
 _CS2 = """
 rifle|covert|84.20|AK-47 | Paper Lantern|FT
 rifle|classified|19.75|AK-47 | Copper Tide|MW
-rifle|classified|11.90|AK-47 | Redline|FT
+rifle|restricted|6.40|AK-47 | Night Ferry|FT
 rifle|milspec|1.18|AK-47 | Dry Meadow|WW
 rifle|covert|61.90|M4A4 | Glass Harbour|FN
 rifle|restricted|4.85|M4A4 | Signal Fire|FT
@@ -75,6 +78,7 @@ shotgun|restricted|1.92|XM1014 | Fox Lantern|MW
 knife|rare|214.00|★ Falchion Knife | Aurora Glass|FN
 knife|rare|168.40|★ Navaja Knife | Ember Grove|FT
 gloves|rare|131.75|★ Driver Gloves | Plum Corduroy|MW
+rifle|classified|11.90|AK-47 | Redline|FT
 """
 _DOTA2 = """
 sword|immortal|12.40|Edge of the Ninth Tide
@@ -210,7 +214,8 @@ def inventory(steam_id: str) -> list[Asset]:
     least, most = PAID_PERCENT
     asset_id = 30_000_000_000 + zlib.crc32(steam_id.encode())
     for game, designs in DESIGNS.items():
-        for design in chance.sample(list(designs.values()), 18 if game == "cs2" else 10):
+        owned = [design for design in designs.values() if design.name != DOCUMENTED_SKIN]
+        for design in chance.sample(owned, 18 if game == "cs2" else 10):
             asset_id += chance.randint(1, 900)
             assets.append(
                 Asset(

@@ -42,10 +42,10 @@ def _deposit_body(world: World, project: Project, fields: dict[str, Any]) -> tup
     as_numbers = world.options.notification_format == "json-numbers"
     if not as_numbers:
         fields = as_text(fields)
-    elif any(isinstance(value, Decimal) for value in fields.values()) and world.faults.take(
-        "notify_float_noise", "deposit"
-    ):
-        fields = {key: _noisy(value) if isinstance(value, Decimal) else value for key, value in fields.items()}
+    else:
+        noisy = {key: _noisy(value) if isinstance(value, Decimal) else value for key, value in fields.items()}
+        if noisy != fields and world.faults.take("notify_float_noise", "deposit"):
+            fields = noisy
     signature = sign(php.scalars(fields), SECRETS[project.client_id])
     if not world.faults.take("notify_no_sign", "deposit"):
         wrong = world.faults.take("notify_bad_sign", "deposit")

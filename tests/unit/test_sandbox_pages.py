@@ -190,9 +190,9 @@ def test_what_strangers_write_is_escaped(browser, sandbox):
 
 
 def test_every_design_has_its_own_picture(browser):
-    assert sum(len(designs) for designs in DESIGNS.values()) == len(BY_CLASS_ID) == 120
+    assert sum(len(designs) for designs in DESIGNS.values()) == len(BY_CLASS_ID) == 121
     pictures = {draw(design.kind, design.rarity, class_id) for class_id, design in BY_CLASS_ID.items()}
-    assert len(pictures) == 120
+    assert len(pictures) == 121
     answer = browser.get(f"/_sandbox/skin/{next(iter(BY_CLASS_ID))}.svg")
     assert answer.mimetype == "image/svg+xml"
     assert browser.get("/_sandbox/skin/1.svg").status_code == 404
