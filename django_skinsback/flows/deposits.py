@@ -38,6 +38,7 @@ from .crediting import (
 from .database import refuse_inside_transaction
 from .decisions import settle_deposit as settle
 from .edits import Edit, Source
+from .price_rows import game_of_skins
 from .records import DECISIVE, Outcome, Recorded, Weighed, change, edit_of, record
 from .seen import deposit_token, require_seen
 from .seen import deposit_token as seen
@@ -250,8 +251,8 @@ def _take_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool 
         edit.set(payer_steam_id=report.steam_id)
     if report.trade_offer_id:
         edit.set(trade_offer_id=report.trade_offer_id)
-    if report.skins:
-        edit.set(skins=report.skins)
+    if report.skins and report.skins != edit.row.skins:
+        edit.set(skins=report.skins, game=game_of_skins(report.skins) or edit.row.game)
     if edit.source in DECISIVE or not edit.row.user_risk:  # a webhook's user_risk is not signed
         edit.set(user_risk=report.user_risk)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 from django.db import connections
@@ -12,10 +13,13 @@ from django.db.models.constants import OnConflict
 from django.db.models.functions import Cast, Coalesce
 
 from ..models import MarketItem
+from ..steam import GAMES
 from ..wire.types import PriceListItem
 from .database import database
 
 _READ_AT_ONCE = 2000
+_NAMES_LOOKED_UP = 100
+_NAME_LENGTH = 255
 _COLUMNS = ("game", "available", "updated_at", "market_hash_name", "price", "count", "class_id")
 
 
@@ -33,6 +37,18 @@ def read(game: str, *, available: bool) -> Iterator[tuple[int, str, Decimal, int
 
 
 _decimal = lru_cache(maxsize=1 << 12)(Decimal)
+
+
+def game_of_skins(skins: Sequence[dict[str, Any]]) -> str:
+    """The game in which the price list knows these skins by name; empty for none, or for more than one.
+
+    A user may pay with skins of another game than the one the deposit was opened for, and no report names the game.
+    """
+    told = (skin.get("name") for skin in skins)
+    names = list(dict.fromkeys(name for name in told if isinstance(name, str) and 0 < len(name) <= _NAME_LENGTH))
+    rows = MarketItem.objects.using(database()).filter(game__in=GAMES, market_hash_name__in=names[:_NAMES_LOOKED_UP])
+    games = set(rows.values_list("game", flat=True))
+    return games.pop() if len(games) == 1 else ""
 
 
 def insert(game: str, items: Sequence[PriceListItem], now: datetime) -> None:

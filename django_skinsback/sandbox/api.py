@@ -50,7 +50,7 @@ class API:
 
     def answer(self, request: Request) -> Response:
         """The answer as SkinsBack gives it: HTTP 200 whatever happened. Hangup if it should never arrive."""
-        method = "?"
+        method, refused = "?", False
         try:
             if request.method != "POST":
                 raise Refusal(-1, "please_use_post_method")
@@ -59,19 +59,23 @@ class API:
             project = self._authenticate(request, values)
             if not self.world.within_rate_limit(project.client_id):
                 raise Refusal(-7, "request_limit_reached")
+            if method not in METHODS:
+                raise Refusal(-5, "invalid_method")
             spoilt = self._fault_before(method)
             if spoilt is not None:
                 return spoilt
             body = self._work(project, method, values)
             outcome = "ok"
         except Refusal as refusal:
+            refused = True
             body = php.json_text(
                 {"status": "error", "error_code": refusal.code, "error_message": refusal.message}
             ).encode()
             outcome = f"error {refusal.code} {refusal.message}"
         method = method if method in METHODS else "unknown method"
         logger.info("api %s: %s", method, outcome)
-        return self._deliver(method, body)
+        # The faults after the work wait for a call that did some.
+        return Response(body, mimetype="application/json") if refused else self._deliver(method, body)
 
     def _authenticate(self, request: Request, values: Mapping[str, Any]) -> Project:
         client_id = request.headers.get("X-CLIENT-ID", "")
@@ -93,8 +97,6 @@ class API:
         return SECRETS[client_id]
 
     def _work(self, project: Project, method: str, values: Mapping[str, Any]) -> bytes:
-        if method not in METHODS:
-            raise Refusal(-5, "invalid_method")
         with self.world.work():
             answer = METHODS[method](Call(self.world, project, method, values))
         return php.json_text({"status": "success", **answer}).encode()
@@ -129,11 +131,11 @@ class API:
             self._wait(fault)
         if take("empty_answer", method):
             body = b""
-        if take("truncated", method):
+        elif take("truncated", method):
             body = body[: len(body) // 2]
-        if take("garbage", method):
+        elif take("garbage", method):
             body = b"\xff\xfe\x00{" + bytes(range(128, 256)) + body[:20]
-        if take("huge", method):
+        elif take("huge", method):
             pieces = (b" " * 2**20 for _ in range(64))
             return Response((*pieces, body), mimetype="application/json")
         return Response(body, mimetype="application/json")

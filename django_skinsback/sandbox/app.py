@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from werkzeug.exceptions import HTTPException, NotFound
-from werkzeug.routing import Map, Rule
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.routing import Map, RequestRedirect, Rule, WebsocketMismatch
 from werkzeug.wrappers import Request, Response
 
 from .api import API, METHODS, Hangup
-from .control_api import ROUTES, ControlAPI
+from .control_api import ControlAPI
 from .control_page import ControlPage
+from .control_routes import ROUTES
 from .courier import Courier
 from .pages import HEADERS, picture, static_file
 from .pay_page import PayPage
@@ -22,6 +23,10 @@ from .world import World
 logger = logging.getLogger("django_skinsback.sandbox")
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
+ADDRESSES = (
+    "The API is POST /api.php, and the body field method names the method. "
+    f"The websocket is {PATH}, with the slash at the end. The control page is /."
+)
 
 
 class App:
@@ -77,16 +82,24 @@ class App:
         """The response, with the headers that keep browsers safe."""
         try:
             response = self._refuse_strangers(request) or self._route(request)
+        except RequestRedirect as error:
+            response = Response(f"The address is {error.new_url}\n", error.code, {"Location": error.new_url})
         except HTTPException as error:
-            response = Response(f"{error.code} {error.name}\n", error.code)
+            response = Response(f"{error.code} {error.name}\n{error.description}\n", error.code)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
 
     def _route(self, request: Request) -> Response:
-        if request.path.startswith("/api.php/"):
-            raise NotFound
-        endpoint, arguments = self.urls.bind_to_environ(request.environ).match()
+        if request.path == PATH.rstrip("/"):
+            raise NotFound(f"There is nothing at {request.path}. {ADDRESSES}")
+        try:
+            endpoint, arguments = self.urls.bind_to_environ(request.environ).match()
+        except NotFound:
+            raise NotFound(f"There is nothing at {request.path}. {ADDRESSES}") from None
+        except WebsocketMismatch:
+            answers = "a websocket only" if request.path == PATH else "no websocket"
+            raise BadRequest(f"{request.path} opens {answers}. {ADDRESSES}") from None
         return self.endpoints[endpoint](request, **arguments)
 
     def _refuse_strangers(self, request: Request) -> Response | None:

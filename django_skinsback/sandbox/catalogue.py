@@ -1,13 +1,18 @@
-"""Invented skins in Steam's manner of naming, the market's stock of them, and what each user owns."""
+"""Skins in Steam's manner of naming, all but one invented, the market's stock of them, and what each user owns."""
 
 import random
 import zlib
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
 from .state import Asset, StockItem
 
 CENT = Decimal("0.01")
+
+PAID_PERCENT = (70, 79)
+"""What a skin pays, in percent of its market price. Times the multiplier of 1.2 it stays below the price, so that a
+user cannot earn by buying skins and paying with them."""
+
 WEARS = {
     "FN": "Factory New",
     "MW": "Minimal Wear",
@@ -15,6 +20,9 @@ WEARS = {
     "WW": "Well-Worn",
     "BS": "Battle-Scarred",
 }
+
+DOCUMENTED_SKIN = "AK-47 | Redline (Field-Tested)"
+"""The skin that the examples of the documentation buy: the only real name. It is on the market and in no inventory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,7 @@ shotgun|restricted|1.92|XM1014 | Fox Lantern|MW
 knife|rare|214.00|★ Falchion Knife | Aurora Glass|FN
 knife|rare|168.40|★ Navaja Knife | Ember Grove|FT
 gloves|rare|131.75|★ Driver Gloves | Plum Corduroy|MW
+rifle|classified|11.90|AK-47 | Redline|FT
 """
 _DOTA2 = """
 sword|immortal|12.40|Edge of the Ninth Tide
@@ -193,20 +202,27 @@ def stock(first_skin_id: int) -> list[StockItem]:
     return items
 
 
+def paid_price(market_price: Decimal, percent: int = PAID_PERCENT[1]) -> Decimal:
+    """What a skin that costs ``market_price`` is worth to the user who pays with it."""
+    return max((market_price * percent / 100).quantize(CENT, ROUND_DOWN), CENT)
+
+
 def inventory(steam_id: str) -> list[Asset]:
     """What a Steam account owns before it trades with the sandbox: the same for the same account."""
     chance = random.Random(steam_id)  # noqa: S311 - variety, not secrecy
     assets = []
+    least, most = PAID_PERCENT
     asset_id = 30_000_000_000 + zlib.crc32(steam_id.encode())
     for game, designs in DESIGNS.items():
-        for design in chance.sample(list(designs.values()), 18 if game == "cs2" else 10):
+        owned = [design for design in designs.values() if design.name != DOCUMENTED_SKIN]
+        for design in chance.sample(owned, 18 if game == "cs2" else 10):
             asset_id += chance.randint(1, 900)
             assets.append(
                 Asset(
                     asset_id=str(asset_id),
                     game=game,
                     market_hash_name=design.name,
-                    price=(design.price * chance.randint(88, 97) / 100).quantize(CENT, ROUND_HALF_UP),
+                    price=paid_price(design.price, chance.randint(least, most)),
                     class_id=design.class_id,
                     tradable=chance.random() > 0.08,
                     trade_protected=game == "cs2" and chance.random() < 0.4,

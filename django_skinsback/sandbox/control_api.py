@@ -13,11 +13,13 @@ from werkzeug.wrappers import Request, Response
 
 from django_skinsback.money import parse_amount
 
-from . import catalogue, deposits, money, notifications, purchases
+from . import catalogue, deposits, money, notifications, php, purchases
 from .calls import is_web_address, whole_number
 from .control_page import ControlPage
+from .control_routes import ROUTES, check_fields
 from .courier import Courier
-from .keys import CLIENT_ID
+from .keys import CLIENT_ID, SECRETS
+from .pay_page import ACCOUNTS
 from .state import Delivery, Deposit, Project, Purchase
 from .world import World
 
@@ -27,7 +29,6 @@ DEPOSIT_STEPS: dict[str, deposits.Step] = {
     "expire": deposits.expire,
     "return": deposits.give_back,
     "finish-hold": deposits.finish_hold,
-    "notify": notifications.deposit_changed,
 }
 MAX_BODY_BYTES = 64 * 1024
 
@@ -43,17 +44,26 @@ class ControlAPI:
 
     def answer(self, request: Request, path: str) -> Response:
         """Find what is meant, do it, tell the result."""
-        name, arguments = self.urls.bind_to_environ(request.environ).match()
         human = "text/html" in request.headers.get("Accept", "") and request.method == "POST"
         try:
+            name, arguments = self._match(request)
+            fields = _fields(request)
+            check_fields(name, fields)
             handler: Callable[..., Any] = getattr(self, name)
-            result = handler(_fields(request), **arguments)
-        except (HTTPException, ValueError, deposits.Impossible, KeyError) as error:
+            result = handler(fields, **arguments)
+        except (HTTPException, ValueError, RecursionError, deposits.Impossible, KeyError) as error:
             status, message = _problem(error)
             if human:
                 return self.page.page(problem=message, http_status=status)
             return _json({"error": message}, status)
         return redirect("/", 303) if human else _json(result)
+
+    def _match(self, request: Request) -> tuple[str, Mapping[str, Any]]:
+        try:
+            return self.urls.bind_to_environ(request.environ).match()
+        except NotFound:
+            known = ", ".join(dict.fromkeys(path for _, path, _, _ in ROUTES))
+            raise NotFound(f"Unknown address: use one of {known}.") from None
 
     def show_state(self, _fields: Fields) -> dict[str, Any]:
         with self.world.work() as state:
@@ -99,10 +109,10 @@ class ControlAPI:
 
     def plan_outcome(self, fields: Fields) -> dict[str, Any]:
         outcome, partner = str(fields.get("outcome", "")), str(fields.get("partner") or "")
-        times = _whole(fields.get("times", "1"))
+        times, error_reason = _whole(fields.get("times", "1")), str(fields.get("error_reason") or "")
         with self.world.work():
-            purchases.plan(self.world, outcome, times=times, partner=partner)
-        return {"outcome": outcome, "partner": partner or None, "times": times}
+            purchases.plan(self.world, outcome, times=times, partner=partner, error_reason=error_reason)
+        return {"outcome": outcome, "error_reason": error_reason, "partner": partner or None, "times": times}
 
     def list_deposits(self, _fields: Fields) -> list[Any]:
         with self.world.work() as state:
@@ -114,16 +124,29 @@ class ControlAPI:
 
     def step_deposit(self, fields: Fields, order_id: str, step: str) -> Any:
         if step not in DEPOSIT_STEPS:
-            raise NotFound(f"Unknown step: use one of {', '.join(DEPOSIT_STEPS)}, choose.")
+            raise NotFound(f"Unknown step: use one of {', '.join(DEPOSIT_STEPS)}, choose, notify.")
         with self.world.work():
             deposit = self._deposit(fields, order_id)
             DEPOSIT_STEPS[step](self.world, deposit)
             return _plain(deposit)
 
+    def notify_deposit(self, fields: Fields, order_id: str) -> Any:
+        changes = {name: value for name, value in fields.items() if name not in ("project", "status")}
+        with self.world.work() as state:
+            deposit = self._deposit(fields, order_id)
+            if not (deposit.result_url or state.projects[deposit.client_id].result_url):
+                raise deposits.Impossible("There is no Result URL to notify: set result_url of the project.")
+            notifications.deposit_changed(self.world, deposit, status=str(fields.get("status") or ""), **changes)
+            return _plain(deposit)
+
     def choose_skins(self, fields: Fields, order_id: str) -> Any:
         with self.world.work():
             deposit = self._deposit(fields, order_id)
-            steam_id = self.page.payer(deposit, str(fields.get("steam_id", "")))
+            account = str(fields.get("steam_id") or "")
+            steam_id = self.page.payer(deposit, account)
+            if account not in ("", steam_id):
+                known = [*ACCOUNTS, *filter(None, [deposit.steam_id])]
+                raise ValueError(f"Unknown steam_id: use one of {', '.join(known)}.")
             wanted = fields.get("asset_ids") or [deposits.fitting(self.world, deposit, steam_id).asset_id]
             deposits.offer(self.world, deposit, steam_id, [str(asset_id) for asset_id in wanted])
             return _plain(deposit)
@@ -136,10 +159,10 @@ class ControlAPI:
         with self.world.work():
             return _plain(self._purchase(buy_id))
 
-    def end_purchase(self, _fields: Fields, buy_id: int, outcome: str) -> Any:
+    def end_purchase(self, fields: Fields, buy_id: int, outcome: str) -> Any:
         with self.world.work():
             purchase = self._purchase(buy_id)
-            purchases.end(self.world, purchase, outcome)
+            purchases.end(self.world, purchase, outcome, error_reason=str(fields.get("error_reason") or ""))
             return _plain(purchase)
 
     def list_deliveries(self, _fields: Fields) -> list[Any]:
@@ -161,7 +184,7 @@ class ControlAPI:
     def set_project(self, fields: Fields, client_id: str) -> Any:
         with self.world.work() as state:
             if client_id not in state.projects:
-                raise NotFound("There is no such project.")
+                raise NotFound(f"Unknown project: use one of {', '.join(state.projects)}.")
             project = state.projects[client_id]
             for name in ("result_url", "events_url", "success_url", "fail_url"):
                 if name in fields:
@@ -177,7 +200,10 @@ class ControlAPI:
             return {"skins_for_sale": sum(not item.sold for item in state.stock.values())}
 
     def _deposit(self, fields: Fields, order_id: str) -> Deposit:
-        deposit = self.world.deposit(str(fields.get("project") or CLIENT_ID), order_id)
+        project = str(fields.get("project") or CLIENT_ID)
+        if project not in SECRETS:
+            raise BadRequest(f"Unknown project: use one of {', '.join(SECRETS)}.")
+        deposit = self.world.deposit(project, order_id)
         if deposit is None:
             raise NotFound("There is no such deposit.")
         return deposit
@@ -188,41 +214,6 @@ class ControlAPI:
         return self.world.state.purchases[buy_id]
 
 
-ROUTES = (
-    ("GET", "/_sandbox/state", "show_state", "Everything: clock, projects, deposits, purchases, deliveries, faults."),
-    ("GET", "/_sandbox/clock", "show_clock", "The sandbox's time in UNIX seconds."),
-    ("POST", "/_sandbox/clock", "advance_clock", "Move it forward: seconds, minutes, hours, days."),
-    ("GET", "/_sandbox/faults", "show_faults", "The faults that are switched on."),
-    ("POST", "/_sandbox/faults", "add_fault", "Switch one on: name, method (*), times (1, or always), value."),
-    ("DELETE", "/_sandbox/faults", "clear_faults", "Switch off: all, or those called name."),
-    ("POST", "/_sandbox/faults/clear", "clear_faults", "The same for forms."),
-    ("POST", "/_sandbox/outcomes", "plan_outcome", "How the next purchases end: outcome, partner, times."),
-    ("GET", "/_sandbox/deposits", "list_deposits", "All deposits."),
-    ("GET", "/_sandbox/deposits/<order_id>", "show_deposit", "One deposit; project says whose (sandbox)."),
-    ("POST", "/_sandbox/deposits/<order_id>/choose", "choose_skins", "The user picks skins: asset_ids, steam_id."),
-    (
-        "POST",
-        "/_sandbox/deposits/<order_id>/<step>",
-        "step_deposit",
-        "accept, decline or expire a trade offer; return or finish-hold a held deposit; notify once more.",
-    ),
-    ("GET", "/_sandbox/purchases", "list_purchases", "All purchases."),
-    ("GET", "/_sandbox/purchases/<int:buy_id>", "show_purchase", "One purchase."),
-    ("POST", "/_sandbox/purchases/<int:buy_id>/<outcome>", "end_purchase", "Bring it to that end now, see outcomes."),
-    ("GET", "/_sandbox/deliveries", "list_deliveries", "The last notifications with the answers they got."),
-    ("POST", "/_sandbox/deliveries/send", "send_due", "Send what is due and wait for it."),
-    ("POST", "/_sandbox/deliveries/<int:delivery_id>/send", "send_again", "Send one again."),
-    (
-        "POST",
-        "/_sandbox/projects/<client_id>",
-        "set_project",
-        "Project settings: result_url, events_url, success_url, fail_url, multiplier, balance.",
-    ),
-    ("POST", "/_sandbox/stock/refill", "refill_market", "Put more skins on the market."),
-)
-"""Method, address, handler, meaning. The control page shows them."""
-
-
 def _fields(request: Request) -> dict[str, Any]:
     request.max_content_length = MAX_BODY_BYTES
     fields: dict[str, Any] = dict(request.args)
@@ -231,8 +222,9 @@ def _fields(request: Request) -> dict[str, Any]:
         if not isinstance(body, dict):
             raise BadRequest("The body must be a JSON object.")
         return fields | body
-    for name, values in request.form.lists():
-        fields[name] = values if name == "asset_ids" else values[-1]
+    fields |= php.parse_form(request.form.items(multi=True))
+    if chosen := fields.get("asset_ids"):
+        fields["asset_ids"] = list(chosen.values()) if isinstance(chosen, dict) else request.form.getlist("asset_ids")
     return fields
 
 

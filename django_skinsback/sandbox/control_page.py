@@ -11,7 +11,7 @@ from .keys import SECRETS
 from .options import DAY, HOUR, MINUTE
 from .pages import Markup, html, join, page
 from .pay_page import account_name, payer
-from .purchases import OUTCOMES, TOKEN_OUTCOMES, TOKEN_REFUSALS
+from .purchases import ERROR_REASONS, OUTCOMES, TOKEN_OUTCOMES, TOKEN_REASONS, TOKEN_REFUSALS
 from .sockets import address as websocket_address
 from .state import OPEN_PURCHASES, Delivery, Deposit, Project, Purchase
 from .world import World
@@ -76,6 +76,7 @@ class ControlPage:
                 fault_names=_options((name, name.replace("_", " ")) for name in FAULTS),
                 methods=_options([("*", "everywhere"), *((name, name) for name in self.methods)]),
                 outcomes=_options((name, name.replace("_", " ")) for name in OUTCOMES),
+                error_reasons=_options((name, name.replace("_", " ")) for name in ERROR_REASONS),
                 tokens=_tokens(),
                 projects=join(_project(project) for project in state.projects.values()),
                 stock=sum(not item.sold for item in state.stock.values()),
@@ -115,7 +116,8 @@ class ControlPage:
             for fault in active
         ]
         rows += [
-            (f"purchase: {plan.outcome}", plan.partner or "anybody", _times(plan.times), Markup()) for plan in plans
+            (f"purchase: {plan.outcome} {plan.error_reason}", plan.partner or "anybody", _times(plan.times), Markup())
+            for plan in plans
         ]
         return _table(("What", "Where", "How often", ""), rows)
 
@@ -155,6 +157,8 @@ def _purchase_cells(purchase: Purchase) -> tuple[object, ...]:
     status = _pill(purchase.status, TONES.get(purchase.status, "bad"))
     if purchase.in_hold and purchase.in_hold_until:
         status = join([status, html("control_two.html", main="", detail=f"held to {_moment(purchase.in_hold_until)}")])
+    if purchase.error_reason:
+        status = join([status, html("control_two.html", main="", detail=purchase.error_reason)])
     return (
         _two(purchase.custom_id or "(none)", f"{purchase.client_id} · {purchase.buy_id}"),
         status,
@@ -212,7 +216,12 @@ def _times(times: int | None) -> str:
 
 
 def _button(action: str, label: str, project: str = "") -> Markup:
-    return html("control_button.html", action=action, label=label, project=project)
+    return html(
+        "control_button.html",
+        action=action,
+        label=label,
+        project=html("control_hidden.html", name="project", value=project) if project else Markup(),
+    )
 
 
 def _pill(text: object, tone: str) -> Markup:
@@ -236,7 +245,8 @@ def _entries(pairs: Iterable[tuple[str, str]]) -> Markup:
 
 
 def _tokens() -> str:
-    named = {**TOKEN_OUTCOMES, **{token: f"error {code}" for token, (code, _) in TOKEN_REFUSALS.items()}}
+    named = {token: f"{outcome} {TOKEN_REASONS.get(token, '')}".strip() for token, outcome in TOKEN_OUTCOMES.items()}
+    named |= {token: f"error {code}" for token, (code, _) in TOKEN_REFUSALS.items()}
     return ", ".join(f"{token} → {outcome}" for token, outcome in named.items())
 
 

@@ -37,6 +37,7 @@ FAULTS = {
     "ws_garbage": (SOCKET, "A frame that is no JSON comes first."),
     "ws_auth_failed": (SOCKET, "The keys of the next who connects are refused."),
     "ws_twice": (SOCKET, "An event is sent twice."),
+    "ws_pong": (SOCKET, "A ping is answered by the text pong, which is no JSON."),
     "no_bots": (SERVICE, "The method status says that no bots are free."),
     "site_off": (SERVICE, "The method status says that the site is off."),
 }
@@ -52,12 +53,30 @@ ERROR_FAULTS = {
 """Faults that are simply one of the standard errors."""
 
 
+_LIMITS = {
+    NOTIFY: ("deposit", "event"),
+    SERVICE: ("status",),
+    "notify_float_noise": ("deposit",),
+    "ws_drop": ("event",),
+    "ws_silent": ("auth", "event"),
+    "ws_garbage": ("auth", "event"),
+    "ws_auth_failed": ("auth",),
+    "ws_twice": ("event",),
+    "ws_pong": ("ping",),
+}
+
+
+def methods_of(name: str) -> tuple[str, ...]:
+    """What the fault of that name may be limited to: API methods, kinds of notification or kinds of frame."""
+    from .api import METHODS  # imported late: the methods know the world, and the world knows its faults
+
+    known = _LIMITS.get(name) or _LIMITS.get(FAULTS[name][0]) or tuple(METHODS)
+    return tuple(method for method in known if name != "market_disabled" or method.startswith("market_"))
+
+
 @dataclass(slots=True)
 class Fault:
-    """One fault in waiting.
-
-    ``method`` is an API method, ``deposit`` or ``event`` for notifications, ``auth`` or ``event`` for frames, or ``*``.
-    """
+    """One fault in waiting. ``method`` is one of ``methods_of(name)``, or ``*`` for all of them."""
 
     name: str
     method: str = "*"
@@ -77,9 +96,10 @@ class Faults:
         self._active: list[Fault] = []
 
     def add(self, name: str, method: str = "*", *, times: int | None = 1, value: object = "") -> Fault:
-        """Switch a fault on for the next ``times`` calls (None: until removed); ValueError if there is none such."""
-        if name not in FAULTS:
-            raise ValueError(f"Unknown fault {name!r}: use one of {', '.join(FAULTS)}.")
+        """Switch a fault on for the next ``times`` calls (None: until removed); ValueError for an unknown name."""
+        _check_name(name)
+        if method not in ("*", *methods_of(name)):
+            raise ValueError(f"The fault {name} never strikes at {method!r}: use *, {', '.join(methods_of(name))}.")
         if times is not None and times < 1:
             raise ValueError("A fault must strike at least once.")
         fault = Fault(name, method, times, str(value))
@@ -89,7 +109,9 @@ class Faults:
         return fault
 
     def remove(self, name: str = "") -> None:
-        """Switch off every fault of that name, or all."""
+        """Switch off every fault of that name, or all; ValueError for an unknown name."""
+        if name:
+            _check_name(name)
         with self._lock:
             self._active = [fault for fault in self._active if name and fault.name != name]
 
@@ -109,6 +131,11 @@ class Faults:
                             self._active.remove(fault)
                     return fault
         return None
+
+
+def _check_name(name: str) -> None:
+    if name not in FAULTS:
+        raise ValueError(f"Unknown fault {name!r}: use one of {', '.join(FAULTS)}.")
 
 
 def _check_value(fault: Fault) -> None:

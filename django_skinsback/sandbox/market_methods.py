@@ -73,6 +73,8 @@ def market_buy(call: Call) -> dict[str, Any]:
     """Buy one skin by id, or the cheapest of a name."""
     found = _by_id(call) if call.text("id") else _by_name(call)
     partner, token = call.text("partner"), call.text("token")
+    if not partner or not token:
+        raise Refusal(3, "partner_or_token_missing")
     check_receiver(partner, token)
     purchase = buy(
         call.world,

@@ -19,11 +19,11 @@ _LARGEST_EXACT = 2**53
 """Beyond that JavaScript rounds a whole number."""
 
 
-def deposit_changed(world: World, deposit: Deposit, *, status: str = "", **overrides: Any) -> None:
+def deposit_changed(world: World, deposit: Deposit, /, *, status: str = "", **overrides: Any) -> None:
     """Queue a notification of the deposit's status, or of any other ``status`` with any fields changed or added."""
     project = world.state.projects[deposit.client_id]
     url = deposit.result_url or project.result_url
-    if not url:
+    if not url or _is_dropped(world, project, "deposit"):
         return
     fields = {**deposit_fields(world, deposit, status), **overrides}
     body, content_type = _deposit_body(world, project, fields)
@@ -44,13 +44,14 @@ def _deposit_body(world: World, project: Project, fields: dict[str, Any]) -> tup
     fields = {name: _unmistakable(value) for name, value in fields.items() if value is not None}
     if world.options.notification_format != "json-numbers":
         fields = as_text(fields)
-    elif world.faults.take("notify_float_noise", "deposit"):
-        fields = {key: _noisy(value) if isinstance(value, Decimal) else value for key, value in fields.items()}
+    else:
+        noisy = {key: _noisy(value) if isinstance(value, Decimal) else value for key, value in fields.items()}
+        if noisy != fields and world.faults.take("notify_float_noise", "deposit"):
+            fields = noisy
     signature = sign(php.scalars(fields), SECRETS[project.client_id])
-    if world.faults.take("notify_bad_sign", "deposit"):
-        signature = signature[::-1]
     if not world.faults.take("notify_no_sign", "deposit"):
-        fields = {**fields, "sign": signature}
+        wrong = world.faults.take("notify_bad_sign", "deposit")
+        fields = {**fields, "sign": signature[::-1] if wrong else signature}
     if world.options.notification_format == "form":
         return urlencode(list(php.form_pairs(fields))).encode(), FORM
     return php.json_text(fields).encode(), JSON
@@ -130,15 +131,14 @@ def _queue_event(world: World, client_id: str, name: str, data: dict[str, Any], 
     project = world.state.projects[client_id]
     text = php.json_text({"event": name, "data": data})
     world.on_event(client_id, text)
-    if not project.events_url:
+    if not project.events_url or _is_dropped(world, project, "event"):
         return
     body = text.encode()
     signature = event_signature(body, SECRETS[client_id])
-    if world.faults.take("notify_bad_sign", "event"):
-        signature = signature[::-1]
-    headers = {"Content-Type": JSON, "Signature": signature}
-    if world.faults.take("notify_no_sign", "event"):
-        del headers["Signature"]
+    headers = {"Content-Type": JSON}
+    if not world.faults.take("notify_no_sign", "event"):
+        wrong = world.faults.take("notify_bad_sign", "event")
+        headers["Signature"] = signature[::-1] if wrong else signature
     status = f": {data['offer_status']}" if "offer_status" in data else ""
     summary = f"{name} {subject}{status}"
     _queue(
@@ -155,9 +155,6 @@ def _queue_event(world: World, client_id: str, name: str, data: dict[str, Any], 
 
 def _queue(world: World, project: Project, *, kind: str, headers: dict[str, str], **fields: Any) -> None:
     now = world.now()
-    _release_held_back(world, project, kind)
-    if world.faults.take("notify_drop", kind):
-        return
     late = world.faults.take("notify_delay", kind)
     held_back = world.faults.take("notify_reorder", kind) is not None
     delay = late.seconds(MINUTE) if late else REORDER_SECONDS if held_back else 0
@@ -177,6 +174,12 @@ def _queue(world: World, project: Project, *, kind: str, headers: dict[str, str]
         if copy:
             delivery.subject += " again"
         world.enqueue(delivery)
+
+
+def _is_dropped(world: World, project: Project, kind: str) -> bool:
+    """Whether a new notification is never sent. It still lets those go that waited to be overtaken."""
+    _release_held_back(world, project, kind)
+    return world.faults.take("notify_drop", kind) is not None
 
 
 def _release_held_back(world: World, project: Project, kind: str) -> None:

@@ -1,5 +1,6 @@
 """The hosted pay page: choose skins, then accept or decline a trade, then go back to the merchant's site."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from werkzeug.exceptions import NotFound
@@ -8,7 +9,7 @@ from werkzeug.wrappers import Request, Response
 
 from django_skinsback.steam import GAMES
 
-from . import deposits, money
+from . import deposits, money, php
 from .catalogue import BY_CLASS_ID
 from .deposit_methods import bot_of
 from .pages import Markup, allow_frames, html, join, page
@@ -226,15 +227,25 @@ def _shown(amount: Decimal, deposit: Deposit) -> str:
 
 
 def _limits(deposit: Deposit, project: str) -> str:
-    least, most = (
-        None if amount is None else _shown(money.seen_by_user(amount, deposit), deposit)
-        for amount in (deposit.min_amount, deposit.max_amount)
+    """What the merchant asks for, in his currency and, where that differs, as the prices on this page are shown."""
+    asked = _range(deposit, lambda amount: f"{amount:,.2f} {deposit.currency.upper()}")
+    shown = _range(deposit, lambda amount: _shown(money.seen_by_user(amount, deposit), deposit))
+    wish = (
+        f"{project} asks for skins worth {asked}." if asked else f"Their worth is added to your account at {project}."
     )
-    if least and most:
-        return f"{project} asks for {least} to {most}."
-    if least:
-        return f"{project} asks for at least {least}."
-    return f"Their worth is added to your account at {project}."
+    factor = deposit.multiplier * (deposit.custom_currency_rate or 1)
+    if factor == 1 and not deposit.custom_currency:
+        return wish
+    rate = f"{php.plain_text(factor)} {_unit(deposit)} for each 1 {deposit.currency.upper()}"
+    return f"{wish} Prices on this page are what {project} credits, {rate}{f': {shown}' if shown else ''}."
+
+
+def _range(deposit: Deposit, text: Callable[[Decimal], str]) -> str:
+    if deposit.min_amount is None:
+        return ""
+    if deposit.max_amount is None:
+        return f"at least {text(deposit.min_amount)}"
+    return f"{text(deposit.min_amount)} to {text(deposit.max_amount)}"
 
 
 def _skin(asset: Asset) -> dict[str, str]:

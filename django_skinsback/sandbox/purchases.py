@@ -6,6 +6,7 @@ from functools import partial
 
 from django_skinsback.steam import FIRST_STEAM_ID
 
+from . import catalogue
 from .deposits import Impossible
 from .notifications import change_balance, purchase_bought, purchase_changed
 from .options import HOLD_SECONDS, OFFER_SECONDS
@@ -32,8 +33,32 @@ TOKEN_OUTCOMES = {
     "OFFERERR": "trade_create_error",
     "ROLLBACK": "rollback_user",
     "SUPPLIER": "rollback_supplier",
+    "PRIVATE0": "user_not_tradable",
+    "TRADEBAN": "user_not_tradable",
+    "FULLINV0": "user_not_tradable",
+    "ATTEMPTS": "trade_create_error",
 }
 """Trade tokens that decide how every purchase sent to them ends."""
+
+TOKEN_REASONS = {
+    "NOTRADES": "user_cant_trade",
+    "OFFERERR": "skin_unavailable",
+    "PRIVATE0": "private_inventory",
+    "TRADEBAN": "user_trade_ban",
+    "FULLINV0": "user_inventory_is_full",
+    "ATTEMPTS": "too_many_failed_attempts",
+}
+"""Trade tokens that also decide the ``error_reason``."""
+
+ERROR_REASONS = {
+    "user_cant_trade": "user_not_tradable",
+    "private_inventory": "user_not_tradable",
+    "user_trade_ban": "user_not_tradable",
+    "user_inventory_is_full": "user_not_tradable",
+    "too_many_failed_attempts": "trade_create_error",
+    "skin_unavailable": "trade_create_error",
+}
+"""Every ``error_reason`` and the outcome it fits; SkinsBack does not document which statuses come with which."""
 
 TOKEN_REFUSALS = {
     "BADTOKEN": (9, "invalid_token_value"),
@@ -44,7 +69,7 @@ TOKEN_REFUSALS = {
 _PARTNER = re.compile(r"[0-9]{1,10}", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8}", re.ASCII)
 _ROLLBACKS = frozenset({"rollback_user", "rollback_supplier"})
-_REASONS = {"user_not_tradable": "user_cant_trade", "trade_create_error": "skin_unavailable"}
+_USUAL_REASONS = {"user_not_tradable": "user_cant_trade", "trade_create_error": "skin_unavailable"}
 
 
 class Refusal(Exception):
@@ -58,8 +83,6 @@ class Refusal(Exception):
 
 def check_receiver(partner: str, token: str) -> None:
     """Refusal, unless a trade URL could have these parts."""
-    if not partner or not token:
-        raise Refusal(3, "partner_or_token_missing")
     if not _PARTNER.fullmatch(partner) or not 0 < int(partner) < 2**32:
         raise Refusal(8, "invalid_partner_value")
     if not _TOKEN.fullmatch(token):
@@ -88,6 +111,7 @@ def buy(
         raise Refusal(6, "skins_not_found_at_specified_price")
     if skin.price > project.balance:
         raise Refusal(4, "insufficient_funds")
+    plan = world.planned_outcome(partner)
     purchase = Purchase(
         buy_id=world.new_id(),
         client_id=project.client_id,
@@ -97,9 +121,10 @@ def buy(
         skin=skin,
         debited=skin.price,
         created_at=int(world.now()),
-        outcome=world.planned_outcome(partner) or TOKEN_OUTCOMES.get(token, "accepted"),
+        outcome=plan.outcome if plan else TOKEN_OUTCOMES.get(token, "accepted"),
         history=[("creating_trade", int(world.now()))],
     )
+    purchase.error_reason_to_come = plan.error_reason if plan else TOKEN_REASONS.get(token, "")
     skin.sold = True
     world.state.purchases[purchase.buy_id] = purchase
     if custom_id:
@@ -118,26 +143,38 @@ def resume(world: World) -> None:
             _schedule(world, purchase, purchase.due_at)
 
 
-def plan(world: World, outcome: str, *, times: int = 1, partner: str | None = None) -> None:
-    """Decide how the next purchases end; ValueError for an outcome there is not."""
+def plan(world: World, outcome: str, *, times: int = 1, partner: str | None = None, error_reason: str = "") -> None:
+    """Decide how the next purchases end; ValueError for an outcome, reason or partner that does not exist."""
     if outcome not in OUTCOMES:
         raise ValueError(f"Unknown outcome: use one of {', '.join(OUTCOMES)}.")
-    world.outcomes.append(PlannedOutcome(outcome, max(times, 1), partner or None))
+    if partner and not _PARTNER.fullmatch(partner):
+        raise ValueError("A partner is the number of a trade URL: up to 10 digits.")
+    _check_reason(outcome, error_reason)
+    world.outcomes.append(PlannedOutcome(outcome, max(times, 1), partner or None, error_reason))
 
 
-def end(world: World, purchase: Purchase, outcome: str) -> None:
-    """Bring the purchase to that end now. Impossible, when it cannot come from where it stands."""
+def end(world: World, purchase: Purchase, outcome: str, *, error_reason: str = "") -> None:
+    """Bring the purchase to that end now. Impossible, when it cannot come from where it stands.
+
+    Without ``error_reason`` the purchase gets the usual one of the outcome. ValueError for an unknown reason.
+    """
     if outcome not in OUTCOMES:
         raise Impossible(f"Unknown outcome: use one of {', '.join(OUTCOMES)}.")
+    _check_reason(outcome, error_reason)
     possible = purchase.status == "accepted" if outcome in _ROLLBACKS else purchase.status in OPEN_PURCHASES
     if not possible:
         raise Impossible(f"A purchase that is {purchase.status} cannot become {outcome}.")
-    purchase.outcome = outcome
+    purchase.outcome, purchase.error_reason_to_come = outcome, error_reason
     if outcome == "accepted":
         _offered(world, purchase)
         _accepted(world, purchase)
     else:
         _failed(world, purchase)
+
+
+def _check_reason(outcome: str, error_reason: str) -> None:
+    if error_reason and (error_reason not in ERROR_REASONS or outcome == "accepted"):
+        raise ValueError(f"Unknown error reason: use one of {', '.join(ERROR_REASONS)}, and no accepted outcome.")
 
 
 def _schedule(world: World, purchase: Purchase, due_at: float) -> None:
@@ -181,7 +218,7 @@ def _accepted(world: World, purchase: Purchase) -> None:
             asset_id=str(40_000_000_000 + purchase.buy_id),
             game=purchase.skin.game,
             market_hash_name=purchase.skin.market_hash_name,
-            price=purchase.skin.price,
+            price=catalogue.paid_price(purchase.skin.price),
             class_id=purchase.skin.class_id,
             tradable=purchase.skin.game != "cs2",
         )
@@ -199,7 +236,7 @@ def _failed(world: World, purchase: Purchase) -> None:
         inventory[:] = [asset for asset in inventory if asset.asset_id != str(40_000_000_000 + purchase.buy_id)]
         if purchase.in_hold is not None:
             purchase.in_hold = False
-    purchase.error_reason = _REASONS.get(purchase.outcome)
+    purchase.error_reason = purchase.error_reason_to_come or _USUAL_REASONS.get(purchase.outcome)
     _change(world, purchase, purchase.outcome)
     purchase.refunded = True
     purchase.skin.sold = False

@@ -112,8 +112,12 @@ class Sandbox:
     def configure(self, client_id: str = CLIENT_ID, **settings: str | Decimal | None) -> Project:
         """Change fields of ``state.Project``: result_url, events_url, multiplier, balance, …; None changes nothing."""
         with self.world.work() as state:
+            if client_id not in state.projects:
+                raise ValueError(f"Unknown project: use one of {', '.join(state.projects)}.")
             project = state.projects[client_id]
             for name, value in settings.items():
+                if name not in project.__struct_fields__:
+                    raise ValueError(f"Unknown setting {name!r}: use one of {', '.join(project.__struct_fields__)}.")
                 if value is not None:
                     checked = money.multiplier(value) if name == "multiplier" else value
                     setattr(project, name, type(getattr(project, name))(checked))
@@ -133,15 +137,20 @@ class Sandbox:
         """The next calls are cut off before anything is done."""
         self.faults.add("drop_request", method, times=times)
 
-    def next_outcome(self, outcome: str, *, times: int = 1, partner: str | None = None) -> None:
-        """How the next purchases end, those for ``partner`` or anybody's; see ``purchases.OUTCOMES``."""
-        purchases.plan(self.world, outcome, times=times, partner=partner)
+    def next_outcome(self, outcome: str, *, times: int = 1, partner: str | None = None, error_reason: str = "") -> None:
+        """How the next purchases end, those for ``partner`` or for any partner; see ``purchases.OUTCOMES``.
 
-    def end_purchase(self, custom_id: str, outcome: str, *, client_id: str = CLIENT_ID) -> Purchase:
+        ``error_reason`` is one of ``purchases.ERROR_REASONS``; without it the usual one of the outcome is given.
+        """
+        purchases.plan(self.world, outcome, times=times, partner=partner, error_reason=error_reason)
+
+    def end_purchase(
+        self, custom_id: str, outcome: str, *, client_id: str = CLIENT_ID, error_reason: str = ""
+    ) -> Purchase:
         """Bring a purchase to its end now, or roll an accepted one back."""
         with self.world.work():
             purchase = self.purchase(custom_id, client_id=client_id)
-            purchases.end(self.world, purchase, outcome)
+            purchases.end(self.world, purchase, outcome, error_reason=error_reason)
         return purchase
 
     def choose(

@@ -59,7 +59,7 @@ class Sockets:
             raise ServiceUnavailable("websockets is missing: pip install 'django-skinsback[sandbox]'") from None
         client_id, signature = request.args.get("shopid", ""), request.args.get("signature", "")
         known = client_id in SECRETS and signature == client_digest(client_id, SECRETS[client_id])
-        line = _Line(connection, client_id, self.world.options.ping_within)
+        line = _Line(connection, client_id, self.world)
         try:
             if line.shake_hands(request):
                 self._greet(line, known=known)
@@ -96,7 +96,8 @@ class Sockets:
             return
         faults = self.world.faults
         garbage = faults.take("ws_garbage", "event")
-        silent, twice = faults.take("ws_silent", "event"), faults.take("ws_twice", "event")
+        silent = faults.take("ws_silent", "event")
+        twice = None if silent else faults.take("ws_twice", "event")
         drop = faults.take("ws_drop", "event")
         for line in lines:
             if garbage:
@@ -123,12 +124,12 @@ class Sockets:
 class _Line:
     """One connection, served by the thread that took it. ``say`` and ``hang_up`` may be called from any other."""
 
-    def __init__(self, connection: socket.socket, client_id: str, ping_within: float) -> None:
+    def __init__(self, connection: socket.socket, client_id: str, world: World) -> None:
         from websockets.server import ServerProtocol
 
         self.client_id = client_id
         self._connection = connection
-        self._ping_within = ping_within
+        self._faults, self._ping_within = world.faults, world.options.ping_within
         self._outbox: deque[str | int] = deque()
         self._bell, self._ringer = socket.socketpair()
         self._ringer.setblocking(False)
@@ -221,11 +222,12 @@ class _Line:
         return bool(data) and self._flush()
 
     def _heard_ping(self) -> bool:
-        """Whether a ping was among the frames that came. Its answer is not documented, so it is an odd one."""
+        """Whether a ping was among the received frames. No answer is documented, so only the fault sends one."""
         texts = [bytes(getattr(event, "data", b"")) for event in self._protocol.events_received()]
         if b"ping" not in texts:
             return False
-        self.say("pong")
+        if self._faults.take("ws_pong", "ping"):
+            self.say("pong")
         return True
 
     def _flush(self) -> bool:

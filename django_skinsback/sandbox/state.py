@@ -94,6 +94,7 @@ class Purchase(msgspec.Struct, kw_only=True):
     debited: Decimal
     created_at: int
     outcome: str = "accepted"
+    error_reason_to_come: str = ""
     status: str = "creating_trade"
     error_reason: str | None = None
     trade_offer_id: str = ""

@@ -28,6 +28,7 @@ class PlannedOutcome:
     outcome: str
     times: int = 1
     partner: str | None = None
+    error_reason: str = ""
 
 
 @dataclass(slots=True)
@@ -174,12 +175,12 @@ class World:
             budget.calls.append(now)
             return True
 
-    def planned_outcome(self, partner: str) -> str | None:
+    def planned_outcome(self, partner: str) -> PlannedOutcome | None:
         """Use up the first planned outcome meant for this partner."""
         for plan in self.outcomes:
             if plan.partner in (None, partner):
                 plan.times -= 1
                 if plan.times < 1:
                     self.outcomes.remove(plan)
-                return plan.outcome
+                return plan
         return None

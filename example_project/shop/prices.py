@@ -3,6 +3,10 @@
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
 MARKUP = Decimal("1.05")
+CREDITED = Decimal(1)
+"""The price multiplier of the shop's deposits. Above MARKUP, each skin that is paid in and bought again would cost the
+shop money, whatever multiplier the project has."""
+
 CENT = Decimal("0.01")
 SMALLEST = Decimal("0.000001")
 

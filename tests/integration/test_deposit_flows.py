@@ -15,6 +15,7 @@ from django_skinsback.exceptions import (
     UnknownOutcome,
 )
 from django_skinsback.flows import deposits, polling
+from django_skinsback.flows.prices import sync_prices
 from django_skinsback.models import Deposit, LedgerEntry
 from django_skinsback.models.fields import utc_now
 from django_skinsback.testing import make_deposit
@@ -47,6 +48,42 @@ def test_a_deposit_is_opened_paid_and_credited(world, user):
     assert (deposit.status, deposit.needs_review) == ("success", False)
     assert deposit.skins
     assert Wallet.objects.get(user=user).balance == deposit.user_amount > 0
+
+
+def pay_with(world, deposit, game):
+    """Have the user choose a skin of that game on the pay page and accept the trade."""
+    inventory = world.sandbox.world.inventory("76561198999000001")
+    asset = max((asset for asset in inventory if asset.game == game and asset.tradable), key=lambda asset: asset.price)
+    world.sandbox.pay(deposit.order_id, [asset.asset_id], steam_id="76561198999000001", held=False)
+
+
+@pytest.mark.parametrize("way", ["webhook", "orderstatus"])
+@pytest.mark.parametrize("paid", ["cs2", "dota2", "rust"])
+@pytest.mark.parametrize("opened", [None, "rust"])
+def test_a_deposit_is_stored_with_the_game_of_the_skins_that_paid_it(world, user, opened, paid, way):
+    for game in ("cs2", "dota2", "rust"):
+        sync_prices(game=game)
+    deposit = deposits.create_deposit(user, game=opened)
+    assert deposit.game == (opened or "cs2")
+    pay_with(world, deposit, paid)
+    assert world.sandbox.deposit(deposit.order_id).game == paid
+    if way == "webhook":
+        world.deliver()
+    else:
+        deposits.refresh(deposit)
+
+    deposit.refresh_from_db()
+    assert (deposit.status, deposit.game, kinds(deposit)) == ("success", paid, ["credit"])
+
+
+def test_a_deposit_of_skins_that_the_price_list_does_not_know_keeps_the_game_it_was_opened_for(world, user):
+    sync_prices(game="cs2")
+    deposit = deposits.create_deposit(user, game="dota2")
+    pay_with(world, deposit, "rust")
+    world.deliver()
+
+    deposit.refresh_from_db()
+    assert (deposit.status, deposit.game) == ("success", "dota2")
 
 
 def test_a_deposit_with_every_option_is_understood(world, user, settings):

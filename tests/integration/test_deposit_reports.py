@@ -9,7 +9,7 @@ import pytest
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import InvalidInput
 from django_skinsback.flows import deposits, polling
-from django_skinsback.models import Deposit, LedgerEntry, StatusChange
+from django_skinsback.models import Deposit, LedgerEntry, MarketItem, StatusChange
 from django_skinsback.signals import deposit_changed, review_needed
 from django_skinsback.statuses import DEPOSIT_FINAL
 from django_skinsback.testing import make_deposit, post_notification, signed_notification
@@ -38,6 +38,35 @@ def entries(deposit):
 @pytest.fixture
 def deposit(user):
     return make_deposit(user=user, steam_id="76561198827262007")
+
+
+@pytest.mark.parametrize(
+    ("names", "game"),
+    [
+        (["Harbour Hoodie"], "rust"),
+        (["Harbour Hoodie", "Unknown Hoodie"], "rust"),
+        (["Harbour Hoodie", "Heron Mask"], "rust"),
+        (["Harbour Hoodie", "AK-47 | Redline"], "dota2"),
+        (["Made In Two Games"], "dota2"),
+        (["Unknown Hoodie"], "dota2"),
+        ([5, None, "", {"a": 1}, "x" * 5000], "dota2"),
+        ([], "dota2"),
+    ],
+)
+def test_the_game_is_that_of_the_skins_if_the_price_list_knows_them_in_one_game_only(deposit, names, game):
+    Deposit.objects.filter(pk=deposit.pk).update(game="dota2")
+    for known, name in [
+        ("rust", "Harbour Hoodie"),
+        ("rust", "Heron Mask"),
+        ("cs2", "AK-47 | Redline"),
+        ("cs2", "Made In Two Games"),
+        ("rust", "Made In Two Games"),
+    ]:
+        MarketItem.objects.create(game=known, market_hash_name=name, price=1, available=name != "Heron Mask")
+
+    assert tell(deposit, "success", skins=[{"name": name} for name in names]) == "applied"
+    assert (deposit.status, deposit.game) == ("success", game)
+    assert entries(deposit) == [("credit", Decimal("12.6"))]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Purchases from the intent to the end of their hold, against the sandbox."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from django.db import transaction
@@ -16,6 +18,7 @@ from tests.wallet.receivers import NotEnoughMoney
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
+README = Path(__file__).parents[2] / "README.md"
 PARTNER = "90382795"
 TRADE_URL = f"https://steamcommunity.com/tradeoffer/new/?partner={PARTNER}&token=i1ArBZey"
 
@@ -65,6 +68,21 @@ class TestBuying:
         assert (purchase.steam_id, purchase.token) == ("76561198050648523", "i1ArBZey")
         assert Wallet.objects.get().balance == Decimal("992.5")
         assert world.sandbox.sold(purchase.custom_id) == 0
+
+    def test_the_purchase_example_of_the_readme_buys_its_skin_from_the_sandbox(self, world, rich):
+        section = README.read_text().partition("## Paying out in skins")[2].partition("\n## ")[0]
+        names = {"user": rich}
+        exec(re.search(r"```python\n(.*?)```", section, re.DOTALL)[1], names)
+        purchase = names["purchase"]
+        assert f'market_hash_name="{purchase.market_hash_name}"' in section
+
+        purchases.submit(purchase)
+        poll_until_quiet(world)
+
+        purchase.refresh_from_db()
+        assert (purchase.status, kinds(purchase)) == ("accepted", ["charge"])
+        assert world.sandbox.purchase(purchase.custom_id).skin.market_hash_name == purchase.market_hash_name
+        assert world.sandbox.spent() <= purchase.max_price
 
     def test_a_listener_that_raises_vetoes_the_purchase(self, user, skin):
         with pytest.raises(NotEnoughMoney):

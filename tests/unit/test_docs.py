@@ -9,6 +9,7 @@ import pytest
 
 from django_skinsback import conf
 from django_skinsback.sandbox.faults import FAULTS
+from django_skinsback.sandbox.purchases import TOKEN_OUTCOMES, TOKEN_REFUSALS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -34,6 +35,36 @@ def test_the_sandbox_page_lists_every_fault():
     page = (ROOT / "docs/sandbox.md").read_text().partition("## Faults")[2]
 
     assert set(re.findall(r"`(\w+)`", page.partition("## What")[0])) >= set(FAULTS)
+
+
+def test_the_sandbox_page_lists_every_trade_token():
+    page = (ROOT / "docs/sandbox.md").read_text()
+
+    assert set(re.findall(r"`([A-Z0-9]{8})`", page)) == {*TOKEN_OUTCOMES, *TOKEN_REFUSALS}
+
+
+REFERENCE_ERRORS = """
+-1 please_use_post_method, -2 invalid_shopid, -3 invalid_signature, -4 shop_not_active, -5 invalid_method
+-6 market_disabled, -7 request_limit_reached, -8 invalid_ip_address, -9 under_maintenance, -10 invalid_client_secret
+1 invalid_order_id, 2 invalid_steam_id, 5 order_id_already_exists, 7 invalid_max_value, 8 invalid_currency
+9 invalid_result_url, 10 invalid_success_url, 11 invalid_fail_url, 12 invalid_custom_currency
+13 invalid_custom_currency_rate, 14 invalid_custom_multiplier, 15 invalid_game
+1 order_id_or_transaction_id_missing, 2 invalid_order_id, 3 invalid_transaction_id, 4 transaction_not_found
+5 offer_already_approved_or_canceled, 7 order_id_already_exists
+1 name_or_names_required, 2 name_min_length_3, 4 insufficient_funds, 5 skin_unavailable
+6 skins_not_found_at_specified_price, 7 custom_id_already_exists, 8 invalid_partner_value, 9 invalid_token_value
+10 too_many_failed_attempts_for_user, 1 missing_one_of_required_params, 2 offer_not_found
+"""
+"""Code and text of every error in SkinsBack's reference, in the order of its pages."""
+
+
+def test_the_sandbox_page_lists_every_error_that_is_not_in_the_reference_as_guessed():
+    sources = "".join(path.read_text() for path in (ROOT / "django_skinsback/sandbox").glob("*.py"))
+    errors = {f"{code} {text}" for code, text in re.findall(r'\((-?\d+), "([a-z_0-9]+)"\)', sources)}
+    assert {"1 items_required", "5 skin_unavailable"} <= errors
+
+    guessed = (ROOT / "docs/sandbox.md").read_text().partition("## What is guessed")[2]
+    assert errors - set(re.split(r", |\n", REFERENCE_ERRORS)) - set(re.findall(r"`(\d+ \w+)`", guessed)) == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -462,6 +462,25 @@ def test_a_batch_succeeds_in_part(call, sandbox):
     assert (sandbox.sold("c1"), sandbox.sold("c2")) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    ("receiver", "code", "message"),
+    [
+        ({"token": TOKEN}, 8, "invalid_partner_value"),
+        ({"partner": "", "token": TOKEN}, 8, "invalid_partner_value"),
+        ({"partner": PARTNER}, 9, "invalid_token_value"),
+        ({"partner": PARTNER, "token": ""}, 9, "invalid_token_value"),
+        ({}, 8, "invalid_partner_value"),
+        ({"partner": PARTNER, "token": "TOOMANY0"}, 10, "too_many_failed_attempts_for_user"),
+    ],
+)
+def test_a_batch_without_a_partner_or_token_is_refused_with_its_documented_codes(
+    call, sandbox, receiver, code, message
+):
+    item = skin(sandbox)
+    assert call("market_batch_buy", **receiver, **{"items[0][id]": item.skin_id}) == refused(code, message)
+    assert sandbox.spent() == 0
+
+
 def test_an_empty_object_comes_as_an_empty_list(call):
     answer = call("market_batch_buy", partner=PARTNER, token=TOKEN, **{"items[0][id]": "1"})
     assert answer["status"] == "success"

@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
-from django_skinsback.sandbox.faults import ERROR_FAULTS, FAULTS
+from django_skinsback.sandbox.faults import AFTER, BEFORE, ERROR_FAULTS, FAULTS, methods_of
 
 PARTNER, TOKEN = "90382795", "i1ArBZey"
 
@@ -155,6 +155,70 @@ def test_a_fault_that_makes_no_sense_is_refused(sandbox, wrong):
     with pytest.raises(ValueError, match=r"fault|Fault|delay|strike|could not"):
         sandbox.faults.add(**wrong)
     assert sandbox.faults.active() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "known"),
+    [
+        ("lose_answer", "market_by", "market_buy"),
+        ("lose_answer", "deposit", "market_buy"),
+        ("market_disabled", "create", "market_search"),
+        ("no_bots", "balance", "status"),
+        ("notify_drop", "create", "deposit, event"),
+        ("notify_float_noise", "event", "deposit"),
+        ("ws_drop", "auth", "event"),
+        ("ws_auth_failed", "event", "auth"),
+        ("ws_silent", "ping", "auth, event"),
+        ("ws_pong", "event", "ping"),
+    ],
+)
+def test_a_method_at_which_a_fault_never_strikes_is_an_error_that_names_the_known_ones(sandbox, name, method, known):
+    with pytest.raises(ValueError, match=known):
+        sandbox.faults.add(name, method)
+    assert sandbox.faults.active() == []
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_may_be_limited_to_each_method_at_which_it_strikes(sandbox, name):
+    value = {"error": "5 skin_unavailable"}.get(name, "")
+    for method in methods_of(name):
+        assert sandbox.faults.add(name, method, value=value).method == method
+
+
+def test_removing_an_unknown_fault_is_an_error_that_names_the_known_ones(sandbox):
+    sandbox.faults.add("lose_answer")
+    with pytest.raises(ValueError, match="lose_answer"):
+        sandbox.faults.remove("loose_answer")
+    assert len(sandbox.faults.active()) == 1
+
+
+AFTER_THE_WORK = [name for name, (when, _) in FAULTS.items() if when == AFTER]
+
+
+@pytest.mark.parametrize("fault", AFTER_THE_WORK)
+def test_a_fault_after_the_work_is_not_used_up_by_a_call_that_was_refused(sandbox, post, fault):
+    sandbox.faults.add(fault, "market_buy", value="0")
+    assert post("market_buy", id="1", partner=PARTNER, token=TOKEN).json()["error_message"] == "skin_unavailable"
+    assert [active.name for active in sandbox.faults.active()] == [fault]
+
+
+@pytest.mark.parametrize("fault", [name for name, (when, _) in FAULTS.items() if when in (BEFORE, AFTER)])
+def test_a_fault_is_not_used_up_by_an_unknown_method_or_a_stranger(sandbox, post, fault):
+    sandbox.faults.add(fault, value={"error": "5 skin_unavailable", "slow": "0", "slow_answer": "0"}.get(fault, ""))
+    assert post("market_sell").json()["error_message"] == "invalid_method"
+    stranger = {"X-CLIENT-ID": CLIENT_ID, "X-CLIENT-SECRET": "guessed"}
+    answer = requests.post(sandbox.api_url, data={"method": "market_buy"}, headers=stranger, timeout=5)
+    assert answer.json()["error_message"] == "invalid_client_secret"
+    assert [active.name for active in sandbox.faults.active()] == [fault]
+
+
+def test_two_faults_that_spoil_an_answer_spoil_two_answers(sandbox, post):
+    sandbox.faults.add("truncated")
+    sandbox.faults.add("empty_answer")
+    sandbox.faults.add("garbage")
+    assert sorted(len(post("status").content) for _ in range(3))[0] == 0
+    assert sandbox.faults.active() == []
+    assert post("status").json()["status"] == "success"
 
 
 def test_every_fault_says_what_it_does():

@@ -9,7 +9,7 @@ from werkzeug.test import Client
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox
 from django_skinsback.sandbox.clock import Clock
 from django_skinsback.sandbox.deposits import Impossible
-from django_skinsback.sandbox.purchases import OUTCOMES, TOKEN_OUTCOMES
+from django_skinsback.sandbox.purchases import ERROR_REASONS, OUTCOMES, TOKEN_OUTCOMES, TOKEN_REASONS
 
 DAY = 86400
 START = 1_750_000_000
@@ -209,6 +209,72 @@ def test_a_trade_token_decides_the_end(sandbox, token, outcome):
     assert purchase.status == outcome
 
 
+DOCUMENTED_REASONS = {
+    "user_cant_trade",
+    "private_inventory",
+    "user_trade_ban",
+    "user_inventory_is_full",
+    "too_many_failed_attempts",
+    "skin_unavailable",
+}
+
+
+@pytest.mark.parametrize("reason", sorted(DOCUMENTED_REASONS))
+def test_each_documented_error_reason_can_be_planned(sandbox, reason):
+    sandbox.next_outcome(ERROR_REASONS[reason], error_reason=reason)
+    purchase = buy(sandbox)
+    sandbox.clock.advance(hours=2)
+    assert purchase.status == ERROR_REASONS[reason]
+    assert call(sandbox, "market_getinfo", buy_id=purchase.buy_id)["error_reason"] == reason
+
+
+@pytest.mark.parametrize("reason", sorted(DOCUMENTED_REASONS))
+def test_a_purchase_can_be_ended_with_each_documented_error_reason(sandbox, reason):
+    buy(sandbox)
+    assert sandbox.end_purchase("c1", "canceled", error_reason=reason).error_reason == reason
+
+
+@pytest.mark.parametrize(("token", "reason"), TOKEN_REASONS.items())
+def test_a_trade_token_decides_the_error_reason(sandbox, token, reason):
+    purchase = buy(sandbox, token=token)
+    sandbox.clock.advance(hours=2)
+    assert (purchase.status, purchase.error_reason) == (TOKEN_OUTCOMES[token], reason)
+
+
+def test_the_error_reasons_are_the_documented_ones(sandbox):
+    assert set(ERROR_REASONS) == DOCUMENTED_REASONS
+    assert set(ERROR_REASONS.values()) <= set(OUTCOMES)
+
+
+@pytest.mark.parametrize(("outcome", "reason"), [("user_not_tradable", "bad_weather"), ("accepted", "user_cant_trade")])
+def test_an_error_reason_that_cannot_be_is_refused(sandbox, outcome, reason):
+    buy(sandbox)
+    with pytest.raises(ValueError, match="private_inventory"):
+        sandbox.next_outcome(outcome, error_reason=reason)
+    with pytest.raises(ValueError, match="private_inventory"):
+        sandbox.end_purchase("c1", outcome, error_reason=reason)
+    assert (sandbox.world.outcomes, sandbox.purchase("c1").status) == ([], "creating_trade")
+
+
+def test_a_planned_outcome_is_not_used_up_by_a_purchase_that_was_refused(sandbox):
+    sandbox.next_outcome("canceled")
+    answer = call(sandbox, "market_buy", id="1", partner=PARTNER, token=TOKEN)
+    assert answer["error_message"] == "skin_unavailable"
+    assert buy(sandbox).outcome == "canceled"
+
+
+def test_an_unknown_setting_of_a_project_is_an_error_that_names_the_known_ones(sandbox):
+    with pytest.raises(ValueError, match="result_url"):
+        sandbox.configure(resulturl="https://shop.example/")
+    with pytest.raises(ValueError, match="sandbox-2"):
+        sandbox.configure("shop", balance="7")
+
+
+def test_an_outcome_for_a_partner_that_cannot_exist_is_refused(sandbox):
+    with pytest.raises(ValueError, match="partner"):
+        sandbox.next_outcome("canceled", partner="76561198050648523")
+
+
 def test_an_outcome_may_be_planned_for_one_partner(sandbox):
     sandbox.next_outcome("canceled", partner="1")
     assert buy(sandbox).outcome == "accepted"
@@ -231,6 +297,30 @@ def test_a_skin_that_was_accepted_is_in_the_users_inventory(sandbox):
     sandbox.end_purchase("c1", "accepted")
     owned = [asset.market_hash_name for asset in sandbox.world.inventory(purchase.steam_id)]
     assert purchase.skin.market_hash_name in owned
+
+
+@pytest.mark.parametrize("game", ["cs2", "dota2", "rust"])
+def test_a_skin_that_was_bought_is_credited_with_less_than_it_cost(sandbox, game):
+    for number in range(8):
+        item = [item for item in sandbox.state.stock.values() if item.game == game and not item.sold][number * 5]
+        params = {"id": item.skin_id, "partner": PARTNER, "token": TOKEN, "custom_id": f"c{number}"}
+        call(sandbox, "market_buy", **params)
+    sandbox.clock.advance(days=9)
+    for number in range(8):
+        purchase = sandbox.purchase(f"c{number}")
+        owned = sandbox.world.inventory(purchase.steam_id)
+        asset = next(asset for asset in owned if asset.asset_id.endswith(str(purchase.buy_id)))
+        credited = asset.price * sandbox.state.projects[CLIENT_ID].multiplier
+        assert 0 < credited < purchase.debited
+
+
+def test_no_skin_of_an_inventory_is_credited_with_what_the_market_asks_for_it(sandbox):
+    asked = {}
+    for item in sandbox.state.stock.values():
+        asked[item.market_hash_name] = min(item.price, asked.get(item.market_hash_name, item.price))
+    for number in range(50):
+        for asset in sandbox.world.inventory(str(76561198999000001 + number)):
+            assert asset.price * sandbox.state.projects[CLIENT_ID].multiplier < asked[asset.market_hash_name]
 
 
 def test_the_trade_token_is_forgotten(tmp_path):

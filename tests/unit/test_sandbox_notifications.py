@@ -12,6 +12,7 @@ import pytest
 from werkzeug.test import Client
 
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox, php
+from django_skinsback.sandbox.notifications import change_balance
 from tests.documented_samples import signed_by_javascript, signed_by_php
 
 KEYS = {"X-CLIENT-ID": CLIENT_ID, "X-CLIENT-SECRET": CLIENT_SECRET}
@@ -311,6 +312,47 @@ def test_a_notification_can_be_signed_wrongly(sandbox, merchant, fault):
     sandbox.deliver_pending()
     fields = merchant.deposits()[-1]
     assert fields.get("sign") != hmac_sha1(fields.items())
+
+
+@pytest.mark.parametrize("kind", ["deposit", "event"])
+def test_a_fault_is_not_used_up_by_a_notification_that_is_dropped(sandbox, merchant, kind):
+    sandbox.configure(events_url=EVENTS_URL)
+    for fault in ("notify_bad_sign", "notify_no_sign", "notify_twice", "notify_delay", "notify_reorder", "notify_drop"):
+        sandbox.faults.add(fault, kind)
+    if kind == "deposit":
+        sandbox.notify("1")
+    else:
+        with sandbox.world.work():
+            change_balance(sandbox.world, CLIENT_ID, Decimal(1))
+    assert {fault.name for fault in sandbox.faults.active()} == {
+        "notify_bad_sign",
+        "notify_no_sign",
+        "notify_twice",
+        "notify_delay",
+        "notify_reorder",
+    }
+
+
+@pytest.mark.parametrize("kind", ["deposit", "event"])
+def test_a_wrong_signature_is_not_used_up_by_a_notification_without_one(sandbox, merchant, kind):
+    sandbox.configure(events_url=EVENTS_URL)
+    sandbox.faults.add("notify_bad_sign", kind)
+    sandbox.faults.add("notify_no_sign", kind)
+    if kind == "deposit":
+        sandbox.notify("1")
+    else:
+        with sandbox.world.work():
+            change_balance(sandbox.world, CLIENT_ID, Decimal(1))
+    assert [fault.name for fault in sandbox.faults.active()] == ["notify_bad_sign"]
+
+
+def test_float_noise_is_not_used_up_by_a_notification_without_amounts(merchant):
+    sandbox = start(merchant, notification_format="json-numbers")
+    sandbox.faults.add("notify_float_noise")
+    sandbox.choose("1")
+    assert [fault.name for fault in sandbox.faults.active()] == ["notify_float_noise"]
+    sandbox.pay("1")
+    assert sandbox.faults.active() == []
 
 
 def test_nothing_is_sent_without_an_address(merchant):

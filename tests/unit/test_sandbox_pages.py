@@ -1,6 +1,8 @@
 """The sandbox's pages: a user pays, a developer turns the knobs, strangers stay outside."""
 
 import re
+from html import unescape
+from urllib.parse import parse_qsl
 
 import pytest
 from werkzeug.test import Client
@@ -11,6 +13,7 @@ from django_skinsback.sandbox.control_api import ROUTES
 from django_skinsback.sandbox.faults import FAULTS
 from django_skinsback.sandbox.pages import html
 from django_skinsback.sandbox.pictures import draw
+from django_skinsback.wire.signing import sign
 
 KEYS = {"X-CLIENT-ID": CLIENT_ID, "X-CLIENT-SECRET": CLIENT_SECRET}
 BROWSER = {"Accept": "text/html,*/*"}
@@ -98,6 +101,31 @@ def test_a_wrong_choice_is_explained(browser, link, sandbox):
     assert sandbox.deposit("1").trade_offer_id == ""
 
 
+def test_the_pay_page_says_that_limits_and_prices_are_shown_multiplied(browser, link):
+    text = browser.get(link(currency="usd", min_amount="5", max_amount="20")).text
+    assert "skins worth 5.00 USD to 20.00 USD" in text
+    assert "1.2 USD for each 1 USD" in text
+    assert "6.00 USD to 24.00 USD" in text
+    only_least = browser.get(link(order_id="2", currency="eur", min_amount="5")).text
+    assert "skins worth at least 5.00 EUR" in only_least
+    assert "at least 6.00 EUR" in only_least
+    coins = {"custom_currency": "coin", "custom_currency_rate": "100"}
+    coin = browser.get(link(order_id="3", currency="usd", min_amount="5", max_amount="20", **coins)).text
+    assert "skins worth 5.00 USD to 20.00 USD" in coin
+    assert "120 coin for each 1 USD" in coin
+    assert "600.00 coin to 2,400.00 coin" in coin
+
+
+def test_the_pay_page_says_how_prices_are_multiplied_where_there_are_no_limits(browser, link):
+    assert "1.2 USD for each 1 USD" in browser.get(link()).text
+
+
+def test_the_pay_page_names_the_limits_once_where_nothing_is_multiplied(browser, link):
+    text = browser.get(link(currency="usd", min_amount="5", max_amount="20", custom_multiplier="1")).text
+    assert "skins worth 5.00 USD to 20.00 USD" in text
+    assert "for each" not in text
+
+
 def test_the_payer_may_be_another_account(browser, link, sandbox):
     url = link(steam_id="76561198827262007", game="rust")
     other = "76561198999000003"
@@ -126,6 +154,20 @@ def test_an_unknown_pay_link_is_not_found(browser):
     assert browser.get("/_/pay/0123456789abcdef/").status_code == 404
 
 
+def test_a_pay_link_without_its_slash_leads_to_the_pay_page(browser, link):
+    url = link()
+    answer = browser.get(url.rstrip("/"))
+    assert (answer.status_code, answer.headers["Location"]) == (308, f"http://localhost{url}")
+
+
+@pytest.mark.parametrize("path", ["/api.php/status", "/api.php/", "/api", "/api/v1/status"])
+def test_a_wrong_api_address_is_a_404_that_names_the_right_one(browser, path):
+    answer = browser.post(path, data={"method": "status"}, headers=KEYS)
+    assert answer.status_code == 404
+    assert "POST /api.php" in answer.text
+    assert "method" in answer.text
+
+
 # -- all pages ------------------------------------------------------------------------------------------------------
 
 
@@ -148,9 +190,9 @@ def test_what_strangers_write_is_escaped(browser, sandbox):
 
 
 def test_every_design_has_its_own_picture(browser):
-    assert sum(len(designs) for designs in DESIGNS.values()) == len(BY_CLASS_ID) == 120
+    assert sum(len(designs) for designs in DESIGNS.values()) == len(BY_CLASS_ID) == 121
     pictures = {draw(design.kind, design.rarity, class_id) for class_id, design in BY_CLASS_ID.items()}
-    assert len(pictures) == 120
+    assert len(pictures) == 121
     answer = browser.get(f"/_sandbox/skin/{next(iter(BY_CLASS_ID))}.svg")
     assert answer.mimetype == "image/svg+xml"
     assert browser.get("/_sandbox/skin/1.svg").status_code == 404
@@ -247,13 +289,125 @@ def test_a_deposit_is_worked_from_outside(browser, link, sandbox):
     assert [row["order_id"] for row in browser.get("/_sandbox/deposits").get_json()] == ["1"]
 
 
+def test_several_skins_are_chosen_by_a_repeated_field_or_by_brackets_or_by_json(browser, link, sandbox):
+    inventory = sandbox.world.inventory("76561198999000001")
+    chosen = [asset.asset_id for asset in inventory if asset.game == "rust" and asset.tradable][:2]
+    for order_id, body in {
+        "1": {"data": {"asset_ids": chosen}},
+        "2": {"data": {"asset_ids[0]": chosen[0], "asset_ids[1]": chosen[1]}},
+        "3": {"json": {"asset_ids": chosen}},
+    }.items():
+        link(order_id=order_id)
+        picked = browser.post(f"/_sandbox/deposits/{order_id}/choose", **body).get_json()
+        assert [skin["asset_id"] for skin in picked["skins"]] == chosen
+
+
+def notified(sandbox):
+    """Fields of the newest notification."""
+    return dict(parse_qsl(list(sandbox.state.deliveries.values())[-1].body.decode(), keep_blank_values=True))
+
+
+@pytest.mark.parametrize("form", ["data", "json"])
+def test_a_notification_from_outside_takes_any_status_and_field_and_is_signed(browser, link, sandbox, form):
+    sandbox.configure(result_url="https://shop.example/")
+    link()
+    changes = {"status": "frozen", "amount": "5.10", "amount_currency": "gbp", "world": "w", "deposit": "d", "x": "1"}
+    answer = browser.post("/_sandbox/deposits/1/notify", **{form: changes})
+    assert (answer.status_code, answer.get_json()["status"]) == (200, "pending")
+    fields = notified(sandbox)
+    assert changes.items() <= fields.items()
+    assert fields["order_id"] == "1"
+    signed = {name: value for name, value in fields.items() if name != "sign"}
+    assert fields["sign"] == sign(signed, CLIENT_SECRET)
+
+
+def test_a_notification_from_outside_takes_numbers_and_nested_fields(browser, link, sandbox):
+    sandbox.configure(result_url="https://shop.example/")
+    link()
+    skins = [{"name": "AK-47 | Redline (Field-Tested)", "price": 1.5}]
+    browser.post("/_sandbox/deposits/1/notify", json={"amount": 5.25, "order_id": "other", "skins": skins})
+    fields = notified(sandbox)
+    assert (fields["status"], fields["amount"], fields["order_id"]) == ("pending", "5.25", "other")
+    assert fields["skins[0][price]"] == "1.5"
+    browser.post("/_sandbox/deposits/1/notify", data={"skins[0][name]": "AWP"})
+    assert notified(sandbox)["skins[0][name]"] == "AWP"
+
+
+def test_a_notification_without_a_result_url_is_refused(browser, link):
+    link()
+    answer = browser.post("/_sandbox/deposits/1/notify", data={"status": "fail"})
+    assert answer.status_code == 409
+    assert "Result URL" in answer.get_json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "known"),
+    [
+        ("/_sandbox/clock", {"day": "8"}, "days"),
+        ("/_sandbox/faults", {"fault": "lose_answer"}, "name"),
+        ("/_sandbox/faults", {"name": "loose_answer"}, "lose_answer"),
+        ("/_sandbox/faults", {"name": "lose_answer", "method": "market_by"}, "market_buy"),
+        ("/_sandbox/faults/clear", {"name": "loose_answer"}, "lose_answer"),
+        ("/_sandbox/outcomes", {"outcome": "timeout", "reason": "user_cant_trade"}, "error_reason"),
+        ("/_sandbox/outcomes", {"outcome": "time_out"}, "timeout"),
+        ("/_sandbox/outcomes", {"outcome": "timeout", "error_reason": "rain"}, "user_cant_trade"),
+        ("/_sandbox/outcomes", {"outcome": "timeout", "partner": "wren"}, "digits"),
+        ("/_sandbox/deposits/1/accept", {"held": "1"}, "project"),
+        ("/_sandbox/deposits/1/accept", {"project": "shop"}, "sandbox-2"),
+        ("/_sandbox/deposits/1/choose", {"skins": "1"}, "asset_ids"),
+        ("/_sandbox/deposits/1/choose", {"steam_id": "76561198000000001"}, "76561198999000001"),
+        ("/_sandbox/deposits/1/dance", {}, "finish-hold"),
+        ("/_sandbox/deposits/1/dance", {}, "notify"),
+        ("/_sandbox/deliveries/send", {"all": "1"}, "no fields"),
+        ("/_sandbox/projects/sandbox", {"resulturl": "https://x.example/"}, "result_url"),
+        ("/_sandbox/projects/shop", {}, "sandbox-2"),
+        ("/_sandbox/state?page=2", None, "no fields"),
+        ("/_sandbox/fault", {}, "/_sandbox/faults"),
+    ],
+)
+def test_what_the_control_api_does_not_know_is_an_error_that_names_the_known(browser, link, sandbox, path, data, known):
+    link()
+    answer = browser.get(path) if data is None else browser.post(path, data=data)
+    assert answer.status_code in (400, 404, 409)
+    assert known in answer.get_json()["error"]
+    assert sandbox.faults.active() == []
+    assert sandbox.world.outcomes == []
+    assert sandbox.deposit("1").trade_offer_id == ""
+
+
+def test_json_that_is_nested_too_deeply_is_refused(browser):
+    body = '{"days":' + "[" * 20_000 + "]" * 20_000 + "}"
+    assert browser.post("/_sandbox/clock", data=body, content_type="application/json").status_code == 400
+
+
+def test_every_button_and_form_of_the_control_page_sends_known_fields_only(browser, link, sandbox):
+    sandbox.configure(result_url="https://shop.example/", events_url="https://shop.example/events/")
+    link()
+    sandbox.choose("1")
+    link(order_id="2")
+    item = next(iter(sandbox.state.stock.values()))
+    data = {"method": "market_buy", "id": item.skin_id, "partner": "7", "token": "i1ArBZey", "custom_id": "c1"}
+    browser.post("/api.php", data=data, headers=KEYS)
+    sandbox.faults.add("lose_answer")
+    forms = re.findall(r'<form method="post" action="([^"]+)".*?</form>', browser.get("/").text, flags=re.DOTALL)
+    bodies = re.findall(r'<form method="post" action="[^"]+"(.*?)</form>', browser.get("/").text, flags=re.DOTALL)
+    assert len(forms) == len(bodies) > 10
+    for action, body in zip(forms, bodies, strict=True):
+        names = dict.fromkeys(re.findall(r'name="(\w+)"', body), "")
+        answer = browser.post(unescape(action), data={**names, "project": "sandbox"} if "project" in names else names)
+        assert "Unknown field" not in answer.text
+        assert "no fields" not in answer.text
+
+
 def test_a_purchase_is_worked_from_outside(browser, sandbox):
     item = next(iter(sandbox.state.stock.values()))
     data = {"method": "market_buy", "id": item.skin_id, "partner": "7", "token": "i1ArBZey", "custom_id": "c1"}
     browser.post("/_sandbox/outcomes", data={"outcome": "timeout", "partner": "7"})
     buy_id = browser.post("/api.php", data=data, headers=KEYS).get_json()["buy_id"]
     assert browser.get(f"/_sandbox/purchases/{buy_id}").get_json()["outcome"] == "timeout"
-    assert browser.post(f"/_sandbox/purchases/{buy_id}/canceled").get_json()["refunded"] is True
+    reason = {"error_reason": "user_trade_ban"}
+    ended = browser.post(f"/_sandbox/purchases/{buy_id}/canceled", data=reason).get_json()
+    assert (ended["refunded"], ended["error_reason"]) == (True, "user_trade_ban")
     assert len(browser.get("/_sandbox/purchases").get_json()) == 1
 
 

@@ -105,15 +105,20 @@ def test_wrong_keys_are_told_so_and_hear_nothing(sandbox, client_id, secret):
     assert sandbox.listeners(client_id) == 0
 
 
-def test_a_ping_is_answered_by_something_that_is_no_json(sandbox):
+def test_every_text_frame_is_json_by_default_and_a_ping_is_not_answered(sandbox):
     with listening(sandbox) as line:
-        heard(line)
         line.send("ping")
-        assert line.recv(timeout=SECONDS) == "pong"
+        assert heard(line) == SUCCESS
+        line.send("ping")
+        move_balance(sandbox)
+        assert heard(line)["event"] == "balance_change"
+        with pytest.raises(TimeoutError):
+            line.recv(timeout=0.3)
 
 
 def test_who_does_not_ping_is_cut_off_and_who_does_is_not():
     sandbox = Sandbox(manual=True, options=Options(ping_within=0.2))
+    sandbox.faults.add("ws_pong", times=None)
     with sandbox, listening(sandbox) as quiet, listening(sandbox) as lively:
         assert heard(quiet) == heard(lively) == SUCCESS
         while sandbox.listeners() == 2:
@@ -143,6 +148,19 @@ def test_other_sites_pages_cannot_listen(sandbox):
 def test_a_browser_that_opens_the_address_is_told_off(sandbox):
     answer = requests.get(f"{sandbox.url}/ws/", timeout=SECONDS)
     assert answer.status_code == 400
+    assert "websocket" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/ws", "/ws?shopid=sandbox", "/ws/events", "/websocket/"])
+def test_a_wrong_websocket_address_is_a_404_that_names_the_right_one(sandbox, path):
+    answer = requests.get(f"{sandbox.url}{path}", timeout=SECONDS, allow_redirects=False)
+    assert answer.status_code == 404
+    assert "/ws/" in answer.text
+    with (
+        pytest.raises(InvalidStatus, match="404"),
+        connect(f"ws{sandbox.url.removeprefix('http')}{path}", proxy=None, open_timeout=SECONDS),
+    ):
+        pass
 
 
 class TestFaults:
@@ -187,6 +205,24 @@ class TestFaults:
             assert heard(line) == FAILED
         with listening(sandbox) as line:
             assert heard(line) == SUCCESS
+
+    def test_ws_pong_answers_a_ping_with_a_text_that_is_no_json(self, sandbox):
+        with listening(sandbox) as line:
+            heard(line)
+            sandbox.faults.add("ws_pong")
+            line.send("ping")
+            assert line.recv(timeout=SECONDS) == "pong"
+        assert sandbox.faults.active() == []
+
+    def test_a_fault_is_not_used_up_by_a_frame_that_is_not_sent(self, sandbox):
+        with listening(sandbox) as line:
+            heard(line)
+            sandbox.faults.add("ws_silent")
+            sandbox.faults.add("ws_twice")
+            move_balance(sandbox)
+            assert [fault.name for fault in sandbox.faults.active()] == ["ws_twice"]
+            move_balance(sandbox)
+            assert heard(line) == heard(line)
 
     def test_a_fault_waits_for_somebody_who_listens(self, sandbox):
         sandbox.faults.add("ws_drop")

@@ -22,6 +22,7 @@ from django_skinsback.statuses import DepositStatus, EntryKind
 from .. import refusals
 from ..forms import DepositForm
 from ..models import Profile
+from ..prices import CREDITED
 from ..stories import deposit_story
 from .live import live_state
 
@@ -55,6 +56,7 @@ def _open(request: HttpRequest, form: DepositForm) -> Deposit:
         currency=settings.SHOP_CURRENCY,
         min_amount=asked["min_amount"],
         max_amount=asked["max_amount"],
+        custom_multiplier=CREDITED,
         widget=framed,
         success_url=back,
         fail_url=back,
