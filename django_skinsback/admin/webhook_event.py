@@ -1,28 +1,50 @@
 """Deliveries of SkinsBack's. Their bodies are shown to those who hold the permission for it."""
 
+import hashlib
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import truncatechars
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from ..flows.notifications import is_processed, replay
+from ..exceptions import RowChanged, SkinsBackError
+from ..flows.notifications import dismiss, is_processed, replay
 from ..models import WebhookEvent
 from . import display
-from .acting import chosen, log_each
+from .acting import ask, back, chosen, confirmed, log_each, run_each, seen_tokens
 from .base import ReadOnlyAdmin
-from .filters import AccountFilter
+from .filters import AccountFilter, ReviewFilter
 
 Outcome = WebhookEvent.Outcome
 
 
+class DismissForm(forms.Form):
+    note = forms.CharField(
+        label=_("Note"),
+        max_length=1000,
+        help_text=_("Why the delivery need not be applied. It is kept with your name."),
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+    )
+
+
 @admin.register(WebhookEvent)
 class WebhookEventAdmin(ReadOnlyAdmin):
-    list_display = ("short_digest", "kind", "outcome_badge", "row", "error", "deliveries", "account", "received_at")
-    list_filter = ("outcome", "kind", AccountFilter)
+    list_display = (
+        "short_digest",
+        "kind",
+        "outcome_badge",
+        "row",
+        "short_error",
+        "deliveries",
+        "account",
+        "received_at",
+    )
+    list_filter = (ReviewFilter, "outcome", "kind", AccountFilter)
     list_select_related = ("deposit", "purchase")
     search_fields = ("digest__exact", "deposit__order_id__exact", "purchase__custom_id__exact")
     search_help_text = _("Digest, order ID or custom ID, written out in full.")
@@ -32,10 +54,13 @@ class WebhookEventAdmin(ReadOnlyAdmin):
         (_("Headers"), {"fields": ("content_type", "shown_headers")}),
     )
 
-    actions = ("replay",)
+    actions = ("replay", "dismiss")
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("skinsback.replay_webhookevent")
+
+    def has_dismiss_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("skinsback.dismiss_webhookevent")
 
     @admin.action(description=_("Apply again"), permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> None:
@@ -44,7 +69,8 @@ class WebhookEventAdmin(ReadOnlyAdmin):
         applied = left_alone = 0
         for event, result in replay(WebhookEvent.objects.filter(pk__in=[row.pk for row in rows])):
             if isinstance(result, Exception):
-                told = {"event": event, "error": type(result).__name__}
+                error = str(result) if isinstance(result, SkinsBackError) else type(result).__name__
+                told = {"event": event, "error": error}
                 messages.error(request, gettext("%(event)s could not be applied: %(error)s.") % told)
                 continue
             if is_processed(event):
@@ -69,6 +95,41 @@ class WebhookEventAdmin(ReadOnlyAdmin):
             )
             messages.info(request, words % {"count": left_alone})
 
+    @admin.action(description=_("Dismiss…"), permissions=["dismiss"])
+    def dismiss(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> HttpResponse | None:
+        """Ask for a note, then give up the chosen deliveries that failed and are still as the operator saw them."""
+        rows = chosen(request, queryset.select_related("deposit", "purchase"))
+        failed = [row for row in rows if row.outcome == Outcome.FAILED]
+        if not failed:
+            if rows:
+                messages.warning(request, gettext("None of the chosen deliveries failed; nothing was done."))
+            return back(self, request, rows)
+        form = DismissForm(request.POST if confirmed(request) else None)
+        if not confirmed(request) or not form.is_valid():
+            title = gettext("Dismiss deliveries")
+            return ask(self, request, [self._shown(row) for row in failed], action="dismiss", title=title, form=form)
+        tokens, note = seen_tokens(request), form.cleaned_data["note"]
+
+        def act(row: WebhookEvent) -> WebhookEvent:
+            if _seen(row) != tokens[row.pk]:
+                raise RowChanged
+            return dismiss(row, by=request.user, note=note)
+
+        tally = run_each(rows, act)
+        log_each(self, request, tally.done, gettext("Dismissed: %(note)s") % {"note": note})
+        count = len(tally.done)
+        words = ngettext("%(count)s delivery was dismissed.", "%(count)s deliveries were dismissed.", count)
+        tally.tell(request, words % {"count": count})
+        return back(self, request, rows)
+
+    def _shown(self, row: WebhookEvent) -> dict[str, Any]:
+        facts = [
+            (gettext("Received"), row.received_at),
+            (gettext("Error"), row.error),
+            (gettext("Tried again at"), row.next_try_at or gettext("not any more")),
+        ]
+        return {"row": row, "badge": self.outcome_badge(row), "facts": facts, "seen": _seen(row)}
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEvent]:
         return super().get_queryset(request).defer("body")
 
@@ -81,6 +142,10 @@ class WebhookEventAdmin(ReadOnlyAdmin):
     @admin.display(description=_("digest"))
     def short_digest(self, event: WebhookEvent) -> SafeString | str:
         return display.short(event.digest)
+
+    @admin.display(description=_("error"))
+    def short_error(self, event: WebhookEvent) -> str:
+        return truncatechars(event.error, 60)
 
     @admin.display(description=_("outcome"))
     def outcome_badge(self, event: WebhookEvent) -> SafeString:
@@ -97,3 +162,8 @@ class WebhookEventAdmin(ReadOnlyAdmin):
     @admin.display(description=_("as it came"))
     def shown_body(self, event: WebhookEvent) -> SafeString:
         return display.body(bytes(event.body), event.content_type)
+
+
+def _seen(event: WebhookEvent) -> str:
+    """What the page shows of a delivery, apart from when it is tried again."""
+    return hashlib.sha256(f"{event.outcome}\n{event.error}".encode()).hexdigest()[:16]

@@ -1,11 +1,12 @@
 """Applying stored deliveries again from the admin."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 
 from django_skinsback.models import LedgerEntry, WebhookEvent
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, post_notification, signed_notification
-from tests.integration.admin_staff import act, browser_of, list_url, messages_of
+from tests.integration.admin_staff import act, browser_of, list_url, messages_of, seen_on
 
 pytestmark = pytest.mark.django_db
 
@@ -73,3 +74,40 @@ def test_without_the_permission_there_is_no_such_action(failed):
 
     assert "Apply again" not in browser.get(list_url("webhookevent")).content.decode()
     assert not LedgerEntry.objects.exists()
+
+
+class TestDismissing:
+    @pytest.fixture
+    def browser(self):
+        return browser_of("view_webhookevent", "dismiss_webhookevent")
+
+    def test_it_asks_for_a_note_and_then_the_delivery_is_given_up(self, failed, browser):
+        asked = act(browser, "dismiss", failed)
+        assert "RuntimeError" in asked.content.decode()
+        assert act(browser, "dismiss", failed, confirmed="yes", seen=seen_on(asked)).context["form"].errors
+
+        answer = act(browser, "dismiss", failed, confirmed="yes", seen=seen_on(asked), note="credited by hand")
+
+        assert messages_of(browser, answer) == ["1 delivery was dismissed."]
+        failed.refresh_from_db()
+        assert (failed.outcome, failed.next_try_at, failed.needs_review) == ("dismissed", None, False)
+        assert "credited by hand" in LogEntry.objects.get().get_change_message()
+
+    def test_one_that_was_applied_meanwhile_is_named_and_left_alone(self, failed, browser):
+        seen = seen_on(act(browser, "dismiss", failed))
+        WebhookEvent.objects.update(error="another error")
+
+        answer = act(browser, "dismiss", failed, confirmed="yes", seen=seen, note="credited by hand")
+
+        assert str(failed) in messages_of(browser, answer)[0]
+        failed.refresh_from_db()
+        assert failed.outcome == "failed"
+
+    def test_without_its_permission_there_is_no_such_action(self, failed):
+        browser = browser_of("view_webhookevent", "replay_webhookevent")
+
+        act(browser, "dismiss", failed, confirmed="yes", note="no")
+
+        assert "Dismiss" not in browser.get(list_url("webhookevent")).content.decode()
+        failed.refresh_from_db()
+        assert failed.outcome == "failed"
