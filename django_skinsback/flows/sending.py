@@ -20,6 +20,7 @@ from ..exceptions import (
     AccountFault,
     APIError,
     ConfigurationError,
+    ContradictoryAnswer,
     CustomIdExists,
     InvalidInput,
     RequestNotSent,
@@ -37,6 +38,7 @@ from .database import database, refuse_inside_transaction
 from .edits import Edit, Source
 from .purchase_reports import reach, record_report
 from .records import change
+from .same_id import by_id, flag_differing
 
 logger = logging.getLogger("django_skinsback")
 
@@ -52,6 +54,9 @@ REFUSALS = frozenset(range(1, 11)) - {7}
 """Codes of the buying methods after which nothing was bought; 7 says that an earlier attempt has."""
 
 OPEN = (PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN)
+
+LARGEST_CODE = (1 << 31) - 1
+"""What the column ``error_code`` holds on every database; a larger code is kept in ``error_message``."""
 
 _TICK = timedelta(microseconds=1)
 
@@ -184,13 +189,14 @@ def _call(client: SkinsBackClient, rows: list[Purchase]) -> list[Answer]:
         {"skin_id": row.skin_id, "max_price": row.max_price, "custom_id": row.custom_id} for row in rows
     ]
     result = client.buy_skins(receiver, items)
-    bought = {report.custom_id or report.skin_id: report for report in result.purchased}
+    bought, differing = by_id(result.purchased, lambda report: report.custom_id or report.skin_id)
     unmentioned = UnknownOutcome("The answer does not mention this skin.")
-    answers: list[Answer] = [
-        bought.get(row.custom_id) or bought.get(row.skin_id) or result.unavailable.get(row.skin_id) or unmentioned
+    return [
+        ContradictoryAnswer()
+        if not differing.isdisjoint({row.custom_id, row.skin_id})
+        else bought.get(row.custom_id) or bought.get(row.skin_id) or result.unavailable.get(row.skin_id) or unmentioned
         for row in rows
     ]
-    return answers
 
 
 def _take(row: Purchase, answer: Answer, now: datetime) -> None:
@@ -224,7 +230,7 @@ def _not_bought(edit: Edit[Purchase], error: SkinsBackError) -> None:
     edit.set(**_error(error))
     if not attempts:
         edit.set(submitted_at=None)
-    if edit.now - edit.row.created_at > schedule.REVIEW_AFTER:
+    if schedule.age_for_waiting(edit.row.created_at, edit.now) > schedule.REVIEW_AFTER:
         edit.flag(delayed())
 
 
@@ -247,10 +253,14 @@ def _unknown(edit: Edit[Purchase], error: SkinsBackError, due: datetime) -> None
         return
     if edit.row.status == PurchaseStatus.REQUESTED:
         reach(edit, PurchaseStatus.UNKNOWN, note=str(error))
+    if isinstance(error, ContradictoryAnswer):
+        flag_differing(edit)
     edit.set(next_poll_at=due)
 
 
 def _error(error: SkinsBackError) -> dict[str, Any]:
     if isinstance(error, APIError):
+        if abs(error.code) > LARGEST_CODE:
+            return {"error_code": None, "error_message": f"{error.code} {error.message}".strip()}
         return {"error_code": error.code, "error_message": error.message}
     return {"error_code": None, "error_message": type(error).__name__[:WORD_LENGTH]}
