@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, transaction
 
 from .. import conf, realtime
 from ..exceptions import ConfigurationError
@@ -85,7 +85,8 @@ def record_event(account: str, event: Event) -> Heard:
             return Heard(name, Outcome.APPLIED, details={"balance": event.balance})
     except Exception:
         logger.exception("skinsback.event_failed", extra={"account": account, "event": name})
-        close_old_connections()  # a connection that was lost is opened anew
+        if not transaction.get_connection(database()).in_atomic_block:
+            close_old_connections()  # a connection that was lost is opened anew
         _ask_soon(account, event)
         return Heard(name, Outcome.FAILED)
     return Heard(name, Outcome.IGNORED)
