@@ -387,7 +387,7 @@ class TestDoubled:
 
         deposit.refresh_from_db()
         assert (deposit.status, deposit.needs_review) == ("pending", True)
-        assert found() == [("doubled", "open"), ("doubled", "open")]
+        assert found() == [("doubled", "open")]
         assert not LedgerEntry.objects.exists()
 
 
