@@ -15,7 +15,7 @@ from benchmarks.deliveries import make_users
 from benchmarks.results import Result
 from benchmarks.scale import Scale
 from benchmarks.statements import count
-from django_skinsback.flows import polling
+from django_skinsback.flows import asking, polling
 from django_skinsback.flows.purchase_reports import record_report
 from django_skinsback.models import Purchase
 from django_skinsback.wire.types import Page, PurchaseReport
@@ -49,7 +49,10 @@ def measure(scale: Scale) -> Iterator[Result]:
     """In batches at two sizes, by the list of the market's history, and one by one."""
     few, many = scale.purchases
     skinsback = SkinsBack(make_purchases(many))
-    with mock.patch.object(polling, "get_client", return_value=skinsback):
+    with (
+        mock.patch.object(polling, "get_client", return_value=skinsback),
+        mock.patch.object(asking, "get_client", return_value=skinsback),
+    ):
         one_by_one = _one_by_one(skinsback, few)
         rates: dict[int, list[float]] = {few: [], many: []}
         calls, statements = {}, {}

@@ -13,6 +13,7 @@
     ├── RowChanged                    the person who decides: look at the row again
     ├── RequestNotSent                nobody: nothing reached SkinsBack, asking again is safe
     ├── UnknownOutcome                the flows: it may or may not have happened, ask SkinsBack
+    │   └── ContradictoryAnswer
     ├── APIError                      SkinsBack said no: method, code and message tell why
     │   ├── TemporaryFailure          wait
     │   │   ├── RateLimited
@@ -102,6 +103,10 @@ class RequestNotSent(SkinsBackError):
 
 class UnknownOutcome(SkinsBackError):
     """A request was sent and no readable answer came: it may or may not have taken effect."""
+
+
+class ContradictoryAnswer(UnknownOutcome):
+    """An answer contains rows with the same ID that differ: it is not known which one is true."""
 
 
 class APIError(SkinsBackError):

@@ -21,8 +21,11 @@ ROLLBACK_MARGIN = DAY
 ACCEPT_WITHIN = 10 * MINUTE
 """A trade offer not accepted in this time runs out (``/docs/api/v1/market_getinfo``)."""
 
-CLAIM = 10 * SECOND
-"""How long a due row belongs to the sweep that took it; while that lives it says so anew, see ``flows.leases``."""
+CLAIM = 2 * MINUTE
+"""How long a due row belongs to the sweep that took it, see ``flows.leases``."""
+
+CLAIM_EXTENDED_BELOW = MINUTE
+"""A sweep extends its claim, between two calls, once less than this is left of it."""
 
 LEASE = 2 * MINUTE
 """How long a row is left alone after a call that every other call would have met as well failed."""
@@ -43,7 +46,27 @@ WITHHELD_CHECKS = 5
 SPREAD = 0.1
 """By which part a wait may be shorter or longer, so that what began together does not stay together."""
 
+LONGEST_WAIT = DAY + HOUR
+"""No due time is set farther ahead than this: the longest wait, for the end of a purchase's hold, is a day, and an hour
+is margin. A due time farther ahead was written while the clock was wrong, and counts as due."""
+
+CLOCK_SKEW = 2 * MINUTE
+"""By how much the clocks of two servers may differ. A past event may lie so far ahead and has just happened."""
+
+LONG_AGO = 30 * DAY
+"""The age of a past event that lies farther ahead than ``CLOCK_SKEW``: longer than anything is waited for."""
+
 _LONGEST_BACKOFF = 15 * MINUTE
+
+
+def age_for_waiting(since: datetime, now: datetime) -> timedelta:
+    """The time since a past event, to decide whether to go on waiting.
+
+    An event that lies ahead was dated by a clock that was wrong. It counts as long ago, so that the wait ends. A refund
+    must not be decided by this age: compare the times themselves.
+    """
+    age = now - since
+    return LONG_AGO if age < -CLOCK_SKEW else max(age, timedelta(0))
 
 
 def next_check(status: str, age: timedelta, attempts: int) -> timedelta | None:

@@ -22,7 +22,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 import requests
 
-from ..exceptions import PurchaseNotFound, RequestNotSent, UnknownOutcome
+from ..exceptions import ContradictoryAnswer, PurchaseNotFound, RequestNotSent, UnknownOutcome
 from ..steam import TradeURL
 from ..wire import requests as api
 from ..wire.answers import read_answer
@@ -217,7 +217,10 @@ class SkinsBackClient:
         return self._ask(request, lambda fields: BatchResult.from_wire(fields, custom_ids))
 
     def get_purchase(self, *, buy_id: str = "", custom_id: str = "") -> PurchaseReport:
-        """The state of one purchase (``/docs/api/v1/market_getinfo``). Raises PurchaseNotFound."""
+        """The state of one purchase (``/docs/api/v1/market_getinfo``).
+
+        Raises PurchaseNotFound, and ContradictoryAnswer if the answer contains it twice with different content.
+        """
         if buy_id and not custom_id:
             found = self._ask(api.get_purchase(buy_id), PurchaseReport.list_from_wire)
             found = [report for report in found if report.buy_id == str(buy_id)]
@@ -225,6 +228,8 @@ class SkinsBackClient:
             found = self.get_purchases(buy_ids=[buy_id] if buy_id else [], custom_ids=[custom_id])
         if not found:
             raise PurchaseNotFound("market_getinfo", 2, "offer_not_found")
+        if any(report != found[0] for report in found):
+            raise ContradictoryAnswer
         return found[0]
 
     def get_purchases(self, *, buy_ids: Sequence[str] = (), custom_ids: Sequence[str] = ()) -> list[PurchaseReport]:

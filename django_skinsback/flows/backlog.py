@@ -14,8 +14,10 @@ from django.db.models import Max, Min
 from .. import conf, schedule
 from ..exceptions import APIError, InvalidInput, UnknownOutcome
 from ..wire.types import Page
-from .due import Moment, Row, Sweep
+from .due import Moment, Row, Sweep, is_due
+from .edits import Source
 from .paging import Reading
+from .same_id import by_id, review_differing
 from .sending import ACCOUNT_WIDE
 
 logger = logging.getLogger("django_skinsback")
@@ -79,21 +81,25 @@ def read(sweep: Sweep[Row], listed: Listed[Row, Report]) -> bool:
 def _take_page(sweep: Sweep[Row], listed: Listed[Row, Report], page: Sequence[Report]) -> int:
     """How many due rows the page names. Two statements for every 400 rows of it, and what each change takes."""
     our_id, named, moment = sweep.queue.our_id, 0, sweep.moment()
-    reports = {getattr(report, our_id): report for report in page}
-    reports.pop("", None)
-    ids = list(reports)
+    differing: set[str]
+    reports: dict[str, Report]
+    reports, differing = by_id(page, attrgetter(our_id))
+    ids = [*reports, *differing]
     for some in (ids[start : start + ROWS_AT_ONCE] for start in range(0, len(ids), ROWS_AT_ONCE)):
         due = sweep.queue.due_rows(sweep.account, sweep.now)
         times, changed = {}, sweep.counts.changed
         for row in due.filter(**{f"{our_id}__in": some}):
-            report = reports.get(getattr(row, our_id))  # compared exactly; some collations take "a" for "A"
+            key = getattr(row, our_id)  # compared exactly; some collations take "a" for "A"
+            report = reports.get(key)
+            if key in differing:
+                review_differing(sweep.queue.model, row.pk, sweep.queue.due, Source.LIST)
             if report is None:
                 continue
             named += 1
             time = listed.take(sweep, row, report, moment)
             if time is not None:
                 times[row.pk] = time
-        sweep.queue.reschedule(times, **{f"{sweep.queue.due}__lte": sweep.now})
+        sweep.queue.reschedule(times, is_due(sweep.queue.due, sweep.now))
         sweep.took(len(times) + sweep.counts.changed - changed)
     return named
 

@@ -51,6 +51,7 @@ def _check(one: Sweep[Deposit], lease: Lease[Deposit]) -> None:
     times, moment, is_over = {}, one.moment(), False
     try:
         for row in lease.rows:
+            lease.extend()
             try:
                 time = _check_one(one, row, moment)
                 flag_if_stuck(row, moment.now)
@@ -93,7 +94,7 @@ def _check_one(one: Sweep[Deposit], row: Deposit, moment: Moment) -> datetime | 
 
 def _next_time(row: Deposit, report: DepositReport, moment: Moment, *, decisive: bool) -> datetime | None:
     """When a deposit is asked about next of which there is no news and about which there is nothing to decide."""
-    age = moment.now - row.created_at
+    age = schedule.age_for_waiting(row.created_at, moment.now)
     decided_here = _is_too_old(row, age) or (row.status == DepositStatus.IN_HOLD and _hold_policy() is not None)
     if decided_here or is_news_of_deposit(row, report, decisive=decisive):
         return None
@@ -107,7 +108,7 @@ def _is_too_old(row: Deposit, age: timedelta) -> bool:
 
 def _not_found(edit: Edit[Deposit], chance: float) -> None:
     """SkinsBack does not know the order: it never did, or has forgotten it."""
-    row, age = edit.row, edit.now - edit.row.created_at
+    row, age = edit.row, schedule.age_for_waiting(edit.row.created_at, edit.now)
     edit.set(failing_since=None)
     patience = {
         DepositStatus.CREATED: schedule.CREATE_UNANSWERED,
@@ -130,7 +131,7 @@ def _not_found(edit: Edit[Deposit], chance: float) -> None:
 
 def _give_up(edit: Edit[Deposit]) -> None:
     """Nobody paid for so long that the link must be dead. A late payment still counts when SkinsBack tells of it."""
-    if _is_too_old(edit.row, edit.now - edit.row.created_at):
+    if _is_too_old(edit.row, schedule.age_for_waiting(edit.row.created_at, edit.now)):
         edit.move(DepositStatus.ABANDONED, note=_("Not paid in time."))
         edit.set(check_count=0, next_check_at=None)
 

@@ -34,7 +34,7 @@ class Subject:
     """One of the two lists and the rows it is compared with.
 
     ``columns`` of the model stand against ``fields`` of the report; ``dated`` is the column nearest to the time that
-    SkinsBack gives the row, ``method`` the client's that gives the list.
+    SkinsBack gives the row, ``due`` the column of its due time, ``method`` the client's that gives the list.
     """
 
     list_name: ListName
@@ -45,6 +45,7 @@ class Subject:
     columns: tuple[str, ...]
     fields: tuple[str, ...]
     dated: str
+    due: str
     paid: frozenset[str]
     record_report: Callable[..., Any]
 
@@ -78,6 +79,7 @@ DEPOSITS = Subject(
     columns=("transaction_id", "status", "amount", "user_amount", "amount_currency", "payer_steam_id"),
     fields=("transaction_id", "status", "amount", "user_amount", "amount_currency", "steam_id"),
     dated="created_at",
+    due="next_check_at",
     paid=frozenset({DepositStatus.SUCCESS, DepositStatus.HOLD_APPROVED, DepositStatus.HOLD_RETURNED}),
     record_report=deposits.record_report,
 )
@@ -90,6 +92,7 @@ PURCHASES = Subject(
     columns=("buy_id", "status", "price", "debited_amount", "steam_id", "skin_id"),
     fields=("buy_id", "status", "price", "debited_amount", "steam_id", "skin_id"),
     dated="submitted_at",
+    due="next_poll_at",
     paid=frozenset({PurchaseStatus.ACCEPTED, PurchaseStatus.ROLLBACK_USER, PurchaseStatus.ROLLBACK_SUPPLIER}),
     record_report=purchase_reports.record_report,
 )

@@ -277,7 +277,7 @@ def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome, *, decisive: b
     elif moved or asked:
         edit.set(failing_since=None)
         check_count = 0 if moved else deposit.check_count + 1
-        delay = schedule.next_check(deposit.status, edit.now - deposit.created_at, check_count)
+        delay = schedule.next_check(deposit.status, schedule.age_for_waiting(deposit.created_at, edit.now), check_count)
         if delay is None and outcome == Outcome.WITHHELD and not edit.entries():
             delay = schedule.backoff(check_count) if check_count < schedule.WITHHELD_CHECKS else None
         edit.set(check_count=check_count, next_check_at=edit.now + delay if delay else None)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from .. import schedule
 from ..exceptions import SkinsBackError
@@ -24,6 +24,14 @@ logger = logging.getLogger("django_skinsback")
 Row = TypeVar("Row", Deposit, Purchase)
 
 
+def is_due(column: str, now: datetime) -> Q:
+    """The condition that a due time has come, or lies farther ahead than any that a right clock writes.
+
+    These are two ranges of the column, so that its index is used.
+    """
+    return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + schedule.LONGEST_WAIT})
+
+
 @dataclass(frozen=True)
 class Queue(Generic[Row]):
     """A table whose rows say when they are ``due``, and by ``count`` how often they were asked about in vain.
@@ -37,23 +45,23 @@ class Queue(Generic[Row]):
     since: str
     our_id: str
 
-    def rows(self, **conditions: Any) -> QuerySet[Row]:
-        rows: QuerySet[Row] = self.model._default_manager.using(database()).filter(**conditions)
+    def rows(self, *conditions: Q, **values: Any) -> QuerySet[Row]:
+        rows: QuerySet[Row] = self.model._default_manager.using(database()).filter(*conditions, **values)
         return rows
 
     def due_rows(self, account: str, now: datetime) -> QuerySet[Row]:
         """What is to be asked about now."""
-        return self.rows(account=account, **{f"{self.due}__lte": now})
+        return self.rows(is_due(self.due, now), account=account)
 
     def due_keys(self, account: str, now: datetime, atmost: int, **conditions: Any) -> list[int]:
         """The first keys of these, in their order."""
         due = self.due_rows(account, now).filter(**conditions)
         return list(due.order_by("pk").values_list("pk", flat=True)[:atmost])
 
-    def reschedule(self, times: Mapping[int, datetime], **unchanged: Any) -> None:
+    def reschedule(self, times: Mapping[int, datetime], unchanged: Q) -> None:
         """Note, in one statement, that rows were asked about in vain, and when they are asked about next.
 
-        ``unchanged`` are conditions: a row that somebody else has rescheduled meanwhile stays as it is.
+        ``unchanged`` is a condition: a row that another process has rescheduled meanwhile stays as it is.
         """
         if not times:
             return
@@ -63,7 +71,7 @@ class Queue(Generic[Row]):
         commonest = max(keys, key=lambda time: len(keys[time]))
         others = [When(pk__in=keys[time], then=self._value(time)) for time in keys if time != commonest]
         due: Any = Case(*others, default=self._value(commonest)) if others else commonest
-        rows = self.rows(pk__in=list(times), **unchanged)
+        rows = self.rows(unchanged, pk__in=list(times))
         rows.update(**{self.due: due, self.count: F(self.count) + 1, "failing_since": None})
 
     def _value(self, time: datetime) -> Value:

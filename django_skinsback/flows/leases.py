@@ -1,103 +1,68 @@
-"""Taking due rows, so that one sweep at a time asks about them: to move the due time in the row is to claim it.
+"""Claims on due rows: one sweep at a time asks SkinsBack about a row.
 
-A claim is short and is renewed while its sweep lives, however long SkinsBack or the rate limit keep it waiting. When a
-worker is killed, its rows are due again seconds later. Nothing is locked while SkinsBack is called.
+A sweep claims rows by moving their due time two minutes ahead. It extends the claim itself, between two calls; no
+thread does, because a thread has neither the site's tenant nor its database connection. If a worker is killed, or one
+call outlives the claim, the rows are due again. Then a second sweep may ask about them: one more call, and no money
+moves, because every change is checked against the row. No lock is held while SkinsBack is called.
 """
 
-import logging
 import random
-import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from types import TracebackType
-from typing import Generic, Self
+from typing import Generic
 
-from django.db import Error, connections
-from django.db.models import QuerySet
+from django.db import connections
+from django.db.models import Q, QuerySet
 
 from .. import schedule
 from ..models.fields import utc_now
 from .database import database, run
-from .due import Queue, Row
-
-logger = logging.getLogger("django_skinsback")
-
-RENEW_SECONDS = schedule.CLAIM.total_seconds() / 3
+from .due import Queue, Row, is_due
 
 
+@dataclass
 class Lease(Generic[Row]):
-    """Rows that were due and are this sweep's while the ``with`` block runs."""
+    """Rows that a sweep has claimed ``until`` a time, which also identifies the claim."""
 
-    def __init__(self, queue: Queue[Row], rows: list[Row], until: datetime) -> None:
-        self.rows: list[Row] = rows
-        self._queue: Queue[Row] = queue
-        self._until = until
-        self._over = threading.Event()
-        self._turn = threading.Lock()
-        self._thread = threading.Thread(target=self._renew, name="skinsback-lease", daemon=True)
+    queue: Queue[Row]
+    rows: list[Row]
+    until: datetime
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join()
+    def extend(self) -> None:
+        """Extend the claim if it ends soon; called between two calls. Only rows that are still claimed are extended."""
+        now = utc_now()
+        if self.until - now >= schedule.CLAIM_EXTENDED_BELOW:
+            return
+        until = claim_until(now)
+        self._claimed().update(**{self.queue.due: until})
+        self.until = until
 
     def reschedule(self, times: Mapping[int, datetime]) -> None:
-        """``Queue.reschedule`` of those rows that nobody has changed since they were taken."""
-        with self._turn:
-            self._queue.reschedule(times, **{self._queue.due: self._until})
+        """``Queue.reschedule`` of those rows that are still claimed."""
+        self.queue.reschedule(times, Q(**{self.queue.due: self.until}))
 
     def put_off(self, until: datetime) -> None:
-        """Leave what was not dealt with alone for a while."""
-        with self._turn:
-            self._held().update(**{self._queue.due: until})
+        """Set the due time of all rows that are still claimed."""
+        self._claimed().update(**{self.queue.due: until})
 
-    def _held(self) -> QuerySet[Row]:
-        keys = [row.pk for row in self.rows]
-        rows: QuerySet[Row] = self._queue.rows(pk__in=keys, **{self._queue.due: self._until})
-        return rows
-
-    def _renew(self) -> None:
-        renewed = False
-        try:
-            while not self._over.wait(RENEW_SECONDS):
-                renewed, until = True, mark(utc_now() + schedule.CLAIM)
-                try:
-                    with self._turn:
-                        self._held().update(**{self._queue.due: until})
-                        self._until = until
-                except Error as error:  # the rows are due again when the claim ends, which costs one more call
-                    logger.warning("skinsback.lease_not_renewed", extra={"error": type(error).__name__})
-                    _disconnect()
-        finally:
-            if renewed:
-                _disconnect()
-
-
-def _disconnect() -> None:
-    """Have this thread connect anew: on a connection that is lost, everything fails."""
-    with suppress(Error):
-        connections[database()].close()
+    def _claimed(self) -> QuerySet[Row]:
+        return self.queue.rows(pk__in=[row.pk for row in self.rows], **{self.queue.due: self.until})
 
 
 def take_due(queue: Queue[Row], keys: Iterable[int], size: int, now: datetime) -> Iterator[Lease[Row]]:
-    """Take those of these rows that are due ``now`` and nobody else takes, at most ``size`` at a time."""
+    """Claim those of these rows that are due ``now``, at most ``size`` at a time. Others' claims are left alone."""
     walk = iter(keys)
     while some := list(islice(walk, size)):
-        until = mark(max(now, utc_now()) + schedule.CLAIM)
+        until = claim_until(max(now, utc_now()))
         rows = _take(queue, some, now, until)
         if rows:
             yield Lease(queue, rows, until)
 
 
 def _take(queue: Queue[Row], keys: list[int], now: datetime, until: datetime) -> list[Row]:
-    due, claim = queue.rows(pk__in=keys, **{f"{queue.due}__lte": now}), {queue.due: until}
+    due, claim = queue.rows(is_due(queue.due, now), pk__in=keys), {queue.due: until}
     if connections[database()].features.has_select_for_update_skip_locked:
 
         def block() -> list[Row]:
@@ -110,6 +75,6 @@ def _take(queue: Queue[Row], keys: list[int], now: datetime, until: datetime) ->
     return list(queue.rows(pk__in=keys, **claim).order_by("pk")) if due.update(**claim) else []
 
 
-def mark(time: datetime) -> datetime:
-    """``time``, less odd microseconds that tell one claim from another made in the same moment."""
-    return time - timedelta(microseconds=random.randrange(1_000_000))  # noqa: S311 - marks, guards nothing
+def claim_until(now: datetime) -> datetime:
+    """When a claim made ``now`` ends, less random microseconds, so that two claims of one moment differ."""
+    return now + schedule.CLAIM - timedelta(microseconds=random.randrange(1_000_000))  # noqa: S311 - no secret

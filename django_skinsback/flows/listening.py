@@ -2,22 +2,21 @@
 
 Nothing is replayed after a reconnect and nothing proves that a frame came through, so a connection only makes news
 come sooner: every new one begins with asking about what may have moved meanwhile, and the sweep goes on as ever.
+
+The connections live in a thread of their own, see ``flows.websocket_thread``. Events are recorded by the thread that
+calls ``listen``, which has the site's tenant, router and database connection.
 """
 
-import asyncio
 import logging
-import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings
-from django.db import connections
+from django.db import close_old_connections, transaction
 
 from .. import conf, realtime
 from ..exceptions import ConfigurationError
@@ -28,15 +27,15 @@ from ..statuses import PURCHASE_FINAL, PurchaseStatus
 from ..wire.notifications import Event
 from .balance import keep_balance
 from .database import database, run
-from .due import Counts
+from .due import Advance, Counts, nobody
 from .edits import Edit, Source
 from .polling import poll_purchases
 from .purchase_reports import record_report
 from .records import Outcome, change
+from .routine import Stop
+from .websocket_thread import EVENTS_ATMOST, WebsocketThread
 
 logger = logging.getLogger("django_skinsback")
-
-T = TypeVar("T")
 
 MAY_HAVE_MOVED = (PurchaseStatus.UNKNOWN, PurchaseStatus.CREATING_TRADE, PurchaseStatus.WAITING_ACCEPT)
 """Sent, and on the way to an end within minutes. A rollback in the days of a hold is left to the sweep."""
@@ -45,8 +44,11 @@ EVENTS = frozenset({"buy_item", "status_change", "balance_change"})
 OUTAGE = 5
 """So many connections in a row that did not live are worth a warning: a minute without news."""
 
+STOP_SECONDS = 0.2
+"""How long a signal to stop may go unnoticed while nothing happens."""
+
 GRACE_SECONDS = 5.0
-"""How long work in hand is waited for when the listener is stopped; what is cut off then is asked for later."""
+"""How long the events that were received are still recorded when the listener is stopped; the sweep asks later."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ def record_event(account: str, event: Event) -> Heard:
             return Heard(name, Outcome.APPLIED, details={"balance": event.balance})
     except Exception:
         logger.exception("skinsback.event_failed", extra={"account": account, "event": name})
+        if not transaction.get_connection(database()).in_atomic_block:
+            close_old_connections()  # a connection that was lost is opened anew
         _ask_soon(account, event)
         return Heard(name, Outcome.FAILED)
     return Heard(name, Outcome.IGNORED)
@@ -106,14 +110,14 @@ def _due_now(edit: Edit[Purchase]) -> None:
         edit.set(next_poll_at=edit.now)
 
 
-def catch_up(account: str, *, now: datetime | None = None) -> Counts:
+def catch_up(account: str, *, now: datetime | None = None, advance: Advance = nobody) -> Counts:
     """Ask about the purchases that may have moved while nobody listened, and about whatever else is due."""
     moment = now or utc_now()
     waiting = Purchase.objects.using(database()).filter(
         account=account, status__in=MAY_HAVE_MOVED, next_poll_at__gt=moment
     )
     run(lambda: waiting.update(next_poll_at=moment))
-    return poll_purchases(account, now=now)
+    return poll_purchases(account, now=now, advance=advance)
 
 
 def address(account: str) -> realtime.Address:
@@ -124,123 +128,121 @@ def address(account: str) -> realtime.Address:
     return realtime.Address(conf.websocket_url(), keys.client_id, keys.client_secret, allow_plain=settings.DEBUG)
 
 
-async def listen(accounts: Iterable[str], tell: Tell, *, stop: asyncio.Event, connect: Connect | None = None) -> bool:
-    """Listen for all these accounts until ``stop`` is set; False if SkinsBack refused the keys of any of them.
+def listen(accounts: Iterable[str], tell: Tell, *, stopped: Callable[[], bool], connect: Connect | None = None) -> bool:
+    """Listen for all these accounts until ``stopped``; False if SkinsBack refused the keys of any of them.
 
     An account that is refused is not tried again, and the others go on. Raises ConfigurationError before anything is
-    connected.
+    connected. The calling thread records the events.
     """
     if connect is None:
         realtime.require_library()
-    listeners = [_Listener(account, address(account), tell) for account in accounts]
-    together = asyncio.gather(*(listener.run(connect) for listener in listeners))
-    stopper = asyncio.create_task(_cancel(together, when=stop))
-    try:
-        await together
-    except asyncio.CancelledError:
-        if not stop.is_set():
-            raise
-    finally:
-        stopper.cancel()
-        await asyncio.gather(*(listener.finish() for listener in listeners))
-    return not any(listener.refused for listener in listeners)
-
-
-async def _cancel(work: "asyncio.Future[Any]", *, when: asyncio.Event) -> None:
-    await when.wait()
-    work.cancel()
+    addresses = {account: address(account) for account in accounts}
+    with WebsocketThread(addresses, connect) as sockets:
+        listener = _Listener(sockets, tell, stopped)
+        try:
+            listener.run()
+        finally:
+            sockets.stop()
+            listener.finish()
+    return not listener.refused
 
 
 class _Listener:
-    """One account's: records what it hears, one event after the other, and catches up beside that."""
+    """Takes events and changes of the connections from the queue, and records them one after the other."""
 
-    def __init__(self, account: str, where: realtime.Address, tell: Tell) -> None:
-        self.account = account
-        self.refused = False
-        self._address = where
+    def __init__(self, sockets: WebsocketThread, tell: Tell, stopped: Callable[[], bool]) -> None:
+        self.refused: set[str] = set()
+        self._sockets = sockets
         self._tell = tell
-        self._outcomes: Counter[str] = Counter()
-        self._connected = asyncio.Event()
-        self._threads: set[threading.Thread] = set()
+        self._stopped = stopped
+        self._outcomes: dict[str, Counter[str]] = {account: Counter() for account in sockets.addresses}
+        self._behind: dict[str, None] = {}
+        """Accounts that have connected since they caught up, in that order."""
 
-    async def run(self, connect: Connect | None) -> None:
-        catching_up = asyncio.create_task(self._keep_caught_up())
+    def run(self) -> None:
+        """Go on until ``stopped``, or until every account is refused."""
+        while not self._stopped():
+            item = self._sockets.get(0 if self._behind else STOP_SECONDS)
+            if item is not None:
+                self._take(*item)
+            elif self._behind:
+                self._catch_up(next(iter(self._behind)))
+            elif self._sockets.has_ended:
+                return
+
+    def finish(self) -> None:
+        """Record what was received before the end, and say how the connections ended. Nothing is asked for."""
+        until = time.monotonic() + GRACE_SECONDS
+        while (item := self._sockets.get(0)) is not None:
+            if isinstance(item[1], Change) or time.monotonic() < until:
+                self._take(*item)
+
+    def _take(self, account: str, what: Event | Change) -> None:
+        if isinstance(what, Event):
+            self._record(account, what)
+            return
+        self._note_change(account, what)
+        if what.state is State.CONNECTED:
+            self._behind[account] = None
+
+    def _catch_up(self, account: str) -> None:
+        del self._behind[account]
+        close_old_connections()
         try:
-            await realtime.listen(self._address, self._record, self._fares, connect=connect)
+            counts = catch_up(account, advance=self._record_waiting)
+        except Stop:
+            return
+        except Exception:
+            logger.exception("skinsback.catch_up_failed", extra={"account": account})
+            self._say(account, "catch_up_failed")
+        else:
+            self._say(account, "caught_up", asked=counts.asked, changed=counts.changed, stopped_by=counts.stopped_by)
         finally:
-            catching_up.cancel()
-            await asyncio.gather(catching_up, return_exceptions=True)
+            close_old_connections()
 
-    async def finish(self) -> None:
-        """Wait a moment for what is still being written."""
-        for thread in list(self._threads):
-            await asyncio.to_thread(thread.join, GRACE_SECONDS)
+    def _record_waiting(self, _rows: int) -> None:
+        """Between two batches of a catch-up: record the events that came meanwhile, and end it if that is asked for."""
+        if self._stopped():
+            raise Stop
+        for _ in range(EVENTS_ATMOST):
+            if (item := self._sockets.get(0)) is None:
+                return
+            self._take(*item)
 
-    async def _record(self, event: Event) -> None:
-        heard = await self._in_thread(lambda: record_event(self.account, event))
-        self._outcomes[heard.outcome] += 1
-        extra = {"account": self.account, "event": heard.name, "outcome": str(heard.outcome)}
-        news = heard.outcome in {Outcome.UNMATCHED, Outcome.IGNORED} and self._outcomes[heard.outcome] == 1
+    def _record(self, account: str, event: Event) -> None:
+        close_old_connections()
+        heard = record_event(account, event)
+        close_old_connections()
+        outcomes = self._outcomes[account]
+        outcomes[heard.outcome] += 1
+        extra = {"account": account, "event": heard.name, "outcome": str(heard.outcome)}
+        news = heard.outcome in {Outcome.UNMATCHED, Outcome.IGNORED} and outcomes[heard.outcome] == 1
         logger.log(logging.INFO if news else logging.DEBUG, "skinsback.event_heard", extra=extra)
         row, details = heard.purchase, dict(heard.details)
         if row is not None:
             details |= {"custom_id": row.custom_id, "buy_id": row.buy_id, "status": row.status}
-        self._say("event", event=heard.name, outcome=str(heard.outcome), **details)
+        self._say(account, "event", event=heard.name, outcome=str(heard.outcome), **details)
 
-    def _fares(self, change: Change) -> None:
+    def _note_change(self, account: str, change: Change) -> None:
+        shown = self._sockets.addresses[account].shown
         match change.state:
             case State.CONNECTING:
-                self._say(change.state, address=self._address.shown)
+                self._say(account, change.state, address=shown)
             case State.CONNECTED:
-                logger.info("skinsback.listener_connected", extra={"account": self.account})
-                self._say(change.state, address=self._address.shown)
-                self._connected.set()
+                logger.info("skinsback.listener_connected", extra={"account": account})
+                self._say(account, change.state, address=shown)
             case State.DISCONNECTED:
-                extra = {"account": self.account, "reason": change.reason, "attempts": change.vain}
+                extra = {"account": account, "reason": change.reason, "attempts": change.vain}
                 level = logging.WARNING if change.vain == OUTAGE else logging.INFO
                 logger.log(level, "skinsback.listener_disconnected", extra=extra)
-                self._say(change.state, reason=change.reason, pause_seconds=round(change.pause_seconds or 0, 1))
+                pause = round(change.pause_seconds or 0, 1)
+                self._say(account, change.state, reason=change.reason, pause_seconds=pause)
             case State.REFUSED:
-                self.refused = True
-                logger.error("skinsback.listener_refused", extra={"account": self.account})
-                self._say(change.state)
+                self.refused.add(account)
+                logger.error("skinsback.listener_refused", extra={"account": account})
+                self._say(account, change.state)
             case State.STOPPED:
-                self._say(change.state, outcomes=dict(self._outcomes))
+                self._say(account, change.state, outcomes=dict(self._outcomes[account]))
 
-    async def _keep_caught_up(self) -> None:
-        while True:
-            await self._connected.wait()
-            self._connected.clear()
-            try:
-                counts = await self._in_thread(lambda: catch_up(self.account))
-            except Exception:
-                logger.exception("skinsback.catch_up_failed", extra={"account": self.account})
-                self._say("catch_up_failed")
-            else:
-                self._say("caught_up", asked=counts.asked, changed=counts.changed, stopped_by=counts.stopped_by)
-
-    def _say(self, what: str, **details: Any) -> None:
-        self._tell(News(self.account, str(what), details))
-
-    async def _in_thread(self, act: Callable[[], T]) -> T:
-        """Do it in a thread with database connections of its own: pings must go out however long it takes.
-
-        The thread is a daemon, so that a database that does not answer keeps no process from ending.
-        """
-        result: Future[T] = Future()
-        result.set_running_or_notify_cancel()
-
-        def work() -> None:
-            settle: Callable[[], None]
-            try:
-                settle = partial(result.set_result, act())
-            except BaseException as error:  # noqa: BLE001 - whoever awaits the result gets it
-                settle = partial(result.set_exception, error)
-            with suppress(Exception):
-                connections.close_all()
-            settle()
-
-        thread = threading.Thread(target=work, name=f"skinsback-listener-{self.account}", daemon=True)
-        self._threads = {other for other in self._threads if other.is_alive()} | {thread}
-        thread.start()
-        return await asyncio.wrap_future(result)
+    def _say(self, account: str, what: str, **details: Any) -> None:
+        self._tell(News(account, str(what), details))

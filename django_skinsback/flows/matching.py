@@ -1,7 +1,7 @@
 """Laying one page of a list beside our rows: one query for all of them, then a comparison in memory."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from .. import conf
+from .. import conf, schedule
 from ..models import Discrepancy
 from .comparison import Compared, Finding, Subject, compare, needed_to_credit
 from .database import database
@@ -17,6 +17,7 @@ from .discrepancies import Book, Counts, Difference, Kind
 from .edits import Source
 from .list_cursors import OVERLAP, Window
 from .records import Outcome
+from .same_id import by_id, review_differing
 
 logger = logging.getLogger("django_skinsback")
 
@@ -56,20 +57,25 @@ class Matcher:
         self._current: dict[int, Compared] = {}
         self._held: dict[int, list[Held]] = {}
         self._unknown: set[str] = set()
+        self._differing: set[int] = set()
+        """Rows that one page contains twice with different content: nothing of that is recorded."""
 
     def match(self, reports: Sequence[Any], asked_at: datetime) -> None:
         """Compare a page that was asked for at ``asked_at``."""
         subject, agreed = self._subject, self._agreed
         our_id, theirs = attrgetter(subject.our_id), subject.theirs
         known, by_their_id = self._rows(reports)
+
+        def ours(report: Any) -> Ours | None:
+            row = known.get(our_id(report))
+            return by_their_id.get(theirs(report)[0]) if row is None and not our_id(report) else row
+
+        self._find_differing(reports, ours)
         for report in reports:
-            row, told = known.get(our_id(report)), theirs(report)
+            row, told = ours(report), theirs(report)
             if row is not None and row[1] == told:
                 agreed.add(row[0])
-                continue
-            if row is None and not our_id(report):
-                row = by_their_id.get(told[0])
-            if row is None:
+            elif row is None:
                 self._book_unknown(report, told)
             else:
                 self._weigh(report, told, row, asked_at)
@@ -81,7 +87,7 @@ class Matcher:
         delayed = [pk for pk, held in self._held.items() if any(each.finding is Finding.BEHIND for each in held)]
         settled = self._settled(delayed) if delayed else set()
         for pk, held in self._held.items():
-            doubled = pk in self._agreed or len(held) > 1
+            doubled = pk in self._agreed or pk in self._differing or len(held) > 1
             for report, told, ours, finding, _asked_at in held:
                 if finding is Finding.BEHIND and (pk not in settled or pk in self._agreed):
                     continue
@@ -133,7 +139,18 @@ class Matcher:
     def _settled(self, pks: list[int]) -> set[int]:
         """Those that had not been changed for a while when their page was asked for."""
         changed = dict(self._ours().filter(pk__in=pks).values_list("pk", "updated_at"))
-        return {pk for pk in changed if self._held[pk][0].asked_at - changed[pk] > SETTLED_FOR}
+        return {
+            pk
+            for pk, changed_at in changed.items()
+            if schedule.age_for_waiting(changed_at, self._held[pk][0].asked_at) > SETTLED_FOR
+        }
+
+    def _find_differing(self, reports: Sequence[Any], ours: Callable[[Any], Ours | None]) -> None:
+        """Flag our rows that the page contains twice with different content, and make them due."""
+        _none, differing = by_id(reports, lambda report: row[0] if (row := ours(report)) else None)
+        for pk in differing:
+            review_differing(self._subject.model, pk, self._subject.due, Source.LIST)  # type: ignore[type-var] # one of the two
+        self._differing |= differing
 
     def _weigh(self, report: Any, told: Compared, row: Ours, asked_at: datetime) -> None:
         """Decide about a listed row that is not simply the same as ours."""
@@ -143,7 +160,7 @@ class Matcher:
             self._agreed.add(pk)
         elif self._is_overlap(report, told):
             pass
-        elif finding is Finding.MISSED:
+        elif finding is Finding.MISSED and pk not in self._differing:
             self._current[pk] = ours
             self._record(Kind.MISSED, report, told, (pk, ours))
         else:
@@ -174,7 +191,8 @@ class Matcher:
         found = Difference(
             kind, our_id, their_id, subject.shown(ours), subject.shown(told), model=subject.model, row_id=pk
         )
-        if not told[1] or (kind is not Kind.MISSED and self._book.is_known(found)):
+        recorded_before = kind is not Kind.MISSED and self._book.is_known(found)
+        if pk in self._differing or not told[1] or recorded_before:
             self._book_it(found)
             return
         try:

@@ -24,6 +24,7 @@ from ..wire.types import DepositReport
 from . import deposits, purchase_reports
 from .balance import keep_balance
 from .database import database, is_inside_transaction, run
+from .due import is_due
 from .edits import Source
 from .forgetting import RAW_DATA
 from .records import Outcome, Weighed, record
@@ -114,7 +115,7 @@ def replay(events: QuerySet[WebhookEvent]) -> Iterator[tuple[WebhookEvent, Webho
 def apply_kept(now: datetime | None = None) -> int:
     """Try the deliveries that are still to be applied and due; returns how many were applied. Part of the sweep."""
     now, applied = now or utc_now(), 0
-    for event, result in replay(WebhookEvent.objects.filter(next_try_at__lte=now)):
+    for event, result in replay(WebhookEvent.objects.filter(is_due("next_try_at", now))):
         if isinstance(result, Exception):
             logger.warning("skinsback.notification_failed", extra={"event_id": event.pk}, exc_info=result)
         else:

@@ -2,21 +2,24 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-import msgspec
+from django.db.models import Q
 
 from .. import conf, schedule
-from ..client import SkinsBackClient
 from ..connection import get_client
-from ..exceptions import APIError, InvalidInput, PurchaseNotFound, SkinsBackError, UnknownOutcome
+from ..exceptions import (
+    ContradictoryAnswer,
+    SkinsBackError,
+    UnknownOutcome,
+)
 from ..models import Purchase, StatusChange
 from ..models.fields import utc_now
 from ..statuses import PURCHASE_FINAL, PurchaseStatus
 from ..wire.types import Page, PurchaseReport
+from .asking import get_answers
 from .backlog import Listed
 from .checking import check_deposits
 from .database import database
@@ -26,8 +29,9 @@ from .leases import Lease
 from .news import is_news_of_purchase
 from .purchase_reports import next_poll_at, record_report
 from .records import change, look
-from .sending import ACCOUNT_WIDE, NOT_SENT, OPEN, dispatch, probe, resend
-from .stuck import flag_if_stuck
+from .same_id import flag_differing
+from .sending import OPEN, dispatch, probe, resend
+from .stuck import NOT_SENT, flag_if_stuck, only_waits
 from .sweep import Work, sweep
 
 __all__ = ["Counts", "ask", "check_deposits", "poll_purchases"]
@@ -39,14 +43,6 @@ UNSENT = {"status": PurchaseStatus.REQUESTED, "attempts": 0}
 
 VAIN = 2
 """So many new purchases in a row without a readable answer end a pass: each is in doubt, whatever else is answered."""
-
-
-@dataclass
-class Answers:
-    """What SkinsBack says about purchases, by custom id; what went wrong with one of them alone, by key."""
-
-    reports: dict[str, PurchaseReport] = field(default_factory=dict)
-    failures: dict[int, Exception] = field(default_factory=dict)
 
 
 def poll_purchases(
@@ -91,79 +87,35 @@ def ask(account: str, rows: list[Purchase], source: Source, *, actor: Any = None
                 absent.append(row)
     for row in rows:
         if row.pk in failures:
-            put_off(row, failures[row.pk])
+            _put_off(row, failures[row.pk])
     if failures:
         raise next(iter(failures.values()))
     return absent
 
 
-def get_answers(account: str, rows: list[Purchase]) -> Answers:
-    """Ask about rows all at once; about one that the answer leaves out, by SkinsBack's own id if that is known."""
-    client, answers = get_client(account), Answers()
-    _halve(account, client, rows, answers)
-    for row in rows:
-        if row.buy_id and row.custom_id not in answers.reports:
-            try:
-                report = _get_by_buy_id(client, row)
-            except ACCOUNT_WIDE:
-                raise
-            except (APIError, InvalidInput, UnknownOutcome) as error:
-                answers.failures[row.pk] = error
-                if isinstance(error, UnknownOutcome):
-                    probe(account)
-                continue
-            if report is not None:
-                answers.reports[row.custom_id] = report
-                answers.failures.pop(row.pk, None)
-    return answers
-
-
-def _halve(account: str, client: SkinsBackClient, rows: list[Purchase], answers: Answers) -> None:
-    """An odd answer to a list is one odd id's: halve it until that is alone."""
-    try:
-        found = client.get_purchases(custom_ids=[row.custom_id for row in rows])
-        answers.reports |= {report.custom_id: report for report in found}
-        return
-    except ACCOUNT_WIDE:
-        raise
-    except PurchaseNotFound:
-        if len(rows) == 1:
-            return
-    except (APIError, InvalidInput, UnknownOutcome) as error:
-        if isinstance(error, UnknownOutcome):
-            probe(account)
-        if len(rows) == 1:
-            answers.failures[rows[0].pk] = error
-            return
-    middle = len(rows) // 2
-    _halve(account, client, rows[:middle], answers)
-    _halve(account, client, rows[middle:], answers)
-
-
-def _get_by_buy_id(client: SkinsBackClient, row: Purchase) -> PurchaseReport | None:
-    try:
-        report = client.get_purchase(buy_id=row.buy_id or "")
-    except PurchaseNotFound:
-        return None
-    ours = report.custom_id in {"", row.custom_id}
-    return msgspec.structs.replace(report, custom_id=row.custom_id) if ours else None
-
-
 def _poll(one: Sweep[Purchase], lease: Lease[Purchase]) -> None:
     unsent = [row for row in lease.rows if row.status in OPEN and not row.attempts]
     sent = [row for row in lease.rows if row not in unsent]
-    if sent:
-        _ask(one, lease, sent)
+    all_asked = _ask(one, lease, sent) if sent else True
     _send(one, lease, unsent, dispatch)  # last, since a market that sells nothing may still tell what it sold
+    if not all_asked:
+        lease.put_off(one.now)
 
 
-def _ask(one: Sweep[Purchase], lease: Lease[Purchase], sent: list[Purchase]) -> None:
-    answers, moment = get_answers(one.account, sent), one.moment()
+def _ask(one: Sweep[Purchase], lease: Lease[Purchase], sent: list[Purchase]) -> bool:
+    """Ask about rows and record the answers; False if the pass was over before all were asked about."""
+
+    def may_call() -> bool:
+        lease.extend()
+        return not one.is_over()
+
+    answers, moment = get_answers(one.account, sent, may_call), one.moment()
     times, absent = {}, []
-    for row in sent:
+    asked = [row for row in sent if row.pk not in answers.unasked]
+    for row in asked:
         report = answers.reports.get(row.custom_id)
         if row.pk in answers.failures:
-            put_off(row, answers.failures[row.pk], moment.chance)
+            _put_off(row, answers.failures[row.pk], moment.chance)
         elif report is None:
             absent.append(row)
         elif time := _next_time(row, report, moment):
@@ -171,15 +123,22 @@ def _ask(one: Sweep[Purchase], lease: Lease[Purchase], sent: list[Purchase]) -> 
         else:
             _record(one, row, report, Source.POLL)
     lease.reschedule(times)
-    for row in sent:
-        if row.pk not in answers.failures:
-            flag_if_stuck(row, moment.now)
+    for row in asked:
+        flag_if_stuck(row, moment.now)
     again = [row for row in absent if _may_be_sent_again(row)]
     for row in absent:
         if row not in again:
             act = partial(_not_known, status=row.status, chance=moment.chance)
             one.note(row, change(Purchase, row.pk, Source.POLL, act))
     _send(one, lease, again, _resend)
+    return not answers.unasked
+
+
+def _put_off(row: Purchase, error: Exception, chance: float = 0.5) -> None:
+    """``put_off``, and flag a row that the answer contained twice."""
+    if isinstance(error, ContradictoryAnswer):
+        change(Purchase, row.pk, Source.POLL, flag_differing)
+    put_off(row, error, chance)
 
 
 def _next_time(row: Purchase, report: PurchaseReport, moment: Moment) -> datetime | None:
@@ -210,6 +169,7 @@ def _send(
         for row in rows:
             if row.batch_id in batches:  # sent with the first of them
                 continue
+            lease.extend()
             if not row.attempts and row.batch_id:
                 batches.add(row.batch_id)
             error = send(row)
@@ -238,13 +198,14 @@ def _resend(row: Purchase) -> SkinsBackError | None:
 
 def _may_be_sent_again(row: Purchase) -> bool:
     """Whether a purchase that SkinsBack does not know is sent once more now."""
-    rested = row.submitted_at is not None and utc_now() - row.submitted_at >= schedule.RESEND_AFTER
+    sent = row.submitted_at
+    rested = sent is not None and schedule.age_for_waiting(sent, utc_now()) >= schedule.RESEND_AFTER
     return rested and _is_repeatable(row) and not _is_decided(row)
 
 
 def _is_repeatable(row: Purchase) -> bool:
     """Whether nothing in the row speaks against it; a review of what merely kept it waiting does not."""
-    doubtful = row.needs_review and any(reason["code"] != NOT_SENT for reason in row.review_reasons)
+    doubtful = row.needs_review and not only_waits(row.review_reasons)
     sent = row.submitted_at is not None and row.attempts <= schedule.RESEND_ATMOST
     return row.status in OPEN and sent and not row.buy_id and not doubtful
 
@@ -252,14 +213,17 @@ def _is_repeatable(row: Purchase) -> bool:
 def _is_decided(row: Purchase) -> bool:
     """Whether an operator has decided about the row since it was last sent, and not only that it may wait."""
     lines = StatusChange.objects.using(database()).filter(purchase=row, source=Source.OPERATOR)
-    settled = lines.filter(created_at__gte=row.submitted_at or row.created_at).values_list("settled_reasons", flat=True)
-    return any([reason["code"] for reason in reasons] != [NOT_SENT] for reasons in settled)
+    since = row.submitted_at or row.created_at
+    if since <= utc_now() + schedule.CLOCK_SKEW:  # else a wrong clock dated it, and any decision may be later
+        lines = lines.filter(created_at__gte=since)
+    return not all(only_waits(reasons) for reasons in lines.values_list("settled_reasons", flat=True))
 
 
 def _review_delayed(account: str) -> None:
     """Have an operator look at what could not be sent for more than a day, though this pass did not come to it."""
-    since = utc_now() - schedule.REVIEW_AFTER
-    late = PURCHASES.rows(account=account, created_at__lt=since, next_poll_at__isnull=False, **UNSENT)
+    now = utc_now()
+    old = Q(created_at__lt=now - schedule.REVIEW_AFTER) | Q(created_at__gt=now + schedule.CLOCK_SKEW)
+    late = PURCHASES.rows(old, account=account, next_poll_at__isnull=False, **UNSENT)
     decided = StatusChange.objects.using(database()).filter(source=Source.OPERATOR, purchase__in=late.values("pk"))
     known = [
         *late.filter(needs_review=True).values_list("pk", "review_reasons"),

@@ -19,6 +19,7 @@ from ..exceptions import (
     AccountFault,
     APIError,
     ConfigurationError,
+    ContradictoryAnswer,
     CustomIdExists,
     InvalidInput,
     RequestNotSent,
@@ -36,6 +37,8 @@ from .database import database, refuse_inside_transaction
 from .edits import Edit, Source
 from .purchase_reports import reach, record_report
 from .records import change
+from .same_id import by_id, flag_differing
+from .stuck import NOT_SENT
 
 logger = logging.getLogger("django_skinsback")
 
@@ -52,8 +55,8 @@ REFUSALS = frozenset(range(1, 11)) - {7}
 
 OPEN = (PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN)
 
-NOT_SENT = "not_sent"
-"""Code of the review reason of a purchase that nobody has refused; ``error_message`` says why it was not sent."""
+LARGEST_CODE = (1 << 31) - 1
+"""What the column ``error_code`` holds on every database; a larger code is kept in ``error_message``."""
 
 _TICK = timedelta(microseconds=1)
 
@@ -181,13 +184,14 @@ def _call(client: SkinsBackClient, rows: list[Purchase]) -> list[Answer]:
         {"skin_id": row.skin_id, "max_price": row.max_price, "custom_id": row.custom_id} for row in rows
     ]
     result = client.buy_skins(receiver, items)
-    bought = {report.custom_id or report.skin_id: report for report in result.purchased}
+    bought, differing = by_id(result.purchased, lambda report: report.custom_id or report.skin_id)
     unmentioned = UnknownOutcome("The answer does not mention this skin.")
-    answers: list[Answer] = [
-        bought.get(row.custom_id) or bought.get(row.skin_id) or result.unavailable.get(row.skin_id) or unmentioned
+    return [
+        ContradictoryAnswer()
+        if not differing.isdisjoint({row.custom_id, row.skin_id})
+        else bought.get(row.custom_id) or bought.get(row.skin_id) or result.unavailable.get(row.skin_id) or unmentioned
         for row in rows
     ]
-    return answers
 
 
 def _take(row: Purchase, answer: Answer, now: datetime) -> None:
@@ -221,7 +225,7 @@ def _not_bought(edit: Edit[Purchase], error: SkinsBackError) -> None:
     edit.set(**_error(error))
     if not attempts:
         edit.set(submitted_at=None)
-    if edit.now - edit.row.created_at > schedule.REVIEW_AFTER:
+    if schedule.age_for_waiting(edit.row.created_at, edit.now) > schedule.REVIEW_AFTER:
         edit.flag(NOT_SENT)
 
 
@@ -243,10 +247,14 @@ def _unknown(edit: Edit[Purchase], error: SkinsBackError, due: datetime) -> None
         return
     if edit.row.status == PurchaseStatus.REQUESTED:
         reach(edit, PurchaseStatus.UNKNOWN, note=str(error))
+    if isinstance(error, ContradictoryAnswer):
+        flag_differing(edit)
     edit.set(next_poll_at=due)
 
 
 def _error(error: SkinsBackError) -> dict[str, Any]:
     if isinstance(error, APIError):
+        if abs(error.code) > LARGEST_CODE:
+            return {"error_code": None, "error_message": f"{error.code} {error.message}".strip()}
         return {"error_code": error.code, "error_message": error.message}
     return {"error_code": None, "error_message": type(error).__name__[:WORD_LENGTH]}

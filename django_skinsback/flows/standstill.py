@@ -30,7 +30,8 @@ def note_stop(rows: str, account: str, error: str) -> None:
     """A pass over these rows of the account was ended by an error. Never raises."""
     with suppress(Exception):
         before = standstill(account, (rows,))
-        since = before.since if before else utc_now()
+        now = utc_now()
+        since = min(before.since, now) if before else now
         _cache().set(_key(rows, account), (since.timestamp(), error), KEPT_SECONDS)
 
 

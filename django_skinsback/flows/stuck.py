@@ -13,7 +13,8 @@ from ..statuses import DepositStatus, PurchaseStatus
 from .edits import Edit, Row, Source
 from .records import change
 
-FAILING, STUCK = "failing", "stuck"
+NOT_SENT, FAILING, STUCK = "not_sent", "failing", "stuck"
+"""Codes of review reasons that say only that something takes too long. ``not_sent``: of a purchase never refused."""
 
 _HELD = (DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED)
 
@@ -27,11 +28,17 @@ _LONGEST: dict[str, timedelta] = {
 """How long a row can have a status: counted from the creation of a deposit, and from the last sending of a purchase."""
 
 
+def only_waits(reasons: list[dict[str, Any]]) -> bool:
+    """Whether there are reasons and all of them say only that something takes too long."""
+    codes = {reason["code"] for reason in reasons}
+    return bool(codes) and codes <= {NOT_SENT, FAILING, STUCK}
+
+
 def note_failure(edit: Edit[Any]) -> None:
     """Note that an attempt to bring the row up to date has failed; flag it once that goes on for too long."""
     since, silence = edit.row.failing_since or edit.now, conf.stuck_after()
     edit.set(failing_since=since)
-    if edit.now - since > silence:
+    if schedule.age_for_waiting(since, edit.now) > silence:
         edit.flag_for_a_time(FAILING, silence, since=f"{since:%Y-%m-%d %H:%M} UTC")
 
 
@@ -45,14 +52,16 @@ def flag_if_stuck(row: Row, now: datetime) -> None:
 def _is_stuck(row: Deposit | Purchase, now: datetime) -> bool:
     longest = _LONGEST.get(row.status)
     since = row.created_at if isinstance(row, Deposit) else row.submitted_at
-    return longest is not None and since is not None and now - since > longest + conf.stuck_after()
+    if longest is None or since is None:
+        return False
+    return schedule.age_for_waiting(since, now) > longest + conf.stuck_after()
 
 
 def _flag_stuck(edit: Edit[Row]) -> None:
     row, silence = edit.row, conf.stuck_after()
     if not _is_stuck(row, edit.now):
         return
-    if row.status in _HELD and edit.now - _held_since(edit) <= schedule.HOLD + silence:
+    if row.status in _HELD and schedule.age_for_waiting(_held_since(edit), edit.now) <= schedule.HOLD + silence:
         return
     edit.flag_for_a_time(STUCK, silence, status=row.status)
 

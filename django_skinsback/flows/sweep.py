@@ -120,12 +120,11 @@ def _take(one: Sweep[Row], work: Work[Row], keys: list[int]) -> bool:
         except BaseException:  # it ends the pass: nobody asks about them, so they are due again at once
             lease.put_off(one.now)
             raise
-        with lease:
-            try:
-                work.ask(one, lease)
-            except SkinsBackError:
-                lease.put_off(utc_now() + schedule.spread(schedule.LEASE, (1 + one.chance()) / 2))
-                raise
+        try:
+            work.ask(one, lease)
+        except SkinsBackError:
+            lease.put_off(utc_now() + schedule.spread(schedule.LEASE, (1 + one.chance()) / 2))
+            raise
         if one.is_over():
             return False
     return True

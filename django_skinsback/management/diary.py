@@ -54,19 +54,33 @@ class Diary:
 
 
 @contextmanager
-def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Gives a function that tells whether SIGTERM or Ctrl-C was sent. The second one ends the process at once."""
+def stop_signals(grace_seconds: float | None = None) -> Iterator[Callable[[], bool]]:
+    """Gives a function that tells whether SIGTERM or Ctrl-C was sent. The second one ends the process at once.
+
+    ``grace_seconds`` after the first one KeyboardInterrupt is raised, where the system has a timer for that.
+    """
     heard: list[int] = []
     before: dict[int, Any] = {}
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    timed = grace_seconds is not None and in_main_thread and hasattr(signal, "setitimer")
 
     def hear(number: int, _frame: Any) -> None:
         heard.append(number)
         signal.signal(number, before[number])
+        if timed:
+            signal.setitimer(signal.ITIMER_REAL, grace_seconds or 0)
 
-    if threading.current_thread() is threading.main_thread():
+    def interrupt(_number: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    if timed:
+        before[signal.SIGALRM] = signal.signal(signal.SIGALRM, interrupt)
+    if in_main_thread:
         before |= {number: signal.signal(number, hear) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield lambda: bool(heard)
     finally:
+        if timed:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)

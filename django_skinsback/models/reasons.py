@@ -57,7 +57,7 @@ REASON_TEXTS: dict[str, Promise] = {
     ),
     "other_buy_id": gettext_lazy("SkinsBack named this custom ID with another buy ID (%(id)s), which was not applied."),
     "conflicting_answer": gettext_lazy(
-        "One answer of SkinsBack contained this row twice with different values; neither was recorded."
+        "SkinsBack's answer contained this ID twice with different content; neither was applied."
     ),
     "unknown_status": gettext_lazy("SkinsBack used a status that is not known: “%(status)s”."),
     "failing": gettext_lazy("Every attempt to bring this row up to date has failed since %(since)s."),

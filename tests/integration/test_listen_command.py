@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -44,10 +45,10 @@ class Running:
 
 
 @contextmanager
-def listening(*arguments):
+def listening(*arguments, settings="tests.settings"):
     environment = {
         **os.environ,
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "DJANGO_SETTINGS_MODULE": settings,
         "TEST_DATABASE_NAME": str(django_settings.DATABASES["default"]["NAME"]),
         "TEST_API_URL": django_settings.SKINSBACK["API_URL"],
         "PYTHONUNBUFFERED": "1",
@@ -111,6 +112,21 @@ def test_it_waits_for_a_skinsback_that_is_away_and_stops_at_once_meanwhile(skins
     with listening() as command:
         command.wait_for("not connected (connection refused); next try in")
         code, out, errors = command.end(signal.SIGTERM)
+    assert (code, errors) == (0, "")
+    assert out.splitlines()[-1].endswith("default: stopped")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_within_seconds_whatever_call_is_under_way(skinsback_sandbox, user, number):
+    item = next(item for item in skinsback_sandbox.state.stock.values() if not item.sold and item.price < 10)
+    purchases.submit(purchases.buy(user=user, trade_url=TRADE_URL, skin_id=str(item.skin_id), max_price=20))
+    skinsback_sandbox.faults.add("slow", "market_getinfo", value=18)
+    with listening() as command:
+        command.wait_for("connected; trades are followed as they happen")
+        time.sleep(0.5)
+        began = time.monotonic()
+        code, out, errors = command.end(number)
+    assert time.monotonic() - began < 10
     assert (code, errors) == (0, "")
     assert out.splitlines()[-1].endswith("default: stopped")
 

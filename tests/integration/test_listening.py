@@ -1,8 +1,10 @@
 """What the websocket tells is recorded like any other report, and what it missed is asked for."""
 
 import asyncio
+import json
 import queue
 import threading
+import time
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -16,6 +18,7 @@ from django_skinsback.flows import listening, purchases
 from django_skinsback.flows.balance import keep_balance
 from django_skinsback.flows.listening import catch_up, listen, record_event
 from django_skinsback.flows.purchase_reports import record_report
+from django_skinsback.flows.websocket_thread import EVENTS_ATMOST
 from django_skinsback.models import BalanceSnapshot, LedgerEntry, Purchase, StatusChange
 from django_skinsback.models.fields import utc_now
 from django_skinsback.sandbox.notifications import change_balance
@@ -23,7 +26,6 @@ from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_purchase
 from django_skinsback.wire.notifications import Event
 from django_skinsback.wire.types import PurchaseReport
-from tests.virtual_loop import run
 from tests.wallet.models import Wallet
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
@@ -191,31 +193,25 @@ class TestCatchingUp:
 
 
 class Listener:
-    """Listens in a thread, as the command does, until it is stopped."""
+    """Listens in a thread, as the command does in its main thread, until it is stopped."""
 
-    def __init__(self, *accounts):
+    def __init__(self, *accounts, connect=None, begin=lambda: None):
         self.news, self.result = [], None
         self._queue = queue.Queue()
-        self._accounts = accounts
-        self._ready = threading.Event()
+        self._accounts, self._connect, self._begin = accounts, connect, begin
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self):
-        async def main():
-            self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-            self._ready.set()
-            return await listen(self._accounts, self._queue.put, stop=self._stop)
-
-        self.result = asyncio.run(main())
+        self._begin()
+        self.result = listen(self._accounts, self._queue.put, stopped=self._stop.is_set, connect=self._connect)
 
     def __enter__(self):
         self._thread.start()
-        assert self._ready.wait(SECONDS)
         return self
 
     def __exit__(self, *_error):
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
+        self._stop.set()
         self._thread.join(SECONDS)
         assert not self._thread.is_alive()
         while not self._queue.empty():
@@ -228,6 +224,28 @@ class Listener:
             self.news.append(news)
             if news.what == what and details.items() <= news.details.items():
                 return news
+
+
+class Flood:
+    """A connection that never runs out of events."""
+
+    def __init__(self, events=10**9):
+        self.events, self.taken, self.said = events, 0, []
+
+    @asynccontextmanager
+    async def connect(self, _url):
+        yield self
+
+    async def recv(self):
+        while self.taken > self.events:
+            await asyncio.sleep(0.01)
+        self.taken += 1
+        if self.taken == 1:
+            return json.dumps({"event": "auth_success"})
+        return json.dumps({"event": "balance_change", "data": {"balance_value": str(self.taken)}})
+
+    async def send(self, text):
+        self.said.append(text)
 
 
 @pytest.fixture
@@ -312,41 +330,46 @@ class TestListening:
             listener._thread.join(SECONDS)
             assert listener.result is False
 
-    def test_a_slow_database_keeps_no_ping_waiting(self, skinsback_sandbox, monkeypatch):
-        """Events are recorded in a thread: the loop, which pings, goes on."""
+    def test_a_slow_database_keeps_no_ping_waiting_and_frames_are_left_in_the_socket(self, monkeypatch):
         entered, let_go = threading.Event(), threading.Event()
-        loops = []
 
         def slow(*_args):
             entered.set()
             assert let_go.wait(SECONDS)
 
         monkeypatch.setattr(listening, "keep_balance", slow)
-        with Listener("default") as listener:
-            listener.wait_for("caught_up")
-            with skinsback_sandbox.world.work():
-                change_balance(skinsback_sandbox.world, "sandbox", Decimal(1))
+        monkeypatch.setattr(realtime, "PING_SECONDS", 0.01)
+        socket = Flood()
+        with Listener("default", connect=socket.connect) as listener:
             assert entered.wait(SECONDS)
-            listener._loop.call_soon_threadsafe(lambda: (loops.append("alive"), let_go.set()))
+            while len(socket.said) < 20:
+                time.sleep(0.01)
+            taken = socket.taken
+            while len(socket.said) < 40:
+                time.sleep(0.01)
+            assert EVENTS_ATMOST <= taken == socket.taken <= EVENTS_ATMOST + 3
+            let_go.set()
+            for _ in range(EVENTS_ATMOST + 10):  # and then it goes on with all of them
+                listener.wait_for("event", outcome="applied")
+
+    def test_a_catch_up_of_many_batches_keeps_no_event_waiting_and_ends_when_it_is_stopped(self, monkeypatch):
+        socket, batches = Flood(events=1), []
+
+        def long(_account, *, advance):
+            while True:
+                batches.append(1)
+                time.sleep(0.01)
+                advance(1)
+
+        monkeypatch.setattr(listening, "catch_up", long)
+        with Listener("default", connect=socket.connect) as listener:
+            listener.wait_for("connected")
+            while not batches:
+                time.sleep(0.01)
+            socket.events += 1
             listener.wait_for("event", outcome="applied")
-        assert loops == ["alive"]
-
-    def test_work_that_never_ends_keeps_nobody_from_stopping(self, skinsback_sandbox, monkeypatch):
-        begun, let_go, threads = threading.Event(), threading.Event(), []
-
-        def never_ends(_account):
-            threads.append(threading.current_thread())
-            begun.set()
-            let_go.wait(SECONDS)
-
-        monkeypatch.setattr(listening, "catch_up", never_ends)
-        monkeypatch.setattr(listening, "GRACE_SECONDS", 0.01)
-        with Listener("default") as listener:
-            assert begun.wait(SECONDS)
+            listener.wait_for("event", outcome="applied")
         assert listener.result is True
-        assert threads[0].is_alive()
-        assert threads[0].daemon  # or the process would wait for it after all
-        let_go.set()
 
     def test_no_database_connection_outlives_its_event(self, skinsback_sandbox, monkeypatch):
         """Row 58: the next one begins with a connection that works."""
@@ -366,7 +389,7 @@ class TestListening:
         assert [connection.connection for connection in used] == [None]
 
     def test_a_catch_up_that_fails_is_logged_and_the_listener_goes_on(self, skinsback_sandbox, monkeypatch, caplog):
-        def gone(_account):
+        def gone(_account, **_options):
             raise OperationalError("server closed the connection unexpectedly")
 
         monkeypatch.setattr(listening, "catch_up", gone)
@@ -391,28 +414,34 @@ class TestListening:
         assert len([record for record in heard if record.levelname == "INFO"]) == 1
 
 
-def test_an_outage_is_warned_of_once(caplog):
+def test_an_outage_is_warned_of_once(caplog, short_pauses):
     caplog.set_level("INFO", logger="django_skinsback")
+    lost = []
 
     @asynccontextmanager
     async def nobody_there(_url):
         raise realtime.Lost("connection refused")
         yield
 
-    async def main():
-        stop, lost = asyncio.Event(), []
+    def stopped():
+        return lost.count("disconnected") == 20
 
-        def tell(news):
-            lost.append(news.what)
-            if lost.count("disconnected") == 20:
-                stop.set()
-
-        return await listen(["default"], tell, stop=stop, connect=nobody_there)
-
-    assert run(main()) is True
+    assert listen(["default"], lambda news: lost.append(news.what), stopped=stopped, connect=nobody_there) is True
     told = [record for record in caplog.records if record.message == "skinsback.listener_disconnected"]
     assert [record.attempts for record in told if record.levelname == "WARNING"] == [5]
-    assert len(told) == 20
+    assert len(told) >= 20
+
+
+def test_an_unexpected_error_in_the_websocket_thread_is_raised_where_listen_was_called():
+    @asynccontextmanager
+    async def broken(_url):
+        raise RuntimeError("a bug")
+        yield
+
+    heard = []
+    with pytest.raises(RuntimeError, match="a bug"):
+        listen(["default"], lambda news: heard.append(news.what), stopped=lambda: False, connect=broken)
+    assert heard == ["connecting"]
 
 
 class TestAddress:

@@ -1,7 +1,6 @@
 """Asking about open purchases: few calls, few statements, and only what changed is written."""
 
 import threading
-import time
 from datetime import timedelta
 from decimal import Decimal
 
@@ -16,12 +15,15 @@ from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import MarketDisabled, PurchaseNotFound, UnderMaintenance, UnknownOutcome
 from django_skinsback.flows import leases, polling, purchases
 from django_skinsback.flows.due import DEPOSITS, PURCHASES
-from django_skinsback.models import Purchase, StatusChange
+from django_skinsback.models import LedgerEntry, Purchase, StatusChange
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire import arguments
 from django_skinsback.wire.types import PurchaseReport
+from tests.wallet.models import Wallet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 
 
 @pytest.fixture
@@ -375,7 +377,7 @@ class TestLeases:
     def take(self, now, size=10):
         return list(leases.take_due(PURCHASES, PURCHASES.due_keys("default", now, 100), size, now))
 
-    def test_row_49_what_a_killed_sweep_had_taken_is_due_again_within_two_sweep_periods(self, skinsback, now):
+    def test_row_49_what_a_killed_sweep_had_taken_is_due_again_after_two_minutes_at_most(self, skinsback, now):
         rows = make_open(3, status="waiting_accept")
         for row in rows:
             skinsback.say(row, "timeout")
@@ -383,7 +385,7 @@ class TestLeases:
         assert [len(lease.rows) for lease in taken] == [3]
         assert polling.poll_purchases().asked == 0
 
-        with time_machine.travel(now + timedelta(seconds=10), tick=False):
+        with time_machine.travel(now + timedelta(minutes=2), tick=False):
             assert polling.poll_purchases().changed == 3
 
     def test_rows_are_taken_a_batch_at_a_time_by_key(self, now):
@@ -418,46 +420,109 @@ class TestLeases:
             (times[row.pk], 1) for row in rows[1:]
         ]
 
-    @pytest.mark.django_db(transaction=True)
     @pytest.mark.parametrize("queue", [PURCHASES, DEPOSITS], ids=["purchases", "deposits"])
-    def test_a_claim_is_renewed_while_its_sweep_waits_for_skinsback(self, monkeypatch, queue):
-        monkeypatch.setattr(leases, "RENEW_SECONDS", 0.01)
+    def test_a_claim_lasts_two_minutes_and_is_extended_once_less_than_one_is_left(self, now, queue):
         row = make_purchase(status="accepted") if queue is PURCHASES else make_deposit()
-        moment = timezone.now()
-        [lease] = leases.take_due(queue, [row.pk], 10, moment)
+        [lease] = leases.take_due(queue, [row.pk], 10, now)
         first = getattr(queue.rows().get(), queue.due)
+        assert now + timedelta(seconds=119) <= first <= now + timedelta(minutes=2)
 
-        with lease:
-            deadline = time.monotonic() + 20
-            while getattr(queue.rows().get(), queue.due) == first:
-                assert time.monotonic() < deadline, "the claim was never renewed"
-        lease.reschedule({row.pk: moment + timedelta(days=1)})
+        with time_machine.travel(now + timedelta(seconds=58), tick=False), CaptureQueriesContext(connection) as queries:
+            lease.extend()
+        assert not statements(queries)
 
-        assert getattr(queue.rows().get(), queue.due) == moment + timedelta(days=1)
-        assert [thread.name for thread in threading.enumerate() if thread.name == "skinsback-lease"] == []
+        later = now + timedelta(seconds=61)
+        with time_machine.travel(later, tick=False):
+            lease.extend()
+        second = getattr(queue.rows().get(), queue.due)
+        assert later + timedelta(seconds=119) <= second <= later + timedelta(minutes=2)
 
-    @pytest.mark.django_db(transaction=True)
-    def test_a_claim_whose_connection_is_lost_is_renewed_on_a_new_one(self, monkeypatch, caplog):
-        monkeypatch.setattr(leases, "RENEW_SECONDS", 0.01)
-        row = make_purchase(status="accepted")
-        [lease] = leases.take_due(PURCHASES, [row.pk], 10, timezone.now())
-        first, held, lost = fresh(row).next_poll_at, lease._held, []
+        lease.reschedule({row.pk: now + timedelta(days=1)})  # the extended claim is still this sweep's
+        assert getattr(queue.rows().get(), queue.due) == now + timedelta(days=1)
 
-        def lose_connection():
-            if not lost:
-                connection.ensure_connection()
-                lost.append(connection.connection)
-                connection.connection.close()
-            return held()
+    def test_no_other_sweep_asks_about_rows_whose_claim_was_extended(self, skinsback, now):
+        row = make_purchase(status="waiting_accept")
+        skinsback.say(row, "timeout")
+        [lease] = self.take(now)
+        with time_machine.travel(now + timedelta(seconds=90), tick=False):
+            lease.extend()
+        with time_machine.travel(now + timedelta(seconds=200), tick=False):
+            assert polling.poll_purchases().asked == 0
+        with time_machine.travel(now + timedelta(seconds=211), tick=False):
+            assert polling.poll_purchases().changed == 1
 
-        monkeypatch.setattr(lease, "_held", lose_connection)
+    def test_a_row_that_another_sweep_has_claimed_or_rescheduled_is_not_extended(self, now):
+        mine, other, done = make_open(3)
+        [lease] = self.take(now)
+        elsewhere = now + timedelta(seconds=33)
+        Purchase.objects.filter(pk=other.pk).update(next_poll_at=elsewhere)
+        lease.reschedule({done.pk: elsewhere})
 
-        with lease:
-            deadline = time.monotonic() + 20
-            while fresh(row).next_poll_at == first:
-                assert time.monotonic() < deadline, "the claim was never renewed"
+        with time_machine.travel(now + timedelta(seconds=90), tick=False):
+            lease.extend()
 
-        assert "skinsback.lease_not_renewed" in caplog.messages
+        assert fresh(mine).next_poll_at > now + timedelta(minutes=3)
+        assert [fresh(row).next_poll_at for row in (other, done)] == [elsewhere] * 2
+
+    def test_a_claim_that_was_outlived_costs_one_more_call_and_no_money(self, skinsback, user, now):
+        """The call takes longer than the claim, and a second sweep asks about the same row meanwhile."""
+        Wallet.objects.create(user=user, balance=10)
+        row = purchases.buy(
+            user=user, trade_url=TRADE_URL, skin_id="1", max_price=5, charge=Decimal(6), charge_currency="usd"
+        )
+        Purchase.objects.update(status="waiting_accept", attempts=1, submitted_at=now, buy_id="b")
+        skinsback.say(fresh(row), "canceled")
+
+        def outlive():
+            skinsback.meanwhile = lambda: None
+            with time_machine.travel(now + timedelta(minutes=3), tick=False):
+                assert polling.poll_purchases().changed == 1
+
+        skinsback.meanwhile = outlive
+        polling.poll_purchases()
+
+        assert len(skinsback.asked) == 2
+        assert sorted(LedgerEntry.objects.values_list("kind", "amount")) == [("charge", -6), ("refund", 6)]
+        assert Wallet.objects.get().balance == 10
+        assert (fresh(row).status, fresh(row).next_poll_at) == ("canceled", None)
+
+    def test_halving_an_odd_batch_ends_with_the_pass_and_the_rest_stays_due(self, skinsback, monkeypatch):
+        with time_machine.travel(timezone.now(), tick=False) as clock:
+            rows = make_open(8, status="waiting_accept")
+
+            def odd(custom_ids):
+                skinsback.asked.append(custom_ids)
+                clock.shift(timedelta(seconds=40))
+                raise UnknownOutcome("odd")
+
+            skinsback.get_purchases = odd
+            polling.poll_purchases("default")
+
+            assert [len(ids) for ids in skinsback.asked] == [8, 4]
+            now = timezone.now()
+            assert all(fresh(row).next_poll_at > now for row in rows[:4])  # the odd one is among these
+            assert all(fresh(row).next_poll_at <= now for row in rows[4:])
+
+            for row in rows:
+                skinsback.say(row, "timeout")
+            del skinsback.get_purchases
+            assert polling.poll_purchases("default").changed == 4
+
+    def test_asking_singly_by_skinsbacks_id_ends_with_the_pass_and_the_rest_stays_due(self, skinsback):
+        with time_machine.travel(timezone.now(), tick=False) as clock:
+            rows = make_open(6, status="waiting_accept")
+            get = skinsback.get_purchase
+
+            def slow(buy_id):
+                clock.shift(timedelta(seconds=25))
+                return get(buy_id)
+
+            skinsback.get_purchase = slow
+            polling.poll_purchases("default")
+
+            assert skinsback.asked_singly == [row.buy_id for row in rows[:3]]
+            assert Purchase.objects.filter(next_poll_at__lte=timezone.now()).count() == 3
+            assert not Purchase.objects.filter(pk__in=[row.pk for row in rows[3:]], needs_review=True).exists()
 
 
 @pytest.mark.django_db(transaction=True)

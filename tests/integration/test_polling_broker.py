@@ -11,6 +11,7 @@ from celery import Celery
 from django.conf import settings as django_settings
 from django.utils import timezone
 
+from django_skinsback import schedule
 from django_skinsback.models import Purchase
 from django_skinsback.sandbox import Sandbox
 from django_skinsback.testing import make_purchase
@@ -118,6 +119,9 @@ def test_row_50_the_workers_are_killed_and_the_broker_is_emptied_and_all_is_done
     assert waiting(app) == 0
     assert not Purchase.objects.filter(status="canceled").exists()
     sandbox.faults.remove()
+    now = timezone.now()
+    assert Purchase.objects.filter(next_poll_at__lte=now + schedule.CLAIM).count() == len(rows)
+    Purchase.objects.update(next_poll_at=now)  # two minutes later
 
     start()
 

@@ -378,7 +378,7 @@ class TestDoubled:
         assert run().doubled == 0
         assert not Discrepancy.objects.exists()
 
-    def test_news_and_older_news_on_one_page_end_with_the_news(self, lists, user):
+    def test_two_statuses_of_one_deposit_on_one_page_are_not_recorded_but_reviewed(self, lists, user):
         deposit = make_deposit(user=user)
         for status in ("success", "in_hold"):
             lists.list(deposit, status, **PAID)
@@ -386,7 +386,9 @@ class TestDoubled:
         run()
 
         deposit.refresh_from_db()
-        assert (deposit.status, found()) == ("success", [("missed", "repaired")])
+        assert (deposit.status, deposit.needs_review) == ("pending", True)
+        assert found() == [("doubled", "open")]
+        assert not LedgerEntry.objects.exists()
 
 
 class TestAbsent:

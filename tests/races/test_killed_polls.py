@@ -20,7 +20,9 @@ from .test_killed import kill
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
-SWEEP_SECONDS = 10
+CLAIM_SECONDS = 120
+"""A claim is over after so long at most; the worker that made it need not be alive."""
+
 POINTS = [
     "before the rows are taken",
     "between taking and asking",
@@ -38,7 +40,7 @@ def sandbox(settings):
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_row_49_all_is_done_two_sweep_periods_after_a_worker_was_killed(sandbox, user, point):
+def test_row_49_all_is_done_two_minutes_after_a_worker_was_killed(sandbox, user, point):
     from django_skinsback.connection import get_client
     from django_skinsback.flows import purchases
     from tests.wallet.models import Wallet
@@ -65,9 +67,8 @@ def test_row_49_all_is_done_two_sweep_periods_after_a_worker_was_killed(sandbox,
 
     kill("poll", point)
     killed_at = timezone.now()
-    for seconds in (SWEEP_SECONDS, 2 * SWEEP_SECONDS):
-        with time_machine.travel(killed_at + timedelta(seconds=seconds), tick=False):
-            polling.poll_purchases()
+    with time_machine.travel(killed_at + timedelta(seconds=CLAIM_SECONDS), tick=False):
+        polling.poll_purchases()
 
     assert list(Purchase.objects.order_by("pk").values_list("status", flat=True)[:2]) == ["canceled"] * 2
     assert LedgerEntry.objects.filter(kind="refund").count() == 2
@@ -98,9 +99,8 @@ def test_row_49_broken_off_anywhere_many_times_no_row_is_left_unscheduled(monkey
 
             mine = Purchase.objects.filter(pk__in=[row.pk for row in rows])
             assert not mine.filter(status="waiting_accept", next_poll_at=None).exists(), seed
-            for _ in range(2):
-                traveller.shift(SWEEP_SECONDS)
-                polling.poll_purchases()
+            traveller.shift(CLAIM_SECONDS)
+            polling.poll_purchases()
             for row in rows:
                 row.refresh_from_db()
                 assert row.status == truth[row.custom_id], seed

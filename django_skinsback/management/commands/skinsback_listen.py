@@ -1,14 +1,12 @@
-import asyncio
-import signal
-from contextlib import suppress
 from typing import Any
 
-from ...flows.listening import News, listen
+from ...flows.listening import GRACE_SECONDS, News, listen
 from ...flows.records import Outcome
 from ...models.fields import utc_now
 from ...money import amount_text
 from ...realtime import State
 from ..command import FAILED, SkinsBackCommand
+from ..diary import stop_signals
 
 SENTENCES = {
     State.CONNECTING: "connecting to {address}",
@@ -34,14 +32,13 @@ class Command(SkinsBackCommand):
     exit_codes = {0: "it was stopped", FAILED: "SkinsBack refused the keys of an account"}
 
     def work(self, *_args: Any, **_options: Any) -> int | None:
-        return None if asyncio.run(self._listen()) else FAILED
-
-    async def _listen(self) -> bool:
-        stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
-                asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        return await listen(self.accounts, self._tell_news, stop=stop)
+        with stop_signals(grace_seconds=GRACE_SECONDS) as stopped:
+            try:
+                return None if listen(self.accounts, self._tell_news, stopped=stopped) else FAILED
+            except KeyboardInterrupt:  # what was cut off is asked for by the sweep
+                if not stopped():
+                    raise
+        return None
 
     def _tell_news(self, news: News) -> None:
         now = utc_now().replace(microsecond=0)
