@@ -23,6 +23,7 @@ from typing import Any, Self, TypeVar, Unpack
 import requests
 
 from ..exceptions import PurchaseNotFound, RequestNotSent, UnknownOutcome
+from ..sensitive import hide
 from ..steam import TradeURL
 from ..wire import requests as api
 from ..wire.answers import read_answer
@@ -60,6 +61,9 @@ API_URL = "https://skinsback.com/api.php"
 ANSWER_LIMIT_BYTES = 8 << 20
 PRICE_LIST_LIMIT_BYTES = 512 << 20
 ATTEMPTS = 3
+
+_TOKENS = {"token", "trade_token"}
+"""Parameters that no traceback may show."""
 
 _FIRST_PAUSE_SECONDS = 0.25
 
@@ -121,6 +125,8 @@ class SkinsBackClient:
 
     def create_deposit(self, order_id: str, **options: Unpack[DepositOptions]) -> DepositLink:
         """Open a deposit; send the user to ``pay_url`` (``/docs/api/v1/createorder``). Raises OrderIdExists."""
+        if "trade_token" in options:
+            options["trade_token"] = hide(options["trade_token"])
         return self._ask(api.create_deposit(order_id, **options), DepositLink.from_wire)
 
     def create_deposit_from_inventory(
@@ -131,6 +137,8 @@ class SkinsBackClient:
         The items come from ``get_inventory()``. Raises OrderIdExists, DepositTooSmall.
         Page: ``/docs/api/v1/create_from_user_inventory``.
         """
+        if "trade_token" in options:
+            options["trade_token"] = hide(options["trade_token"])
         return self._ask(api.create_deposit_from_inventory(order_id, **options), InventoryDeposit.from_wire)
 
     def get_deposit(self, *, order_id: str = "", transaction_id: str = "") -> DepositReport:
@@ -156,6 +164,7 @@ class SkinsBackClient:
         self, game: str, steam_id: str, trade_token: str, **options: Unpack[InventoryOptions]
     ) -> Inventory:
         """What a user owns and could pay with (``/docs/api/v1/user_inventory``)."""
+        trade_token = hide(trade_token)
         return self._ask(api.get_inventory(game, steam_id, trade_token, **options), Inventory.from_wire)
 
     # Market
@@ -258,6 +267,7 @@ class SkinsBackClient:
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Any method by its own name; gives the answer as it is, fractions as text."""
+        params |= {name: hide(params[name]) for name in _TOKENS & set(params)}
         return self._ask(api.build(method, params), dict)
 
     # Transport

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 PURE = [
     "exceptions",
+    "sensitive",
     "statuses",
     "schedule",
     "steam",
