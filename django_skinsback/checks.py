@@ -10,7 +10,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
 from django.utils.module_loading import import_string
 
-from . import conf
+from . import conf, proxy
+from .proxy import is_proxy_url
 from .sandbox.keys import SECRETS as SANDBOX_SECRETS
 from .signals import entry_posted
 from .steam import GAMES
@@ -58,6 +59,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "ACCOUNTS": (lambda value: isinstance(value, Mapping), "a dict of alias -> keys"),
     "API_URL": (_is_url("https", "http"), "an https:// address"),
     "WEBSOCKET_URL": (_is_url("wss", "ws"), "a wss:// address"),
+    "PROXY_URL": (lambda value: value is None or is_proxy_url(value), proxy.EXPECTED),
     "AUTHENTICATION": (lambda value: value in ("headers", "signature"), "'headers' or 'signature'"),
     "TIMEOUT": (
         lambda value: isinstance(value, Sequence) and len(value) == 2 and all(_is_number(n) and n > 0 for n in value),

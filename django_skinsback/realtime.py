@@ -17,10 +17,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from functools import partial
 from typing import Protocol
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from .exceptions import ConfigurationError, UnreadableNotification
+from .proxy import LOOPBACK, proxy_for
+from .sensitive import hide
 from .wire.notifications import Event, parse_event
 from .wire.signing import client_digest
 
@@ -37,29 +40,41 @@ LIVED_SECONDS = 60.0
 
 MAX_FRAME_BYTES = 64 * 1024
 _OPEN_SECONDS, _CLOSE_SECONDS, _DEAD_SECONDS = 10.0, 3.0, 60
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class Address:
     """Where a project's events are heard. Prints itself without the digest; only ``url`` has it."""
 
-    def __init__(self, url: str, client_id: str, client_secret: str, *, allow_plain: bool = False) -> None:
-        """``url`` is ``wss://…``; ``ws://…`` only on this machine, or with ``allow_plain``. Else ConfigurationError."""
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        client_secret: str,
+        *,
+        allow_plain: bool = False,
+        proxy_url: str | None = None,
+    ) -> None:
+        """``url`` is ``wss://…``; ``ws://…`` only on this machine, or with ``allow_plain``. Else ConfigurationError.
+
+        ``proxy_url`` is an HTTP proxy for an address on another machine.
+        """
+        client_secret, proxy_url = hide(client_secret), hide(proxy_url)
         host = parts = None
         with suppress(ValueError):
             parts = urlsplit(url)
             host = _host(parts)
         secure = parts is not None and (
-            parts.scheme == "wss" or (parts.scheme == "ws" and (host in _LOOPBACK or allow_plain))
+            parts.scheme == "wss" or (parts.scheme == "ws" and (host in LOOPBACK or allow_plain))
         )
         if parts is None or not host or not secure or parts.username is not None:
             raise ConfigurationError(
                 "SKINSBACK['WEBSOCKET_URL'] must begin with wss://, since the address carries a key; "
                 "ws:// is for a sandbox on this machine."
             )
-        key = urlencode({"shopid": client_id, "signature": client_digest(client_id, client_secret)})
+        self.proxy_url = proxy_for(url, proxy_url)
+        key = hide(urlencode({"shopid": client_id, "signature": client_digest(client_id, client_secret)}))
         self.shown = parts._replace(query="", fragment="").geturl()
-        self.url = parts._replace(query="&".join(filter(None, [parts.query, key])), fragment="").geturl()
+        self.url = hide(parts._replace(query="&".join(filter(None, [parts.query, key])), fragment="").geturl())
 
     def __repr__(self) -> str:
         return f"<Address {self.shown}>"
@@ -170,8 +185,9 @@ async def listen(
     """Listen until SkinsBack refuses the keys; cancel it to stop. Every other end is followed by a new connection.
 
     ``handle`` is awaited for one event after the other, while pings go on; ``tell`` hears how the connection fares.
-    Without ``connect`` the library websockets is used.
+    Without ``connect`` the library websockets is used, through the address's proxy.
     """
+    connect = connect or partial(open_socket, proxy_url=address.proxy_url)
     clock = asyncio.get_running_loop().time
     vain = 0
     try:
@@ -181,7 +197,7 @@ async def listen(
             conversation = Conversation(began)
             reason = ""
             try:
-                await _converse(conversation, (connect or open_socket)(address.url), handle, tell)
+                await _converse(conversation, connect(address.url), handle, tell)
             except Lost as lost:
                 reason = str(lost)
             if conversation.stage is Stage.REFUSED:
@@ -240,10 +256,13 @@ def require_library() -> None:
 
 
 @asynccontextmanager
-async def open_socket(url: str) -> AsyncIterator[Socket]:
-    """A websocket of the library's: bounded, straight (no proxy, no redirect), and silent about its address."""
+async def open_socket(url: str, proxy_url: str | None = None) -> AsyncIterator[Socket]:
+    """A websocket of the library's: bounded, never redirected, and silent about its address and its proxy's.
+
+    The environment chooses no proxy.
+    """
     from websockets.asyncio.client import connect
-    from websockets.exceptions import WebSocketException
+    from websockets.exceptions import ProxyError, WebSocketException
 
     class Straight(connect):
         def process_redirect(self, exc: Exception) -> Exception | str:
@@ -256,7 +275,7 @@ async def open_socket(url: str) -> AsyncIterator[Socket]:
         async with Straight(
             url,
             compression=None,
-            proxy=None,
+            proxy=proxy_url,  # None means none; left out, the library would look into the environment
             open_timeout=_OPEN_SECONDS,
             close_timeout=_CLOSE_SECONDS,
             ping_interval=None,  # SkinsBack documents a text to be sent, and nothing about ping frames
@@ -268,6 +287,8 @@ async def open_socket(url: str) -> AsyncIterator[Socket]:
                 yield connection
             finally:
                 await connection.close()  # as a normal end; the library takes being stopped for an error
+    except ProxyError as error:
+        reason = _proxy_reason(error)
     except (OSError, EOFError, WebSocketException) as error:
         reason = _reason(error)
     if reason:  # raised here, so that it does not drag along an error that quotes the address
@@ -278,6 +299,12 @@ def _notice_silence(connection: socket.socket) -> None:
     """Have the connection break when the other side is gone without a word and pings are not acknowledged."""
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_SECONDS * 1000)
+
+
+def _proxy_reason(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    answer = "did not answer as a proxy" if response is None else f"answered HTTP {response.status_code}"
+    return f"the proxy {answer}"
 
 
 def _reason(error: Exception) -> str:

@@ -74,7 +74,8 @@ class SkinsBackClient:
     """A project at SkinsBack.
 
     ``authentication`` is ``"headers"`` or ``"signature"``; ``timeout`` is seconds to connect and seconds to wait
-    for data. ``limiter``, if given, is called with the name of the method for each attempt and gives a context
+    for data. ``proxy_url`` is an HTTP proxy for calls to other machines; none is taken from the environment.
+    ``limiter``, if given, is called with the name of the method for each attempt and gives a context
     manager: entering it may wait, or raise so that nothing is sent; leaving it sees what the attempt raised. The
     connections are kept open between calls, so use one client for each thread and ``close()`` it in the end.
     """
@@ -87,6 +88,7 @@ class SkinsBackClient:
         api_url: str = API_URL,
         authentication: str = "headers",
         timeout: tuple[float, float] = (3.05, 20),
+        proxy_url: str | None = None,
         session: requests.Session | None = None,
         limiter: Callable[[str], AbstractContextManager[object]] | None = None,
         answer_limit: int = ANSWER_LIMIT_BYTES,
@@ -94,6 +96,7 @@ class SkinsBackClient:
         sleep: Callable[[float], object] = time.sleep,
         random: Callable[[], float] = random.random,
     ) -> None:
+        client_secret, proxy_url = hide(client_secret), hide(proxy_url)
         self._transport = Transport(
             client_id,
             client_secret,
@@ -101,6 +104,7 @@ class SkinsBackClient:
             authentication=authentication,
             timeout=timeout,
             session=session,
+            proxy_url=proxy_url,
         )
         self._limiter = limiter or nullcontext
         self._answer_limit = answer_limit

@@ -15,6 +15,7 @@ PURE = [
     "schedule",
     "steam",
     "money",
+    "proxy",
     "wire.answers",
     "wire.arguments",
     "wire.fields",

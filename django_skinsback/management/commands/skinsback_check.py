@@ -7,6 +7,7 @@ import requests
 from django.core import checks
 
 from ... import conf
+from ...client.transport import open_session
 from ...exceptions import AccountFault, ConfigurationError, RateLimited, SkinsBackError
 from ...flows.addresses import webhook_url
 from ...flows.balance import snapshot_balance
@@ -114,13 +115,14 @@ def _callback(alias: str, name: str, setting: str) -> Line:
     if url is None:
         return Line(what, ok=False, text="set SKINSBACK['SITE_URL'] to 'https://your.site', so that it can be told")
     try:
-        answer = requests.post(
-            url,
-            data=b"{}",
-            headers={"Content-Type": "application/json"},
-            timeout=_PROBE_TIMEOUT_SECONDS,
-            allow_redirects=False,
-        )
+        with open_session(url, conf.proxy_url()) as session:
+            answer = session.post(
+                url,
+                data=b"{}",
+                headers={"Content-Type": "application/json"},
+                timeout=_PROBE_TIMEOUT_SECONDS,
+                allow_redirects=False,
+            )
     except requests.RequestException as error:
         return Line(what, ok=False, text=f"{url} cannot be reached from here ({type(error).__name__}): start the site")
     if answer.status_code in {400, 403} and '"refused"' in answer.text:
