@@ -9,7 +9,7 @@ import pytest
 from django.core import checks as django_checks
 from django.urls import include, path
 
-from django_skinsback import checks, conf
+from django_skinsback import checks, conf, database_checks
 from django_skinsback.sandbox import CLIENT_SECRET
 from django_skinsback.signals import entry_posted
 
@@ -17,7 +17,7 @@ SHARED_CACHE = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCa
 GOOD = {"CLIENT_ID": "1", "CLIENT_SECRET": "123"}
 
 IDS = {f"skinsback.{name}" for name in ("E001", "E002", "E003", "E004", "E005", "E006", "W001", "W002", "W003", "W004")}
-IDS |= {"skinsback.W005", "skinsback.W006", "skinsback.E007"}
+IDS |= {"skinsback.W005", "skinsback.W006", "skinsback.E007", "skinsback.E008"}
 
 
 @pytest.fixture
@@ -385,6 +385,7 @@ def everything_wrong(site, monkeypatch):
     yield from found()
     site({}, ROOT_URLCONF=nested("shop"), ALLOWED_HOSTS=["*"])
     yield from found()
+    yield from database_checks.character_set_errors("default", {"skinsback_deposit": "latin1"}, "latin1", "latin1")
 
 
 def test_every_message_says_what_to_do(site, monkeypatch):
@@ -401,7 +402,7 @@ def test_no_message_shows_a_secret(site):
 
 
 def test_an_id_with_e_is_an_error_and_one_with_w_a_warning():
-    source = Path(checks.__file__).read_text()
+    source = "".join(Path(module.__file__).read_text() for module in (checks, database_checks))
     kinds = re.findall(r"(Error|Warning)\((?:(?!\bid=).)*?id=\"(skinsback\.[EW]\d{3})\"", source, re.DOTALL)
     assert {name for _, name in kinds} == IDS
     assert all(kind[0] == name.removeprefix("skinsback.")[0] for kind, name in kinds)

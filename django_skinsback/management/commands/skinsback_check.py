@@ -11,6 +11,7 @@ from ...client.transport import open_session
 from ...exceptions import AccountFault, ConfigurationError, RateLimited, SkinsBackError
 from ...flows.addresses import webhook_url
 from ...flows.balance import snapshot_balance
+from ...flows.database import database
 from ...flows.health import health
 from ...models import BalanceSnapshot, WebhookEvent
 from ...money import amount_text
@@ -66,7 +67,9 @@ class Command(SkinsBackCommand):
 
 
 def _configuration() -> Iterator[Line]:
-    ours = [message for message in checks.run_checks() if (message.id or "").startswith("skinsback.")]
+    ours = [
+        message for message in checks.run_checks(databases=[database()]) if (message.id or "").startswith("skinsback.")
+    ]
     found = [message for message in ours if not message.is_silenced()]
     for message in found:
         yield Line(f"configuration ({message.id})", ok=False, text=f"{message.msg} {message.hint or ''}".strip())
