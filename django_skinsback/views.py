@@ -108,12 +108,17 @@ def _read(request: HttpRequest, limit: int) -> bytes:
     # A body in chunks has no length, and Django reads none without one. Such a server ends the stream by itself.
     ends = not told and request.META.get("wsgi.input_terminated")
     stream = request.META["wsgi.input"] if ends else request
+    parts: list[bytes] = []
+    missing = limit + 1
     try:
-        body: bytes = stream.read(limit + 1)
+        while missing and (part := stream.read(missing)):  # some servers give a chunk at a time
+            parts.append(part)
+            missing -= len(part)
     except Exception:  # noqa: BLE001 - the sender went away, or the server cannot read the chunks and says so its own way
         raise UnreadableNotification from None
-    if len(body) > limit:
+    if not missing:
         raise NotificationTooLarge
+    body = b"".join(parts)
     if len(body) < length:
         raise UnreadableNotification
     return body

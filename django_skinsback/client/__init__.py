@@ -62,9 +62,6 @@ ANSWER_LIMIT_BYTES = 8 << 20
 PRICE_LIST_LIMIT_BYTES = 512 << 20
 ATTEMPTS = 3
 
-_TOKENS = {"token", "trade_token"}
-"""Parameters that no traceback may show."""
-
 _FIRST_PAUSE_SECONDS = 0.25
 
 T = TypeVar("T")
@@ -75,9 +72,9 @@ class SkinsBackClient:
 
     ``authentication`` is ``"headers"`` or ``"signature"``; ``timeout`` is seconds to connect and seconds to wait
     for data. ``proxy_url`` is an HTTP proxy for calls to other machines; none is taken from the environment.
-    ``limiter``, if given, is called with the name of the method for each attempt and gives a context
-    manager: entering it may wait, or raise so that nothing is sent; leaving it sees what the attempt raised. The
-    connections are kept open between calls, so use one client for each thread and ``close()`` it in the end.
+    ``limiter``, if given, is called with the name of the method for each attempt and gives a context manager: entering
+    it may wait, or raise so that nothing is sent; leaving it sees what the attempt raised. The connections are kept
+    open between calls, so use one client for each thread and ``close()`` it in the end.
     """
 
     def __init__(
@@ -271,7 +268,7 @@ class SkinsBackClient:
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Any method by its own name; gives the answer as it is, fractions as text."""
-        params |= {name: hide(params[name]) for name in _TOKENS & set(params)}
+        params |= {name: hide(params[name]) for name in {"token", "trade_token"} & set(params)}
         return self._ask(api.build(method, params), dict)
 
     # Transport

@@ -29,6 +29,7 @@ PURE = [
     "client",
     "client.transport",
     "realtime",
+    "websocket",
     "sandbox",
     "sandbox.sandbox",
     "sandbox.__main__",

@@ -326,10 +326,11 @@ def test_an_address_that_is_no_http_proxy_is_refused_and_not_shown(client_of, va
         "http://proxy.example:3128/",
         "https://proxy.example:8443",
         "http://[2001:db8::1]:3128",
-        f"http://{CREDENTIALS}@10.0.0.1:3128",
+        "http://{}@10.0.0.1:3128",
     ],
 )
 def test_an_address_of_an_http_proxy_is_accepted(address):
+    address = address.format(CREDENTIALS)
     assert is_proxy_url(address)
     assert proxy_for("https://skinsback.com/api.php", address) == address
     assert not shown(repr(proxy_for("https://skinsback.com/api.php", address)))
