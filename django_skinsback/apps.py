@@ -9,4 +9,6 @@ class SkinsBackConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401 - registers the system checks
+        from . import checks, conf, database_checks  # noqa: F401 - both register the system checks
+
+        conf.hide_proxy_url()

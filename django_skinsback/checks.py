@@ -10,7 +10,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
 from django.utils.module_loading import import_string
 
-from . import conf
+from . import conf, proxy
+from .flows.addresses import URLS_HINT, nested_urls
+from .proxy import is_proxy_url
 from .sandbox.keys import SECRETS as SANDBOX_SECRETS
 from .signals import entry_posted
 from .steam import GAMES
@@ -45,10 +47,20 @@ def _is_texts(value: Any) -> bool:
 
 
 def _names_function(value: Any) -> bool:
+    return isinstance(value, str) and not _import_error(value) and callable(import_string(value))
+
+
+def _import_error(dotted_path: str) -> str:
+    """Why a dotted path cannot be imported; nothing if it can."""
     try:
-        return isinstance(value, str) and callable(import_string(value))
-    except (ImportError, ValueError):
-        return False
+        import_string(dotted_path)
+    except Exception as error:  # noqa: BLE001 - the module is the site's and may raise anything
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+_FUNCTIONS = {"CREDIT", "HOLD_POLICY", "PRICE_MARKUP"}
+"""Settings that may hold the dotted path of a function."""
 
 
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -58,6 +70,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "ACCOUNTS": (lambda value: isinstance(value, Mapping), "a dict of alias -> keys"),
     "API_URL": (_is_url("https", "http"), "an https:// address"),
     "WEBSOCKET_URL": (_is_url("wss", "ws"), "a wss:// address"),
+    "PROXY_URL": (lambda value: value is None or is_proxy_url(value), proxy.EXPECTED),
     "AUTHENTICATION": (lambda value: value in ("headers", "signature"), "'headers' or 'signature'"),
     "TIMEOUT": (
         lambda value: isinstance(value, Sequence) and len(value) == 2 and all(_is_number(n) and n > 0 for n in value),
@@ -108,16 +121,28 @@ def check_settings(**_options: Any) -> list[CheckMessage]:
         for key in given
         if key not in conf.DEFAULTS
     ]
-    for key, (fits, expected) in _RULES.items():
-        if key in given and not _holds(fits, given[key]):
-            message = f"SKINSBACK[{key!r}] is not {expected}."
-            messages.append(Error(message, hint=f"Set it to {expected}, or leave it out.", id="skinsback.E003"))
+    for key in _RULES:
+        if key in given:
+            messages += _check_value(f"SKINSBACK[{key!r}]", key, given[key])
     if not any(message.id == "skinsback.E003" for message in messages):
         for alias in conf.get("ACCOUNTS"):
             messages += _check_alias(alias)
         for alias in dict.fromkeys(conf.accounts()):
             messages += _check_account(alias)
     return messages
+
+
+def _check_value(where: str, key: str, value: Any) -> list[CheckMessage]:
+    fits, expected = _RULES[key]
+    if _holds(fits, value):
+        return []
+    problem, hint = f"{where} is not {expected}.", f"Set it to {expected}, or leave it out."
+    if value is None:
+        problem = f"{where} is not set: it is None."
+        hint = f"os.environ.get() gives None for a variable that is not there. {hint}"
+    elif key in _FUNCTIONS and isinstance(value, str) and "." in value and (reason := _import_error(value)):
+        problem = f"{where} names {value!r}, which cannot be imported: {reason.rstrip('.')}."
+    return [Error(problem, hint=hint, id="skinsback.E003")]
 
 
 def _holds(fits: Callable[[Any], bool], value: Any) -> bool:
@@ -136,7 +161,7 @@ def _check_account(alias: str) -> list[CheckMessage]:
             return [Error(f"{where} is not a dict of keys.", hint="{'CLIENT_ID': …}", id="skinsback.E003")]
         messages = _check_keys(where, source)
     for key in ("CLIENT_ID", "CLIENT_SECRET"):
-        if not source.get(key):
+        if source.get(key, "") is not None and not source.get(key):  # None was E003
             hint = "Copy it from your project's settings at SkinsBack, or use the sandbox's to try things out."
             messages.append(Error(f"{where}[{key!r}] is missing.", hint=hint, id="skinsback.E004"))
     return messages
@@ -148,11 +173,8 @@ def _check_keys(where: str, source: Mapping[str, Any]) -> list[CheckMessage]:
         if key not in conf.CREDENTIALS:
             hint = f"An account has {', '.join(conf.CREDENTIALS)}."
             messages.append(Error(f"{where} has an unknown key {key!r}.", hint=hint, id="skinsback.E002"))
-        elif not _holds(_RULES[key][0], value):
-            expected = _RULES[key][1]
-            messages.append(
-                Error(f"{where}[{key!r}] is not {expected}.", hint=f"Set it to {expected}.", id="skinsback.E003")
-            )
+        else:
+            messages += _check_value(f"{where}[{key!r}]", key, value)
     return messages
 
 
@@ -170,7 +192,7 @@ def _check_alias(alias: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_surroundings(**_options: Any) -> list[CheckMessage]:
-    """E006 and W001 to W005: where the site talks to, and whether anything moves its users' money."""
+    """E006, E007 and W001 to W006: where the site talks to, and whether anything moves its users' money."""
     messages: list[CheckMessage] = []
     if any(message.id == "skinsback.E003" for message in check_settings()):
         return messages  # settings that cannot be read are to be mended first
@@ -214,6 +236,7 @@ def check_surroundings(**_options: Any) -> list[CheckMessage]:
             )
         )
     messages += _check_database_cache(conf.get("CACHE"))
+    messages += _check_addresses()
     if not entry_posted.receivers:
         messages.append(
             Warning(
@@ -222,6 +245,22 @@ def check_surroundings(**_options: Any) -> list[CheckMessage]:
                 id="skinsback.W003",
             )
         )
+    return messages
+
+
+def _check_addresses() -> list[CheckMessage]:
+    messages: list[CheckMessage] = []
+    if not settings.DEBUG and not conf.get("SITE_URL") and "*" in settings.ALLOWED_HOSTS:
+        messages.append(
+            Warning(
+                "Addresses that SkinsBack is given follow the Host header of any request, its port included.",
+                hint="Set SKINSBACK['SITE_URL'] to 'https://your.site', or name your hosts in ALLOWED_HOSTS.",
+                id="skinsback.W006",
+            )
+        )
+    problem = nested_urls() if getattr(settings, "ROOT_URLCONF", None) else ""
+    if problem:
+        messages.append(Error(f"{problem}.", hint=f"{URLS_HINT[0].upper()}{URLS_HINT[1:]}", id="skinsback.E007"))
     return messages
 
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from .exceptions import ConfigurationError
+from .sensitive import hide
 
 DEFAULT_ACCOUNT = "default"
 API_URL = "https://skinsback.com/api.php"
@@ -23,6 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "ACCOUNTS": {},
     "API_URL": API_URL,
     "WEBSOCKET_URL": "wss://skinsback.com/ws/",
+    "PROXY_URL": None,
     "AUTHENTICATION": "headers",
     "TIMEOUT": (3.05, 20),
     "REQUESTS_PER_MINUTE": 480,
@@ -99,6 +101,22 @@ def api_url() -> str:
 
 def websocket_url() -> str:
     return str(get("WEBSOCKET_URL"))
+
+
+def proxy_url() -> str | None:
+    """The HTTP proxy for API calls and the websocket. No ``repr`` shows it, since it may hold a password."""
+    value: str | None = hide(get("PROXY_URL"))
+    return value
+
+
+def hide_proxy_url() -> None:
+    """Have no ``repr`` of the settings show the proxy's password.
+
+    Django's debug page prints all settings. It hides those whose name says that they hold a secret: not this one.
+    """
+    given = raw()
+    if isinstance(given, dict) and "PROXY_URL" in given:
+        given["PROXY_URL"] = proxy_url()
 
 
 def timeout() -> tuple[float, float]:

@@ -21,6 +21,7 @@ def get_client(account: str = conf.DEFAULT_ACCOUNT) -> SkinsBackClient:
         "api_url": conf.api_url(),
         "authentication": conf.get("AUTHENTICATION"),
         "timeout": conf.timeout(),
+        "proxy_url": conf.proxy_url(),
     }
     limiter = ratelimit.current()
     recipe = (os.getpid(), keys, limiter, *options.values())

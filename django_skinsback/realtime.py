@@ -7,20 +7,19 @@ SkinsBack wherever ``X-SIGN`` is believed: it is in no log, no exception and no 
 """
 
 import asyncio
-import errno
-import logging
-import os
 import random
-import socket
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Protocol
+from functools import partial
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from .exceptions import ConfigurationError, UnreadableNotification
+from .proxy import LOOPBACK, proxy_for
+from .sensitive import hide
+from .websocket import Lost, Socket, open_socket
+from .websocket import require_library as require_library  # noqa: PLC0414 - flows ask for it here
 from .wire.notifications import Event, parse_event
 from .wire.signing import client_digest
 
@@ -35,31 +34,40 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 LIVED_SECONDS = 60.0
 """A connection that held this long was a good one: after it the pauses are short again."""
 
-MAX_FRAME_BYTES = 64 * 1024
-_OPEN_SECONDS, _CLOSE_SECONDS, _DEAD_SECONDS = 10.0, 3.0, 60
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-
 
 class Address:
     """Where a project's events are heard. Prints itself without the digest; only ``url`` has it."""
 
-    def __init__(self, url: str, client_id: str, client_secret: str, *, allow_plain: bool = False) -> None:
-        """``url`` is ``wss://…``; ``ws://…`` only on this machine, or with ``allow_plain``. Else ConfigurationError."""
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        client_secret: str,
+        *,
+        allow_plain: bool = False,
+        proxy_url: str | None = None,
+    ) -> None:
+        """``url`` is ``wss://…``; ``ws://…`` only on this machine, or with ``allow_plain``. Else ConfigurationError.
+
+        ``proxy_url`` is an HTTP proxy for an address on another machine.
+        """
+        client_secret, proxy_url = hide(client_secret), hide(proxy_url)
         host = parts = None
         with suppress(ValueError):
             parts = urlsplit(url)
             host = _host(parts)
         secure = parts is not None and (
-            parts.scheme == "wss" or (parts.scheme == "ws" and (host in _LOOPBACK or allow_plain))
+            parts.scheme == "wss" or (parts.scheme == "ws" and (host in LOOPBACK or allow_plain))
         )
         if parts is None or not host or not secure or parts.username is not None:
             raise ConfigurationError(
                 "SKINSBACK['WEBSOCKET_URL'] must begin with wss://, since the address carries a key; "
                 "ws:// is for a sandbox on this machine."
             )
-        key = urlencode({"shopid": client_id, "signature": client_digest(client_id, client_secret)})
+        self.proxy_url = proxy_for(url, proxy_url)
+        key = hide(urlencode({"shopid": client_id, "signature": client_digest(client_id, client_secret)}))
         self.shown = parts._replace(query="", fragment="").geturl()
-        self.url = parts._replace(query="&".join(filter(None, [parts.query, key])), fragment="").geturl()
+        self.url = hide(parts._replace(query="&".join(filter(None, [parts.query, key])), fragment="").geturl())
 
     def __repr__(self) -> str:
         return f"<Address {self.shown}>"
@@ -144,17 +152,6 @@ class Change:
     """Connections in a row that did not live, this one included."""
 
 
-class Socket(Protocol):
-    """What is needed of a connection. When it ends, leaving its context raises Lost."""
-
-    async def recv(self) -> str | bytes: ...
-    async def send(self, text: str, /) -> None: ...
-
-
-class Lost(Exception):
-    """The connection could not be opened, or is gone; the message says why and quotes nobody."""
-
-
 Connect = Callable[[str], AbstractAsyncContextManager[Socket]]
 Handle = Callable[[Event], Awaitable[object]]
 
@@ -170,8 +167,9 @@ async def listen(
     """Listen until SkinsBack refuses the keys; cancel it to stop. Every other end is followed by a new connection.
 
     ``handle`` is awaited for one event after the other, while pings go on; ``tell`` hears how the connection fares.
-    Without ``connect`` the library websockets is used.
+    Without ``connect`` the library websockets is used, through the address's proxy.
     """
+    connect = connect or partial(open_socket, proxy_url=address.proxy_url)
     clock = asyncio.get_running_loop().time
     vain = 0
     try:
@@ -181,7 +179,7 @@ async def listen(
             conversation = Conversation(began)
             reason = ""
             try:
-                await _converse(conversation, (connect or open_socket)(address.url), handle, tell)
+                await _converse(conversation, connect(address.url), handle, tell)
             except Lost as lost:
                 reason = str(lost)
             if conversation.stage is Stage.REFUSED:
@@ -229,67 +227,3 @@ async def _hear(
             tell(Change(State.CONNECTED))
         if event is not None:
             await handle(event)
-
-
-def require_library() -> None:
-    """ConfigurationError, which says what to install, where websockets is missing."""
-    try:
-        import websockets.asyncio.client  # noqa: F401 - whether it is there
-    except ImportError:
-        raise ConfigurationError("websockets is missing: pip install 'django-skinsback[realtime]'.") from None
-
-
-@asynccontextmanager
-async def open_socket(url: str) -> AsyncIterator[Socket]:
-    """A websocket of the library's: bounded, straight (no proxy, no redirect), and silent about its address."""
-    from websockets.asyncio.client import connect
-    from websockets.exceptions import WebSocketException
-
-    class Straight(connect):
-        def process_redirect(self, exc: Exception) -> Exception | str:
-            return exc
-
-    silent = logging.Logger("silent")  # belongs to nobody, so that no level makes it quote the address
-    silent.disabled = True
-    reason = ""
-    try:
-        async with Straight(
-            url,
-            compression=None,
-            proxy=None,
-            open_timeout=_OPEN_SECONDS,
-            close_timeout=_CLOSE_SECONDS,
-            ping_interval=None,  # SkinsBack documents a text to be sent, and nothing about ping frames
-            max_size=MAX_FRAME_BYTES,
-            logger=silent,
-        ) as connection:
-            _notice_silence(connection.transport.get_extra_info("socket"))
-            try:
-                yield connection
-            finally:
-                await connection.close()  # as a normal end; the library takes being stopped for an error
-    except (OSError, EOFError, WebSocketException) as error:
-        reason = _reason(error)
-    if reason:  # raised here, so that it does not drag along an error that quotes the address
-        raise Lost(reason)
-
-
-def _notice_silence(connection: socket.socket) -> None:
-    """Have the connection break when the other side is gone without a word and pings are not acknowledged."""
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_SECONDS * 1000)
-
-
-def _reason(error: Exception) -> str:
-    response, closed = getattr(error, "response", None), getattr(error, "rcvd", None)
-    if response is not None:
-        return f"the answer was HTTP {response.status_code}, not a websocket"
-    if hasattr(error, "rcvd"):
-        return "the connection broke off" if closed is None else f"SkinsBack closed it with code {closed.code}"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if not isinstance(error, OSError):
-        return f"the answer was not a websocket's ({type(error).__name__})"
-    if error.errno and error.errno in errno.errorcode and not isinstance(error, ssl.SSLError):
-        return os.strerror(error.errno).lower()
-    return error.strerror or type(error).__name__

@@ -6,6 +6,7 @@ from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from .exceptions import InvalidInput, InvalidSteamID, InvalidTradeURL
+from .sensitive import hide
 
 FIRST_STEAM_ID = 76561197960265728
 """SteamID64 of account number 0; a trade URL's ``partner`` is the account number."""
@@ -13,6 +14,13 @@ FIRST_STEAM_ID = 76561197960265728
 _ACCOUNT_LIMIT = 2**32
 _PARTNER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8}", re.ASCII)
+_HOSTS = {"steamcommunity.com", "www.steamcommunity.com"}
+_END = r"""\s<>"'()\[\]{}“”„«»\u200b\ufeff"""
+_LINK = re.compile(rf"""(?:https?://|(?<![^\s<("'“„«])(?=(?:www\.)?steamcommunity\.com))[^{_END}]+""", re.IGNORECASE)
+"""A link and where it ends in a text."""
+
+_MOST_FIELDS = 10
+_EXAMPLE = "It looks like https://steamcommunity.com/tradeoffer/new/?partner=…&token=…"
 _STEAM_ID = re.compile(r"[0-9]{17}", re.ASCII)
 
 
@@ -32,35 +40,45 @@ GAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class TradeURL:
-    """Where a user receives trade offers. ``token`` lets anyone send him one, so it is left out of ``repr``."""
+    """Where a user receives trade offers. ``token`` lets anyone send him one: no ``repr`` and no traceback shows it."""
 
     partner: str
     token: str = field(repr=False)
 
-    def __post_init__(self) -> None:
-        if not (_PARTNER.fullmatch(self.partner) and int(self.partner) < _ACCOUNT_LIMIT):
+    def __init__(self, partner: str, token: str) -> None:
+        token = hide(token)
+        if not (_PARTNER.fullmatch(partner) and int(partner) < _ACCOUNT_LIMIT):
             raise InvalidTradeURL("The trade URL's partner is not a Steam account number.")
-        if not _TOKEN.fullmatch(self.token):
+        if not _TOKEN.fullmatch(token):
             raise InvalidTradeURL("The trade URL's token must be 8 letters, digits, '-' or '_'.")
+        object.__setattr__(self, "partner", partner)
+        object.__setattr__(self, "token", token)
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Read ``https://steamcommunity.com/tradeoffer/new/?partner=…&token=…``; raises InvalidTradeURL."""
-        try:
-            parts = urlsplit(url.strip())
-            query = parse_qs(parts.query, max_num_fields=10)
-        except (AttributeError, ValueError):
-            raise InvalidTradeURL from None
-        if parts.scheme != "https" or parts.netloc != "steamcommunity.com":
-            raise InvalidTradeURL
-        if parts.path.rstrip("/") != "/tradeoffer/new":
-            raise InvalidTradeURL
-        partner, token = query.get("partner", []), query.get("token", [])
-        if len(partner) != 1 or len(token) != 1:
-            raise InvalidTradeURL
-        return cls(partner[0], token[0])
+        """Read ``https://steamcommunity.com/tradeoffer/new/?partner=…&token=…`` as users paste it.
+
+        ``http://``, ``www.``, ``:443``, upper case, a missing scheme and text around the link make no difference.
+        Raises InvalidTradeURL, which says what is wrong and quotes nothing.
+        """
+        text = hide(url) if isinstance(url, str) else ""
+        del url  # tracebacks show local variables
+        links = _links(text)
+        problems = [_problem(link) for link in links]
+        trade_urls = {link for link, problem in zip(links, problems, strict=True) if not problem}
+        if len(trade_urls) > 1:
+            raise InvalidTradeURL("The text holds more than one trade URL.")
+        if not trade_urls:
+            raise InvalidTradeURL(problems[0] if problems else f"This is not a Steam trade URL. {_EXAMPLE}")
+        partners, tokens = _values(trade_urls.pop())
+        for name, values in (("partner", partners), ("token", tokens)):
+            if not values:
+                raise InvalidTradeURL(f"The trade URL has no {name}. Copy it whole. {_EXAMPLE}")
+            if len(values) > 1:
+                raise InvalidTradeURL(f"The trade URL has more than one {name}.")
+        return cls(partners[0], tokens[0])
 
     @property
     def steam_id(self) -> str:
@@ -70,7 +88,36 @@ class TradeURL:
     @property
     def url(self) -> str:
         """The URL as Steam writes it."""
-        return f"https://steamcommunity.com/tradeoffer/new/?partner={self.partner}&token={self.token}"
+        return hide(f"https://steamcommunity.com/tradeoffer/new/?partner={self.partner}&token={self.token}")
+
+
+def _links(text: str) -> list[str]:
+    """The links in a text, hidden. Without a scheme only those that begin with Steam's host."""
+    return [hide(link.rstrip(".,;:!?")) for link in _LINK.findall(text.replace("&amp;", "&"))]
+
+
+def _problem(link: str) -> str:
+    """Why a link is not to the page of a trade URL; nothing if it is."""
+    try:
+        parts = urlsplit(link if "//" in link else f"https://{link}")
+        port = parts.port
+    except ValueError:
+        return f"The link cannot be read. {_EXAMPLE}"
+    if parts.hostname not in _HOSTS or parts.username is not None:
+        return "The link is not a trade URL of steamcommunity.com: it leads to another site."
+    if port not in {None, 443 if parts.scheme.lower() == "https" else 80}:
+        return "The link is not a trade URL: it leads to another port of steamcommunity.com."
+    if parts.path.lower().rstrip("/") != "/tradeoffer/new":
+        return f"The link leads to another page of Steam, which is not a trade URL. {_EXAMPLE}"
+    if parts.query.count("&") > _MOST_FIELDS:
+        return "The link has too much behind the trade URL."
+    return ""
+
+
+def _values(link: str) -> tuple[list[str], list[str]]:
+    """The partners and the hidden tokens of a link."""
+    query = parse_qs(urlsplit(link).query)
+    return query.get("partner", []), [hide(token) for token in query.get("token", [])]
 
 
 def check_steam_id(text: str) -> str:

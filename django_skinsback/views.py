@@ -2,11 +2,14 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
+from io import BytesIO
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
 from . import conf
@@ -41,6 +44,12 @@ class WebhookView(View):
     kind = WebhookEvent.Kind.DEPOSIT
 
     def post(self, request: HttpRequest, account: str | None = None) -> HttpResponse:
+        response = self._receive(request, account)
+        # Requests are part of reference cycles: without this, bodies would stay in memory until they are collected.
+        response._resource_closers.append(partial(_keep_body, request, b""))  # type: ignore[attr-defined] # Django's own
+        return response
+
+    def _receive(self, request: HttpRequest, account: str | None) -> HttpResponse:
         from .flows import notifications
         from .flows.refusals import refuse
 
@@ -68,20 +77,48 @@ class WebhookView(View):
 
 
 def read_body(request: HttpRequest, limit: int) -> bytes:
-    """The body, read up to the limit whatever the length header says.
+    """The body, read up to the limit whatever the length header says; ``request.body`` has it from then on.
 
-    Raises NotificationTooLarge, and UnreadableNotification if the sender goes away before it is whole.
+    Raises NotificationTooLarge, and UnreadableNotification if the body cannot be read to its end.
     """
+    try:
+        body = _read(request, limit)
+    except NotificationRefused:
+        if not hasattr(request, "_body"):  # else middleware has read it before
+            _keep_body(request, b"")
+        raise
+    _keep_body(request, body)
+    return body
+
+
+def _keep_body(request: HttpRequest, body: bytes) -> None:
+    """Have ``request.body`` give this to middleware that reads it after the view.
+
+    Django refuses to give it once the stream was read, and would read what was refused unread into memory.
+    """
+    request._body = body  # Django has no method for this
+    request._stream = BytesIO(body)
+
+
+def _read(request: HttpRequest, limit: int) -> bytes:
     told = str(request.META.get("CONTENT_LENGTH") or "")[:20]
     length = int(told) if told.isascii() and told.isdigit() else 0
     if length > limit:
         raise NotificationTooLarge
+    # A body in chunks has no length, and Django reads none without one. Such a server ends the stream by itself.
+    ends = not told and request.META.get("wsgi.input_terminated")
+    stream = request.META["wsgi.input"] if ends else request
+    parts: list[bytes] = []
+    missing = limit + 1
     try:
-        body: bytes = request.read(limit + 1)
-    except OSError:  # the sender went away
+        while missing and (part := stream.read(missing)):  # some servers give a chunk at a time
+            parts.append(part)
+            missing -= len(part)
+    except Exception:  # noqa: BLE001 - the sender went away, or the server cannot read the chunks and says so its own way
         raise UnreadableNotification from None
-    if len(body) > limit:
+    if not missing:
         raise NotificationTooLarge
+    body = b"".join(parts)
     if len(body) < length:
         raise UnreadableNotification
     return body
@@ -96,7 +133,8 @@ def _answer(status: str, code: int) -> HttpResponse:
 
 
 def _exempt(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    return csrf_exempt(login_not_required(without_transaction(view)))
+    # What was delivered holds a signature and trade tokens, which are in no error report.
+    return csrf_exempt(login_not_required(without_transaction(sensitive_post_parameters()(view))))
 
 
 result = _exempt(WebhookView.as_view(kind=WebhookEvent.Kind.DEPOSIT))

@@ -1,5 +1,6 @@
 """A server on loopback that answers, or breaks off, exactly as it is told."""
 
+import base64
 import socket
 import struct
 import threading
@@ -101,6 +102,78 @@ class Server:
                     greeted.close()
                     return
                 greeted.sendall(answer)
+
+
+class Proxy:
+    """An HTTP proxy that leads every host to ``target``; with a password it refuses whoever does not know it.
+
+    ``asked`` holds the first line of each request for another host.
+    """
+
+    def __init__(self, target: str, *, user: str = "", password: str = "", answer: bytes | None = None) -> None:
+        self.target = target
+        self.asked: list[str] = []
+        self._answer = answer
+        self._credentials = base64.b64encode(f"{user}:{password}".encode()).decode() if password else ""
+        self._open: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> "Proxy":
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for each in (self._listener, *self._open):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self._open.append(connection)
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            data = b""
+            while b"\r\n\r\n" not in data:
+                arrived = connection.recv(1 << 16)
+                if not arrived:
+                    return
+                data += arrived
+            head, _, rest = data.partition(b"\r\n\r\n")
+            first, *lines = head.decode("latin-1").split("\r\n")
+            self.asked.append(first)
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+            if self._answer is not None:
+                connection.sendall(self._answer)
+                return
+            if self._credentials and headers.get("proxy-authorization") != f"Basic {self._credentials}":
+                connection.sendall(http(b"who are you?", "407 Proxy Authentication Required", Connection="close"))
+                return
+            host, _, port = self.target.partition(":")
+            onward = socket.create_connection((host, int(port)))
+            self._open.append(onward)
+            if first.startswith("CONNECT "):
+                connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                onward.sendall(rest)
+            else:
+                onward.sendall(data)
+            threading.Thread(target=_pump, args=(onward, connection), daemon=True).start()
+            _pump(connection, onward)
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(1 << 16):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
 
 
 def _receive(connection: socket.socket) -> Received | None:

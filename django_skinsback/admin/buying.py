@@ -1,7 +1,8 @@
 """The page that buys skins: search the market, choose, see what will be bought for whom, confirm once.
 
-What was chosen waits in the operator's session under a name that the confirming form carries. So the trade URL is
-in no page, and a form that is sent twice finds the purchases of the first time.
+What was chosen waits in the operator's session under a name that the confirming form carries, so a form that is sent
+twice finds the purchases of the first time. The form carries the trade URL too, signed together with the name: sessions
+are kept in databases, caches and backups, and hold no trade URL.
 """
 
 import secrets
@@ -11,6 +12,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth import get_user_model
+from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import F
@@ -29,6 +31,7 @@ from ..flows.database import database
 from ..flows.sending import OPEN
 from ..models import Purchase
 from ..money import wire_amount
+from ..sensitive import hide
 from ..statuses import PURCHASE_FAILURES
 from ..steam import TradeURL
 from ..wire.types import Skin
@@ -40,6 +43,7 @@ from .words import PURCHASE_WORDS
 
 SESSION_KEY = "skinsback_drafts"
 DRAFTS_KEPT = 5
+DRAFT_SECONDS = 24 * 60 * 60
 SKINS_SHOWN = 100
 FORM_KEY = "admin_form"
 """Under this key of a purchase's metadata stands the form it was bought with."""
@@ -52,7 +56,7 @@ def buy_url(model_admin: Any, request: HttpRequest) -> str:
     return reverse("admin:skinsback_purchase_buy", current_app=model_admin.admin_site.name)
 
 
-@sensitive_post_parameters("trade_url")
+@sensitive_post_parameters("trade_url", "draft")
 def buy_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """Search and choose (GET), look it over (POST), buy (POST with ``draft``)."""
     if not request.user.has_perm("skinsback.buy_skins"):
@@ -113,7 +117,7 @@ def _balance(account: str) -> dict[str, Any]:
     }
 
 
-@sensitive_variables("receiver", "draft")
+@sensitive_variables("receiver")
 def _look_over(request: HttpRequest, context: dict[str, Any], searched: dict[str, Any], form: BuyForm) -> HttpResponse:
     receiver: TradeURL = form.cleaned_data["trade_url"]
     user, caps = form.cleaned_data["username"], form.caps()
@@ -121,7 +125,6 @@ def _look_over(request: HttpRequest, context: dict[str, Any], searched: dict[str
         "account": searched["account"],
         "game": searched["game"],
         "user": str(user.pk) if user else None,
-        "trade_url": receiver.url,
         "items": [{"skin_id": skin_id, "max_price": wire_amount(cap)} for skin_id, cap in caps.items()],
     }
     name = secrets.token_urlsafe(16)
@@ -131,7 +134,7 @@ def _look_over(request: HttpRequest, context: dict[str, Any], searched: dict[str
     balance = context["balance"]
     context |= {
         "title": _("Buy these skins?"),
-        "draft": name,
+        "draft": signing.dumps([name, receiver.url], salt=SESSION_KEY, compress=True),
         "account": searched["account"],
         "chosen": [
             {"skin": form.skins[skin_id], "price": display.money(form.skins[skin_id].price), "cap": display.money(cap)}
@@ -145,11 +148,13 @@ def _look_over(request: HttpRequest, context: dict[str, Any], searched: dict[str
     return TemplateResponse(request, "admin/skinsback/buy_confirm.html", context)
 
 
-def _buy(request: HttpRequest, model_admin: Any, name: str) -> HttpResponse:
+@sensitive_variables("signed", "trade_url")
+def _buy(request: HttpRequest, model_admin: Any, signed: str) -> HttpResponse:
     """Buy what was looked over. The second of two equal forms finds what the first has bought."""
     drafts: dict[str, Any] = request.session.get(SESSION_KEY, {})
+    name, trade_url = _read(hide(signed))
     try:
-        bought, again = _buy_once(request.user, name, drafts.get(name))
+        bought, again = _buy_once(request.user, name, drafts.get(name), trade_url)
     except SkinsBackError as error:
         messages.error(request, advice(error))
         return HttpResponseRedirect(buy_url(model_admin, request))
@@ -168,8 +173,18 @@ def _buy(request: HttpRequest, model_admin: Any, name: str) -> HttpResponse:
     return HttpResponseRedirect(_result(request, model_admin, bought))
 
 
-@sensitive_variables("draft")
-def _buy_once(operator: Any, name: str, draft: dict[str, Any] | None) -> tuple[list[Purchase], bool]:
+@sensitive_variables("signed", "trade_url")
+def _read(signed: str) -> tuple[str, str]:
+    """The name and the trade URL that a form carries; empty if the form was changed or is too old."""
+    try:
+        name, trade_url = map(hide, signing.loads(signed, salt=SESSION_KEY, max_age=DRAFT_SECONDS))
+    except signing.BadSignature:
+        return "", ""
+    return str(name), trade_url
+
+
+@sensitive_variables("trade_url", "common")
+def _buy_once(operator: Any, name: str, draft: dict[str, Any] | None, trade_url: str) -> tuple[list[Purchase], bool]:
     """The purchases of a form, and whether an earlier sending of it made them.
 
     The operator's own row is written first: that is the lock for which a second sending waits.
@@ -184,7 +199,7 @@ def _buy_once(operator: Any, name: str, draft: dict[str, Any] | None) -> tuple[l
             return bought, bool(bought)
         common = {
             "user": model._default_manager.filter(pk=draft["user"]).first() if draft["user"] else None,
-            "trade_url": draft["trade_url"],
+            "trade_url": trade_url,
             "game": draft["game"],
             "account": draft["account"],
             "requested_by": operator,

@@ -23,6 +23,7 @@ from typing import Any, Self, TypeVar, Unpack
 import requests
 
 from ..exceptions import ContradictoryAnswer, PurchaseNotFound, RequestNotSent, UnknownOutcome
+from ..sensitive import hide
 from ..steam import TradeURL
 from ..wire import requests as api
 from ..wire.answers import read_answer
@@ -70,9 +71,10 @@ class SkinsBackClient:
     """A project at SkinsBack.
 
     ``authentication`` is ``"headers"`` or ``"signature"``; ``timeout`` is seconds to connect and seconds to wait
-    for data. ``limiter``, if given, is called with the name of the method for each attempt and gives a context
-    manager: entering it may wait, or raise so that nothing is sent; leaving it sees what the attempt raised. The
-    connections are kept open between calls, so use one client for each thread and ``close()`` it in the end.
+    for data. ``proxy_url`` is an HTTP proxy for calls to other machines; none is taken from the environment.
+    ``limiter``, if given, is called with the name of the method for each attempt and gives a context manager: entering
+    it may wait, or raise so that nothing is sent; leaving it sees what the attempt raised. The connections are kept
+    open between calls, so use one client for each thread and ``close()`` it in the end.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class SkinsBackClient:
         api_url: str = API_URL,
         authentication: str = "headers",
         timeout: tuple[float, float] = (3.05, 20),
+        proxy_url: str | None = None,
         session: requests.Session | None = None,
         limiter: Callable[[str], AbstractContextManager[object]] | None = None,
         answer_limit: int = ANSWER_LIMIT_BYTES,
@@ -90,6 +93,7 @@ class SkinsBackClient:
         sleep: Callable[[float], object] = time.sleep,
         random: Callable[[], float] = random.random,
     ) -> None:
+        client_secret, proxy_url = hide(client_secret), hide(proxy_url)
         self._transport = Transport(
             client_id,
             client_secret,
@@ -97,6 +101,7 @@ class SkinsBackClient:
             authentication=authentication,
             timeout=timeout,
             session=session,
+            proxy_url=proxy_url,
         )
         self._limiter = limiter or nullcontext
         self._answer_limit = answer_limit
@@ -121,6 +126,8 @@ class SkinsBackClient:
 
     def create_deposit(self, order_id: str, **options: Unpack[DepositOptions]) -> DepositLink:
         """Open a deposit; send the user to ``pay_url`` (``/docs/api/v1/createorder``). Raises OrderIdExists."""
+        if "trade_token" in options:
+            options["trade_token"] = hide(options["trade_token"])
         return self._ask(api.create_deposit(order_id, **options), DepositLink.from_wire)
 
     def create_deposit_from_inventory(
@@ -131,6 +138,8 @@ class SkinsBackClient:
         The items come from ``get_inventory()``. Raises OrderIdExists, DepositTooSmall.
         Page: ``/docs/api/v1/create_from_user_inventory``.
         """
+        if "trade_token" in options:
+            options["trade_token"] = hide(options["trade_token"])
         return self._ask(api.create_deposit_from_inventory(order_id, **options), InventoryDeposit.from_wire)
 
     def get_deposit(self, *, order_id: str = "", transaction_id: str = "") -> DepositReport:
@@ -156,6 +165,7 @@ class SkinsBackClient:
         self, game: str, steam_id: str, trade_token: str, **options: Unpack[InventoryOptions]
     ) -> Inventory:
         """What a user owns and could pay with (``/docs/api/v1/user_inventory``)."""
+        trade_token = hide(trade_token)
         return self._ask(api.get_inventory(game, steam_id, trade_token, **options), Inventory.from_wire)
 
     # Market
@@ -263,6 +273,7 @@ class SkinsBackClient:
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Any method by its own name; gives the answer as it is, fractions as text."""
+        params |= {name: hide(params[name]) for name in {"token", "trade_token"} & set(params)}
         return self._ask(api.build(method, params), dict)
 
     # Transport

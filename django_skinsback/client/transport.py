@@ -8,12 +8,14 @@ from urllib.parse import urlencode
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
 from urllib3.connection import HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError
 
 from .. import __version__
-from ..exceptions import ConfigurationError, RequestNotSent, SkinsBackError, UnknownOutcome
+from ..exceptions import ConfigurationError, RequestNotSent, UnknownOutcome
+from ..proxy import proxy_for
+from ..sensitive import hide
 from ..wire.answers import bounded
 from ..wire.requests import Request
 from ..wire.signing import sign
@@ -21,6 +23,7 @@ from ..wire.signing import sign
 _CHUNK_BYTES = 1 << 16
 _KEY = re.compile(r"[\x21-\x7e]+")
 _BROKEN = (requests.RequestException, HTTPError, OSError)
+_REFUSED_TUNNEL = re.compile("Tunnel connection failed: ([0-9]{3}) ")
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[\x21-\x7e]*)?")
 
 
@@ -36,7 +39,9 @@ class Transport:
         authentication: str,
         timeout: tuple[float, float],
         session: requests.Session | None,
+        proxy_url: str | None,
     ) -> None:
+        client_secret, proxy_url = hide(client_secret), hide(proxy_url)
         if not _KEY.fullmatch(client_id) or not _KEY.fullmatch(client_secret):
             raise ConfigurationError("Client ID and client secret must be given, without blanks.")
         if authentication not in {"headers", "signature"}:
@@ -48,7 +53,9 @@ class Transport:
         self._client_secret = client_secret
         self._authentication = authentication
         self._timeout = timeout
-        self._session = session or _Session()
+        if session is not None and proxy_url is not None:
+            raise ConfigurationError("Give a session or proxy_url: a session of your own has its own proxies.")
+        self._session = session or open_session(api_url, proxy_url)
 
     def __repr__(self) -> str:
         return f"<Transport of {self.client_id} to {self.api_url}>"
@@ -62,7 +69,7 @@ class Transport:
 
         Raises RequestNotSent or UnknownOutcome.
         """
-        failure: SkinsBackError
+        failure: BaseException
         _progress.connected = True  # our adapter says otherwise until it is; a session of the site's says nothing
         try:
             # Nothing that holds a secret is a local variable here: error reports show those.
@@ -76,13 +83,17 @@ class Transport:
             )
         except _BROKEN as error:
             kind = RequestNotSent if _is_unsent(error) else UnknownOutcome
-            failure = kind(f"{request.method}: {type(error).__name__}.")
+            failure = kind(f"{request.method}: {_reason(error)}.")
+        except BaseException as error:  # noqa: BLE001 - such as a task's time limit; raised again below
+            failure = error.with_traceback(None)
         else:
             if not 300 <= response.status_code < 400:
                 return response
             response.close()
             failure = UnknownOutcome(f"{request.method}: SkinsBack redirects, which is not followed.")
-        # Raised here and not above, so that the request with its headers is not dragged along as its context.
+        # Raised here and not above, so that the frames of requests are not dragged along: their variables hold the
+        # keys, the fields and the proxy's password.
+        failure.__context__ = None
         raise failure
 
     def _signed(self, request: Request) -> dict[str, str]:
@@ -101,6 +112,18 @@ class Transport:
         if self._authentication == "signature":
             return common
         return {**common, "X-CLIENT-ID": self.client_id, "X-CLIENT-SECRET": self._client_secret}
+
+
+def open_session(url: str, proxy_url: str | None) -> requests.Session:
+    """A session for calls to ``url``: through the proxy, if there is one, and without anything of the environment.
+
+    Raises ConfigurationError for a proxy that cannot be used.
+    """
+    proxy = proxy_for(url, proxy_url)
+    session = _Session()
+    if proxy is not None:
+        session.proxies = {"http": proxy, "https": proxy}
+    return session
 
 
 def chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
@@ -139,10 +162,18 @@ class _Pool(HTTPSConnectionPool):
     ConnectionCls = _Connection
 
 
+_POOLS = {"http": HTTPConnectionPool, "https": _Pool}
+
+
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": HTTPConnectionPool, "https": _Pool}
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> ProxyManager:
+        manager: ProxyManager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         # Over plain HTTP there is no handshake; there the exceptions alone tell.
@@ -151,7 +182,7 @@ class _Adapter(HTTPAdapter):
 
 
 class _Session(requests.Session):
-    """One transport's own. Ignores proxies and passwords of the environment and follows no redirect."""
+    """A session for one address. Ignores proxies and passwords of the environment and follows no redirect."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -173,6 +204,12 @@ class _Session(requests.Session):
         return None
 
 
+def _reason(error: Exception) -> str:
+    """What went wrong, in words of ours: messages of the libraries may quote what they were given."""
+    refused = _REFUSED_TUNNEL.search(str(error))
+    return f"the proxy answered {refused[1]}" if refused else type(error).__name__
+
+
 def _is_unsent(error: Exception) -> bool:
     """Whether it is certain that no byte of the request reached SkinsBack.
 
@@ -182,6 +219,7 @@ def _is_unsent(error: Exception) -> bool:
         return True
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)
-    if isinstance(reason, NewConnectionError | ConnectTimeoutError):
+    first = reason.original_error if isinstance(reason, ProxyError) else reason
+    if isinstance(first, NewConnectionError | ConnectTimeoutError):
         return True
     return isinstance(reason, HTTPError) and not _progress.connected

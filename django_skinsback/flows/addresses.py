@@ -1,15 +1,18 @@
 """Addresses of this site that are told to SkinsBack."""
 
+from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, URLResolver, get_resolver, reverse
 from django.utils.translation import gettext as _
 
 from .. import conf
 from ..exceptions import ConfigurationError, InvalidInput
 
+APP_NAME = "skinsback"
+URLS_HINT = 'add path("skinsback/", include("django_skinsback.urls")) to the root URLconf, outside of other namespaces.'
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -36,9 +39,27 @@ def webhook_url(name: str, account: str, request: HttpRequest | None = None) -> 
     try:
         return site + reverse(f"skinsback:{name}", kwargs=arguments)
     except NoReverseMatch:
-        raise ConfigurationError(
-            'The webhook addresses are not in the URLconf: add path("skinsback/", include("django_skinsback.urls")).'
-        ) from None
+        problem = nested_urls() or "The webhook addresses are not in the URLconf"
+        raise ConfigurationError(f"{problem}: {URLS_HINT}") from None
+
+
+def nested_urls() -> str:
+    """Why ``reverse("skinsback:result")`` fails although the webhook addresses are there; else nothing."""
+    around = list(_namespaces(get_resolver()))
+    if not around or "" in around:
+        return ""
+    return f"The webhook addresses are inside the URL namespace {around[0]!r}, where they are not looked for"
+
+
+def _namespaces(resolver: URLResolver, around: str = "") -> Iterator[str]:
+    """For each time that our URLs are included, the namespaces around them, joined by colons."""
+    for entry in resolver.url_patterns:
+        if not isinstance(entry, URLResolver):
+            continue
+        if entry.app_name == APP_NAME:
+            yield around
+        else:
+            yield from _namespaces(entry, ":".join(filter(None, [around, entry.namespace])))
 
 
 def page_url(url: str | None, request: HttpRequest | None = None) -> str | None:

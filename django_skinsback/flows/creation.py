@@ -15,6 +15,7 @@ from ..exceptions import InvalidInput, OrderIdExists, SkinsBackError, UnknownOut
 from ..models import Deposit
 from ..models.fields import utc_now
 from ..money import parse_amount, parse_currency
+from ..sensitive import hide
 from ..statuses import DepositStatus
 from ..steam import TradeURL, check_game, check_steam_id
 from ..wire import requests
@@ -55,6 +56,7 @@ def create_deposit(
     then the row is abandoned; UnknownOutcome when no readable answer came, and then the sweep asks what became of it.
     Not to be called inside a database transaction.
     """
+    trade_url = hide(trade_url)
     refuse_inside_transaction("create_deposit()")
     payer = TradeURL.parse(trade_url) if trade_url else None
     if custom_currency and conf.get("CREDIT") == "user_amount":
@@ -109,6 +111,7 @@ def create_from_inventory(
     him ``trade_offer_id``, ``trade_offer_expires_at`` and the bot, which is in ``metadata["trade_offer"]``.
     Raises as ``create_deposit`` does.
     """
+    trade_url = hide(trade_url)
     refuse_inside_transaction("create_from_inventory()")
     payer = TradeURL.parse(trade_url)
     deposit = Deposit(

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
@@ -119,9 +120,10 @@ class Book:
             return
         now, waiting = utc_now(), self._waiting
         self._waiting = {}
-        stored = {row.digest: row for row in self._rows().filter(digest__in=list(waiting))}
-        new = [self._new(digest, each, now) for digest, each in waiting.items() if digest not in stored]
-        self._rows().bulk_create(new, ignore_conflicts=True)
+        try:
+            stored, new = self._insert(waiting, now)
+        except IntegrityError:  # another run was first with one of them, which is stored now
+            stored, new = self._insert(waiting, now)
         changed = [row for digest, row in stored.items() if _take(row, waiting[digest], now)]
         self._rows().bulk_update(changed, _TAKEN)
         self._rows().filter(pk__in=[row.pk for row in stored.values()]).update(
@@ -129,6 +131,16 @@ class Book:
         )
         for row in [*new, *stored.values()] if self._told else ():
             self._told(row)  # type: ignore[misc] # None has no rows, see above
+
+    def _insert(
+        self, waiting: dict[str, Difference], now: datetime
+    ) -> tuple[dict[str, Discrepancy], list[Discrepancy]]:
+        """Insert what is not stored yet; the rows that were stored, by digest, and the new ones."""
+        stored = {row.digest: row for row in self._rows().filter(digest__in=list(waiting))}
+        new = [self._new(digest, each, now) for digest, each in waiting.items() if digest not in stored]
+        with transaction.atomic(using=database()):
+            self._rows().bulk_create(new)
+        return stored, new
 
     def _rows(self) -> Any:
         rows = Discrepancy.objects.using(database())

@@ -2,11 +2,12 @@
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from .. import schedule
@@ -86,8 +87,8 @@ class Lease:
         free = cursors.filter(over | by_a_wrong_clock)
         taken = free.update(lease=token, leased_until=now + LEASE)
         if not taken and not cursors.exists():
-            new = ListCursor(account=account, name=name)
-            ListCursor.objects.using(database()).bulk_create([new], ignore_conflicts=True)
+            with suppress(IntegrityError), transaction.atomic(using=database()):  # another run may be first
+                ListCursor(account=account, name=name).save(using=database(), force_insert=True)
             taken = free.update(lease=token, leased_until=now + LEASE)
         return cls(cursors.get(lease=token), clock) if taken else None
 

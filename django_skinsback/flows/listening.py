@@ -125,7 +125,13 @@ def address(account: str) -> realtime.Address:
     keys = conf.account(account)
     if not keys.client_id or not keys.client_secret:
         raise ConfigurationError(f"The account {account!r} lacks its CLIENT_ID or CLIENT_SECRET.")
-    return realtime.Address(conf.websocket_url(), keys.client_id, keys.client_secret, allow_plain=settings.DEBUG)
+    return realtime.Address(
+        conf.websocket_url(),
+        keys.client_id,
+        keys.client_secret,
+        allow_plain=settings.DEBUG,
+        proxy_url=conf.proxy_url(),
+    )
 
 
 def listen(accounts: Iterable[str], tell: Tell, *, stopped: Callable[[], bool], connect: Connect | None = None) -> bool:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from .. import conf
 from ..connection import get_client
 from ..money import amount_text
+from ..sensitive import hide
 from ..steam import TradeURL
 from ..wire.market import PriceListItem, Skin
 from .purchases import read_item
@@ -38,6 +39,7 @@ def preview(*, trade_url: str, account: str = conf.DEFAULT_ACCOUNT, user: Any = 
     A skin named by its id is looked for in the full price list of its game, which is long. Raises InvalidInput as
     ``buy`` does, and what the client raises.
     """
+    trade_url = hide(trade_url)
     read = read_item(item, user)
     receiver = TradeURL.parse(trade_url)
     client = get_client(account)

@@ -7,9 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from django.db import connections
+from django.db import IntegrityError, connections, transaction
 from django.db.models import TextField, Value
-from django.db.models.constants import OnConflict
 from django.db.models.functions import Cast, Coalesce
 
 from ..models import MarketItem
@@ -17,6 +16,7 @@ from ..steam import GAMES
 from ..wire.types import PriceListItem
 from .database import database
 
+COMPARED_AT_ONCE = 500
 _READ_AT_ONCE = 2000
 _NAMES_LOOKED_UP = 100
 _NAME_LENGTH = 255
@@ -54,6 +54,26 @@ def game_of_skins(skins: Sequence[dict[str, Any]]) -> str:
 def insert(game: str, items: Sequence[PriceListItem], now: datetime) -> None:
     """Insert a row for each item whose name has none yet in the eyes of the database; inside a transaction.
 
+    Names that have one, because another import was first or because a collation takes two for one, fail the insert:
+    it is undone and repeated without them. ``INSERT IGNORE`` is not used: it truncates what does not fit.
+    """
+    try:
+        with transaction.atomic(using=database()):
+            _insert(game, items, now)
+    except IntegrityError:
+        new = without_equals(game, items)
+        if len(new) == len(items) == 1:
+            raise  # it is not about its name
+        # Where none has a row, some names are equal to each other: the second half is compared with the first's rows.
+        middle = len(items) // 2
+        for part in [new] if len(new) < len(items) else [items[:middle], items[middle:]]:
+            if part:
+                insert(game, part, now)
+
+
+def _insert(game: str, items: Sequence[PriceListItem], now: datetime) -> None:
+    """Insert a row for each item; IntegrityError if the database has one of the names.
+
     By hand, because ``bulk_create`` takes several times as long, nearly all of it to prepare the values one by one.
     """
     connection = connections[database()]
@@ -64,19 +84,16 @@ def insert(game: str, items: Sequence[PriceListItem], now: datetime) -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # A statement for each row is slow there; but it takes all items as one text and types them by the table.
-            # ON CONFLICT would look up every name twice; a name that appears meanwhile makes the caller repeat this.
             values = "%s, %s, %s, market_hash_name, price, coalesce(count, 0), class_id"
-            taken = f"SELECT FROM {table} taken WHERE game = %s AND taken.market_hash_name = listed.market_hash_name"
             cursor.execute(
                 f"INSERT INTO {table} ({columns}) SELECT {values} "  # noqa: S608 - made of names alone
-                f"FROM json_populate_recordset(NULL::{table}, %s) listed WHERE NOT EXISTS ({taken})",
-                [*same, msgspec.json.encode(items).decode(), game],
+                f"FROM json_populate_recordset(NULL::{table}, %s)",
+                [*same, msgspec.json.encode(items).decode()],
             )
         else:
-            insert_or_ignore = connection.ops.insert_statement(on_conflict=OnConflict.IGNORE)
             values = ", ".join(["%s"] * len(_COLUMNS))
             cursor.executemany(
-                f"{insert_or_ignore} {table} ({columns}) VALUES ({values})",
+                f"INSERT INTO {table} ({columns}) VALUES ({values})",  # noqa: S608 - made of names alone
                 [(*same, item.market_hash_name, item.price, item.count or 0, item.class_id) for item in items],
             )
 
@@ -118,9 +135,16 @@ def without_equals(game: str, items: Sequence[PriceListItem]) -> list[PriceListI
 
     Halved until they are found, because a collation cannot be copied here.
     """
+    if len(items) > COMPARED_AT_ONCE:
+        starts = range(0, len(items), COMPARED_AT_ONCE)
+        return [item for start in starts for item in without_equals(game, items[start : start + COMPARED_AT_ONCE])]
     names = [item.market_hash_name for item in items]
     rows = MarketItem.objects.using(database()).filter(game=game, market_hash_name__in=names)
-    if not rows.exists():
+    stored = set(rows.values_list("market_hash_name", flat=True))
+    if not stored:
         return list(items)
+    others = [item for item in items if item.market_hash_name not in stored]
+    if len(others) < len(items):
+        return without_equals(game, others)
     middle = len(items) // 2
     return [*without_equals(game, items[:middle]), *without_equals(game, items[middle:])] if middle else []

@@ -20,7 +20,6 @@ from .database import run
 T = TypeVar("T")
 
 _BATCH = 10_000
-_COMPARED = 500
 
 
 @dataclass
@@ -62,11 +61,11 @@ def sync_prices(
             changed.append((key, item))
     new = list(listed.values())
     if len(new) < synced.items:
-        new = [item for batch in _batches(new, _COMPARED) for item in price_rows.without_equals(game, batch)]
+        new = price_rows.without_equals(game, new)
     synced.written, synced.gone = len(changed) + len(new), len(gone)
     now = utc_now()
     for rows, size, write in (
-        (gone, _COMPARED, lambda batch: price_rows.withdraw(batch, now)),
+        (gone, price_rows.COMPARED_AT_ONCE, lambda batch: price_rows.withdraw(batch, now)),
         (changed, _BATCH, lambda batch: price_rows.update(game, batch, now)),
         (new, _BATCH, lambda batch: price_rows.insert(game, batch, now)),
     ):

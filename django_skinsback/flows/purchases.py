@@ -16,6 +16,7 @@ from ..exceptions import InvalidInput
 from ..models import Purchase
 from ..models.fields import utc_now
 from ..money import parse_amount, parse_currency
+from ..sensitive import hide
 from ..statuses import EntryKind
 from ..steam import TradeURL, check_game
 from ..wire.arguments import identifier, text
@@ -66,6 +67,7 @@ def buy(
     a hook of the site's raises that was registered with ``transaction.on_commit`` is no veto: it comes after the
     commit, and the purchase goes on. Look for its row, by a mark in ``metadata``, before buying again.
     """
+    trade_url = hide(trade_url)
     item = {
         "skin_id": skin_id,
         "market_hash_name": market_hash_name,
@@ -93,6 +95,7 @@ def buy_batch(
     ``metadata``. That some are bought and others refused is normal: each row has its own status. Raises as ``buy``
     does, after the commit too.
     """
+    trade_url = hide(trade_url)
     if not items:
         raise InvalidInput(_("Choose at least one skin."))
     skin_ids = [str(item.get("skin_id") or "") for item in items]

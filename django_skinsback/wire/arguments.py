@@ -8,6 +8,7 @@ from typing import Any, NotRequired, TypedDict
 
 from ..exceptions import InvalidInput, InvalidTradeURL
 from ..money import parse_amount, parse_currency
+from ..sensitive import hide
 from ..steam import check_game, check_steam_id
 
 Amount = Decimal | str | int
@@ -190,7 +191,8 @@ def steam_id(value: str | None) -> str:
 
 
 def token(value: str | None, *, needed: bool = False) -> str:
-    """A trade URL's token."""
+    """A trade URL's token, hidden."""
+    value = hide(value)
     if not value and not needed:
         return ""
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):

@@ -12,6 +12,7 @@ from typing import Any, Unpack
 
 from ..exceptions import InvalidInput
 from ..money import wire_amount
+from ..sensitive import hide
 from ..steam import TradeURL, check_game, check_steam_id
 from . import arguments
 from .arguments import Amount, BatchItem, PriceOptions, Time
@@ -72,6 +73,7 @@ def create_deposit(
     **shown: Unpack[PriceOptions],
 ) -> Request:
     """``create``. Limits are in ``currency`` and need it."""
+    trade_token = hide(trade_token)
     smallest, largest = arguments.optional_amount(min_amount), arguments.optional_amount(max_amount)
     if not currency and (smallest is not None or largest is not None):
         raise InvalidInput("min_amount and max_amount need a currency.")
@@ -107,6 +109,7 @@ def create_deposit_from_inventory(
     result_url: str = "",
 ) -> Request:
     """``create_from_user_inventory``."""
+    trade_token = hide(trade_token)
     return build(
         "create_from_user_inventory",
         {
@@ -145,6 +148,7 @@ def get_inventory(
     game: str, steam_id: str, trade_token: str, *, currency: str = "", **shown: Unpack[PriceOptions]
 ) -> Request:
     """``user_inventory``."""
+    trade_token = hide(trade_token)
     return build(
         "user_inventory",
         {

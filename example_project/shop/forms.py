@@ -57,7 +57,7 @@ class TradeURLForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the 
     class Meta:
         model = Profile
         fields = ["trade_url"]
-        widgets = {"trade_url": forms.URLInput(attrs={"autocomplete": "off"})}
+        widgets = {"trade_url": forms.TextInput(attrs={"autocomplete": "off", "inputmode": "url"})}
         help_texts = {"trade_url": _("On Steam: Inventory, Trade Offers, Who can send me Trade Offers?")}
 
     def clean_trade_url(self) -> str:
@@ -67,12 +67,8 @@ class TradeURLForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the 
             return ""
         try:
             return TradeURL.parse(pasted).url
-        except InvalidTradeURL:
-            raise forms.ValidationError(
-                _(
-                    "This is no Steam trade URL. It looks like https://steamcommunity.com/tradeoffer/new/?partner=…&token=…"
-                )
-            ) from None
+        except InvalidTradeURL as error:
+            raise forms.ValidationError(str(error)) from None
 
 
 class ConfirmForm(forms.Form):

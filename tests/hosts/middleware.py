@@ -1,5 +1,6 @@
 """What stands in front of the views of other people's sites."""
 
+import hashlib
 from collections.abc import Callable
 from html.parser import HTMLParser
 from itertools import cycle
@@ -36,6 +37,17 @@ def read_the_form(get_response: Answer) -> Answer:
         if request.content_type != "multipart/form-data":
             assert request.POST is not None
         return get_response(request)
+
+    return middleware
+
+
+def log_the_body(get_response: Answer) -> Answer:
+    """Reads the body after the view, as middleware that logs requests does; sends its length and digest along."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response["X-Body"] = f"{len(request.body)} {hashlib.sha256(request.body).hexdigest()}"
+        return response
 
     return middleware
 

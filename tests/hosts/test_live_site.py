@@ -1,11 +1,13 @@
 """Slow and lying senders against a real server. Its site has no database, so every query would be a 500."""
 
+import hashlib
 import logging
 import os
 import re
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -61,6 +63,10 @@ class Sender:
 
     def status(self):
         """The answer's status; 0 if the server hung up without one."""
+        return self.answer()[0]
+
+    def answer(self):
+        """The answer's status and headers, whose names are in lower case; 0 and none if the server hung up."""
         answer = b""
         while b"\r\n\r\n" not in answer:
             try:
@@ -71,11 +77,16 @@ class Sender:
                 break
             answer += data
         self.connection.close()
-        return int(answer.split()[1]) if answer else 0
+        if not answer:
+            return 0, {}
+        first, *lines = answer.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        return int(first.split()[1]), {name.lower(): value for name, value in headers.items()}
 
 
-@pytest.fixture(scope="module")
-def site():
+@contextmanager
+def serving(**environment):
+    """A site that is ready."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         options = [
             "--workers",
@@ -100,18 +111,33 @@ def site():
         process = subprocess.Popen(
             command,
             pass_fds=[listener.fileno()],
-            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+            env={**os.environ, "PYTHONWARNINGS": "ignore", **environment},
             cwd=Path(__file__).parents[2],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         try:
             site = Site(listener, process)
-            assert post(site, b"") == 403
+            assert post(site, b"")
             yield site
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def site():
+    with serving() as site:
+        assert post(site, b"") == 403
+        yield site
+
+
+@pytest.fixture(scope="module")
+def stored_site(tmp_path_factory):
+    """A site with a database, whose middleware reads the body after the view."""
+    database = tmp_path_factory.mktemp("stored") / "site.sqlite3"
+    with serving(LIVE_SITE="tests.hosts.stored", LIVE_DATABASE=str(database)) as site:
+        yield site
 
 
 @pytest.fixture
@@ -149,10 +175,62 @@ def test_two_lengths_or_a_length_and_chunks_are_refused(site, message):
     assert site.connect().head(right, "Transfer-Encoding: chunked").chunk(message).chunk(b"").ends().status() == 400
 
 
-def test_a_body_in_chunks_without_a_length_is_refused_without_a_query(site, message):
-    sender = site.connect().head("Transfer-Encoding: chunked")
+def body_of(sender):
+    """The answer's status, and what a middleware read of the body after the view: length and digest."""
+    status, headers = sender.answer()
+    return status, headers["x-body"]
 
-    assert sender.chunk(message[:20]).chunk(message[20:]).chunk(b"").status() in {400, 403, 411}
+
+def told_of(body):
+    return f"{len(body)} {hashlib.sha256(body).hexdigest()}"
+
+
+def test_row_76_a_middleware_that_reads_the_body_after_the_view_gets_what_was_delivered(stored_site, message):
+    sender = stored_site.connect().head(f"Content-Length: {len(message)}").send(message)
+
+    assert body_of(sender) == (200, told_of(message))
+
+
+def test_row_76_a_body_in_chunks_without_a_length_is_taken(stored_site, message):
+    sender = stored_site.connect().head("Transfer-Encoding: chunked")
+
+    assert body_of(sender.chunk(message[:20]).chunk(message[20:]).chunk(b"")) == (200, told_of(message))
+
+
+def test_a_body_that_is_refused_can_be_read_after_the_view_too(stored_site):
+    sender = stored_site.connect().head("Content-Length: 3").send(b"a=1")
+
+    assert body_of(sender) == (403, told_of(b"a=1"))
+
+
+def test_what_is_too_large_is_413_whoever_reads_the_body_after_the_view(stored_site):
+    assert body_of(stored_site.connect().head("Content-Length: 1000000000")) == (413, told_of(b""))
+    chunked = stored_site.connect().head("Transfer-Encoding: chunked")
+    assert body_of(chunked.chunk(b"a" * (LIMIT + 1))) == (413, told_of(b""))
+
+
+def test_a_body_in_chunks_is_read_and_verified_before_the_database_is_asked(site, message):
+    sender = site.connect().head("Transfer-Encoding: chunked")
+    assert sender.chunk(message[:20]).chunk(message[20:]).chunk(b"").status() == 500
+    sender = site.connect().head("Transfer-Encoding: chunked")
+    assert sender.chunk(message[:20]).chunk(b"").status() == 403
+
+
+def test_chunks_above_the_limit_are_413(site):
+    assert site.connect().head("Transfer-Encoding: chunked").chunk(b"a" * (LIMIT + 1)).status() == 413
+
+
+def test_chunks_up_to_the_limit_are_read(site):
+    assert site.connect().head("Transfer-Encoding: chunked").chunk(b"a" * LIMIT).chunk(b"").status() == 400
+
+
+@pytest.mark.parametrize(
+    "rest", [b"zz\r\n", b"5\r\nabc", b"0\r\nname: a\r\n b\x00\r\n\r\n", b"0\r\n: \r\n\r\n", b"0\r\na\nb"]
+)
+def test_chunks_that_the_server_cannot_read_are_refused_without_an_error(site, message, rest):
+    sender = site.connect().head("Transfer-Encoding: chunked").chunk(message)
+
+    assert sender.send(rest).ends().status() == 400
 
 
 def test_chunks_without_end_do_not_fill_the_memory(site):

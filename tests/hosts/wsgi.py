@@ -1,8 +1,13 @@
-"""``gunicorn tests.hosts.wsgi:application``"""
+"""``gunicorn tests.hosts.wsgi:application``; ``LIVE_SITE`` names the settings of the site."""
 
 import os
 
+import django
+from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 
-os.environ["DJANGO_SETTINGS_MODULE"] = "tests.hosts.live"
+os.environ["DJANGO_SETTINGS_MODULE"] = os.environ.get("LIVE_SITE", "tests.hosts.live")
+if "LIVE_DATABASE" in os.environ:
+    django.setup()
+    call_command("migrate", verbosity=0)
 application = get_wsgi_application()

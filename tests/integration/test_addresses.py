@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.exceptions import DisallowedHost
+from django.urls import include, path
 
 from django_skinsback.exceptions import ConfigurationError, InvalidInput
 from django_skinsback.flows.addresses import page_url, site_url, webhook_url
@@ -129,6 +130,14 @@ def test_nothing_but_http_is_for_developing(site):
 def test_each_account_has_its_own_addresses(site, name, account, path):
     site("https://shop.example")
     assert webhook_url(name, account) == f"https://shop.example{path}"
+
+
+def test_webhooks_in_another_namespace_are_named_with_it(site, settings):
+    site("https://shop.example")
+    inner = path("skinsback/", include("django_skinsback.urls"))
+    settings.ROOT_URLCONF = type("Nested", (), {"urlpatterns": [path("shop/", include(([inner], "shop")))]})
+    with pytest.raises(ConfigurationError, match=r"inside the URL namespace 'shop'.*root URLconf"):
+        webhook_url("result", "default")
 
 
 def test_an_urlconf_without_the_webhooks_says_what_to_add(site, settings):

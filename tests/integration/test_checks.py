@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from django.core import checks as django_checks
+from django.urls import include, path
 
-from django_skinsback import checks, conf
+from django_skinsback import checks, conf, database_checks
 from django_skinsback.sandbox import CLIENT_SECRET
 from django_skinsback.signals import entry_posted
 
@@ -16,7 +17,7 @@ SHARED_CACHE = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCa
 GOOD = {"CLIENT_ID": "1", "CLIENT_SECRET": "123"}
 
 IDS = {f"skinsback.{name}" for name in ("E001", "E002", "E003", "E004", "E005", "E006", "W001", "W002", "W003", "W004")}
-IDS.add("skinsback.W005")
+IDS |= {"skinsback.W005", "skinsback.W006", "skinsback.E007", "skinsback.E008"}
 
 
 @pytest.fixture
@@ -82,6 +83,7 @@ BAD = {
     "ACCOUNTS": [None, 5, "second", [{"CLIENT_ID": "1"}]],
     "API_URL": [None, "", 5, "skinsback.com/api.php", "ftp://skinsback.com/api.php"],
     "WEBSOCKET_URL": [None, "", "https://skinsback.com/ws/"],
+    "PROXY_URL": ["", 5, "proxy.example:3128", "socks5://proxy.example:1080", "http://proxy.example:3128/path"],
     "AUTHENTICATION": [None, "", "basic", ["headers"]],
     "TIMEOUT": [None, 5, (5,), (5, 5, 5), (0, 20), (3.05, -1), (3.05, None), (True, True), "55"],
     "REQUESTS_PER_MINUTE": [0, 1, -1, 501, 1.5, "480", True],
@@ -108,6 +110,7 @@ FINE = {
     "ACCOUNTS": [{}, {"second": GOOD}, {"second-shop_2": GOOD}],
     "API_URL": ["https://skinsback.com/api.php"],
     "WEBSOCKET_URL": ["wss://skinsback.com/ws/"],
+    "PROXY_URL": [None, "http://proxy.example:3128", "https://user:pass%40word@proxy.example:3128/"],
     "AUTHENTICATION": ["headers", "signature"],
     "TIMEOUT": [(3.05, 20), [1, 1]],
     "REQUESTS_PER_MINUTE": [None, 2, 480, 500],
@@ -143,6 +146,42 @@ def test_a_wrong_value_is_e003_and_its_key_is_named(site, key, value):
     messages = [message for message in found() if message.id == "skinsback.E003"]
     assert len(messages) == 1
     assert f"'{key}'" in messages[0].msg
+
+
+BROKEN_MODULES = {
+    "needs_what_is_missing": ("import what_is_missing", "ModuleNotFoundError: No module named 'what_is_missing'"),
+    "does_not_import_it": ("", 'ImportError: Module "does_not_import_it" does not define a "credit" attribute/class'),
+    "has_a_wrong_line": ("credit = ", "SyntaxError: invalid syntax (has_a_wrong_line.py, line 1)"),
+    "needs_a_name": ("credit = nothing", "NameError: name 'nothing' is not defined"),
+}
+
+
+@pytest.mark.parametrize("key", ["CREDIT", "HOLD_POLICY", "PRICE_MARKUP"])
+@pytest.mark.parametrize("module", BROKEN_MODULES)
+def test_a_function_that_cannot_be_imported_is_e003_with_the_reason(site, monkeypatch, tmp_path, key, module):
+    source, reason = BROKEN_MODULES[module]
+    (tmp_path / f"{module}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    site({key: f"{module}.credit"})
+    (message,) = found()
+    assert message.id == "skinsback.E003"
+    assert message.msg == f"SKINSBACK[{key!r}] names '{module}.credit', which cannot be imported: {reason}."
+
+
+@pytest.mark.parametrize("key", [key for key, values in BAD.items() if None in values])
+def test_none_from_the_environment_is_not_set(site, key):
+    site({key: None})
+    (message,) = found()
+    assert message.id == "skinsback.E003"
+    assert message.msg == f"SKINSBACK[{key!r}] is not set: it is None."
+    assert "os.environ.get" in message.hint
+
+
+def test_none_as_a_key_of_an_account_is_not_set(site):
+    site({"ACCOUNTS": {"second": {"CLIENT_ID": "2", "CLIENT_SECRET": None}}})
+    (message,) = found()
+    assert message.id == "skinsback.E003"
+    assert message.msg == "SKINSBACK['ACCOUNTS']['second']['CLIENT_SECRET'] is not set: it is None."
 
 
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in FINE.items() for value in values])
@@ -278,6 +317,55 @@ def test_a_websocket_that_is_not_encrypted_is_w005(site, url):
     assert ids() == []
 
 
+def urlconf(*patterns):
+    return type("URLconf", (), {"urlpatterns": patterns})
+
+
+def nested(*namespaces):
+    """A URLconf that includes ours inside these namespaces, the outermost first."""
+    inner = path("skinsback/", include("django_skinsback.urls"))
+    for namespace in reversed(namespaces):
+        inner = path(f"{namespace}/", include(([inner], namespace)))
+    return urlconf(inner)
+
+
+def test_webhook_addresses_in_another_namespace_are_e007(site):
+    site({}, ROOT_URLCONF=nested("shop", "pay"))
+    (message,) = found()
+    assert message.id == "skinsback.E007"
+    assert "'shop:pay'" in message.msg
+    assert "root URLconf" in message.hint
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        [],
+        [path("shop/", include([path("skinsback/", include("django_skinsback.urls"))]))],
+        [path("skinsback/", include("django_skinsback.urls", namespace="pay"))],
+        [*nested("shop").urlpatterns, path("skinsback/", include("django_skinsback.urls"))],
+    ],
+    ids=["none", "no namespace", "a name of its own", "both"],
+)
+def test_webhook_addresses_that_can_be_found_or_are_not_there_are_fine(site, patterns):
+    site({}, ROOT_URLCONF=urlconf(*patterns))
+    assert ids() == []
+
+
+def test_addresses_that_follow_any_host_header_are_w006(site):
+    site({}, ALLOWED_HOSTS=["shop.example", "*"])
+    (message,) = found()
+    assert message.id == "skinsback.W006"
+    assert "Host header" in message.msg
+    assert "SITE_URL" in message.hint
+    site({"SITE_URL": "https://shop.example"}, ALLOWED_HOSTS=["*"])
+    assert ids() == []
+    site({}, ALLOWED_HOSTS=["shop.example", ".shop.example"])
+    assert ids() == []
+    site({}, ALLOWED_HOSTS=["*"], DEBUG=True)
+    assert ids() == []
+
+
 def test_errors_stop_a_deployment_and_warnings_do_not(site):
     site({"CLIENT_SECRET": CLIENT_SECRET, "API_URL": "https://elsewhere.example/api.php"})
     levels = {message.id: message.level for message in found()}
@@ -297,6 +385,9 @@ def everything_wrong(site, monkeypatch):
         yield from found()
     site({}, CACHES={"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache"}})
     yield from found()
+    site({}, ROOT_URLCONF=nested("shop"), ALLOWED_HOSTS=["*"])
+    yield from found()
+    yield from database_checks.character_set_errors("default", {"skinsback_deposit": "latin1"}, "latin1", "latin1")
 
 
 def test_every_message_says_what_to_do(site, monkeypatch):
@@ -313,7 +404,7 @@ def test_no_message_shows_a_secret(site):
 
 
 def test_an_id_with_e_is_an_error_and_one_with_w_a_warning():
-    source = Path(checks.__file__).read_text()
+    source = "".join(Path(module.__file__).read_text() for module in (checks, database_checks))
     kinds = re.findall(r"(Error|Warning)\((?:(?!\bid=).)*?id=\"(skinsback\.[EW]\d{3})\"", source, re.DOTALL)
     assert {name for _, name in kinds} == IDS
     assert all(kind[0] == name.removeprefix("skinsback.")[0] for kind, name in kinds)

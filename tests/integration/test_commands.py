@@ -1,5 +1,6 @@
 """The management commands are doors: each calls its flow and reports what came of it."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
@@ -52,12 +53,12 @@ def test_a_command_explains_itself(name, capsys):
 
 
 class Front:
-    """What answers at this site's address, in the place of ``requests.post``."""
+    """What answers at this site's address, in the place of a session's ``post``."""
 
     def __init__(self):
         self.asked, self.status_code, self.text, self.error = [], 403, '{"status": "refused"}', None
 
-    def __call__(self, url, **options):
+    def post(self, url, **options):
         self.asked.append((url, options))
         if self.error:
             raise self.error
@@ -67,7 +68,7 @@ class Front:
 @pytest.fixture
 def front(monkeypatch):
     front = Front()
-    monkeypatch.setattr(skinsback_check.requests, "post", front)
+    monkeypatch.setattr(skinsback_check, "open_session", lambda _url, _proxy: nullcontext(front))
     return front
 
 

@@ -35,6 +35,7 @@ def test_the_defaults_are_these(settings):
         "ACCOUNTS": {},
         "API_URL": "https://skinsback.com/api.php",
         "WEBSOCKET_URL": "wss://skinsback.com/ws/",
+        "PROXY_URL": None,
         "AUTHENTICATION": "headers",
         "TIMEOUT": (3.05, 20),
         "REQUESTS_PER_MINUTE": 480,

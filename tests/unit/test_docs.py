@@ -26,7 +26,7 @@ def test_the_settings_page_lists_every_key_in_order_and_no_other():
 
 
 def test_the_settings_page_lists_every_check():
-    source = (ROOT / "django_skinsback/checks.py").read_text()
+    source = "".join((ROOT / f"django_skinsback/{name}.py").read_text() for name in ("checks", "database_checks"))
 
     assert set(first_cells("docs/settings.md", "## Checks")) == set(re.findall(r"skinsback\.[EW]\d+", source))
 

@@ -10,10 +10,12 @@ ROOT = Path(__file__).parents[2]
 
 PURE = [
     "exceptions",
+    "sensitive",
     "statuses",
     "schedule",
     "steam",
     "money",
+    "proxy",
     "wire.answers",
     "wire.arguments",
     "wire.fields",
@@ -27,6 +29,7 @@ PURE = [
     "client",
     "client.transport",
     "realtime",
+    "websocket",
     "sandbox",
     "sandbox.sandbox",
     "sandbox.__main__",

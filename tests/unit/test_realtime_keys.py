@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve
 
-from django_skinsback import realtime
+from django_skinsback import realtime, websocket
 from django_skinsback.exceptions import ConfigurationError
 from django_skinsback.realtime import Address, Lost, State, listen
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
@@ -169,7 +169,7 @@ def test_no_proxy_of_the_environment_is_told_the_address(monkeypatch):
 
 
 def test_a_frame_without_end_is_cut_short():
-    huge = "x" * (realtime.MAX_FRAME_BYTES + 1)
+    huge = "x" * (websocket.MAX_FRAME_BYTES + 1)
     with Sandbox(manual=True) as sandbox:
 
         async def main():

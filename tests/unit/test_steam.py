@@ -27,6 +27,25 @@ tokens = st.text(alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0
         "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey&l=german",
         "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey#top",
         "HTTPS://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
+        "http://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
+        "http://steamcommunity.com:80/tradeoffer/new/?partner=90382795&token=i1ArBZey",
+        "https://www.steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
+        "https://SteamCommunity.COM/tradeoffer/new/?partner=90382795&token=i1ArBZey",
+        "https://steamcommunity.com:443/tradeoffer/new/?partner=90382795&token=i1ArBZey",
+        "https://steamcommunity.com/TradeOffer/New/?partner=90382795&token=i1ArBZey",
+        "https://steamcommunity.com/tradeoffer/new/?partner=90382795&amp;token=i1ArBZey",
+        "steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
+        "www.steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
+        f"My trade URL: {URL} Thanks!",
+        f"trade-url:{URL}.",
+        f"<{URL}>, please",
+        f"({URL})",
+        f'"{URL}"',
+        f"[my URL]({URL})",
+        f"\u200b{URL}\ufeff",
+        f"{URL}\n{URL}",
+        "from https://example.com/me to steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey;",
+        f"https://steamcommunity.com/id/somebody {URL}",
     ],
 )
 def test_a_trade_url_is_read_as_users_paste_it(text):
@@ -43,7 +62,6 @@ def test_a_trade_url_is_read_as_users_paste_it(text):
         "   ",
         "90382795",
         "https://",
-        "http://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
         "javascript://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
         "//steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
         "https://steamcommunity.com.evil.example/tradeoffer/new/?partner=90382795&token=i1ArBZey",
@@ -79,6 +97,47 @@ def test_a_trade_url_is_read_as_users_paste_it(text):
 def test_anything_else_is_no_trade_url(text):
     with pytest.raises(InvalidTradeURL):
         TradeURL.parse(text)
+
+
+EXAMPLE = "It looks like https://steamcommunity.com/tradeoffer/new/?partner=…&token=…"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", f"This is not a Steam trade URL. {EXAMPLE}"),
+        ("90382795", f"This is not a Steam trade URL. {EXAMPLE}"),
+        ("https://:x/", f"The link cannot be read. {EXAMPLE}"),
+        (
+            URL.replace("steam", "stearn"),
+            "The link is not a trade URL of steamcommunity.com: it leads to another site.",
+        ),
+        (
+            URL.replace("steamcommunity.com", "steamcommunity.com@evil.example"),
+            "The link is not a trade URL of steamcommunity.com: it leads to another site.",
+        ),
+        (
+            URL.replace(".com", ".com:8443"),
+            "The link is not a trade URL: it leads to another port of steamcommunity.com.",
+        ),
+        (
+            "https://steamcommunity.com/profiles/76561198050648523/tradeoffers/privacy",
+            f"The link leads to another page of Steam, which is not a trade URL. {EXAMPLE}",
+        ),
+        ("steamcommunity.com", f"The link leads to another page of Steam, which is not a trade URL. {EXAMPLE}"),
+        (URL.partition("&")[0], f"The trade URL has no token. Copy it whole. {EXAMPLE}"),
+        (URL.partition("?")[0], f"The trade URL has no partner. Copy it whole. {EXAMPLE}"),
+        (f"{URL}&partner=5", "The trade URL has more than one partner."),
+        (f"{URL}&token=aaaaaaaa", "The trade URL has more than one token."),
+        (f"{URL} {URL.replace('903', '904')}", "The text holds more than one trade URL."),
+        (URL[:-1], "The trade URL's token must be 8 letters, digits, '-' or '_'."),
+        (URL.replace("903", "x"), "The trade URL's partner is not a Steam account number."),
+    ],
+)
+def test_what_is_refused_is_refused_for_the_true_reason(text, reason):
+    with pytest.raises(InvalidTradeURL) as caught:
+        TradeURL.parse(text)
+    assert str(caught.value) == reason
 
 
 @pytest.mark.parametrize("value", [None, 5, b"https://steamcommunity.com/", ["x"]])

@@ -18,6 +18,7 @@ from ...flows.database import database
 from ...flows.preview import preview
 from ...models import Purchase
 from ...money import amount_text, parse_amount
+from ...sensitive import hide
 from ...statuses import PURCHASE_FINAL, PurchaseStatus
 from ...steam import GAMES, TradeURL
 from ..command import COULD_NOT_RUN, FAILED, SkinsBackCommand
@@ -60,7 +61,9 @@ class Command(SkinsBackCommand):
             "--name", dest="market_hash_name", help="its exact name: the cheapest of that name is bought"
         )
         parser.add_argument("--game", choices=list(GAMES), help="whose skins to look among (default: DEFAULT_GAME)")
-        parser.add_argument("--trade-url", required=True, help="who gets it; in quotes, because of the & in it")
+        parser.add_argument(
+            "--trade-url", required=True, type=hide, help="who gets it; in quotes, because of the & in it"
+        )
         parser.add_argument(
             "--max-price", metavar="USD", type=_amount, help="pay no more than this (default: BUY_MAX_PRICE)"
         )
@@ -79,6 +82,10 @@ class Command(SkinsBackCommand):
             const=WAIT_SECONDS,
             help="wait until the trade is finished (default: %(const)s seconds)",
         )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        options["trade_url"] = hide(options["trade_url"])  # call_command() gives it as it is
+        super().handle(*args, **options)
 
     def work(self, *_args: Any, **options: Any) -> int | None:
         item = {name: options[name] for name in CALLS} | {"user": _user(options["user"])}

@@ -7,9 +7,11 @@ import requests
 from django.core import checks
 
 from ... import conf
+from ...client.transport import open_session
 from ...exceptions import AccountFault, ConfigurationError, RateLimited, SkinsBackError
 from ...flows.addresses import webhook_url
 from ...flows.balance import snapshot_balance
+from ...flows.database import database
 from ...flows.health import health
 from ...models import BalanceSnapshot, WebhookEvent
 from ...money import amount_text
@@ -65,7 +67,9 @@ class Command(SkinsBackCommand):
 
 
 def _configuration() -> Iterator[Line]:
-    ours = [message for message in checks.run_checks() if (message.id or "").startswith("skinsback.")]
+    ours = [
+        message for message in checks.run_checks(databases=[database()]) if (message.id or "").startswith("skinsback.")
+    ]
     found = [message for message in ours if not message.is_silenced()]
     for message in found:
         yield Line(f"configuration ({message.id})", ok=False, text=f"{message.msg} {message.hint or ''}".strip())
@@ -114,13 +118,14 @@ def _callback(alias: str, name: str, setting: str) -> Line:
     if url is None:
         return Line(what, ok=False, text="set SKINSBACK['SITE_URL'] to 'https://your.site', so that it can be told")
     try:
-        answer = requests.post(
-            url,
-            data=b"{}",
-            headers={"Content-Type": "application/json"},
-            timeout=_PROBE_TIMEOUT_SECONDS,
-            allow_redirects=False,
-        )
+        with open_session(url, conf.proxy_url()) as session:
+            answer = session.post(
+                url,
+                data=b"{}",
+                headers={"Content-Type": "application/json"},
+                timeout=_PROBE_TIMEOUT_SECONDS,
+                allow_redirects=False,
+            )
     except requests.RequestException as error:
         return Line(what, ok=False, text=f"{url} cannot be reached from here ({type(error).__name__}): start the site")
     if answer.status_code in {400, 403} and '"refused"' in answer.text:

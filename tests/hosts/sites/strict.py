@@ -1,4 +1,4 @@
-"""Everything needs a login and a CSRF token, and no page may hold an inline script or style."""
+"""Everything needs a login and a CSRF token, bodies are read after the views, no page may hold an inline script."""
 
 from tests.hosts.sites import database
 from tests.settings import *  # noqa: F403 - a site is the smallest one and what differs
@@ -6,6 +6,7 @@ from tests.settings import MIDDLEWARE
 
 DATABASES = {"default": database("strict")}
 MIDDLEWARE = [
+    "tests.hosts.middleware.log_the_body",
     "tests.hosts.middleware.content_security_policy",
     "tests.hosts.middleware.enforce_csrf",
     *MIDDLEWARE,

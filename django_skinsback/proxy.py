@@ -1,0 +1,47 @@
+"""The HTTP proxy through which a site reaches SkinsBack: which addresses are accepted, and when it is used."""
+
+import re
+from urllib.parse import unquote, urlsplit
+
+from .exceptions import ConfigurationError
+from .sensitive import hide
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+EXPECTED = (
+    "None or the address of an HTTP proxy, such as http://proxy.example:3128 or "
+    "https://user:password@proxy.example:3128; SOCKS is not supported, "
+    "and special characters of user and password are percent-encoded"
+)
+
+_ADDRESS = re.compile(r"https?://(?:[^\s:@/?#]+:[^\s:@/?#]+@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
+_NAME = re.compile(r"[\x20-\x39\x3b-\x7e]+")  # HTTP separates the user from the password by a colon
+_PASSWORD = re.compile(r"[\x20-\x7e]+")
+
+
+def is_proxy_url(value: object) -> bool:
+    """Whether ``value`` is the address of an HTTP proxy that both requests and websockets can use."""
+    if not isinstance(value, str) or not value.isascii() or not _ADDRESS.fullmatch(value):
+        return False
+    try:
+        parts = urlsplit(value)
+        if parts.port == 0:
+            return False
+    except ValueError:
+        return False
+    if parts.username is None:
+        return True
+    return bool(_NAME.fullmatch(unquote(parts.username)) and _PASSWORD.fullmatch(unquote(parts.password or "")))
+
+
+def proxy_for(url: str, proxy_url: str | None) -> str | None:
+    """The proxy for ``url``, hidden from tracebacks; None for an address on this machine.
+
+    On another machine the proxy would look for the sandbox on its own. Raises ConfigurationError, which quotes nothing.
+    """
+    if proxy_url is None:
+        return None
+    proxy_url = hide(proxy_url)
+    if not is_proxy_url(proxy_url):
+        raise ConfigurationError(f"The proxy (PROXY_URL) must be {EXPECTED}.")
+    return None if urlsplit(url).hostname in LOOPBACK else proxy_url
