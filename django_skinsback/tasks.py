@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from celery import shared_task
+try:
+    from celery import shared_task
+except ImportError as missing:
+    raise ImportError("django_skinsback.tasks needs celery: pip install 'django-skinsback[celery]'") from missing
 
 from .flows import polling, reconciliation, retention, routine
 from .flows.database import database
