@@ -15,7 +15,6 @@ from .signals import entry_posted
 from .steam import GAMES
 
 _ALIAS = re.compile(r"[-A-Za-z0-9_]{1,64}")
-_PER_PROCESS_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")
 
 
 def _is_text(value: Any) -> bool:
@@ -204,8 +203,8 @@ def check_surroundings(**_options: Any) -> list[CheckMessage]:
                 id="skinsback.W005",
             )
         )
-    cache = settings.CACHES.get(conf.get("CACHE"), {}).get("BACKEND", "")
-    if not settings.DEBUG and cache.endswith(_PER_PROCESS_CACHES):
+    cache = conf.cache_backend()
+    if not settings.DEBUG and cache.endswith(conf.PER_PROCESS_CACHES):
         keeps_nothing = cache.endswith("DummyCache")
         messages.append(
             Warning(

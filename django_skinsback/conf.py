@@ -20,6 +20,9 @@ CREDENTIALS = ("CLIENT_ID", "CLIENT_SECRET", "PREVIOUS_SECRETS")
 sandbox_secret_allowed = False
 """Whether this process may use the sandbox's secret although ``DEBUG`` is off; only ``testing`` switches it on."""
 
+PER_PROCESS_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")
+"""How the paths of the caches end that tell a process nothing of the others."""
+
 _KEY = re.compile(r"[\x21-\x7e]+")
 
 DEFAULTS: dict[str, Any] = {
@@ -156,6 +159,11 @@ def timeout() -> tuple[float, float]:
     """Seconds to connect, seconds to read."""
     connect, read = get("TIMEOUT")
     return connect, read
+
+
+def cache_backend() -> str:
+    """Dotted path of the backend behind ``CACHE``; empty if there is no such cache."""
+    return str(settings.CACHES.get(get("CACHE"), {}).get("BACKEND", ""))
 
 
 def default_game() -> str:

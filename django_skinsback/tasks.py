@@ -10,6 +10,7 @@ except ImportError as missing:
 from .flows import polling, reconciliation, retention, routine
 from .flows.database import database
 from .flows.sending import submit
+from .flows.standstill import note_pass
 from .models import Purchase
 
 _OPTIONS: dict[str, Any] = {"ignore_result": True, "acks_late": True, "reject_on_worker_lost": True}
@@ -27,12 +28,14 @@ def submit_purchase(purchase_id: int) -> None:
 def poll_purchases() -> None:
     """Send and ask about purchases that are due."""
     polling.poll_purchases()
+    note_pass()
 
 
 @shared_task(name="skinsback.check_deposits", **_OPTIONS)
 def check_deposits() -> None:
     """Apply deliveries that were kept, then ask about deposits that are due."""
     routine.check_deposits()
+    note_pass()
 
 
 @shared_task(name="skinsback.sync_prices", **_OPTIONS)

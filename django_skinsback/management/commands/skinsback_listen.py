@@ -8,7 +8,7 @@ from ...flows.records import Outcome
 from ...models.fields import utc_now
 from ...money import amount_text
 from ...realtime import State
-from ..command import FAILED, SkinsBackCommand
+from ..command import NOT_DONE, SkinsBackCommand
 
 SENTENCES = {
     State.CONNECTING: "connecting to {address}",
@@ -31,10 +31,10 @@ class Command(SkinsBackCommand):
         ("", "every account, until Ctrl-C"),
         ("--account second --json", "one account, a JSON object for each event and each change of the connection"),
     )
-    exit_codes = {0: "it was stopped", FAILED: "SkinsBack refused the keys of an account"}
+    exit_codes = {0: "it was stopped", NOT_DONE: "it could not run, or SkinsBack refused the keys of an account"}
 
     def work(self, *_args: Any, **_options: Any) -> int | None:
-        return None if asyncio.run(self._listen()) else FAILED
+        return None if asyncio.run(self._listen()) else NOT_DONE
 
     async def _listen(self) -> bool:
         stop = asyncio.Event()
@@ -50,7 +50,6 @@ class Command(SkinsBackCommand):
             self.warn(text)
         else:
             self.tell(text, time=now, account=news.account, state=news.what, **news.details)
-        self.stdout.flush()
 
 
 def _sentence(news: News) -> str:
