@@ -5,7 +5,9 @@ from typing import Any
 try:
     from celery import shared_task
 except ImportError as missing:
-    raise ImportError("django_skinsback.tasks needs celery: pip install 'django-skinsback[celery]'") from missing
+    raise ImportError(
+        f"django_skinsback.tasks needs {missing.name}: pip install 'django-skinsback[celery]'"
+    ) from missing
 
 from .flows import polling, reconciliation, retention, routine
 from .flows.database import database

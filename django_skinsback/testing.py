@@ -19,7 +19,7 @@ try:
     from .sandbox import Sandbox
 except ImportError as missing:
     raise ImportError(
-        f"django_skinsback.testing needs {missing.name}: pip install 'django-skinsback[testing]'"
+        f"django_skinsback.testing needs {str(missing.name).partition('.')[0]}: pip install 'django-skinsback[testing]'"
     ) from missing
 
 from . import conf, ratelimit
