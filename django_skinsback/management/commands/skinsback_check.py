@@ -43,7 +43,8 @@ class Line(NamedTuple):
 
 class Command(SkinsBackCommand):
     help = (
-        "Check that this site can take deposits and buy skins; each line is ok or says what to do. It asks SkinsBack "
+        "Check that this site can take deposits and buy skins. Each line is marked ok, or TODO with what to do, or ?? "
+        "where something cannot be known. It asks SkinsBack "
         "and knocks at this site's own webhook addresses: run it after installing and after each change. "
         "For a monitor that asks every few seconds, use skinsback_health."
     )
