@@ -13,13 +13,10 @@ from django.utils.module_loading import import_string
 from . import conf, proxy
 from .flows.addresses import URLS_HINT, nested_urls
 from .proxy import is_proxy_url
-from .sandbox.keys import SECRETS as SANDBOX_SECRETS
 from .signals import entry_posted
 from .steam import GAMES
 
 _ALIAS = re.compile(r"[-A-Za-z0-9_]{1,64}")
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-_PER_PROCESS_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")
 
 
 def _is_text(value: Any) -> bool:
@@ -164,6 +161,15 @@ def _check_account(alias: str) -> list[CheckMessage]:
         if source.get(key, "") is not None and not source.get(key):  # None was E003
             hint = "Copy it from your project's settings at SkinsBack, or use the sandbox's to try things out."
             messages.append(Error(f"{where}[{key!r}] is missing.", hint=hint, id="skinsback.E004"))
+    if not messages:
+        messages = [
+            Error(
+                f"{where}[{key!r}] has blanks, or characters that no key has.",
+                hint=f"No notification could be verified with it: {conf.TRIM}",
+                id="skinsback.E004",
+            )
+            for key in conf.unusable_keys(conf.account(alias))
+        ]
     return messages
 
 
@@ -204,16 +210,14 @@ def check_surroundings(**_options: Any) -> list[CheckMessage]:
                 id="skinsback.W001",
             )
         )
-    if not settings.DEBUG and urlsplit(conf.api_url()).hostname not in _LOOPBACK:
-        secrets = {secret for alias in conf.accounts() for secret in conf.account(alias).secrets}
-        if secrets & set(SANDBOX_SECRETS.values()):
-            messages.append(
-                Error(
-                    "An account uses the sandbox's secret, which everybody knows.",
-                    hint="Anyone could credit himself. Use the secret of your project at SkinsBack.",
-                    id="skinsback.E006",
-                )
+    if any(conf.uses_sandbox_secret(conf.account(alias)) for alias in conf.accounts()):
+        messages.append(
+            Error(
+                "An account uses the sandbox's public secret although DEBUG is off.",
+                hint=conf.SANDBOX_ADVICE,
+                id="skinsback.E006",
             )
+        )
     if not settings.DEBUG and urlsplit(conf.websocket_url()).scheme != "wss":
         messages.append(
             Warning(
@@ -222,8 +226,8 @@ def check_surroundings(**_options: Any) -> list[CheckMessage]:
                 id="skinsback.W005",
             )
         )
-    cache = settings.CACHES.get(conf.get("CACHE"), {}).get("BACKEND", "")
-    if not settings.DEBUG and cache.endswith(_PER_PROCESS_CACHES):
+    cache = conf.cache_backend()
+    if not settings.DEBUG and cache.endswith(conf.PER_PROCESS_CACHES):
         keeps_nothing = cache.endswith("DummyCache")
         messages.append(
             Warning(

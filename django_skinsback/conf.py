@@ -1,5 +1,6 @@
 """Every setting: one dict, ``SKINSBACK``, read when it is needed. Nothing else reads Django's settings for us."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,12 +11,21 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from .exceptions import ConfigurationError
+from .sandbox.keys import SECRETS as SANDBOX_SECRETS
 from .sensitive import hide
 
 DEFAULT_ACCOUNT = "default"
 API_URL = "https://skinsback.com/api.php"
 
 CREDENTIALS = ("CLIENT_ID", "CLIENT_SECRET", "PREVIOUS_SECRETS")
+
+sandbox_secret_allowed = False
+"""Whether this process may use the sandbox's secret although ``DEBUG`` is off; only ``testing`` switches it on."""
+
+PER_PROCESS_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")
+"""How the paths of the caches end that tell a process nothing of the others."""
+
+_KEY = re.compile(r"[\x21-\x7e]+")
 
 DEFAULTS: dict[str, Any] = {
     "CLIENT_ID": "",
@@ -85,6 +95,52 @@ def account(alias: str = DEFAULT_ACCOUNT) -> Account:
     )
 
 
+def keys(alias: str = DEFAULT_ACCOUNT) -> Account:
+    """The keys of ``alias``, for whatever calls SkinsBack or believes it; ConfigurationError if they cannot be used.
+
+    System checks do not run under WSGI, so keys that anybody could know are refused here too.
+    """
+    found = account(alias)
+    if not found.client_id or not found.client_secret:
+        raise ConfigurationError(f"The account {alias!r} lacks its CLIENT_ID or CLIENT_SECRET.")
+    if unusable := unusable_keys(found):
+        message = f"{' and '.join(unusable)} of the account {alias!r} must be plain characters without blanks: {TRIM}"
+        raise ConfigurationError(message)
+    if uses_sandbox_secret(found):
+        message = f"The account {alias!r} uses the sandbox's public secret although DEBUG is off."
+        raise ConfigurationError(f"{message} {SANDBOX_ADVICE}")
+    return found
+
+
+TRIM = "a file or a variable often adds a line break at the end, which .strip() takes off."
+
+SANDBOX_ADVICE = (
+    "Anyone could credit himself. Use the secret of your project at SkinsBack, or switch DEBUG on while you develop. "
+    "Tests of your own call django_skinsback.testing.allow_sandbox_secret()."
+)
+
+
+def unusable_keys(found: Account) -> list[str]:
+    """Names of the keys that no request can carry and that nothing was signed with: those with blanks."""
+    given = {
+        "CLIENT_ID": [found.client_id],
+        "CLIENT_SECRET": [found.client_secret],
+        "PREVIOUS_SECRETS": found.previous_secrets,
+    }
+    return [name for name, values in given.items() if any(value and not _is_key(value) for value in values)]
+
+
+def _is_key(value: Any) -> bool:
+    return isinstance(value, str) and _KEY.fullmatch(value) is not None
+
+
+def uses_sandbox_secret(found: Account) -> bool:
+    """Whether a secret is the sandbox's, where that is refused: ``DEBUG`` is off, and this is no test."""
+    if settings.DEBUG or sandbox_secret_allowed:
+        return False
+    return not {*SANDBOX_SECRETS.values()}.isdisjoint(found.secrets)
+
+
 def _texts(value: Any) -> tuple[str, ...]:
     """A list of texts. One text alone is a list of one: its letters must never become secrets of one letter."""
     return (value,) if isinstance(value, str) else tuple(value or ())
@@ -123,6 +179,11 @@ def timeout() -> tuple[float, float]:
     """Seconds to connect, seconds to read."""
     connect, read = get("TIMEOUT")
     return connect, read
+
+
+def cache_backend() -> str:
+    """Dotted path of the backend behind ``CACHE``; empty if there is no such cache."""
+    return str(settings.CACHES.get(get("CACHE"), {}).get("BACKEND", ""))
 
 
 def default_game() -> str:

@@ -14,9 +14,9 @@ def get_client(account: str = conf.DEFAULT_ACCOUNT) -> SkinsBackClient:
     """This thread's client of ``account``, whose connections stay open from one call to the next.
 
     It is made anew when the settings have changed, and in a process that was forked. Raises ConfigurationError for an
-    alias that is not in the settings and where the client ID or secret is missing.
+    alias that is not in the settings, and where its keys are missing or cannot be used.
     """
-    keys = conf.account(account)
+    keys = conf.keys(account)
     options = {
         "api_url": conf.api_url(),
         "authentication": conf.get("AUTHENTICATION"),

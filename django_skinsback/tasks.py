@@ -2,11 +2,17 @@
 
 from typing import Any
 
-from celery import shared_task
+try:
+    from celery import shared_task
+except ImportError as missing:
+    raise ImportError(
+        f"django_skinsback.tasks needs {missing.name}: pip install 'django-skinsback[celery]'"
+    ) from missing
 
 from .flows import polling, reconciliation, retention, routine
 from .flows.database import database
 from .flows.sending import submit
+from .flows.standstill import note_pass
 from .models import Purchase
 
 _OPTIONS: dict[str, Any] = {"ignore_result": True, "acks_late": True, "reject_on_worker_lost": True}
@@ -24,12 +30,14 @@ def submit_purchase(purchase_id: int) -> None:
 def poll_purchases() -> None:
     """Send and ask about purchases that are due."""
     polling.poll_purchases()
+    note_pass()
 
 
 @shared_task(name="skinsback.check_deposits", **_OPTIONS)
 def check_deposits() -> None:
     """Apply deliveries that were kept, then ask about deposits that are due."""
     routine.check_deposits()
+    note_pass()
 
 
 @shared_task(name="skinsback.sync_prices", **_OPTIONS)

@@ -1,23 +1,53 @@
 """For the tests of a site: rows in any state, notifications signed as SkinsBack signs them, a sandbox.
 
 ``pytest_plugins = ["django_skinsback.testing"]`` in your ``conftest.py`` gives the fixture ``skinsback_sandbox``.
+This module needs the extra ``testing``.
 """
 
+import random
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import factory
-import pytest
+try:
+    import factory
+    import pytest
 
-from . import conf
+    from .sandbox import Sandbox
+except ImportError as missing:
+    raise ImportError(
+        f"django_skinsback.testing needs {str(missing.name).partition('.')[0]}: pip install 'django-skinsback[testing]'"
+    ) from missing
+
+from . import conf, ratelimit
 from .models import Deposit, Purchase
 from .models.fields import utc_now
-from .sandbox import Sandbox
 from .statuses import DEPOSIT_FINAL, DEPOSIT_OPEN, DEPOSIT_OURS, PURCHASE_FINAL, PURCHASE_OURS
 from .wire.signing import sign
+
+SITE_URL = "https://testserver"
+"""The address of Django's test client, where the site under test has no ``SITE_URL``."""
+
+
+def allow_sandbox_secret() -> None:
+    """Let this process use the sandbox's public secret although ``DEBUG`` is off, as it is in tests.
+
+    The pytest plugin calls this. Call it yourself under another test runner, and never in a process that serves a site.
+    """
+    conf.sandbox_secret_allowed = True
+
+
+def pytest_configure() -> None:
+    """Of the pytest plugin."""
+    allow_sandbox_secret()
+
+
+def _new_id() -> str:
+    """An id like SkinsBack's, and not a counter's: other processes may make rows in the same database."""
+    return str(random.SystemRandom().randrange(10**17, 10**18))
 
 
 class DepositFactory(factory.django.DjangoModelFactory[Deposit]):
@@ -27,7 +57,7 @@ class DepositFactory(factory.django.DjangoModelFactory[Deposit]):
     order_id = factory.LazyFunction(lambda: uuid.uuid4().hex)
     status = "pending"
     transaction_id = factory.Maybe(
-        factory.LazyAttribute(lambda row: row.status not in DEPOSIT_OURS), factory.Sequence(str), None
+        factory.LazyAttribute(lambda row: row.status not in DEPOSIT_OURS), factory.LazyFunction(_new_id), None
     )
     game = "cs2"
     finished_at = factory.LazyAttribute(lambda row: utc_now() if row.status in DEPOSIT_FINAL else None)
@@ -41,7 +71,7 @@ class PurchaseFactory(factory.django.DjangoModelFactory[Purchase]):
     custom_id = factory.LazyFunction(lambda: uuid.uuid4().hex)
     status = "requested"
     buy_id = factory.Maybe(
-        factory.LazyAttribute(lambda row: row.status not in PURCHASE_OURS), factory.Sequence(str), None
+        factory.LazyAttribute(lambda row: row.status not in PURCHASE_OURS), factory.LazyFunction(_new_id), None
     )
     partner = "90382795"
     token = factory.LazyAttribute(lambda row: "" if row.status in PURCHASE_FINAL else "i1ArBZey")
@@ -69,10 +99,13 @@ def make_purchase(**values: Any) -> Purchase:
 def signed_notification(
     deposit: Deposit, status: str = "success", *, secret: str | None = None, **fields: Any
 ) -> dict[str, Any]:
-    """What SkinsBack would POST about ``deposit``, signed; ``fields`` add to it, replace, or drop by None."""
+    """What SkinsBack would POST about ``deposit``, signed; ``fields`` add to it, replace, or drop by None.
+
+    Raises ConfigurationError without ``secret`` if the keys of the deposit's account cannot be used.
+    """
     message: dict[str, Any] = {
         "status": status,
-        "transaction_id": deposit.transaction_id or "1",
+        "transaction_id": deposit.transaction_id or deposit.order_id,
         "order_id": deposit.order_id,
         "steam_id": deposit.steam_id or "76561198827262007",
         "date": "1596999226",
@@ -80,19 +113,28 @@ def signed_notification(
     if status in {"success", "in_hold", "hold_approved"}:
         message |= {"amount": "10.5", "amount_currency": "usd", "user_amount": "12.6"}
     message = {name: value for name, value in {**message, **fields}.items() if value is not None}
-    return {**message, "sign": sign(message, secret or conf.account(deposit.account).client_secret)}
+    return {**message, "sign": sign(message, secret or conf.keys(deposit.account).client_secret)}
 
 
 def post_notification(client: Any, message: Mapping[str, Any], account: str = conf.DEFAULT_ACCOUNT) -> Any:
-    """POST ``message`` form-encoded to the site's Result URL with Django's test client."""
+    """POST ``message`` form-encoded, over https, to the site's Result URL with Django's test client."""
     from django.urls import reverse
 
     arguments = {} if account == conf.DEFAULT_ACCOUNT else {"account": account}
     return client.post(
-        reverse("skinsback:result", kwargs=arguments),
+        _below_script_name(reverse("skinsback:result", kwargs=arguments)),
         urlencode(_flat(message)),
         content_type="application/x-www-form-urlencoded",
+        secure=True,
     )
+
+
+def _below_script_name(path: str) -> str:
+    """The path that a server gives Django: without ``FORCE_SCRIPT_NAME``, which ``reverse`` puts before it."""
+    from django.conf import settings
+
+    script_name = (settings.FORCE_SCRIPT_NAME or "").rstrip("/")
+    return path.removeprefix(script_name) if path.startswith(f"{script_name}/") else path
 
 
 def _flat(value: Any, name: str = "") -> list[tuple[str, Any]]:
@@ -106,29 +148,74 @@ def _flat(value: Any, name: str = "") -> list[tuple[str, Any]]:
     return [pair for key, item in pairs for pair in _flat(item, f"{name}[{key}]" if name else str(key))]
 
 
+class SiteSandbox(Sandbox):
+    """A sandbox whose notifications go to the views of the site under test, without a socket."""
+
+    def __init__(self) -> None:
+        from django.test import Client
+
+        super().__init__(manual=True, send=self._post)
+        self._site = Client()
+        self._problems: list[str] = []
+
+    def deliver_pending(self) -> int:
+        """Send every notification that is due, and return how many were sent.
+
+        Raises AssertionError after the last of them if the site answered any with something other than 2xx.
+        """
+        self._problems = []
+        sent = super().deliver_pending()
+        if self._problems:
+            raise AssertionError("\n".join(self._problems))
+        return sent
+
+    def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        sent = {name: value for name, value in headers.items() if name != "Content-Type"}
+        path, content_type = _below_script_name(urlsplit(url).path), headers.get("Content-Type", "")
+        try:
+            answer = self._site.post(path, body, content_type=content_type, headers=sent, secure=True)
+        except Exception as error:
+            self._problems.append(f"The site raised {error!r} for a notification to {path}.")
+            raise
+        if not 200 <= answer.status_code < 300:
+            reason = answer.content[:200].decode(errors="replace")
+            problem = f"The site answered {answer.status_code} ({reason}) to a notification to {path}."
+            self._problems.append(f"{problem} The log of django_skinsback says why.")
+        return answer.status_code
+
+
+@pytest.fixture(autouse=True)
+def _no_pause_of_another_test() -> Iterator[None]:
+    """A pause after too many calls, in one test, is not the next one's: many sites never clear their cache in tests."""
+    _forget_limits()
+    yield
+    _forget_limits()
+
+
+def _forget_limits() -> None:
+    with suppress(Exception):  # a cache in the database, and a test without one
+        ratelimit.forget()
+
+
 @pytest.fixture
 def skinsback_sandbox(settings: Any) -> Iterator[Sandbox]:
     """A running sandbox, with ``SKINSBACK`` set to talk to it.
 
-    Its notifications go to this site's views without a socket, when the test calls ``deliver_pending()``; its clock
-    moves when the test calls ``clock.advance()``.
+    Its notifications go to this site's views without a socket, when the test calls ``deliver_pending()``, which raises
+    AssertionError where the site does not answer with 2xx; its clock moves when the test calls ``clock.advance()``.
     """
-    from django.test import Client
-
-    site = Client()
-
-    def send(url: str, body: bytes, headers: Mapping[str, str]) -> int:
-        sent = {name: value for name, value in headers.items() if name != "Content-Type"}
-        answer = site.post(urlsplit(url).path, body, content_type=headers.get("Content-Type", ""), headers=sent)
-        return answer.status_code
-
-    with Sandbox(manual=True, send=send) as sandbox:
+    allow_sandbox_secret()
+    with SiteSandbox() as sandbox:
         settings.SKINSBACK = {
-            **settings.SKINSBACK,
+            "SITE_URL": SITE_URL,
+            **conf.raw(),
             **sandbox.credentials("sandbox"),
+            "PREVIOUS_SECRETS": (),
             "API_URL": sandbox.api_url,
             "WEBSOCKET_URL": sandbox.websocket_url,
             "REQUESTS_PER_MINUTE": None,
             "ACCOUNTS": {"second": sandbox.credentials("sandbox-2")},
         }
+        _forget_limits()
         yield sandbox
+        _forget_limits()  # of the accounts that only the sandbox has

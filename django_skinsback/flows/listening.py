@@ -19,7 +19,6 @@ from django.conf import settings
 from django.db import close_old_connections, transaction
 
 from .. import conf, realtime
-from ..exceptions import ConfigurationError
 from ..models import Purchase
 from ..models.fields import utc_now
 from ..realtime import Change, Connect, State
@@ -122,9 +121,7 @@ def catch_up(account: str, *, now: datetime | None = None, advance: Advance = no
 
 def address(account: str) -> realtime.Address:
     """Where the account's events are heard; ConfigurationError if its keys or ``WEBSOCKET_URL`` are not usable."""
-    keys = conf.account(account)
-    if not keys.client_id or not keys.client_secret:
-        raise ConfigurationError(f"The account {account!r} lacks its CLIENT_ID or CLIENT_SECRET.")
+    keys = conf.keys(account)
     return realtime.Address(
         conf.websocket_url(),
         keys.client_id,

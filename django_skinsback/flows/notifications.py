@@ -91,6 +91,7 @@ def apply_again(event: WebhookEvent) -> WebhookEvent.Outcome:
         if event.kind == Kind.DEPOSIT:
             message = _verify(event.kind, event.account, body, {"Content-Type": event.content_type})
         else:  # its signature was in a header, which is not kept
+            _secrets(event.account)
             message = parse_event(body, event.content_type)
     except NotificationRefused as error:  # the secret it was signed with is gone
         _keep_failed(event, _cause(error))
@@ -130,11 +131,17 @@ def _next_try(event: WebhookEvent) -> datetime | None:
     return None if age > APPLY_AGAIN_FOR else now + min(max(age, FIRST_PAUSE), LONGEST_PAUSE)
 
 
-def _verify(kind: str, account: str, body: bytes, headers: Mapping[str, str]) -> DepositReport | Event:
+def _secrets(account: str) -> tuple[str, ...]:
+    if account not in conf.accounts():
+        raise NoSecret
     try:
-        secrets = conf.account(account).secrets
-    except ConfigurationError:
-        raise NoSecret from None
+        return conf.keys(account).secrets
+    except ConfigurationError as error:
+        raise NoSecret(str(error)) from None
+
+
+def _verify(kind: str, account: str, body: bytes, headers: Mapping[str, str]) -> DepositReport | Event:
+    secrets = _secrets(account)
     if kind == Kind.DEPOSIT:
         return read_deposit_notification(body, headers.get("Content-Type", ""), secrets=secrets)
     return read_event(body, headers, secrets=secrets)

@@ -63,9 +63,9 @@ def buy(
     dollars, ``BUY_MAX_PRICE`` where it is not given. ``charge`` is what the site takes from ``user`` and gives back
     should the purchase fail. May run inside a database transaction of the caller's.
 
-    Raises InvalidInput before anything is written, and whatever a listener of ``entry_posted`` raises to veto. What
-    a hook of the site's raises that was registered with ``transaction.on_commit`` is no veto: it comes after the
-    commit, and the purchase goes on. Look for its row, by a mark in ``metadata``, before buying again.
+    Raises InvalidInput or ConfigurationError before anything is written, and whatever a listener of ``entry_posted``
+    raises to veto. What a hook of the site's raises that was registered with ``transaction.on_commit`` is no veto: it
+    comes after the commit, and the purchase goes on. Look for its row, by a mark in ``metadata``, before buying again.
     """
     trade_url = hide(trade_url)
     item = {
@@ -122,7 +122,7 @@ def _buy(
     requested_by: Any,
     batch_id: str,
 ) -> list[Purchase]:
-    conf.account(account)
+    conf.keys(account)
     receiver = TradeURL.parse(trade_url)
     now = utc_now()
     purchases = [

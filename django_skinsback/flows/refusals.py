@@ -44,6 +44,7 @@ class Refusals:
                 "account": key[0],
                 "kind": kind,
                 "reason": reason,
+                "error": str(error) if reason == "NoSecret" else "",  # others may quote the sender
                 "remote_addr": remote_addr[:64],
                 "refused": count - logged_count,
             },

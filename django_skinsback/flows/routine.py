@@ -13,6 +13,7 @@ from ..exceptions import SkinsBackError
 from ..steam import GAMES
 from . import balance, notifications, polling, prices, reconciliation, retention
 from .due import Advance, nobody
+from .standstill import note_pass
 
 logger = logging.getLogger("django_skinsback")
 
@@ -106,6 +107,8 @@ def repeat(
         close_old_connections()
         try:
             told(job, job.run(account, advance))
+            if job.seconds is None:
+                note_pass()
         except Stop:
             return
         except Exception as error:

@@ -17,6 +17,9 @@ KEPT_SECONDS = 1800
 
 ROWS = ("Deposit", "Purchase")
 
+LOOKED_KEY = "skinsback:looked"
+LOOKED_KEPT_SECONDS = 86400 * 30
+
 
 @dataclass(frozen=True, slots=True)
 class Standstill:
@@ -39,6 +42,25 @@ def note_work(rows: str, account: str) -> None:
     """A pass over these rows of the account came to its end. Never raises."""
     with suppress(Exception):
         _cache().delete(_key(rows, account))
+
+
+def note_pass() -> None:
+    """The worker, or ``skinsback_poll``, has looked for due rows, whether there were any or not. Never raises."""
+    with suppress(Exception):
+        _cache().set(LOOKED_KEY, utc_now().timestamp(), LOOKED_KEPT_SECONDS)
+
+
+def last_pass() -> datetime | None:
+    """When due rows were last looked for, by any process that shares the cache; None if no such time is kept."""
+    with suppress(Exception):
+        if (time := _cache().get_many([LOOKED_KEY]).get(LOOKED_KEY)) is not None:
+            return datetime.fromtimestamp(time, UTC)
+    return None
+
+
+def is_shared() -> bool:
+    """Whether the cache tells one process what another one has done."""
+    return not conf.cache_backend().endswith(conf.PER_PROCESS_CACHES)
 
 
 def standstill(account: str, rows: Iterable[str] = ROWS) -> Standstill | None:

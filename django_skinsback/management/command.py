@@ -1,22 +1,34 @@
 """What every ``skinsback_*`` command has in common: ``--account``, ``--json``, exit codes, a help with examples."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
+from django.db import DatabaseError
 
 from .. import conf
 from ..exceptions import InvalidInput, SkinsBackError
 from ..money import amount_text
+from .printing import Stream
 from .progress import Progress
 
-FAILED, COULD_NOT_RUN, INTERRUPTED = 1, 2, 130
+USAGE, NEEDS_PERSON, NOT_DONE, NOT_KNOWN, INTERRUPTED = 2, 3, 4, 5, 130
+"""Exit codes beside 0. Nothing ends with 1: that is left to Python, for an exception that nobody has caught."""
+
+DJANGOS_CODE = 1
+"""What Django ends a command with that it does not start, for example because a system check fails."""
 
 
-def advised(error: Exception) -> str:
+def described(error: Exception) -> str:
+    """The kind of an error and the first line of what it says."""
+    return ": ".join(filter(None, [type(error).__name__, *str(error).splitlines()[:1]]))
+
+
+def advised(error: Exception | str) -> str:
     """What went wrong, and what to do about it."""
     return f"{str(error).rstrip('.')}. Run skinsback_check to see what to do."
 
@@ -31,8 +43,10 @@ class HelpFormatter(DjangoHelpFormatter):
 class SkinsBackCommand(BaseCommand):
     """A door to a flow: ``work`` calls it and tells what came of it.
 
-    A command says with ``examples`` (arguments, meaning) how it is used, and with ``exit_codes`` what else than 0 and
-    2 it ends with; ``work`` returns that code, or None. Errors of this package end it with 2 and their message.
+    A command says with ``examples`` (arguments, meaning) how it is used, and with ``exit_codes`` what it ends with;
+    ``work`` returns that code, or None for 0. Errors of this package and of the database end it with their message:
+    with 2 if an argument is wrong, else with 4. Output never raises. If standard output does not take it, it goes to
+    standard error, and a command that would end with 0 ends with 3.
     """
 
     examples: ClassVar[Iterable[tuple[str, str]]] = ()
@@ -45,9 +59,15 @@ class SkinsBackCommand(BaseCommand):
     """Aliases of the accounts that are meant."""
 
     progress = Progress(wanted=False)
+    _printed: Stream
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        codes = {0: "done", COULD_NOT_RUN: "it could not run; the message says why", **self.exit_codes}
+        codes = {
+            0: "done",
+            USAGE: "an argument is wrong; the message says which",
+            NOT_DONE: "not done; the message says why",
+            **self.exit_codes,
+        }
         lines = ["examples:"]
         for arguments, meaning in self.examples:
             lines += [f"  python manage.py {subcommand} {arguments}".rstrip(), f"      {meaning}"]
@@ -64,19 +84,35 @@ class SkinsBackCommand(BaseCommand):
         )
         return parser
 
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        errors = Stream(options.get("stderr") or sys.stderr)
+        self._printed = Stream(options.get("stdout") or sys.stdout, instead=errors)
+        options |= {"stdout": self._printed, "stderr": errors}
+        try:
+            return super().execute(*args, **options)
+        except CommandError as error:
+            if error.returncode == DJANGOS_CODE:
+                error.returncode = NOT_DONE
+            raise
+
     def handle(self, *_args: Any, account: str | None = None, **options: Any) -> None:
+        self.stderr.style_func = self.style.ERROR
         self.as_json = options["json"]
         self.progress = Progress(wanted=not self.as_json)
         try:
             self.accounts = self.chosen_accounts(account)
             code = self.work(account=account or self.default_account, **options)
         except InvalidInput as error:
-            raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
+            raise CommandError(str(error), returncode=USAGE) from error
         except SkinsBackError as error:
-            raise CommandError(advised(error), returncode=COULD_NOT_RUN) from error
+            raise CommandError(advised(error), returncode=NOT_DONE) from error
+        except DatabaseError as error:
+            raise CommandError(advised(f"The database: {described(error)}"), returncode=NOT_DONE) from error
         except KeyboardInterrupt:
             self.warn("Stopped.")
             code = INTERRUPTED
+        if self._printed.failed:
+            code = code or NEEDS_PERSON
         if code:
             raise SystemExit(code)
 
@@ -90,13 +126,13 @@ class SkinsBackCommand(BaseCommand):
         account = account or self.default_account
         if account is not None and account not in known:
             message = f"SKINSBACK has no account {account!r}. Use one of: {', '.join(known)}."
-            raise CommandError(message, returncode=COULD_NOT_RUN)
+            raise CommandError(message, returncode=USAGE)
         return known if account is None else (account,)
 
     def tell(self, text: str, /, **values: Any) -> None:
         """Print one line: the text for people, or with ``--json`` the values for programs."""
         with self.progress.room():
-            self.stdout.write(json.dumps(values, default=_written, ensure_ascii=False) if self.as_json else text)
+            self.stdout.write(json.dumps(values, default=_written) if self.as_json else text)
 
     def warn(self, text: str) -> None:
         """Tell a person on standard error that something is not as it should be."""

@@ -20,7 +20,7 @@ class Progress:
 
         ``total`` may be a function, called only where there is a bar; it is left out where nobody knows it.
         """
-        tqdm = _tqdm() if self._wanted and sys.stderr.isatty() else None
+        tqdm = _tqdm() if self._wanted and sys.stderr is not None and sys.stderr.isatty() else None
         if tqdm is None:
             yield lambda _count: None
             return

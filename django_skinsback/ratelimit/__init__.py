@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .. import conf
+from . import pauses
 from .law import Law
 from .limiter import Limiter, marked
 
-__all__ = ["Law", "Limiter", "SiteCache", "background", "current", "foreground", "pause_until"]
+__all__ = ["Law", "Limiter", "SiteCache", "background", "current", "foreground", "forget", "pause_until"]
 
 _limiters: dict[object, Limiter] = {}
 
@@ -59,6 +60,16 @@ def pause_until(account: str = conf.DEFAULT_ACCOUNT) -> datetime | None:
     limiter = current()
     end = limiter.pause_ends(account) if limiter else None
     return None if end is None else datetime.fromtimestamp(end, UTC)
+
+
+def forget() -> None:
+    """Forget the pauses of every account, and what this process counted: one test's are not the next one's."""
+    if not _limiters:
+        return  # no call of this process was limited
+    _limiters.clear()
+    cache = SiteCache(conf.get("CACHE"))
+    for key in {key for account in conf.accounts() for key in pauses.keys(account)}:
+        cache.delete(key)
 
 
 class SiteCache:

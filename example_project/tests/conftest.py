@@ -5,8 +5,11 @@ from django.contrib.auth.models import User
 
 from django_skinsback.models import MarketItem
 from django_skinsback.sandbox import Sandbox
+from django_skinsback.testing import allow_sandbox_secret
 from example_project.shop.models import Profile
 from example_project.wallet.models import Wallet, in_millionths
+
+allow_sandbox_secret()  # the shop's settings have it, and tests run with DEBUG off
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=70070002&token=bob-0002"
 

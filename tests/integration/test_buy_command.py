@@ -8,9 +8,9 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 
-from django_skinsback.exceptions import RequestNotSent
+from django_skinsback.exceptions import InvalidInput, RequestNotSent
 from django_skinsback.flows import purchases
 from django_skinsback.management.commands import skinsback_buy
 from django_skinsback.models import BalanceSnapshot, LedgerEntry, Purchase, StatusChange
@@ -100,14 +100,14 @@ def test_a_dry_run_shows_what_would_be_bought_and_changes_nothing(skin, world, b
 def test_a_dry_run_says_why_nothing_would_be_bought(skin, world, price, balance, told):
     world.sandbox.configure(balance=Decimal(balance))
     printed, code = run(*named(skin), "--max-price", price, "--dry-run")
-    assert (told in printed, code) == (True, 1)
+    assert (told in printed, code) == (True, 4)
 
 
 def test_a_dry_run_takes_a_part_of_a_name_for_no_name(skin):
     part = skin.market_hash_name[:4]
     assert part != skin.market_hash_name
     printed, code = run("--name", part, "--game", "rust", "--max-price", "100", "--dry-run")
-    assert ("It is not for sale" in printed, code) == (True, 1)
+    assert ("It is not for sale" in printed, code) == (True, 4)
 
 
 def test_a_dry_runs_json_has_amounts_as_text(skin):
@@ -133,7 +133,7 @@ def test_a_user_is_charged_and_refunded_if_skinsback_says_no(skin, user):
     printed, code = run(*named(skin), "--max-price", "0.000001", *arguments)
 
     told, purchase = json.loads(printed), Purchase.objects.get()
-    assert code == 1
+    assert code == 4
     assert (told["bought"], told["status"], told["custom_id"]) == (False, "refused", purchase.custom_id)
     assert told["charge_amount"] == "10"
     assert [entry.kind for entry in LedgerEntry.objects.order_by("pk")] == ["charge", "refund"]
@@ -163,7 +163,7 @@ def test_a_charge_the_site_does_not_allow_buys_nothing(skin, user):
         entry_posted.disconnect(refuse)
     assert (printed, code) == (
         "Nothing was bought: the site did not allow the charge (RuntimeError: no money).",
-        1,
+        4,
     )
     assert not Purchase.objects.exists()
 
@@ -193,7 +193,7 @@ def test_what_a_hook_of_the_site_raises_after_the_commit_stops_nothing(skin, use
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "rows"), [("yes", 0, 1), ("Y ", 0, 1), ("no", 1, 0), ("", 1, 0), (None, 1, 0)]
+    ("words", "code", "rows"), [("yes", 0, 1), ("Y ", 0, 1), ("no", 4, 0), ("", 4, 0), (None, 4, 0)]
 )
 def test_it_asks_before_it_buys(skin, answering, words, code, rows):
     asked = answering(words)
@@ -270,11 +270,97 @@ def test_ctrl_c_before_anything_was_written_says_so(skin, monkeypatch):
     assert (printed, code) == ("Nothing was bought.\nStopped.\n", 130)
 
 
+def test_a_purchase_of_unknown_outcome_ends_with_5_and_is_named(skin, world):
+    world.sandbox.lose_answer("market_buy", times=None)
+    printed, code = run(*named(skin), "--max-price", "100", "--yes")
+    purchase = Purchase.objects.get()
+    assert (purchase.status, purchase.attempts, code) == ("unknown", 1, 5)
+    assert f"{purchase.custom_id}: outcome unknown" in printed
+    assert "It may not have been bought" in printed
+
+
+@pytest.mark.parametrize("error", [DatabaseError("gone"), RuntimeError("a bug"), InvalidInput("odd")])
+@pytest.mark.parametrize("moment", ["submit", "refresh"])
+def test_whatever_is_raised_once_a_purchase_was_begun_ends_with_5_and_names_it(
+    skin, monkeypatch, error, moment, caplog
+):
+    def fail(*_args, **_options):
+        raise error
+
+    monkeypatch.setattr(skinsback_buy.purchases, moment, fail)
+    printed, code = run(*named(skin), "--max-price", "100", "--yes", "--wait", "30", "--json")
+    if moment == "submit" and isinstance(error, InvalidInput):
+        assert "It could not be sent now" in printed  # and then it waits in vain
+    else:
+        assert f"({type(error).__name__}: {error})" in printed
+        assert caplog.messages.count("skinsback.buy_command_failed") == 1
+    assert code == 5
+    assert Purchase.objects.get().custom_id in printed
+
+
+def test_a_database_that_is_gone_in_the_commit_leaves_it_open_whether_a_purchase_was_begun(skin, monkeypatch):
+    """The commit may have come through: to say "nothing was bought" would make a person buy it again."""
+
+    def gone(*_args, **_options):
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr(skinsback_buy.purchases, "buy", gone)
+    monkeypatch.setattr(skinsback_buy.QuerySet, "first", lambda _rows: gone() if _rows.query.where.children else None)
+    printed, code = run(*named(skin), "--max-price", "100", "--yes")
+    assert code == 5
+    assert "does not say whether a purchase was begun" in printed
+    assert "Nothing was bought" not in printed
+
+
+def test_a_constraint_of_the_sites_that_vetoes_the_charge_ends_with_4_and_no_row(skin, user):
+    Wallet.objects.create(user=user, balance=Decimal(50))
+
+    def refuse(**_kwargs):
+        raise IntegrityError("balance below zero")
+
+    entry_posted.connect(refuse)
+    try:
+        charge = ("--user", "alice", "--charge", "10", "--charge-currency", "usd")
+        printed, code = run(*named(skin), "--max-price", "100", *charge, "--yes")
+    finally:
+        entry_posted.disconnect(refuse)
+    assert (code, Purchase.objects.count()) == (4, 0)
+    assert "balance below zero" in printed
+
+
+def test_a_purchase_that_is_flagged_for_review_ends_with_3(skin, monkeypatch):
+    real = purchases.submit
+
+    def submit(purchase):
+        real(purchase)
+        Purchase.objects.update(needs_review=True)
+        return Purchase.objects.get()
+
+    monkeypatch.setattr(skinsback_buy.purchases, "submit", submit)
+    assert (run(*named(skin), "--max-price", "100", "--yes")[1], Purchase.objects.get().status) == (3, "creating_trade")
+
+
+@pytest.mark.parametrize("error", [OSError("gone"), RuntimeError("input(): lost sys.stdout")])
+def test_a_terminal_that_goes_away_while_it_asks_buys_nothing(skin, answering, monkeypatch, error):
+    answering("yes")
+
+    def lost(_prompt):
+        raise error
+
+    monkeypatch.setattr(builtins, "input", lost)
+    assert (run(*named(skin), "--max-price", "100")[1], Purchase.objects.count()) == (4, 0)
+
+
+def test_without_a_standard_input_it_buys_only_with_yes(skin, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert (run(*named(skin), "--max-price", "100")[1], Purchase.objects.count()) == (2, 0)
+
+
 def test_what_cannot_be_sent_now_is_kept_for_the_sweep(skin, world):
     world.sandbox.stop()
     printed, code = run(*named(skin), "--max-price", "100", "--yes")
     purchase = Purchase.objects.get()
-    assert (purchase.status, purchase.attempts, code) == ("requested", 0, 0)
+    assert (purchase.status, purchase.attempts, code) == ("requested", 0, 5)
     assert purchase.custom_id in printed
 
 
@@ -285,7 +371,7 @@ def test_keys_that_are_missing_keep_the_purchase_too(skin, settings, monkeypatch
     monkeypatch.setattr(skinsback_buy.purchases, "submit", refuse)
     printed, code = run(*named(skin), "--max-price", "100", "--yes", "--json")
     told = json.loads(printed.splitlines()[-1])
-    assert (told["bought"], told["status"], code) == (None, "requested", 0)
+    assert (told["bought"], told["status"], code) == (None, "requested", 5)
 
 
 def test_a_purchase_that_a_worker_took_first_is_looked_at_until_it_was_sent(skin, monkeypatch, no_sleep):
@@ -326,6 +412,6 @@ def test_it_waits_until_the_trade_is_finished(skin, world, monkeypatch):
 
 def test_a_trade_that_is_not_finished_in_time_is_told_by_the_exit_code(skin, no_sleep):
     printed, code = run(*named(skin), "--max-price", "100", "--yes", "--wait", "30")
-    assert code == 1
+    assert code == 5
     assert sum(no_sleep) == 30
     assert Purchase.objects.get().custom_id in printed

@@ -12,6 +12,7 @@ from django.urls import include, path
 from django_skinsback import checks, conf, database_checks
 from django_skinsback.sandbox import CLIENT_SECRET
 from django_skinsback.signals import entry_posted
+from django_skinsback.testing import allow_sandbox_secret
 
 SHARED_CACHE = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://cache"}}
 GOOD = {"CLIENT_ID": "1", "CLIENT_SECRET": "123"}
@@ -21,8 +22,9 @@ IDS |= {"skinsback.W005", "skinsback.W006", "skinsback.E007", "skinsback.E008"}
 
 
 @pytest.fixture
-def site(settings):
+def site(settings, monkeypatch):
     """A site in production with nothing to complain about, but for what is passed."""
+    monkeypatch.setattr(conf, "sandbox_secret_allowed", False)  # what the pytest plugin has switched on
     settings.DEBUG = False
     settings.CACHES = SHARED_CACHE
 
@@ -260,11 +262,31 @@ def test_the_sandboxes_secret_in_production_is_e006(site):
         assert CLIENT_SECRET not in message.msg + message.hint
 
 
-def test_the_sandboxes_secret_is_fine_at_the_sandbox_and_while_developing(site):
+def test_the_sandboxes_secret_is_fine_while_developing_and_an_api_of_this_machine_alone_does_not_allow_it(site):
     site({"CLIENT_SECRET": CLIENT_SECRET, "API_URL": "http://127.0.0.1:8600/api.php"})
-    assert ids() == ["skinsback.W001"]
+    assert ids() == ["skinsback.E006", "skinsback.W001"]
     site({"CLIENT_SECRET": CLIENT_SECRET}, DEBUG=True)
     assert ids() == []
+
+
+def test_the_sandboxes_secret_is_fine_in_tests(site):
+    allow_sandbox_secret()
+    site({"CLIENT_SECRET": CLIENT_SECRET})
+    assert ids() == []
+
+
+@pytest.mark.parametrize("value", ["123\n", " 123", "12 3", "\t123", "12\x003", "123\N{NO-BREAK SPACE}", " "])
+@pytest.mark.parametrize("key", ["CLIENT_ID", "CLIENT_SECRET", "PREVIOUS_SECRETS"])
+def test_a_key_with_blanks_is_e004_and_is_named_with_what_to_do(site, key, value):
+    given = [value] if key == "PREVIOUS_SECRETS" else value
+    for keys in ({key: given}, {"ACCOUNTS": {"second": {**GOOD, key: given}}}):
+        site(keys)
+        (message,) = found()
+        assert message.id == "skinsback.E004"
+        assert f"[{key!r}] has blanks" in message.msg
+        assert ("second" in message.msg) is ("ACCOUNTS" in keys)
+        assert ".strip()" in message.hint
+        assert "123" not in message.msg + message.hint
 
 
 def test_another_api_in_production_is_w001(site):

@@ -7,9 +7,13 @@ from contextlib import suppress
 from io import StringIO
 
 import pytest
+from django.core import checks
 from django.core.management import CommandError, call_command, get_commands, load_command_class
+from django.db import DatabaseError
 
-from django_skinsback.management.command import COULD_NOT_RUN, FAILED, INTERRUPTED, SkinsBackCommand
+from django_skinsback.exceptions import APIError, ConfigurationError, InvalidInput, RequestNotSent
+from django_skinsback.management.command import INTERRUPTED, NOT_DONE, USAGE, SkinsBackCommand
+from django_skinsback.management.commands import skinsback_replay
 from django_skinsback.models import WebhookEvent
 from django_skinsback.money import amount_text
 
@@ -66,7 +70,7 @@ def test_an_account_nobody_configured_is_refused_with_the_names_of_those_there_a
     settings.SILENCED_SYSTEM_CHECKS = ["skinsback.W002"]
     with pytest.raises(CommandError, match=r"no account 'third'\. Use one of: default, second\.") as refused:
         call_command(name, *ARGUMENTS.get(name, ()), "--account", "third")
-    assert refused.value.returncode == COULD_NOT_RUN
+    assert refused.value.returncode == USAGE
 
 
 @pytest.mark.django_db
@@ -160,11 +164,71 @@ def test_amounts_and_times_are_texts(world, capsys):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("arguments", [["99999"], ["{there}", "99999"], ["{there}", "--account", "second"]])
+def test_a_replay_of_a_delivery_that_is_not_there_is_an_error_and_replays_nothing(client, arguments):
+    event = WebhookEvent.objects.create(account="default", kind="deposit", digest="d", body=b"{", outcome="failed")
+    with pytest.raises(CommandError, match=r"There is no such delivery: .*Nothing was replayed") as refused:
+        call_command("skinsback_replay", *(argument.format(there=event.pk) for argument in arguments))
+    assert refused.value.returncode == USAGE
+    event.refresh_from_db()
+    assert (event.error, event.next_try_at) == ("", None)
+
+
+@pytest.mark.django_db
+def test_a_replay_that_is_interrupted_says_what_it_has_replayed(monkeypatch):
+    def interrupted(events):
+        yield events[0], events[0].outcome
+        raise KeyboardInterrupt
+
+    WebhookEvent.objects.create(account="default", kind="deposit", digest="d", body=b"{", outcome="applied")
+    monkeypatch.setattr(skinsback_replay, "replay", interrupted)
+    out = StringIO()
+    with pytest.raises(SystemExit) as end:
+        call_command("skinsback_replay", "--outcome", "applied", stdout=out, stderr=out)
+    assert (end.value.code, out.getvalue()) == (INTERRUPTED, "deliveries replayed: 1 applied\nStopped.\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InvalidInput("an argument"), 2),
+        (ConfigurationError("a setting"), 4),
+        (RequestNotSent("no network"), 4),
+        (APIError("balance", -8, "invalid_ip_address"), 4),
+        (DatabaseError("no such table: skinsback_deposit"), 4),
+        (CommandError("of Django's"), 4),
+        (CommandError("of ours", returncode=5), 5),
+    ],
+)
+def test_an_error_ends_a_command_with_a_sentence_and_never_with_1(error, code):
+    class Failing(SkinsBackCommand):
+        def work(self, *_args, **_options):
+            raise error
+
+    with pytest.raises(CommandError) as refused:
+        call_command(Failing())
+    assert refused.value.returncode == code
+
+
+def test_a_system_check_that_fails_ends_a_command_with_4(monkeypatch):
+    monkeypatch.setattr(Counting, "requires_system_checks", ["security"])
+    monkeypatch.setattr(checks, "run_checks", lambda **_options: [checks.Error("broken")])
+    with pytest.raises(CommandError, match="broken") as refused:
+        call_command(Counting(), skip_checks=False)
+    assert refused.value.returncode == 4
+
+
+def test_no_command_has_a_meaning_for_1():
+    for name in NAMES:
+        assert not re.search(r"^  1  ", help_of(name), flags=re.MULTILINE)
+
+
+@pytest.mark.django_db
 def test_nothing_on_standard_error_is_part_of_the_json(client, capsys):
     event = WebhookEvent.objects.create(account="default", kind="deposit", digest="d", body=b"{", outcome="failed")
     with pytest.raises(SystemExit) as end:
         call_command("skinsback_replay", event.pk, "--json")
     printed = capsys.readouterr()
-    assert end.value.code == FAILED
+    assert end.value.code == NOT_DONE
     assert json.loads(printed.out) == {"replayed": 1, "outcomes": {"failed": 1}}
     assert printed.err.startswith(f"Delivery {event.pk} could not be applied: ")

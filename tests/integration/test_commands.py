@@ -1,14 +1,25 @@
 """The management commands are doors: each calls its flow and reports what came of it."""
 
+import json
+import os
+import subprocess
+import sys
 from contextlib import nullcontext
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 
 import pytest
+import time_machine
+from django.core.cache import cache
 from django.core.management import CommandError, call_command, load_command_class
+from django.db import OperationalError
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
+from django_skinsback import tasks
+from django_skinsback.flows import health, routine, standstill
 from django_skinsback.management.commands import skinsback_check
 from django_skinsback.models import BalanceSnapshot, Deposit, MarketItem, Purchase, WebhookEvent
 from django_skinsback.testing import make_deposit, make_purchase
@@ -28,6 +39,7 @@ COMMANDS = [
 ]
 
 LONG_AGO = timedelta(hours=1)
+MIGRATIONS = len([*(Path(tasks.__file__).parent / "migrations").glob("0*.py")])
 
 
 def run(name, *arguments):
@@ -74,9 +86,10 @@ def front(monkeypatch):
 
 @pytest.fixture
 def sandbox(skinsback_sandbox, settings, db):
-    """The sandbox as the only account, on a developer's machine."""
+    """The sandbox as the only account, on a developer's machine, where a worker has just looked for due rows."""
     settings.DEBUG = True
     settings.SKINSBACK = {**settings.SKINSBACK, "ACCOUNTS": {}}
+    standstill.note_pass()
     return skinsback_sandbox
 
 
@@ -158,7 +171,7 @@ def test_every_account_is_looked_at_or_only_the_one_that_is_named(sandbox, front
 def test_wrong_settings_are_said_first_and_nobody_is_called(sandbox, front, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "DEFAULT_GAME": "csgo"}
     printed, code = run("skinsback_check")
-    assert code == 1
+    assert code == 3
     assert list(lines(printed)) == ["configuration (skinsback.E003)"]
     assert "DEFAULT_GAME" in todo(printed)["configuration (skinsback.E003)"]
     assert front.asked == []
@@ -175,7 +188,7 @@ def test_a_silenced_warning_is_nothing_to_do(sandbox, front, settings):
 def test_a_missing_secret_is_said_and_what_to_do(sandbox, front, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "CLIENT_SECRET": ""}
     printed, code = run("skinsback_check")
-    assert code == 1
+    assert code == 3
     assert "Copy it from your project's settings" in todo(printed)["configuration (skinsback.E004)"]
 
 
@@ -197,7 +210,7 @@ def test_an_account_nobody_configured_is_said(sandbox, front):
 def test_wrong_keys_are_told_from_each_other(sandbox, front, settings, keys, advice):
     settings.SKINSBACK = {**settings.SKINSBACK, **keys}
     printed, code = run("skinsback_check")
-    assert code == 1
+    assert code == 3
     assert lines(printed)["default: reachable"][0] == "ok"
     assert list(todo(printed)) == ["default: credentials"]
     assert advice in todo(printed)["default: credentials"]
@@ -221,7 +234,7 @@ def test_what_skinsback_refuses_is_turned_into_advice(sandbox, front, monkeypatc
 
     monkeypatch.setattr(skinsback_check, "snapshot_balance", refuse)
     printed, exit_code = run("skinsback_check")
-    assert exit_code == 1
+    assert exit_code == 3
     assert advice in todo(printed)[f"default: {what}"]
     assert lines(printed)["default: Result URL"][0] == "ok"
 
@@ -229,7 +242,7 @@ def test_what_skinsback_refuses_is_turned_into_advice(sandbox, front, monkeypatc
 def test_a_skinsback_that_does_not_answer_is_said(sandbox, front):
     sandbox.stop()
     printed, code = run("skinsback_check")
-    assert code == 1
+    assert code == 3
     assert "gives no answer" in todo(printed)["default: reachable"]
     assert "default: credentials" not in lines(printed)
 
@@ -237,7 +250,7 @@ def test_a_skinsback_that_does_not_answer_is_said(sandbox, front):
 def test_a_low_balance_is_to_be_topped_up(sandbox, front, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "LOW_BALANCE": sandbox.balance() + 1}
     printed, code = run("skinsback_check")
-    assert code == 1
+    assert code == 3
     assert "top it up" in todo(printed)["default: balance"]
 
 
@@ -255,7 +268,7 @@ def test_a_low_balance_is_to_be_topped_up(sandbox, front, settings):
 def test_anything_but_our_own_refusal_is_something_in_the_way(sandbox, front, status_code, text):
     front.status_code, front.text = status_code, text
     printed, code = run("skinsback_check")
-    assert code == 1
+    assert code == 3
     assert set(todo(printed)) == {"default: Result URL", "default: Webhook Events URL"}
     assert f"answered {status_code} " in todo(printed)["default: Result URL"]
 
@@ -263,7 +276,7 @@ def test_anything_but_our_own_refusal_is_something_in_the_way(sandbox, front, st
 def test_a_site_that_does_not_run_is_to_be_started(sandbox, front):
     front.error = skinsback_check.requests.ConnectionError("no")
     printed, code = run("skinsback_check")
-    assert code == 1
+    assert code == 3
     assert "start the site" in todo(printed)["default: Result URL"]
 
 
@@ -281,9 +294,121 @@ def test_work_that_waits_too_long_needs_a_worker(sandbox, front):
     make_deposit(next_check_at=timezone.now() - LONG_AGO)
     make_purchase(next_poll_at=timezone.now() - LONG_AGO)
     printed, code = run("skinsback_check")
-    assert code == 1
+    assert code == 3
     assert list(todo(printed)) == ["worker and beat"]
     assert todo(printed)["worker and beat"].startswith("2 rows are overdue")
+
+
+def shared_cache(settings, path):
+    backend = "django.core.cache.backends.filebased.FileBasedCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": str(path)}}
+
+
+def test_a_worker_that_never_ran_is_to_be_started_though_nothing_is_overdue(sandbox, front, settings, tmp_path):
+    shared_cache(settings, tmp_path)
+    printed, code = run("skinsback_check")
+    assert code == 3
+    assert list(todo(printed)) == ["worker and beat"]
+    assert todo(printed)["worker and beat"].startswith(
+        "no process has been seen that looks for due rows: start a Celery"
+    )
+    assert "nothing is overdue" not in printed
+
+
+def test_whether_a_worker_runs_is_not_known_where_processes_share_no_cache(sandbox, front):
+    cache.clear()
+    printed, code = run("skinsback_check")
+    assert code == 0
+    mark, text = lines(printed)["worker and beat"]
+    assert (mark, "cannot be known" in text, "nothing is overdue" in printed) == ("??", True, False)
+    assert json.loads(run("skinsback_check", "--json")[0].splitlines()[6])["ok"] is None
+
+
+def test_a_worker_that_has_not_looked_for_long_is_to_be_started(sandbox, front):
+    with time_machine.travel(timezone.now() - health.STANDING_STILL - timedelta(minutes=1)):
+        standstill.note_pass()
+    printed, code = run("skinsback_check")
+    assert code == 3
+    assert "due rows were last looked for at 20" in todo(printed)["worker and beat"]
+
+
+@pytest.mark.parametrize("sweep", ["task of purchases", "task of deposits", "skinsback_poll", "--forever"])
+def test_whatever_sweeps_is_seen_by_the_check(sandbox, front, settings, monkeypatch, tmp_path, sweep):
+    shared_cache(settings, tmp_path)
+    monkeypatch.setattr(routine, "close_old_connections", lambda: None)  # the test's own among them
+    if sweep == "--forever":
+        jobs = {job: 1 for job in routine.JOBS if job.seconds is None}
+        seen = []
+        routine.repeat(jobs, None, stopped=lambda: bool(seen), told=lambda *told: seen.append(told), idle=lambda: None)
+    elif sweep == "skinsback_poll":
+        run(sweep)
+    else:
+        (tasks.poll_purchases if "purchases" in sweep else tasks.check_deposits).apply(throw=True)
+    printed, code = run("skinsback_check")
+    assert (code, lines(printed)["worker and beat"][0]) == (0, "ok")
+    assert "nothing is overdue; due rows were last looked for at 20" in printed
+
+
+def test_what_is_overdue_is_said_before_when_a_worker_was_seen(sandbox, front):
+    make_deposit(next_check_at=timezone.now() - LONG_AGO)
+    assert todo(run("skinsback_check")[0])["worker and beat"].startswith("1 row is overdue")
+
+
+def test_a_database_without_our_tables_is_to_be_migrated(sandbox, front, settings, monkeypatch):
+    """Not a traceback, and nothing is asked of SkinsBack for a database that could not keep the answer."""
+    MigrationRecorder.Migration.objects.filter(app="skinsback").delete()
+    printed, code = run("skinsback_check")
+    assert code == 3
+    assert todo(printed) == {"database": f"{MIGRATIONS} migrations are not applied yet: run manage.py migrate"}
+    assert list(lines(printed)) == ["configuration", "database"]
+    assert front.asked == []
+
+
+def test_a_database_that_does_not_answer_is_said(sandbox, front, monkeypatch):
+    def gone(*_args):
+        raise OperationalError("could not connect to server\nIs the server running?")
+
+    monkeypatch.setattr(skinsback_check, "MigrationExecutor", gone)
+    printed, code = run("skinsback_check")
+    assert code == 3
+    assert todo(printed)["database"].startswith("it does not answer (OperationalError: could not connect to server)")
+
+
+def test_a_new_sites_first_check_is_no_traceback(tmp_path):
+    """In a process of its own, on a database that is empty."""
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "TEST_DATABASE": "sqlite"}
+    environment["TEST_DATABASE_NAME"] = str(tmp_path / "new.sqlite3")
+    command = [sys.executable, "-m", "django", "skinsback_check"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    assert "TODO database: " in done.stdout
+    assert "run manage.py migrate" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"CLIENT_SECRET": "123\n"}, "has blanks"),
+        ({"CLIENT_ID": "1 2"}, "has blanks"),
+        ({"API_URL": "https://user@skinsback.com/api.php"}, "api_url must be"),
+    ],
+)
+def test_keys_that_cannot_be_used_are_no_configuration_that_is_ok(sandbox, front, settings, keys, says):
+    settings.SKINSBACK = {**settings.SKINSBACK, **keys}
+    printed, code = run("skinsback_check")
+    assert code == 3
+    assert all(mark == "TODO" and says in text for mark, text in lines(printed).values())
+    assert front.asked == []
+
+
+def test_keys_whose_message_is_silenced_are_no_configuration_that_is_ok(sandbox, front, settings):
+    settings.SILENCED_SYSTEM_CHECKS = ["skinsback.E004"]
+    settings.SKINSBACK = {**settings.SKINSBACK, "CLIENT_SECRET": "123\n"}
+    printed, code = run("skinsback_check")
+    assert code == 3
+    assert list(lines(printed)) == ["configuration (default)"]
+    assert ".strip()" in printed
 
 
 def test_work_that_is_just_due_is_in_order(sandbox, front):
@@ -294,7 +419,7 @@ def test_work_that_is_just_due_is_in_order(sandbox, front):
 def test_a_delivery_that_was_not_applied_is_to_be_looked_at(sandbox, front):
     WebhookEvent.objects.create(account="default", kind="deposit", digest="d", body=b"", outcome="failed")
     printed, code = run("skinsback_check")
-    assert code == 1
+    assert code == 3
     assert todo(printed) == {"deliveries": "1 wait to be applied: look at them in the admin"}
 
 
@@ -302,7 +427,7 @@ def test_a_row_under_review_waits_for_an_operator(sandbox, front):
     make_deposit(needs_review=True)
     make_purchase(needs_review=True)
     printed, code = run("skinsback_check")
-    assert code == 1
+    assert code == 3
     assert todo(printed) == {"review": "2 rows wait for an operator: look at them in the admin."}
 
 
@@ -345,7 +470,7 @@ def test_a_sweep_that_cannot_go_on_says_why(world):
     make_deposit(status="created")
     world.sandbox.stop()
     printed, code = run("skinsback_poll")
-    assert code == 1
+    assert code == 4
     assert "deposits: stopped early by default: " in printed
 
 
@@ -390,7 +515,7 @@ def test_a_balance_is_written_plainly(world):
 def test_a_low_balance_is_told_by_the_exit_code_too(world, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "LOW_BALANCE": Decimal("1000.50")}
     printed, code = run("skinsback_balance", "--account", "default")
-    assert code == 1
+    assert code == 3
     assert printed.endswith("below LOW_BALANCE (1000.5 USD): top it up at SkinsBack\n")
 
 

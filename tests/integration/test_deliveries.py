@@ -138,7 +138,7 @@ class TestReplay:
 
         assert BalanceSnapshot.objects.count() == 1
 
-    def test_what_still_fails_is_told_and_ends_with_1(self, failed, capsys):
+    def test_what_still_fails_is_told_and_ends_with_4(self, failed, capsys):
         entry_posted.connect(refuse)
         try:
             with pytest.raises(SystemExit) as end:
@@ -146,7 +146,7 @@ class TestReplay:
         finally:
             entry_posted.disconnect(refuse)
 
-        assert end.value.code == 1
+        assert end.value.code == 4
         assert "RuntimeError" in capsys.readouterr().err
 
     @pytest.mark.parametrize(

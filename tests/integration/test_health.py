@@ -277,7 +277,7 @@ class TestCommand:
         make_purchase(needs_review=True)
         printed, code = self.run()
         lines = printed.splitlines()
-        assert code == 1
+        assert code == 4
         assert lines[0] == "failing"
         assert lines[1].startswith("  failing: 1 row is overdue, by 17 minutes: start a Celery worker")
         assert lines[2] == "  degraded: 1 row waits for an operator: look at it in the admin."
@@ -291,5 +291,5 @@ class TestCommand:
         make_purchase(needs_review=True)
         printed, code = self.run("--json")
         found = json.loads(printed)
-        assert (found["status"], found["reasons"][0]["verdict"], code) == ("degraded", "degraded", 1)
+        assert (found["status"], found["reasons"][0]["verdict"], code) == ("degraded", "degraded", 3)
         assert set(found) == {"status", *Health.__slots__}

@@ -99,7 +99,8 @@ class TestLogs:
         deposit = deposits.create_deposit(user, trade_url=TRADE_URL)
         with broken_wallet():
             world.sandbox.pay(deposit.order_id)
-            world.deliver()
+            with pytest.raises(AssertionError, match="answered 500"):
+                world.deliver()
         for _ in range(10):
             world.advance(minutes=3)
             polling.poll_purchases()

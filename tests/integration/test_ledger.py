@@ -148,13 +148,13 @@ class TestAudit:
         deposits.settle(deposit, "keep")
         assert list(audit()) == []
 
-    def test_the_command_ends_with_1_and_tells_json(self, rich, capsys):
+    def test_the_command_ends_with_3_and_tells_json(self, rich, capsys):
         make_deposit(user=rich, status="success", order_id="abc")
 
         with pytest.raises(SystemExit) as end:
             call_command("skinsback_audit", "--json")
 
-        assert end.value.code == 1
+        assert end.value.code == 3
         told = json.loads(capsys.readouterr().out)
         assert (told["row"], told["reference"], told["expected"]) == ("deposit", "abc", {})
 

@@ -95,12 +95,12 @@ def test_people_read_sentences_and_ctrl_c_is_no_error(skinsback_sandbox):
         assert secret not in out
 
 
-def test_refused_keys_end_it_with_1_and_a_sentence(skinsback_sandbox):
+def test_refused_keys_end_it_with_4_and_a_sentence(skinsback_sandbox):
     """Row 62: even then the digest is not shown."""
     skinsback_sandbox.faults.add("ws_auth_failed", times=None)
     with listening("-v", "3", "--traceback") as command:
         code, out, errors = command.end()
-    assert code == 1
+    assert code == 4
     assert "SkinsBack refused the keys. Look at CLIENT_ID and CLIENT_SECRET" in errors
     assert "Traceback" not in errors
     for secret in (client_digest(CLIENT_ID, CLIENT_SECRET), CLIENT_SECRET, "signature="):
@@ -135,7 +135,7 @@ def test_a_missing_library_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "websockets.asyncio.client", None)
     with pytest.raises(CommandError, match=r"pip install 'django-skinsback\[realtime\]'") as refused:
         call_command("skinsback_listen")
-    assert refused.value.returncode == 2
+    assert refused.value.returncode == 4
 
 
 def test_an_account_that_is_not_in_the_settings_is_said():

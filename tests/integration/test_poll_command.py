@@ -55,17 +55,39 @@ class TestOnce:
         assert json.loads(line) == {"deliveries": 0, "deposits": {**nothing, "asked": 1}, "purchases": nothing}
 
     @pytest.mark.django_db
-    def test_a_sweep_that_was_stopped_ends_with_1_and_the_other_is_made_all_the_same(self, world):
+    def test_a_sweep_that_was_stopped_ends_with_4_and_the_other_is_made_all_the_same(self, world):
         make_deposit()
         world.sandbox.faults.add("maintenance", "orderstatus")
         printed, code = once()
-        assert code == 1
+        assert code == 4
         assert "deposits: stopped early by default: " in printed
         assert "purchases: 0 due, 0 changed" in printed
 
-    def test_a_period_that_is_none_is_refused(self):
-        with pytest.raises(CommandError, match="above zero"):
-            call_command("skinsback_poll", "--forever", "--every", "0")
+    @pytest.mark.django_db
+    def test_a_sweep_that_raises_ends_with_5_and_the_other_is_made_all_the_same(self, world, monkeypatch, caplog):
+        def fail(*_args, **_options):
+            raise RuntimeError("a bug")
+
+        make_purchase(market_hash_name="", skin_id="1", max_price="0.01")
+        monkeypatch.setattr(polling, "check_deposits", fail)
+        monkeypatch.setattr(notifications, "apply_kept", fail)
+        printed, code = once()
+        assert code == 5
+        assert "deposits: failed: RuntimeError: a bug" in printed
+        assert "purchases: 1 due, 1 changed" in printed
+        assert caplog.messages.count("skinsback.job_failed") == 2
+
+    @pytest.mark.parametrize("period", ["0", "-1", "nan", "inf"])
+    def test_a_period_that_is_none_is_refused(self, period):
+        with pytest.raises(CommandError, match="above zero") as refused:
+            call_command("skinsback_poll", "--forever", "--every", period)
+        assert refused.value.returncode == 2
+
+    @pytest.mark.parametrize("period", ["10", "0"])
+    def test_a_period_without_forever_is_refused(self, period):
+        with pytest.raises(CommandError, match="--every needs --forever") as refused:
+            call_command("skinsback_poll", "--every", period)
+        assert refused.value.returncode == 2
 
 
 class TestTheRoutine:

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from django_skinsback.management import command
-from django_skinsback.management.command import COULD_NOT_RUN, FAILED
+from django_skinsback.management.command import NOT_DONE
 from django_skinsback.models import MarketItem
 from django_skinsback.steam import GAMES
 
@@ -40,7 +40,7 @@ def test_its_json_counts_each_game(world):
 def test_one_list_that_does_not_come_keeps_the_others_from_nobody(world):
     world.sandbox.faults.add("market_disabled", "market_pricelist", times=1)
     printed, warned, code = run()
-    assert code == FAILED
+    assert code == NOT_DONE
     assert warned.startswith("cs2: ")
     assert "skinsback_check" in warned
     assert [line.split(":")[0] for line in printed.splitlines()] == ["dota2", "rust"]
@@ -51,7 +51,7 @@ def test_no_list_at_all_is_an_error(world):
     world.sandbox.faults.add("market_disabled", "market_pricelist", times=None)
     with pytest.raises(CommandError, match=r"market_disabled.*skinsback_check") as failure:
         run()
-    assert failure.value.returncode == COULD_NOT_RUN
+    assert failure.value.returncode == NOT_DONE
     assert not MarketItem.objects.exists()
 
 

@@ -52,11 +52,11 @@ def test_what_it_made_up_for_is_told_and_is_no_failure(lists, user):
     assert LedgerEntry.objects.count() == 1
 
 
-def test_open_discrepancies_end_it_with_1_until_they_are_closed(lists, operator):
+def test_open_discrepancies_end_it_with_3_until_they_are_closed(lists, operator):
     lists.orders.append(DepositReport(status="success", order_id="elsewhere", transaction_id="1", **PAID))
 
     out, _err, code = run()
-    assert code == 1
+    assert code == 3
     assert "elsewhere" in out
     assert "1 discrepancies are open" in out
 
@@ -78,15 +78,15 @@ def test_json_is_one_line_for_each_and_one_for_the_whole(lists):
     )
     assert (summary["open"], summary["complete"], len(summary["lists"])) == (1, True, 3)
     assert summary["lists"][1]["unknown"] == 1
-    assert (err, code) == ("", 1)
+    assert (err, code) == ("", 3)
 
 
-def test_a_list_that_was_not_read_to_its_end_ends_it_with_2_and_says_why(lists):
+def test_a_list_that_was_not_read_to_its_end_ends_it_with_4_and_says_why(lists):
     lists.errors = {1: UnderMaintenance("orders", -9, "under_maintenance")}
 
     out, err, code = run("--list", "orders", "--json")
 
-    assert code == 2
+    assert code == 4
     assert "under_maintenance" in err
     assert json.loads(out)["complete"] is False
 

@@ -42,7 +42,8 @@ def test_every_record_is_as_documented_and_holds_no_secret(world, user, client, 
     post_notification(client, {**signed_notification(deposit), "sign": "0" * 40})
     with broken_wallet():
         world.sandbox.pay(deposit.order_id)
-        world.deliver()
+        with pytest.raises(AssertionError, match="answered 500"):
+            world.deliver()
     for _ in range(5):
         world.advance(minutes=3)
         polling.poll_purchases()

@@ -6,19 +6,47 @@ from decimal import Decimal
 from urllib.parse import urlencode
 
 import pytest
+from django.http import HttpResponse
 
 from django_skinsback import conf
 from django_skinsback.flows.creation import create_deposit
 from django_skinsback.flows.polling import check_deposits, poll_purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase
 from django_skinsback.sandbox import Sandbox
+from django_skinsback.signals import entry_posted
 from django_skinsback.statuses import DEPOSIT_FINAL, PURCHASE_FINAL, PURCHASE_OURS, DepositStatus, PurchaseStatus
 from django_skinsback.steam import TradeURL, check_steam_id
-from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
+from django_skinsback.testing import (
+    DepositFactory,
+    PurchaseFactory,
+    make_deposit,
+    make_purchase,
+    post_notification,
+    signed_notification,
+)
 from django_skinsback.wire.notifications import read_deposit_notification
 from django_skinsback.wire.signing import verify_deposit_sign
 
 pytestmark = pytest.mark.django_db
+
+
+def test_ids_of_rows_made_in_a_second_process_are_others():
+    """What a process counts begins anew in the next one, and the database may be the same."""
+    for factory, status in ((DepositFactory, "success"), (PurchaseFactory, "accepted")):
+        rows = []
+        for _process in range(2):
+            factory.reset_sequence()
+            rows += factory.create_batch(3, status=status)
+        assert len({getattr(row, "transaction_id", None) or row.buy_id for row in rows}) == 6
+
+
+def test_notifications_of_deposits_that_skinsback_has_not_named_yet_do_not_collide(client, user):
+    deposits = [make_deposit(user=user, status="created") for _ in range(2)]
+    for deposit in deposits:
+        assert post_notification(client, signed_notification(deposit)).status_code == 200
+        assert post_notification(client, signed_notification(deposit, "hold_approved")).status_code == 200
+    assert LedgerEntry.objects.count() == 2
+    assert not Deposit.objects.filter(needs_review=True).exists()
 
 
 @pytest.mark.parametrize("make", [make_deposit, make_purchase])
@@ -156,6 +184,52 @@ def test_the_sandbox_runs_on_this_machine_and_the_settings_lead_to_it(skinsback_
     assert skinsback_sandbox.url.startswith("http://127.0.0.1:")
     assert conf.account().client_id == "sandbox"
     assert conf.account("second").client_id == "sandbox-2"
+
+
+def test_a_site_that_does_not_take_a_notification_fails_the_test_that_delivers_it(skinsback_sandbox, user):
+    def fail(**_kwargs):
+        raise RuntimeError("the wallet is broken")
+
+    deposit = create_deposit(user)
+    skinsback_sandbox.pay(deposit.order_id)
+    entry_posted.connect(fail)
+    try:
+        with pytest.raises(AssertionError, match=r"The site answered 500 .* to a notification to /skinsback/result/\."):
+            skinsback_sandbox.deliver_pending()
+    finally:
+        entry_posted.disconnect(fail)
+    skinsback_sandbox.clock.advance(minutes=1)
+    assert skinsback_sandbox.deliver_pending() == 1
+    assert LedgerEntry.objects.count() == 1
+
+
+@pytest.mark.parametrize("status", [301, 404, 503])
+def test_an_answer_of_something_in_front_of_the_views_takes_no_notification(skinsback_sandbox, user, settings, status):
+    deposit = create_deposit(user)
+    skinsback_sandbox.pay(deposit.order_id)
+    settings.MIDDLEWARE = ["tests.integration.test_testing.answering_middleware"]
+    answering_middleware.status = status
+    with pytest.raises(AssertionError, match=f"The site answered {status} "):
+        skinsback_sandbox.deliver_pending()
+
+
+def answering_middleware(_get_response):
+    return lambda _request: HttpResponse("in the way", status=answering_middleware.status)
+
+
+def test_an_exception_of_the_sites_middleware_fails_the_test_that_delivers(skinsback_sandbox, user, settings):
+    deposit = create_deposit(user)
+    skinsback_sandbox.pay(deposit.order_id)
+    settings.MIDDLEWARE = ["tests.integration.test_testing.broken_middleware"]
+    with pytest.raises(AssertionError, match=r"The site raised RuntimeError\('broken'\)"):
+        skinsback_sandbox.deliver_pending()
+
+
+def broken_middleware(_get_response):
+    def middleware(_request):
+        raise RuntimeError("broken")
+
+    return middleware
 
 
 def test_the_sandbox_keeps_the_sites_other_settings(skinsback_sandbox):

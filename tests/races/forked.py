@@ -41,6 +41,9 @@ class Forked:
 
 
 def _live(mouth: Any, database: str, site: dict[str, Any], work: Callable[..., None], arguments: tuple[Any]) -> None:
+    from django_skinsback.testing import allow_sandbox_secret
+
+    allow_sandbox_secret()
     connection.settings_dict["NAME"] = database
     try:
         with override_settings(**site):

@@ -25,6 +25,9 @@ def main() -> int:
     from django.db import connection
     from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
+    from django_skinsback.testing import allow_sandbox_secret
+
+    allow_sandbox_secret()
     setup_test_environment(debug=False)
     databases = setup_databases(verbosity=0, interactive=False)
     print(f"{arguments.histories} histories from seed {arguments.seed} on {connection.display_name}", flush=True)

@@ -2,7 +2,7 @@ from typing import Any
 
 from ...flows.audit import Difference, audit
 from ...models import Deposit, Purchase
-from ..command import FAILED, SkinsBackCommand
+from ..command import NEEDS_PERSON, SkinsBackCommand
 
 
 class Command(SkinsBackCommand):
@@ -14,7 +14,7 @@ class Command(SkinsBackCommand):
         ("", "look at every deposit and purchase"),
         ("--json", "one line for each difference, none where everything is right"),
     )
-    exit_codes = {FAILED: "something differs: look at these rows in the admin"}
+    exit_codes = {NEEDS_PERSON: "something differs: look at these rows in the admin"}
 
     def work(self, *_args: Any, account: str | None, **_options: Any) -> int | None:
         differences = 0
@@ -24,7 +24,7 @@ class Command(SkinsBackCommand):
                 self.tell(self.style.ERROR(_as_text(difference)), **difference.as_dict())
         if not self.as_json:
             self.tell(f"{differences} differences" if differences else "The ledger is what the history says.")
-        return FAILED if differences else None
+        return NEEDS_PERSON if differences else None
 
 
 def _rows(account: str | None) -> int:

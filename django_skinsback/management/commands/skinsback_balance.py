@@ -4,7 +4,7 @@ from ... import conf
 from ...flows.balance import lasting, runway, snapshot_balance
 from ...money import amount_text
 from ...ratelimit import foreground
-from ..command import FAILED, SkinsBackCommand
+from ..command import NEEDS_PERSON, SkinsBackCommand
 
 
 class Command(SkinsBackCommand):
@@ -16,7 +16,7 @@ class Command(SkinsBackCommand):
         ("", "the balance of every account"),
         ("--account second --json", "of one account, for a program"),
     )
-    exit_codes = {FAILED: "a balance is below LOW_BALANCE"}
+    exit_codes = {NEEDS_PERSON: "a balance is below LOW_BALANCE"}
 
     def work(self, *_args: Any, **_options: Any) -> int | None:
         limit, low = conf.low_balance(), 0
@@ -30,4 +30,4 @@ class Command(SkinsBackCommand):
                 is_low, low = True, low + 1
                 text += self.style.WARNING(f" - below LOW_BALANCE ({amount_text(limit)} USD): top it up at SkinsBack")
             self.tell(text, account=alias, balance=balance, currency="usd", low=is_low, days_left=days)
-        return FAILED if low else None
+        return NEEDS_PERSON if low else None

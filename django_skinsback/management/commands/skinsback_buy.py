@@ -1,3 +1,4 @@
+import logging
 import sys
 import time
 import uuid
@@ -8,7 +9,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 from django.db.models import QuerySet
 
 from ... import conf
@@ -21,7 +22,9 @@ from ...money import amount_text, parse_amount
 from ...sensitive import hide
 from ...statuses import PURCHASE_FINAL, PurchaseStatus
 from ...steam import GAMES, TradeURL
-from ..command import COULD_NOT_RUN, FAILED, SkinsBackCommand
+from ..command import NEEDS_PERSON, NOT_DONE, NOT_KNOWN, USAGE, SkinsBackCommand, described
+
+logger = logging.getLogger("django_skinsback")
 
 WAIT_SECONDS, PAUSE_SECONDS = 900, 10
 MOMENTS, MOMENT_SECONDS = 20, 0.5
@@ -29,6 +32,7 @@ MOMENTS, MOMENT_SECONDS = 20, 0.5
 KEY = "skinsback_buy"
 """Under this key of a purchase's metadata stands the run that bought it."""
 
+UNCERTAIN = {PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN}
 DONE = PURCHASE_FINAL | {PurchaseStatus.ACCEPTED}
 CALLS = {"skin_id", "market_hash_name", "game", "max_price", "charge", "charge_currency", "trade_url", "account"}
 
@@ -49,7 +53,10 @@ class Command(SkinsBackCommand):
         ),
     )
     exit_codes = {
-        FAILED: "not bought; with --dry-run: it would not be; with --wait: or the trade was not finished in time",
+        NEEDS_PERSON: "bought, but the purchase is flagged for review, or standard output could not be written",
+        NOT_DONE: "not bought: nothing was begun, or it was refused for good; with --dry-run: it would not be",
+        NOT_KNOWN: "begun, and it is not known yet whether it is bought (or with --wait: delivered); its custom_id is "
+        "printed, and the worker, or skinsback_poll, goes on with it",
     }
     default_account = conf.DEFAULT_ACCOUNT
     sleep = staticmethod(time.sleep)
@@ -93,11 +100,8 @@ class Command(SkinsBackCommand):
             return self._preview(item)
         if not options["yes"] and not self._confirmed(item):
             self.tell("Nothing was bought.", bought=False)
-            return FAILED
-        purchase = self._buy(item, options["wait"])
-        self._show(purchase)
-        unfinished = options["wait"] and purchase.status not in DONE
-        return FAILED if unfinished or purchase.status in PURCHASE_FINAL else None
+            return NOT_DONE
+        return self._buy(item, options["wait"])
 
     def _preview(self, item: dict[str, Any]) -> int | None:
         found = preview(**item)
@@ -109,57 +113,84 @@ class Command(SkinsBackCommand):
         lines.append(self.style.ERROR(found.problem) if found.problem else self.style.SUCCESS("It would be bought."))
         values = {name: getattr(found, name) for name in found.__slots__}
         self.tell("\n".join(lines), dry_run=True, would_buy=not found.problem, **values)
-        return FAILED if found.problem else None
+        return NOT_DONE if found.problem else None
 
     def _confirmed(self, item: dict[str, Any]) -> bool:
-        """Ask whoever sits at the terminal; CommandError where nobody does."""
-        if self.as_json or not sys.stdin.isatty():
-            raise CommandError("Nobody can be asked here: add --yes to buy, or --dry-run.", returncode=COULD_NOT_RUN)
+        """Ask the person at the terminal; CommandError where there is none."""
+        if self.as_json or sys.stdin is None or not sys.stdin.isatty():
+            raise CommandError("Nobody can be asked here: add --yes to buy, or --dry-run.", returncode=USAGE)
         read = purchases.read_item(item, item["user"])
         what = read.get("market_hash_name") or f"the skin {read['skin_id']}"
         for_whom = f"the Steam account {TradeURL.parse(item['trade_url']).steam_id}"
-        self.stdout.write(f"Buy {what} ({read['game']}) for at most {amount_text(read['max_price'])} USD")
-        self.stdout.write(f"and send it to {for_whom}?")
+        self.tell(f"Buy {what} ({read['game']}) for at most {amount_text(read['max_price'])} USD")
+        self.tell(f"and send it to {for_whom}?")
         if "charge_amount" in read:
             amount = f"{amount_text(read['charge_amount'])} {read['charge_currency'].upper()}"
-            self.stdout.write(f"{item['user']} is charged {amount}.")
+            self.tell(f"{item['user']} is charged {amount}.")
         try:
             return input("Type yes to buy: ").strip().lower() in {"y", "yes"}
-        except EOFError:
+        except (EOFError, OSError, RuntimeError):  # the last two: there is no terminal to ask on any more
             return False
 
-    def _buy(self, item: dict[str, Any], wait: int | None) -> Purchase:
+    def _buy(self, item: dict[str, Any], wait: int | None) -> int | None:
+        """Buy, and say what came of it, whatever goes wrong once the purchase is kept. Returns the exit code."""
         run = uuid.uuid4().hex
         rows = Purchase.objects.using(database())
         newest = rows.order_by("-pk").values_list("pk", flat=True).first() or 0
         mine = rows.filter(pk__gt=newest, **{f"metadata__{KEY}": run})
+        purchase: Purchase | None = None
         try:
             purchase = self._begin(item, run, mine)
+            if purchase is None:
+                return self._not_known(run)
             if not self.as_json:
                 self.tell(f"Kept as {purchase.custom_id}; sending it to SkinsBack.")
-            purchase = self._submit(purchase)
-            return self._wait_for(purchase, wait) if wait else purchase
+            sent = self._submit(purchase)
+            done = self._wait_for(sent, wait) if wait else sent
+            self._show(done)
+            return _exit_code(done, wait)
         except KeyboardInterrupt:
-            begun = mine.first()
+            try:
+                begun = purchase or mine.first()
+            except DatabaseError:
+                return self._not_known(run)
             if begun is None:
                 self.warn("Nothing was bought.")
             else:
                 self.warn(f"The purchase {begun.custom_id} was begun and goes on by itself: look at it in the admin.")
             raise
+        except Exception as error:
+            if purchase is None:
+                raise
+            logger.exception("skinsback.buy_command_failed", extra={"custom_id": purchase.custom_id})
+            problem = f"but it is not known what became of it ({described(error)}): look at it in the admin."
+            self.warn(f"The purchase {purchase.custom_id} was begun, {problem}")
+            return NOT_KNOWN
 
-    def _begin(self, item: dict[str, Any], run: str, mine: QuerySet[Purchase]) -> Purchase:
+    def _begin(self, item: dict[str, Any], run: str, mine: QuerySet[Purchase]) -> Purchase | None:
+        """The row of the purchase; None if the database does not say whether there is one."""
         try:
             return purchases.buy(**item, metadata={KEY: run})
         except Exception as error:
-            said = ": ".join(filter(None, [type(error).__name__, str(error)]))
-            begun = mine.first()
+            said = described(error)
+            try:
+                connections[database()].close_if_unusable_or_obsolete()  # it may be what broke
+                begun = mine.first()
+            except DatabaseError:
+                logger.exception("skinsback.buy_command_failed", extra={"custom_id": ""})
+                return None
             if begun is not None:  # raised after the commit: by a hook of the site's, or by a connection that broke
                 self.warn(f"The purchase was begun and goes on, but something failed after it was kept ({said}).")
                 return begun
             if isinstance(error, SkinsBackError | DatabaseError):
                 raise
             message = f"Nothing was bought: the site did not allow the charge ({said})."
-            raise CommandError(message, returncode=FAILED) from error
+            raise CommandError(message, returncode=NOT_DONE) from error
+
+    def _not_known(self, run: str) -> int:
+        where = f"look in the admin for one whose metadata has {KEY} {run}"
+        self.warn(f"The database does not say whether a purchase was begun: {where} before you buy again.")
+        return NOT_KNOWN
 
     def _submit(self, purchase: Purchase) -> Purchase:
         try:
@@ -203,13 +234,21 @@ class Command(SkinsBackCommand):
             text += f", {amount_text(purchase.debited_amount)} USD taken from the balance"
         if purchase.error_message:
             text += f" ({purchase.error_message})"
-        if purchase.status == PurchaseStatus.REQUESTED:
-            text += ". It is not bought for certain: the worker, or skinsback_poll, goes on with it."
+        if purchase.status in UNCERTAIN:
+            text += ". It may not have been bought: the worker, or skinsback_poll, goes on with it."
         names = ("custom_id", "buy_id", "status", "error_code", "error_message", "skin_id", "market_hash_name", "game")
         amounts = ("max_price", "price", "debited_amount", "charge_amount", "charge_currency")
         values = {name: getattr(purchase, name) for name in (*names, *amounts, "steam_id", "needs_review")}
         bought = False if failed else True if purchase.buy_id else None  # None: not known yet
         self.tell(style(text), bought=bought, **values)
+
+
+def _exit_code(purchase: Purchase, wait: int | None) -> int | None:
+    if purchase.status in PURCHASE_FINAL:
+        return NOT_DONE
+    if purchase.status in UNCERTAIN or (wait and purchase.status not in DONE):
+        return NOT_KNOWN
+    return NEEDS_PERSON if purchase.needs_review else None
 
 
 def _amount(text: str) -> Decimal:
@@ -229,4 +268,4 @@ def _user(text: str | None) -> Any:
     try:
         return users.get(pk=text)
     except (users.model.DoesNotExist, ValidationError, ValueError, TypeError):
-        raise CommandError(f"There is no user {text!r}.", returncode=COULD_NOT_RUN) from None
+        raise CommandError(f"There is no user {text!r}.", returncode=USAGE) from None

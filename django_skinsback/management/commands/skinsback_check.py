@@ -5,18 +5,23 @@ from typing import Any, NamedTuple
 
 import requests
 from django.core import checks
+from django.db import DatabaseError, connections
+from django.db.migrations.executor import MigrationExecutor
 
 from ... import conf
 from ...client.transport import open_session
+from ...connection import get_client
 from ...exceptions import AccountFault, ConfigurationError, RateLimited, SkinsBackError
 from ...flows.addresses import webhook_url
 from ...flows.balance import snapshot_balance
 from ...flows.database import database
-from ...flows.health import health
+from ...flows.health import STANDING_STILL, health
+from ...flows.standstill import is_shared, last_pass
 from ...models import BalanceSnapshot, WebhookEvent
+from ...models.fields import utc_now
 from ...money import amount_text
 from ...ratelimit import foreground
-from ..command import FAILED, SkinsBackCommand
+from ..command import NEEDS_PERSON, SkinsBackCommand, described
 
 _PROBE_TIMEOUT_SECONDS = 5
 
@@ -30,16 +35,17 @@ _ADVICE = {
 
 
 class Line(NamedTuple):
-    """One thing looked at: what, whether it is in order, and what was found or is to be done."""
+    """One thing looked at: what, whether it is in order (None: not known), and what was found or is to be done."""
 
     what: str
-    ok: bool
+    ok: bool | None
     text: str
 
 
 class Command(SkinsBackCommand):
     help = (
-        "Check that this site can take deposits and buy skins; each line is ok or says what to do. It asks SkinsBack "
+        "Check that this site can take deposits and buy skins. Each line is marked ok, or TODO with what to do, or ?? "
+        "where something cannot be known. It asks SkinsBack "
         "and knocks at this site's own webhook addresses: run it after installing and after each change. "
         "For a monitor that asks every few seconds, use skinsback_health."
     )
@@ -47,23 +53,24 @@ class Command(SkinsBackCommand):
         ("", "walk the whole list"),
         ("--account second", "only what concerns this account"),
     )
-    exit_codes = {FAILED: "something is to be done"}
+    exit_codes = {NEEDS_PERSON: "something is to be done"}
     requires_system_checks = []
 
     def chosen_accounts(self, account: str | None) -> tuple[str, ...]:
-        """None where the settings cannot be read: that is what is to be mended first."""
-        return super().chosen_accounts(account) if all(line.ok for line in _configuration()) else ()
+        """None where the settings or the database are not ready: that is what is to be mended first."""
+        self._lines = [*_configuration(), *_database()]
+        return super().chosen_accounts(account) if all(line.ok for line in self._lines) else ()
 
     def work(self, *_args: Any, account: str | None, **_options: Any) -> int | None:
-        lines = list(_configuration())
+        lines = list(self._lines)
         for alias in self.accounts:
             lines += _account(alias)
         if self.accounts:
             lines += _work(account)
+        marks = {True: self.style.SUCCESS("ok  "), None: self.style.WARNING("??  "), False: self.style.ERROR("TODO")}
         for line in lines:
-            mark = self.style.SUCCESS("ok  ") if line.ok else self.style.ERROR("TODO")
-            self.tell(f"{mark} {line.what}: {line.text}", **line._asdict())
-        return None if all(line.ok for line in lines) else FAILED
+            self.tell(f"{marks[line.ok]} {line.what}: {line.text}", **line._asdict())
+        return NEEDS_PERSON if any(line.ok is False for line in lines) else None
 
 
 def _configuration() -> Iterator[Line]:
@@ -73,8 +80,33 @@ def _configuration() -> Iterator[Line]:
     found = [message for message in ours if not message.is_silenced()]
     for message in found:
         yield Line(f"configuration ({message.id})", ok=False, text=f"{message.msg} {message.hint or ''}".strip())
-    if not found:
+    unusable = [] if found else list(_unusable())
+    yield from unusable
+    if not found and not unusable:
         yield Line("configuration", ok=True, text="the settings are complete")
+
+
+def _unusable() -> Iterator[Line]:
+    """Accounts without a client: what the system checks let pass, or the site has silenced."""
+    for alias in conf.accounts():
+        try:
+            get_client(alias)
+        except ConfigurationError as error:
+            yield Line(f"configuration ({alias})", ok=False, text=str(error))
+
+
+def _database() -> Iterator[Line]:
+    """Nothing where the tables are there."""
+    try:
+        executor = MigrationExecutor(connections[database()])
+        ours = [node for node in executor.loader.graph.leaf_nodes() if node[0] == WebhookEvent._meta.app_label]
+        missing = len(executor.migration_plan(ours))
+    except DatabaseError as error:
+        yield Line("database", ok=False, text=f"it does not answer ({described(error)}): start it, look at DATABASES")
+        return
+    if missing:
+        text = f"{missing} migrations are not applied yet: run manage.py migrate"
+        yield Line("database", ok=False, text=text)
 
 
 def _account(alias: str) -> Iterator[Line]:
@@ -144,10 +176,29 @@ def _work(account: str | None) -> Iterator[Line]:
     unapplied = WebhookEvent.objects.filter(processed_at=None, **({"account": account} if account else {})).count()
     if unapplied:
         found["deliveries"] = f"{unapplied} wait to be applied: look at them in the admin"
+    yield _worker(found.get("overdue"))
     for what, code, fine in (
-        ("worker and beat", "overdue", "nothing is overdue"),
         ("deliveries", "deliveries", "all applied"),
         ("review", "review", "none waits"),
         ("discrepancies", "discrepancies", "none is open"),
     ):
         yield Line(what, ok=code not in found, text=found.get(code, fine))
+
+
+def _worker(overdue: str | None) -> Line:
+    """That nothing is overdue says nothing of a worker that never ran."""
+    what, start = "worker and beat", "start a Celery worker with beat, or skinsback_poll --forever"
+    if overdue is not None:
+        return Line(what, ok=False, text=overdue)
+    seen = last_pass()
+    if seen is not None:
+        at = f"{seen:%Y-%m-%d %H:%M:%S} UTC"
+        if utc_now() - seen <= STANDING_STILL:
+            return Line(what, ok=True, text=f"nothing is overdue; due rows were last looked for at {at}")
+        return Line(what, ok=False, text=f"due rows were last looked for at {at}: {start}")
+    if is_shared():
+        return Line(what, ok=False, text=f"no process has been seen that looks for due rows: {start}")
+    text = (
+        f"whether they run cannot be known, because the cache {conf.get('CACHE')!r} is not shared by processes: {start}"
+    )
+    return Line(what, ok=None, text=text)

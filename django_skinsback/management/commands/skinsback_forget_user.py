@@ -4,7 +4,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
 
 from ...flows.forgetting import forget_user
-from ..command import COULD_NOT_RUN, SkinsBackCommand
+from ..command import USAGE, SkinsBackCommand
 
 
 class Command(SkinsBackCommand):
@@ -24,7 +24,7 @@ class Command(SkinsBackCommand):
         try:
             found = users._default_manager.get_by_natural_key(user)
         except users.DoesNotExist:
-            raise CommandError(f"There is no user {user!r}.", returncode=COULD_NOT_RUN) from None
+            raise CommandError(f"There is no user {user!r}.", returncode=USAGE) from None
         with self.progress.bar("removing") as advance:
             forgotten = forget_user(found, on_progress=advance)
         self.tell(

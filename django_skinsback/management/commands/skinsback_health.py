@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from ...flows.balance import lasting
 from ...flows.health import AccountHealth, Health, Verdict, health
 from ...money import amount_text
-from ..command import FAILED, SkinsBackCommand
+from ..command import NEEDS_PERSON, NOT_DONE, SkinsBackCommand
 
 
 class Command(SkinsBackCommand):
@@ -20,7 +20,10 @@ class Command(SkinsBackCommand):
         ("--probe", "ask SkinsBack too whether it answers, one call for each account"),
         ("--json", "one line with everything, for a monitor"),
     )
-    exit_codes = {FAILED: "degraded (it works, but wants a person today) or failing (it does not do its work)"}
+    exit_codes = {
+        NEEDS_PERSON: "degraded: it works, but needs a person today",
+        NOT_DONE: "failing: it does not do its work",
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--probe", action="store_true", help="call SkinsBack, once for each account")
@@ -28,7 +31,7 @@ class Command(SkinsBackCommand):
     def work(self, *_args: Any, account: str | None, probe: bool, **_options: Any) -> int | None:
         found = health(account, probe=probe)
         self.tell("\n".join(self._lines(found)), **found.as_dict())
-        return FAILED if found.verdict is not Verdict.OK else None
+        return {Verdict.DEGRADED: NEEDS_PERSON, Verdict.FAILING: NOT_DONE}.get(found.verdict)
 
     def _lines(self, found: Health) -> list[str]:
         style = {

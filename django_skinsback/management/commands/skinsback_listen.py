@@ -5,7 +5,7 @@ from ...flows.records import Outcome
 from ...models.fields import utc_now
 from ...money import amount_text
 from ...realtime import State
-from ..command import FAILED, SkinsBackCommand
+from ..command import NOT_DONE, SkinsBackCommand
 from ..diary import stop_signals
 
 SENTENCES = {
@@ -29,12 +29,12 @@ class Command(SkinsBackCommand):
         ("", "every account, until Ctrl-C"),
         ("--account second --json", "one account, a JSON object for each event and each change of the connection"),
     )
-    exit_codes = {0: "it was stopped", FAILED: "SkinsBack refused the keys of an account"}
+    exit_codes = {0: "it was stopped", NOT_DONE: "it could not run, or SkinsBack refused the keys of an account"}
 
     def work(self, *_args: Any, **_options: Any) -> int | None:
         with stop_signals(grace_seconds=GRACE_SECONDS) as stopped:
             try:
-                return None if listen(self.accounts, self._tell_news, stopped=stopped) else FAILED
+                return None if listen(self.accounts, self._tell_news, stopped=stopped) else NOT_DONE
             except KeyboardInterrupt:  # what was cut off is asked for by the sweep
                 if not stopped():
                     raise
@@ -47,7 +47,6 @@ class Command(SkinsBackCommand):
             self.warn(text)
         else:
             self.tell(text, time=now, account=news.account, state=news.what, **news.details)
-        self.stdout.flush()
 
 
 def _sentence(news: News) -> str:

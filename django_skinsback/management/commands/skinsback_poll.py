@@ -1,12 +1,20 @@
+import logging
+from collections.abc import Callable
 from dataclasses import asdict
+from math import inf
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from ...flows import notifications, polling
 from ...flows.routine import JOBS, repeat
-from ..command import COULD_NOT_RUN, FAILED, SkinsBackCommand
+from ...flows.standstill import note_pass
+from ..command import NOT_DONE, NOT_KNOWN, USAGE, SkinsBackCommand, described
 from ..diary import Diary, stop_signals
+
+logger = logging.getLogger("django_skinsback")
+
+EVERY_SECONDS = 10.0
 
 
 class Command(SkinsBackCommand):
@@ -21,36 +29,69 @@ class Command(SkinsBackCommand):
         ("--forever --every 30", "look for due rows every 30 seconds only"),
         ("--account second --json", "of one account, and one line of JSON for a program"),
     )
-    exit_codes = {FAILED: "a sweep was ended early by an error; what it left is done by the next one"}
+    exit_codes = {
+        NOT_DONE: "a sweep was ended early by an error; what it left is done by the next one",
+        NOT_KNOWN: "a sweep raised an exception, which is logged; it is not known how much it did",
+    }
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--forever", action="store_true", help="go on until stopped, without Celery")
-        parser.add_argument(
-            "--every", type=float, default=10.0, metavar="SECONDS", help="how often --forever sweeps (default: 10)"
-        )
+        parser.add_argument("--every", type=float, metavar="SECONDS", help="how often --forever sweeps (default: 10)")
 
-    def work(self, account: str | None, *, forever: bool, every: float, **_options: Any) -> int | None:
+    def work(self, account: str | None, *, forever: bool, every: float | None, **_options: Any) -> int | None:
+        if every is not None and not forever:
+            raise CommandError("--every needs --forever.", returncode=USAGE)
+        if every is not None and not 0 < every < inf:
+            raise CommandError("--every must be above zero.", returncode=USAGE)
         if not forever:
             return self._once(account)
-        if every <= 0:
-            raise CommandError("--every must be above zero.", returncode=COULD_NOT_RUN)
-        self._forever(account, every)
+        self._forever(account, EVERY_SECONDS if every is None else every)
         return None
 
     def _once(self, account: str | None) -> int | None:
-        done: dict[str, Any] = {"deliveries": notifications.apply_kept()}
+        done: dict[str, Any] = {"deliveries": 0}
+        codes: list[int] = []
+        try:
+            done["deliveries"] = notifications.apply_kept()
+        except Exception as error:  # noqa: BLE001 - logged; the sweeps must not wait for it
+            codes.append(self._failed("deliveries", error))
         self._say(f"deliveries: {done['deliveries']} applied")
-        stopped = False
         for name, flow in (("deposits", polling.check_deposits), ("purchases", polling.poll_purchases)):
-            with self.progress.bar(name) as advance:
-                counts = flow(account, advance=advance)
-            done[name], stopped = asdict(counts), stopped or bool(counts.stopped_by)
+            counts = self._sweep(name, flow, account, codes)
+            done[name] = asdict(counts)
             self._say(f"{name}: {counts.asked} due, {counts.changed} changed")
             if counts.stopped_by:
                 self.warn(f"{name}: stopped early by {counts.stopped_by}")
+        note_pass()
         if self.as_json:
             self.tell("", **done)
-        return FAILED if stopped else None
+        return max(codes, default=None)
+
+    def _sweep(
+        self, name: str, flow: Callable[..., polling.Counts], account: str | None, codes: list[int]
+    ) -> polling.Counts:
+        """One sweep, which keeps no other from being made whatever it raises."""
+        taken = polling.Counts()
+
+        def advance(rows: int) -> None:
+            taken.asked += rows
+            move(rows)
+
+        with self.progress.bar(name) as move:
+            try:
+                counts = flow(account, advance=advance)
+            except Exception as error:  # noqa: BLE001 - logged; a site's code may raise anything
+                codes.append(self._failed(name, error))
+                taken.stopped_by = described(error)
+                return taken
+        if counts.stopped_by:
+            codes.append(NOT_DONE)
+        return counts
+
+    def _failed(self, job: str, error: Exception) -> int:
+        logger.exception("skinsback.job_failed", extra={"job": job})
+        self.warn(f"{job}: failed: {described(error)}")
+        return NOT_KNOWN
 
     def _say(self, text: str) -> None:
         if not self.as_json:

@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 from ...flows.discrepancies import Counts
 from ...flows.reconciliation import LISTS, reconcile
 from ...models import Discrepancy
-from ..command import COULD_NOT_RUN, FAILED, SkinsBackCommand
+from ..command import NEEDS_PERSON, NOT_DONE, USAGE, SkinsBackCommand
 from ..moments import moment
 
 FOUND = ("missed", "repaired", "unknown", "differing", "doubled", "absent")
@@ -17,7 +17,7 @@ class Command(SkinsBackCommand):
         "Compare SkinsBack's lists of deposits, purchases and failed notifications with the rows here. News that never "
         "came is made up for; what cannot be right is kept as a discrepancy for an operator, in the admin. Each run "
         "begins where the last one ended, so that it can run as often as you like; once an hour is enough. A list that "
-        "was not read to its end, for whatever reason, is said so and ends with 2; the next run goes on there."
+        "was not read to its end, for whatever reason, is said so and ends with 4; the next run goes on there."
     )
     examples = (
         ("", "everything since the last run, of all accounts"),
@@ -25,8 +25,8 @@ class Command(SkinsBackCommand):
         ("--json", "one line for each discrepancy that was found, and at the end one for the whole"),
     )
     exit_codes = {
-        FAILED: "discrepancies are open: look at them in the admin",
-        COULD_NOT_RUN: "it could not run, or a list was not read to its end; the message says why",
+        NEEDS_PERSON: "discrepancies are open: look at them in the admin",
+        NOT_DONE: "it could not run, or a list was not read to its end; the message says why",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -46,7 +46,7 @@ class Command(SkinsBackCommand):
         **_options: Any,
     ) -> int | None:
         if until and not since:
-            raise CommandError("--until needs --since.", returncode=COULD_NOT_RUN)
+            raise CommandError("--until needs --since.", returncode=USAGE)
         names = lists or LISTS
         with self.progress.bar("reconcile") as advance:
             results = reconcile(account, lists=names, since=since, until=until, told=self._found, report=advance)
@@ -62,8 +62,8 @@ class Command(SkinsBackCommand):
         elif waiting:
             self.tell(self.style.ERROR(f"{waiting} discrepancies are open: look at them in the admin."))
         if stopped:
-            return COULD_NOT_RUN
-        return FAILED if waiting else None
+            return NOT_DONE
+        return NEEDS_PERSON if waiting else None
 
     def _found(self, row: Discrepancy) -> None:
         subject = row.our_id or row.their_id

@@ -6,7 +6,7 @@ from ... import conf
 from ...exceptions import SkinsBackError
 from ...flows.prices import sync_prices
 from ...steam import GAMES
-from ..command import FAILED, SkinsBackCommand, advised
+from ..command import NOT_DONE, SkinsBackCommand, advised
 
 
 class Command(SkinsBackCommand):
@@ -20,7 +20,7 @@ class Command(SkinsBackCommand):
         ("--game cs2", "that of Counter-Strike 2 alone"),
         ("--json", "one line of JSON for each game, for a program that reads the counts"),
     )
-    exit_codes = {FAILED: "some price lists were taken over and some were not; the messages say why"}
+    exit_codes = {NOT_DONE: "some price lists, or all, were not taken over; the messages say why"}
     default_account = conf.DEFAULT_ACCOUNT
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -41,4 +41,4 @@ class Command(SkinsBackCommand):
             else:
                 text = f"{code}: {synced.items} names, {synced.written} written, {synced.gone} gone"
                 self.tell(text, game=code, names=synced.items, written=synced.written, gone=synced.gone)
-        return FAILED if failures else None
+        return NOT_DONE if failures else None
