@@ -410,6 +410,16 @@ class History(RuleBasedStateMachine):
         self.site.deliver()
         self._do(self.site.sweep)
 
+    @rule(hours=st.sampled_from([1, 30, 20 * 24]), deposit=st.booleans(), bought=st.booleans())
+    def clock_is_ahead_for_a_while(self, hours: int, deposit: bool, bought: bool) -> None:
+        """What happens meanwhile is dated in the future, and then the clock is right again."""
+        with self.site.clock_ahead(hours * HOUR):
+            if deposit:
+                self.open_deposit(0, "", (None, None), known=False, crash=None)
+            if bought:
+                self.user_buys(0, "rust", 0, 5, True, "200", "accepted", crash=None)
+            self._do(self.site.sweep)
+
     @rule(crash=crashes)
     def deposits_are_swept(self, crash: int | None) -> None:
         self._do(polling.check_deposits, crash)

@@ -144,6 +144,15 @@ class Site:
         self._clock.shift(seconds)
         self.sandbox.clock.advance(seconds=seconds)
 
+    @contextmanager
+    def clock_ahead(self, seconds: float) -> Iterator[None]:
+        """Meanwhile the site's clock, and not SkinsBack's, is wrong."""
+        self._clock.shift(seconds)
+        try:
+            yield
+        finally:
+            self._clock.shift(-seconds)
+
     def deliver(self, crash: int | None = None) -> None:
         """Have the sandbox send what is due; at the given point of the first delivery the site dies."""
         self.crash_in_delivery = crash

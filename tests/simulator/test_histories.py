@@ -5,8 +5,9 @@ from unittest import mock
 
 import pytest
 from django.db import connection
+from django.db.models import Q
 
-from django_skinsback.flows import crediting, notifications, purchase_reports
+from django_skinsback.flows import crediting, due, notifications, purchase_reports
 from django_skinsback.flows.edits import Edit
 from django_skinsback.statuses import EntryKind
 
@@ -46,8 +47,16 @@ def always_to_review(edit, to_status, move=Edit.move, **details):
         (crediting, "credit_of", lambda deposit: (deposit.amount + deposit.user_amount, deposit.amount_currency)),
         (purchase_reports, "conf", SimpleNamespace(get=lambda _name: True)),
         (notifications, "apply_kept", lambda: None),
+        (due, "is_due", lambda column, now: Q(**{f"{column}__lte": now})),
     ],
-    ids=["no reversal", "always to review", "another amount", "refunded against the setting", "kept and never applied"],
+    ids=[
+        "no reversal",
+        "always to review",
+        "another amount",
+        "refunded against the setting",
+        "kept and never applied",
+        "due times too far ahead are waited for",
+    ],
 )
 def test_a_mistake_is_found(place, name, mistake):
     def seek():  # begins where all of these are found soon
