@@ -47,24 +47,26 @@ class Forgotten:
     deliveries: int = 0
 
 
-def forget_user(user: Any, *, by: Any = None, on_progress: Callable[[int], object] | None = None) -> Forgotten:
+def forget_user(
+    user: Any, *, account: str | None = None, by: Any = None, on_progress: Callable[[int], object] | None = None
+) -> Forgotten:
     """Remove Steam IDs, trade tokens, skins and raw deliveries of a user; later reports add none.
 
     Ledger entries, amounts, SkinsBack's ids and the digests of deliveries stay, and so does the user, whom the ledger
-    protects: replace the name and e-mail in your own user model afterwards. Safe to repeat. ``on_progress`` is called
-    with the number of rows of each batch.
+    protects: replace the name and e-mail in your own user model afterwards. Safe to repeat. ``account`` limits it to
+    the rows of one account. ``on_progress`` is called with the number of rows of each batch.
 
     Raises InvalidInput, before anything is changed, while a deposit or purchase of the user is open or needs review.
     """
     for model in (Deposit, Purchase):
-        if count := _rows_of(model, user).filter(_OPEN[model]).count():
+        if count := _rows_of(model, user, account).filter(_OPEN[model]).count():
             raise InvalidInput(
                 _("%(count)s %(rows)s of this user are open or need review. Wait until they end, or settle them first.")
                 % {"count": count, "rows": model._meta.verbose_name_plural}
             )
     forgotten = Forgotten()
     for model in (Deposit, Purchase):
-        for keys in _batches(_rows_of(model, user)):
+        for keys in _batches(_rows_of(model, user, account)):
             for pk in keys:
                 forgotten.deliveries += run(partial(_forget, model, pk, by))
             forgotten.rows += len(keys)
@@ -73,9 +75,9 @@ def forget_user(user: Any, *, by: Any = None, on_progress: Callable[[int], objec
     return forgotten
 
 
-def _rows_of(model: type[Any], user: Any) -> QuerySet[Any]:
+def _rows_of(model: type[Any], user: Any, account: str | None) -> QuerySet[Any]:
     rows: QuerySet[Any] = model._default_manager.using(database()).filter(owner_id=str(user.pk))
-    return rows
+    return rows if account is None else rows.filter(account=account)
 
 
 def _batches(rows: QuerySet[Any]) -> Iterator[list[int]]:

@@ -54,7 +54,9 @@ def pay(user, *statuses, **values):
 
 
 def reviewed(deposit):
-    Deposit.objects.filter(pk=deposit.pk).update(needs_review=True, review_reason="Look at it.")
+    Deposit.objects.filter(pk=deposit.pk).update(
+        needs_review=True, review_reasons=[{"code": "unknown_status", "data": {"status": "gifted"}}]
+    )
     deposit.refresh_from_db()
     return deposit
 

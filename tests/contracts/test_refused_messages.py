@@ -153,7 +153,8 @@ def test_the_credit_of_a_refused_message_comes_by_polling(user, skinsback_sandbo
     skinsback_sandbox.pay(deposit.order_id)
     skinsback_sandbox.faults.remove()
     skinsback_sandbox.notify(deposit.order_id, reason="late; sorry: later")
-    skinsback_sandbox.deliver_pending()
+    with pytest.raises(AssertionError, match="answered 400"):
+        skinsback_sandbox.deliver_pending()
     assert not LedgerEntry.objects.exists()
     Deposit.objects.filter(pk=deposit.pk).update(next_check_at=deposit.created_at)
 

@@ -19,7 +19,11 @@ from django_skinsback.money import amount_text
 
 NAMES = sorted(name for name in get_commands() if name.startswith("skinsback_") and name != "skinsback_sandbox")
 BUY = ("--name", "AK-47", "--trade-url", "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey")
-ARGUMENTS = {"skinsback_buy": (*BUY, "--dry-run"), "skinsback_replay": ("--since", "2000-01-01")}
+ARGUMENTS = {
+    "skinsback_buy": (*BUY, "--dry-run"),
+    "skinsback_forget_user": ("alice",),
+    "skinsback_replay": ("--since", "2000-01-01"),
+}
 """What a command cannot do without, chosen so that it changes nothing."""
 
 ENDLESS = {"skinsback_listen"}
@@ -75,7 +79,7 @@ def test_an_account_nobody_configured_is_refused_with_the_names_of_those_there_a
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ENDLESS])
-def test_its_json_is_an_object_on_each_line_without_floats_bars_or_colours(name, world, monkeypatch, settings):
+def test_its_json_is_an_object_on_each_line_without_floats_bars_or_colours(name, world, user, monkeypatch, settings):
     settings.SILENCED_SYSTEM_CHECKS = ["skinsback.W001", "skinsback.W002"]
     out, err = StringIO(), Terminal()
     monkeypatch.setattr(sys, "stderr", err)

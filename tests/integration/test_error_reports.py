@@ -171,11 +171,13 @@ def test_sending_shows_none_either(row, monkeypatch, rf, settings, caplog):
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_the_command_that_buys_shows_none_in_its_frames(monkeypatch, rf, settings, debug):
+def test_the_command_that_buys_shows_none_in_its_frames(monkeypatch, rf, settings, debug, caplog):
     settings.DEBUG = debug
     monkeypatch.setattr(purchases, "buy", broken)
     options = {"market_hash_name": "x", "max_price": "5", "yes": True}
-    error = error_of(lambda: call_command("skinsback_buy", trade_url=url(), **options)).__cause__
+    with pytest.raises(SystemExit):
+        call_command("skinsback_buy", trade_url=url(), **options)
+    [error] = [record.exc_info[1] for record in caplog.records if record.exc_info]
     assert str(error) == "out of order"
     assert TOKEN not in "".join(frames_of_ours(rf.get("/"), error))
 

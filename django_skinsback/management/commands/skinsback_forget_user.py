@@ -19,14 +19,14 @@ class Command(SkinsBackCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user", metavar="USERNAME", help="the user name, as the user logs in with it")
 
-    def work(self, *_args: Any, user: str, **_options: Any) -> None:
+    def work(self, *_args: Any, user: str, account: str | None, **_options: Any) -> None:
         users = get_user_model()
         try:
             found = users._default_manager.get_by_natural_key(user)
         except users.DoesNotExist:
             raise CommandError(f"There is no user {user!r}.", returncode=USAGE) from None
         with self.progress.bar("removing") as advance:
-            forgotten = forget_user(found, on_progress=advance)
+            forgotten = forget_user(found, account=account, on_progress=advance)
         self.tell(
             f"Steam data removed from {forgotten.rows} deposits and purchases, raw bodies from {forgotten.deliveries} "
             "deliveries",
