@@ -1,6 +1,7 @@
 import gc
 from datetime import timedelta
 
+import django
 import pytest
 import time_machine
 from django.core.cache import cache
@@ -51,6 +52,13 @@ def user(django_user_model):
 @pytest.fixture
 def operator(django_user_model):
     return django_user_model.objects.create_superuser("operator")
+
+
+@pytest.fixture
+def admins(settings):
+    """One administrator, who gets the mails of ``AdminEmailHandler``."""
+    address = "ada@shop.example"
+    settings.ADMINS = [address if django.VERSION >= (6, 0) else ("Ada", address)]
 
 
 class World:
