@@ -186,7 +186,7 @@ def _buy_once(operator: Any, name: str, draft: dict[str, Any] | None) -> tuple[l
             "account": draft["account"],
             "requested_by": operator,
         }
-        items = [{**item, "metadata": {FORM_KEY: name}} for item in draft["items"]]
+        items: list[Any] = [{**item, "metadata": {FORM_KEY: name}} for item in draft["items"]]
         if len(items) == 1:
             return [purchases.buy(**common, **items[0])], False
         return purchases.buy_batch(**common, items=items), False
