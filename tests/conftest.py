@@ -1,4 +1,5 @@
 import gc
+import importlib.util
 from datetime import timedelta
 
 import django
@@ -12,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 hypothesis_settings.register_profile("default", deadline=None)  # a busy machine is no counterexample
 hypothesis_settings.load_profile("default")
 
-pytest_plugins = ["django_skinsback.testing"]
+pytest_plugins = ["django_skinsback.testing" if importlib.util.find_spec("factory") else "tests.core.rows"]
 
 
 def pytest_report_header(config):

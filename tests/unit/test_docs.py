@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from django_skinsback import conf
+from django_skinsback import checks, conf
 from django_skinsback.sandbox.faults import FAULTS
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ def test_the_settings_page_lists_every_key_in_order_and_no_other():
 
 
 def test_the_settings_page_lists_every_check():
-    source = (ROOT / "django_skinsback/checks.py").read_text()
+    source = Path(checks.__file__).read_text()
 
     assert set(first_cells("docs/settings.md", "## Checks")) == set(re.findall(r"skinsback\.[EW]\d+", source))
 
