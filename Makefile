@@ -7,8 +7,13 @@ QUIETLY := >.venv/install.log 2>&1 || { cat .venv/install.log; exit 1; }
 HISTORIES ?= 10000
 SEED ?= 1
 DEPOSITS ?= 10000
+ENVS ?= lowest,django60,newest,core,wheel
 
-.PHONY: help demo test bench prove fuzz mutants lint types format clean
+# Interpreters of pyenv are found by their folders: its shims refuse those that are not chosen.
+EMPTY :=
+PYTHONS := $(subst $(EMPTY) ,:,$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[1-9]*/bin))
+
+.PHONY: help demo test matrix bench prove fuzz mutants lint types format clean
 
 help:  ## Show what there is to make
 	@echo "django-skinsback"
@@ -19,6 +24,9 @@ demo: .venv/demo  ## Run the example shop, a Celery worker and the sandbox; noth
 
 test: .venv/dev lint types  ## Run every check: lint, types, import contracts, tests on each database that answers
 	@$(BIN)/python -m tests
+
+matrix: .venv/dev  ## Test with the lowest and newest versions, Django 6.0, no extras, the wheel: ten minutes (ENVS=lowest,core)
+	@PATH="$(if $(PYTHONS),$(PYTHONS):)$$PATH" $(BIN)/tox run -q -e $(ENVS)
 
 bench: .venv/bench  ## Measure against the plain way and against others, with ratios: half an hour (PARTS=delivery, QUICK=1)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(PARTS)

@@ -1,6 +1,8 @@
 import gc
+import importlib.util
 from datetime import timedelta
 
+import django
 import pytest
 import time_machine
 from django.core.cache import cache
@@ -11,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 hypothesis_settings.register_profile("default", deadline=None)  # a busy machine is no counterexample
 hypothesis_settings.load_profile("default")
 
-pytest_plugins = ["django_skinsback.testing"]
+pytest_plugins = ["django_skinsback.testing" if importlib.util.find_spec("factory") else "tests.core.rows"]
 
 
 def pytest_report_header(config):
@@ -51,6 +53,13 @@ def user(django_user_model):
 @pytest.fixture
 def operator(django_user_model):
     return django_user_model.objects.create_superuser("operator")
+
+
+@pytest.fixture
+def admins(settings):
+    """One administrator, who gets the mails of ``AdminEmailHandler``."""
+    address = "ada@shop.example"
+    settings.ADMINS = [address if django.VERSION >= (6, 0) else ("Ada", address)]
 
 
 class World:

@@ -204,7 +204,7 @@ def _buy_once(operator: Any, name: str, draft: dict[str, Any] | None, trade_url:
             "account": draft["account"],
             "requested_by": operator,
         }
-        items = [{**item, "metadata": {FORM_KEY: name}} for item in draft["items"]]
+        items: list[Any] = [{**item, "metadata": {FORM_KEY: name}} for item in draft["items"]]
         if len(items) == 1:
             return [purchases.buy(**common, **items[0])], False
         return purchases.buy_batch(**common, items=items), False

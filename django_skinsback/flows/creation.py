@@ -13,7 +13,7 @@ from .. import conf, schedule
 from ..connection import get_client
 from ..exceptions import InvalidInput, OrderIdExists, SkinsBackError, UnknownOutcome
 from ..models import Deposit
-from ..models.fields import utc_now
+from ..models.fields import OptionalUser, utc_now
 from ..money import parse_amount, parse_currency
 from ..sensitive import hide
 from ..statuses import DepositStatus
@@ -28,7 +28,7 @@ Answer = TypeVar("Answer")
 
 
 def create_deposit(
-    user: Any = None,
+    user: OptionalUser = None,
     *,
     request: HttpRequest | None = None,
     account: str = conf.DEFAULT_ACCOUNT,
@@ -65,7 +65,7 @@ def create_deposit(
         )
     deposit = Deposit(
         account=account,
-        user=user,
+        user=user,  # type: ignore[misc] # of whichever model the site has
         steam_id=check_steam_id(steam_id) if steam_id else (payer.steam_id if payer else ""),
         game=check_game(game or conf.default_game()),
         metadata=metadata or {},
@@ -95,7 +95,7 @@ def create_deposit(
 
 
 def create_from_inventory(
-    user: Any = None,
+    user: OptionalUser = None,
     *,
     trade_url: str,
     item_asset_ids: Sequence[str],
@@ -116,7 +116,7 @@ def create_from_inventory(
     payer = TradeURL.parse(trade_url)
     deposit = Deposit(
         account=account,
-        user=user,
+        user=user,  # type: ignore[misc] # of whichever model the site has
         steam_id=payer.steam_id,
         game=check_game(game or conf.default_game()),
         currency=parse_currency(currency) if currency else "",

@@ -119,14 +119,15 @@ class Follower:
     def _rows(self, rows: Sequence[FailedNotification]) -> dict[str, tuple[int, str, Compared]]:
         """Our deposits by the id that the list gives: key, our id, and what is shown of them."""
         found: dict[str, tuple[int, str, Compared]] = {}
+        columns = ("pk", "order_id", *DEPOSITS.columns)  # the transaction ID is the first of the columns compared
         manager = Deposit.objects.using(database()).filter(account=self._counts.account)
         for column, values in (
             ("order_id", [row.order_id for row in rows if row.order_id]),
             ("transaction_id", [row.transaction_id for row in rows if not row.order_id and row.transaction_id]),
         ):
             if values:
-                columns = (column, "pk", "order_id", *DEPOSITS.columns)
-                for key, pk, our_id, *compared in manager.filter(**{f"{column}__in": values}).values_list(*columns):
+                for pk, our_id, *compared in manager.filter(**{f"{column}__in": values}).values_list(*columns):
+                    key = our_id if column == "order_id" else compared[0]
                     found[key] = pk, our_id, tuple(compared)
         return found
 

@@ -7,14 +7,14 @@ When a charge is refunded is decided in ``purchase_reports``; how a purchase rea
 import uuid
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Required, TypedDict
 
 from django.utils.translation import gettext as _
 
 from .. import conf
 from ..exceptions import InvalidInput
 from ..models import Purchase
-from ..models.fields import utc_now
+from ..models.fields import OptionalUser, utc_now
 from ..money import parse_amount, parse_currency
 from ..sensitive import hide
 from ..statuses import EntryKind
@@ -32,6 +32,7 @@ from .seen import purchase_token as seen
 from .sending import submit
 
 __all__ = [
+    "BatchItem",
     "buy",
     "buy_batch",
     "cancel",
@@ -43,9 +44,20 @@ __all__ = [
 ]
 
 
+class BatchItem(TypedDict, total=False):
+    """One skin of ``buy_batch``."""
+
+    skin_id: Required[str]
+    game: str | None
+    max_price: Decimal | str | int | None
+    charge: Decimal | str | int | None
+    charge_currency: str
+    metadata: dict[str, Any] | None
+
+
 def buy(
     *,
-    user: Any = None,
+    user: OptionalUser = None,
     trade_url: str,
     skin_id: str | None = None,
     market_hash_name: str | None = None,
@@ -54,7 +66,7 @@ def buy(
     charge: Decimal | str | int | None = None,
     charge_currency: str = "",
     account: str = conf.DEFAULT_ACCOUNT,
-    requested_by: Any = None,
+    requested_by: OptionalUser = None,
     metadata: dict[str, Any] | None = None,
 ) -> Purchase:
     """Have one skin bought and sent to ``trade_url``: by its id, or the cheapest of a name.
@@ -82,12 +94,12 @@ def buy(
 
 def buy_batch(
     *,
-    user: Any = None,
+    user: OptionalUser = None,
     trade_url: str,
-    items: Sequence[Mapping[str, Any]],
+    items: Sequence[BatchItem],
     game: str | None = None,
     account: str = conf.DEFAULT_ACCOUNT,
-    requested_by: Any = None,
+    requested_by: OptionalUser = None,
 ) -> list[Purchase]:
     """Have several skins bought for one user: all rows and charges are written, or none.
 

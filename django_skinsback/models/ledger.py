@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from django.conf import settings
 from django.db import models, router
@@ -46,6 +46,15 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
         raise TypeError("Ledger entries are never deleted.")
 
 
+if TYPE_CHECKING:
+
+    class LedgerManager(models.Manager["LedgerEntry"]):
+        """What ``LedgerQuerySet.as_manager()`` makes, for type checkers without the plugin of django-stubs."""
+
+        def balance(self, user: Any, currency: str) -> Decimal: ...
+        def statement(self, user: Any, currency: str) -> Iterator[tuple["LedgerEntry", Decimal]]: ...
+
+
 class LedgerEntry(models.Model):
     """One movement of a user's value. At most one of each kind for a deposit or purchase: that is "exactly once"."""
 
@@ -67,7 +76,7 @@ class LedgerEntry(models.Model):
     currency = models.CharField(_("currency"), max_length=fields.CURRENCY_LENGTH)
     created_at = fields.UTCDateTimeField(_("created at"), default=fields.utc_now)
 
-    objects = LedgerQuerySet.as_manager()
+    objects: "ClassVar[LedgerManager]" = LedgerQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("ledger entry")

@@ -18,8 +18,10 @@ def refuse(**_kwargs):
 @pytest.fixture
 def failed(client, user):
     entry_posted.connect(refuse)
-    post_notification(client, signed_notification(make_deposit(user=user)))
-    entry_posted.disconnect(refuse)
+    try:
+        post_notification(client, signed_notification(make_deposit(user=user)))
+    finally:
+        entry_posted.disconnect(refuse)
     return WebhookEvent.objects.get()
 
 

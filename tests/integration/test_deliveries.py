@@ -41,8 +41,10 @@ def refuse(**_kwargs):
 def failed(client, deposit):
     """A delivery that the site's listener made fail."""
     entry_posted.connect(refuse)
-    post_notification(client, signed_notification(deposit))
-    entry_posted.disconnect(refuse)
+    try:
+        post_notification(client, signed_notification(deposit))
+    finally:
+        entry_posted.disconnect(refuse)
     return WebhookEvent.objects.get()
 
 

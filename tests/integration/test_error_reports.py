@@ -170,6 +170,7 @@ def test_sending_shows_none_either(row, monkeypatch, rf, settings, caplog):
     assert TOKEN not in "".join(frames_of_ours(rf.get("/"), error))
 
 
+@pytest.mark.django_db(transaction=True)  # after an error the command looks for the purchase on a new connection
 @pytest.mark.parametrize("debug", [True, False])
 def test_the_command_that_buys_shows_none_in_its_frames(monkeypatch, rf, settings, debug, caplog):
     settings.DEBUG = debug

@@ -200,8 +200,7 @@ class TestView:
             answer = client.get(URL)
         assert (answer.status_code, answer.json(), answer["Cache-Control"]) == (200, {"status": "ok"}, "no-store")
 
-    def test_work_that_stands_still_is_a_503(self, client, mailoutbox, settings):
-        settings.ADMINS = [("Ada", "ada@shop.example")]
+    def test_work_that_stands_still_is_a_503(self, client, mailoutbox, admins):
         make_deposit(next_check_at=minutes_ago(16))
         answer = client.get(URL)
         assert (answer.status_code, answer.json()) == (503, {"status": "failing"})

@@ -129,6 +129,7 @@ class TestTheRoutine:
         }
 
 
+@pytest.mark.django_db  # it closes old connections
 class TestForEver:
     def repeat(self, periods, until, *, clock=None):
         """Run jobs until the clock shows ``until``; when each was done."""

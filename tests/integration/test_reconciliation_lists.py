@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.db import connection
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -18,7 +19,7 @@ from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, ListCurso
 from django_skinsback.models.fields import utc_now
 from django_skinsback.testing import make_deposit
 from django_skinsback.wire import arguments
-from django_skinsback.wire.types import DepositReport, Page
+from django_skinsback.wire.types import DepositReport, FailedNotification, Page
 
 from .fake_lists import PAID, FakeLists
 
@@ -488,6 +489,26 @@ class TestFailedNotifications:
         counts = run("callback_error_list")
 
         assert (counts.unknown, counts.asked, lists.calls) == (1, 0, 1)
+
+    @pytest.mark.parametrize("known_by", ["order_id", "transaction_id"])
+    def test_our_rows_are_read_with_each_column_once(self, lists, user, known_by, monkeypatch):
+        """Django 5.2.0 reads the wrong columns where one is named twice."""
+        asked = []
+        honest = QuerySet.values_list
+
+        def values_list(rows, *columns, **options):
+            asked.append(columns)
+            return honest(rows, *columns, **options)
+
+        monkeypatch.setattr(QuerySet, "values_list", values_list)
+        deposit = make_deposit(user=user, status="pending", transaction_id="17")
+        lists.failed.append(FailedNotification(**{known_by: getattr(deposit, known_by), "http_code": "500"}))
+        lists.statuses = {deposit.order_id: self.paid(deposit)}
+
+        counts = run("callback_error_list")
+
+        assert (counts.unknown, counts.asked, counts.repaired) == (0, 1, 1)
+        assert [columns for columns in asked if len(set(columns)) < len(columns)] == []
 
     def test_pages_that_lead_nowhere_end_it(self, lists, user, monkeypatch):
         for deposit in self.rows(user, 2):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from django_skinsback import conf
+from django_skinsback import checks, conf, database_checks
 from django_skinsback.sandbox.faults import FAULTS
 from django_skinsback.sandbox.purchases import TOKEN_OUTCOMES, TOKEN_REFUSALS
 
@@ -26,7 +26,7 @@ def test_the_settings_page_lists_every_key_in_order_and_no_other():
 
 
 def test_the_settings_page_lists_every_check():
-    source = "".join((ROOT / f"django_skinsback/{name}.py").read_text() for name in ("checks", "database_checks"))
+    source = "".join(Path(module.__file__).read_text() for module in (checks, database_checks))
 
     assert set(first_cells("docs/settings.md", "## Checks")) == set(re.findall(r"skinsback\.[EW]\d+", source))
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import django_skinsback
+
 ROOT = Path(__file__).parents[2]
 
 PURE = [
@@ -48,7 +50,7 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_list_of_pure_modules_is_whole():
-    package = ROOT / "django_skinsback"
+    package = Path(django_skinsback.__file__).parent
     wire = {f"wire.{path.stem}" for path in (package / "wire").glob("*.py") if path.stem != "__init__"}
     assert wire == {name for name in PURE if name.startswith("wire.")}
 

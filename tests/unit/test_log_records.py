@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+import django_skinsback
 from django_skinsback.client.calls import noted
 from django_skinsback.exceptions import APIError
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [path for path in (ROOT / "django_skinsback").rglob("*.py") if "sandbox" not in path.parts]
+PACKAGE = Path(django_skinsback.__file__).parent
+SOURCES = [path for path in PACKAGE.rglob("*.py") if "sandbox" not in path.parts]
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 OF_LOGGING = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

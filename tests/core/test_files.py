@@ -1,0 +1,29 @@
+"""What is installed is the whole package, and more than Python files."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import django_skinsback
+
+PACKAGE = Path(django_skinsback.__file__).parent
+SOURCE_TREE = os.environ.get("SOURCE_TREE")
+
+
+def files(package):
+    return {path.relative_to(package).as_posix() for path in package.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("pattern", ["py.typed", "templates/**/*.html", "static/**/*.css", "sandbox/pages/*.html"])
+def test_what_is_not_python_is_installed(pattern):
+    assert list(PACKAGE.glob(pattern))
+
+
+@pytest.mark.skipif(not SOURCE_TREE, reason="for the wheel, which tox builds")
+def test_the_wheel_is_what_is_imported_and_holds_every_file_of_the_source():
+    source = Path(SOURCE_TREE, "django_skinsback")
+    compiled = {name for name in files(source) | files(PACKAGE) if "__pycache__" in name}
+
+    assert "site-packages" in PACKAGE.parts
+    assert files(PACKAGE) - compiled == files(source) - compiled

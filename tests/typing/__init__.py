@@ -1,0 +1,1 @@
+"""What type checkers of a site make of this package."""
