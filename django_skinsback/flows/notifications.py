@@ -15,7 +15,7 @@ from django.db import IntegrityError
 from django.db.models import F, QuerySet
 
 from .. import conf
-from ..exceptions import ConfigurationError, NoSecret, NotificationRefused
+from ..exceptions import ConfigurationError, NoSecret, NotificationRefused, RolledBack
 from ..models import Deposit, Purchase, WebhookEvent
 from ..models.fields import utc_now
 from ..wire.notifications import Event, parse_event, read_deposit_notification, read_event
@@ -84,7 +84,7 @@ def apply_again(event: WebhookEvent) -> WebhookEvent.Outcome:
         else:  # its signature was in a header, which is not kept
             message = parse_event(body, event.content_type)
     except NotificationRefused as error:  # the secret it was signed with is gone
-        _keep_failed(event, type(error).__name__)
+        _keep_failed(event, _cause(error))
         raise
     return _apply_stored(event, message)
 
@@ -149,7 +149,7 @@ def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> Web
             _keep_failed(event, "IntegrityError")
             raise
     except Exception as error:
-        _keep_failed(event, type(error).__name__)
+        _keep_failed(event, _cause(error))
         raise
     if _count_repeat(event):
         return Outcome.REPEAT
@@ -187,7 +187,7 @@ def _apply_stored(event: WebhookEvent, message: DepositReport | Event) -> Webhoo
     try:
         return run(block)
     except Exception as error:
-        _keep_failed(event, type(error).__name__)
+        _keep_failed(event, _cause(error))
         raise
 
 
@@ -209,6 +209,11 @@ def _keep_failed(event: WebhookEvent, error: str) -> None:
         event.save(using=database())
 
     run(block)
+
+
+def _cause(error: Exception) -> str:
+    """The error as it is kept: the whole text of RolledBack, which says what to do, else only the name of its class."""
+    return str(error) if isinstance(error, RolledBack) else type(error).__name__
 
 
 def _result(event: WebhookEvent, weighed: Weighed[Any], now: datetime) -> dict[str, Any]:
@@ -242,6 +247,9 @@ def _store(event: WebhookEvent, message: DepositReport | Event, weighed: Weighed
     if weighed.edit is not None:
         weighed.edit.save_news()
     _keep_balance(event, message)
+    is_verified = weighed.edit is not None and weighed.edit.changed  # with the row
+    if not is_verified and not WebhookEvent.objects.using(database()).filter(pk=event.pk).exists():
+        raise RolledBack
 
 
 def _keep_balance(event: WebhookEvent, message: DepositReport | Event) -> None:
