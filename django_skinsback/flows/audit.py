@@ -67,12 +67,20 @@ def _audit_batch(model: Any, batch: list[Any], kinds: tuple[EntryKind, EntryKind
         found[getattr(entry, f"{name}_id")][entry.kind, entry.currency] += entry.amount
     expected: dict[int, Sums] = defaultdict(lambda: defaultdict(Decimal))
     changes = StatusChange.objects.using(database()).filter(**{f"{name}__in": keys})
+    refunded_at: dict[int, int] = {}
     for change in changes.exclude(credit_amount=None):
         amount = change.credit_amount or Decimal(0)
         kind = kinds[0] if amount > 0 else kinds[1]
         expected[getattr(change, f"{name}_id")][kind, change.credit_currency] += amount
-    by_operator = changes.filter(source=StatusChange.Source.OPERATOR)
-    decided = set(by_operator.values_list(f"{name}_id", flat=True))
+        if kind is EntryKind.REFUND:
+            refunded_at[getattr(change, f"{name}_id")] = change.pk
+    by_operator = changes.filter(source=StatusChange.Source.OPERATOR).order_by("pk")
+    decided = dict(by_operator.values_list(f"{name}_id", "pk"))
+    if refunded_at:
+        accepted = [row.pk for row in batch if row.pk in refunded_at and row.status == PurchaseStatus.ACCEPTED]
+        for key, needed in _both_since(accepted, refunded_at).items():
+            if decided.get(key, 0) < needed:
+                decided.pop(key, None)
     for row in batch:
         held, due = found[row.pk], expected[row.pk]
         problem = "the ledger is not what the history says" if held != due else ""
@@ -81,6 +89,14 @@ def _audit_batch(model: Any, batch: list[Any], kinds: tuple[EntryKind, EntryKind
         if problem:
             reference = row.order_id if isinstance(row, Deposit) else row.custom_id
             yield Difference(name, row.pk, reference, _texts(due), _texts(held), problem)
+
+
+def _both_since(accepted: list[int], refunded_at: dict[int, int]) -> dict[int, int]:
+    """For each accepted and refunded purchase the later of the two lines of its history. A person knows both since."""
+    moves = StatusChange.objects.using(database()).filter(purchase__in=accepted, to_status=PurchaseStatus.ACCEPTED)
+    moves = moves.exclude(from_status=PurchaseStatus.ACCEPTED).order_by("pk")
+    accepted_at = dict(moves.values_list("purchase_id", "pk"))
+    return {key: max(refunded_at[key], accepted_at.get(key, 0)) for key in accepted}
 
 
 def _broken_rule(row: Deposit | Purchase, kinds: set[str]) -> str:

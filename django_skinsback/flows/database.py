@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from django.db import DatabaseError, IntegrityError, OperationalError, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..exceptions import InsideDatabaseTransaction, RolledBack
 from ..models import LedgerEntry
@@ -19,6 +20,7 @@ _LONGEST_PAUSE_SECONDS = 0.2
 
 _PASSING_SQLSTATES = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
 _ABORTED_SQLSTATE = "25P02"  # PostgreSQL: the transaction failed before and ignores statements
+_ABORTED_STATUS = 3  # the same, as psycopg knows it without a statement
 _PASSING_ERROR_NUMBERS = {1020, 1205, 1213}  # MariaDB: changed since read, lock wait timeout, deadlock
 
 
@@ -42,8 +44,7 @@ def run(
     for attempt in range(repeats + 1):
         committed: list[bool] = []
         try:
-            with transaction.atomic(using=using):
-                mark_commit(committed)
+            with money_transaction(committed):
                 return block()
         except (OperationalError, IntegrityError) as error:
             passing = repeat_after_integrity_error if isinstance(error, IntegrityError) else is_passing(error)
@@ -53,9 +54,17 @@ def run(
     raise AssertionError("unreachable")
 
 
-def mark_commit(committed: list[bool]) -> None:
-    """Have ``committed`` say whether this database transaction was: the site's hooks run, and may raise, after it."""
-    transaction.on_commit(partial(committed.append, True), using=database())
+@contextmanager
+def money_transaction(committed: list[bool]) -> Iterator[None]:
+    """A database transaction that raises RolledBack where Django or PostgreSQL would roll back without an exception.
+
+    ``committed`` says afterwards whether it was committed: the site's hooks run after the commit, and may raise.
+    """
+    using = database()
+    with transaction.atomic(using=using):
+        transaction.on_commit(partial(committed.append, True), using=using)
+        with raise_if_rolled_back():
+            yield
 
 
 def is_inside_transaction() -> bool:
@@ -98,7 +107,7 @@ def is_passing(error: OperationalError) -> bool:
 def raise_if_rolled_back() -> Iterator[None]:
     """Raise RolledBack if code of the site that runs in the block swallows a database error.
 
-    Django then rolls back at the end of the database transaction without an exception.
+    Django then rolls back at the end of the database transaction without an exception, and so does PostgreSQL.
     """
     connection = transaction.get_connection(database())
     try:
@@ -107,8 +116,14 @@ def raise_if_rolled_back() -> Iterator[None]:
         if _is_rolled_back(error):
             raise RolledBack from error
         raise
-    if connection.in_atomic_block and connection.needs_rollback:
+    if connection.in_atomic_block and (connection.needs_rollback or _is_aborted(connection)):
         raise RolledBack
+
+
+def _is_aborted(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a statement of a raw cursor failed, of which Django knows nothing, and PostgreSQL will not commit."""
+    info = getattr(connection.connection, "info", None)
+    return getattr(info, "transaction_status", None) == _ABORTED_STATUS
 
 
 def _is_rolled_back(error: DatabaseError) -> bool:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from ..exceptions import RolledBack
 from ..models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
-from ..models.fields import WORD_LENGTH
+from ..models.fields import WORD_LENGTH, UTCDateTimeField
 from ..models.reasons import Reason, make_reason, reason_text
 from ..signals import deposit_changed, entry_posted, purchase_changed, review_needed
 from ..statuses import EntryKind
@@ -227,19 +227,26 @@ def verify_saved(edits: Sequence[Edit[Any]]) -> None:
     (``needs_rollback``), PostgreSQL turn COMMIT into ROLLBACK, and MariaDB lose all that came before a deadlock.
     """
     model = type(edits[0].row)
-    rows = {edit.row.pk: edit.row.status for edit in edits if not edit.posted}
-    entries = {entry.pk: edit.row.status for edit in edits for entry in edit.posted}
+    rows = {edit.row.pk: edit.row.updated_at for edit in edits if not edit.posted}
+    entries = {entry.pk: edit.row.updated_at for edit in edits for entry in edit.posted}
     with raise_if_rolled_back():
-        found_rows = _statuses(model._default_manager.using(database()), rows, "status")
-        row_status = f"{model._meta.model_name}__status"
-        found_entries = _statuses(LedgerEntry.objects.using(database()), entries, row_status)
-    if (found_rows, found_entries) != (rows, entries):
+        are_saved = _are_saved(model._default_manager.using(database()), rows, "updated_at")
+        row_time = f"{model._meta.model_name}__updated_at"
+        are_saved = are_saved and _are_saved(LedgerEntry.objects.using(database()), entries, row_time)
+    if not are_saved:
         raise RolledBack
 
 
-def _statuses(objects: QuerySet[Any], saved: dict[int, str], column: str) -> dict[int, str]:
-    """The status that is stored for each of these keys."""
-    return dict(objects.filter(pk__in=saved).values_list("pk", column)) if saved else {}
+def _are_saved(objects: QuerySet[Any], saved: dict[int, datetime], column: str) -> bool:
+    """Whether these are stored with this time of their row, or a later one: a receiver may have saved the row since.
+
+    Times are compared as they are stored: without ``USE_TZ`` two hours of a year are stored alike.
+    """
+    if not saved:
+        return True
+    as_stored = UTCDateTimeField().get_prep_value
+    found = dict(objects.filter(pk__in=saved).values_list("pk", column))
+    return all(pk in found and as_stored(found[pk]) >= as_stored(time) for pk, time in saved.items())
 
 
 def entries_of(row: Deposit | Purchase) -> QuerySet[LedgerEntry]:

@@ -282,6 +282,9 @@ def _store(event: WebhookEvent, message: DepositReport | Event, weighed: Weighed
     if weighed.edit is not None:
         weighed.edit.save_news()
     _keep_balance(event, message)
+    is_verified = weighed.edit is not None and weighed.edit.changed  # with the row
+    if not is_verified and not WebhookEvent.objects.using(database()).filter(pk=event.pk).exists():
+        raise RolledBack
 
 
 def _keep_balance(event: WebhookEvent, message: DepositReport | Event) -> None:

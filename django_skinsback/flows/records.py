@@ -16,7 +16,7 @@ from django.db.models import F
 from .. import conf
 from ..models import StatusChange, WebhookEvent
 from ..models.fields import utc_now
-from .database import database, is_passing, mark_commit, run
+from .database import database, is_passing, money_transaction, run
 from .edits import Edit, Overtaken, Row, Source
 
 Outcome = WebhookEvent.Outcome
@@ -88,8 +88,7 @@ def record(
         committed: list[bool] = []
         try:
             weighed = weighed or weigh(lock=False)
-            with transaction.atomic(using=database()):
-                mark_commit(committed)
+            with money_transaction(committed):
                 write(weighed)
             return Recorded(weighed.outcome, weighed.row)
         except (Overtaken, IntegrityError, OperationalError) as error:

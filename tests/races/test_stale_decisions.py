@@ -1,0 +1,229 @@
+"""A person decides about rows that change in the same moment: whoever comes second decides nothing."""
+
+import random
+import threading
+import time
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from django_skinsback.client import SkinsBackClient
+from django_skinsback.exceptions import PurchaseNotFound, SkinsBackError, UnknownOutcome
+from django_skinsback.flows import deposits, polling, purchases
+from django_skinsback.flows.audit import audit
+from django_skinsback.models import Deposit, LedgerEntry, Purchase
+from django_skinsback.models.fields import utc_now
+from django_skinsback.statuses import EntryKind
+from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
+from django_skinsback.wire.types import DepositReport, PurchaseReport
+from tests.wallet.models import Wallet
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+ROWS = 60
+LONG_AGO = timedelta(minutes=5)
+
+
+def side_by_side(rows, first, second):
+    """Call both for each row, on a connection each, in the same moment; returns what each returned or raised."""
+    meet, results = threading.Barrier(2), ([], [])
+
+    def run(call, told):
+        try:
+            for row in rows:
+                meet.wait(timeout=30)
+                time.sleep(random.random() / 200)
+                try:
+                    told.append(call(row))
+                except SkinsBackError as error:
+                    told.append(error)
+        finally:
+            meet.abort()
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in zip((first, second), results, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert [len(told) for told in results] == [len(rows)] * 2
+    return results
+
+
+def names(results):
+    return [type(result).__name__ for result in results]
+
+
+def has_lost(result):
+    return type(result).__name__ == "RowChanged"
+
+
+@pytest.fixture(autouse=True)
+def wallet(user):
+    return Wallet.objects.create(user=user, balance=10_000)
+
+
+def paid(deposit, status, **fields):
+    told = {"amount": Decimal("10.5"), "user_amount": Decimal("12.6"), "amount_currency": "usd", **fields}
+    return DepositReport(status=status, order_id=deposit.order_id, transaction_id=deposit.transaction_id, **told)
+
+
+def charged(user, **values):
+    purchase = make_purchase(user=user, charge_amount=5, charge_currency="usd", needs_review=True, **values)
+    LedgerEntry.objects.create(purchase=purchase, kind=EntryKind.CHARGE, amount=-5, currency="usd", user=user)
+    purchase.changes.create(
+        from_status="", to_status="requested", source="flow", credit_amount=-5, credit_currency="usd"
+    )
+    return Purchase.objects.get(pk=purchase.pk)
+
+
+def kinds(row):
+    return set(row.entries.values_list("kind", flat=True))
+
+
+def test_keep_against_fail_leaves_no_credited_row_closed(user, operator):
+    rows = [make_deposit(user=user, steam_id="76561198050648523") for _ in range(ROWS)]
+    for row in rows:
+        deposits.record_report(paid(row, "hold_approved", steam_id="76561198827262007"), "webhook")
+    shown = list(Deposit.objects.filter(needs_review=True).order_by("pk"))
+    assert len(shown) == ROWS
+
+    decided, answers = side_by_side(
+        shown,
+        lambda row: deposits.settle(row, "keep", operator),
+        lambda row: post_notification(Client(), signed_notification(row, "fail")).status_code,
+    )
+
+    assert answers == [200] * ROWS
+    rows = list(Deposit.objects.order_by("pk"))
+    assert [row.pk for row in rows if "reversal" not in kinds(row) and not row.needs_review] == []
+    assert set(names(decided)) <= {"Deposit", "RowChanged"}
+    for row, result in zip(rows, decided, strict=True):
+        assert row.changes.filter(source="operator").exists() is not has_lost(result), "a row that lost is named"
+
+
+def test_refund_against_accepted_leaves_no_row_refunded_and_delivered_without_review(user, operator):
+    rows = [charged(user, status="unknown", submitted_at=utc_now() - LONG_AGO) for _ in range(ROWS)]
+
+    def accept(row):
+        return purchases.record_report(
+            PurchaseReport(status="accepted", custom_id=row.custom_id, buy_id=f"b{row.pk}"), "webhook"
+        ).outcome
+
+    decided, _ = side_by_side(rows, lambda row: purchases.settle(row, "refund", operator), accept)
+
+    rows = list(Purchase.objects.order_by("pk"))
+    assert [row.pk for row in rows if "refund" in kinds(row) and not row.needs_review] == []
+    assert [row.pk for row in rows if "refund" in kinds(row) and row.status == "accepted"] == []
+    assert set(names(decided)) <= {"Purchase", "RowChanged"}
+    assert [has_lost(result) for result in decided] == ["refund" not in kinds(row) for row in rows]
+    assert not list(audit())
+
+
+@pytest.mark.parametrize("change", [{"user_amount": "99999"}, {"amount_currency": "rub"}], ids=["amount", "currency"])
+def test_credit_against_a_report_of_another_amount_never_credits_what_was_not_shown(user, operator, change):
+    rows = [make_deposit(user=user) for _ in range(ROWS // 3)]
+    for row in rows:
+        deposits.record_report(paid(row, "in_hold"), "webhook")
+    Deposit.objects.update(needs_review=True)
+    shown = list(Deposit.objects.order_by("pk"))
+
+    decided, _ = side_by_side(
+        shown,
+        lambda row: deposits.settle(row, "credit", operator),
+        lambda row: post_notification(Client(), signed_notification(row, "in_hold", **change)).status_code,
+    )
+
+    credited = LedgerEntry.objects.values_list("amount", "currency")
+    assert set(credited) <= {(Decimal("12.6"), "usd")}
+    assert len(credited) == len([result for result in decided if not has_lost(result)])
+
+
+@pytest.mark.parametrize(
+    "change", [{"user_amount": Decimal(99999)}, {"amount_currency": "rub"}], ids=["amount", "currency"]
+)
+def test_a_hold_approved_while_a_report_changes_it_is_credited_as_shown_or_flagged(user, operator, change, monkeypatch):
+    rows = [make_deposit(user=user) for _ in range(ROWS)]
+    for row in rows:
+        deposits.record_report(paid(row, "in_hold"), "webhook")
+    approved = []
+    monkeypatch.setattr(SkinsBackClient, "approve_hold", lambda *_args, order_id: approved.append(order_id))
+    monkeypatch.setattr(
+        SkinsBackClient,
+        "get_deposit",
+        lambda _client, order_id: paid(Deposit.objects.get(order_id=order_id), "hold_approved", **change),
+    )
+    shown = list(Deposit.objects.order_by("pk"))
+
+    decided, _ = side_by_side(
+        shown,
+        lambda row: deposits.approve_hold(row, by=operator),
+        lambda row: deposits.record_report(paid(row, "in_hold", **change), "webhook"),
+    )
+
+    assert set(names(decided)) <= {"Deposit", "RowChanged"}
+    for row, result in zip(Deposit.objects.order_by("pk"), decided, strict=True):
+        assert (row.order_id in approved) is not has_lost(result)
+        assert (row.status, bool(kinds(row))) == (("in_hold", False) if has_lost(result) else ("hold_approved", True))
+        assert row.needs_review is not has_lost(result), "credited another amount than was shown, and not flagged"
+
+
+@pytest.fixture(params=["answered", "answer lost"])
+def sold(request, monkeypatch):
+    """The custom IDs that SkinsBack has sold; it answers, or its answer is lost."""
+    sold = []
+
+    def buy_skin(*_args, custom_id, **_options):
+        sold.append(custom_id)
+        if request.param == "answer lost":
+            raise UnknownOutcome
+        return PurchaseReport(status="creating_trade", custom_id=custom_id, buy_id=f"b{custom_id[:20]}")
+
+    monkeypatch.setattr(SkinsBackClient, "buy_skin", buy_skin)
+    return sold
+
+
+def check_refunded_or_sold(sold):
+    """Of each row one thing is true: it was refunded, and will not be sent again, or it was sold."""
+    assert len(sold) == len(set(sold))
+    for row in Purchase.objects.all():
+        assert ("refund" in kinds(row)) is not (row.custom_id in sold) or row.needs_review
+        assert ("refund" in kinds(row)) <= (row.status == "refused")
+    Purchase.objects.update(next_poll_at=utc_now() - LONG_AGO)
+    refunded = {row.custom_id for row in Purchase.objects.all() if "refund" in kinds(row)}
+    polling.poll_purchases()
+    assert refunded.isdisjoint(sold)
+
+
+def test_a_refund_against_the_first_sending_is_never_both(user, operator, sold, monkeypatch):
+    monkeypatch.setattr(SkinsBackClient, "get_purchases", lambda *_args, **_ids: [])
+    rows = [charged(user) for _ in range(ROWS // 2)]
+
+    decided, sent = side_by_side(rows, lambda row: purchases.settle(row, "refund", operator), purchases.submit)
+
+    assert set(names(decided)) <= {"Purchase", "RowChanged"}
+    assert set(names(sent)) == {"Purchase"}
+    check_refunded_or_sold(sold)
+
+
+def test_a_refund_against_a_sending_again_is_never_both(user, operator, sold, monkeypatch):
+    def unknown(*_args, **_ids):
+        raise PurchaseNotFound("market_getinfo", 2, "offer_not_found")
+
+    monkeypatch.setattr(SkinsBackClient, "get_purchases", unknown)
+    monkeypatch.setattr(SkinsBackClient, "call", lambda *_args, **_fields: {})
+    rows = [charged(user, status="unknown", submitted_at=utc_now() - LONG_AGO) for _ in range(ROWS // 2)]
+    Purchase.objects.update(needs_review=False, next_poll_at=None)
+    rows = list(Purchase.objects.order_by("pk"))
+
+    def poll(row):
+        Purchase.objects.filter(pk=row.pk, status="unknown").update(next_poll_at=utc_now() - LONG_AGO)
+        polling.poll_purchases()
+
+    decided, _ = side_by_side(rows, lambda row: purchases.settle(row, "refund", operator), poll)
+
+    assert set(names(decided)) <= {"Purchase", "RowChanged", "InvalidInput"}
+    check_refunded_or_sold(sold)

@@ -1,0 +1,203 @@
+"""A receiver swallows a deadlock: MariaDB has undone all that came before it, PostgreSQL will commit nothing."""
+
+import threading
+import time
+from contextlib import contextmanager
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models import F
+from django.db.models.signals import post_save
+from django.test import Client
+
+from django_skinsback.exceptions import RolledBack
+from django_skinsback.flows import deposits, notifications, purchases
+from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
+from django_skinsback.signals import deposit_changed, entry_posted
+from django_skinsback.testing import make_deposit, post_notification, signed_notification
+from django_skinsback.wire.types import DepositReport
+from tests.wallet.models import Wallet
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.database,
+    pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one lock, so no deadlock"),
+]
+
+TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
+LOCK_OTHER = "UPDATE wallet_wallet SET balance = balance + 1 WHERE user_id = %s"
+
+
+def by_orm(user):
+    Wallet.objects.filter(user=user).update(balance=F("balance") + 1)
+
+
+def by_raw_cursor(user):
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_OTHER, [user.pk])
+
+
+class Deadlock:
+    """A receiver that meets a deadlock with a second connection, and swallows it."""
+
+    def __init__(self, statement, other, contend):
+        self.statement, self.other, self.contend = statement, other, contend
+        self.met = 0
+        self._ready = threading.Event()
+
+    def __call__(self, **_arguments):
+        second = threading.Thread(target=self._second_connection)
+        second.start()
+        assert self._ready.wait(10)
+        time.sleep(0.3)  # until it waits for what is locked here
+        if connection.vendor == "postgresql":  # who waits this long looks for a deadlock, and is its victim
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL deadlock_timeout = '10ms'")
+        try:
+            self.statement(self.other)
+        except OperationalError:
+            self.met += 1
+        self.second = second
+
+    def _second_connection(self):
+        try:
+            with transaction.atomic():
+                if connection.vendor == "postgresql":
+                    with connection.cursor() as cursor:
+                        cursor.execute("SET LOCAL deadlock_timeout = '30s'")
+                users = get_user_model().objects.bulk_create(  # MariaDB undoes whoever has written less
+                    get_user_model()(username=f"second{number}") for number in range(200)
+                )
+                assert users
+                by_raw_cursor(self.other)
+                self._ready.set()
+                self.contend()
+                transaction.set_rollback(True)
+        finally:
+            connection.close()
+
+
+@pytest.fixture(params=[by_orm, by_raw_cursor])
+def statement(request):
+    return request.param
+
+
+@pytest.fixture
+def other(django_user_model):
+    other = django_user_model.objects.create_user("other")
+    Wallet.objects.create(user=other, balance=0)
+    return other
+
+
+@pytest.fixture(autouse=True)
+def wallet(user):
+    return Wallet.objects.create(user=user, balance=100)
+
+
+@contextmanager
+def receiving(receiver, signal=entry_posted, **options):
+    signal.connect(receiver, **options)
+    try:
+        yield
+    finally:
+        signal.disconnect(receiver, **options)
+
+
+def touch(row):
+    """Lock a row."""
+    return lambda: type(row).objects.select_for_update().get(pk=row.pk)
+
+
+def test_a_delivery_is_500_kept_and_applied_when_there_is_no_deadlock(user, wallet, other, statement):
+    deposit, announced = make_deposit(user=user), []
+    deadlock = Deadlock(statement, other, touch(wallet))
+
+    def hear(change, **_arguments):
+        announced.append(change.to_status)
+
+    with receiving(hear, deposit_changed):
+        with receiving(deadlock):
+            assert post_notification(Client(), signed_notification(deposit)).status_code == 500
+        deadlock.second.join(20)
+
+        assert deadlock.met == 1
+        deposit.refresh_from_db()
+        assert (deposit.status, LedgerEntry.objects.count(), StatusChange.objects.count()) == ("pending", 0, 0)
+        assert (Wallet.objects.get(user=user).balance, announced) == (100, [])
+        event = WebhookEvent.objects.get()
+        assert event.outcome == "failed"
+        assert "transaction.atomic()" in event.error
+
+        assert notifications.apply_again(event) == "applied"
+    assert (Wallet.objects.get(user=user).balance, announced) == (Decimal("112.6"), ["success"])
+
+
+def test_record_report_raises(user, wallet, other, statement):
+    deposit = make_deposit(user=user)
+    deadlock = Deadlock(statement, other, touch(wallet))
+    report = DepositReport(
+        status="success", order_id=deposit.order_id, amount=Decimal(5), user_amount=Decimal(6), amount_currency="usd"
+    )
+
+    with receiving(deadlock), pytest.raises(RolledBack):
+        deposits.record_report(report, "poll")
+    deadlock.second.join(20)
+
+    assert deadlock.met == 1
+    assert (Deposit.objects.get().status, LedgerEntry.objects.count()) == ("pending", 0)
+    assert Wallet.objects.get(user=user).balance == 100
+
+
+@pytest.mark.parametrize("charge", [{"charge": 5, "charge_currency": "usd"}, {}], ids=["charged", "free"])
+def test_buy_raises_and_leaves_no_row(user, wallet, other, statement, charge):
+    def contend():
+        """What the purchase has locked: the wallet where it is charged; else nothing that exists before it."""
+        touch(wallet)()
+
+    deadlock = Deadlock(statement, other, contend)
+
+    def lock_wallet_first(**arguments):
+        touch(wallet)()
+        deadlock(**arguments)
+
+    # The entry of a charge refers to a row that is gone.
+    with receiving(lock_wallet_first, post_save, sender=StatusChange), pytest.raises((RolledBack, IntegrityError)):
+        purchases.buy(user=user, trade_url=TRADE_URL, market_hash_name="AK-47", max_price=5, **charge)
+    deadlock.second.join(20)
+
+    assert deadlock.met == 1
+    assert (Purchase.objects.count(), LedgerEntry.objects.count()) == (0, 0)
+    assert Wallet.objects.get(user=user).balance == 100
+
+
+def test_a_decision_that_moves_no_status_raises_and_the_review_stays_open(user, operator, other, statement):
+    """The row's status is the same before and after: only the time of its change tells that it was undone."""
+    deposit = make_deposit(user=user, needs_review=True)
+    deadlock = Deadlock(statement, other, touch(deposit))
+
+    with receiving(deadlock, post_save, sender=StatusChange), pytest.raises(RolledBack):
+        deposits.settle(deposit, "keep", operator)
+    deadlock.second.join(20)
+
+    assert deadlock.met == 1
+    deposit.refresh_from_db()
+    assert (deposit.needs_review, StatusChange.objects.count()) == (True, 0)
+
+
+def test_a_delivery_about_no_row_of_ours_is_not_lost(user, wallet, other, statement):
+    deadlock = Deadlock(statement, other, touch(wallet))
+
+    def lock_wallet_first(**arguments):
+        if not deadlock.met:
+            touch(wallet)()
+            deadlock(**arguments)
+
+    message = signed_notification(Deposit(order_id="elsewhere", account="default"))
+    with receiving(lock_wallet_first, post_save, sender=WebhookEvent):
+        assert post_notification(Client(), message).status_code == 500
+    deadlock.second.join(20)
+
+    assert deadlock.met == 1
+    assert WebhookEvent.objects.get().outcome == "failed"
