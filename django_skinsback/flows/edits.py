@@ -244,7 +244,7 @@ def _are_saved(objects: QuerySet[Any], saved: dict[int, datetime], column: str) 
     """
     if not saved:
         return True
-    as_stored = UTCDateTimeField().get_prep_value
+    as_stored = UTCDateTimeField("").get_prep_value
     found = dict(objects.filter(pk__in=saved).values_list("pk", column))
     return all(pk in found and as_stored(found[pk]) >= as_stored(time) for pk, time in saved.items())
 

@@ -2,6 +2,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 
 from django_skinsback.models import MarketItem
 from django_skinsback.sandbox import Sandbox
@@ -17,6 +18,7 @@ TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=70070002&token=b
 @pytest.fixture(autouse=True)
 def _memory_cache(settings):
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    cache.clear()  # a pause of one test is not the next one's
 
 
 @pytest.fixture
