@@ -11,7 +11,7 @@ from django_skinsback.models import Deposit, Purchase
 from django_skinsback.models.fields import utc_now
 from django_skinsback.schedule import DAY
 from django_skinsback.statuses import DepositStatus, PurchaseStatus
-from django_skinsback.testing import make_deposit, make_purchase
+from django_skinsback.testing import make_deposit
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 from tests.wallet.models import Wallet
 
