@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from django_skinsback.exceptions import SkinsBackError
+from django_skinsback.exceptions import RowChanged, SkinsBackError
 from django_skinsback.flows import deposits, notifications, polling, purchases
 from django_skinsback.flows.reconciliation import reconcile
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
@@ -19,7 +21,7 @@ from django_skinsback.statuses import DEPOSIT_FINAL, DEPOSIT_OPEN, PURCHASE_FINA
 from tests.wallet.receivers import NotEnoughMoney
 
 from .site import RETRIES, STEAM_IDS, TRADE_URLS, Site, SiteBroken
-from .truth import Books, check_end, check_step
+from .truth import Books, check_end, check_step, shown
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 QUIETING = (*[3 * MINUTE] * 7, *[20 * MINUTE] * 3, *[7 * HOUR] * 2, DAY, DAY, *[3 * DAY] * 5)
@@ -61,6 +63,16 @@ crashes = st.one_of(st.none(), st.none(), st.integers(0, 9), st.integers(0, 45))
 """At which point of a flow the process dies, if at all. The longest, a comparison of lists, has fewer than 46."""
 
 
+@dataclass(frozen=True)
+class Page:
+    """What an operator has open: a row as it was shown, its token, and the decision the form will carry."""
+
+    row: Any
+    shown: dict[str, Any]
+    seen: str
+    decide: Callable[..., Any]
+
+
 class History(RuleBasedStateMachine):
     """One site from its first deposit to the day when everything is decided."""
 
@@ -78,6 +90,7 @@ class History(RuleBasedStateMachine):
         self.site = Site(notification_format=form, CREDIT=credit, HOLD_POLICY=policy, REFUND_USER_ROLLBACK=refund_user)
         self.sandbox = self.site.sandbox
         self.odd: set[str] = set()
+        self.pages: list[Page] = []
         for number, when in enumerate(paid):
             self.open_deposit(number, "", (None, None), known=False, crash=None)
             if when != "not yet":
@@ -100,6 +113,7 @@ class History(RuleBasedStateMachine):
 
     def _count(self) -> None:
         tally["histories"] += 1
+        tally["errors swallowed"] += self.site.swallowed
         tally["crashes"] += self.site.crashes.happened
         tally["calls of SkinsBack"] += self.site.line.calls.total()
         tally["deliveries"] += self.site.postman.answers.total()
@@ -213,6 +227,74 @@ class History(RuleBasedStateMachine):
         if deposit:
             self._do(lambda: deposits.settle(deposit, outcome, by=self.site.users[3], note="seen"), crash)
 
+    @rule(number=numbers, decision=st.sampled_from(["keep", "credit", "reverse", "approve"]))
+    def operator_opens_deposit(self, number: int, decision: str) -> None:
+        approves = decision == "approve"
+        deposit = self._row(Deposit, number, **({"status": "in_hold"} if approves else {"needs_review": True}))
+        if deposit:
+            decide = deposits.approve_hold if approves else partial(deposits.settle, decision=decision)
+            self.pages.append(Page(deposit, shown(deposit), deposits.seen(deposit), decide))
+
+    @rule(number=numbers, decision=st.sampled_from(["keep", "refund", "cancel"]))
+    def operator_opens_purchase(self, number: int, decision: str) -> None:
+        cancels = decision == "cancel"
+        purchase = self._row(Purchase, number, **({"status": "requested"} if cancels else {"needs_review": True}))
+        if purchase:
+            decide = purchases.cancel if cancels else partial(purchases.settle, decision=decision)
+            self.pages.append(Page(purchase, shown(purchase), purchases.seen(purchase), decide))
+
+    @precondition(lambda self: hasattr(self, "site") and self.pages)
+    @rule(number=numbers, crash=crashes)
+    def operator_sends_form(self, number: int, crash: int | None) -> None:
+        """Long after the page was opened: only what still is as it was shown may be decided."""
+        page = self.pages.pop(number % len(self.pages))
+        is_as_shown = shown(page.row) == page.shown
+
+        def decide() -> None:
+            fresh = type(page.row)._default_manager.get(pk=page.row.pk)
+            try:
+                page.decide(fresh, by=self.site.users[3], seen=page.seen)
+            except RowChanged:
+                tally["decisions too late"] += 1
+                assert not is_as_shown, "refused, and nothing had changed"
+                raise
+            tally["decisions after a while"] += 1
+            assert is_as_shown, "decided about what was not shown"
+
+        self._do(decide, crash)
+
+    @rule(
+        number=numbers,
+        decision=st.sampled_from(["keep", "credit", "approve", "cancel"]),
+        meanwhile=st.sampled_from(["nothing", "swept", "another amount", "paid"]),
+        crash=crashes,
+    )
+    def operator_decides_slowly(self, number: int, decision: str, meanwhile: str, crash: int | None) -> None:
+        """Something that wants a decision turns up, its page is opened, and more happens before the form is sent."""
+        order_id = self._order(number)
+        if decision == "cancel":
+            self.user_buys(0, "rust", number, 5, True, "200", "accepted", crash=None)
+            self.operator_opens_purchase(number, decision)
+        elif order_id:
+            if decision == "approve":
+                self.user_pays(number, held=True, other=9)
+            else:
+                self.odd.add(order_id)
+                self.sandbox.notify(order_id, status="frozen")
+            self.site.deliver()
+            self.operator_opens_deposit(number, decision)
+        if not self.pages:
+            return
+        if meanwhile == "swept":
+            self._do(self.site.sweep)
+        elif meanwhile == "another amount" and order_id:
+            self.odd.add(order_id)
+            self.sandbox.notify(order_id, amount=Decimal("7.77"), user_amount=Decimal("8.88"))
+        elif meanwhile == "paid":
+            self.user_pays(number, held=False, other=9)
+        self.site.deliver()
+        self.operator_sends_form(len(self.pages) - 1, crash)
+
     @rule(number=numbers, crash=crashes)
     def operator_asks_about_deposit(self, number: int, crash: int | None) -> None:
         deposit = self._row(Deposit, number)
@@ -309,8 +391,9 @@ class History(RuleBasedStateMachine):
         asked = {"skin_id": str(skin.skin_id)} if by_id else {"market_hash_name": skin.market_hash_name}
         self.sandbox.world.outcomes.clear()
         self.sandbox.next_outcome(outcome, times=2)
-        self._do(
-            lambda: purchases.buy(
+
+        def buy() -> None:
+            purchase = purchases.buy(
                 user=self.site.users[who],
                 trade_url=TRADE_URLS[who],
                 game=game,
@@ -318,9 +401,10 @@ class History(RuleBasedStateMachine):
                 charge=charge,
                 charge_currency="usd" if charge else "",
                 **asked,
-            ),
-            crash,
-        )
+            )
+            assert Purchase.objects.filter(pk=purchase.pk).exists(), "bought, and there is no row"
+
+        self._do(buy, crash)
 
     @rule(who=people, count=st.integers(2, 3), charge=st.sampled_from([None, 5, 40]), crash=crashes)
     def user_buys_several(self, who: int, count: int, charge: int | None, crash: int | None) -> None:
@@ -396,6 +480,21 @@ class History(RuleBasedStateMachine):
     @rule(broken=st.booleans())
     def site_handler_breaks(self, broken: bool) -> None:
         self.site.broken = broken
+
+    @rule(swallows=st.booleans())
+    def site_handler_swallows_errors(self, swallows: bool) -> None:
+        self.site.swallows = swallows
+
+    @rule(number=numbers, crash=crashes)
+    def a_swallowed_error_undoes_a_payment(self, number: int, crash: int | None) -> None:
+        """The site's receiver is wrong when a payment is told twice, and right when it is told again."""
+        self.site.swallows = True
+        self.user_pays(number, held=False, other=9)
+        self.site.deliver(crash)
+        self._do(polling.check_deposits)
+        self.site.swallows = False
+        self.site.advance(RETRIES[0])
+        self.site.deliver()
 
     @rule(seconds=st.sampled_from([5, 70, 11 * MINUTE, HOUR, 7 * HOUR, DAY, 4 * DAY]))
     def time_passes(self, seconds: int) -> None:

@@ -1,5 +1,6 @@
 """A few hundred histories of the simulator; the same ones every time. ``make prove`` throws many more."""
 
+from contextlib import ExitStack, nullcontext
 from types import SimpleNamespace
 from unittest import mock
 
@@ -7,7 +8,17 @@ import pytest
 from django.db import connection
 from django.db.models import Q
 
-from django_skinsback.flows import crediting, due, notifications, purchase_reports
+from django_skinsback.flows import (
+    crediting,
+    database,
+    decisions,
+    deposits,
+    due,
+    edits,
+    notifications,
+    purchase_reports,
+    purchases,
+)
 from django_skinsback.flows.edits import Edit
 from django_skinsback.statuses import EntryKind
 
@@ -26,7 +37,8 @@ def test_no_history_loses_or_doubles_money(seed):
 
     if connection.vendor == "sqlite":
         kinds = [f"{kind} entries" for kind in EntryKind]
-        assert all(happened[each] for each in [*kinds, "crashes", "deliveries answered 500"]), happened
+        happenings = [*kinds, "crashes", "deliveries answered 500", "errors swallowed", "decisions after a while"]
+        assert all(happened[each] for each in happenings), happened
 
 
 def no_reversal(edit, kind, entry, undo=Edit.undo):
@@ -39,15 +51,28 @@ def always_to_review(edit, to_status, move=Edit.move, **details):
     edit.flag("hm")
 
 
+def do_nothing(*_arguments):
+    pass
+
+
+NOT_COMPARED = [(decisions, "require_seen", do_nothing), (deposits, "require_seen", do_nothing)]
+NOT_VERIFIED = [
+    *[(place, "verify_saved", do_nothing) for place in (edits, purchases)],
+    *[(place, "raise_if_rolled_back", nullcontext) for place in (crediting, database, edits, purchases)],
+]
+
+
 @pytest.mark.parametrize(
-    ("place", "name", "mistake"),
+    "mistakes",
     [
-        (Edit, "undo", no_reversal),
-        (Edit, "move", always_to_review),
-        (crediting, "credit_of", lambda deposit: (deposit.amount + deposit.user_amount, deposit.amount_currency)),
-        (purchase_reports, "conf", SimpleNamespace(get=lambda _name: True)),
-        (notifications, "apply_kept", lambda: None),
-        (due, "is_due", lambda column, now: Q(**{f"{column}__lte": now})),
+        [(Edit, "undo", no_reversal)],
+        [(Edit, "move", always_to_review)],
+        [(crediting, "credit_of", lambda deposit: (deposit.amount + deposit.user_amount, deposit.amount_currency))],
+        [(purchase_reports, "conf", SimpleNamespace(get=lambda _name: True))],
+        [(notifications, "apply_kept", lambda: None)],
+        [(due, "is_due", lambda column, now: Q(**{f"{column}__lte": now}))],
+        NOT_COMPARED,
+        NOT_VERIFIED,
     ],
     ids=[
         "no reversal",
@@ -56,12 +81,17 @@ def always_to_review(edit, to_status, move=Edit.move, **details):
         "refunded against the setting",
         "kept and never applied",
         "due times too far ahead are waited for",
+        "decided without comparing what was seen",
+        "swallowed errors taken for success",
     ],
 )
-def test_a_mistake_is_found(place, name, mistake):
+def test_a_mistake_is_found(mistakes):
     def seek():  # begins where all of these are found soon
         for seed in range(5, 25):
             run(seed, histories=12, shrink=False)
 
-    with mock.patch.object(place, name, mistake), pytest.raises(AssertionError):
-        seek()
+    with ExitStack() as stack:
+        for place, name, mistake in mistakes:
+            stack.enter_context(mock.patch.object(place, name, mistake))
+        with pytest.raises(AssertionError):
+            seek()

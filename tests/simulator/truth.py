@@ -44,6 +44,30 @@ CHANGE_FIELDS = ("deposit_id", "purchase_id", "from_status", "to_status", "sourc
 Entries = dict[int, dict[str, LedgerEntry]]
 
 
+NOT_SHOWN = {
+    "updated_at",
+    "check_count",
+    "next_check_at",
+    "poll_count",
+    "next_poll_at",
+    "submitted_at",
+    "finished_at",
+    "failing_since",
+    "class_id",
+    "in_hold_until",
+    "skins",
+    "token",
+}
+"""Columns that no page shows to a person who decides, or that change only together with one it shows."""
+
+
+def shown(row: Deposit | Purchase) -> dict[str, Any]:
+    """What a person who looks at this row now sees: read anew, and no token of the package's."""
+    columns = type(row)._default_manager.filter(pk=row.pk).values().get()
+    entries = row.entries.order_by("pk").values_list("kind", "amount", "currency")
+    return {**{name: columns[name] for name in columns.keys() - NOT_SHOWN}, "entries": list(entries)}
+
+
 class Books:
     """Everything the site has written, read once."""
 
@@ -71,6 +95,7 @@ class Books:
 
 def check_step(site: Site, odd: set[str]) -> None:
     """After each step: every entry once and for a reason, wallets equal the ledger, no row and no id forgotten."""
+    assert not site.postman.lost, "a delivery was answered with 2xx and is not kept"
     books = Books()
     _money_has_a_reason(site, books, odd)
     _once(books.entries)
