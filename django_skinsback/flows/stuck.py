@@ -36,9 +36,10 @@ def only_waits(reasons: list[dict[str, Any]]) -> bool:
 
 def note_failure(edit: Edit[Any]) -> None:
     """Note that an attempt to bring the row up to date has failed; flag it once that goes on for too long."""
-    since, silence = edit.row.failing_since or edit.now, conf.stuck_after()
+    silence = conf.stuck_after()
+    since = min(edit.row.failing_since or edit.now, edit.now)  # a wrong clock may have dated it ahead
     edit.set(failing_since=since)
-    if schedule.age_for_waiting(since, edit.now) > silence:
+    if edit.now - since > silence:
         edit.flag_for_a_time(FAILING, silence, since=f"{since:%Y-%m-%d %H:%M} UTC")
 
 
@@ -54,14 +55,14 @@ def _is_stuck(row: Deposit | Purchase, now: datetime) -> bool:
     since = row.created_at if isinstance(row, Deposit) else row.submitted_at
     if longest is None or since is None:
         return False
-    return schedule.age_for_waiting(since, now) > longest + conf.stuck_after()
+    return now - since > longest + conf.stuck_after()  # a row that a wrong clock dated ahead is flagged later
 
 
 def _flag_stuck(edit: Edit[Row]) -> None:
     row, silence = edit.row, conf.stuck_after()
     if not _is_stuck(row, edit.now):
         return
-    if row.status in _HELD and schedule.age_for_waiting(_held_since(edit), edit.now) <= schedule.HOLD + silence:
+    if row.status in _HELD and edit.now - _held_since(edit) <= schedule.HOLD + silence:
         return
     edit.flag_for_a_time(STUCK, silence, status=row.status)
 

@@ -461,6 +461,8 @@ class History(RuleBasedStateMachine):
         """The next calls of a method, one after the other; None: that one goes well."""
         if method not in {"market_buy", "market_batch_buy"}:
             faults = [fault for fault in faults if fault != "error_after"]
+        if not method.startswith("market_"):
+            faults = [fault for fault in faults if fault != "market_disabled"]
         self.site.line.misfortunes[method] = [fault and (fault, ERRORS[method]) for fault in faults]
 
     @rule(first=st.sampled_from(["lose_answer", "drop_request", None]), last=st.sampled_from(ERRORS["market_buy"]))

@@ -7,6 +7,7 @@ from typing import Any
 
 from django_skinsback import conf
 from django_skinsback.flows.audit import audit
+from django_skinsback.flows.stuck import only_waits
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
 from django_skinsback.statuses import (
     DEPOSIT_OPEN,
@@ -33,10 +34,18 @@ PURCHASE_REASONS = (
     "SkinsBack refused a repeated attempt",
     "SkinsBack said “refused” and then",
     "The user took the trade back",
+    "Every attempt to bring this row up to date has failed",
+    "The status “creating_trade” has lasted longer than it can",
+    "The status “waiting_accept” has lasted longer than it can",
 )
 """Why a purchase may be under review."""
 
-DEPOSIT_REASONS = ("HOLD_POLICY", "SkinsBack refused to approve the hold", "SkinsBack does not know this deposit")
+DEPOSIT_REASONS = (
+    "HOLD_POLICY",
+    "SkinsBack refused to approve the hold",
+    "SkinsBack does not know this deposit",
+    "Every attempt to bring this row up to date has failed",
+)
 """Why a deposit may be under review of which nothing untrue was told."""
 
 CHANGE_FIELDS = ("deposit_id", "purchase_id", "from_status", "to_status", "source")
@@ -211,7 +220,7 @@ def _deposit_is_true(site: Site, deposit: Deposit, entries: dict[str, LedgerEntr
         assert told or reason.startswith(DEPOSIT_REASONS), reason
     net = _sum(entries.values())
     assert net in {0, _sum([entries["credit"]] if "credit" in entries else [])}
-    if deposit.needs_review or settled:
+    if (deposit.needs_review and not only_waits(deposit.review_reasons)) or settled:
         return
     assert deposit.status == real.status, f"the site says {deposit.status}, the truth is {real.status}"
     paid = real.status in {"success", "hold_approved"}
@@ -235,7 +244,7 @@ def _purchase_is_true(site: Site, purchase: Purchase, entries: dict[str, LedgerE
             "given back, or not, against the site's setting"
         )
         assert purchase.needs_review or not net, "neither given back nor shown to an operator"
-    if purchase.needs_review:
+    if purchase.needs_review and not only_waits(purchase.review_reasons):
         return
     if not sold:
         assert purchase.status == PurchaseStatus.REFUSED
