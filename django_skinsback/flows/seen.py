@@ -20,7 +20,7 @@ from ..money import amount_text
 from ..statuses import EntryKind
 from .crediting import NothingToCredit, credit_of
 from .database import run
-from .edits import Edit, entries_of
+from .edits import Edit, Row, entries_of
 from .records import claim
 
 _SHARED = ("status", "user_id", "steam_id", "trade_offer_id", "needs_review", "review_reasons")
@@ -70,7 +70,8 @@ def deposit_token(deposit: Deposit) -> str:
 
 def purchase_token(purchase: Purchase) -> str:
     """Token of a purchase as it is in memory, with its ledger entries. Pass it as ``seen`` to a decision."""
-    return _token(purchase, (*_SHARED, *_PURCHASE), _entries(purchase))
+    names = (*_SHARED, *_PURCHASE)
+    return _token(_as_stored(purchase, names), names, _entries(purchase))
 
 
 def require_seen(edit: Edit[Any], seen: str) -> object:
@@ -110,6 +111,7 @@ def _ask_and_undo(deposit: Deposit) -> None:
 
 def _deposit(deposit: Deposit) -> tuple[str, object]:
     """The token, and what ``credit`` would post or why it would post nothing. A deposit is credited once."""
+    deposit = _as_stored(deposit, (*_SHARED, *_DEPOSIT))
     entries, credit = list(_entries(deposit)), None
     if all(entry.kind != EntryKind.CREDIT for entry in entries):
         credit = _credit(deposit)
@@ -137,6 +139,14 @@ def _entries(row: Deposit | Purchase) -> Iterable[LedgerEntry]:
     """The entries that were prefetched for a page, else those in the database that is written to."""
     prefetched: Iterable[LedgerEntry] | None = getattr(row, "_prefetched_objects_cache", {}).get("entries")
     return entries_of(row) if prefetched is None else prefetched
+
+
+def _as_stored(row: Row, names: Iterable[str]) -> Row:
+    """A copy with each value in the type of its column: an instance that was just made may have ``5`` for an amount."""
+    typed = copy.copy(row)
+    for name in names:
+        setattr(typed, name, row._meta.get_field(name).to_python(getattr(row, name)))  # type: ignore[union-attr]
+    return typed
 
 
 def _text(value: object) -> str:
