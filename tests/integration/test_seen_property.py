@@ -22,7 +22,7 @@ AMOUNTS = st.decimals(0, 99_999_999, places=6, allow_nan=False, allow_infinity=F
 SPELLED = st.one_of(AMOUNTS, AMOUNTS.map(str), AMOUNTS.map(Decimal.normalize), st.integers(0, 99_999_999))
 MAYBE = st.none() | SPELLED
 DATA = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT,
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(0, 2**50) | TEXT,
     lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
     max_leaves=6,
 )
