@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from ..exceptions import SkinsBackError
 from ..flows import deposits
-from ..flows.crediting import credit_of
+from ..flows.seen import shown_credit
 from ..models import Deposit
 from ..statuses import DepositStatus, EntryKind
 from . import display
@@ -219,6 +219,6 @@ def _possible(row: Deposit) -> set[str]:
 
 def _credit(row: Deposit) -> SafeString | str:
     try:
-        return display.money(*credit_of(row))
+        return display.money(*shown_credit(row))
     except SkinsBackError as error:
         return format_html("<em>{}</em>", advice(error))

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from .. import schedule
-from ..exceptions import InvalidInput
+from ..exceptions import InvalidInput, RowChanged
 from ..models import Deposit, Purchase
 from ..models.fields import utc_now
 from ..statuses import CANCELLED, EntryKind, PurchaseStatus
@@ -42,7 +42,7 @@ def settle_deposit(deposit: Deposit, decision: str, by: Any = None, note: str = 
 
 
 def _settle_deposit(deposit: Deposit, decision: str, by: Any, note: str, seen: str) -> Deposit | InvalidInput:
-    edit = _claimed(Deposit, deposit.pk, by, seen)
+    edit, shown = _claimed(Deposit, deposit.pk, by, seen)
     row = edit.row
     entries = edit.entries()
     credit, reversal = entries.get(EntryKind.CREDIT), entries.get(EntryKind.REVERSAL)
@@ -55,7 +55,10 @@ def _settle_deposit(deposit: Deposit, decision: str, by: Any, note: str, seen: s
         case "keep":
             pass
         case "credit" if credit is None:
-            edit.post(EntryKind.CREDIT, *credit_of(row), user_id=row.user_id)
+            due = credit_of(row)
+            if due != shown:  # a CREDIT of the site's that depends on more than the deposit
+                raise RowChanged
+            edit.post(EntryKind.CREDIT, *due, user_id=row.user_id)
         case "reverse" if credit is not None and reversal is None:
             edit.undo(EntryKind.REVERSAL, credit)
         case "credit":
@@ -77,7 +80,7 @@ def cancel(purchase: Purchase, by: Any = None, note: str = "", *, seen: str = ""
 
 
 def _cancel(purchase: Purchase, by: Any, note: str, seen: str) -> Purchase:
-    edit = _claimed(Purchase, purchase.pk, by, seen)
+    edit, _shown = _claimed(Purchase, purchase.pk, by, seen)
     if edit.row.status != PurchaseStatus.REQUESTED or edit.row.attempts:
         raise InvalidInput(_("Only a purchase that was not sent yet can be cancelled."))
     edit.set(error_message=CANCELLED)
@@ -99,7 +102,7 @@ def settle_purchase(purchase: Purchase, decision: str, by: Any = None, note: str
 
 
 def _settle_purchase(purchase: Purchase, decision: str, by: Any, note: str, seen: str) -> Purchase:
-    edit = _claimed(Purchase, purchase.pk, by, seen)
+    edit, _shown = _claimed(Purchase, purchase.pk, by, seen)
     if decision not in {"keep", "refund"}:
         raise InvalidInput(_("Choose one of keep, refund."))
     if decision == "refund" and (obstacle := refund_obstacle(edit.row, edit.now)):
@@ -126,11 +129,11 @@ def refund_obstacle(purchase: Purchase, now: datetime) -> str:
     return ""
 
 
-def _claimed(model: type[Row], pk: Any, by: Any, seen: str) -> Edit[Row]:
+def _claimed(model: type[Row], pk: Any, by: Any, seen: str) -> tuple[Edit[Row], object]:
+    """An edit of the locked row, and what ``credit`` would post for it, as the person saw it."""
     now = utc_now()
     row = claim(model, pk=pk)
     if row is None:
         raise InvalidInput(_("The row does not exist any more."))
     edit = Edit(row, now, Source.OPERATOR, actor=by)
-    require_seen(edit, seen)
-    return edit
+    return edit, require_seen(edit, seen)

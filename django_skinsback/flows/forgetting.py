@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from ..exceptions import InvalidInput
 from ..models import Deposit, Purchase, StatusChange, WebhookEvent
 from ..models.fields import utc_now
+from ..models.row import owner_key
 from ..statuses import DEPOSIT_OPEN, PURCHASE_FINAL
 from .database import database, run
 from .edits import Edit, Source
@@ -76,7 +77,9 @@ def forget_user(
 
 
 def _rows_of(model: type[Any], user: Any, account: str | None) -> QuerySet[Any]:
-    rows: QuerySet[Any] = model._default_manager.using(database()).filter(owner_id=str(user.pk))
+    """Rows of the user as they are now, and those that lost him. A site may have given a row to another user."""
+    theirs = Q(user_id=user.pk) | Q(user_id=None, owner_id=owner_key(user.pk))
+    rows: QuerySet[Any] = model._default_manager.using(database()).filter(theirs)
     return rows if account is None else rows.filter(account=account)
 
 
@@ -103,7 +106,7 @@ def _forget(model: type[Any], pk: int, by: Any) -> int:
     edit.save()
     name = model._meta.model_name
     for change in StatusChange.objects.using(database()).filter(**{f"{name}": row}).exclude(settled_reasons=[]):
-        reasons = [{**reason, "data": _without_steam_id(reason["data"])} for reason in change.settled_reasons]
+        reasons = [{**reason, "data": _without_steam_id(reason.get("data") or {})} for reason in change.settled_reasons]
         if reasons != change.settled_reasons:
             StatusChange.objects.using(database()).filter(pk=change.pk).update(settled_reasons=reasons)
     delivered = WebhookEvent.objects.using(database()).filter(**{f"{name}": row}, processed_at__isnull=False)

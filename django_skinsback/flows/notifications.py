@@ -214,8 +214,9 @@ def _keep_failed(event: WebhookEvent, error: str) -> None:
         same = WebhookEvent.objects.using(database()).filter(
             account=event.account, kind=event.kind, digest=event.digest
         )
-        next_try_at = _next_try(event)
-        too_old = next_try_at is None or utc_now() - event.received_at > conf.stuck_after()
+        first = same.first() or event  # a copy is as old as the delivery that is kept already
+        next_try_at = _next_try(first)
+        too_old = next_try_at is None or utc_now() - first.received_at > conf.stuck_after()
         kept = {"error": error, "outcome": Outcome.FAILED, "next_try_at": next_try_at, "needs_review": too_old}
         # Applied after all: the answer of its commit was lost, or another process did it meanwhile.
         if same.filter(processed_at=None).update(**kept) or same.exists():

@@ -1,5 +1,6 @@
 """What a deposit and a purchase have in common."""
 
+import hashlib
 import uuid
 from datetime import timedelta
 from typing import Any, Self, TypeVar
@@ -12,6 +13,12 @@ from . import fields
 from .reasons import reason_texts
 
 RowModel = TypeVar("RowModel", bound="Row")
+
+
+def owner_key(key: Any) -> str:
+    """A user's key as text; the digest of a text that is longer than the column ``owner_id``."""
+    words = str(key)
+    return words if len(words) <= fields.ID_LENGTH else hashlib.sha256(words.encode()).hexdigest()
 
 
 class RowQuerySet(models.QuerySet[RowModel]):
@@ -71,7 +78,7 @@ class Row(models.Model):
         now = fields.utc_now()
         self.updated_at = now if self._state.adding else max(now, self.updated_at + timedelta(microseconds=1))
         if self.user_id is not None:
-            self.owner_id = str(self.user_id)
+            self.owner_id = owner_key(self.user_id)
         if options.get("update_fields"):
             options["update_fields"] = {*options["update_fields"], "owner_id", "updated_at"}
         super().save(*args, **options)

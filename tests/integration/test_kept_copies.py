@@ -1,0 +1,30 @@
+"""A copy of a delivery that has failed for days arrives, and fails before it meets the stored one."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError
+
+from django_skinsback.models import WebhookEvent
+from django_skinsback.models.fields import utc_now
+from django_skinsback.testing import make_deposit, post_notification, signed_notification
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+
+def credit_without_a_table(_deposit):
+    raise DatabaseError("no such table")
+
+
+def test_a_copy_of_a_delivery_that_needs_review_does_not_end_the_review(client, settings, user):
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_without_a_table"}
+    client.raise_request_exception = False
+    message = signed_notification(make_deposit(user=user))
+    assert post_notification(client, message).status_code == 500
+    given_up = {"received_at": utc_now() - timedelta(days=8), "needs_review": True, "next_try_at": None}
+    WebhookEvent.objects.update(**given_up)
+
+    assert post_notification(client, message).status_code == 500
+
+    event = WebhookEvent.objects.get()
+    assert (event.outcome, event.needs_review, event.next_try_at) == ("failed", True, None)
