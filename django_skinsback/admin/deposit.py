@@ -166,7 +166,7 @@ class DepositAdmin(RowAdmin):
         tally.tell(request, words % {"count": count})
         for row in other:
             told = {"row": row, "status": row.get_status_display()}
-            messages.warning(request, _("%(row)s was not approved: SkinsBack calls it “%(status)s”.") % told)
+            messages.warning(request, _("Deposit %(row)s was not approved: SkinsBack calls it “%(status)s”.") % told)
         return back(self, request, rows)
 
     @admin.action(description=gettext_lazy("Settle…"), permissions=["settle"])
