@@ -28,7 +28,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.config.settings
 
 import django  # noqa: E402 - the path comes first
 from django.conf import settings  # noqa: E402
-from django.core.management import call_command  # noqa: E402
+from django.core.management import CommandError, call_command  # noqa: E402
 from django.db import OperationalError  # noqa: E402
 from django.urls import reverse  # noqa: E402
 from honcho.colour import get_colours  # noqa: E402
@@ -174,7 +174,7 @@ def _start(parts: Parts) -> None:
     events = ["--events-url", settings.SITE_URL + reverse("skinsback:events")]
     parts.start("sandbox", *sandbox, *memory, *events, only_errors=True)
     parts.wait(lambda: _answers(settings.SANDBOX_URL), "The sandbox")
-    call_command("skinsback_sync_prices", stdout=StringIO())
+    _take_prices()
     site = ["runserver", "--noreload", f"127.0.0.1:{settings.SITE_PORT}"]
     parts.start("site", *MANAGE, *site, only_errors=True)
     celery = [sys.executable, "-m", "celery", "--quiet", "--app", "example_project.config"]
@@ -185,6 +185,14 @@ def _start(parts: Parts) -> None:
     parts.wait(lambda: _answers(settings.SITE_URL), "The site")
     parts.wait(settings.WORKER_READY_FILE.exists, "The Celery worker")
     _say(_welcome())
+
+
+def _take_prices() -> None:
+    """Without new prices, for example after two starts within a minute, the shop opens with those it has."""
+    try:
+        call_command("skinsback_sync_prices", stdout=StringIO())
+    except (CommandError, SystemExit) as error:
+        _say(f"The prices were not updated; the shop opens with those of the last run ({error}).")
 
 
 def _answers(url: str) -> bool:

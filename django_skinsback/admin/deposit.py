@@ -23,7 +23,13 @@ from .base import user_search
 from .filters import AccountFilter, GameFilter, ReviewFilter
 from .rows import RowAdmin
 from .settling import settle_rows
-from .words import DEPOSIT_NEVER_OPENED, DEPOSIT_RETURNED_UNAPPROVED, DEPOSIT_WORDS
+from .words import (
+    DEPOSIT_CREDITED_BY_OPERATOR,
+    DEPOSIT_NEVER_OPENED,
+    DEPOSIT_RETURNED_UNAPPROVED,
+    DEPOSIT_REVERSED_BY_OPERATOR,
+    DEPOSIT_WORDS,
+)
 
 DECISIONS: dict[str, Promise] = {
     "keep": gettext_lazy("Keep everything as it is"),
@@ -96,6 +102,11 @@ class DepositAdmin(RowAdmin):
         return request.user.has_perm("skinsback.settle_deposit")
 
     def explain(self, row: Deposit) -> Promise | str:
+        kinds = {entry.kind for entry in row.entries.all()}
+        if EntryKind.REVERSAL in kinds and row.status in CREDITED:
+            return DEPOSIT_REVERSED_BY_OPERATOR
+        if EntryKind.CREDIT in kinds and EntryKind.REVERSAL not in kinds and row.status not in CREDITED:
+            return DEPOSIT_CREDITED_BY_OPERATOR
         if row.status == DepositStatus.ABANDONED and not (row.pay_url or row.transaction_id):
             return DEPOSIT_NEVER_OPENED
         if row.status == DepositStatus.FAIL and row.changes.filter(from_status=DepositStatus.IN_HOLD).exists():
@@ -155,7 +166,7 @@ class DepositAdmin(RowAdmin):
         tally.tell(request, words % {"count": count})
         for row in other:
             told = {"row": row, "status": row.get_status_display()}
-            messages.warning(request, _("%(row)s was not approved: SkinsBack calls it “%(status)s”.") % told)
+            messages.warning(request, _("Deposit %(row)s was not approved: SkinsBack calls it “%(status)s”.") % told)
         return back(self, request, rows)
 
     @admin.action(description=gettext_lazy("Settle…"), permissions=["settle"])
@@ -167,9 +178,11 @@ class DepositAdmin(RowAdmin):
             flow=deposits.settle,
             decisions=DECISIONS,
             possible=_possible,
-            facts=lambda row: [*self._facts(row), (_("A credit would be"), _credit(row))],
+            facts=lambda row: [*self._facts(row), *_movement(row)],
             seen=deposits.seen,
-            irreversible=_("A credit that was taken back cannot be given again, whatever SkinsBack says later."),
+            irreversible={
+                "reverse": _("A credit that was taken back cannot be given again, whatever SkinsBack says later.")
+            },
         )
 
     def _facts(self, row: Deposit) -> list[tuple[Any, Any]]:
@@ -215,6 +228,17 @@ def _possible(row: Deposit) -> set[str]:
     if EntryKind.CREDIT not in kinds:
         return {"keep", "credit"}
     return {"keep"} if EntryKind.REVERSAL in kinds else {"keep", "reverse"}
+
+
+def _movement(row: Deposit) -> list[tuple[Any, Any]]:
+    """What a decision could still do to the user's money."""
+    entries = {entry.kind: entry for entry in row.entries.all()}
+    if EntryKind.CREDIT not in entries:
+        return [(_("A credit would be"), _credit(row))]
+    if EntryKind.REVERSAL in entries:
+        return []
+    credit = entries[EntryKind.CREDIT]
+    return [(_("Taking the credit back would be"), display.money(-credit.amount, credit.currency))]
 
 
 def _credit(row: Deposit) -> SafeString | str:

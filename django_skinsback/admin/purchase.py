@@ -179,7 +179,7 @@ class PurchaseAdmin(RowAdmin):
             possible=_possible,
             facts=lambda row: [*self._facts(row), (_("A refund"), _refund(row))],
             seen=purchases.seen,
-            irreversible=_("A refund cannot be taken back, whatever SkinsBack says later."),
+            irreversible={"refund": _("A refund cannot be taken back, whatever SkinsBack says later.")},
         )
 
     def _facts(self, row: Purchase) -> list[tuple[Any, Any]]:

@@ -63,6 +63,7 @@ class RowAdmin(ReadOnlyAdmin):
                     "step": display.step(change),
                     "amount": display.money(change.amount, change.currency),
                     "credit": display.money(change.credit_amount, change.credit_currency),
+                    "settled": reason_texts(change.settled_reasons),
                 }
                 for change in obj.changes.select_related("actor").order_by("-pk")[:HISTORY_ROWS]
             ],

@@ -40,13 +40,13 @@ def settle_rows(
     possible: Callable[[Any], set[str]],
     facts: Callable[[Any], list[tuple[Any, Any]]],
     seen: Callable[[Any], str],
-    irreversible: str = "",
+    irreversible: Mapping[str, str],
 ) -> HttpResponse | None:
     """Ask for a decision about the chosen rows that need review, then call ``flow`` for each.
 
     ``possible`` tells which of ``decisions`` a row allows, ``facts`` what the operator should see of it, ``seen`` the
-    token of a row as it is shown, ``irreversible`` which of the decisions is final. ``flow`` compares the token under
-    the row lock and leaves a row alone that differs.
+    token of a row as it is shown. ``irreversible`` maps decisions that are final to a sentence that says so. ``flow``
+    compares the token under the row lock and leaves a row alone that differs.
     """
     rows = chosen(request, queryset.prefetch_related("entries"))
     if confirmed(request):
@@ -66,11 +66,9 @@ def settle_rows(
         if rows:
             messages.warning(request, _("None of the chosen rows needs review; nothing was done."))
         return back(model_admin, request, rows)
-    form = SettleForm(
-        request.POST if confirmed(request) else None,
-        decisions=_choices(decisions, open_rows, possible),
-        initial={"decision": "keep"},
-    )
+    choices = _choices(decisions, open_rows, possible)
+    form = SettleForm(request.POST if confirmed(request) else None, decisions=choices, initial={"decision": "keep"})
+    warnings = [irreversible[name] for name, _label in choices if name in irreversible]
     shown = [
         {
             "row": row,
@@ -83,7 +81,7 @@ def settle_rows(
         for row in open_rows
     ]
     title = _("Settle what needs review")
-    return ask(model_admin, request, shown, action="settle", title=title, form=form, irreversible=irreversible)
+    return ask(model_admin, request, shown, action="settle", title=title, form=form, irreversible=warnings)
 
 
 def _choices(

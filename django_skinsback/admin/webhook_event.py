@@ -5,9 +5,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import display_for_value, quote
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import truncatechars
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -49,7 +53,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
     search_fields = ("digest__exact", "deposit__order_id__exact", "purchase__custom_id__exact")
     search_help_text = _("Digest, order ID or custom ID, written out in full.")
     fieldsets = (
-        (None, {"fields": ("id", "kind", "outcome_badge", "error", "row", "account")}),
+        (None, {"fields": ("id", "kind", "outcome_badge", "error", "row", "account", "operator_actions")}),
         (_("Delivery"), {"fields": ("received_at", "processed_at", "deliveries", "remote_addr", "digest")}),
         (_("Headers"), {"fields": ("content_type", "shown_headers")}),
     )
@@ -71,7 +75,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
             if isinstance(result, Exception):
                 error = str(result) if isinstance(result, SkinsBackError) else type(result).__name__
                 told = {"event": event, "error": error}
-                messages.error(request, gettext("%(event)s could not be applied: %(error)s.") % told)
+                messages.error(request, gettext("Delivery %(event)s could not be applied: %(error)s.") % told)
                 continue
             if is_processed(event):
                 left_alone += 1
@@ -81,7 +85,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
                 applied += 1
             else:
                 told = {"event": event, "outcome": result.label}
-                messages.warning(request, gettext("%(event)s was not applied: %(outcome)s.") % told)
+                messages.warning(request, gettext("Delivery %(event)s was not applied: %(outcome)s.") % told)
         if applied:
             words = ngettext(
                 "%(count)s delivery was applied again.", "%(count)s deliveries were applied again.", applied
@@ -154,6 +158,18 @@ class WebhookEventAdmin(ReadOnlyAdmin):
     @admin.display(description=_("deposit or purchase"))
     def row(self, event: WebhookEvent) -> Any:
         return display.source(event.deposit, event.purchase)
+
+    @admin.display(description=_("done by operators"))
+    def operator_actions(self, event: WebhookEvent) -> SafeString | str:
+        """What the admin logged about it. The note of a dismissal is kept nowhere else."""
+        logged = LogEntry.objects.filter(
+            content_type=ContentType.objects.get_for_model(WebhookEvent), object_id=quote(event.pk)
+        )
+        lines = (
+            (display_for_value(entry.action_time, ""), entry.user, entry.get_change_message())
+            for entry in logged.select_related("user").order_by("pk")
+        )
+        return format_html_join("", "<p>{}, {}: {}</p>", lines) or display.NOTHING
 
     @admin.display(description=_("headers"))
     def shown_headers(self, event: WebhookEvent) -> SafeString | str:

@@ -26,6 +26,8 @@ DEPOSIT_RETURNED_UNAPPROVED = _(
     "Steam gave the skins back before the hold was over. The hold was not approved: nothing was credited because of it."
 )
 DEPOSIT_NEVER_OPENED = _("It was never opened at SkinsBack, so the user had no pay page. Nothing was paid.")
+DEPOSIT_REVERSED_BY_OPERATOR = _("An operator took the user's credit back.")
+DEPOSIT_CREDITED_BY_OPERATOR = _("SkinsBack has not reported a payment. An operator credited the user.")
 PURCHASE_WORDS: dict[str, Promise] = {
     P.REQUESTED: _("Waiting to be sent to SkinsBack. That happens by itself."),
     P.UNKNOWN: _("Sent, but no readable answer came: it may have been bought. Do not buy it again, it settles itself."),

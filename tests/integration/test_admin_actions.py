@@ -317,6 +317,32 @@ class TestSettle:
         deposit.refresh_from_db()
         assert deposit.needs_review
 
+    def test_only_a_decision_that_is_offered_is_called_final(self, user):
+        deposit = paid_deposit(user=user)
+        client = browser_of(*VIEW_ALL, "settle_deposit", "settle_purchase")
+        assert "cannot be given again" not in act(client, "settle", deposit).content.decode()
+        LedgerEntry.objects.create(user=user, deposit=deposit, kind="credit", amount=Decimal("12.6"), currency="usd")
+        assert "cannot be given again" in act(client, "settle", deposit).content.decode()
+        offer = make_purchase(user=user, status="waiting_accept", attempts=1, needs_review=True)
+        LedgerEntry.objects.create(user=user, purchase=offer, kind="charge", amount=Decimal(-9), currency="usd")
+        asked = act(client, "settle", offer).content.decode()
+        assert "The user may still accept the trade offer" in asked
+        assert "A refund cannot be taken back" not in asked
+
+    def test_the_page_says_what_each_decision_would_still_move(self, user):
+        deposit = paid_deposit(user=user)
+        client = browser_of(*VIEW_ALL, "settle_deposit")
+
+        def shown():
+            return {str(label): value for label, value in act(client, "settle", deposit).context["rows"][0]["facts"]}
+
+        assert shown()["A credit would be"] == "12.60\N{NO-BREAK SPACE}USD"
+        LedgerEntry.objects.create(user=user, deposit=deposit, kind="credit", amount=Decimal("12.6"), currency="usd")
+        assert shown()["Taking the credit back would be"] == "-12.60\N{NO-BREAK SPACE}USD"
+        assert "A credit would be" not in shown()
+        LedgerEntry.objects.create(user=user, deposit=deposit, kind="reversal", amount=Decimal("-12.6"), currency="usd")
+        assert not [label for label in shown() if "would be" in label]
+
 
 class TestCancel:
     def test_it_asks_first_and_then_gives_the_purchase_up(self):

@@ -6,7 +6,7 @@ from django.contrib.admin.models import LogEntry
 from django_skinsback.models import LedgerEntry, WebhookEvent
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, post_notification, signed_notification
-from tests.integration.admin_staff import act, browser_of, list_url, messages_of, seen_on
+from tests.integration.admin_staff import act, browser_of, list_url, messages_of, page_url, seen_on
 
 pytestmark = pytest.mark.django_db
 
@@ -54,7 +54,7 @@ def test_what_was_read_again_and_changed_nothing_is_told_with_its_outcome(client
 
     response = act(browser, "replay", event)
 
-    assert messages_of(browser, response) == [f"{event} was not applied: ids do not belong together."]
+    assert messages_of(browser, response) == [f"Delivery {event} was not applied: ids do not belong together."]
 
 
 def test_what_still_fails_is_told(failed):
@@ -65,7 +65,7 @@ def test_what_still_fails_is_told(failed):
     finally:
         entry_posted.disconnect(refuse)
 
-    assert any("RuntimeError" in message for message in messages_of(browser, response))
+    assert messages_of(browser, response) == [f"Delivery {failed} could not be applied: RuntimeError."]
     assert not LedgerEntry.objects.exists()
 
 
@@ -94,6 +94,8 @@ class TestDismissing:
         failed.refresh_from_db()
         assert (failed.outcome, failed.next_try_at, failed.needs_review) == ("dismissed", None, False)
         assert "credited by hand" in LogEntry.objects.get().get_change_message()
+        page = browser.get(page_url(failed)).content.decode()
+        assert f"{browser.user}: Dismissed: credited by hand</p>" in page
 
     def test_one_that_was_applied_meanwhile_is_named_and_left_alone(self, failed, browser):
         seen = seen_on(act(browser, "dismiss", failed))

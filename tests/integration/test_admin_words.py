@@ -1,5 +1,6 @@
 """What the admin says about one row: its status in words, its hold, and what an operator decided."""
 
+import html
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from django_skinsback.admin import display, words
 from django_skinsback.flows import deposits, purchases
-from django_skinsback.models import Purchase, WebhookEvent
+from django_skinsback.models import Deposit, Purchase, WebhookEvent
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 from tests.wallet.models import Wallet
@@ -141,6 +142,31 @@ class TestDeposits:
     def test_a_deposit_that_was_opened_and_not_paid_says_so(self):
         status = status_of(make_deposit(status="abandoned", pay_url="https://skinsback.com/pay", transaction_id="7"))
         assert str(words.DEPOSIT_WORDS["abandoned"]) in status
+
+    @pytest.mark.parametrize("status", ["success", "hold_approved"])
+    def test_a_credit_that_an_operator_took_back_is_not_called_paid_and_final(self, status, user, operator):
+        Wallet.objects.create(user=user)
+        deposit = report(make_deposit(user=user), status)
+        Deposit.objects.update(needs_review=True)
+        deposit = deposits.settle(Deposit.objects.get(), "reverse", by=operator)
+        assert str(words.DEPOSIT_REVERSED_BY_OPERATOR) in html.unescape(status_of(deposit))
+        assert "Paid and final" not in status_of(deposit)
+
+    def test_a_failed_deposit_that_an_operator_credited_is_not_said_to_have_no_credit(self, user, operator):
+        Wallet.objects.create(user=user)
+        money = {"user_amount": Decimal("12.6"), "amount": Decimal("10.5"), "amount_currency": "usd"}
+        deposit = make_deposit(user=user, status="fail", needs_review=True, **money)
+        status = status_of(deposits.settle(deposit, "credit", by=operator))
+        assert str(words.DEPOSIT_CREDITED_BY_OPERATOR) in status
+        assert "Nothing was credited" not in status
+
+
+def test_the_history_names_decision_note_and_what_was_reviewed(operator):
+    reason = {"code": "contradiction", "data": {"first": "success", "second": "fail"}}
+    deposit = make_deposit(status="success", needs_review=True, review_reasons=[reason])
+    page = page_of(deposits.settle(deposit, "keep", by=operator, note="The user confirmed it."))
+    assert "<p>kept as it is</p> <p>The user confirmed it.</p>" in page
+    assert "Reviewed: SkinsBack said “success” and then “fail”." in page
 
 
 def test_a_table_that_scrolls_is_reached_by_keyboard_and_has_a_name(operator):

@@ -99,6 +99,15 @@ def test_it_is_refused_while_a_row_is_open(closed, user, open_row):
     assert STEAM_ID in all_text()
 
 
+def test_the_command_ends_with_4_while_a_row_is_open_and_with_2_for_an_unknown_user(closed, user):
+    make_deposit(user=user, status="in_hold")
+
+    for name, code in ((user.get_username(), 4), ("bob", 2)):
+        with pytest.raises(CommandError) as refused:
+            call_command("skinsback_forget_user", name)
+        assert refused.value.returncode == code
+
+
 def test_rows_of_a_user_who_was_deleted_are_found_by_the_owner_id(user):
     deposit = make_deposit(user=user, status="fail", steam_id=STEAM_ID)
     key = user.pk

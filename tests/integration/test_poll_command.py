@@ -11,6 +11,7 @@ from io import StringIO
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from django_skinsback import tasks
@@ -74,8 +75,20 @@ class TestOnce:
         printed, code = once()
         assert code == 5
         assert "deposits: failed: RuntimeError: a bug" in printed
+        assert "deliveries: failed: RuntimeError: a bug" in printed
+        assert "deliveries: 0 applied" not in printed
         assert "purchases: 1 due, 1 changed" in printed
         assert caplog.messages.count("skinsback.job_failed") == 2
+
+    @pytest.mark.django_db
+    def test_a_database_without_our_tables_ends_with_4_and_says_what_to_run(self, caplog):
+        def fail(*_args):
+            raise OperationalError("no such table: skinsback_webhookevent")
+
+        out = StringIO()
+        with connection.execute_wrapper(fail), pytest.raises(CommandError, match="Run skinsback_check") as refused:
+            call_command("skinsback_poll", stdout=out)
+        assert (refused.value.returncode, out.getvalue(), caplog.messages) == (4, "", [])
 
     @pytest.mark.parametrize("period", ["0", "-1", "nan", "inf"])
     def test_a_period_that_is_none_is_refused(self, period):

@@ -3,8 +3,9 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
 
+from ...exceptions import InvalidInput
 from ...flows.forgetting import forget_user
-from ..command import USAGE, SkinsBackCommand
+from ..command import NOT_DONE, USAGE, SkinsBackCommand
 
 
 class Command(SkinsBackCommand):
@@ -16,6 +17,8 @@ class Command(SkinsBackCommand):
     )
     examples = (("alice", "remove the Steam data of the user alice"),)
 
+    exit_codes = {NOT_DONE: "refused: a deposit or purchase of the user is open or needs review"}
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user", metavar="USERNAME", help="the user name, as the user logs in with it")
 
@@ -25,8 +28,11 @@ class Command(SkinsBackCommand):
             found = users._default_manager.get_by_natural_key(user)
         except users.DoesNotExist:
             raise CommandError(f"There is no user {user!r}.", returncode=USAGE) from None
-        with self.progress.bar("removing") as advance:
-            forgotten = forget_user(found, account=account, on_progress=advance)
+        try:
+            with self.progress.bar("removing") as advance:
+                forgotten = forget_user(found, account=account, on_progress=advance)
+        except InvalidInput as error:
+            raise CommandError(str(error), returncode=NOT_DONE) from error
         self.tell(
             f"Steam data removed from {forgotten.rows} deposits and purchases, raw bodies from {forgotten.deliveries} "
             "deliveries",

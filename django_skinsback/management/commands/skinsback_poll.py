@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from ...flows import notifications, polling
 from ...flows.routine import JOBS, repeat
 from ...flows.standstill import note_pass
+from ...models import WebhookEvent
 from ..command import NOT_DONE, NOT_KNOWN, USAGE, SkinsBackCommand, described
 from ..diary import Diary, stop_signals
 
@@ -49,13 +50,15 @@ class Command(SkinsBackCommand):
         return None
 
     def _once(self, account: str | None) -> int | None:
+        WebhookEvent.objects.exists()  # a database without our tables is one error, not three
         done: dict[str, Any] = {"deliveries": 0}
         codes: list[int] = []
         try:
             done["deliveries"] = notifications.apply_kept()
         except Exception as error:  # noqa: BLE001 - logged; the sweeps must not wait for it
             codes.append(self._failed("deliveries", error))
-        self._say(f"deliveries: {done['deliveries']} applied")
+        else:
+            self._say(f"deliveries: {done['deliveries']} applied")
         for name, flow in (("deposits", polling.check_deposits), ("purchases", polling.poll_purchases)):
             counts = self._sweep(name, flow, account, codes)
             done[name] = asdict(counts)
