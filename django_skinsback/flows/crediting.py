@@ -120,6 +120,11 @@ def _amounts(report: DepositReport) -> str:
     return " / ".join(amount_text(amount) for amount in amounts if amount is not None)
 
 
+def reported_amounts(report: DepositReport) -> str:
+    """The same with the currency."""
+    return f"{_amounts(report)} {report.amount_currency.upper()}"
+
+
 def names_other_amount(deposit: Deposit, report: DepositReport) -> bool:
     """Whether a report names another amount or currency than the one that is kept."""
     return report.amount_currency not in {"", deposit.amount_currency} or any(

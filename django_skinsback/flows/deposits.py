@@ -32,6 +32,7 @@ from .crediting import (
     compare_amounts,
     credit_due,
     names_other_amount,
+    reported_amounts,
     tells_all,
     usable_amount,
 )
@@ -161,7 +162,7 @@ def _compare_with_approval(edit: Edit[Deposit], report: DepositReport) -> None:
         return
     approved, reported = (approval.amount, approval.currency), (usable_amount(report), report.amount_currency)
     if approved != reported or names_other_amount(edit.row, report):
-        edit.flag("differs_from_approval", approved=_money(*approved), reported=_money(*reported))
+        edit.flag("differs_from_approval", approved=_money(*approved), reported=reported_amounts(report))
 
 
 def _money(amount: Decimal | None, currency: str) -> str:
@@ -183,7 +184,10 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
     """The same status again: look whether it brings an amount that was owed, or another amount than the first."""
     deposit = edit.row
     if DEPOSIT_ENTRY.get(report.status) is not EntryKind.CREDIT:
-        credited = names_other_amount(deposit, report) and EntryKind.CREDIT in edit.entries()
+        differs = names_other_amount(deposit, report)
+        credited = differs and EntryKind.CREDIT in edit.entries()
+        if differs and not credited and conf.callable_setting("CREDIT"):
+            _compare_with_approval(edit, report)  # the approval keeps one amount, and the function may look at both
         _take_details(edit, report, credited=credited)
         return Outcome.REPEAT
     if not deposit.needs_review and not names_other_amount(deposit, report):
