@@ -150,9 +150,9 @@ def _money(amount: Decimal | None, currency: str) -> str:
 
 
 def _can_only_credit(edit: Edit[Deposit], report: DepositReport) -> bool:
-    """Whether entries need not be looked for: none is likely, and a credit will be posted, whose uniqueness tells.
+    """Whether to skip the query for entries: none is likely, and the unique constraint catches an earlier credit.
 
-    If an operator has credited the deposit before, that undoes this attempt, and the next one has the lock and looks.
+    If an operator has credited the deposit before, this attempt is undone, and the next one has the lock and looks.
     """
     deposit = edit.row
     pays = DEPOSIT_ENTRY.get(report.status) is EntryKind.CREDIT and usable_amount(report) is not None
@@ -221,14 +221,14 @@ def _take_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool 
     if credited:
         compare_amounts(edit, report)
     else:
-        told = {
+        said = {
             "amount": report.amount,
             "user_amount": report.user_amount,
             "amount_currency": report.amount_currency,
         }
         is_paid = DEPOSIT_ENTRY.get(report.status) is EntryKind.CREDIT
         whole = {"amount_currency", *amounts_used()} if is_paid else set()
-        edit.set(**{name: value for name, value in told.items() if name in whole or value not in {None, ""}})
+        edit.set(**{name: value for name, value in said.items() if name in whole or value not in {None, ""}})
     if edit.row.forgotten_at is not None:
         return
     if report.steam_id:
