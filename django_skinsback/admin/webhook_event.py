@@ -64,8 +64,8 @@ class WebhookEventAdmin(ReadOnlyAdmin):
         for event, result in replay(WebhookEvent.objects.filter(pk__in=[row.pk for row in rows])):
             if isinstance(result, Exception):
                 error = str(result) if isinstance(result, SkinsBackError) else type(result).__name__
-                values = {"event": event, "error": error}
-                messages.error(request, gettext("%(event)s could not be applied: %(error)s.") % values)
+                told = {"event": event, "error": error}
+                messages.error(request, gettext("%(event)s could not be applied: %(error)s.") % told)
                 continue
             if is_processed(event):
                 left_alone += 1
@@ -74,8 +74,8 @@ class WebhookEventAdmin(ReadOnlyAdmin):
             if result == Outcome.APPLIED:
                 applied += 1
             else:
-                values = {"event": event, "outcome": result.label}
-                messages.warning(request, gettext("%(event)s was not applied: %(outcome)s.") % values)
+                told = {"event": event, "outcome": result.label}
+                messages.warning(request, gettext("%(event)s was not applied: %(outcome)s.") % told)
         if applied:
             words = ngettext(
                 "%(count)s delivery was applied again.", "%(count)s deliveries were applied again.", applied
