@@ -23,7 +23,7 @@ sandbox_secret_allowed = False
 """Whether this process may use the sandbox's secret although ``DEBUG`` is off; only ``testing`` switches it on."""
 
 PER_PROCESS_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")
-"""How the paths of the caches end that tell a process nothing of the others."""
+"""Ends of the dotted paths of cache backends that processes do not share."""
 
 _KEY = re.compile(r"[\x21-\x7e]+")
 
@@ -96,9 +96,10 @@ def account(alias: str = DEFAULT_ACCOUNT) -> Account:
 
 
 def keys(alias: str = DEFAULT_ACCOUNT) -> Account:
-    """The keys of ``alias``, for whatever calls SkinsBack or believes it; ConfigurationError if they cannot be used.
+    """The keys of ``alias``, to call SkinsBack or to verify what it sends.
 
-    System checks do not run under WSGI, so keys that anybody could know are refused here too.
+    Raises ConfigurationError if they cannot be used. System checks do not run under WSGI, so unusable and public keys
+    are refused here too.
     """
     found = account(alias)
     if not found.client_id or not found.client_secret:
@@ -115,13 +116,14 @@ def keys(alias: str = DEFAULT_ACCOUNT) -> Account:
 TRIM = "a file or a variable often adds a line break at the end, which .strip() takes off."
 
 SANDBOX_ADVICE = (
-    "Anyone could credit himself. Use the secret of your project at SkinsBack, or switch DEBUG on while you develop. "
+    "Anyone could sign notifications with it. Use the secret of your project at SkinsBack, or switch DEBUG on while "
+    "you develop. "
     "Tests of your own call django_skinsback.testing.allow_sandbox_secret()."
 )
 
 
 def unusable_keys(found: Account) -> list[str]:
-    """Names of the keys that no request can carry and that nothing was signed with: those with blanks."""
+    """Names of the keys that contain a blank or another character that no key has."""
     given = {
         "CLIENT_ID": [found.client_id],
         "CLIENT_SECRET": [found.client_secret],
@@ -135,7 +137,7 @@ def _is_key(value: Any) -> bool:
 
 
 def uses_sandbox_secret(found: Account) -> bool:
-    """Whether a secret is the sandbox's, where that is refused: ``DEBUG`` is off, and this is no test."""
+    """Whether a secret is the sandbox's although ``DEBUG`` is off and no test has allowed it."""
     if settings.DEBUG or sandbox_secret_allowed:
         return False
     return not {*SANDBOX_SECRETS.values()}.isdisjoint(found.secrets)

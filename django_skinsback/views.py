@@ -101,12 +101,12 @@ def _keep_body(request: HttpRequest, body: bytes) -> None:
 
 
 def _read(request: HttpRequest, limit: int) -> bytes:
-    told = str(request.META.get("CONTENT_LENGTH") or "")[:20]
-    length = int(told) if told.isascii() and told.isdigit() else 0
+    announced = str(request.META.get("CONTENT_LENGTH") or "")[:20]
+    length = int(announced) if announced.isascii() and announced.isdigit() else 0
     if length > limit:
         raise NotificationTooLarge
     # A body in chunks has no length, and Django reads none without one. Such a server ends the stream by itself.
-    ends = not told and request.META.get("wsgi.input_terminated")
+    ends = not announced and request.META.get("wsgi.input_terminated")
     stream = request.META["wsgi.input"] if ends else request
     parts: list[bytes] = []
     missing = limit + 1

@@ -23,7 +23,7 @@ class Socket(Protocol):
 
 
 class Lost(Exception):
-    """The connection could not be opened, or is gone; the message says why and quotes nobody."""
+    """The connection could not be opened, or is gone; the message says why and quotes no address."""
 
 
 def require_library() -> None:
@@ -47,7 +47,7 @@ async def open_socket(url: str, proxy_url: str | None = None) -> AsyncIterator[S
         def process_redirect(self, exc: Exception) -> Exception | str:
             return exc
 
-    silent = logging.Logger("silent")  # belongs to nobody, so that no level makes it quote the address
+    silent = logging.Logger("silent")  # has no parent and no handler, so that no level makes it log the address
     silent.disabled = True
     reason = ""
     try:
@@ -75,7 +75,7 @@ async def open_socket(url: str, proxy_url: str | None = None) -> AsyncIterator[S
 
 
 def _notice_silence(connection: socket.socket) -> None:
-    """Have the connection break when the other side is gone without a word and pings are not acknowledged."""
+    """Have the connection break if the other side is gone and acknowledges no ping."""
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_SECONDS * 1000)
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self
 from urllib.parse import parse_qsl
 
 Deed = Callable[[socket.socket], None]
@@ -48,16 +49,10 @@ def wait(connection: socket.socket) -> None:
         pass
 
 
-class Server:
-    """Gives one of ``answers`` to each request, the last one from then on; a function breaks off as it likes.
+class Listener:
+    """Listens on a port of this machine inside a ``with`` block; serves each connection in a thread of its own."""
 
-    ``greet`` is called for each connection before anything is read, and gives the socket to go on with.
-    """
-
-    def __init__(self, *answers: bytes | Deed, greet: Callable[[socket.socket], socket.socket | None] | None = None):
-        self.answers = list(answers)
-        self.greet = greet
-        self.requests: list[Received] = []
+    def __init__(self) -> None:
         self.connections = 0
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -66,11 +61,7 @@ class Server:
     def address(self) -> str:
         return f"127.0.0.1:{self._listener.getsockname()[1]}"
 
-    @property
-    def url(self) -> str:
-        return f"http://{self.address}/api.php"
-
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
@@ -89,6 +80,26 @@ class Server:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
+        raise NotImplementedError
+
+
+class Server(Listener):
+    """Gives one of ``answers`` to each request, the last one from then on; a function breaks off as it likes.
+
+    ``greet`` is called for each connection before anything is read, and gives the socket to go on with.
+    """
+
+    def __init__(self, *answers: bytes | Deed, greet: Callable[[socket.socket], socket.socket | None] | None = None):
+        self.answers = list(answers)
+        self.greet = greet
+        self.requests: list[Received] = []
+        super().__init__()
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}/api.php"
+
+    def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError):
             greeted = self.greet(connection) if self.greet else connection
             if greeted is None:
@@ -104,7 +115,7 @@ class Server:
                 greeted.sendall(answer)
 
 
-class Proxy:
+class Proxy(Listener):
     """An HTTP proxy that leads every host to ``target``; with a password it refuses whoever does not know it.
 
     ``asked`` holds the first line of each request for another host.
@@ -115,29 +126,7 @@ class Proxy:
         self.asked: list[str] = []
         self._answer = answer
         self._credentials = base64.b64encode(f"{user}:{password}".encode()).decode() if password else ""
-        self._open: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def __enter__(self) -> "Proxy":
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        for each in (self._listener, *self._open):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                self._open.append(connection)
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        super().__init__()
 
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError), connection:

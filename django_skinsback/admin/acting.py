@@ -1,10 +1,12 @@
 """Acting on chosen rows: ask first where money moves, call the flow for each, tell what came of it."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
@@ -12,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from ..exceptions import RowChanged, SkinsBackError
 from .advice import SAME_FOR_ALL, advice
@@ -72,6 +74,31 @@ def run_each(rows: list[Any], flow: Callable[[Any], Any]) -> Tally:
         except SkinsBackError as error:
             tally.failed[advice(error)].append(row)
     return tally
+
+
+def run_each_as_seen(
+    request: HttpRequest, rows: list[Any], token: Callable[[Any], str], flow: Callable[[Any], Any]
+) -> Tally:
+    """The same, but leave a row alone whose ``token`` is not the one that the confirmed page showed."""
+    tokens = seen_tokens(request)
+
+    def call_if_unchanged(row: Any) -> Any:
+        if token(row) != tokens[row.pk]:
+            raise RowChanged
+        return flow(row)
+
+    return run_each(rows, call_if_unchanged)
+
+
+def token_of(*shown: object) -> str:
+    """A token of the values that a page shows of a row, for ``seen`` in ``ask``."""
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+
+
+def note_field(help_text: Any, **options: Any) -> forms.CharField:
+    """The field for a person's note. The template ``note.html`` shows it."""
+    widget = forms.Textarea(attrs={"rows": 3, "cols": 60})
+    return forms.CharField(label=gettext_lazy("Note"), max_length=1000, help_text=help_text, widget=widget, **options)
 
 
 def chosen(request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:

@@ -1,6 +1,5 @@
 """What SkinsBack's lists and the rows here do not agree about, side by side, and closing it."""
 
-import hashlib
 from typing import Any
 
 from django import forms
@@ -13,11 +12,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from ..exceptions import RowChanged
 from ..flows import discrepancies
 from ..models import Deposit, Discrepancy, ListName, Purchase
 from . import display
-from .acting import ask, back, chosen, confirmed, list_of, log_each, run_each, seen_tokens
+from .acting import ask, back, chosen, confirmed, list_of, log_each, note_field, run_each_as_seen, token_of
 from .base import ReadOnlyAdmin
 from .filters import AccountFilter
 
@@ -52,14 +50,11 @@ DONE = {
 
 
 class CloseForm(forms.Form):
-    note = forms.CharField(
-        label=gettext_lazy("Note"),
-        max_length=1000,
-        help_text=gettext_lazy("What you found out. It is kept with your name."),
+    note = note_field(
+        gettext_lazy("What you found out. It is kept with your name."),
         error_messages={
             "required": gettext_lazy("A discrepancy is not closed without a note: write what you found out.")
         },
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
     )
 
 
@@ -120,18 +115,14 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
         form = CloseForm(request.POST if confirmed(request) else None)
         if not confirmed(request) or not form.is_valid():
             shown = [
-                {"row": row, "badge": self.kind_badge(row), "sides": self.side_by_side(row), "seen": _fingerprint(row)}
+                {"row": row, "badge": self.kind_badge(row), "sides": self.side_by_side(row), "seen": _token(row)}
                 for row in waiting
             ]
             return ask(self, request, shown, action="close", title=_("Close discrepancies"), form=form)
-        tokens, note = seen_tokens(request), form.cleaned_data["note"]
-
-        def close(row: Discrepancy) -> Discrepancy:
-            if _fingerprint(row) != tokens[row.pk]:
-                raise RowChanged
-            return discrepancies.close(row, by=request.user, note=note)
-
-        tally = run_each(rows, close)
+        note = form.cleaned_data["note"]
+        tally = run_each_as_seen(
+            request, rows, _token, lambda row: discrepancies.close(row, by=request.user, note=note)
+        )
         log_each(self, request, tally.done, _("Closed: %(note)s") % {"note": note})
         count = len(tally.done)
         words = ngettext("%(count)s discrepancy was closed.", "%(count)s discrepancies were closed.", count)
@@ -195,7 +186,6 @@ def _label(found_in: str, name: str) -> Any:
     return known.get(name, {"http_code": _("this site's answer")}.get(name, name))
 
 
-def _fingerprint(row: Discrepancy) -> str:
-    """Tells whether a discrepancy is still as the operator saw it."""
-    text = repr([row.state, sorted(row.ours.items()), sorted(row.theirs.items())])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _token(row: Discrepancy) -> str:
+    """Token of what the page shows of a discrepancy."""
+    return token_of(row.state, sorted(row.ours.items()), sorted(row.theirs.items()))

@@ -12,18 +12,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from ..models.reasons import reason_texts
 from . import display
-from .acting import ask, back, chosen, confirmed, log_each, run_each, seen_tokens
+from .acting import ask, back, chosen, confirmed, log_each, note_field, run_each, seen_tokens
 
 
 class SettleForm(forms.Form):
     decision = forms.ChoiceField(label=gettext_lazy("Decision"), widget=forms.RadioSelect)
-    note = forms.CharField(
-        label=gettext_lazy("Note"),
-        required=False,
-        max_length=1000,
-        help_text=gettext_lazy("Why you decided so. It is kept in the history with your name."),
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
-    )
+    note = note_field(gettext_lazy("Why you decided so. It is kept in the history with your name."), required=False)
 
     def __init__(self, *args: Any, decisions: Iterable[tuple[str, Any]], **options: Any) -> None:
         super().__init__(*args, **options)

@@ -1,6 +1,5 @@
 """Deliveries of SkinsBack's. Their bodies are shown to those who hold the permission for it."""
 
-import hashlib
 from typing import Any
 
 from django import forms
@@ -16,11 +15,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from ..exceptions import RowChanged, SkinsBackError
+from ..exceptions import SkinsBackError
 from ..flows.notifications import dismiss, is_processed, replay
 from ..models import WebhookEvent
 from . import display
-from .acting import ask, back, chosen, confirmed, log_each, run_each, seen_tokens
+from .acting import ask, back, chosen, confirmed, log_each, note_field, run_each_as_seen, token_of
 from .base import ReadOnlyAdmin
 from .filters import AccountFilter, ReviewFilter
 
@@ -28,12 +27,7 @@ Outcome = WebhookEvent.Outcome
 
 
 class DismissForm(forms.Form):
-    note = forms.CharField(
-        label=_("Note"),
-        max_length=1000,
-        help_text=_("Why the delivery need not be applied. It is kept with your name."),
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
-    )
+    note = note_field(_("Why the delivery need not be applied. It is kept with your name."))
 
 
 @admin.register(WebhookEvent)
@@ -112,14 +106,8 @@ class WebhookEventAdmin(ReadOnlyAdmin):
         if not confirmed(request) or not form.is_valid():
             title = gettext("Dismiss deliveries")
             return ask(self, request, [self._shown(row) for row in failed], action="dismiss", title=title, form=form)
-        tokens, note = seen_tokens(request), form.cleaned_data["note"]
-
-        def act(row: WebhookEvent) -> WebhookEvent:
-            if _seen(row) != tokens[row.pk]:
-                raise RowChanged
-            return dismiss(row, by=request.user, note=note)
-
-        tally = run_each(rows, act)
+        note = form.cleaned_data["note"]
+        tally = run_each_as_seen(request, rows, _token, lambda row: dismiss(row, by=request.user, note=note))
         log_each(self, request, tally.done, gettext("Dismissed: %(note)s") % {"note": note})
         count = len(tally.done)
         words = ngettext("%(count)s delivery was dismissed.", "%(count)s deliveries were dismissed.", count)
@@ -132,7 +120,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
             (gettext("Error"), row.error),
             (gettext("Tried again at"), row.next_try_at or gettext("not any more")),
         ]
-        return {"row": row, "badge": self.outcome_badge(row), "facts": facts, "seen": _seen(row)}
+        return {"row": row, "badge": self.outcome_badge(row), "facts": facts, "seen": _token(row)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEvent]:
         return super().get_queryset(request).defer("body")
@@ -180,6 +168,6 @@ class WebhookEventAdmin(ReadOnlyAdmin):
         return display.body(bytes(event.body), event.content_type)
 
 
-def _seen(event: WebhookEvent) -> str:
-    """What the page shows of a delivery, apart from when it is tried again."""
-    return hashlib.sha256(f"{event.outcome}\n{event.error}".encode()).hexdigest()[:16]
+def _token(event: WebhookEvent) -> str:
+    """Token of what the page shows of a delivery, apart from when it is tried again."""
+    return token_of(event.outcome, event.error)

@@ -227,10 +227,7 @@ class SkinsBackClient:
         return self._ask(request, lambda fields: BatchResult.from_wire(fields, custom_ids))
 
     def get_purchase(self, *, buy_id: str = "", custom_id: str = "") -> PurchaseReport:
-        """The state of one purchase (``/docs/api/v1/market_getinfo``).
-
-        Raises PurchaseNotFound, and ContradictoryAnswer if the answer contains it twice with different content.
-        """
+        """The state of one purchase (``/docs/api/v1/market_getinfo``). Raises PurchaseNotFound, ContradictoryAnswer."""
         if buy_id and not custom_id:
             found = self._ask(api.get_purchase(buy_id), PurchaseReport.list_from_wire)
             found = [report for report in found if report.buy_id == str(buy_id)]

@@ -205,7 +205,7 @@ class _Session(requests.Session):
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, in words of ours: messages of the libraries may quote what they were given."""
+    """What went wrong, in our own text: messages of the libraries may quote keys or addresses."""
     refused = _REFUSED_TUNNEL.search(str(error))
     return f"the proxy answered {refused[1]}" if refused else type(error).__name__
 

@@ -17,7 +17,7 @@ from .sending import ACCOUNT_WIDE, probe
 
 @dataclass
 class Answers:
-    """What SkinsBack says about purchases, by custom id; what went wrong with one of them alone, by key.
+    """What SkinsBack says about purchases, by custom id, and the errors that concern one of them alone, by key.
 
     ``unasked`` are keys of those that the pass had no time to ask about.
     """
@@ -28,12 +28,12 @@ class Answers:
 
 
 def always() -> bool:
-    """Whether another call may be made, where nothing limits them."""
+    """A ``may_call`` without a limit."""
     return True
 
 
 def get_answers(account: str, rows: list[Purchase], may_call: Callable[[], bool] = always) -> Answers:
-    """Ask about rows all at once; about one that the answer leaves out, by SkinsBack's own id if that is known.
+    """Ask about rows all at once. Ask about a row that the answer leaves out by SkinsBack's own id, if that is known.
 
     ``may_call`` is called before each call but the first. Once it says no, the remaining rows are ``unasked``.
     """
@@ -65,7 +65,7 @@ def get_answers(account: str, rows: list[Purchase], may_call: Callable[[], bool]
 def _halve(
     account: str, client: SkinsBackClient, rows: list[Purchase], answers: Answers, may_call: Callable[[], bool]
 ) -> None:
-    """An odd answer to a list is one odd id's: halve it until that is alone, or the pass is over.
+    """Ask about a list. If one id in it makes that fail, halve the list until that id is alone, or the pass is over.
 
     If it is over, the smallest part that had an odd answer has failed, and the parts not asked about are ``unasked``.
     """
@@ -90,7 +90,7 @@ def _halve(
             return
         odd = error
     middle = len(rows) // 2
-    if not may_call():  # due at once, the same rows would meet the same odd answer in every pass
+    if not may_call():  # if they were due at once, the same rows would fail in every pass
         answers.failures |= dict.fromkeys((row.pk for row in rows), odd)
         return
     _halve(account, client, rows[:middle], answers, may_call)

@@ -26,7 +26,7 @@ class NothingToCredit(InvalidInput):
 
 
 def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
-    """The amount and currency that the ``CREDIT`` setting makes of a deposit's signed amounts.
+    """The amount and currency that the ``CREDIT`` setting gives for a deposit's signed amounts.
 
     The currency is the one that was asked for, should SkinsBack have sent none: an operator may credit by that.
     Raises NothingToCredit, or RolledBack if the site's CREDIT function swallowed a database error.

@@ -96,7 +96,7 @@ class Edit(Generic[Row]):
         self._add_reason(reason)
 
     def flag_for_a_time(self, code: str, silence: timedelta, **data: object) -> None:
-        """The same for a reason that comes back: settling it silences its code, whatever the data, for ``silence``."""
+        """Flag the row for a reason that recurs. Settling it silences its code, whatever the data, for ``silence``."""
         stands = self.row.needs_review and any(reason["code"] == code for reason in self.row.review_reasons)
         if not stands and not self.is_silenced(code, self.now - silence):
             self._add_reason(make_reason(code, data))

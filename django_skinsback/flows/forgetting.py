@@ -31,13 +31,13 @@ _STEAM_DATA: dict[type[Any], dict[str, Any]] = {
     Purchase: {"steam_id": "", "partner": "", "token": "", "trade_offer_id": ""},
 }
 RAW_DATA = {"body": b"", "headers": {}, "remote_addr": ""}
-"""What a delivery about a forgotten row keeps of what was delivered: nothing but its digest."""
+"""Values that replace the raw data of a delivery about a forgotten row. Its digest stays."""
 
 _OPEN: dict[type[Any], Q] = {
     Deposit: Q(status__in=DEPOSIT_OPEN) | Q(needs_review=True),
     Purchase: ~Q(status__in=PURCHASE_FINAL) & Q(finished_at=None) | Q(needs_review=True),
 }
-"""Rows that still need what would be removed."""
+"""Rows whose Steam data is still needed."""
 
 
 @dataclass(slots=True)

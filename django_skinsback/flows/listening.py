@@ -44,7 +44,7 @@ OUTAGE = 5
 """So many connections in a row that did not live are worth a warning: a minute without news."""
 
 STOP_SECONDS = 0.2
-"""How long a signal to stop may go unnoticed while nothing happens."""
+"""How long to wait for an event before looking whether to stop."""
 
 GRACE_SECONDS = 5.0
 """How long the events that were received are still recorded when the listener is stopped; the sweep asks later."""

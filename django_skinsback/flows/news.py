@@ -29,7 +29,7 @@ def is_news_of_purchase(purchase: Purchase, report: PurchaseReport) -> bool:
 
 
 def is_news_of_deposit(deposit: Deposit, report: DepositReport, *, decisive: bool) -> bool:
-    """The same for a deposit; ``decisive`` tells that the report is ``orderstatus``'s own, see ``flows.deposits``."""
+    """The same for a deposit. ``decisive``: the report is ``orderstatus``'s own, see ``flows.deposit_reports``."""
     if report.transaction_id not in {"", deposit.transaction_id}:
         return True
     verdict = _judge(deposit.status, report.status)

@@ -21,7 +21,7 @@ from ..models.fields import utc_now
 from ..wire.notifications import Event, parse_event, read_deposit_notification, read_event
 from ..wire.readers import storable
 from ..wire.types import DepositReport
-from . import deposits, purchase_reports
+from . import deposit_reports, purchase_reports
 from .balance import keep_balance
 from .database import database, is_inside_transaction, run
 from .due import is_due
@@ -267,7 +267,7 @@ def _result(event: WebhookEvent, weighed: Weighed[Any], now: datetime) -> dict[s
 def _weigh(event: WebhookEvent, message: DepositReport | Event, *, lock: bool) -> Weighed[Any]:
     about: dict[str, Any] = {"lock": lock, "account": event.account, "event": event}
     if isinstance(message, DepositReport):
-        return deposits.weigh_report(message, Source.WEBHOOK, **about)
+        return deposit_reports.weigh_report(message, Source.WEBHOOK, **about)
     if message.purchase is not None:
         return purchase_reports.weigh_report(message.purchase, Source.WEBHOOK, **about)
     return Weighed(Outcome.IGNORED if message.balance is None else Outcome.APPLIED)

@@ -44,8 +44,8 @@ def game_of_skins(skins: Sequence[dict[str, Any]]) -> str:
 
     A user may pay with skins of another game than the one the deposit was opened for, and no report names the game.
     """
-    told = (skin.get("name") for skin in skins)
-    names = list(dict.fromkeys(name for name in told if isinstance(name, str) and 0 < len(name) <= _NAME_LENGTH))
+    reported = (skin.get("name") for skin in skins)
+    names = list(dict.fromkeys(name for name in reported if isinstance(name, str) and 0 < len(name) <= _NAME_LENGTH))
     rows = MarketItem.objects.using(database()).filter(game__in=GAMES, market_hash_name__in=names[:_NAMES_LOOKED_UP])
     games = set(rows.values_list("game", flat=True))
     return games.pop() if len(games) == 1 else ""

@@ -45,7 +45,7 @@ def note_work(rows: str, account: str) -> None:
 
 
 def note_pass() -> None:
-    """The worker, or ``skinsback_poll``, has looked for due rows, whether there were any or not. Never raises."""
+    """Record in the cache that the worker, or ``skinsback_poll``, has looked for due rows. Never raises."""
     with suppress(Exception):
         _cache().set(LOOKED_KEY, utc_now().timestamp(), LOOKED_KEPT_SECONDS)
 
@@ -59,7 +59,7 @@ def last_pass() -> datetime | None:
 
 
 def is_shared() -> bool:
-    """Whether the cache tells one process what another one has done."""
+    """Whether processes share the cache."""
     return not conf.cache_backend().endswith(conf.PER_PROCESS_CACHES)
 
 

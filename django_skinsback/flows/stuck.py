@@ -14,7 +14,7 @@ from .edits import Edit, Row, Source
 from .records import change
 
 NOT_SENT, FAILING, STUCK = "not_sent", "failing", "stuck"
-"""Codes of review reasons that say only that something takes too long. ``not_sent``: of a purchase never refused."""
+"""Codes of review reasons that say only that something takes too long."""
 
 _HELD = (DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED)
 

@@ -18,10 +18,10 @@ from ..realtime import Address, Change, Connect
 from ..wire.notifications import Event
 
 EVENTS_ATMOST = 100
-"""So many events wait to be recorded. If there are more, no frame is read, so that SkinsBack holds them back."""
+"""Limit of the events that wait to be recorded. At the limit no frame is read, so SkinsBack holds them back."""
 
 FULL_SECONDS = 0.05
-"""After how long it is looked again whether the queue has room."""
+"""How long to wait before looking again whether the queue has room."""
 
 END_SECONDS = 5.0
 """How long the connections have to close."""
@@ -57,7 +57,7 @@ class WebsocketThread:
         self.stop()
 
     def get(self, seconds: float) -> Item | None:
-        """What happened next; None if nothing did for so many seconds. Raises what ended the thread by accident."""
+        """What happened next; None after so many seconds. Raises the exception that ended the thread."""
         with suppress(Empty):
             return self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait()
         if self._error is not None and not self._thread.is_alive():

@@ -17,10 +17,10 @@ from .printing import Stream
 from .progress import Progress
 
 USAGE, NEEDS_PERSON, NOT_DONE, NOT_KNOWN, INTERRUPTED = 2, 3, 4, 5, 130
-"""Exit codes beside 0. Nothing ends with 1: that is left to Python, for an exception that nobody has caught."""
+"""Exit codes besides 0. No command ends with 1: Python does, after an exception that was not caught."""
 
 DJANGOS_CODE = 1
-"""What Django ends a command with that it does not start, for example because a system check fails."""
+"""Django's exit code for a command that it does not start, for example because a system check fails."""
 
 
 def described(error: Exception) -> str:

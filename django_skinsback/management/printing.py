@@ -1,4 +1,4 @@
-"""Standard output and standard error of a command, in which nothing that was printed can end it."""
+"""Standard output and standard error of a command. A failed write never ends the command."""
 
 import os
 import sys
@@ -12,10 +12,10 @@ def in_ascii(text: str) -> str:
 
 
 class Stream:
-    """A stream that flushes what it writes and never raises, so that no purchase is hidden by a terminal.
+    """A stream that flushes what it writes and never raises, so that no terminal hides a purchase.
 
-    What its encoding has no letters for is escaped. Where it is closed, or gone, or full, ``failed`` is True and all
-    else goes to ``instead``, in ASCII.
+    Characters that its encoding lacks are escaped. If it is closed, gone or full, ``failed`` is True, and the rest goes
+    to ``instead``, in ASCII.
     """
 
     def __init__(self, out: Any, instead: "Stream | None" = None) -> None:

@@ -15,14 +15,6 @@ class Migration(migrations.Migration):
             name='webhookevent',
             options={'permissions': [('view_webhook_body', 'Can see raw bodies of deliveries'), ('replay_webhookevent', 'Can apply deliveries again'), ('dismiss_webhookevent', 'Can dismiss deliveries that could not be applied')], 'verbose_name': 'webhook event', 'verbose_name_plural': 'webhook events'},
         ),
-        migrations.RemoveField(
-            model_name='deposit',
-            name='review_reason',
-        ),
-        migrations.RemoveField(
-            model_name='purchase',
-            name='review_reason',
-        ),
         migrations.AddField(
             model_name='deposit',
             name='failing_since',

@@ -51,6 +51,7 @@ REASON_TEXTS: dict[str, Promise] = {
     "debit_differs": gettext_lazy("SkinsBack took %(debited)s USD from the balance for a skin of %(price)s USD."),
     "purchase_not_known": gettext_lazy("SkinsBack does not know this purchase any more."),
     # Both
+    "earlier_version": gettext_lazy("%(text)s"),
     "contradiction": gettext_lazy("SkinsBack said “%(first)s” and then “%(second)s”."),
     "other_transaction_id": gettext_lazy(
         "SkinsBack named this order ID with another transaction ID (%(id)s), which was not applied."

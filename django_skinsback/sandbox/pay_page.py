@@ -227,7 +227,7 @@ def _shown(amount: Decimal, deposit: Deposit) -> str:
 
 
 def _limits(deposit: Deposit, project: str) -> str:
-    """What the merchant asks for, in his currency and, where that differs, as the prices on this page are shown."""
+    """The limits in the merchant's currency and, if that differs, in the one of the prices on this page."""
     asked = _range(deposit, lambda amount: f"{amount:,.2f} {deposit.currency.upper()}")
     shown = _range(deposit, lambda amount: _shown(money.seen_by_user(amount, deposit), deposit))
     wish = (

@@ -111,10 +111,10 @@ def _hold_notes(purchase: Purchase) -> list[str]:
     until = hold_until(purchase.game, purchase.in_hold, purchase.in_hold_until, purchase.accepted_at or now)
     if until is None or until <= now:
         return []
-    told = {"date": date_format(timezone.localtime(until), "DATE_FORMAT")}
+    values = {"date": date_format(timezone.localtime(until), "DATE_FORMAT")}
     if purchase.in_hold_until is not None:
-        return [_("Steam Trade Protection: until %(date)s the trade can be taken back.") % told]
-    return [_("Steam Trade Protection lasts 8 days: until about %(date)s the trade can be taken back.") % told]
+        return [_("Steam Trade Protection: until %(date)s the trade can be taken back.") % values]
+    return [_("Steam Trade Protection lasts 8 days: until about %(date)s the trade can be taken back.") % values]
 
 
 def _steps(labels: list[str], chapter: Chapter) -> list[Step]:

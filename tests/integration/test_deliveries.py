@@ -84,14 +84,14 @@ class TestReplay:
         assert deposit.status == status
 
     def test_a_word_that_a_later_version_knows_is_applied_then(self, client, deposit, monkeypatch):
-        from django_skinsback.flows import deposits
+        from django_skinsback.flows import deposit_reports
 
-        judge = deposits.judge
-        monkeypatch.setattr(deposits, "is_theirs", lambda status: status != "success")
+        judge = deposit_reports.judge
+        monkeypatch.setattr(deposit_reports, "is_theirs", lambda status: status != "success")
         post_notification(client, signed_notification(deposit))
         assert WebhookEvent.objects.get().outcome == "unknown_status"
         monkeypatch.undo()
-        assert deposits.judge is judge
+        assert deposit_reports.judge is judge
 
         replayed("--outcome", "unknown_status")
 
@@ -102,12 +102,12 @@ class TestReplay:
     def test_a_word_that_a_later_version_knows_is_applied_when_it_is_delivered_again(
         self, client, deposit, monkeypatch, settings, credit
     ):
-        from django_skinsback.flows import deposits
+        from django_skinsback.flows import deposit_reports
 
         settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": credit}
         message = signed_notification(deposit)
         with monkeypatch.context() as older:
-            older.setattr(deposits, "is_theirs", lambda status: status != "success")
+            older.setattr(deposit_reports, "is_theirs", lambda status: status != "success")
             for _ in range(2):
                 assert post_notification(client, message).status_code == 200
         assert WebhookEvent.objects.get().outcome == "unknown_status"

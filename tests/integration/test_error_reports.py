@@ -8,7 +8,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.urls import reverse
-from django.views.debug import ExceptionReporter, technical_500_response
+from django.views.debug import ExceptionReporter
 
 import django_skinsback
 from django_skinsback import connection, steam
@@ -23,6 +23,7 @@ from django_skinsback.steam import TradeURL
 from django_skinsback.wire import requests as wire
 
 from .admin_staff import VIEW_ALL, browser_of
+from .error_pages import reports_of
 
 pytestmark = pytest.mark.django_db
 
@@ -56,17 +57,6 @@ def frames_of_ours(request, error):
         if frame["filename"].startswith((PACKAGE, "<string>"))
     ]
     return [str(value) for frame in frames for _, value in frame["vars"]]
-
-
-def reports_of(error, rf, settings):
-    """The page that a developer sees, and the mail that administrators get."""
-    settings.DEBUG = True
-    request = rf.get("/", headers={"accept": "text/html"})
-    yield technical_500_response(request, type(error), error, error.__traceback__).text
-    settings.DEBUG = False
-    reporter = ExceptionReporter(request, type(error), error, error.__traceback__, is_email=True)
-    yield reporter.get_traceback_html()
-    yield reporter.get_traceback_text()
 
 
 @pytest.fixture

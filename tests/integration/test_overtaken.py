@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from django_skinsback.client import SkinsBackClient
-from django_skinsback.flows import deposits, polling, purchases
+from django_skinsback.flows import deposit_reports, deposits, polling, purchases
 from django_skinsback.flows.audit import audit
 from django_skinsback.flows.edits import Overtaken
 from django_skinsback.flows.records import edit_of
@@ -136,7 +136,7 @@ class TestARowThatIsNoLongerWhatWasRead:
 
     def test_credits_the_owner_it_has_by_then(self, user, operator):
         deposit = make_deposit(user=user)
-        weighed = deposits.weigh_report(report_of(deposit, "success"), "poll", lock=False, account="default")
+        weighed = deposit_reports.weigh_report(report_of(deposit, "success"), "poll", lock=False, account="default")
         Deposit.objects.filter(user=user).update(user=operator)
 
         with pytest.raises(Overtaken), transaction.atomic():
@@ -148,7 +148,7 @@ class TestARowThatIsNoLongerWhatWasRead:
     def test_is_another_though_the_site_saved_it_in_the_same_microsecond(self, user, time_machine):
         deposit = make_deposit(user=user)
         time_machine.move_to(deposit.updated_at, tick=False)
-        weighed = deposits.weigh_report(report_of(deposit, "success"), "poll", lock=False, account="default")
+        weighed = deposit_reports.weigh_report(report_of(deposit, "success"), "poll", lock=False, account="default")
 
         Deposit.objects.get().save()
 

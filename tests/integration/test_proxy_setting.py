@@ -11,7 +11,6 @@ from contextlib import suppress
 import pytest
 from django.core import checks
 from django.core.management import call_command
-from django.views.debug import ExceptionReporter, technical_500_response
 
 from django_skinsback import conf, connection
 from django_skinsback.connection import get_client
@@ -19,6 +18,8 @@ from django_skinsback.exceptions import ConfigurationError, SkinsBackError
 from django_skinsback.flows import listening
 from tests.loopback import Proxy, Server, http
 from tests.samples import load
+
+from .error_pages import reports_of
 
 pytestmark = pytest.mark.django_db
 
@@ -115,17 +116,6 @@ def test_a_value_that_is_no_proxy_is_shown_by_no_check(through):
     (message,) = [each for each in checks.run_checks() if each.id == "skinsback.E003"]
     assert "SOCKS is not supported" in message.msg
     assert PASSWORD not in f"{message} {vars(message)}{check_output()}"
-
-
-def reports_of(error, rf, settings):
-    """The page that a developer sees, and the mail that administrators get."""
-    settings.DEBUG = True
-    request = rf.get("/", headers={"accept": "text/html"})
-    yield technical_500_response(request, type(error), error, error.__traceback__).text
-    settings.DEBUG = False
-    reporter = ExceptionReporter(request, type(error), error, error.__traceback__, is_email=True)
-    yield reporter.get_traceback_html()
-    yield reporter.get_traceback_text()
 
 
 def broken(*args, **options):

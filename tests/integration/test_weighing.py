@@ -11,7 +11,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_skinsback.flows import deposits, notifications, purchase_reports, purchases
+from django_skinsback.flows import deposit_reports, deposits, notifications, purchase_reports, purchases
 from django_skinsback.flows.edits import Overtaken, Source
 from django_skinsback.flows.records import change, claim
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
@@ -29,7 +29,7 @@ def weigh(row, status="success", **fields):
     """What a report comes to, against the row as it is now and without a lock."""
     if isinstance(row, Deposit):
         report = DepositReport(status=status, order_id=row.order_id, **{**PAID, **fields})
-        return deposits.weigh_report(report, "poll", lock=False, account="default")
+        return deposit_reports.weigh_report(report, "poll", lock=False, account="default")
     report = PurchaseReport(status=status, custom_id=row.custom_id, **fields)
     return purchase_reports.weigh_report(report, "poll", lock=False, account="default")
 

@@ -118,7 +118,7 @@ class Command(SkinsBackCommand):
     def _confirmed(self, item: dict[str, Any]) -> bool:
         """Ask the person at the terminal; CommandError where there is none."""
         if self.as_json or sys.stdin is None or not sys.stdin.isatty():
-            raise CommandError("Nobody can be asked here: add --yes to buy, or --dry-run.", returncode=USAGE)
+            raise CommandError("There is no terminal to ask at: add --yes to buy, or --dry-run.", returncode=USAGE)
         read = purchases.read_item(item, item["user"])
         what = read.get("market_hash_name") or f"the skin {read['skin_id']}"
         for_whom = f"the Steam account {TradeURL.parse(item['trade_url']).steam_id}"
@@ -129,7 +129,7 @@ class Command(SkinsBackCommand):
             self.tell(f"{item['user']} is charged {amount}.")
         try:
             return input("Type yes to buy: ").strip().lower() in {"y", "yes"}
-        except (EOFError, OSError, RuntimeError):  # the last two: there is no terminal to ask on any more
+        except (EOFError, OSError, RuntimeError):  # the last two: the terminal is gone
             return False
 
     def _buy(self, item: dict[str, Any], wait: int | None) -> int | None:

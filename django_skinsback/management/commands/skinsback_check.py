@@ -148,7 +148,11 @@ def _callback(alias: str, name: str, setting: str) -> Line:
     except ConfigurationError as error:
         return Line(what, ok=False, text=str(error))
     if url is None:
-        return Line(what, ok=False, text="set SKINSBACK['SITE_URL'] to 'https://your.site', so that it can be told")
+        return Line(
+            what,
+            ok=False,
+            text="set SKINSBACK['SITE_URL'] to 'https://your.site', so that SkinsBack knows it",
+        )
     try:
         with open_session(url, conf.proxy_url()) as session:
             answer = session.post(
@@ -186,7 +190,7 @@ def _work(account: str | None) -> Iterator[Line]:
 
 
 def _worker(overdue: str | None) -> Line:
-    """That nothing is overdue says nothing of a worker that never ran."""
+    """Not known if no worker has ever looked for due rows: then nothing overdue proves nothing."""
     what, start = "worker and beat", "start a Celery worker with beat, or skinsback_poll --forever"
     if overdue is not None:
         return Line(what, ok=False, text=overdue)

@@ -14,10 +14,10 @@ FOUND = ("missed", "repaired", "unknown", "differing", "doubled", "absent")
 
 class Command(SkinsBackCommand):
     help = (
-        "Compare SkinsBack's lists of deposits, purchases and failed notifications with the rows here. News that never "
-        "came is made up for; what cannot be right is kept as a discrepancy for an operator, in the admin. Each run "
-        "begins where the last one ended, so that it can run as often as you like; once an hour is enough. A list that "
-        "was not read to its end, for whatever reason, is said so and ends with 4; the next run goes on there."
+        "Compare SkinsBack's lists of deposits, purchases and failed notifications with the rows here. A report that "
+        "never arrived is recorded now; what cannot be right is kept as a discrepancy for an operator, in the admin. "
+        "Each run begins where the last one ended, so that it can run as often as you like; once an hour is enough. A "
+        "list that was not read to its end is named, and the command ends with 4; the next run goes on there."
     )
     examples = (
         ("", "everything since the last run, of all accounts"),
