@@ -22,6 +22,13 @@ sys.modules["django_skinsback.testing"] = sys.modules[__name__]
 numbers = map(str, itertools.count())
 
 
+def allow_sandbox_secret():
+    conf.sandbox_secret_allowed = True
+
+
+allow_sandbox_secret()  # as the pytest plugin does
+
+
 def make_deposit(*, status="pending", **values):
     now = utc_now()
     usual = {
