@@ -7,6 +7,7 @@ from unittest import mock
 import pytest
 from django.db import connection
 from django.db.models import Q
+from django.db.transaction import TransactionManagementError
 
 from django_skinsback.flows import (
     crediting,
@@ -37,7 +38,7 @@ def test_no_history_loses_or_doubles_money(seed):
 
     if connection.vendor == "sqlite":
         kinds = [f"{kind} entries" for kind in EntryKind]
-        happenings = [*kinds, "crashes", "deliveries answered 500", "errors swallowed", "decisions after a while"]
+        happenings = [*kinds, "crashes", "deliveries answered 500", "errors swallowed"]
         assert all(happened[each] for each in happenings), happened
 
 
@@ -93,5 +94,6 @@ def test_a_mistake_is_found(mistakes):
     with ExitStack() as stack:
         for place, name, mistake in mistakes:
             stack.enter_context(mock.patch.object(place, name, mistake))
-        with pytest.raises(AssertionError):
+        # Without the fix a swallowed error may also stop a flow in the middle, with Django's own error.
+        with pytest.raises((AssertionError, TransactionManagementError)):
             seek()

@@ -35,8 +35,7 @@ PURCHASE_REASONS = (
     "SkinsBack said “refused” and then",
     "The user took the trade back",
     "Every attempt to bring this row up to date has failed",
-    "The status “creating_trade” has lasted longer than it can",
-    "The status “waiting_accept” has lasted longer than it can",
+    "The status “",  # has lasted longer than it can: the clock was ahead
 )
 """Why a purchase may be under review."""
 
@@ -45,6 +44,7 @@ DEPOSIT_REASONS = (
     "SkinsBack refused to approve the hold",
     "SkinsBack does not know this deposit",
     "Every attempt to bring this row up to date has failed",
+    "The status “",
 )
 """Why a deposit may be under review of which nothing untrue was told."""
 
