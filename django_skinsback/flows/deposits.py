@@ -67,7 +67,7 @@ def approve_hold(deposit: Deposit, by: Any = None, *, seen: str = "") -> Deposit
     nothing is credited, the error is raised, and the sweep asks again.
     """
     refuse_inside_transaction("approve_hold()")
-    if deposit.status != DepositStatus.IN_HOLD:
+    if not seen and deposit.status != DepositStatus.IN_HOLD:
         raise InvalidInput(_("Only a deposit in hold can be approved."))
     note = partial(_note_approval, seen=seen or deposit_token(deposit))
     approved = change(Deposit, deposit.pk, Source.FLOW, note, actor=by)
@@ -90,7 +90,7 @@ def _note_approval(edit: Edit[Deposit], seen: str) -> None:
     """
     require_seen(edit, seen)
     deposit = edit.row
-    if deposit.status != DepositStatus.IN_HOLD:  # ``seen`` may be of another status than the row that was passed
+    if deposit.status != DepositStatus.IN_HOLD:
         raise InvalidInput(_("Only a deposit in hold can be approved."))
     shown = {"amount": basis_of_credit(deposit), "currency": deposit.amount_currency}
     newest = edit.lines().order_by("-pk").first()

@@ -209,7 +209,7 @@ class TestApproveHold:
         first = act(client, "approve_hold", held, confirmed="yes", seen=seen)
         assert messages_of(client, first) == ["1 hold was approved."]
         second = act(client, "approve_hold", held, confirmed="yes", seen=seen)
-        assert "in hold" in messages_of(client, second)[0]
+        assert "changed since you looked" in messages_of(client, second)[0]
         assert Deposit.objects.get().status == "hold_approved"
         assert LedgerEntry.objects.get().user == user
         assert StatusChange.objects.filter(actor=client.user).exists()
