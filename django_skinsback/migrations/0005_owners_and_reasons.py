@@ -1,20 +1,21 @@
 from django.db import migrations
 
 
-def fill_owner_id(apps, _schema_editor):
+def fill_owner_id(apps, schema_editor):
     """A deleted user's rows must be told from rows that never had a user."""
     from django_skinsback.models.row import owner_key
 
     for name in ('Deposit', 'Purchase'):
-        rows = apps.get_model('skinsback', name).objects.filter(owner_id='', user__isnull=False)
+        rows = apps.get_model('skinsback', name).objects.using(schema_editor.connection.alias)
+        rows = rows.filter(owner_id='', user__isnull=False)
         for user_id in list(rows.values_list('user_id', flat=True).distinct().order_by()):
             rows.filter(user_id=user_id).update(owner_id=owner_key(user_id))
 
 
-def keep_reasons(apps, _schema_editor):
+def keep_reasons(apps, schema_editor):
     """Reasons of an earlier version are text; they are kept as they were shown."""
     for name in ('Deposit', 'Purchase'):
-        rows = apps.get_model('skinsback', name).objects
+        rows = apps.get_model('skinsback', name).objects.using(schema_editor.connection.alias)
         for pk, text in list(rows.exclude(review_reason='').values_list('pk', 'review_reason')):
             reasons = [{'code': 'earlier_version', 'data': {'text': line}} for line in text.splitlines() if line]
             rows.filter(pk=pk).update(review_reasons=reasons)

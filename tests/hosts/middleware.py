@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from html.parser import HTMLParser
 from itertools import cycle
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -35,7 +37,8 @@ def read_the_form(get_response: Answer) -> Answer:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.content_type != "multipart/form-data":
-            assert request.POST is not None
+            with suppress(BadRequest):  # a form in another charset than UTF-8, which Django does not read
+                assert request.POST is not None
         return get_response(request)
 
     return middleware

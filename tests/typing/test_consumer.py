@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CONSUMER = "tests/typing/consumer.py"
-PLAIN = "[mypy]\nstrict = true\n"
+PLAIN = "[mypy]\nstrict = true\nfollow_imports = silent\n"  # the package is checked with settings of its own
 PLUGIN = (
     f"{PLAIN}plugins = mypy_django_plugin.main\n[mypy.plugins.django-stubs]\ndjango_settings_module = tests.settings\n"
 )
