@@ -229,12 +229,12 @@ class PurchaseAdmin(RowAdmin):
         until = _hold_until(row)
         if until is None:
             return _("none: the trade cannot be taken back")
-        told = {"date": date_format(localtime(until), "DATETIME_FORMAT")}
+        values = {"date": date_format(localtime(until), "DATETIME_FORMAT")}
         if until <= utc_now():
-            return _("over since %(date)s") % told
+            return _("over since %(date)s") % values
         if row.in_hold_until is not None:
-            return _("can be returned until %(date)s") % told
-        return _("can be returned until about %(date)s") % told
+            return _("can be returned until %(date)s") % values
+        return _("can be returned until about %(date)s") % values
 
     @admin.display(description=gettext_lazy("metadata"))
     def shown_metadata(self, row: Purchase) -> SafeString | str:

@@ -68,8 +68,8 @@ class WebhookEventAdmin(ReadOnlyAdmin):
         for event, result in replay(WebhookEvent.objects.filter(pk__in=[row.pk for row in rows])):
             if isinstance(result, Exception):
                 error = str(result) if isinstance(result, SkinsBackError) else type(result).__name__
-                told = {"event": event, "error": error}
-                messages.error(request, gettext("Delivery %(event)s could not be applied: %(error)s.") % told)
+                values = {"event": event, "error": error}
+                messages.error(request, gettext("Delivery %(event)s could not be applied: %(error)s.") % values)
                 continue
             if is_processed(event):
                 left_alone += 1
@@ -78,8 +78,8 @@ class WebhookEventAdmin(ReadOnlyAdmin):
             if result == Outcome.APPLIED:
                 applied += 1
             else:
-                told = {"event": event, "outcome": result.label}
-                messages.warning(request, gettext("Delivery %(event)s was not applied: %(outcome)s.") % told)
+                values = {"event": event, "outcome": result.label}
+                messages.warning(request, gettext("Delivery %(event)s was not applied: %(outcome)s.") % values)
         if applied:
             words = ngettext(
                 "%(count)s delivery was applied again.", "%(count)s deliveries were applied again.", applied

@@ -2,7 +2,7 @@ from django.db import migrations
 
 
 def fill_owner_id(apps, schema_editor):
-    """A deleted user's rows must be told from rows that never had a user."""
+    """Remember the owner, so that the rows of a deleted user differ from rows that never had a user."""
     from django_skinsback.models.row import owner_key
 
     for name in ('Deposit', 'Purchase'):
