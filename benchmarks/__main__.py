@@ -10,7 +10,7 @@ import time
 
 from benchmarks import page
 from benchmarks.results import Result, plain_table
-from tests.services import answers
+from tests.support.services import answers
 
 PARTS = {
     "delivery": ("sqlite", "postgresql"),

@@ -10,7 +10,7 @@ from django.db import connection
 
 from benchmarks.results import Result
 from benchmarks.scale import Scale
-from tests.services import answers
+from tests.support.services import answers
 
 PER_MINUTE = 480
 PROCESSES = 4

@@ -15,8 +15,9 @@ from benchmarks.deliveries import make_users
 from benchmarks.results import Result
 from benchmarks.scale import Scale
 from benchmarks.statements import count
-from django_skinsback.flows import asking, polling
-from django_skinsback.flows.purchase_reports import record_report
+from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.flows.purchases import ask as asking
+from django_skinsback.flows.purchases.report import record_report
 from django_skinsback.models import Purchase
 from django_skinsback.wire.types import Page, PurchaseReport
 

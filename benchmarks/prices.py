@@ -22,7 +22,7 @@ from benchmarks.scale import Scale
 from benchmarks.statements import count
 from benchmarks.timing import Paired
 from django_skinsback.conf import raw
-from django_skinsback.flows.prices import Synced, sync_prices
+from django_skinsback.flows.market.prices import Synced, sync_prices
 from django_skinsback.models import MarketItem
 
 CHANGED = 0.05

@@ -14,7 +14,7 @@ from benchmarks.results import Result, of_times
 from benchmarks.scale import Scale
 from benchmarks.statements import count
 from benchmarks.timing import paired
-from django_skinsback.flows import reconciliation
+from django_skinsback.flows.reconciliation import run as reconciliation
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry
 from django_skinsback.wire.types import DepositReport, Page
 

@@ -18,8 +18,8 @@ def health(request: HttpRequest) -> HttpResponse:
 
     Never calls SkinsBack. A stranger costs two queries.
     """
-    from .flows.health import Verdict, is_failing
-    from .flows.health import health as look
+    from .flows.monitoring.health import Verdict, is_failing
+    from .flows.monitoring.health import health as look
 
     try:
         if not _may_see_details(request):

@@ -9,10 +9,13 @@ except ImportError as missing:
         f"django_skinsback.tasks needs {missing.name}: pip install 'django-skinsback[celery]'"
     ) from missing
 
-from .flows import polling, reconciliation, retention, routine
-from .flows.database import database
-from .flows.sending import submit
-from .flows.standstill import note_pass
+from .flows import retention
+from .flows import scheduler as routine
+from .flows.ledger.database import database
+from .flows.monitoring.stalled import note_pass
+from .flows.polling import purchases as polling
+from .flows.purchases.send import submit
+from .flows.reconciliation import run as reconciliation
 from .models import Purchase
 
 _OPTIONS: dict[str, Any] = {"ignore_result": True, "acks_late": True, "reject_on_worker_lost": True}

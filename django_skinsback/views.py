@@ -50,8 +50,8 @@ class WebhookView(View):
         return response
 
     def _receive(self, request: HttpRequest, account: str | None) -> HttpResponse:
-        from .flows import notifications
-        from .flows.refusals import refuse
+        from .flows.webhooks import receive as notifications
+        from .flows.webhooks.rejections import refuse
 
         # A constant that would sign anything elsewhere: Django mails a failed request's headers to the administrators.
         request.META.pop("HTTP_X_SIGN", None)

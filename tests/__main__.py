@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from tests import services
+from tests.support import services
 
 SERVERS = ("postgresql", "mariadb")
 OPTIONS = ["-q", "-n", "3", "--dist", "loadgroup"]

@@ -36,7 +36,7 @@ def pytest_collection_finish():
 @pytest.fixture(params=[False, True], ids=["unlocked first", "locked at once"])
 def each_way_of_weighing(request, monkeypatch):
     """A test is a database transaction, where rows are locked at once; a site mostly weighs them unlocked first."""
-    monkeypatch.setattr("django_skinsback.flows.records.must_lock", lambda: request.param)
+    monkeypatch.setattr("django_skinsback.flows.ledger.record.must_lock", lambda: request.param)
 
 
 @pytest.fixture(autouse=True)

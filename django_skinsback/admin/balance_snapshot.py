@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from .. import conf
-from ..flows.balance import lasting, runway
+from ..flows.monitoring.balance import lasting, runway
 from ..models import BalanceSnapshot
 from . import display
 from .base import ReadOnlyAdmin

@@ -25,10 +25,10 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from .. import conf
 from ..connection import get_client
 from ..exceptions import SkinsBackError
-from ..flows import purchases
-from ..flows.balance import lasting, runway
-from ..flows.database import database
-from ..flows.sending import OPEN
+from ..flows.ledger.database import database
+from ..flows.monitoring.balance import lasting, runway
+from ..flows.purchases import buy as purchases
+from ..flows.purchases.send import OPEN
 from ..models import Purchase
 from ..money import wire_amount
 from ..sensitive import hide
@@ -36,10 +36,10 @@ from ..statuses import PURCHASE_FAILURES
 from ..steam import TradeURL
 from ..wire.types import Skin
 from . import display
-from .acting import list_of, page_of
+from .actions import list_of, page_of
 from .advice import advice
 from .forms import BuyForm, SearchForm
-from .words import PURCHASE_WORDS
+from .labels import PURCHASE_WORDS
 
 SESSION_KEY = "skinsback_drafts"
 DRAFTS_KEPT = 5

@@ -12,24 +12,24 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from ..exceptions import SkinsBackError
-from ..flows import deposits
-from ..flows.seen import shown_credit
+from ..flows.deposits import hold as deposits
+from ..flows.ledger.seen import shown_credit
 from ..models import Deposit
 from ..statuses import DepositStatus, EntryKind
 from . import display
-from .acting import ask, back, chosen, confirmed, log_each, run_each, seen_tokens
+from .actions import ask, back, chosen, confirmed, log_each, run_each, seen_tokens
 from .advice import advice
 from .base import user_search
 from .filters import AccountFilter, GameFilter, ReviewFilter
-from .rows import RowAdmin
-from .settling import settle_rows
-from .words import (
+from .labels import (
     DEPOSIT_CREDITED_BY_OPERATOR,
     DEPOSIT_NEVER_OPENED,
     DEPOSIT_RETURNED_UNAPPROVED,
     DEPOSIT_REVERSED_BY_OPERATOR,
     DEPOSIT_WORDS,
 )
+from .rows import RowAdmin
+from .settling import settle_rows
 
 DECISIONS: dict[str, Promise] = {
     "keep": gettext_lazy("Keep everything as it is"),

@@ -12,10 +12,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from ..flows import discrepancies
+from ..flows.reconciliation import discrepancies
 from ..models import Deposit, Discrepancy, ListName, Purchase
 from . import display
-from .acting import ask, back, chosen, confirmed, list_of, log_each, note_field, run_each_as_seen, token_of
+from .actions import ask, back, chosen, confirmed, list_of, log_each, note_field, run_each_as_seen, token_of
 from .base import ReadOnlyAdmin
 from .filters import AccountFilter
 

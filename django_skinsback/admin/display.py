@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from ..models import Deposit, Purchase, StatusChange
 from ..statuses import CANCELLED, PurchaseStatus
-from .words import LABELS, TONES
+from .labels import LABELS, TONES
 
 NOTHING = "\N{EN DASH}"
 SECRET_WORDS = ("sign", "auth", "cookie", "secret", "token")

@@ -16,21 +16,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from ..exceptions import SkinsBackError
-from ..flows import purchases
-from ..flows.decisions import refund_obstacle
+from ..flows.deposits.settle import refund_obstacle
+from ..flows.purchases import buy as purchases
 from ..models import Purchase
 from ..models.fields import utc_now
 from ..schedule import hold_until
 from ..statuses import CANCELLED, PURCHASE_FINAL, EntryKind, PurchaseStatus
 from . import display
-from .acting import Tally, ask, back, chosen, confirmed, log_each, run_each, seen_tokens
+from .actions import Tally, ask, back, chosen, confirmed, log_each, run_each, seen_tokens
 from .advice import advice
 from .base import user_search, without_transaction
 from .buying import buy_url, buy_view
 from .filters import AccountFilter, GameFilter, ReviewFilter
+from .labels import PURCHASE_ACCEPTED_FOR_GOOD, PURCHASE_CANCELLED, PURCHASE_WORDS
 from .rows import RowAdmin
 from .settling import settle_rows
-from .words import PURCHASE_ACCEPTED_FOR_GOOD, PURCHASE_CANCELLED, PURCHASE_WORDS
 
 DECISIONS: dict[str, Promise] = {
     "keep": gettext_lazy("Keep everything as it is"),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models.reasons import reason_texts
 from . import display
-from .acting import list_of
+from .actions import list_of
 from .base import ReadOnlyAdmin
 
 HISTORY_ROWS = 200

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from ..models.reasons import reason_texts
 from . import display
-from .acting import ask, back, chosen, confirmed, log_each, note_field, run_each, seen_tokens
+from .actions import ask, back, chosen, confirmed, log_each, note_field, run_each, seen_tokens
 
 
 class SettleForm(forms.Form):

@@ -16,10 +16,10 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from ..exceptions import SkinsBackError
-from ..flows.notifications import dismiss, is_processed, replay
+from ..flows.webhooks.receive import dismiss, is_processed, replay
 from ..models import WebhookEvent
 from . import display
-from .acting import ask, back, chosen, confirmed, log_each, note_field, run_each_as_seen, token_of
+from .actions import ask, back, chosen, confirmed, log_each, note_field, run_each_as_seen, token_of
 from .base import ReadOnlyAdmin
 from .filters import AccountFilter, ReviewFilter
 

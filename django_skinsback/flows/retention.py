@@ -11,8 +11,8 @@ from django.db.models import Max, QuerySet
 from .. import conf
 from ..models import BalanceSnapshot, Discrepancy, WebhookEvent
 from ..models.fields import utc_now
-from .database import database, run
-from .records import Outcome
+from .ledger.database import database, run
+from .ledger.record import Outcome
 
 logger = logging.getLogger("django_skinsback")
 

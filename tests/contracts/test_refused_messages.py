@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 import pytest
 from django.urls import reverse
 
-from django_skinsback.flows.creation import create_deposit
-from django_skinsback.flows.polling import check_deposits
+from django_skinsback.flows.deposits.create import create_deposit
+from django_skinsback.flows.polling.purchases import check_deposits
 from django_skinsback.models import Deposit, LedgerEntry, WebhookEvent
 from django_skinsback.testing import make_deposit, signed_notification
 from django_skinsback.wire.signing import client_digest
-from tests.documented_samples import signed_by_javascript, signed_by_php
+from tests.support.documented_signatures import signed_by_javascript, signed_by_php
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

@@ -224,7 +224,7 @@ def test_a_word_that_is_not_one_of_theirs_for_deposits_moves_nothing(client, dep
 
 
 def test_an_unknown_order_is_kept_and_applied_when_its_row_appears(client, user):
-    from django_skinsback.flows.notifications import LONGEST_PAUSE, apply_kept
+    from django_skinsback.flows.webhooks.receive import LONGEST_PAUSE, apply_kept
 
     absent = Deposit(order_id="of-another-day", transaction_id="77")
     assert post_notification(client, signed_notification(absent)).status_code == 200
@@ -252,7 +252,7 @@ def test_another_transaction_id_is_answered_200_and_kept_and_moves_nothing(clien
 
 
 def test_a_failing_listener_undoes_all_and_the_delivery_is_kept(client, deposit):
-    from django_skinsback.flows.notifications import LONGEST_PAUSE, apply_kept
+    from django_skinsback.flows.webhooks.receive import LONGEST_PAUSE, apply_kept
 
     def refuse(**_kwargs):
         raise RuntimeError("the wallet is closed")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests import services
+from tests.support import services
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET_BROWSER = [

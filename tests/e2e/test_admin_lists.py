@@ -20,7 +20,7 @@ from django_skinsback.models import (
 )
 from django_skinsback.testing import make_deposit, make_purchase
 from tests.e2e.conftest import open_browser
-from tests.integration.admin_staff import browser_of, list_url
+from tests.support.admin_staff import browser_of, list_url
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db]
 

@@ -6,9 +6,9 @@ from django.test import Client
 from django.urls import reverse
 
 from django_skinsback.models import LedgerEntry
-from tests.integration.admin_staff import act, list_url, page_url
-from tests.integration.test_admin_actions import paid_deposit
-from tests.integration.test_admin_pages import MODELS, make_rows
+from tests.integration.admin.test_actions import paid_deposit
+from tests.integration.admin.test_admin_pages import MODELS, make_rows
+from tests.support.admin_staff import act, list_url, page_url
 
 pytestmark = pytest.mark.django_db
 

@@ -4,7 +4,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from django_skinsback.flows import notifications
+from django_skinsback.flows.webhooks import receive as notifications
 from django_skinsback.testing import make_deposit, post_notification, signed_notification
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,12 +8,12 @@ import pytest
 
 pytestmark = pytest.mark.timeout(400)
 
-CONTRACTS = ["tests/contracts", "tests/integration/test_deposit_reports.py"]
-PURCHASES = ["tests/integration/test_purchase_reports.py"]
-SENDING = ["tests/integration/test_purchase_flows.py"]
+CONTRACTS = ["tests/contracts", "tests/integration/deposits/test_deposit_reports.py"]
+PURCHASES = ["tests/integration/purchases/test_purchase_reports.py"]
+SENDING = ["tests/integration/purchases/test_purchase_life.py"]
 ADMIN = [
-    "tests/integration/test_admin_pages.py",
-    "tests/integration/test_admin_buying.py",
+    "tests/integration/admin/test_admin_pages.py",
+    "tests/integration/admin/test_buy.py",
     "-k",
     "inline or page or Walk",
 ]
@@ -23,7 +23,7 @@ OWN_TRANSACTIONS = [
     f"--deselect={name}"
     for name in (
         # These open a database transaction, or listen to the commit, on the default database by name.
-        "tests/integration/test_deposit_reports.py::test_listeners_hear_of_changes_and_reviews_after_the_commit",
+        "tests/integration/deposits/test_deposit_reports.py::test_listeners_hear_of_changes_and_reviews_after_the_commit",
     )
 ]
 NO_PROXY = [
@@ -36,7 +36,7 @@ SITES = {
     "strict": CONTRACTS,
     "uuid_user": [*CONTRACTS, *PAGES],
     "naive_time": [*CONTRACTS, *SENDING, *PAGES],
-    "replica": [*CONTRACTS, *PURCHASES, *SENDING, "tests/integration/test_deliveries.py"],
+    "replica": [*CONTRACTS, *PURCHASES, *SENDING, "tests/integration/webhooks/test_deliveries.py"],
     "second_database": [*CONTRACTS, *PURCHASES, *COMMITS, *OWN_TRANSACTIONS],
     "proxied": [*CONTRACTS, *NO_PROXY],
 }

@@ -8,27 +8,29 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from django_skinsback.connection import get_client
-from django_skinsback.flows import deposits, polling, purchases
+from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import Deposit, Purchase
 from django_skinsback.testing import post_notification, signed_notification
 
 POINTS = {
-    "before the claim": "django_skinsback.flows.sending:_claim_unsent",
-    "between claim and call": "django_skinsback.flows.sending:_call",
-    "between call and record": "django_skinsback.flows.sending:_take",
-    "between record and commit": "django_skinsback.flows.records:Edit.save_news",
-    "before the intent": "django_skinsback.flows.creation:_open",
+    "before the claim": "django_skinsback.flows.purchases.send:_claim_unsent",
+    "between claim and call": "django_skinsback.flows.purchases.send:_call",
+    "between call and record": "django_skinsback.flows.purchases.send:_take",
+    "between record and commit": "django_skinsback.flows.ledger.record:Edit.save_news",
+    "before the intent": "django_skinsback.flows.deposits.create:_open",
     "between intent and create": "django_skinsback.client:SkinsBackClient.create_deposit",
-    "between create and record": "django_skinsback.flows.creation:_take_answer",
+    "between create and record": "django_skinsback.flows.deposits.create:_take_answer",
     "before the entry": "django_skinsback.models:LedgerEntry.save",
-    "between entry and commit": "django_skinsback.flows.notifications:_keep_balance",
+    "between entry and commit": "django_skinsback.flows.webhooks.receive:_keep_balance",
     "between commit and hooks": "django.db.backends.base.base:BaseDatabaseWrapper.run_and_clear_commit_hooks",
     "between commit and answer": "django_skinsback.views:_answer",
-    "before the rows are taken": "django_skinsback.flows.leases:_take",
+    "before the rows are taken": "django_skinsback.flows.polling.claims:_take",
     "between taking and asking": "django_skinsback.client:SkinsBackClient.get_purchases",
-    "between ask and record": "django_skinsback.flows.polling:record_report",
-    "between record and reschedule": "django_skinsback.flows.due:Queue.reschedule",
-    "between approval and status": "django_skinsback.flows.deposits:refresh",
+    "between ask and record": "django_skinsback.flows.polling.purchases:record_report",
+    "between record and reschedule": "django_skinsback.flows.polling.queue:Queue.reschedule",
+    "between approval and status": "django_skinsback.flows.deposits.hold:refresh",
     "between note and approval": "django_skinsback.client:SkinsBackClient.approve_hold",
 }
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"

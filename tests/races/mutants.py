@@ -13,7 +13,7 @@ from unittest import mock
 from django.db import transaction
 from django.db.models import F
 
-from django_skinsback.flows.edits import Edit
+from django_skinsback.flows.ledger.edit import Edit
 from django_skinsback.models import Deposit, WebhookEvent
 from tests.wallet.models import Wallet
 

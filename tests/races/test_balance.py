@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from django_skinsback import conf
-from django_skinsback.flows.balance import keep_balance
+from django_skinsback.flows.monitoring.balance import keep_balance
 from django_skinsback.models import BalanceSnapshot
 from django_skinsback.signals import balance_low
 from django_skinsback.wire.signing import event_signature

@@ -8,7 +8,9 @@ from django.utils import timezone
 
 from django_skinsback import schedule
 from django_skinsback.connection import get_client
-from django_skinsback.flows import deposits, polling, purchases
+from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.sandbox import Sandbox
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from django_skinsback.client import SkinsBackClient
-from django_skinsback.flows import polling
+from django_skinsback.flows.polling import purchases as polling
 from django_skinsback.models import LedgerEntry, Purchase, StatusChange
 from django_skinsback.sandbox import Sandbox
 from django_skinsback.testing import make_purchase
@@ -42,7 +42,7 @@ def sandbox(settings):
 @pytest.mark.parametrize("point", POINTS)
 def test_row_49_all_is_done_two_minutes_after_a_worker_was_killed(sandbox, user, point):
     from django_skinsback.connection import get_client
-    from django_skinsback.flows import purchases
+    from django_skinsback.flows.purchases import buy as purchases
     from tests.wallet.models import Wallet
 
     Wallet.objects.create(user=user, balance=9)

@@ -15,7 +15,8 @@ from django.test import Client
 
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import AlreadyDecided, RowChanged
-from django_skinsback.flows import database, deposits
+from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback.flows.ledger import database
 from django_skinsback.models import Deposit, LedgerEntry, WebhookEvent
 from django_skinsback.models.fields import utc_now
 from django_skinsback.sandbox import Sandbox

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 from django.db import OperationalError, connection  # noqa: F401 - the conditions of skipif name it
 
-from django_skinsback.flows import deposits
+from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.models import WebhookEvent
 from django_skinsback.testing import make_deposit, post_notification, signed_notification
 from django_skinsback.wire.types import DepositReport

@@ -12,7 +12,8 @@ from django.test import Client
 
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import InvalidInput, RowChanged
-from django_skinsback.flows import polling, purchases
+from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.sandbox import Sandbox
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
@@ -166,7 +167,7 @@ def test_two_sweeps_at_once_share_the_rows(sandbox):
 
 
 def test_settling_and_news_at_once_credit_once(user, operator):
-    from django_skinsback.flows import deposits
+    from django_skinsback.flows.deposits import hold as deposits
 
     Wallet.objects.create(user=user)
     for _ in range(5):

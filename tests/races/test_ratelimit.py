@@ -6,8 +6,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from tests import services
-from tests.races.turns import PROCESSES, take_turns
+from tests.races.interleaving import PROCESSES, take_turns
+from tests.support import services
 
 PER_MINUTE = 480
 

@@ -13,7 +13,7 @@ from django_skinsback.ratelimit.limiter import Limiter
 from django_skinsback.sandbox.keys import CLIENT_ID
 from django_skinsback.sandbox.options import Options
 from django_skinsback.sandbox.world import World
-from tests.virtual import Cache, Simulation
+from tests.support.virtual_time import Cache, Simulation
 
 WORKERS = 6
 WEB_PROCESSES = 3

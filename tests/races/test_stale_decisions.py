@@ -12,8 +12,10 @@ from django.test import Client
 
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import PurchaseNotFound, SkinsBackError, UnknownOutcome
-from django_skinsback.flows import deposits, polling, purchases
-from django_skinsback.flows.audit import audit
+from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback.flows.ledger.audit import audit
+from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase
 from django_skinsback.models.fields import utc_now
 from django_skinsback.statuses import EntryKind

@@ -13,7 +13,9 @@ from django.db.models.signals import post_save
 from django.test import Client
 
 from django_skinsback.exceptions import RolledBack
-from django_skinsback.flows import deposits, notifications, purchases
+from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.webhooks import receive as notifications
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
 from django_skinsback.signals import deposit_changed, entry_posted
 from django_skinsback.testing import make_deposit, post_notification, signed_notification

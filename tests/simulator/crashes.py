@@ -7,7 +7,7 @@ from unittest import mock
 
 from django.db import connections
 
-from django_skinsback.flows.database import database
+from django_skinsback.flows.ledger.database import database
 
 WRITES = ("INSERT", "UPDATE", "DELETE")
 

@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from django_skinsback.exceptions import RowChanged, SkinsBackError
-from django_skinsback.flows import deposits, notifications, polling, purchases
-from django_skinsback.flows.reconciliation import reconcile
+from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.reconciliation.run import reconcile
+from django_skinsback.flows.webhooks import receive as notifications
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.sandbox import purchases as market
 from django_skinsback.sandbox.deposits import Impossible

@@ -17,7 +17,9 @@ from django.test import override_settings
 
 from django_skinsback import connection as clients
 from django_skinsback.client import SkinsBackClient
-from django_skinsback.flows import database, notifications, polling
+from django_skinsback.flows.ledger import database
+from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.flows.webhooks import receive as notifications
 from django_skinsback.models import (
     BalanceSnapshot,
     Deposit,

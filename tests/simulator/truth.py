@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from django_skinsback import conf
-from django_skinsback.flows.audit import audit
-from django_skinsback.flows.stuck import only_waits
+from django_skinsback.flows.ledger.audit import audit
+from django_skinsback.flows.ledger.stuck import only_waits
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
 from django_skinsback.statuses import (
     DEPOSIT_OPEN,

@@ -8,9 +8,9 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from django_skinsback.flows.creation import create_from_inventory
-from django_skinsback.flows.deposits import create_deposit, refresh
-from django_skinsback.flows.purchases import buy, buy_batch
+from django_skinsback.flows.deposits.create import create_from_inventory
+from django_skinsback.flows.deposits.hold import create_deposit, refresh
+from django_skinsback.flows.purchases.buy import buy, buy_batch
 from django_skinsback.models import BalanceSnapshot, Deposit, LedgerEntry, MarketItem, Purchase, StatusChange
 from django_skinsback.money import parse_amount
 from django_skinsback.signals import entry_posted

@@ -14,7 +14,7 @@ from django_skinsback.exceptions import AccountFault, APIError, InsufficientFund
 from django_skinsback.ratelimit import pauses
 from django_skinsback.ratelimit.law import Law
 from django_skinsback.ratelimit.limiter import Limiter
-from tests.virtual import Cache, Clock
+from tests.support.virtual_time import Cache, Clock
 
 NOW = 1_800_000_000.0
 READ, EFFECT = "orderstatus", "market_buy"

@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import Client
 
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox
-from tests.documented_samples import signed_by_javascript, signed_by_php
+from tests.support.documented_signatures import signed_by_javascript, signed_by_php
 
 START = 1_750_000_000
 PARTNER, TOKEN = "90382795", "i1ArBZey"

@@ -13,7 +13,7 @@ from werkzeug.test import Client
 
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox, php
 from django_skinsback.sandbox.notifications import change_balance
-from tests.documented_samples import signed_by_javascript, signed_by_php
+from tests.support.documented_signatures import signed_by_javascript, signed_by_php
 
 KEYS = {"X-CLIENT-ID": CLIENT_ID, "X-CLIENT-SECRET": CLIENT_SECRET}
 X_SIGN = hashlib.md5((CLIENT_ID + CLIENT_SECRET).encode()).hexdigest()

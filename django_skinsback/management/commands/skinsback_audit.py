@@ -1,6 +1,6 @@
 from typing import Any
 
-from ...flows.audit import Difference, audit
+from ...flows.ledger.audit import Difference, audit
 from ...models import Deposit, Purchase
 from ..command import NEEDS_PERSON, SkinsBackCommand
 

@@ -1,7 +1,7 @@
 from typing import Any
 
 from ... import conf
-from ...flows.balance import lasting, runway, snapshot_balance
+from ...flows.monitoring.balance import lasting, runway, snapshot_balance
 from ...money import amount_text
 from ...ratelimit import foreground
 from ..command import NEEDS_PERSON, SkinsBackCommand

@@ -14,9 +14,9 @@ from django.db.models import QuerySet
 
 from ... import conf
 from ...exceptions import InvalidInput, SkinsBackError
-from ...flows import purchases
-from ...flows.database import database
-from ...flows.preview import preview
+from ...flows.ledger.database import database
+from ...flows.purchases import buy as purchases
+from ...flows.purchases.preview import preview
 from ...models import Purchase
 from ...money import amount_text, parse_amount
 from ...sensitive import hide

@@ -13,10 +13,10 @@ from ...client.transport import open_session
 from ...connection import get_client
 from ...exceptions import AccountFault, ConfigurationError, RateLimited, SkinsBackError
 from ...flows.addresses import webhook_url
-from ...flows.balance import snapshot_balance
-from ...flows.database import database
-from ...flows.health import STANDING_STILL, health
-from ...flows.standstill import is_shared, last_pass
+from ...flows.ledger.database import database
+from ...flows.monitoring.balance import snapshot_balance
+from ...flows.monitoring.health import STANDING_STILL, health
+from ...flows.monitoring.stalled import is_shared, last_pass
 from ...models import BalanceSnapshot, WebhookEvent
 from ...models.fields import utc_now
 from ...money import amount_text

@@ -4,7 +4,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
 
 from ...exceptions import InvalidInput
-from ...flows.forgetting import forget_user
+from ...flows.forget_user import forget_user
 from ..command import NOT_DONE, USAGE, SkinsBackCommand
 
 

@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from ...flows.balance import lasting
-from ...flows.health import AccountHealth, Health, Verdict, health
+from ...flows.monitoring.balance import lasting
+from ...flows.monitoring.health import AccountHealth, Health, Verdict, health
 from ...money import amount_text
 from ..command import NEEDS_PERSON, NOT_DONE, SkinsBackCommand
 

@@ -1,12 +1,12 @@
 from typing import Any
 
-from ...flows.listening import GRACE_SECONDS, News, listen
-from ...flows.records import Outcome
+from ...flows.ledger.record import Outcome
+from ...flows.websocket import GRACE_SECONDS, News, listen
 from ...models.fields import utc_now
 from ...money import amount_text
 from ...realtime import State
 from ..command import NOT_DONE, SkinsBackCommand
-from ..diary import stop_signals
+from ..output import stop_signals
 
 SENTENCES = {
     State.CONNECTING: "connecting to {address}",

@@ -6,12 +6,13 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ...flows import notifications, polling
-from ...flows.routine import JOBS, repeat
-from ...flows.standstill import note_pass
+from ...flows.monitoring.stalled import note_pass
+from ...flows.polling import purchases as polling
+from ...flows.scheduler import JOBS, repeat
+from ...flows.webhooks import receive as notifications
 from ...models import WebhookEvent
 from ..command import NOT_DONE, NOT_KNOWN, USAGE, SkinsBackCommand, described
-from ..diary import Diary, stop_signals
+from ..output import Diary, stop_signals
 
 logger = logging.getLogger("django_skinsback")
 

@@ -3,11 +3,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ...flows.discrepancies import Counts
-from ...flows.reconciliation import LISTS, reconcile
+from ...flows.reconciliation.discrepancies import Counts
+from ...flows.reconciliation.run import LISTS, reconcile
 from ...models import Discrepancy
 from ..command import NEEDS_PERSON, NOT_DONE, USAGE, SkinsBackCommand
-from ..moments import moment
+from ..dates import moment
 
 FOUND = ("missed", "repaired", "unknown", "differing", "doubled", "absent")
 

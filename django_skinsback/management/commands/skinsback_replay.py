@@ -3,11 +3,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ...flows.database import database
-from ...flows.notifications import is_processed, replay
+from ...flows.ledger.database import database
+from ...flows.webhooks.receive import is_processed, replay
 from ...models import WebhookEvent
 from ..command import NOT_DONE, USAGE, SkinsBackCommand
-from ..moments import moment
+from ..dates import moment
 
 
 class Command(SkinsBackCommand):

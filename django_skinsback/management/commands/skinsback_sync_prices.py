@@ -4,7 +4,7 @@ from django.core.management.base import CommandParser
 
 from ... import conf
 from ...exceptions import SkinsBackError
-from ...flows.prices import sync_prices
+from ...flows.market.prices import sync_prices
 from ...steam import GAMES
 from ..command import NOT_DONE, SkinsBackCommand, advised
 

@@ -15,7 +15,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_safe
 
 from django_skinsback.exceptions import SkinsBackError
-from django_skinsback.flows import deposits
+from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.models import Deposit
 from django_skinsback.statuses import DepositStatus, EntryKind
 

@@ -1,0 +1,198 @@
+"""Opening a deposit: the row first, then the call, then the link to pay."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any, TypeVar
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from ... import conf, schedule
+from ...connection import get_client
+from ...exceptions import InvalidInput, OrderIdExists, SkinsBackError, UnknownOutcome
+from ...models import Deposit
+from ...models.fields import OptionalUser, utc_now
+from ...money import parse_amount, parse_currency
+from ...sensitive import hide
+from ...statuses import DepositStatus
+from ...steam import TradeURL, check_game, check_steam_id
+from ...wire import requests
+from ..addresses import page_url, webhook_url
+from ..ledger.database import database, refuse_inside_transaction
+from ..ledger.edit import Edit, Source
+from ..ledger.record import change
+
+Answer = TypeVar("Answer")
+
+
+def create_deposit(
+    user: OptionalUser = None,
+    *,
+    request: HttpRequest | None = None,
+    account: str = conf.DEFAULT_ACCOUNT,
+    steam_id: str = "",
+    trade_url: str = "",
+    game: str | None = None,
+    currency: str = "",
+    min_amount: Decimal | str | int | None = None,
+    max_amount: Decimal | str | int | None = None,
+    widget: bool = False,
+    success_url: str | None = None,
+    fail_url: str | None = None,
+    custom_multiplier: Decimal | str | None = None,
+    custom_currency: str = "",
+    custom_currency_rate: Decimal | str | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> Deposit:
+    """Open a deposit and return its row; send the user to its ``pay_url`` (``/docs/api/v1/createorder``).
+
+    How much he pays is known only when SkinsBack has his skins. ``min_amount`` and ``max_amount`` are in
+    ``currency`` and need it. ``success_url`` and ``fail_url`` are paths of this site, or addresses on it.
+    ``widget`` makes the pay page fit into an iframe.
+
+    Raises InvalidInput before anything is written; RequestNotSent and APIError when no deposit was opened, and
+    then the row is abandoned; UnknownOutcome when no readable answer came, and then the sweep asks what became of it.
+    Not to be called inside a database transaction.
+    """
+    trade_url = hide(trade_url)
+    refuse_inside_transaction("create_deposit()")
+    payer = TradeURL.parse(trade_url) if trade_url else None
+    if custom_currency and conf.get("CREDIT") == "user_amount":
+        raise InvalidInput(
+            _("custom_currency makes user_amount an amount of that currency: set CREDIT to 'amount' first.")
+        )
+    deposit = Deposit(
+        account=account,
+        user=user,  # type: ignore[misc] # of whichever model the site has
+        steam_id=check_steam_id(steam_id) if steam_id else (payer.steam_id if payer else ""),
+        game=check_game(game or conf.default_game()),
+        metadata=metadata or {},
+        currency=parse_currency(currency) if currency else "",
+        min_amount=None if min_amount is None else parse_amount(min_amount),
+        max_amount=None if max_amount is None else parse_amount(max_amount),
+    )
+    options = {
+        "steam_id": deposit.steam_id,
+        "trade_token": payer.token if payer else "",
+        "result_url": webhook_url("result", account, request),
+        "success_url": page_url(success_url, request),
+        "fail_url": page_url(fail_url, request),
+        "widget": widget,
+        "game": deposit.game,
+        "currency": deposit.currency,
+        "min_amount": deposit.min_amount,
+        "max_amount": deposit.max_amount,
+        "custom_multiplier": custom_multiplier,
+        "custom_currency": custom_currency,
+        "custom_currency_rate": custom_currency_rate,
+    }
+    given: Any = {name: value for name, value in options.items() if value is not None and value != ""}
+    requests.create_deposit("unsent", **given)  # what is wrong with the arguments is said before the row is written
+    client = get_client(account)
+    return _open(deposit, lambda order_id: client.create_deposit(order_id, **given), _take_link)
+
+
+def create_from_inventory(
+    user: OptionalUser = None,
+    *,
+    trade_url: str,
+    item_asset_ids: Sequence[str],
+    request: HttpRequest | None = None,
+    account: str = conf.DEFAULT_ACCOUNT,
+    game: str | None = None,
+    currency: str = "",
+    metadata: dict[str, Any] | None = None,
+) -> Deposit:
+    """Open a deposit of chosen items without SkinsBack's pages (``/docs/api/v1/create_from_user_inventory``).
+
+    ``item_asset_ids`` come from ``client.get_inventory()``. SkinsBack sends the user a trade offer at once: show
+    him ``trade_offer_id``, ``trade_offer_expires_at`` and the bot, which is in ``metadata["trade_offer"]``.
+    Raises as ``create_deposit`` does.
+    """
+    trade_url = hide(trade_url)
+    refuse_inside_transaction("create_from_inventory()")
+    payer = TradeURL.parse(trade_url)
+    deposit = Deposit(
+        account=account,
+        user=user,  # type: ignore[misc] # of whichever model the site has
+        steam_id=payer.steam_id,
+        game=check_game(game or conf.default_game()),
+        currency=parse_currency(currency) if currency else "",
+        metadata=metadata or {},
+    )
+    options: Any = {
+        "game": deposit.game,
+        "steam_id": deposit.steam_id,
+        "trade_token": payer.token,
+        "item_asset_ids": list(item_asset_ids),
+        "currency": deposit.currency,
+        "result_url": webhook_url("result", account, request) or "",
+    }
+    requests.create_deposit_from_inventory("unsent", **options)
+    client = get_client(account)
+    return _open(
+        deposit,
+        lambda order_id: client.create_deposit_from_inventory(order_id, **options),
+        _take_trade_offer,
+    )
+
+
+def _open(deposit: Deposit, call: Callable[[str], Answer], take: Callable[[Edit[Deposit], Answer], None]) -> Deposit:
+    """Commit the intent, call, take the answer. An order id that is taken is given up for a new one, once."""
+    for last_try in (False, True):
+        now = utc_now()
+        deposit.pk, deposit._state.adding = None, True
+        deposit.public_id, deposit.order_id = uuid.uuid4(), uuid.uuid4().hex
+        deposit.created_at, deposit.next_check_at = now, now + schedule.MINUTE
+        deposit.save(using=database())
+        try:
+            answer = call(deposit.order_id)
+        except UnknownOutcome:
+            raise  # the row stays due: the sweep asks for its order id
+        except OrderIdExists as error:
+            change(Deposit, deposit.pk, Source.ANSWER, partial(_abandon, reason=str(error)))
+            if last_try:
+                raise
+        except SkinsBackError as error:
+            change(Deposit, deposit.pk, Source.ANSWER, partial(_abandon, reason=str(error)))
+            raise
+        else:
+            row = change(Deposit, deposit.pk, Source.ANSWER, partial(_take_answer, answer=answer, take=take))
+            return row or deposit
+    raise AssertionError("unreachable")
+
+
+def _take_answer(edit: Edit[Deposit], answer: Answer, take: Callable[[Edit[Deposit], Answer], None]) -> None:
+    """Keep what was answered. A webhook may have been faster: then the row has moved on and stays where it is."""
+    take(edit, answer)
+    if edit.row.status in {DepositStatus.CREATED, DepositStatus.ABANDONED}:
+        edit.move(DepositStatus.PENDING)
+        delay = schedule.next_check(DepositStatus.PENDING, edit.now - edit.row.created_at, attempts=0)
+        edit.set(next_check_at=edit.now + delay if delay else None)
+
+
+def _take_link(edit: Edit[Deposit], answer: Any) -> None:
+    edit.set(pay_url=answer.pay_url)
+    _take_transaction_id(edit, answer.transaction_id)
+
+
+def _take_trade_offer(edit: Edit[Deposit], answer: Any) -> None:
+    offer = {"bot_name": answer.bot_name, "bot_steam_id": answer.bot_steam_id}
+    edit.set(
+        trade_offer_id=answer.trade_offer_id,
+        trade_offer_expires_at=answer.trade_offer_expires_at,
+        metadata={**edit.row.metadata, "trade_offer": offer},
+    )
+    _take_transaction_id(edit, answer.transaction_id)
+
+
+def _take_transaction_id(edit: Edit[Deposit], transaction_id: str) -> None:
+    edit.learn_id("transaction_id", transaction_id)
+
+
+def _abandon(edit: Edit[Deposit], reason: str) -> None:
+    if edit.row.status == DepositStatus.CREATED:
+        edit.move(DepositStatus.ABANDONED, note=reason)
+        edit.set(next_check_at=None)

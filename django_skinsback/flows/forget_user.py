@@ -1,0 +1,117 @@
+"""Removes the Steam data of a user whose account is closed; amounts, entries and ids about money stay."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from ..exceptions import InvalidInput
+from ..models import Deposit, Purchase, StatusChange, WebhookEvent
+from ..models.fields import utc_now
+from ..models.row import owner_key
+from ..statuses import DEPOSIT_OPEN, PURCHASE_FINAL
+from .ledger.database import database, run
+from .ledger.edit import Edit, Source
+from .ledger.record import claim
+
+_BATCH = 500
+
+_STEAM_DATA: dict[type[Any], dict[str, Any]] = {
+    Deposit: {
+        "steam_id": "",
+        "payer_steam_id": "",
+        "trade_offer_id": "",
+        "pay_url": "",
+        "skins": [],
+        "user_risk": {},
+    },
+    Purchase: {"steam_id": "", "partner": "", "token": "", "trade_offer_id": ""},
+}
+RAW_DATA = {"body": b"", "headers": {}, "remote_addr": ""}
+"""Values that replace the raw data of a delivery about a forgotten row. Its digest stays."""
+
+_OPEN: dict[type[Any], Q] = {
+    Deposit: Q(status__in=DEPOSIT_OPEN) | Q(needs_review=True),
+    Purchase: ~Q(status__in=PURCHASE_FINAL) & Q(finished_at=None) | Q(needs_review=True),
+}
+"""Rows whose Steam data is still needed."""
+
+
+@dataclass(slots=True)
+class Forgotten:
+    """How many rows lost their Steam data, and how many deliveries their raw body."""
+
+    rows: int = 0
+    deliveries: int = 0
+
+
+def forget_user(
+    user: Any, *, account: str | None = None, by: Any = None, on_progress: Callable[[int], object] | None = None
+) -> Forgotten:
+    """Remove Steam IDs, trade tokens, skins and raw deliveries of a user; later reports add none.
+
+    Ledger entries, amounts, SkinsBack's ids and the digests of deliveries stay, and so does the user, whom the ledger
+    protects: replace the name and e-mail in your own user model afterwards. Safe to repeat. ``account`` limits it to
+    the rows of one account. ``on_progress`` is called with the number of rows of each batch.
+
+    Raises InvalidInput, before anything is changed, while a deposit or purchase of the user is open or needs review.
+    """
+    for model in (Deposit, Purchase):
+        if count := _rows_of(model, user, account).filter(_OPEN[model]).count():
+            raise InvalidInput(
+                _("%(count)s %(rows)s of this user are open or need review. Wait until they end, or settle them first.")
+                % {"count": count, "rows": model._meta.verbose_name_plural}
+            )
+    forgotten = Forgotten()
+    for model in (Deposit, Purchase):
+        for keys in _batches(_rows_of(model, user, account)):
+            for pk in keys:
+                forgotten.deliveries += run(partial(_forget, model, pk, by))
+            forgotten.rows += len(keys)
+            if on_progress is not None:
+                on_progress(len(keys))
+    return forgotten
+
+
+def _rows_of(model: type[Any], user: Any, account: str | None) -> QuerySet[Any]:
+    """Rows of the user as they are now, and those that lost him. A site may have given a row to another user."""
+    theirs = Q(user_id=user.pk) | Q(user_id=None, owner_id=owner_key(user.pk))
+    rows: QuerySet[Any] = model._default_manager.using(database()).filter(theirs)
+    return rows if account is None else rows.filter(account=account)
+
+
+def _batches(rows: QuerySet[Any]) -> Iterator[list[int]]:
+    last = 0
+    while keys := list(rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:_BATCH]):
+        last = keys[-1]
+        yield keys
+
+
+def _forget(model: type[Any], pk: int, by: Any) -> int:
+    """Forget one row; returns how many deliveries lost their body."""
+    now = utc_now()
+    row = claim(model, pk=pk)
+    if row is None:
+        return 0
+    if model._default_manager.using(database()).filter(_OPEN[model], pk=pk).exists():
+        raise InvalidInput(_("%(row)s has changed: it is open again or needs review.") % {"row": row})
+    edit = Edit(row, now, Source.FLOW, actor=by)
+    edit.set(**_STEAM_DATA[model])
+    if row.forgotten_at is None:
+        edit.set(forgotten_at=now)
+        edit.note(row.status, row.status, note=_("The Steam data of the user was removed."))
+    edit.save()
+    name = model._meta.model_name
+    for change in StatusChange.objects.using(database()).filter(**{f"{name}": row}).exclude(settled_reasons=[]):
+        reasons = [{**reason, "data": _without_steam_id(reason.get("data") or {})} for reason in change.settled_reasons]
+        if reasons != change.settled_reasons:
+            StatusChange.objects.using(database()).filter(pk=change.pk).update(settled_reasons=reasons)
+    delivered = WebhookEvent.objects.using(database()).filter(**{f"{name}": row}, processed_at__isnull=False)
+    return delivered.exclude(body=b"").update(**RAW_DATA)
+
+
+def _without_steam_id(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name != "steam_id"}

@@ -1,0 +1,115 @@
+"""What the ledger should hold, recomputed from the history, against what it holds."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from ...models import Deposit, LedgerEntry, Purchase, StatusChange
+from ...statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, PURCHASE_ENTRY, DepositStatus, EntryKind, PurchaseStatus
+from .database import database
+
+BATCH = 500
+
+Sums = dict[tuple[str, str], Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One row whose ledger is not what its history says. Amounts are texts by "kind currency"."""
+
+    row: str
+    row_id: int
+    reference: str
+    expected: dict[str, str]
+    found: dict[str, str]
+    problem: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def audit(account: str | None = None, *, report: Callable[[int], object] | None = None) -> Iterator[Difference]:
+    """Walk all deposits and purchases by key and yield what differs; four queries for each 500 rows.
+
+    ``report`` is told how many rows were looked at with every batch.
+    """
+    for model, kinds in (
+        (Deposit, (EntryKind.CREDIT, EntryKind.REVERSAL)),
+        (Purchase, (EntryKind.REFUND, EntryKind.CHARGE)),
+    ):
+        rows = model._default_manager.using(database())
+        if account is not None:
+            rows = rows.filter(account=account)
+        last = 0
+        while batch := list(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):
+            last = batch[-1].pk
+            if report is not None:
+                report(len(batch))
+            suspects = [difference.row_id for difference in _audit_batch(model, batch, kinds)]
+            if suspects:  # look twice: something may have been posted between the queries
+                yield from _audit_batch(model, list(rows.filter(pk__in=suspects).order_by("pk")), kinds)
+
+
+def _audit_batch(model: Any, batch: list[Any], kinds: tuple[EntryKind, EntryKind]) -> Iterator[Difference]:
+    name = model._meta.model_name
+    keys = [row.pk for row in batch]
+    found: dict[int, Sums] = defaultdict(lambda: defaultdict(Decimal))
+    for entry in LedgerEntry.objects.using(database()).filter(**{f"{name}__in": keys}):
+        found[getattr(entry, f"{name}_id")][entry.kind, entry.currency] += entry.amount
+    expected: dict[int, Sums] = defaultdict(lambda: defaultdict(Decimal))
+    changes = StatusChange.objects.using(database()).filter(**{f"{name}__in": keys})
+    refunded_at: dict[int, int] = {}
+    for change in changes.exclude(credit_amount=None):
+        amount = change.credit_amount or Decimal(0)
+        kind = kinds[0] if amount > 0 else kinds[1]
+        expected[getattr(change, f"{name}_id")][kind, change.credit_currency] += amount
+        if kind is EntryKind.REFUND:
+            refunded_at[getattr(change, f"{name}_id")] = change.pk
+    by_operator = changes.filter(source=StatusChange.Source.OPERATOR).order_by("pk")
+    decided = dict(by_operator.values_list(f"{name}_id", "pk"))
+    if refunded_at:
+        accepted = [row.pk for row in batch if row.pk in refunded_at and row.status == PurchaseStatus.ACCEPTED]
+        for key, needed in _both_since(accepted, refunded_at).items():
+            if decided.get(key, 0) < needed:
+                decided.pop(key, None)
+    for row in batch:
+        held, due = found[row.pk], expected[row.pk]
+        problem = "the ledger is not what the history says" if held != due else ""
+        if not problem and not row.needs_review and row.pk not in decided:
+            problem = _broken_rule(row, {kind for kind, _ in held})
+        if problem:
+            reference = row.order_id if isinstance(row, Deposit) else row.custom_id
+            yield Difference(name, row.pk, reference, _texts(due), _texts(held), problem)
+
+
+def _both_since(accepted: list[int], refunded_at: dict[int, int]) -> dict[int, int]:
+    """For each accepted and refunded purchase the later of the two lines of its history. A person knows both since."""
+    moves = StatusChange.objects.using(database()).filter(purchase__in=accepted, to_status=PurchaseStatus.ACCEPTED)
+    moves = moves.exclude(from_status=PurchaseStatus.ACCEPTED).order_by("pk")
+    accepted_at = dict(moves.values_list("purchase_id", "pk"))
+    return {key: max(refunded_at[key], accepted_at.get(key, 0)) for key in accepted}
+
+
+def _broken_rule(row: Deposit | Purchase, kinds: set[str]) -> str:
+    """What the status calls for and the ledger lacks, or the other way round; not asked of what an operator decides."""
+    if isinstance(row, Deposit):
+        holds_money = EntryKind.CREDIT in kinds and EntryKind.REVERSAL not in kinds
+        if DEPOSIT_ENTRY.get(row.status) is EntryKind.CREDIT and not holds_money:
+            return "paid, but the user does not have the money"
+        if row.status in DEPOSIT_FINAL - {DepositStatus.SUCCESS} and holds_money:
+            return "failed or returned, but the user still has the money"
+        if kinds and row.status not in {*DEPOSIT_ENTRY, *DEPOSIT_FINAL}:
+            return "not paid yet, but its money was moved"
+    elif EntryKind.CHARGE in kinds:
+        refunded = EntryKind.REFUND in kinds
+        if PURCHASE_ENTRY.get(row.status) is EntryKind.REFUND and not refunded:
+            return "failed, but the user was not refunded"
+        if refunded and row.status not in {*PURCHASE_ENTRY, PurchaseStatus.ROLLBACK_USER}:
+            return "not failed, but the user was refunded"
+    return ""
+
+
+def _texts(sums: Sums) -> dict[str, str]:
+    return {f"{kind} {currency}": f"{amount:f}" for (kind, currency), amount in sorted(sums.items())}

@@ -1,0 +1,133 @@
+"""Database transactions about money: short, repeatable, never open while SkinsBack is called."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
+
+from django.db import DatabaseError, IntegrityError, OperationalError, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from ...exceptions import InsideDatabaseTransaction, RolledBack
+from ...models import LedgerEntry
+
+T = TypeVar("T")
+
+REPEATS = 3
+_LONGEST_PAUSE_SECONDS = 0.2
+
+_PASSING_SQLSTATES = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
+_ABORTED_SQLSTATE = "25P02"  # PostgreSQL: the transaction failed before and ignores statements
+_ABORTED_STATUS = 3  # the same, as psycopg knows it without a statement
+_PASSING_ERROR_NUMBERS = {1020, 1205, 1213}  # MariaDB: changed since read, lock wait timeout, deadlock
+
+
+def database() -> str:
+    """Alias of the database that money is written to; reads about money use it too."""
+    return router.db_for_write(LedgerEntry)
+
+
+def run(
+    block: Callable[[], T], *, repeat_after_integrity_error: bool = True, sleep: Callable[[float], None] = time.sleep
+) -> T:
+    """Run ``block`` in a database transaction that begins with a write.
+
+    A deadlock, a serialization failure, a locked SQLite file and a unique insert that somebody else won undo the
+    block and run it again, at most three times; ``block`` must therefore do nothing but database work. Inside a
+    transaction of the caller's it runs once, because only the caller could repeat the whole. What a hook of the
+    site's raises after the commit is raised, and nothing is run again.
+    """
+    using = database()
+    repeats = 0 if transaction.get_connection(using).in_atomic_block else REPEATS
+    for attempt in range(repeats + 1):
+        committed: list[bool] = []
+        try:
+            with money_transaction(committed):
+                return block()
+        except (OperationalError, IntegrityError) as error:
+            passing = repeat_after_integrity_error if isinstance(error, IntegrityError) else is_passing(error)
+            if committed or attempt == repeats or not passing:
+                raise
+            sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311 - spreads load, guards nothing
+    raise AssertionError("unreachable")
+
+
+@contextmanager
+def money_transaction(committed: list[bool]) -> Iterator[None]:
+    """A database transaction that raises RolledBack where Django or PostgreSQL would roll back without an exception.
+
+    ``committed`` says afterwards whether it was committed: the site's hooks run after the commit, and may raise.
+    """
+    using = database()
+    with transaction.atomic(using=using):
+        transaction.on_commit(partial(committed.append, True), using=using)
+        with raise_if_rolled_back():
+            yield
+
+
+def is_inside_transaction() -> bool:
+    """Whether the caller has a transaction open on the database of money. That of a test case is none."""
+    using = database()
+    if not transaction.get_connection(using).in_atomic_block:
+        return False
+    try:
+        with transaction.atomic(using=using, savepoint=False, durable=True):  # Django lets that of a test case pass
+            return False
+    except RuntimeError:
+        return True
+
+
+def refuse_inside_transaction(flow: str) -> None:
+    """Raise InsideDatabaseTransaction if the caller has one open on the database of money.
+
+    SkinsBack is about to be called: what precedes the call must be committed, and no lock may wait for an answer.
+    """
+    if is_inside_transaction():
+        raise InsideDatabaseTransaction(
+            f"{flow} calls SkinsBack and commits before it does, so it cannot run inside a database transaction. "
+            "Call it outside atomic(), and exempt its view from ATOMIC_REQUESTS with "
+            "@transaction.non_atomic_requests."
+        )
+
+
+def is_passing(error: OperationalError) -> bool:
+    """Whether the same block may well succeed when it is run again."""
+    cause = error.__cause__
+    sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)  # psycopg 3, psycopg 2
+    return bool(
+        sqlstate in _PASSING_SQLSTATES
+        or (error.args and error.args[0] in _PASSING_ERROR_NUMBERS)
+        or "locked" in str(error)
+    )
+
+
+@contextmanager
+def raise_if_rolled_back() -> Iterator[None]:
+    """Raise RolledBack if code of the site that runs in the block swallows a database error.
+
+    Django then rolls back at the end of the database transaction without an exception, and so does PostgreSQL.
+    """
+    connection = transaction.get_connection(database())
+    try:
+        yield
+    except DatabaseError as error:
+        if _is_rolled_back(error):
+            raise RolledBack from error
+        raise
+    if connection.in_atomic_block and (connection.needs_rollback or _is_aborted(connection)):
+        raise RolledBack
+
+
+def _is_aborted(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a statement of a raw cursor failed, of which Django knows nothing, and PostgreSQL will not commit."""
+    info = getattr(connection.connection, "info", None)
+    return getattr(info, "transaction_status", None) == _ABORTED_STATUS
+
+
+def _is_rolled_back(error: DatabaseError) -> bool:
+    """Whether a statement failed only because an earlier one had failed and its error was swallowed."""
+    cause = error.__cause__
+    sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    return isinstance(error, transaction.TransactionManagementError) or sqlstate == _ABORTED_SQLSTATE

@@ -1,0 +1,44 @@
+"""Rows of one answer or list page that have the same ID.
+
+Identical rows count once. If rows differ, it is not known which one is true: none of them is recorded, and the row here
+is flagged for review and asked about again.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from .edit import Edit, Row, Source
+from .record import change
+
+Report = TypeVar("Report")
+Id = TypeVar("Id", str, int)
+
+
+def by_id(reports: Iterable[Report], identify: Callable[[Report], Id | None]) -> tuple[dict[Id, Report], set[Id]]:
+    """The reports by ID, and the IDs of those that differ, which are left out. So are reports without an ID."""
+    found: dict[Id, Report] = {}
+    differing: set[Id] = set()
+    for report in reports:
+        key = identify(report)
+        if key and found.setdefault(key, report) != report:
+            differing.add(key)
+    for key in differing:
+        del found[key]
+    return found, differing
+
+
+def flag_differing(edit: Edit[Any]) -> None:
+    """Flag a row about which an answer contained rows that differ."""
+    edit.flag("conflicting_answer")
+
+
+def review_differing(model: type[Row], pk: int, column: str, source: Source) -> None:
+    """Flag a row that a list page contains twice with different content; make it due by its ``column``."""
+
+    def act(edit: Edit[Row]) -> None:
+        flag_differing(edit)
+        due = getattr(edit.row, column)
+        if due is None or due > edit.now:  # a row that is due already keeps its place in the pass
+            edit.set(**{column: edit.now})
+
+    change(model, pk, source, act)

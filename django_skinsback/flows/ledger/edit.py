@@ -1,0 +1,275 @@
+"""What a report or a decision changes about one row: collected, and written once."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.dispatch import Signal
+from django.utils.translation import gettext as _
+
+from ...exceptions import RolledBack
+from ...models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
+from ...models.fields import WORD_LENGTH, UTCDateTimeField
+from ...models.reasons import Reason, make_reason, reason_text
+from ...signals import deposit_changed, entry_posted, purchase_changed, review_needed
+from ...statuses import EntryKind
+from .database import database, raise_if_rolled_back
+
+logger = logging.getLogger("django_skinsback")
+
+Source = StatusChange.Source
+Row = TypeVar("Row", Deposit, Purchase)
+
+_TICK = timedelta(microseconds=1)
+
+
+class Overtaken(Exception):
+    """The row was changed between being read and being written; nothing of this was."""
+
+
+@dataclass
+class Edit(Generic[Row]):
+    """Changes of one row, its history and its ledger entries: collected, and written once by ``save``.
+
+    Every change moves the row's ``updated_at`` forward, by which ``save`` knows that it is still the row it was.
+    """
+
+    row: Row
+    now: datetime
+    source: StatusChange.Source
+    event: WebhookEvent | None = None
+    actor: Any = None
+    locked: bool = True
+    changed: dict[str, Any] = field(default_factory=dict)
+    history: list[StatusChange] = field(default_factory=list)
+    posted: list[LedgerEntry] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._as_read = {"updated_at": self.row.updated_at}
+        self._owner_as_read = {"user_id": self.row.user_id}
+
+    def set(self, **values: Any) -> None:
+        """Take new values; what is equal already is not written."""
+        for name, value in values.items():
+            if getattr(self.row, name) != value:
+                setattr(self.row, name, value)
+                self.changed[name] = value
+
+    def lines(self) -> QuerySet[StatusChange]:
+        """The row's history as it is stored."""
+        return StatusChange.objects.using(database()).filter(**_reference(self.row))
+
+    def is_settled(self, reason: Reason) -> bool:
+        """Whether a person has decided about the row for this very reason: same code and same data."""
+        return any(reason in settled for settled in self._decisions().values_list("settled_reasons", flat=True))
+
+    def is_silenced(self, code: str, since: datetime) -> bool:
+        """Whether a person has settled a reason with this code, whatever its data, at ``since`` or later."""
+        settled = self._decisions().filter(created_at__gte=since).values_list("settled_reasons", flat=True)
+        return any(reason.get("code") == code for reasons in settled for reason in reasons)
+
+    def _decisions(self) -> QuerySet[StatusChange]:
+        return self.lines().filter(source=Source.OPERATOR)
+
+    def is_open_since_moved(self) -> bool:
+        """Whether the history shows how the row came to its status, and no decision of an operator's since."""
+        lines = self.lines().order_by("-pk").values_list("source", "from_status", "to_status")
+        for source, from_status, to_status in lines:
+            if source == Source.OPERATOR:
+                return False
+            if from_status != to_status == self.row.status:
+                return True
+        return False
+
+    def flag(self, code: str, **data: object) -> None:
+        """Flag the row for manual review. A reason that stands there already, or was settled, is not added again."""
+        reason = make_reason(code, data)
+        if (self.row.needs_review and reason in self.row.review_reasons) or self.is_settled(reason):
+            return
+        self._add_reason(reason)
+
+    def flag_for_a_time(self, code: str, silence: timedelta, **data: object) -> None:
+        """Flag the row for a reason that recurs. Settling it silences its code, whatever the data, for ``silence``."""
+        stands = self.row.needs_review and any(reason["code"] == code for reason in self.row.review_reasons)
+        if not stands and not self.is_silenced(code, self.now - silence):
+            self._add_reason(make_reason(code, data))
+
+    def _add_reason(self, reason: Reason) -> None:
+        others: list[Reason] = [each for each in self.row.review_reasons if each != reason]
+        self.set(needs_review=True, review_reasons=[*others, reason])
+        self.reasons.append(reason)
+
+    def move(self, to_status: str, **details: Any) -> None:
+        """Go to another status, and say so in the history."""
+        from_status = self.row.status
+        self.set(status=to_status)
+        self.note(from_status, to_status, **details)
+
+    def note(self, from_status: str, to_status: str, **details: Any) -> None:
+        """Add a line to the history. With equal statuses nothing moved."""
+        self.history.append(
+            StatusChange(
+                from_status=from_status,
+                to_status=to_status[:WORD_LENGTH],
+                source=self.source,
+                webhook_event=self.event,
+                actor=self.actor,
+                created_at=self.now,
+                **_reference(self.row),
+                **details,
+            )
+        )
+
+    def learn_id(self, field: str, told: str) -> bool:
+        """Whether SkinsBack's id is this row's. A row that has none yet takes it, unless it is another row's."""
+        known = getattr(self.row, field)
+        if not told or told == known:
+            return True
+        if known is None:
+            rows = type(self.row)._default_manager.using(database())
+            if not rows.filter(account=self.row.account, **{field: told}).exists():
+                self.set(**{field: told})
+                return True
+        self.flag(f"other_{field}", id=told)
+        return False
+
+    def note_unknown_word(self, word: str) -> None:
+        """Keep a status this version does not know, once, and have an operator look at it; nothing moves."""
+        shown = word[:WORD_LENGTH]
+        if shown not in self.lines().values_list("to_status", flat=True):  # some collations take A for a
+            self.note(self.row.status, shown, note=_("A status this version does not know."))
+        self.flag("unknown_status", status=shown)
+
+    def entries(self) -> dict[str, LedgerEntry]:
+        """The row's ledger entries by kind. Whoever adds one changes the row, so ``save`` knows of it."""
+        return {entry.kind: entry for entry in [*entries_of(self.row), *self.posted]}
+
+    def post(self, kind: EntryKind, amount: Decimal, currency: str, user_id: Any) -> None:
+        """Post an entry; the newest line of the history keeps its amount, so that it can be recomputed."""
+        self.posted.append(
+            LedgerEntry(
+                kind=kind,
+                amount=amount,
+                currency=currency,
+                user_id=user_id,
+                created_at=self.now,
+                **_reference(self.row),
+            )
+        )
+        self.history[-1].credit_amount, self.history[-1].credit_currency = amount, currency
+
+    def undo(self, kind: EntryKind, entry: LedgerEntry) -> None:
+        """Post the opposite of ``entry``: same user, same amount, same currency."""
+        self.post(kind, -entry.amount, entry.currency, entry.user_id)
+
+    def settle(self, decision: str, note: str) -> None:
+        """End the review; the history keeps who decided what, and the reasons that the decision settles."""
+        reasons = self.row.review_reasons if self.row.needs_review else []
+        self.note(self.row.status, self.row.status, decision=decision, settled_reasons=reasons, note=note)
+        self.set(needs_review=False, review_reasons=[])
+
+    def save(self) -> None:
+        """Write the row, its history and its entries, and tell the site of each entry, whose money it moves now.
+
+        Raises Overtaken if the row is not the one any more that was read. With a locked row that happens only inside
+        a database transaction of the caller's that reads what was there when it began (repeatable read).
+        """
+        self.save_row()
+        self.save_news()
+
+    def save_row(self) -> None:
+        """The first write: the row, and with it the proof that nobody has changed it since it was read."""
+        if not (self.changed or self.history or self.posted):
+            return
+        # A locked row may have been saved meanwhile, as this very object, by the site's CREDIT.
+        as_read = {"updated_at": self.row.updated_at} if self.locked else self._as_read
+        rows = type(self.row)._default_manager.using(database()).filter(pk=self.row.pk, **as_read)
+        if self.posted:
+            rows = rows.filter(**self._owner_as_read)
+        self.set(updated_at=max(self.now, self.row.updated_at + _TICK))
+        if not rows.update(**self.changed):
+            raise Overtaken("This row was changed meanwhile. Begin the database transaction anew.")
+
+    def save_news(self, *, check: bool = True) -> None:
+        """What goes with it: history, entries, and the signal for each entry. Then verify that all of it is stored.
+
+        Raises RolledBack if it is not. ``check=False`` leaves that to the caller, who saves several rows.
+        """
+        about = {"account": self.row.account, "row": type(self.row).__name__, "row_id": self.row.pk}
+        for reason in self.reasons:
+            code, text = reason["code"], reason_text(reason)
+            log_after_commit(logging.WARNING, "skinsback.review_needed", **about, code=code, reason=text)
+            after_commit(review_needed, sender=type(self.row), row=self.row, reason=text, code=code)
+        for change in self.history:
+            change.save(using=database())
+            if change.from_status != change.to_status == self.row.status:
+                _announce(self.row, change)
+        for entry in self.posted:
+            entry.save(using=database())
+            with raise_if_rolled_back():
+                entry_posted.send(sender=LedgerEntry, entry=entry)
+            log_after_commit(logging.INFO, "skinsback.entry_posted", **about, kind=str(entry.kind))
+        if check and (self.changed or self.history or self.posted):
+            verify_saved([self])
+
+
+def verify_saved(edits: Sequence[Edit[Any]]) -> None:
+    """Read back what was just written in this database transaction; raise RolledBack if any of it is missing.
+
+    Receivers have run since. One that swallows a database error has Django roll back at the end without an exception
+    (``needs_rollback``), PostgreSQL turn COMMIT into ROLLBACK, and MariaDB lose all that came before a deadlock.
+    """
+    model = type(edits[0].row)
+    rows = {edit.row.pk: edit.row.updated_at for edit in edits if not edit.posted}
+    entries = {entry.pk: edit.row.updated_at for edit in edits for entry in edit.posted}
+    with raise_if_rolled_back():
+        are_saved = _are_saved(model._default_manager.using(database()), rows, "updated_at")
+        row_time = f"{model._meta.model_name}__updated_at"
+        are_saved = are_saved and _are_saved(LedgerEntry.objects.using(database()), entries, row_time)
+    if not are_saved:
+        raise RolledBack
+
+
+def _are_saved(objects: QuerySet[Any], saved: dict[int, datetime], column: str) -> bool:
+    """Whether these are stored with this time of their row, or a later one: a receiver may have saved the row since.
+
+    Times are compared as they are stored: without ``USE_TZ`` two hours of a year are stored alike.
+    """
+    if not saved:
+        return True
+    as_stored = UTCDateTimeField("").get_prep_value
+    found = dict(objects.filter(pk__in=saved).values_list("pk", column))
+    return all(pk in found and as_stored(found[pk]) >= as_stored(time) for pk, time in saved.items())
+
+
+def entries_of(row: Deposit | Purchase) -> QuerySet[LedgerEntry]:
+    """The stored ledger entries of a row, read where money is written."""
+    return LedgerEntry.objects.using(database()).filter(**_reference(row))
+
+
+def _reference(row: Deposit | Purchase) -> dict[str, Any]:
+    return {"deposit": row} if isinstance(row, Deposit) else {"purchase": row}
+
+
+def _announce(row: Deposit | Purchase, change: StatusChange) -> None:
+    if isinstance(row, Deposit):
+        after_commit(deposit_changed, sender=Deposit, deposit=row, change=change)
+    else:
+        after_commit(purchase_changed, sender=Purchase, purchase=row, change=change)
+
+
+def after_commit(signal: Signal, **arguments: Any) -> None:
+    """Send a signal once what happened is committed; its receivers cannot undo it."""
+    transaction.on_commit(partial(signal.send_robust, **arguments), using=database())
+
+
+def log_after_commit(level: int, event: str, **about: Any) -> None:
+    """Log what happened once it is committed."""
+    transaction.on_commit(partial(logger.log, level, event, extra=about), using=database())

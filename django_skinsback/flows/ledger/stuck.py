@@ -1,0 +1,73 @@
+"""Flags rows for manual review that keep failing, or that stay in a status for longer than it can last.
+
+Rows are looked at when they are polled, so it costs no query of its own. A decision to keep such a row silences the
+reason for ``STUCK_AFTER_HOURS``; then the row is flagged again.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from ... import conf, schedule
+from ...models import Deposit, Purchase
+from ...statuses import DepositStatus, PurchaseStatus
+from .edit import Edit, Row, Source
+from .record import change
+
+NOT_SENT, FAILING, STUCK = "not_sent", "failing", "stuck"
+"""Codes of review reasons that say only that something takes too long."""
+
+_HELD = (DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED)
+
+_LONGEST: dict[str, timedelta] = {
+    DepositStatus.CREATED: schedule.CREATE_UNANSWERED,
+    DepositStatus.PENDING: schedule.PAY_LINK_LIFETIME,
+    **dict.fromkeys(_HELD, schedule.HOLD),
+    PurchaseStatus.CREATING_TRADE: schedule.OFFER_LIFETIME,
+    PurchaseStatus.WAITING_ACCEPT: schedule.OFFER_LIFETIME,
+}
+"""How long a row can have a status: counted from the creation of a deposit, and from the last sending of a purchase."""
+
+
+def only_waits(reasons: list[dict[str, Any]]) -> bool:
+    """Whether there are reasons and all of them say only that something takes too long."""
+    codes = {reason["code"] for reason in reasons}
+    return bool(codes) and codes <= {NOT_SENT, FAILING, STUCK}
+
+
+def note_failure(edit: Edit[Any]) -> None:
+    """Note that an attempt to bring the row up to date has failed; flag it once that goes on for too long."""
+    silence = conf.stuck_after()
+    since = min(edit.row.failing_since or edit.now, edit.now)  # a wrong clock may have dated it ahead
+    edit.set(failing_since=since)
+    if edit.now - since > silence:
+        edit.flag_for_a_time(FAILING, silence, since=f"{since:%Y-%m-%d %H:%M} UTC")
+
+
+def flag_if_stuck(row: Row, now: datetime) -> None:
+    """Flag a row that was polled just now if its status must have ended ``STUCK_AFTER_HOURS`` ago."""
+    flagged = row.needs_review and any(reason["code"] == STUCK for reason in row.review_reasons)
+    if not flagged and _is_stuck(row, now):
+        change(type(row), row.pk, Source.POLL, _flag_stuck)
+
+
+def _is_stuck(row: Deposit | Purchase, now: datetime) -> bool:
+    longest = _LONGEST.get(row.status)
+    since = row.created_at if isinstance(row, Deposit) else row.submitted_at
+    if longest is None or since is None:
+        return False
+    return now - since > longest + conf.stuck_after()  # a row that a wrong clock dated ahead is flagged later
+
+
+def _flag_stuck(edit: Edit[Row]) -> None:
+    row, silence = edit.row, conf.stuck_after()
+    if not _is_stuck(row, edit.now):
+        return
+    if row.status in _HELD and edit.now - _held_since(edit) <= schedule.HOLD + silence:
+        return
+    edit.flag_for_a_time(STUCK, silence, status=row.status)
+
+
+def _held_since(edit: Edit[Any]) -> datetime:
+    """When a deposit came into its hold; its creation where the history does not say."""
+    entered = edit.lines().filter(to_status__in=_HELD).order_by("pk").values_list("created_at", flat=True).first()
+    return entered or edit.row.created_at

@@ -1,0 +1,238 @@
+"""Buying skins for users: what a site and its operators can do with a purchase.
+
+When a charge is refunded is decided in ``purchase_reports``; how a purchase reaches SkinsBack exactly once, in
+``sending``.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Required, TypedDict
+
+from django.utils.translation import gettext as _
+
+from ... import conf
+from ...exceptions import InvalidInput
+from ...models import Purchase
+from ...models.fields import OptionalUser, utc_now
+from ...money import parse_amount, parse_currency
+from ...sensitive import hide
+from ...statuses import EntryKind
+from ...steam import TradeURL, check_game
+from ...wire.arguments import identifier, text
+from ...wire.readers import TEXT_LIMIT
+from ..celery_wakeup import ring
+from ..deposits.settle import cancel
+from ..deposits.settle import settle_purchase as settle
+from ..ledger.database import database, raise_if_rolled_back, refuse_inside_transaction, run
+from ..ledger.edit import Edit, Source, verify_saved
+from ..ledger.seen import purchase_token as seen
+from ..polling.purchases import ask
+from .report import record_report
+from .send import submit
+
+__all__ = [
+    "BatchItem",
+    "buy",
+    "buy_batch",
+    "cancel",
+    "record_report",
+    "refresh",
+    "seen",
+    "settle",
+    "submit",
+]
+
+
+class BatchItem(TypedDict, total=False):
+    """One skin of ``buy_batch``."""
+
+    skin_id: Required[str]
+    game: str | None
+    max_price: Decimal | str | int | None
+    charge: Decimal | str | int | None
+    charge_currency: str
+    metadata: dict[str, Any] | None
+
+
+def buy(
+    *,
+    user: OptionalUser = None,
+    trade_url: str,
+    skin_id: str | None = None,
+    market_hash_name: str | None = None,
+    game: str | None = None,
+    max_price: Decimal | str | int | None = None,
+    charge: Decimal | str | int | None = None,
+    charge_currency: str = "",
+    account: str = conf.DEFAULT_ACCOUNT,
+    requested_by: OptionalUser = None,
+    metadata: dict[str, Any] | None = None,
+) -> Purchase:
+    """Have one skin bought and sent to ``trade_url``: by its id, or the cheapest of a name.
+
+    Writes the row and charges the user; a worker, the sweep or ``submit`` sends it. ``max_price`` is a cap in US
+    dollars, ``BUY_MAX_PRICE`` where it is not given. ``charge`` is what the site takes from ``user`` and gives back
+    should the purchase fail. May run inside a database transaction of the caller's.
+
+    Raises InvalidInput or ConfigurationError before anything is written, and whatever a listener of ``entry_posted``
+    raises to veto. What a hook of the site's raises that was registered with ``transaction.on_commit`` is no veto: it
+    comes after the commit, and the purchase goes on. Look for its row, by a mark in ``metadata``, before buying again.
+    """
+    trade_url = hide(trade_url)
+    item = {
+        "skin_id": skin_id,
+        "market_hash_name": market_hash_name,
+        "game": game,
+        "max_price": max_price,
+        "charge": charge,
+        "charge_currency": charge_currency,
+        "metadata": metadata,
+    }
+    return _buy([item], user=user, trade_url=trade_url, account=account, requested_by=requested_by, batch_id="")[0]
+
+
+def buy_batch(
+    *,
+    user: OptionalUser = None,
+    trade_url: str,
+    items: Sequence[BatchItem],
+    game: str | None = None,
+    account: str = conf.DEFAULT_ACCOUNT,
+    requested_by: OptionalUser = None,
+) -> list[Purchase]:
+    """Have several skins bought for one user: all rows and charges are written, or none.
+
+    ``items`` are dicts of ``skin_id`` and, as in ``buy``, ``max_price``, ``charge``, ``charge_currency`` and
+    ``metadata``. That some are bought and others refused is normal: each row has its own status. Raises as ``buy``
+    does, after the commit too.
+    """
+    trade_url = hide(trade_url)
+    if not items:
+        raise InvalidInput(_("Choose at least one skin."))
+    skin_ids = [str(item.get("skin_id") or "") for item in items]
+    if not all(skin_ids):
+        raise InvalidInput(_("Every skin of a batch needs its skin_id."))
+    if len(set(skin_ids)) < len(skin_ids):
+        raise InvalidInput(_("A batch cannot name the same skin twice."))
+    return _buy(
+        [{"game": game, **item} for item in items],
+        user=user,
+        trade_url=trade_url,
+        account=account,
+        requested_by=requested_by,
+        batch_id=uuid.uuid4().hex,
+    )
+
+
+def _buy(
+    items: Sequence[Mapping[str, Any]],
+    *,
+    user: Any,
+    trade_url: str,
+    account: str,
+    requested_by: Any,
+    batch_id: str,
+) -> list[Purchase]:
+    conf.keys(account)
+    receiver = TradeURL.parse(trade_url)
+    now = utc_now()
+    purchases = [
+        Purchase(
+            account=account,
+            user=user,
+            requested_by=requested_by,
+            custom_id=uuid.uuid4().hex,
+            batch_id=batch_id,
+            partner=receiver.partner,
+            token=receiver.token,
+            steam_id=receiver.steam_id,
+            next_poll_at=now,
+            created_at=now,
+            metadata=item.get("metadata") or {},
+            **read_item(item, user),
+        )
+        for item in items
+    ]
+
+    def block() -> None:
+        edits = []
+        for purchase in purchases:
+            purchase.pk, purchase._state.adding = None, True
+            with raise_if_rolled_back():
+                purchase.save(using=database())
+            edit = Edit(purchase, now, Source.FLOW, actor=requested_by)
+            edit.note("", purchase.status)
+            if purchase.charge_amount is not None:
+                edit.post(EntryKind.CHARGE, -purchase.charge_amount, purchase.charge_currency, purchase.user_id)
+            edit.save_news(check=False)
+            edits.append(edit)
+        verify_saved(edits)
+        ring("skinsback.submit_purchase", purchases[0].pk)
+
+    run(block, repeat_after_integrity_error=False)  # a listener's own constraint is a veto
+    return purchases
+
+
+def read_item(item: Mapping[str, Any], user: Any) -> dict[str, Any]:
+    """What a row says of the skin, of its price cap and of the charge; raises InvalidInput as ``buy`` does."""
+    return {**_skin(item), **_price(item), **_charge(item, user)}
+
+
+def _skin(item: Mapping[str, Any]) -> dict[str, str]:
+    skin_id, name = item.get("skin_id"), item.get("market_hash_name")
+    if bool(skin_id) == bool(name):
+        raise InvalidInput(_("Name the skin either by its skin_id or by its market_hash_name."))
+    game = check_game(item.get("game") or conf.default_game())
+    if skin_id:
+        return {"skin_id": identifier("skin_id", str(skin_id)), "game": game}
+    market_hash_name = text("market_hash_name", name)
+    if len(market_hash_name) > TEXT_LIMIT:
+        raise InvalidInput(_("No skin has a name that long."))
+    return {"market_hash_name": market_hash_name, "game": game}
+
+
+def _price(item: Mapping[str, Any]) -> dict[str, Decimal]:
+    cap, given = conf.buy_max_price(), item.get("max_price")
+    if given is None:
+        if cap is None:
+            raise InvalidInput(_("A purchase needs max_price, or set SKINSBACK['BUY_MAX_PRICE']."))
+        return {"max_price": cap}
+    max_price = parse_amount(given)
+    if not max_price:
+        raise InvalidInput(_("max_price must be above zero."))
+    if cap is not None and max_price > cap:
+        raise InvalidInput(
+            _("max_price %(price)s is above the %(cap)s that BUY_MAX_PRICE allows.") % {"price": max_price, "cap": cap}
+        )
+    return {"max_price": max_price}
+
+
+def _charge(item: Mapping[str, Any], user: Any) -> dict[str, Any]:
+    charge, currency = item.get("charge"), item.get("charge_currency") or ""
+    if charge is None and not currency:
+        return {}
+    if charge is None or not currency or user is None:
+        raise InvalidInput(_("A charge needs a user, an amount and a currency."))
+    amount = parse_amount(charge)
+    if not amount:
+        raise InvalidInput(_("A charge must be above zero."))
+    return {"charge_amount": amount, "charge_currency": parse_currency(currency)}
+
+
+def refresh(purchases: Purchase | list[Purchase], *, actor: Any = None) -> list[Purchase]:
+    """Ask SkinsBack about purchases and record its answers (``/docs/api/v1/market_getinfo``).
+
+    Rows never sent are left alone. Returns the rows as they are afterwards; raises what the client raises. Not to
+    be called inside a database transaction.
+    """
+    refuse_inside_transaction("refresh()")
+    rows = [purchases] if isinstance(purchases, Purchase) else list(purchases)
+    by_account: dict[str, list[Purchase]] = {}
+    for row in rows:
+        if row.attempts or row.buy_id:
+            by_account.setdefault(row.account, []).append(row)
+    for account, asked in by_account.items():
+        ask(account, asked, Source.ANSWER, actor=actor)
+    fresh = Purchase.objects.using(database()).in_bulk([row.pk for row in rows])
+    return [fresh[row.pk] for row in rows]

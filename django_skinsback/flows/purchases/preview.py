@@ -1,0 +1,83 @@
+"""What a purchase would buy, looked up on the market; nothing is bought and nothing is written."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from ... import conf
+from ...connection import get_client
+from ...money import amount_text
+from ...sensitive import hide
+from ...steam import TradeURL
+from ...wire.market import PriceListItem, Skin
+from .buy import read_item
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The cheapest skin on the market that the purchase names, if there is one, and the project's balance.
+
+    Amounts are US dollars. ``problem`` says why nothing would be bought; it is empty if all is well.
+    """
+
+    skin_id: str
+    market_hash_name: str
+    price: Decimal | None
+    for_sale: int
+    max_price: Decimal
+    balance: Decimal
+    steam_id: str
+    problem: str = ""
+
+
+def preview(*, trade_url: str, account: str = conf.DEFAULT_ACCOUNT, user: Any = None, **item: Any) -> Preview:
+    """Look up what ``buy`` would do with the same arguments (``/docs/api/v1/market_search``).
+
+    A skin named by its id is looked for in the full price list of its game, which is long. Raises InvalidInput as
+    ``buy`` does, and what the client raises.
+    """
+    trade_url = hide(trade_url)
+    read = read_item(item, user)
+    receiver = TradeURL.parse(trade_url)
+    client = get_client(account)
+    found: list[Skin | PriceListItem] = list(_on_market(account, read))
+    found.sort(key=lambda skin: skin.price)
+    cheapest = found[0] if found else None
+    balance = client.get_balance().usd
+    return Preview(
+        skin_id=cheapest.skin_id if cheapest else read.get("skin_id", ""),
+        market_hash_name=cheapest.market_hash_name if cheapest else read.get("market_hash_name", ""),
+        price=cheapest.price if cheapest else None,
+        for_sale=len(found),
+        max_price=read["max_price"],
+        balance=balance,
+        steam_id=receiver.steam_id,
+        problem=_problem(cheapest.price if cheapest else None, read["max_price"], balance),
+    )
+
+
+def _on_market(account: str, read: dict[str, Any]) -> Iterator[Skin | PriceListItem]:
+    client = get_client(account)
+    if skin_id := read.get("skin_id"):
+        listed = client.iter_price_list(read["game"], full=True)
+        first = next((skin for skin in listed if skin.skin_id == skin_id), None)
+        yield from [first] if first else []
+        return
+    name = read["market_hash_name"]
+    # The search finds parts of names, too.
+    yield from (skin for skin in client.search_skins(read["game"], name) if skin.market_hash_name == name)
+
+
+def _problem(price: Decimal | None, max_price: Decimal, balance: Decimal) -> str:
+    if price is None:
+        return _("It is not for sale at the moment. Names must be written as on the market, exactly.")
+    if price > max_price:
+        cap = {"price": amount_text(price), "cap": amount_text(max_price)}
+        return _("It costs %(price)s USD, which is more than max_price (%(cap)s USD).") % cap
+    if price > balance:
+        told = {"price": amount_text(price), "balance": amount_text(balance)}
+        return _("It costs %(price)s USD, and the balance is %(balance)s USD: top it up at SkinsBack.") % told
+    return ""

@@ -1,0 +1,206 @@
+"""When a user who receives a skin is charged for it, and when he gets the charge back.
+
+Whatever SkinsBack says about a purchase, by whichever way, is a ``PurchaseReport`` and goes through
+``record_report``:
+
+* ``buy`` charges, in the database transaction that writes the row; a listener that raises vetoes the purchase.
+* Every failure, and a rollback by the supplier, refunds that charge: once.
+* A rollback by the user is refunded where ``REFUND_USER_ROLLBACK`` says so, else an operator decides with ``settle``.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from ... import conf, schedule
+from ...models import Purchase, StatusChange, WebhookEvent
+from ...models.fields import WORD_LENGTH
+from ...money import amount_text
+from ...statuses import PURCHASE_ENTRY, PURCHASE_FINAL, EntryKind, PurchaseStatus, Verdict, is_theirs, judge
+from ...wire.types import PurchaseReport
+from ..ledger.edit import Edit
+from ..ledger.record import DECISIVE, Outcome, Recorded, Weighed, edit_of, record
+
+CENT = Decimal("0.01")
+"""Amounts that are closer than this differ by their rounding."""
+
+
+def record_report(
+    report: PurchaseReport,
+    source: StatusChange.Source | str,
+    *,
+    account: str = conf.DEFAULT_ACCOUNT,
+    event: WebhookEvent | None = None,
+    actor: Any = None,
+    now: datetime | None = None,
+) -> Recorded[Purchase]:
+    """Take what SkinsBack says about one purchase; safe to repeat, in any order, from many processes at once."""
+    return record(partial(weigh_report, report, source, account=account, event=event, actor=actor, now=now))
+
+
+def weigh_report(
+    report: PurchaseReport,
+    source: StatusChange.Source | str,
+    *,
+    lock: bool,
+    account: str,
+    event: WebhookEvent | None = None,
+    actor: Any = None,
+    now: datetime | None = None,
+) -> Weighed[Purchase]:
+    """Decide what a report means for its row, which is locked or only read. Nothing is written yet."""
+    ids = {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
+    edit = edit_of(Purchase, source, lock=lock, now=now, event=event, actor=actor, account=account, **ids)
+    if edit is None:
+        return Weighed(Outcome.UNMATCHED)
+    outcome = _judge_report(edit, report)
+    _schedule(edit)
+    return Weighed(outcome, edit)
+
+
+def _judge_report(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.Outcome:
+    purchase = edit.row
+    if not _ids_agree(edit, report):
+        return Outcome.MISMATCHED
+    verdict = judge(purchase.status, report.status) if is_theirs(report.status) else Verdict.UNKNOWN
+    match verdict:
+        case Verdict.ADVANCE:
+            _take_details(edit, report)
+            reach(edit, report.status)
+            return Outcome.APPLIED
+        case Verdict.REPEAT:
+            _take_details(edit, report)
+            return Outcome.REPEAT
+        case Verdict.STALE:
+            return Outcome.STALE
+        case Verdict.CONFLICT:
+            edit.flag("contradiction", first=purchase.status, second=report.status)
+            return Outcome.CONFLICT
+        case Verdict.UNKNOWN:
+            edit.note_unknown_word(report.status)
+            return Outcome.UNKNOWN_STATUS
+
+
+def reach(edit: Edit[Purchase], to_status: str, note: str = "", decision: str = "") -> None:
+    """Take a later status, refund what it calls for, and forget the trade token once it is of no more use."""
+    purchase = edit.row
+    edit.move(
+        to_status,
+        note=note,
+        decision=decision,
+        amount=purchase.debited_amount,
+        currency="usd" if purchase.debited_amount else "",
+    )
+    if to_status == PurchaseStatus.ACCEPTED:
+        edit.set(accepted_at=edit.now)
+        if EntryKind.REFUND in edit.entries():
+            edit.flag("accepted_after_refund")
+    if to_status in PURCHASE_FINAL:
+        edit.set(finished_at=edit.now, token="", next_poll_at=None)
+    kind = PURCHASE_ENTRY.get(to_status)
+    if to_status == PurchaseStatus.ROLLBACK_USER:
+        entries = edit.entries()
+        if conf.get("REFUND_USER_ROLLBACK"):
+            kind = EntryKind.REFUND
+        elif EntryKind.CHARGE in entries and EntryKind.REFUND not in entries:
+            edit.flag("rollback_by_user")
+    if kind is EntryKind.REFUND:
+        refund(edit)
+
+
+def refund(edit: Edit[Purchase]) -> bool:
+    """Give back what the site charged for this purchase, if it did and has not given it back yet."""
+    entries = edit.entries()
+    if EntryKind.CHARGE not in entries or EntryKind.REFUND in entries:
+        return False
+    edit.undo(EntryKind.REFUND, entries[EntryKind.CHARGE])
+    return True
+
+
+def _ids_agree(edit: Edit[Purchase], report: PurchaseReport) -> bool:
+    """Whether both ids are this row's; a row that does not know SkinsBack's id yet learns it."""
+    return edit.learn_id("buy_id", report.buy_id)
+
+
+def _take_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
+    """Keep what the report says, and flag what is not what was asked for."""
+    purchase = edit.row
+    if purchase.skin_id and report.skin_id and report.skin_id != purchase.skin_id and not purchase.class_id:
+        edit.flag("other_skin", skin_id=report.skin_id)
+    name = report.market_hash_name
+    if purchase.market_hash_name and name and name != purchase.market_hash_name and not purchase.skin_id:
+        edit.flag("other_name", name=name)
+    told = details(report)
+    if purchase.forgotten_at is not None:
+        told = {name: value for name, value in told.items() if name not in {"steam_id", "trade_offer_id"}}
+    if purchase.steam_id and told.pop("steam_id", purchase.steam_id) != purchase.steam_id:
+        edit.flag("other_receiver", steam_id=report.steam_id)
+    edit.set(**told)
+    _flag_odd_amounts(edit, report)
+
+
+def _flag_odd_amounts(edit: Edit[Purchase], report: PurchaseReport) -> None:
+    purchase = edit.row
+    paid = max((value for value in (report.price, report.debited_amount) if value is not None), default=None)
+    if paid is not None and paid > purchase.max_price:
+        edit.flag("price_above_cap", price=amount_text(paid))
+    price, debited = purchase.price, purchase.debited_amount
+    is_new = not edit.changed.keys().isdisjoint({"price", "debited_amount"})
+    if is_new and price and debited and abs(debited - price) >= CENT:
+        edit.flag("debit_differs", debited=amount_text(debited), price=amount_text(price))
+
+
+def _schedule(edit: Edit[Purchase]) -> None:
+    """When SkinsBack is asked next, if at all."""
+    purchase, moved = edit.row, "status" in edit.changed
+    if moved or edit.source in DECISIVE:
+        edit.set(failing_since=None)
+    if purchase.status in PURCHASE_FINAL:
+        edit.set(next_poll_at=None)
+        return
+    if not (moved or edit.source in DECISIVE):
+        return
+    poll_count = 0 if moved else purchase.poll_count + 1
+    due = next_poll_at(purchase, edit.now, poll_count)
+    if due is None:
+        edit.set(finished_at=purchase.finished_at or edit.now, token="")
+    edit.set(poll_count=poll_count, next_poll_at=due)
+
+
+def details(report: PurchaseReport) -> dict[str, Any]:
+    """What a report tells about its purchase, by column."""
+    told = {
+        name: getattr(report, name)
+        for name in (
+            "skin_id",
+            "market_hash_name",
+            "class_id",
+            "price",
+            "debited_amount",
+            "steam_id",
+            "trade_offer_id",
+            "in_hold",
+            "in_hold_until",
+        )
+    }
+    known = {name: value for name, value in told.items() if value is not None and value != ""}
+    return {**known, "error_reason": report.error_reason[:WORD_LENGTH]}
+
+
+def next_poll_at(purchase: Purchase, now: datetime, poll_count: int, chance: float = 0.5) -> datetime | None:
+    """When an open purchase is asked about next; None once its hold and the margin have passed: it is over.
+
+    ``chance``, from 0 to 1, spreads the times; 0.5 leaves them as they are.
+    """
+    age = schedule.age_for_waiting(purchase.submitted_at or purchase.created_at, now)
+    delay = schedule.next_poll(purchase.status, age, poll_count)
+    due = now + schedule.spread(delay, chance) if delay else None
+    if purchase.status == PurchaseStatus.ACCEPTED and purchase.accepted_at:
+        accepted_at = now - schedule.age_for_waiting(purchase.accepted_at, now)
+        over = schedule.accepted_until(purchase.game, purchase.in_hold, purchase.in_hold_until, accepted_at)
+        if over <= now:
+            return None
+        if due is None or over - now <= schedule.DAY:
+            return over
+    return due

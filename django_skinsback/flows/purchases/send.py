@@ -1,0 +1,260 @@
+"""How a purchase reaches SkinsBack: its intent is committed, it is sent, and no answer is taken for a no.
+
+``attempts`` counts the times a row was sent and may have been bought; an answer that proves otherwise takes its
+count back. So a row with attempts but without a ``buy_id`` is of unknown outcome, even if its worker died.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import msgspec
+from django.db.models import Case, F, QuerySet, Value, When
+
+from ... import schedule
+from ...client import SkinsBackClient
+from ...connection import get_client
+from ...exceptions import (
+    AccountFault,
+    APIError,
+    ConfigurationError,
+    ContradictoryAnswer,
+    CustomIdExists,
+    InvalidInput,
+    RequestNotSent,
+    SkinsBackError,
+    TemporaryFailure,
+    UnknownOutcome,
+)
+from ...models import Purchase
+from ...models.fields import WORD_LENGTH, utc_now
+from ...statuses import PurchaseStatus
+from ...steam import TradeURL
+from ...wire.arguments import BatchItem
+from ...wire.types import PurchaseReport
+from ..ledger.database import database, refuse_inside_transaction
+from ..ledger.duplicate_rows import by_id, flag_differing
+from ..ledger.edit import Edit, Source
+from ..ledger.record import change
+from ..ledger.stuck import NOT_SENT
+from .report import reach, record_report
+
+logger = logging.getLogger("django_skinsback")
+
+BATCH_LIMIT = 50
+"""Skins in one ``market_batch_buy``; SkinsBack publishes no limit."""
+
+Answer = PurchaseReport | InvalidInput | RequestNotSent | UnknownOutcome | APIError
+
+ACCOUNT_WIDE = (TemporaryFailure, AccountFault, RequestNotSent, ConfigurationError)
+"""Errors that every other call of the account would meet as well."""
+
+REFUSALS = frozenset(range(1, 11)) - {7}
+"""Codes of the buying methods after which nothing was bought; 7 says that an earlier attempt has."""
+
+OPEN = (PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN)
+
+LARGEST_CODE = (1 << 31) - 1
+"""What the column ``error_code`` holds on every database; a larger code is kept in ``error_message``."""
+
+_TICK = timedelta(microseconds=1)
+
+
+def probe(account: str) -> None:
+    """After an answer that cannot be read: raise if SkinsBack gives none to another call either, whatever it says."""
+    try:
+        get_client(account).call("balance")
+    except ACCOUNT_WIDE:
+        raise
+    except APIError:
+        pass
+
+
+def submit(purchase: Purchase) -> Purchase:
+    """Send a purchase that was never sent; one of a batch takes its unsent companions along.
+
+    Safe to call twice or from two workers at once: one of them sends. Returns the row as it is afterwards; what
+    SkinsBack refuses is in its status, and errors of the call are not raised, since the sweep goes on from the row.
+    Raises ConfigurationError before anything is sent. Not to be called inside a database transaction.
+    """
+    refuse_inside_transaction("submit()")
+    dispatch(purchase)
+    return Purchase.objects.using(database()).get(pk=purchase.pk)
+
+
+def dispatch(purchase: Purchase) -> SkinsBackError | None:
+    """``submit`` for the sweep: returns what may keep any other purchase of the account from being sent now.
+
+    That ends it, too: the rest of a batch is left unsent.
+    """
+    client, keys = get_client(purchase.account), _unsent_together(purchase)
+    for start in range(0, len(keys), BATCH_LIMIT):
+        now = utc_now()
+        claimed = _claim_unsent(keys[start : start + BATCH_LIMIT], now)
+        error = _send(client, claimed, now) if claimed else None
+        if error is not None:
+            return error
+    return None
+
+
+def resend(purchase: Purchase) -> SkinsBackError | None:
+    """Send a purchase again, with the same ``custom_id``, that SkinsBack says it does not know; as ``dispatch``.
+
+    Nothing is sent if the row is not the one any more that was read.
+    """
+    client, now = get_client(purchase.account), utc_now()
+    rows = Purchase.objects.using(database()).filter(
+        pk=purchase.pk, status__in=OPEN, attempts=purchase.attempts, buy_id=None, updated_at=purchase.updated_at
+    )
+    if not rows.update(**_sent(now)):
+        return None
+    return _send(client, [Purchase.objects.using(database()).get(pk=purchase.pk)], now)
+
+
+def _sent(now: datetime) -> dict[str, Any]:
+    """What a row says from before the call on, so that a worker that dies in it leaves the truth behind.
+
+    ``updated_at`` moves forward as with every change, so that nothing is written that was decided before.
+    """
+    column: Any = Purchase._meta.get_field("updated_at")
+    earlier = When(updated_at__lt=now, then=Value(now, output_field=column))
+    return {
+        "attempts": F("attempts") + 1,
+        "submitted_at": now,
+        "next_poll_at": now + schedule.RESEND_AFTER,
+        "updated_at": Case(earlier, default=F("updated_at") + _TICK, output_field=column),
+    }
+
+
+def _unsent() -> QuerySet[Purchase]:
+    return Purchase.objects.using(database()).filter(status=PurchaseStatus.REQUESTED, attempts=0)
+
+
+def _unsent_together(purchase: Purchase) -> list[int]:
+    """Keys of the purchase and its unsent companions."""
+    if not purchase.batch_id:
+        return [purchase.pk]
+    companions = _unsent().filter(account=purchase.account, batch_id=purchase.batch_id)
+    return list(companions.order_by("pk").values_list("pk", flat=True))
+
+
+def _claim_unsent(keys: list[int], now: datetime) -> list[Purchase]:
+    """Mark rows as being sent; whoever marks them sends them."""
+    if not _unsent().filter(pk__in=keys).update(**_sent(now)):
+        return []
+    sent = Purchase.objects.using(database()).filter(pk__in=keys, attempts=1, submitted_at=now, buy_id=None)
+    return list(sent.order_by("pk"))
+
+
+def _send(client: SkinsBackClient, rows: list[Purchase], now: datetime) -> SkinsBackError | None:
+    answers: list[Answer]
+    unread: UnknownOutcome | None = None
+    try:
+        answers = _call(client, rows)
+    except UnknownOutcome as error:
+        answers, unread = [error] * len(rows), error
+    except (InvalidInput, RequestNotSent, APIError) as error:
+        answers = [error] * len(rows)
+    for row, answer in zip(rows, answers, strict=True):
+        try:
+            _take(row, answer, now)
+        except Exception:
+            # A site's listener may raise anything. The other rows of the batch have their answers all the same, and
+            # a no that could not be booked is asked for once more.
+            logger.exception("skinsback.answer_not_booked", extra={"custom_id": row.custom_id})
+            if isinstance(answer, APIError) and answer.code in REFUSALS:
+                change(Purchase, row.pk, Source.ANSWER, partial(_not_bought, error=answer))
+    first = answers[0]
+    return first if isinstance(first, ACCOUNT_WIDE) else unread
+
+
+def _call(client: SkinsBackClient, rows: list[Purchase]) -> list[Answer]:
+    """Call SkinsBack, outside any database transaction; an answer for each row."""
+    first = rows[0]
+    receiver = TradeURL(first.partner, first.token)
+    if not first.batch_id or len(rows) == 1:
+        skin = (
+            {"skin_id": first.skin_id}
+            if first.skin_id
+            else {"market_hash_name": first.market_hash_name, "game": first.game}
+        )
+        return [client.buy_skin(receiver, custom_id=first.custom_id, max_price=first.max_price, **skin)]
+    items: list[BatchItem] = [
+        {"skin_id": row.skin_id, "max_price": row.max_price, "custom_id": row.custom_id} for row in rows
+    ]
+    result = client.buy_skins(receiver, items)
+    bought, differing = by_id(result.purchased, lambda report: report.custom_id or report.skin_id)
+    unmentioned = UnknownOutcome("The answer does not mention this skin.")
+    return [
+        ContradictoryAnswer()
+        if not differing.isdisjoint({row.custom_id, row.skin_id})
+        else bought.get(row.custom_id) or bought.get(row.skin_id) or result.unavailable.get(row.skin_id) or unmentioned
+        for row in rows
+    ]
+
+
+def _take(row: Purchase, answer: Answer, now: datetime) -> None:
+    later = now + schedule.RESEND_AFTER
+    match answer:
+        case PurchaseReport() if answer.custom_id in {"", row.custom_id}:
+            ours = msgspec.structs.replace(answer, custom_id=row.custom_id)
+            record_report(ours, Source.ANSWER, account=row.account)
+            return
+        case PurchaseReport():
+            stranger = UnknownOutcome("The answer was about another purchase.")
+            act = partial(_unknown, error=stranger, due=utc_now())
+        case InvalidInput() | RequestNotSent() | TemporaryFailure() | AccountFault():
+            act = partial(_not_bought, error=answer)
+        case CustomIdExists():
+            act = partial(_unknown, error=answer, due=utc_now())
+        case APIError() if answer.code in REFUSALS:
+            act = partial(_refused, error=answer)
+        case APIError() | UnknownOutcome():  # a no that nobody has documented may not be one
+            act = partial(_unknown, error=answer, due=later)
+    change(Purchase, row.pk, Source.ANSWER, act)
+
+
+def _not_bought(edit: Edit[Purchase], error: SkinsBackError) -> None:
+    """Nothing was bought, and the same may work later: take the attempt back and wait."""
+    if edit.row.status not in OPEN:
+        return
+    attempts = edit.row.attempts - 1
+    delay = schedule.backoff(edit.row.poll_count)
+    edit.set(attempts=attempts, poll_count=edit.row.poll_count + 1, next_poll_at=edit.now + delay)
+    edit.set(**_error(error))
+    if not attempts:
+        edit.set(submitted_at=None)
+    if schedule.age_for_waiting(edit.row.created_at, edit.now) > schedule.REVIEW_AFTER:
+        edit.flag(NOT_SENT)
+
+
+def _refused(edit: Edit[Purchase], error: APIError) -> None:
+    """SkinsBack said no. That settles it, unless an earlier attempt without an answer may have bought the skin."""
+    if edit.row.status not in OPEN:
+        return
+    edit.set(**_error(error))
+    if edit.row.attempts > 1:
+        edit.flag("refused_after_unknown", error=error.message)
+        edit.set(next_poll_at=edit.now + schedule.backoff(edit.row.poll_count), poll_count=edit.row.poll_count + 1)
+    else:
+        reach(edit, PurchaseStatus.REFUSED, note=str(error))
+
+
+def _unknown(edit: Edit[Purchase], error: SkinsBackError, due: datetime) -> None:
+    """It may have been bought: ask for our id, from ``due`` on."""
+    if edit.row.status not in OPEN:
+        return
+    if edit.row.status == PurchaseStatus.REQUESTED:
+        reach(edit, PurchaseStatus.UNKNOWN, note=str(error))
+    if isinstance(error, ContradictoryAnswer):
+        flag_differing(edit)
+    edit.set(next_poll_at=due)
+
+
+def _error(error: SkinsBackError) -> dict[str, Any]:
+    if isinstance(error, APIError):
+        if abs(error.code) > LARGEST_CODE:
+            return {"error_code": None, "error_message": f"{error.code} {error.message}".strip()}
+        return {"error_code": error.code, "error_message": error.message}
+    return {"error_code": None, "error_message": type(error).__name__[:WORD_LENGTH]}

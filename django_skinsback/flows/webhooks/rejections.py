@@ -1,0 +1,61 @@
+"""Notifications that were refused: counted, told to the site, and logged in a bounded number of lines."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from ...exceptions import NotificationRefused
+from ...models import WebhookEvent
+from ...signals import notification_refused
+
+logger = logging.getLogger("django_skinsback")
+
+QUIET_SECONDS = 60
+
+Key = tuple[str, str, str]
+
+
+class Refusals:
+    """What this process has refused, by account, kind and reason. A flood costs one line a minute for each of them."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.counts: Counter[Key] = Counter()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._logged: dict[Key, tuple[float, int]] = {}
+
+    def add(self, account: str, kind: str, error: NotificationRefused, remote_addr: str) -> None:
+        """Count a refusal; log it unless one like it was logged within the minute."""
+        reason = type(error).__name__
+        # An account that does not exist is a stranger's word: it must not make a line, or a counter, of its own.
+        key = (account if reason != "NoSecret" else "", kind, reason)
+        with self._lock:
+            self.counts[key] += 1
+            count, now = self.counts[key], self._clock()
+            logged_at, logged_count = self._logged.get(key, (None, 0))
+            if logged_at is not None and now - logged_at < QUIET_SECONDS:
+                return
+            self._logged[key] = (now, count)
+        logger.warning(
+            "skinsback.notification_refused",
+            extra={
+                "account": key[0],
+                "kind": kind,
+                "reason": reason,
+                "error": str(error) if reason == "NoSecret" else "",  # others may quote the sender
+                "remote_addr": remote_addr[:64],
+                "refused": count - logged_count,
+            },
+        )
+
+
+refusals = Refusals()
+"""This process's own."""
+
+
+def refuse(account: str, kind: str, error: NotificationRefused, remote_addr: str) -> None:
+    """Note that a notification was refused."""
+    refusals.add(account, kind, error, remote_addr)
+    notification_refused.send_robust(sender=WebhookEvent, account=account, kind=kind, error=error)

@@ -1,0 +1,440 @@
+"""What one report about a deposit does to the row and to the ledger."""
+
+import random
+from decimal import Decimal
+from itertools import permutations
+
+import pytest
+
+from django_skinsback.client import SkinsBackClient
+from django_skinsback.exceptions import InvalidInput
+from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.models import Deposit, LedgerEntry, MarketItem, StatusChange
+from django_skinsback.signals import deposit_changed, review_needed
+from django_skinsback.statuses import DEPOSIT_FINAL
+from django_skinsback.testing import make_deposit, post_notification, signed_notification
+from django_skinsback.wire.types import DepositReport
+from tests.unit.rules.test_statuses import DEPOSIT_TRACES
+from tests.wallet.models import Wallet
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.usefixtures("each_way_of_weighing")]
+
+PAID = {"amount": Decimal("10.5"), "user_amount": Decimal("12.6"), "amount_currency": "usd"}
+
+
+def tell(deposit, status, source="webhook", **fields):
+    """One report about ``deposit``; money comes along where SkinsBack would tell it."""
+    paid = PAID if status in {"in_hold", "hold_approved", "success"} else {}
+    report = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id or "", "status": status}
+    recorded = deposits.record_report(DepositReport(**{**report, **paid, **fields}), source, account=deposit.account)
+    deposit.refresh_from_db()
+    return recorded.outcome
+
+
+def entries(deposit):
+    return [(entry.kind, entry.amount) for entry in LedgerEntry.objects.filter(deposit=deposit).order_by("pk")]
+
+
+@pytest.fixture
+def deposit(user):
+    return make_deposit(user=user, steam_id="76561198827262007")
+
+
+@pytest.mark.parametrize(
+    ("names", "game"),
+    [
+        (["Harbour Hoodie"], "rust"),
+        (["Harbour Hoodie", "Unknown Hoodie"], "rust"),
+        (["Harbour Hoodie", "Heron Mask"], "rust"),
+        (["Harbour Hoodie", "AK-47 | Redline"], "dota2"),
+        (["Made In Two Games"], "dota2"),
+        (["Unknown Hoodie"], "dota2"),
+        ([5, None, "", {"a": 1}, "x" * 5000], "dota2"),
+        ([], "dota2"),
+    ],
+)
+def test_the_game_is_that_of_the_skins_if_the_price_list_knows_them_in_one_game_only(deposit, names, game):
+    Deposit.objects.filter(pk=deposit.pk).update(game="dota2")
+    for known, name in [
+        ("rust", "Harbour Hoodie"),
+        ("rust", "Heron Mask"),
+        ("cs2", "AK-47 | Redline"),
+        ("cs2", "Made In Two Games"),
+        ("rust", "Made In Two Games"),
+    ]:
+        MarketItem.objects.create(game=known, market_hash_name=name, price=1, available=name != "Heron Mask")
+
+    assert tell(deposit, "success", skins=[{"name": name} for name in names]) == "applied"
+    assert (deposit.status, deposit.game) == ("success", game)
+    assert entries(deposit) == [("credit", Decimal("12.6"))]
+
+
+@pytest.mark.parametrize(
+    ("path", "ledger"),
+    [
+        (["pending", "success"], ["credit"]),
+        (["pending", "fail"], []),
+        (["in_hold"], []),
+        (["in_hold", "success"], ["credit"]),
+        (["in_hold", "fail"], []),
+        (["in_hold", "hold_approved"], ["credit"]),
+        (["in_hold", "hold_approved", "success"], ["credit"]),
+        (["in_hold", "hold_approved", "hold_returned"], ["credit", "reversal"]),
+        (["hold_approved", "in_hold", "success", "hold_approved", "success"], ["credit"]),
+        (["success", "pending"], ["credit"]),
+        (["hold_returned"], []),
+        (["in_hold", "hold_returned"], []),
+    ],
+    ids=" ".join,
+)
+def test_what_each_path_posts(deposit, path, ledger):
+    for status in path:
+        tell(deposit, status)
+
+    assert [kind for kind, _ in entries(deposit)] == ledger
+    assert (deposit.finished_at is not None) is (deposit.status in DEPOSIT_FINAL)
+    assert sum(amount for _, amount in entries(deposit)) == (Decimal("12.6") if ledger == ["credit"] else 0)
+
+
+@pytest.mark.parametrize("trace", DEPOSIT_TRACES)
+def test_in_whatever_order_and_however_often_it_is_told_a_deposit_ends_with_the_same_balance(user, trace):
+    words, chance = trace.split(), random.Random(trace)
+    orders = list(permutations(words))
+    for order in chance.sample(orders, k=min(len(orders), 10)):
+        told = list(order)
+        for word in chance.choices(words, k=2):
+            told.insert(chance.randrange(len(told) + 1), word)
+        deposit = make_deposit(user=user)
+
+        for word in told:
+            tell(deposit, word)
+
+        assert (deposit.status, deposit.needs_review) == (words[-1], False), told
+        balance = sum(amount for _, amount in entries(deposit))
+        assert balance == (Decimal("12.6") if words[-1] == "success" else 0), told
+
+
+@pytest.mark.parametrize("late", ["pending", "in_hold", "hold_approved"])
+def test_what_comes_late_changes_nothing_and_is_called_stale(deposit, late):
+    tell(deposit, "success")
+    before = deposit.updated_at
+
+    assert tell(deposit, late) == "stale"
+
+    assert (deposit.status, deposit.updated_at, len(entries(deposit))) == ("success", before, 1)
+
+
+@pytest.mark.parametrize(
+    "told", [{"user_amount": None}, {"amount_currency": ""}, {}], ids=["no amount", "no currency", "both"]
+)
+def test_a_list_row_credits_what_it_says_whole_and_else_has_skinsback_asked(deposit, told):
+    outcome = tell(deposit, "success", source="list", **told)
+
+    if told:
+        assert (outcome, deposit.status, deposit.needs_review) == ("withheld", "pending", False)
+        assert deposit.next_check_at <= deposit.updated_at
+    else:
+        assert (outcome, deposit.status) == ("applied", "success")
+    assert len(entries(deposit)) == (not told)
+
+
+def test_a_reversal_takes_exactly_what_was_given_even_if_another_amount_came_later(deposit):
+    tell(deposit, "hold_approved")
+    tell(deposit, "hold_approved", user_amount=Decimal(99))
+    tell(deposit, "hold_returned")
+
+    assert entries(deposit) == [("credit", Decimal("12.6")), ("reversal", Decimal("-12.6"))]
+    assert "another amount" in deposit.review_reason
+    assert deposit.user_amount == Decimal("12.6")
+
+
+def test_a_reversal_takes_from_whom_it_was_given_to_and_in_what_was_given(deposit, settings, user, operator):
+    """The row may have come to another user since, and the site may credit otherwise now."""
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_in_points"}
+    tell(deposit, "hold_approved")
+    Deposit.objects.update(user=operator)
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": "amount"}
+
+    tell(deposit, "hold_returned")
+
+    given, taken = LedgerEntry.objects.order_by("pk").values_list("user", "amount", "currency")
+    assert given == (user.pk, 1050, "points")
+    assert taken == (user.pk, -1050, "points")
+
+
+def test_a_success_with_another_amount_than_the_approved_one_is_flagged_and_the_first_stays(deposit):
+    tell(deposit, "hold_approved")
+    tell(deposit, "success", user_amount=Decimal(99))
+
+    assert (deposit.status, deposit.needs_review) == ("success", True)
+    assert entries(deposit) == [("credit", Decimal("12.6"))]
+
+
+def test_until_a_credit_exists_the_newest_amount_replaces_the_older(deposit):
+    tell(deposit, "in_hold", user_amount=Decimal(5))
+    tell(deposit, "in_hold", user_amount=Decimal(6))
+    assert deposit.user_amount == 6
+
+    tell(deposit, "success", user_amount=Decimal(7))
+    assert entries(deposit) == [("credit", Decimal(7))]
+    assert not deposit.needs_review
+
+
+@pytest.mark.parametrize("amount", [None, Decimal(0)], ids=["missing or unreadable", "zero"])
+@pytest.mark.parametrize("status", ["hold_approved", "success"])
+def test_without_a_usable_amount_the_status_does_not_advance_and_is_asked_for(deposit, status, amount):
+    outcome = tell(deposit, status, user_amount=amount)
+
+    assert (outcome, deposit.status, deposit.needs_review) == ("withheld", "pending", True)
+    assert deposit.next_check_at == deposit.updated_at
+    assert entries(deposit) == []
+
+    tell(deposit, status, source="poll")
+    assert (deposit.status, entries(deposit)) == (status, [("credit", Decimal("12.6"))])
+
+
+def test_the_user_amount_never_falls_back_to_the_amount(deposit):
+    tell(deposit, "success", user_amount=None)
+
+    assert entries(deposit) == []
+
+
+def test_the_amount_is_credited_where_the_site_says_so(deposit, settings):
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": "amount"}
+
+    tell(deposit, "success")
+
+    assert entries(deposit) == [("credit", Decimal("10.5"))]
+
+
+def credit_in_points(deposit):
+    return deposit.amount * 100, "points"
+
+
+def test_a_function_of_the_site_can_decide_the_credit_and_the_history_keeps_it(deposit, settings):
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_in_points"}
+
+    tell(deposit, "success")
+
+    entry = LedgerEntry.objects.get()
+    assert (entry.amount, entry.currency) == (1050, "points")
+    change = StatusChange.objects.get()
+    assert (change.amount, change.currency) == (Decimal("10.5"), "usd")
+    assert (change.credit_amount, change.credit_currency) == (1050, "points")
+
+
+@pytest.mark.parametrize("currency", ["", "eur"], ids=["missing", "other than asked for"])
+def test_a_wrong_currency_withholds_the_credit(user, currency):
+    deposit = make_deposit(user=user, currency="usd")
+
+    outcome = tell(deposit, "success", amount_currency=currency)
+
+    assert (outcome, deposit.status, deposit.needs_review) == ("withheld", "success", True)
+    assert deposit.next_check_at is not None
+    assert entries(deposit) == []
+
+
+def test_a_missing_currency_told_later_credits(deposit):
+    tell(deposit, "success", amount_currency="")
+    outcome = tell(deposit, "success", source="poll")
+
+    assert (outcome, entries(deposit)) == ("applied", [("credit", Decimal("12.6"))])
+
+
+def test_a_missing_currency_told_after_the_operator_settled_credits_nothing(deposit, operator):
+    tell(deposit, "success", amount_currency="")
+    deposits.settle(deposit, "keep", by=operator)
+
+    assert tell(deposit, "success", source="poll") == "repeat"
+    assert entries(deposit) == []
+
+
+def test_asking_about_a_withheld_credit_ends(deposit):
+    tell(deposit, "success", amount_currency="")
+    for _ in range(10):
+        tell(deposit, "success", source="poll", amount_currency="")
+
+    assert deposit.next_check_at is None
+    assert deposit.needs_review
+
+
+@pytest.mark.parametrize(
+    "oddity",
+    [{"steam_id": "76561198050648523"}, {"amount": Decimal(1)}, {"amount": Decimal(1000)}],
+    ids=["another payer", "too little", "too much"],
+)
+def test_oddities_are_posted_and_flagged(user, oddity):
+    deposit = make_deposit(user=user, steam_id="76561198827262007", currency="usd", min_amount=5, max_amount=20)
+
+    tell(deposit, "success", **oddity)
+
+    assert (deposit.status, deposit.needs_review) == ("success", True)
+    entry = LedgerEntry.objects.get()
+    assert (entry.kind, entry.user, entry.amount) == ("credit", user, Decimal("12.6"))
+
+
+def test_another_transaction_id_is_not_applied(deposit):
+    outcome = tell(deposit, "success", transaction_id="999999")
+
+    assert (outcome, deposit.status, deposit.needs_review) == ("mismatched", "pending", True)
+    assert entries(deposit) == []
+
+
+def test_a_row_learns_its_transaction_id_once(user):
+    deposit, other = make_deposit(user=user, transaction_id=None), make_deposit(user=user, transaction_id="7")
+
+    assert tell(deposit, "pending", transaction_id="7") == "mismatched"
+    assert tell(deposit, "success", transaction_id="8") == "applied"
+    assert (deposit.transaction_id, other.transaction_id) == ("8", "7")
+
+
+def test_a_deposit_without_an_owner_is_posted_without_a_user():
+    deposit = make_deposit(user=None)
+
+    tell(deposit, "success")
+
+    assert LedgerEntry.objects.get().user is None
+
+
+class TestContradictions:
+    @pytest.mark.parametrize(
+        ("first", "second"), [("success", "fail"), ("fail", "success"), ("hold_returned", "success")]
+    )
+    def test_a_message_alone_moves_nothing_and_has_skinsback_asked(self, deposit, first, second):
+        tell(deposit, first)
+        before = entries(deposit)
+
+        assert tell(deposit, second) == "conflict"
+
+        assert (deposit.status, deposit.needs_review) == (first, True)
+        assert deposit.next_check_at == deposit.updated_at
+        assert entries(deposit) == before
+
+    def test_success_after_fail_is_credited_when_confirmed(self, deposit):
+        tell(deposit, "fail")
+        tell(deposit, "success")
+        tell(deposit, "success", source="poll")
+
+        assert (deposit.status, entries(deposit)) == ("success", [("credit", Decimal("12.6"))])
+        assert deposit.next_check_at is None
+
+    @pytest.mark.parametrize("second", ["fail", "hold_returned"])
+    def test_a_success_taken_back_is_reversed_when_confirmed(self, deposit, second):
+        tell(deposit, "success")
+        tell(deposit, second)
+        tell(deposit, second, source="poll")
+
+        assert deposit.status == second
+        assert entries(deposit) == [("credit", Decimal("12.6")), ("reversal", Decimal("-12.6"))]
+
+    def test_an_approved_hold_that_failed_is_reversed_when_confirmed(self, deposit):
+        tell(deposit, "hold_approved")
+        tell(deposit, "fail", source="poll")
+
+        assert deposit.status == "fail"
+        assert [kind for kind, _ in entries(deposit)] == ["credit", "reversal"]
+
+    @pytest.mark.parametrize(("confirmed", "balance"), [("fail", 0), ("success", Decimal("12.6"))])
+    def test_the_sweep_asks_about_two_messages_and_posts_what_skinsback_confirms(
+        self, client, deposit, monkeypatch, confirmed, balance
+    ):
+        for status in ("success", "fail"):
+            assert post_notification(client, signed_notification(deposit, status)).status_code == 200
+        assert Wallet.objects.get().balance == Decimal("12.6")
+        answer = DepositReport(status=confirmed, order_id=deposit.order_id, **PAID)
+        monkeypatch.setattr(SkinsBackClient, "get_deposit", lambda _client, *, order_id: answer)
+
+        assert polling.check_deposits().asked == 1
+
+        deposit.refresh_from_db()
+        assert (deposit.status, deposit.needs_review, deposit.next_check_at) == (confirmed, True, None)
+        posted = ["credit", "reversal"] if confirmed == "fail" else ["credit"]
+        assert [kind for kind, _ in entries(deposit)] == posted
+        assert Wallet.objects.get().balance == balance
+        assert polling.check_deposits().asked == 0
+
+    def test_skinsback_standing_by_its_first_word_ends_the_asking(self, deposit):
+        tell(deposit, "success")
+        tell(deposit, "fail")
+        tell(deposit, "success", source="poll")
+
+        assert (deposit.status, deposit.next_check_at, deposit.needs_review) == ("success", None, True)
+        assert len(entries(deposit)) == 1
+
+    def test_a_third_turn_is_only_reviewed(self, deposit):
+        tell(deposit, "fail")
+        tell(deposit, "success", source="poll")
+        assert tell(deposit, "fail", source="poll") == "conflict"
+
+        assert (deposit.status, deposit.needs_review) == ("success", True)
+        assert [kind for kind, _ in entries(deposit)] == ["credit"]
+
+
+class TestSettling:
+    def test_keep_only_ends_the_review_and_the_history_keeps_the_reason(self, deposit, operator):
+        tell(deposit, "success", steam_id="76561198050648523")
+
+        deposits.settle(deposit, "keep", by=operator, note="his second account")
+
+        deposit.refresh_from_db()
+        assert (deposit.needs_review, deposit.review_reason) == (False, "")
+        change = StatusChange.objects.latest("pk")
+        assert (change.actor, change.source) == (operator, "operator")
+        assert (change.decision, change.note) == ("keep", "his second account")
+        assert "another Steam account" in change.text
+
+    def test_credit_posts_what_the_row_says_once(self, user, operator):
+        deposit = make_deposit(user=user, currency="usd")
+        tell(deposit, "success", amount_currency="eur")
+
+        deposits.settle(deposit, "credit", by=operator)
+
+        assert entries(deposit) == [("credit", Decimal("12.6"))]
+        assert LedgerEntry.objects.get().currency == "eur"
+        deposit.refresh_from_db()
+        with pytest.raises(InvalidInput, match="already"):
+            deposits.settle(deposit, "credit", by=operator)
+
+    def test_reverse_takes_back_once(self, deposit, operator):
+        tell(deposit, "success")
+
+        deposits.settle(deposit, "reverse", by=operator)
+
+        assert sum(amount for _, amount in entries(deposit)) == 0
+        deposit.refresh_from_db()
+        with pytest.raises(InvalidInput, match="no credit"):
+            deposits.settle(deposit, "reverse", by=operator)
+
+    def test_a_credit_without_an_amount_is_refused(self, deposit):
+        with pytest.raises(InvalidInput, match="no amount"):
+            deposits.settle(deposit, "credit")
+        assert entries(deposit) == []
+
+    def test_another_word_is_refused(self, deposit):
+        with pytest.raises(InvalidInput, match="keep, credit, reverse"):
+            deposits.settle(deposit, "refund")
+
+
+def test_listeners_hear_of_changes_and_reviews_after_the_commit(deposit, django_capture_on_commit_callbacks):
+    heard = []
+
+    def changed(deposit, change, **_kwargs):
+        heard.append((deposit.status, change.from_status, change.to_status))
+        raise RuntimeError("a listener's own mistake")
+
+    def reviewed(row, reason, **_kwargs):
+        heard.append(reason)
+
+    deposit_changed.connect(changed)
+    review_needed.connect(reviewed)
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            tell(deposit, "success", steam_id="76561198050648523")
+            assert heard == []
+    finally:
+        deposit_changed.disconnect(changed)
+        review_needed.disconnect(reviewed)
+
+    assert heard == ["Paid from another Steam account than expected.", ("success", "pending", "success")]
+    assert len(entries(deposit)) == 1

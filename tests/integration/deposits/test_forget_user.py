@@ -1,0 +1,133 @@
+"""Closing a user's account: Steam data goes, money stays. Row 70 of the fault model."""
+
+from decimal import Decimal
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import ProtectedError
+
+from django_skinsback.exceptions import InvalidInput
+from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback.flows.forget_user import forget_user
+from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
+from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
+from django_skinsback.wire.types import DepositReport, PurchaseReport
+from tests.wallet.models import Wallet
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+STEAM_ID, OTHER = "76561198050648523", "76561198827262007"
+TOKEN = "SeCr3tTk"
+
+
+@pytest.fixture
+def closed(client, user, operator):
+    """A paid deposit with a settled review, and a finished purchase."""
+    Wallet.objects.create(user=user)
+    deposit = make_deposit(user=user, steam_id=STEAM_ID, skins=[{"name": "Karambit"}])
+    post_notification(client, signed_notification(deposit, steam_id=OTHER))
+    deposit.refresh_from_db()
+    deposits.settle(deposit, "keep", by=operator, note="second account")
+    deposit.refresh_from_db()
+    purchase = make_purchase(user=user, status="timeout", steam_id=STEAM_ID, partner="90382795", token=TOKEN)
+    return deposit, purchase
+
+
+def all_text():
+    """Everything that is stored about deposits, purchases and deliveries."""
+    tables = (Deposit, Purchase, StatusChange, WebhookEvent)
+    return "\n".join(str(row) for model in tables for row in model.objects.values())
+
+
+def test_row_70_steam_data_goes_and_money_stays(closed, user):
+    before = list(LedgerEntry.objects.values())
+    digests = list(WebhookEvent.objects.values_list("digest", flat=True))
+    assert all(text in all_text() for text in (STEAM_ID, OTHER, TOKEN, "90382795", "Karambit"))
+
+    forgotten = forget_user(user)
+
+    assert (forgotten.rows, forgotten.deliveries) == (2, 1)
+    assert not [text for text in (STEAM_ID, OTHER, TOKEN, "90382795", "Karambit") if text in all_text()]
+    assert list(LedgerEntry.objects.values()) == before != []
+    assert list(WebhookEvent.objects.values_list("digest", flat=True)) == digests
+    assert Deposit.objects.get().amount == Decimal("10.5")
+
+
+def test_row_70_later_reports_add_none_and_money_still_moves(closed, client, user):
+    deposit, purchase = closed
+    forget_user(user)
+
+    report = DepositReport(status="success", order_id=deposit.order_id, steam_id=OTHER, skins=[{"name": "Karambit"}])
+    deposits.record_report(report, "poll")
+    purchases.record_report(
+        PurchaseReport(status="rollback_user", custom_id=purchase.custom_id, steam_id=OTHER, trade_offer_id="5"), "poll"
+    )
+    body = signed_notification(deposit, status="hold_returned", steam_id=OTHER)
+    assert post_notification(client, body).status_code == 200
+
+    assert not [text for text in (STEAM_ID, OTHER, "Karambit") if text in all_text()]
+    assert Purchase.objects.get().status == "rollback_user"
+    assert Purchase.objects.get().trade_offer_id == ""
+    assert WebhookEvent.objects.filter(body=b"").count() == 2
+
+
+def test_repeating_it_changes_nothing(closed, user):
+    forget_user(user)
+    changes = StatusChange.objects.count()
+
+    assert forget_user(user).deliveries == 0
+
+    assert StatusChange.objects.count() == changes
+
+
+@pytest.mark.parametrize(
+    "open_row",
+    [
+        lambda user: make_deposit(user=user, status="in_hold"),
+        lambda user: make_deposit(user=user, status="success", needs_review=True),
+        lambda user: make_purchase(user=user, status="waiting_accept"),
+        lambda user: make_purchase(user=user, status="accepted"),
+    ],
+    ids=["a hold", "a review", "a trade offer", "a purchase that can be rolled back"],
+)
+def test_it_is_refused_while_a_row_is_open(closed, user, open_row):
+    open_row(user)
+
+    with pytest.raises(InvalidInput, match="are open or need review"):
+        forget_user(user)
+
+    assert STEAM_ID in all_text()
+
+
+def test_the_command_ends_with_4_while_a_row_is_open_and_with_2_for_an_unknown_user(closed, user):
+    make_deposit(user=user, status="in_hold")
+
+    for name, code in ((user.get_username(), 4), ("bob", 2)):
+        with pytest.raises(CommandError) as refused:
+            call_command("skinsback_forget_user", name)
+        assert refused.value.returncode == code
+
+
+def test_rows_of_a_user_who_was_deleted_are_found_by_the_owner_id(user):
+    deposit = make_deposit(user=user, status="fail", steam_id=STEAM_ID)
+    key = user.pk
+    user.delete()
+    user.pk = key
+
+    assert forget_user(user).rows == 1
+    deposit.refresh_from_db()
+    assert (deposit.steam_id, deposit.owner_id) == ("", str(key))
+
+
+def test_a_user_with_entries_cannot_be_deleted(closed, user):
+    with pytest.raises(ProtectedError):
+        user.delete()
+
+
+def test_the_command_says_what_it_did_and_names_an_unknown_user(closed, user, capsys):
+    call_command("skinsback_forget_user", user.get_username())
+    assert "removed from 2 deposits and purchases, raw bodies from 1 deliveries" in capsys.readouterr().out
+
+    with pytest.raises(CommandError, match="There is no user 'bob'"):
+        call_command("skinsback_forget_user", "bob")

@@ -1,0 +1,249 @@
+"""Each decision that moves money, against each report that may come after it."""
+
+from decimal import Decimal
+
+import pytest
+
+from django_skinsback.exceptions import InvalidInput
+from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback.flows.ledger.audit import audit
+from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.models import Deposit, Purchase
+from django_skinsback.models.fields import utc_now
+from django_skinsback.schedule import DAY
+from django_skinsback.statuses import DepositStatus, PurchaseStatus
+from django_skinsback.testing import make_deposit
+from django_skinsback.wire.types import DepositReport, PurchaseReport
+from tests.wallet.models import Wallet
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+SOURCES = ["webhook", "poll", "list", "answer"]
+PAID = ("hold_approved", "success")
+UNPAID = ("fail", "hold_returned")
+FAILED = ("canceled", "timeout", "invalid_trade_token", "user_not_tradable", "trade_create_error")
+ROLLED_BACK = ("rollback_user", "rollback_supplier")
+
+CONTRADICTIONS = {
+    # Of deposits
+    "success": {"fail", "hold_returned"},
+    "fail": {"success", "hold_approved", "hold_returned"},
+    "hold_returned": {"success", "fail"},
+    "hold_approved": {"fail"},
+    # Of purchases
+    "accepted": set(FAILED),
+    "refused": {"creating_trade", "waiting_accept", "accepted", *FAILED},
+    "rollback_supplier": {"rollback_user"},
+    **{failure: {"accepted", *FAILED} - {failure} for failure in FAILED},
+}
+"""Later reports that cannot be true together with the status that stands, whatever a person decided."""
+
+
+@pytest.fixture(autouse=True)
+def wallet(user):
+    return Wallet.objects.create(user=user, balance=1000)
+
+
+def kinds(row):
+    return list(row.entries.order_by("pk").values_list("kind", flat=True))
+
+
+def tell_deposit(deposit, status, source="webhook"):
+    report = DepositReport(
+        status=status,
+        order_id=deposit.order_id,
+        transaction_id=deposit.transaction_id or "",
+        amount=Decimal("10.5"),
+        user_amount=Decimal("12.6"),
+        amount_currency="usd",
+    )
+    deposits.record_report(report, source)
+    deposit.refresh_from_db()
+
+
+def tell_purchase(purchase, status, source="webhook"):
+    report = PurchaseReport(status=status, custom_id=purchase.custom_id, buy_id=f"b{purchase.pk}")
+    purchases.record_report(report, source)
+    purchase.refresh_from_db()
+
+
+def decided_deposit(user, operator, start, decision):
+    """A deposit that came to a status by reports, and about which a person decided then; None if it cannot be."""
+    deposit = make_deposit(user=user, status="abandoned" if start == "abandoned" else "pending")
+    for status in {"hold_returned": ["in_hold", "hold_returned"]}.get(start, [start]):
+        if status not in {"pending", "abandoned"}:
+            tell_deposit(deposit, status)
+    Deposit.objects.filter(pk=deposit.pk).update(amount=10.5, user_amount=12.6, amount_currency="usd")
+    deposit.refresh_from_db()
+    try:
+        if decision == "credit and reverse":
+            deposits.settle(deposit, "credit", operator)
+            deposit.refresh_from_db()
+            deposits.settle(deposit, "reverse", operator)
+        elif decision != "none":
+            deposits.settle(deposit, decision, operator)
+    except InvalidInput:
+        return None
+    deposit.refresh_from_db()
+    return deposit
+
+
+def must_flag_deposit(start, before, later):
+    """Whether the report contradicts the status, or the money as a person left it."""
+    has_money = "credit" in before and "reversal" not in before
+    if later in CONTRADICTIONS.get(start, set()):
+        return True
+    is_later = later != start and start not in UNPAID and not (start == "success" or later in {"pending", "in_hold"})
+    if is_later and later in PAID and "reversal" in before:
+        return True
+    return is_later and later == "fail" and has_money  # hold_returned takes the credit back by itself
+
+
+@pytest.mark.parametrize("decision", ["none", "keep", "credit", "reverse", "credit and reverse"])
+@pytest.mark.parametrize("start", sorted(set(DepositStatus) - {"created"}))
+def test_a_later_report_about_a_deposit_is_flagged_where_it_contradicts_and_posts_nothing_twice(
+    user, operator, wallet, start, decision
+):
+    for source in SOURCES:
+        for later in sorted({*PAID, *UNPAID, "in_hold", "pending"}):
+            deposit = decided_deposit(user, operator, start, decision)
+            if deposit is None:
+                continue
+            before, case = kinds(deposit), (start, decision, source, later)
+
+            tell_deposit(deposit, later, source)
+
+            assert deposit.needs_review is must_flag_deposit(start, before, later), case
+            after = kinds(deposit)
+            assert after[: len(before)] == before, case
+            assert after in ([], ["credit"], ["credit", "reversal"]), case
+            if decision in {"credit", "reverse", "credit and reverse"} and later in PAID:
+                assert after == before, case
+            tell_deposit(deposit, later, source)
+            tell_deposit(deposit, later, "webhook")
+            assert kinds(deposit) == after, case
+    moved = sum(entry.amount for row in Deposit.objects.all() for entry in row.entries.all())
+    wallet.refresh_from_db()
+    assert wallet.balance == 1000 + moved
+
+
+def decided_purchase(user, operator, start, decision):
+    purchase = purchases.buy(
+        user=user,
+        trade_url="https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey",
+        market_hash_name="AK-47",
+        max_price=5,
+        charge=5,
+        charge_currency="usd",
+    )
+    sent = {"attempts": 1, "submitted_at": utc_now() - DAY, "buy_id": f"b{purchase.pk}"}
+    if start == "unknown":
+        Purchase.objects.filter(pk=purchase.pk).update(status="unknown", attempts=1, submitted_at=utc_now() - DAY)
+    elif start != "requested":
+        Purchase.objects.filter(pk=purchase.pk).update(**sent)
+        purchase.refresh_from_db()
+        tell_purchase(purchase, start)
+    Purchase.objects.filter(pk=purchase.pk).update(needs_review=False, review_reasons=[])
+    purchase.refresh_from_db()
+    try:
+        if decision != "none":
+            purchases.settle(purchase, decision, operator)
+    except InvalidInput:
+        return None
+    purchase.refresh_from_db()
+    return purchase
+
+
+@pytest.mark.parametrize("decision", ["none", "keep", "refund"])
+@pytest.mark.parametrize("start", sorted(set(PurchaseStatus) - {"refused"}))
+def test_a_later_report_about_a_purchase_is_flagged_where_it_contradicts_and_posts_nothing_twice(
+    user, operator, wallet, start, decision
+):
+    for source in ("webhook", "poll"):
+        for later in sorted(set(PurchaseStatus) - {"requested", "unknown", "refused"}):
+            purchase = decided_purchase(user, operator, start, decision)
+            if purchase is None:
+                continue
+            before, status, case = kinds(purchase), purchase.status, (start, decision, source, later)
+
+            tell_purchase(purchase, later, source)
+
+            contradicts = later in CONTRADICTIONS.get(status, set())
+            # The user took the trade back: whether to refund is a person's decision, unless it was refunded.
+            undecided = purchase.status == later == "rollback_user" != status and "refund" not in before
+            assert purchase.needs_review is (contradicts or undecided), case
+            after = kinds(purchase)
+            assert after in (["charge"], ["charge", "refund"]), case
+            tell_purchase(purchase, later, source)
+            tell_purchase(purchase, later, "webhook")
+            assert kinds(purchase) == after, case
+    moved = sum(entry.amount for row in Purchase.objects.all() for entry in row.entries.all())
+    wallet.refresh_from_db()
+    assert wallet.balance == 1000 + moved
+
+
+def test_success_after_a_reversal_moves_the_status_posts_nothing_and_says_why(user, operator):
+    deposit = decided_deposit(user, operator, "hold_approved", "reverse")
+
+    tell_deposit(deposit, "success")
+
+    assert (deposit.status, kinds(deposit)) == ("success", ["credit", "reversal"])
+    assert deposit.review_reason == "“success” came after the credit had been taken back; nothing was credited again."
+
+
+class TestAudit:
+    @pytest.fixture
+    def refunded_and_accepted(self, user, operator, monkeypatch):
+        """Refunded while the offer was live, as an earlier version allowed, and accepted then."""
+        purchase = decided_purchase(user, operator, "waiting_accept", "none")
+        with monkeypatch.context() as patch:
+            patch.setattr("django_skinsback.flows.deposits.settle.refund_obstacle", lambda *_args: "")
+            purchases.settle(purchase, "refund", operator)
+        purchase.refresh_from_db()
+        tell_purchase(purchase, "accepted")
+        assert (purchase.status, purchase.needs_review) == ("accepted", True)
+        return purchase
+
+    def problems(self):
+        return [difference.problem for difference in audit()]
+
+    def test_a_purchase_under_review_is_not_reported(self, refunded_and_accepted):
+        assert self.problems() == []
+
+    def test_a_purchase_refunded_and_accepted_without_a_decision_after_both_is_reported(self, refunded_and_accepted):
+        Purchase.objects.update(needs_review=False)
+
+        assert self.problems() == ["not failed, but the user was refunded"]
+
+    def test_a_decision_after_both_is_accepted(self, refunded_and_accepted, operator):
+        purchases.settle(refunded_and_accepted, "keep", operator)
+
+        assert self.problems() == []
+
+    def test_a_refund_by_a_person_after_it_was_accepted_is_such_a_decision(self, user, operator):
+        purchase = decided_purchase(user, operator, "accepted", "refund")
+
+        assert kinds(purchase) == ["charge", "refund"]
+        assert self.problems() == []
+
+    def test_a_decision_between_the_two_is_none(self, user, operator, monkeypatch):
+        """A keep while the offer was live knew nothing of what came after it."""
+        purchase = decided_purchase(user, operator, "waiting_accept", "none")
+        monkeypatch.setattr("django_skinsback.flows.deposits.settle.refund_obstacle", lambda *_args: "")
+        for decision in ("refund", "keep"):
+            purchase = purchases.settle(purchase, decision, operator)
+        tell_purchase(purchase, "accepted")
+        Purchase.objects.update(needs_review=False)
+
+        assert self.problems() == ["not failed, but the user was refunded"]
+
+    def test_of_many_rows_only_those_are_reported(
+        self, user, operator, refunded_and_accepted, django_assert_max_num_queries
+    ):
+        Purchase.objects.update(needs_review=False)
+        others = [("accepted", "refund"), ("accepted", "none"), ("canceled", "none"), ("unknown", "refund")]
+        for start, decision in others:
+            decided_purchase(user, operator, start, decision)
+
+        with django_assert_max_num_queries(20):
+            assert [difference.row_id for difference in audit()] == [refunded_and_accepted.pk]

@@ -1,0 +1,92 @@
+"""An unchanged row is what was seen, however the instance in memory spells its values."""
+
+import uuid
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback.flows.ledger import seen as tokens
+from django_skinsback.models import Deposit, LedgerEntry, Purchase
+from django_skinsback.models.reasons import REASON_TEXTS, make_reason
+from django_skinsback.statuses import DepositStatus, PurchaseStatus
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40)
+AMOUNTS = st.decimals(0, 99_999_999, places=6, allow_nan=False, allow_infinity=False).map(
+    lambda amount: amount.quantize(Decimal("0.000001"))
+)
+SPELLED = st.one_of(AMOUNTS, AMOUNTS.map(str), AMOUNTS.map(Decimal.normalize), st.integers(0, 99_999_999))
+MAYBE = st.none() | SPELLED
+DATA = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(0, 2**50) | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+    max_leaves=6,
+)
+REASONS = st.lists(
+    st.builds(make_reason, st.sampled_from(sorted(REASON_TEXTS)), st.dictionaries(TEXT, TEXT | AMOUNTS, max_size=3)),
+    max_size=3,
+)
+SHARED = {
+    "steam_id": st.text("0123456789", max_size=17),
+    "trade_offer_id": TEXT,
+    "needs_review": st.booleans() | st.integers(0, 1),
+    "review_reasons": REASONS,
+}
+DEPOSITS = st.fixed_dictionaries(
+    {
+        **SHARED,
+        "status": st.sampled_from(DepositStatus) | st.sampled_from(DepositStatus).map(str),
+        "amount": MAYBE,
+        "user_amount": MAYBE,
+        "min_amount": MAYBE,
+        "max_amount": MAYBE,
+        "currency": st.sampled_from(["", "usd", "gem"]),
+        "amount_currency": st.sampled_from(["", "usd", "gem"]),
+        "user_risk": st.dictionaries(TEXT, DATA, max_size=3),
+    }
+)
+PURCHASES = st.fixed_dictionaries(
+    {
+        **SHARED,
+        "status": st.sampled_from(PurchaseStatus) | st.sampled_from(PurchaseStatus).map(str),
+        "max_price": SPELLED,
+        "price": MAYBE,
+        "debited_amount": MAYBE,
+        "charge_amount": MAYBE,
+        "charge_currency": st.sampled_from(["", "usd"]),
+        "error_code": st.none() | st.integers(-(2**31), 2**31 - 1),
+        "error_message": TEXT,
+        "market_hash_name": TEXT,
+        "in_hold": st.none() | st.booleans() | st.integers(0, 1),
+    }
+)
+EACH = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@EACH
+@given(values=DEPOSITS, as_text=st.booleans())
+def test_a_deposit_in_memory_and_as_it_is_stored_are_the_same_to_a_decision(user, values, as_text):
+    values["user_id"] = str(user.pk) if as_text else user.pk
+    deposit = Deposit.objects.create(order_id=uuid.uuid4().hex, **values)
+    LedgerEntry.objects.create(deposit=deposit, kind="reversal", amount=Decimal(-5), currency="usd", user=user)
+    seen = deposits.seen(deposit)
+
+    stored = Deposit.objects.prefetch_related("entries").get(pk=deposit.pk)
+
+    assert deposits.seen(stored) == seen
+
+
+@EACH
+@given(values=PURCHASES, as_text=st.booleans())
+def test_a_purchase_in_memory_and_as_it_is_stored_are_the_same_to_a_decision(user, values, as_text):
+    values["user_id"] = str(user.pk) if as_text else user.pk
+    purchase = Purchase.objects.create(custom_id=uuid.uuid4().hex, partner="1", token="t", **values)
+    seen = tokens.purchase_token(purchase)
+
+    stored = Purchase.objects.prefetch_related("entries").get(pk=purchase.pk)
+
+    assert tokens.purchase_token(stored) == seen

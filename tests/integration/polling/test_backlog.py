@@ -1,0 +1,413 @@
+"""When much is due, SkinsBack's lists tell of it in a fraction of the calls; what they leave open is asked singly."""
+
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from django_skinsback import schedule
+from django_skinsback.client import SkinsBackClient
+from django_skinsback.exceptions import RateLimited, UnknownOutcome
+from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback.flows.polling import deposits as checking
+from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
+from django_skinsback.testing import make_deposit, make_purchase
+from django_skinsback.wire import arguments
+from django_skinsback.wire.types import DepositReport, Page, PurchaseReport
+from tests.wallet.models import Wallet
+
+from .test_poll_purchases import FakeSkinsBack, fresh, statements
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd"}
+
+
+@pytest.fixture
+def now():
+    with time_machine.travel(timezone.now(), tick=False):
+        yield timezone.now()
+
+
+class Lists(FakeSkinsBack):
+    """Both lists as well, ``size`` rows to a page."""
+
+    def __init__(self, monkeypatch):
+        super().__init__(monkeypatch)
+        self.size = 10
+        self.rows = []
+        self.calls = []
+        self.windows = set()
+        self.states = {}
+        self.page = self.honest_page
+        for name in ("list_purchases", "list_deposits"):
+            monkeypatch.setattr(SkinsBackClient, name, self.lister(name))
+        monkeypatch.setattr(SkinsBackClient, "get_deposit", lambda _, *, order_id: self.get_deposit(order_id))
+
+    def lister(self, name):
+        def answer(_client, starting, ending, start_from=None):
+            self.calls.append(name)
+            self.windows.add((starting, ending))
+            return self.page(start_from)
+
+        return answer
+
+    def honest_page(self, start_from):
+        begin = int(start_from or 0)
+        end = begin + self.size
+        return Page(
+            items=self.rows[begin:end],
+            total_count=len(self.rows),
+            has_more=end < len(self.rows),
+            start_from=str(end),
+        )
+
+    def get_purchases(self, custom_ids):
+        self.calls.append("get_purchases")
+        return super().get_purchases(custom_ids)
+
+    def get_deposit(self, order_id):
+        self.calls.append("get_deposit")
+        return self.states[order_id]
+
+
+@pytest.fixture
+def skinsback(monkeypatch):
+    cache.clear()
+    return Lists(monkeypatch)
+
+
+class TestPurchases:
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch, settings):
+        monkeypatch.setattr(polling, "BACKLOG", 20)
+        settings.SKINSBACK = {**settings.SKINSBACK, "POLL_BATCH_SIZE": 4}
+
+    def backlog(self, skinsback, count, **values):
+        rows = [make_purchase(**{"status": "waiting_accept", **values}) for _ in range(count)]
+        skinsback.rows += [skinsback.say(row) for row in rows]
+        return rows
+
+    @pytest.mark.parametrize("count", [20, 60])
+    def test_a_page_settles_what_it_names_in_two_statements(self, skinsback, now, count):
+        self.backlog(skinsback, count)
+
+        with CaptureQueriesContext(connection) as queries:
+            counts = polling.poll_purchases("default")
+
+        assert skinsback.calls == ["list_purchases"] * (count // 10)
+        assert (counts.asked, counts.changed) == (count, 0)
+        # first: keys, what is sent at once, the range of time; last: what is left
+        assert len(statements(queries)) == 3 + 2 * (count // 10) + 1
+        assert set(Purchase.objects.values_list("poll_count", flat=True)) == {1}
+        assert not Purchase.objects.filter(next_poll_at__lte=now).exists()
+        assert not StatusChange.objects.exists()
+
+    def test_the_range_of_time_reaches_over_all_that_is_due(self, skinsback, now):
+        sent = [now - timedelta(hours=5), now - timedelta(minutes=1)]
+        for moment in sent:
+            self.backlog(skinsback, 10, submitted_at=moment)
+
+        polling.poll_purchases("default")
+
+        assert skinsback.windows == {(sent[0] - timedelta(hours=1), sent[1] + timedelta(hours=1))}
+
+    def test_news_is_recorded_with_the_list_as_its_source(self, skinsback, now):
+        rows = self.backlog(skinsback, 20)
+        skinsback.rows[3] = skinsback.say(rows[3], "accepted")
+
+        counts = polling.poll_purchases("default")
+
+        assert counts.changed == 1
+        assert [(change.purchase_id, change.to_status, change.source) for change in StatusChange.objects.all()] == [
+            (rows[3].pk, "accepted", "list")
+        ]
+
+    def test_what_the_list_leaves_out_is_asked_about(self, skinsback, now):
+        rows = self.backlog(skinsback, 23)
+        del skinsback.rows[5:8]
+
+        polling.poll_purchases("default")
+
+        assert Counter(skinsback.calls) == {"list_purchases": 2, "get_purchases": 1}
+        assert sorted(skinsback.asked[0]) == sorted(row.custom_id for row in rows[5:8])
+        assert set(Purchase.objects.values_list("poll_count", flat=True)) == {1}
+
+    def test_one_whose_hold_is_over_is_finished_by_asking(self, skinsback, now):
+        row = self.backlog(skinsback, 1, status="accepted", in_hold=True, in_hold_until=now - timedelta(days=2))[0]
+        self.backlog(skinsback, 29)
+
+        polling.poll_purchases("default")
+
+        assert skinsback.asked == [[row.custom_id]]
+        assert fresh(row).finished_at == now
+
+    def test_pages_that_name_less_than_a_batch_are_read_no_further(self, skinsback, now):
+        skinsback.rows = [PurchaseReport(status="timeout", custom_id=f"old{number}") for number in range(500)]
+        self.backlog(skinsback, 20)
+
+        polling.poll_purchases("default")
+
+        assert Counter(skinsback.calls) == {"list_purchases": 1, "get_purchases": 5}
+
+    @pytest.mark.parametrize("start_from", ["", "10", "0"])
+    def test_pages_that_stand_still_end_the_reading(self, skinsback, now, start_from):
+        self.backlog(skinsback, 24)
+        skinsback.page = lambda _start_from: Page(
+            items=skinsback.rows[:10], has_more=True, start_from=start_from, total_count=24
+        )
+
+        polling.poll_purchases("default")
+
+        assert skinsback.calls.count("list_purchases") <= 2
+        assert not Purchase.objects.filter(next_poll_at__lte=now).exists()
+
+    def test_a_list_nobody_can_read_is_done_without(self, skinsback, now, caplog):
+        self.backlog(skinsback, 20)
+
+        def break_down(_start_from):
+            raise UnknownOutcome("odd")
+
+        skinsback.page = break_down
+
+        assert polling.poll_purchases("default").stopped_by == ""
+        assert Counter(skinsback.calls) == {"list_purchases": 1, "get_purchases": 5}
+        assert "skinsback.list_not_read" in caplog.messages
+
+    def test_what_every_call_would_meet_ends_the_pass(self, skinsback, now):
+        self.backlog(skinsback, 20)
+
+        def refuse(_start_from):
+            raise RateLimited("market_history", -7, "request_limit_reached")
+
+        skinsback.page = refuse
+
+        assert "request_limit_reached" in polling.poll_purchases("default").stopped_by
+        assert skinsback.calls == ["list_purchases"]
+
+    def test_one_process_reads_the_list_and_the_others_leave_it_to_him(self, skinsback, now):
+        self.backlog(skinsback, 20)
+        others = []
+        page = skinsback.page
+
+        def page_while_others_sweep(start_from):
+            skinsback.page = page
+            others.append(polling.poll_purchases("default"))
+            return page(start_from)
+
+        skinsback.page = page_while_others_sweep
+
+        assert polling.poll_purchases("default").asked == 20
+        assert [other.asked for other in others] == [0]
+        assert skinsback.calls == ["list_purchases"] * 2
+
+    def test_a_cache_that_is_down_keeps_nobody_from_reading(self, skinsback, now, settings):
+        settings.SKINSBACK = {**settings.SKINSBACK, "CACHE": "nowhere"}
+        self.backlog(skinsback, 20)
+        assert polling.poll_purchases("default").asked == 20
+
+    def test_row_53_a_cache_that_hides_its_outage_keeps_nobody_from_reading(self, skinsback, now, monkeypatch):
+        monkeypatch.setattr(cache, "add", lambda *_arguments, **_options: False)
+        monkeypatch.setattr(cache, "get", lambda *_arguments, **_options: None)
+        self.backlog(skinsback, 20)
+
+        assert polling.poll_purchases("default").asked == 20
+
+    def test_a_cursor_that_cannot_be_sent_back_ends_the_list_and_not_the_pass(self, skinsback, now, caplog):
+        self.backlog(skinsback, 20)
+
+        def page(start_from):
+            arguments.cursor(start_from)
+            return Page(items=skinsback.rows[:10], total_count=20, has_more=True, start_from="MTIz/==")
+
+        skinsback.page = page
+
+        counts = polling.poll_purchases("default")
+
+        assert (counts.asked, counts.stopped_by) == (20, "")
+        assert Counter(skinsback.calls) == {"list_purchases": 2, "get_purchases": 3}
+        assert "skinsback.list_not_read" in caplog.messages
+
+    def test_ids_that_differ_in_case_alone_are_not_mixed_up(self, skinsback, now):
+        self.backlog(skinsback, 20)
+        lower, upper = (self.backlog(skinsback, 1, custom_id=name)[0] for name in ("abcd1", "ABCD2"))
+        skinsback.rows[-2:] = [PurchaseReport(status="timeout", custom_id="ABCD1"), skinsback.reports["ABCD2"]]
+
+        polling.poll_purchases("default")
+
+        assert (fresh(lower).status, fresh(upper).status) == ("waiting_accept", "waiting_accept")
+
+    def test_what_was_never_sent_does_not_wait_for_the_list(self, skinsback, now, monkeypatch):
+        unsent = make_purchase()
+        self.backlog(skinsback, 20)
+        monkeypatch.setattr(
+            SkinsBackClient,
+            "buy_skin",
+            lambda *_, **__: skinsback.calls.append("buy_skin") or skinsback.say(unsent, "creating_trade"),
+        )
+
+        polling.poll_purchases("default")
+
+        assert skinsback.calls[0] == "buy_skin"
+        assert fresh(unsent).status == "creating_trade"
+
+
+class TestDeposits:
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch):
+        monkeypatch.setattr(checking, "BACKLOG", 20)
+
+    def backlog(self, skinsback, count, listed="", user=None, status="pending", **fields):
+        rows = [make_deposit(status=status, user=user) for _ in range(count)]
+        for row in rows:
+            report = DepositReport(
+                status=listed or status, order_id=row.order_id, transaction_id=row.transaction_id, **fields
+            )
+            skinsback.rows.append(report)
+            skinsback.states[row.order_id] = report
+        return rows
+
+    def statuses(self):
+        return Counter(Deposit.objects.values_list("status", flat=True))
+
+    @pytest.mark.parametrize("count", [20, 60])
+    def test_a_page_settles_what_it_names_in_two_statements(self, skinsback, now, count):
+        self.backlog(skinsback, count)
+
+        with CaptureQueriesContext(connection) as queries:
+            counts = checking.check_deposits("default", chance=lambda: 1)
+
+        assert skinsback.calls == ["list_deposits"] * (count // 10)
+        assert (counts.asked, counts.changed) == (count, 0)
+        assert len(statements(queries)) == 2 + 2 * (count // 10) + 1
+        delay = schedule.next_check("pending", timedelta(0), 1)
+        assert set(Deposit.objects.values_list("next_check_at", "check_count")) == {(now + delay * 1.1, 1)}
+
+    def test_all_webhooks_dropped_the_ledger_is_that_of_an_undisturbed_day(self, skinsback, user, now):
+        Wallet.objects.create(user=user)
+        self.backlog(skinsback, 25, "success", user, **PAID)
+        self.backlog(skinsback, 5, "fail", user)
+        self.backlog(skinsback, 10, user=user)
+
+        counts = checking.check_deposits("default")
+
+        assert skinsback.calls == ["list_deposits"] * 4
+        assert counts.changed == 30
+        assert self.statuses() == {"success": 25, "fail": 5, "pending": 10}
+        assert LedgerEntry.objects.count() == 25
+        assert Wallet.objects.get().balance == 25 * 6
+
+    def test_what_cannot_be_credited_from_the_list_is_asked_about_singly(self, skinsback, user, now):
+        rows = self.backlog(skinsback, 20, "success", user, **PAID)
+        bare = DepositReport(status="success", order_id=rows[0].order_id)
+        skinsback.rows[0] = bare
+
+        for seconds in (0, 1):
+            with time_machine.travel(now + timedelta(seconds=seconds), tick=False):
+                checking.check_deposits("default")
+
+        assert Counter(skinsback.calls) == {"list_deposits": 2, "get_deposit": 1}
+        assert self.statuses() == {"success": 20}
+        assert LedgerEntry.objects.count() == 20
+
+    def test_what_contradicts_itself_is_decided_by_asking_singly(self, skinsback, user, now):
+        row = self.backlog(skinsback, 1, "success", user, "fail", **PAID)[0]
+        Deposit.objects.filter(pk=row.pk).update(next_check_at=now)
+        self.backlog(skinsback, 19)
+
+        for seconds in (0, 1):
+            with time_machine.travel(now + timedelta(seconds=seconds), tick=False):
+                checking.check_deposits("default")
+
+        changes = StatusChange.objects.filter(deposit=row).values_list("to_status", "source")
+        assert list(changes) == [("success", "poll")]
+        assert LedgerEntry.objects.get().deposit_id == row.pk
+
+    def test_what_the_list_leaves_out_is_asked_about_singly(self, skinsback, now):
+        rows = self.backlog(skinsback, 20)
+        del skinsback.rows[4:6]
+
+        checking.check_deposits("default")
+
+        assert Counter(skinsback.calls) == {"list_deposits": 2, "get_deposit": 2}
+        assert {row.check_count for row in Deposit.objects.filter(pk__in=[row.pk for row in rows])} == {1}
+
+    def test_holds_under_a_policy_are_asked_about_singly(self, skinsback, now, settings):
+        settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.never"}
+        self.backlog(skinsback, 3, status="in_hold")
+        self.backlog(skinsback, 17)
+
+        checking.check_deposits("default")
+
+        assert Counter(skinsback.calls) == {"list_deposits": 2, "get_deposit": 3}
+
+    def test_what_a_listener_of_the_site_refuses_keeps_no_other_waiting(self, skinsback, user, now, monkeypatch):
+        rows = self.backlog(skinsback, 20, "success", user, **PAID)
+        record = deposits.record_report
+
+        def refuse_one(report, *arguments, **options):
+            if report.order_id == rows[0].order_id:
+                raise RuntimeError("the wallet is closed")
+            return record(report, *arguments, **options)
+
+        monkeypatch.setattr(deposits, "record_report", refuse_one)
+
+        checking.check_deposits("default")
+
+        assert self.statuses() == {"success": 19, "pending": 1}
+        rows[0].refresh_from_db()
+        assert rows[0].next_check_at > now
+
+
+def never(_deposit):
+    return False
+
+
+class TestAListThatSaysLess:
+    """A list need not tell all that orderstatus does; then each deposit is asked about, however many are due."""
+
+    PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd"}
+
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        asked = []
+
+        def get_deposit(_client, *, order_id):
+            asked.append(order_id)
+            return DepositReport(status="success", order_id=order_id, **self.PAID)
+
+        monkeypatch.setattr(SkinsBackClient, "get_deposit", get_deposit)
+        return asked
+
+    def listed(self, monkeypatch, reports):
+        monkeypatch.setattr(SkinsBackClient, "list_deposits", lambda *_args, **_named: Page(items=reports))
+
+    @pytest.mark.parametrize("untold", ["user_amount", "amount_currency"])
+    def test_paid_deposits_are_credited_and_nobody_has_to_look(self, user, monkeypatch, asked, untold):
+        rows = [make_deposit(user=user) for _ in range(checking.BACKLOG + 5)]
+        told = {name: value for name, value in self.PAID.items() if name != untold}
+        self.listed(monkeypatch, [DepositReport(status="success", order_id=row.order_id, **told) for row in rows])
+
+        checking.check_deposits("default")
+
+        assert sorted(asked) == sorted(row.order_id for row in rows)
+        assert LedgerEntry.objects.count() == len(rows)
+        assert not Deposit.objects.to_review().exists()
+
+    def test_a_contradiction_is_asked_about_though_many_others_are_due(self, user, monkeypatch, asked):
+        others = [make_deposit() for _ in range(checking.BACKLOG + 5)]
+        row = make_deposit(user=user, status="fail", next_check_at=timezone.now())
+        pending = [DepositReport(status="pending", order_id=other.order_id) for other in others]
+        self.listed(monkeypatch, [*pending, DepositReport(status="success", order_id=row.order_id, **self.PAID)])
+
+        checking.check_deposits("default")
+
+        assert asked == [row.order_id]
+        assert LedgerEntry.objects.get().deposit == row

@@ -1,0 +1,213 @@
+"""The Celery tasks are doors: each calls its flow, under a name that is kept for ever."""
+
+import os
+from datetime import timedelta
+from decimal import Decimal
+
+import celery
+import pytest
+from django.db import DatabaseError
+from django.utils import timezone
+
+from django_skinsback import connection, tasks
+from django_skinsback.exceptions import UnderMaintenance
+from django_skinsback.flows import scheduler as routine
+from django_skinsback.models import BalanceSnapshot, MarketItem, Purchase
+from django_skinsback.testing import make_deposit, make_purchase
+
+NAMES = {
+    "skinsback.submit_purchase",
+    "skinsback.poll_purchases",
+    "skinsback.check_deposits",
+    "skinsback.reconcile",
+    "skinsback.sync_prices",
+    "skinsback.prune",
+    "skinsback.snapshot_balance",
+}
+
+
+@pytest.fixture(autouse=True)
+def eager():
+    """Tasks run here and now, and their errors are ours."""
+    conf = celery.current_app.conf
+    before = conf.task_always_eager, conf.task_eager_propagates
+    conf.task_always_eager = conf.task_eager_propagates = True
+    yield
+    conf.task_always_eager, conf.task_eager_propagates = before
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The flows, replaced by a list of what was called with what."""
+    made = []
+
+    def replace(module, name):
+        monkeypatch.setattr(module, name, lambda *args, **options: made.append((name, args, options)))
+
+    replace(tasks.polling, "poll_purchases")
+    replace(routine.polling, "check_deposits")
+    replace(routine.notifications, "apply_kept")
+    replace(tasks.reconciliation, "reconcile")
+    replace(routine.prices, "sync_prices")
+    replace(routine.balance, "snapshot_balance")
+    replace(tasks, "submit")
+    return made
+
+
+def test_every_task_is_registered_under_its_name():
+    assert {name for name in celery.current_app.tasks if name.startswith("skinsback.")} == NAMES
+    assert all(getattr(tasks, name.removeprefix("skinsback.")).name == name for name in NAMES)
+
+
+def test_every_task_says_what_it_does():
+    assert all(celery.current_app.tasks[name].__doc__ for name in NAMES)
+
+
+def test_a_task_that_loses_its_worker_is_run_again_and_leaves_no_result():
+    for name in NAMES:
+        task = celery.current_app.tasks[name]
+        assert (task.acks_late, task.reject_on_worker_lost, task.ignore_result) == (True, True, True)
+
+
+def test_beat_starts_tasks_that_exist_and_drops_what_comes_too_late():
+    planned = tasks.beat_schedule()
+    assert {entry["task"] for entry in planned.values()} == NAMES - {"skinsback.submit_purchase"}
+    for entry in planned.values():
+        assert entry["schedule"] > 0
+        assert entry["options"]["expires"] == entry["schedule"]
+
+
+def test_beat_sweeps_as_often_as_it_is_told_to():
+    periods = {entry["task"]: entry["schedule"] for entry in tasks.beat_schedule(sweep_seconds=60).values()}
+    assert periods["skinsback.poll_purchases"] == periods["skinsback.check_deposits"] == 60
+    assert periods["skinsback.sync_prices"] == 3600
+    assert periods["skinsback.snapshot_balance"] == 900
+
+
+def test_celery_takes_the_schedule_as_it_is():
+    from celery.beat import Scheduler
+
+    app = celery.Celery("site", set_as_current=False, broker="memory://")
+    app.conf.beat_schedule = tasks.beat_schedule()
+    scheduler = Scheduler(app=app, lazy=True)
+    scheduler.merge_inplace(app.conf.beat_schedule)
+    assert {entry.task for entry in scheduler.schedule.values()} == NAMES - {"skinsback.submit_purchase"}
+
+
+def test_the_sweep_of_purchases_polls(calls):
+    tasks.poll_purchases.delay()
+    assert calls == [("poll_purchases", (), {})]
+
+
+def test_the_sweep_of_deposits_applies_what_was_kept_before_it_asks(calls):
+    tasks.check_deposits.delay()
+    assert calls == [("apply_kept", (), {}), ("check_deposits", (None,), {"advance": routine.nobody})]
+
+
+def test_a_sweep_of_deposits_that_fails_has_applied_what_was_kept(calls, monkeypatch):
+    def fail(*_args, **_options):
+        raise DatabaseError
+
+    monkeypatch.setattr(routine.polling, "check_deposits", fail)
+    for sweep in (tasks.check_deposits, routine.check_deposits):
+        with pytest.raises(DatabaseError):
+            sweep()
+    assert calls == [("apply_kept", (), {})] * 2
+
+
+@pytest.mark.parametrize("limit", [None, 384])
+def test_a_worker_that_was_forked_shares_no_connection_with_its_parent(settings, monkeypatch, limit):
+    settings.SKINSBACK = {**settings.SKINSBACK, "REQUESTS_PER_MINUTE": limit}
+    client = connection.get_client()
+    assert connection.get_client() is client
+
+    process = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: process + 1)
+
+    assert connection.get_client() is not client
+    assert connection.get_client() is connection.get_client()
+
+
+def test_the_lists_of_every_account_are_compared(calls):
+    tasks.reconcile.delay()
+    assert calls == [("reconcile", (), {})]
+
+
+def test_the_price_lists_of_all_games_are_taken_over(calls):
+    tasks.sync_prices.delay()
+    assert calls == [("sync_prices", ("default",), {"game": game}) for game in ("cs2", "dota2", "rust")]
+
+
+def test_the_balance_of_every_account_is_kept(calls):
+    tasks.snapshot_balance.delay()
+    assert calls == [("snapshot_balance", (account,), {}) for account in ("default", "second")]
+
+
+@pytest.mark.django_db
+def test_a_purchase_is_submitted_by_its_key(calls):
+    purchase = make_purchase()
+    tasks.submit_purchase.delay(purchase.pk)
+    assert calls == [("submit", (purchase,), {})]
+
+
+@pytest.mark.django_db
+def test_a_purchase_that_is_not_there_is_no_error(calls):
+    tasks.submit_purchase.delay(404)
+    assert calls == []
+
+
+def failing_for(first, rest):
+    """A flow that SkinsBack refuses for one account or game, and that notes the others."""
+
+    def flow(account="default", game=None):
+        if first in {account, game}:
+            raise UnderMaintenance("method", -9, "under_maintenance")
+        rest.append(game or account)
+
+    return flow
+
+
+def test_an_account_that_fails_does_not_keep_the_others_from_their_balance(monkeypatch):
+    done = []
+    monkeypatch.setattr(routine.balance, "snapshot_balance", failing_for("default", done))
+    tasks.snapshot_balance.apply(throw=False)
+    assert done == ["second"]
+
+
+def test_a_game_that_fails_does_not_keep_the_others_from_their_prices(monkeypatch):
+    done = []
+    monkeypatch.setattr(routine.prices, "sync_prices", failing_for("cs2", done))
+    tasks.sync_prices.apply(throw=False)
+    assert done == ["dota2", "rust"]
+
+
+@pytest.mark.django_db
+def test_the_tasks_do_their_work_against_a_skinsback(world):
+    purchase = make_purchase(market_hash_name=_cheap(world), max_price=Decimal(1000))
+    tasks.submit_purchase.delay(purchase.pk)
+    purchase.refresh_from_db()
+    assert purchase.status == "creating_trade"
+
+    world.advance(seconds=30)
+    Purchase.objects.update(next_poll_at=timezone.now() - timedelta(seconds=1))
+    tasks.poll_purchases.delay()
+    purchase.refresh_from_db()
+    assert purchase.status in {"waiting_accept", "accepted"}
+
+    deposit = make_deposit(status="created", created_at=timezone.now() - timedelta(hours=1))
+    tasks.check_deposits.delay()
+    deposit.refresh_from_db()
+    assert deposit.status == "abandoned"
+
+    tasks.sync_prices.delay()
+    assert set(MarketItem.objects.values_list("game", flat=True)) == {"cs2", "dota2", "rust"}
+
+    tasks.snapshot_balance.delay()
+    assert set(BalanceSnapshot.objects.values_list("account", flat=True)) == {"default", "second"}
+
+
+def _cheap(world):
+    from django_skinsback.connection import get_client
+
+    items = get_client().get_price_list("cs2").items
+    return min(items, key=lambda item: item.price).market_hash_name

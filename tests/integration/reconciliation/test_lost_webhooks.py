@@ -1,0 +1,170 @@
+"""Row 35 of the fault model: notifications that are lost for good are made up for by the lists."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from django_skinsback.client.transport import Transport
+from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.reconciliation.run import reconcile
+from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, Purchase
+from django_skinsback.models.fields import utc_now
+from django_skinsback.sandbox.options import Options
+from tests.wallet.models import Wallet
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+STEAM_IDS = [str(76561198050648523 + number) for number in range(12)]
+TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
+DEPOSITS = 60
+PAGE = 20
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Calls of SkinsBack by method."""
+    counted = Counter()
+    honest = Transport.post
+
+    def post(transport, request, *arguments, **options):
+        counted[request.method] += 1
+        return honest(transport, request, *arguments, **options)
+
+    monkeypatch.setattr(Transport, "post", post)
+    return counted
+
+
+@pytest.fixture
+def make_users(django_user_model):
+    def make(prefix):
+        return [django_user_model.objects.create_user(f"{prefix}{number}") for number in range(3)]
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def small_pages(world):
+    world.sandbox.world.options = Options(page_size=PAGE, rate_limit=None, holds="marked")
+
+
+def live(world, users):
+    """Sixty times somebody comes to pay: at once, held, declining or never."""
+    world.sandbox.state.inventories.clear()  # the same skins in every life
+    for number in range(DEPOSITS):
+        deposit = deposits.create_deposit(users[number % 3], steam_id=STEAM_IDS[number % 12])
+        match number % 5:
+            case 0 | 1:
+                world.sandbox.pay(deposit.order_id, held=False)
+            case 2:
+                world.sandbox.pay(deposit.order_id, held=True)
+            case 3:
+                world.sandbox.choose(deposit.order_id)
+                world.sandbox.decline(deposit.order_id)
+        world.advance(seconds=1)
+
+
+def outcome(users):
+    """What each deposit of these users came to, and what each of them has."""
+    rows = Deposit.objects.filter(user__in=users).order_by("pk").prefetch_related("entries")
+    each = [
+        (row.status, row.amount, row.user_amount, row.amount_currency, [(e.kind, e.amount) for e in row.entries.all()])
+        for row in rows
+    ]
+    return each, [Wallet.objects.get(user=user).balance for user in users]
+
+
+def test_row_35_with_every_notification_lost_the_lists_end_with_the_same_ledger_for_a_call_a_page(
+    world, make_users, calls
+):
+    unlucky, lucky = make_users("unlucky"), make_users("lucky")
+    world.sandbox.faults.add("notify_drop", "*", times=None)
+    live(world, unlucky)
+    assert not LedgerEntry.objects.exists()
+    calls.clear()
+
+    [counts] = reconcile("default", lists=("orders",))
+
+    assert calls == {"orders": DEPOSITS / PAGE}
+    assert (counts.missed, counts.repaired) == (DEPOSITS * 4 // 5, DEPOSITS * 4 // 5)
+    lost = outcome(unlucky)
+
+    world.advance(days=8, hours=1)
+    calls.clear()
+    [counts] = reconcile("default", lists=("orders",))
+    assert calls == {"orders": DEPOSITS / PAGE}
+    assert counts.repaired == DEPOSITS // 5  # what was in hold
+    lost_at_the_end = outcome(unlucky)
+
+    world.sandbox.faults.remove()
+    live(world, lucky)
+    world.deliver()
+    assert outcome(lucky) == lost
+    world.advance(days=8, hours=1)
+    assert outcome(lucky) == lost_at_the_end
+
+    assert LedgerEntry.objects.filter(user__in=unlucky).count() == DEPOSITS * 3 // 5
+    assert not Discrepancy.objects.open().exists()
+
+
+def test_row_35_what_the_site_did_not_take_is_found_by_one_call_each_and_finished_rows_by_none(
+    world, user, calls, monkeypatch
+):
+    """The site was down when some notifications came; the rest were taken."""
+    monkeypatch.setattr(world.sandbox.courier, "_send", lambda *_arguments: 503)
+    rows = [deposits.create_deposit(user, steam_id=STEAM_IDS[0]) for _ in range(6)]
+    for deposit in rows:
+        world.sandbox.pay(deposit.order_id, held=False)
+    world.deliver()
+    for deposit in rows[:3]:
+        deposits.refresh(deposit)
+    calls.clear()
+
+    [counts] = reconcile("default", lists=("callback_error_list",))
+
+    assert calls["orderstatus"] == counts.asked == counts.repaired == 3
+    assert LedgerEntry.objects.count() == 6
+    calls.clear()
+    reconcile("default", lists=("callback_error_list",))
+    assert calls == {"callback_error_list": 1}
+
+
+def test_purchases_whose_events_and_answers_were_lost_are_found_in_the_history(world, user, calls):
+    for name in ("deposit", "event"):
+        world.sandbox.faults.add("notify_drop", name, times=None)
+    rows = [
+        purchases.buy(user=user, trade_url=TRADE_URL, market_hash_name=name, max_price=900, game="cs2")
+        for name in [world.sandbox.state.stock[key].market_hash_name for key in list(world.sandbox.state.stock)[:3]]
+    ]
+    for purchase in rows:
+        world.sandbox.lose_answer("market_buy")
+        purchases.submit(purchase)
+    assert set(Purchase.objects.values_list("status", flat=True)) == {"unknown"}
+    world.advance(seconds=60)
+    calls.clear()
+
+    [counts] = reconcile("default", lists=("market_history",))
+
+    assert calls == {"market_history": 1}
+    assert counts.repaired == 3
+    for purchase in Purchase.objects.all():
+        assert purchase.status == "accepted"
+        assert purchase.buy_id
+        assert purchase.debited_amount == world.sandbox.spent(purchase.custom_id)
+
+
+def test_a_run_that_is_cut_short_by_the_rate_limit_goes_on_and_ends_with_the_same(world, make_users):
+    world.sandbox.faults.add("notify_drop", "*", times=None)
+    live(world, make_users("user"))
+    whole = DEPOSITS * 4 // 5
+    world.sandbox.faults.add("rate_limited", "orders", times=1)
+
+    [first] = reconcile("default", lists=("orders",), since=utc_now() - timedelta(days=1))
+    assert "-7" in first.stopped_by
+    for _ in range(2):
+        [last] = reconcile("default", lists=("orders",))
+
+    assert last.stopped_by == ""
+    assert LedgerEntry.objects.count() == DEPOSITS * 2 // 5
+    assert Discrepancy.objects.filter(state="repaired").count() == whole

@@ -1,0 +1,612 @@
+"""SkinsBack's lists against our rows: what is found, what is made up for, what an operator is shown."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.db import transaction
+from django.utils import timezone
+
+from django_skinsback.exceptions import InsideDatabaseTransaction, InvalidInput, RowChanged
+from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback.flows.reconciliation import discrepancies
+from django_skinsback.flows.reconciliation.run import reconcile
+from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, ListCursor, Purchase, StatusChange
+from django_skinsback.signals import entry_posted
+from django_skinsback.testing import make_deposit, make_purchase
+from django_skinsback.wire.types import DepositReport, PurchaseReport
+
+from ...support.fake_lists import PAID, FakeLists
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+PAYER = "76561198050648523"
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    with time_machine.travel(timezone.now(), tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def lists(monkeypatch):
+    return FakeLists(monkeypatch)
+
+
+@pytest.fixture
+def paid(user):
+    """A deposit that was credited like any other, an hour and more before the lists are read."""
+    with time_machine.travel(timezone.now() - timedelta(hours=3), tick=False):
+        deposit = make_deposit(user=user)
+        ids = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id}
+        deposits.record_report(DepositReport(status="success", steam_id=PAYER, **ids, **PAID), "poll")
+    deposit.refresh_from_db()
+    return deposit
+
+
+def run(**options):
+    """One run over the deposits, and its counts."""
+    [counts] = reconcile("default", lists=("orders",), **options)
+    return counts
+
+
+def found():
+    return [(each.kind, each.state) for each in Discrepancy.objects.order_by("pk")]
+
+
+def test_rows_that_agree_leave_no_trace(lists, paid):
+    pending, abandoned = make_deposit(), make_deposit(status="abandoned", transaction_id="77")
+    lists.list(paid)
+    lists.list(pending)
+    lists.list(abandoned, "pending")
+    before = (StatusChange.objects.count(), LedgerEntry.objects.count(), list(Deposit.objects.values()))
+
+    counts = run()
+
+    assert (counts.pages, counts.rows, counts.stopped_by, counts.notes) == (1, 3, "", [])
+    assert not Discrepancy.objects.exists()
+    assert (StatusChange.objects.count(), LedgerEntry.objects.count(), list(Deposit.objects.values())) == before
+
+
+class TestMissed:
+    def test_a_payment_that_was_never_told_is_credited_once_and_what_was_done_is_kept(self, lists, user):
+        deposit = make_deposit(user=user)
+        lists.list(deposit, "success", **PAID)
+
+        counts = run()
+
+        assert (counts.missed, counts.repaired) == (1, 1)
+        row = Discrepancy.objects.get()
+        assert (row.kind, row.state, row.outcome, row.deposit) == ("missed", "repaired", "applied", deposit)
+        assert (row.ours["status"], row.theirs["status"], row.theirs["user_amount"]) == ("pending", "success", "6")
+        assert "pending → success" in row.note
+        assert row.closed_at is not None
+        assert [entry.amount for entry in LedgerEntry.objects.all()] == [6]
+        assert deposit.changes.get().source == "list"
+
+        run()
+
+        assert LedgerEntry.objects.count() == 1
+        assert found() == [("missed", "repaired")]
+
+    def test_a_rollback_that_was_never_told_is_reversed(self, lists, user):
+        deposit = make_deposit(user=user)
+        ids = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id}
+        deposits.record_report(DepositReport(status="hold_approved", **ids, **PAID), "poll")
+        lists.list(deposit, "hold_returned", amount=None, user_amount=None, amount_currency="")
+
+        run()
+
+        assert sorted(entry.amount for entry in LedgerEntry.objects.all()) == [-6, 6]
+
+    def test_a_row_that_was_given_up_and_paid_late_is_credited(self, lists, user):
+        deposit = make_deposit(user=user, status="abandoned", transaction_id="5")
+        lists.list(deposit, "success", **PAID)
+
+        assert run().repaired == 1
+        assert LedgerEntry.objects.get().amount == 6
+
+    def test_an_amount_that_cannot_be_used_credits_nothing_and_stays_open(self, lists, user):
+        deposit = make_deposit(user=user)
+        lists.list(deposit, "success", amount=Decimal(5))
+
+        counts = run()
+
+        assert (counts.missed, counts.repaired) == (1, 0)
+        assert found() == [("missed", "open")]
+        assert Discrepancy.objects.get().outcome == "withheld"
+        assert not LedgerEntry.objects.exists()
+
+    def test_a_currency_that_was_missing_is_made_up_for(self, lists, user):
+        deposit = make_deposit(user=user)
+        ids = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id}
+        without = {**PAID, "amount_currency": ""}
+        deposits.record_report(DepositReport(status="success", **ids, **without), "poll")
+        assert not LedgerEntry.objects.exists()
+        deposit.refresh_from_db()
+        lists.list(deposit, **PAID)
+
+        assert run().repaired == 1
+        assert LedgerEntry.objects.get().currency == "usd"
+
+    def test_a_listener_of_the_site_that_fails_keeps_no_other_row_waiting(self, lists, user):
+        bad, good = make_deposit(user=user, order_id="bad"), make_deposit(user=user)
+        for deposit in (bad, good):
+            lists.list(deposit, "success", **PAID)
+
+        def refuse(entry, **_kwargs):
+            if entry.deposit.order_id == "bad":
+                raise RuntimeError("the wallet is closed")
+
+        entry_posted.connect(refuse)
+        try:
+            counts = run()
+        finally:
+            entry_posted.disconnect(refuse)
+
+        assert (counts.missed, counts.repaired) == (2, 1)
+        failed = Discrepancy.objects.open().get()
+        assert (failed.our_id, failed.outcome) == ("bad", "failed")
+        assert "RuntimeError" in failed.note
+
+        assert run().repaired == 1
+        assert LedgerEntry.objects.count() == 2
+        assert not Discrepancy.objects.open().exists()
+
+    def test_a_purchase_whose_answer_was_lost_is_found_in_the_history(self, lists):
+        purchase = make_purchase(status="unknown")
+        lists.list_purchase(purchase, "waiting_accept", buy_id="99", price=Decimal(5), debited_amount=Decimal(5))
+
+        [counts] = reconcile("default", lists=("market_history",))
+
+        assert counts.repaired == 1
+        row = Purchase.objects.get()
+        assert (row.status, row.buy_id, row.debited_amount) == ("waiting_accept", "99", 5)
+
+
+class TestUnknown:
+    def test_a_row_that_is_not_ours_is_shown_and_creates_nothing(self, lists):
+        lists.orders.append(DepositReport(status="success", order_id="elsewhere", transaction_id="1", **PAID))
+        lists.orders.append(DepositReport(status="success", transaction_id="2", **PAID))
+
+        counts = run()
+
+        assert counts.unknown == 2
+        assert {(row.our_id, row.their_id) for row in Discrepancy.objects.all()} == {("elsewhere", "1"), ("", "2")}
+        assert not Deposit.objects.exists()
+        assert not LedgerEntry.objects.exists()
+
+    def test_one_of_another_account_is_not_ours(self, lists, user):
+        deposit = make_deposit(user=user, account="second")
+        lists.list(deposit, "success", **PAID)
+
+        assert run().unknown == 1
+        deposit.refresh_from_db()
+        assert deposit.status == "pending"
+
+    def test_ids_that_only_a_collation_takes_for_the_same_are_not(self, lists, user):
+        deposit = make_deposit(user=user, order_id="abc")
+        lists.list(deposit, "success", order_id="ABC", **PAID)
+        lists.list(deposit, "success", order_id="Abc", **PAID)
+
+        counts = run()
+
+        assert (counts.unknown, counts.missed) == (2, 0)
+        assert Discrepancy.objects.count() == 2
+        assert not LedgerEntry.objects.exists()
+
+    def test_one_that_is_named_by_skinsbacks_id_alone_is_found(self, lists, user):
+        deposit = make_deposit(user=user)
+        lists.list(deposit, "success", order_id="", **PAID)
+
+        assert (run().repaired, LedgerEntry.objects.count()) == (1, 1)
+
+    def test_one_that_names_another_order_of_ours_for_a_transaction_is_not_taken_for_it(self, lists, user):
+        deposit = make_deposit(user=user)
+        lists.list(deposit)
+        lists.list(deposit, "success", order_id="another", **PAID)
+        lists.list(make_deposit(user=user), order_id="")
+
+        counts = run()
+
+        assert (counts.unknown, counts.missed) == (1, 0)
+        assert not LedgerEntry.objects.exists()
+
+    def test_it_ends_by_itself_once_the_row_is_there(self, lists, user):
+        lists.orders.append(DepositReport(status="pending", order_id="late", transaction_id="1"))
+        run()
+        make_deposit(user=user, order_id="late", transaction_id="1")
+
+        run()
+
+        assert found() == [("unknown", "resolved")]
+
+
+class TestDiffering:
+    def test_another_amount_is_shown_and_flagged_and_the_first_stays(self, lists, paid):
+        lists.list(paid, user_amount=Decimal(7))
+
+        counts = run()
+
+        assert counts.differing == 1
+        row = Discrepancy.objects.get()
+        assert (row.kind, row.state, row.ours["user_amount"], row.theirs["user_amount"]) == (
+            "differing",
+            "open",
+            "6",
+            "7",
+        )
+        paid.refresh_from_db()
+        assert paid.needs_review
+        assert (paid.user_amount, LedgerEntry.objects.get().amount) == (6, 6)
+
+    @pytest.mark.parametrize("field", [{"steam_id": "76561198827262007"}, {"amount_currency": "eur"}])
+    def test_another_payer_or_currency_is_shown(self, lists, paid, field):
+        lists.list(paid, **field)
+
+        assert run().differing == 1
+        assert LedgerEntry.objects.count() == 1
+
+    def test_another_transaction_id_is_not_taken(self, lists, paid):
+        lists.list(paid, transaction_id="other")
+
+        assert run().differing == 1
+        assert Discrepancy.objects.get().outcome == "mismatched"
+        paid.refresh_from_db()
+        assert paid.transaction_id != "other"
+
+    def test_a_final_row_that_is_contradicted_is_flagged_and_moves_no_money(self, lists, paid):
+        lists.list(paid, "fail", amount=None, user_amount=None, amount_currency="")
+
+        assert run().differing == 1
+        assert Discrepancy.objects.get().outcome == "conflict"
+        paid.refresh_from_db()
+        assert (paid.status, paid.needs_review) == ("success", True)
+        assert LedgerEntry.objects.count() == 1
+
+    def test_a_list_that_stays_behind_a_credit_is_a_contradiction(self, lists, paid):
+        lists.list(paid, "pending", amount=None, user_amount=None, amount_currency="")
+
+        assert run().differing == 1
+        assert Discrepancy.objects.get().theirs["status"] == "pending"
+
+    def test_a_list_that_is_behind_for_a_moment_is_none(self, lists, user):
+        deposit = make_deposit(user=user)
+        lists.list(deposit)
+        deposits.record_report(
+            DepositReport(status="success", order_id=deposit.order_id, transaction_id=deposit.transaction_id, **PAID),
+            "webhook",
+        )
+
+        assert run().differing == 0
+        assert not Discrepancy.objects.exists()
+
+    @pytest.mark.parametrize("word", ["paid_in_full", ""])
+    def test_a_status_that_cannot_be_read_is_shown_and_moves_nothing(self, lists, user, word):
+        deposit = make_deposit(user=user)
+        lists.orders.append(
+            DepositReport(status=word, order_id=deposit.order_id, transaction_id=deposit.transaction_id, **PAID)
+        )
+
+        assert run().differing == 1
+        deposit.refresh_from_db()
+        assert (deposit.status, deposit.needs_review) == ("pending", bool(word))
+        assert not LedgerEntry.objects.exists()
+
+    def test_a_purchase_that_was_refused_here_and_bought_there_is_shown(self, lists):
+        purchase = make_purchase(status="refused")
+        lists.list_purchase(purchase, "accepted", buy_id="9")
+
+        [counts] = reconcile("default", lists=("market_history",))
+
+        assert counts.differing == 1
+        purchase.refresh_from_db()
+        assert (purchase.status, purchase.needs_review) == ("refused", True)
+
+    def test_a_purchase_that_cost_otherwise_is_shown_with_what_was_known(self, lists):
+        purchase = make_purchase(status="accepted", price=Decimal(5), debited_amount=Decimal(5))
+        lists.list_purchase(purchase, debited_amount=Decimal(6))
+
+        reconcile("default", lists=("market_history",))
+        reconcile("default", lists=("market_history",))
+
+        row = Discrepancy.objects.get()
+        assert (row.state, row.ours["debited_amount"], row.theirs["debited_amount"]) == ("open", "5", "6")
+
+    def test_one_that_was_decided_ends_by_itself_when_both_agree(self, lists, user):
+        deposit = make_deposit(user=user, status="fail")
+        lists.list(deposit, "success", **PAID)
+        run()
+        assert found() == [("differing", "open")]
+        ids = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id}
+        deposits.record_report(DepositReport(status="success", **ids, **PAID), "poll")
+
+        run()
+
+        assert found() == [("differing", "resolved")]
+        assert LedgerEntry.objects.count() == 1
+
+
+class TestDoubled:
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_one_order_under_two_transactions_is_shown_in_whatever_order(self, lists, paid, turned):
+        lists.list(paid)
+        lists.list(paid, transaction_id="other")
+        if turned:
+            lists.orders.reverse()
+
+        counts = run()
+
+        assert (counts.doubled, counts.differing) == (1, 0)
+        row = Discrepancy.objects.get()
+        assert (row.kind, row.their_id) == ("doubled", "other")
+        assert LedgerEntry.objects.count() == 1
+
+    def test_the_same_ids_with_another_content_are_shown(self, lists, paid):
+        lists.list(paid)
+        lists.list(paid, user_amount=Decimal(60))
+
+        assert run().doubled == 1
+        assert LedgerEntry.objects.count() == 1
+
+    def test_two_unknown_rows_of_one_order_are_shown_as_doubled(self, lists):
+        for number in "12":
+            lists.orders.append(DepositReport(status="success", order_id="x", transaction_id=number, **PAID))
+
+        counts = run()
+
+        assert (counts.unknown, counts.doubled) == (1, 1)
+
+    def test_pages_that_overlap_double_nothing(self, lists, paid, user):
+        missed = make_deposit(user=user)
+        for _ in range(2):
+            lists.list(paid)
+            lists.list(missed, "success", **PAID)
+            lists.orders.append(DepositReport(status="success", order_id="x", transaction_id="1", **PAID))
+        lists.orders[3:] = [DepositReport(status="pending", order_id="y", transaction_id="3"), *lists.orders[3:]]
+        lists.size = 4
+
+        counts = run()
+
+        assert (counts.pages, counts.doubled, counts.missed, counts.unknown) == (2, 0, 1, 2)
+
+    def test_an_older_picture_of_a_row_that_agrees_is_none(self, lists, paid):
+        lists.list(paid)
+        lists.list(paid, "in_hold")
+
+        assert run().doubled == 0
+        assert not Discrepancy.objects.exists()
+
+    def test_two_statuses_of_one_deposit_on_one_page_are_not_recorded_but_reviewed(self, lists, user):
+        deposit = make_deposit(user=user)
+        for status in ("success", "in_hold"):
+            lists.list(deposit, status, **PAID)
+
+        run()
+
+        deposit.refresh_from_db()
+        assert (deposit.status, deposit.needs_review) == ("pending", True)
+        assert found() == [("doubled", "open")]
+        assert not LedgerEntry.objects.exists()
+
+
+class TestAbsent:
+    def test_a_paid_row_that_is_not_in_their_list_is_shown(self, lists, paid):
+        counts = run()
+
+        assert counts.absent == 1
+        row = Discrepancy.objects.get()
+        assert (row.kind, row.our_id, row.their_id, row.theirs) == (
+            "absent",
+            paid.order_id,
+            paid.transaction_id,
+            {},
+        )
+
+    def test_it_ends_by_itself_when_it_is_listed_after_all(self, lists, paid):
+        run()
+        lists.list(paid)
+
+        run(since=timezone.now() - timedelta(days=1))
+        run()
+
+        assert found() == [("absent", "resolved")]
+
+    def test_rows_that_are_not_paid_or_too_near_to_the_edge_are_not_missed(self, lists, user, clock):
+        make_deposit(user=user, created_at=timezone.now() - timedelta(hours=3))
+        make_deposit(user=user, status="success", created_at=timezone.now() - timedelta(minutes=30))
+        make_deposit(user=user, status="success", created_at=timezone.now() - timedelta(days=40))
+
+        assert run().absent == 0
+
+    def test_of_a_list_that_was_not_whole_nothing_is_said_to_be_absent(self, lists, paid, user, monkeypatch):
+        for _ in range(3):
+            lists.list(make_deposit(user=user))
+        lists.size = 2
+        honest = lists._page
+
+        def shrinking(rows, start_from):
+            page = honest(rows, start_from)
+            return type(page)(items=page.items, start_from=page.start_from, has_more=page.has_more, total_count=9)
+
+        monkeypatch.setattr(lists, "_page", shrinking)
+
+        assert run().absent == 0
+
+    def test_one_that_is_listed_and_whose_news_the_site_would_not_take_is_not_absent(self, lists, user):
+        with time_machine.travel(timezone.now() - timedelta(hours=3), tick=False):
+            deposit = make_deposit(user=user)
+            ids = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id}
+            deposits.record_report(DepositReport(status="hold_approved", **ids, **PAID), "poll")
+        lists.list(deposit, "hold_returned")
+
+        def refuse(entry, **_kwargs):
+            raise RuntimeError("the wallet is closed")
+
+        entry_posted.connect(refuse)
+        try:
+            counts = run()
+        finally:
+            entry_posted.disconnect(refuse)
+
+        assert (counts.missed, counts.absent) == (1, 0)
+
+    def test_a_purchase_is_missed_too(self, lists):
+        with time_machine.travel(timezone.now() - timedelta(hours=3), tick=False):
+            purchase = make_purchase(status="accepted", price=Decimal(5))
+
+        [counts] = reconcile("default", lists=("market_history",))
+
+        assert counts.absent == 1
+        assert Discrepancy.objects.get().purchase == purchase
+
+
+class TestOperators:
+    def test_what_he_closed_stays_closed_while_it_says_the_same(self, lists, paid, operator):
+        lists.list(paid, user_amount=Decimal(7))
+        run()
+        row = Discrepancy.objects.get()
+
+        discrepancies.close(row, by=operator, note="their rounding")
+        with pytest.raises(RowChanged):
+            discrepancies.close(row, by=operator, note="again")
+        run()
+
+        row.refresh_from_db()
+        assert (row.state, row.closed_by, row.note, row.times_seen) == ("closed", operator, "their rounding", 2)
+
+    @pytest.mark.parametrize("note", ["", " "])
+    def test_he_closes_nothing_without_a_note(self, lists, paid, operator, note):
+        lists.list(paid, user_amount=Decimal(7))
+        run()
+
+        with pytest.raises(InvalidInput, match="note"):
+            discrepancies.close(Discrepancy.objects.all(), by=operator, note=note)
+
+        assert Discrepancy.objects.open().exists()
+
+    def test_it_opens_again_when_it_says_something_else(self, lists, paid, operator):
+        lists.list(paid, user_amount=Decimal(7))
+        run()
+        discrepancies.close(Discrepancy.objects.get(), by=operator, note="their rounding")
+        lists.orders.clear()
+        lists.list(paid, user_amount=Decimal(8))
+
+        run()
+
+        row = Discrepancy.objects.get()
+        assert (row.state, row.closed_by, row.theirs["user_amount"]) == ("open", None, "8")
+        assert row.note == "their rounding"
+
+    def test_a_list_never_overrides_what_he_settled(self, lists, user, operator):
+        deposit = make_deposit(user=user, status="fail")
+        lists.list(deposit, "success", **PAID)
+        run()
+        deposit.refresh_from_db()
+        deposits.settle(deposit, "keep", operator, "paid in cash")
+
+        for _ in range(3):
+            run()
+
+        deposit.refresh_from_db()
+        assert (deposit.status, deposit.needs_review) == ("fail", False)
+        assert not LedgerEntry.objects.exists()
+
+    def test_nor_does_a_currency_that_is_told_after_he_kept_the_money_back(self, lists, user, operator):
+        deposit = make_deposit(user=user)
+        ids = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id}
+        deposits.record_report(DepositReport(status="success", **ids, **{**PAID, "amount_currency": ""}), "poll")
+        deposit.refresh_from_db()
+        deposit.refresh_from_db()
+        deposits.settle(deposit, "keep", operator, "paid in cash")
+        lists.list(deposit, **PAID)
+
+        counts = run()
+
+        assert (counts.missed, counts.repaired) == (1, 0)
+        assert not LedgerEntry.objects.exists()
+
+    def test_a_contradiction_he_closed_is_not_recorded_again(self, lists, paid, operator, monkeypatch):
+        lists.list(paid, "fail", amount=None, user_amount=None, amount_currency="")
+        run()
+        discrepancies.close(Discrepancy.objects.get(), by=operator, note="asked support")
+        Deposit.objects.update(next_check_at=None)
+
+        run()
+
+        assert Deposit.objects.get().next_check_at is None
+
+
+class TestArguments:
+    def test_it_does_not_run_inside_a_database_transaction(self, lists, monkeypatch):
+        refused = InsideDatabaseTransaction()
+
+        def refuse(_flow):
+            raise refused
+
+        monkeypatch.setattr("django_skinsback.flows.reconciliation.run.refuse_inside_transaction", refuse)
+        with pytest.raises(InsideDatabaseTransaction), transaction.atomic():
+            run()
+        assert not lists.calls
+
+    def test_a_range_must_be_one(self, lists):
+        now = timezone.now()
+        with pytest.raises(InvalidInput):
+            run(since=now, until=now)
+        with pytest.raises(InvalidInput):
+            run(until=now)
+
+    def test_a_range_by_hand_leaves_the_next_runs_place_alone(self, lists, paid):
+        lists.list(paid)
+        since = timezone.now() - timedelta(days=90)
+
+        run(since=since)
+
+        assert lists.windows == [(since, timezone.now())]
+        assert ListCursor.objects.get().complete_until is None
+
+    def test_each_discrepancy_and_page_is_told(self, lists, paid):
+        lists.list(paid, user_amount=Decimal(7))
+        told, rows = [], []
+
+        run(told=told.append, report=rows.append)
+
+        assert ([each.kind for each in told], rows) == (["differing"], [1])
+
+
+def test_all_lists_of_all_accounts_are_read(lists):
+    results = reconcile()
+
+    assert [(counts.account, counts.name) for counts in results] == [
+        (account, name)
+        for account in ("default", "second")
+        for name in ("callback_error_list", "orders", "market_history")
+    ]
+
+
+def test_what_every_purchase_and_deposit_became_is_left_to_its_flow(lists, user):
+    """A listed row is a report: the history says that a list told it, and what the status calls for is posted."""
+    deposit = make_deposit(user=user)
+    lists.list(deposit, "in_hold", **PAID)
+    run()
+    lists.orders.clear()
+    lists.list(deposit, "success", **PAID)
+    run()
+
+    assert list(deposit.changes.order_by("pk").values_list("to_status", "source")) == [
+        ("in_hold", "list"),
+        ("success", "list"),
+    ]
+    assert LedgerEntry.objects.get().amount == 6
+    assert Discrepancy.objects.get().times_seen == 2
+
+
+def test_reports_of_purchases_without_our_id_are_found_by_skinsbacks(lists):
+    purchase = make_purchase(status="waiting_accept")
+    lists.history.append(PurchaseReport(status="accepted", buy_id=purchase.buy_id))
+
+    [counts] = reconcile("default", lists=("market_history",))
+
+    assert counts.repaired == 1

@@ -1,0 +1,353 @@
+"""Stored deliveries: applied again, forgotten in time; and those refused, of which nothing is stored."""
+
+import json
+import logging
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+import time_machine
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from django_skinsback.exceptions import BadSignature, NoSecret
+from django_skinsback.flows.retention import prune
+from django_skinsback.flows.webhooks import receive as notifications
+from django_skinsback.flows.webhooks.rejections import Refusals, refusals
+from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, WebhookEvent
+from django_skinsback.signals import entry_posted
+from django_skinsback.testing import make_deposit, post_notification, signed_notification
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+
+@pytest.fixture
+def deposit(user):
+    return make_deposit(user=user)
+
+
+def credit_of(deposit):
+    return deposit.user_amount, deposit.amount_currency
+
+
+def refuse(**_kwargs):
+    raise RuntimeError("the wallet is closed")
+
+
+@pytest.fixture
+def failed(client, deposit):
+    """A delivery that the site's listener made fail."""
+    entry_posted.connect(refuse)
+    try:
+        post_notification(client, signed_notification(deposit))
+    finally:
+        entry_posted.disconnect(refuse)
+    return WebhookEvent.objects.get()
+
+
+def replayed(*arguments, **options):
+    call_command("skinsback_replay", *map(str, arguments), **options)
+
+
+class TestReplay:
+    def test_what_failed_is_applied(self, failed, capsys):
+        replayed(failed.pk)
+
+        failed.refresh_from_db()
+        assert (failed.outcome, failed.error, LedgerEntry.objects.count()) == ("applied", "", 1)
+        assert "1 applied" in capsys.readouterr().out
+
+    def test_what_was_processed_before_is_not_said_to_be_applied(self, client, deposit, capsys):
+        post_notification(client, signed_notification(deposit))
+
+        replayed("--since", "2000-01-01")
+        assert capsys.readouterr().out == "deliveries replayed: none; left alone, since they were processed before: 1\n"
+
+        replayed("--since", "2000-01-01", "--json")
+        assert json.loads(capsys.readouterr().out) == {"replayed": 0, "outcomes": {}, "left_alone": 1}
+
+    def test_a_whole_history_replayed_leaves_everything_as_it_is(self, client, deposit):
+        for status in ("in_hold", "hold_approved", "success", "fail", "blessed"):
+            post_notification(client, signed_notification(deposit, status))
+        deposit.refresh_from_db()
+        events = WebhookEvent.objects.order_by("pk").values_list("outcome", "deliveries", "error", "deposit")
+        before = list(events), list(LedgerEntry.objects.values())
+
+        replayed("--since", "2000-01-01")
+
+        assert (list(events.all()), list(LedgerEntry.objects.values())) == before
+        status = deposit.status
+        deposit.refresh_from_db()
+        assert deposit.status == status
+
+    def test_a_word_that_a_later_version_knows_is_applied_then(self, client, deposit, monkeypatch):
+        from django_skinsback.flows.deposits import report as deposit_reports
+
+        judge = deposit_reports.judge
+        monkeypatch.setattr(deposit_reports, "is_theirs", lambda status: status != "success")
+        post_notification(client, signed_notification(deposit))
+        assert WebhookEvent.objects.get().outcome == "unknown_status"
+        monkeypatch.undo()
+        assert deposit_reports.judge is judge
+
+        replayed("--outcome", "unknown_status")
+
+        assert WebhookEvent.objects.get().outcome == "applied"
+        assert LedgerEntry.objects.count() == 1
+
+    @pytest.mark.parametrize("credit", ["user_amount", "tests.integration.webhooks.test_deliveries.credit_of"])
+    def test_a_word_that_a_later_version_knows_is_applied_when_it_is_delivered_again(
+        self, client, deposit, monkeypatch, settings, credit
+    ):
+        from django_skinsback.flows.deposits import report as deposit_reports
+
+        settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": credit}
+        message = signed_notification(deposit)
+        with monkeypatch.context() as older:
+            older.setattr(deposit_reports, "is_theirs", lambda status: status != "success")
+            for _ in range(2):
+                assert post_notification(client, message).status_code == 200
+        assert WebhookEvent.objects.get().outcome == "unknown_status"
+
+        for _ in range(2):
+            assert post_notification(client, message).status_code == 200
+
+        event = WebhookEvent.objects.get()
+        assert (event.outcome, event.deliveries, event.deposit) == ("applied", 4, deposit)
+        assert LedgerEntry.objects.count() == 1
+
+    def test_ids_that_were_mended_are_applied_when_they_are_delivered_again(self, client, deposit):
+        message = signed_notification(deposit, transaction_id="31337")
+        post_notification(client, message)
+        assert WebhookEvent.objects.get().outcome == "mismatched"
+
+        Deposit.objects.update(transaction_id="31337")
+        post_notification(client, message)
+
+        assert WebhookEvent.objects.get().outcome == "applied"
+        assert LedgerEntry.objects.count() == 1
+
+    def test_a_balance_told_long_ago_is_not_taken_for_todays(self, client):
+        from django_skinsback.models import BalanceSnapshot
+        from tests.contracts.test_events import post
+
+        post(client, "balance_change", {"balance_value": "5"})
+
+        replayed("--account", "default")
+
+        assert BalanceSnapshot.objects.count() == 1
+
+    def test_what_still_fails_is_told_and_ends_with_4(self, failed, capsys):
+        entry_posted.connect(refuse)
+        try:
+            with pytest.raises(SystemExit) as end:
+                replayed(failed.pk)
+        finally:
+            entry_posted.disconnect(refuse)
+
+        assert end.value.code == 4
+        assert "RuntimeError" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("arguments", "count"),
+        [(["--since", "2026-01-02"], 1), (["--until", "2026-01-02"], 1), (["--until", "2026-01-01T00:00"], 0)],
+    )
+    def test_a_time_range_chooses(self, client, user, capsys, arguments, count):
+        for day in (1, 3):
+            with time_machine.travel(f"2026-01-0{day}T12:00Z", tick=False):
+                post_notification(client, signed_notification(make_deposit(user=user)))
+
+        replayed(*arguments)
+
+        assert capsys.readouterr().out.count("processed before: 1") == count
+
+    def test_without_a_choice_it_asks_for_one(self):
+        with pytest.raises(CommandError, match="Say which"):
+            replayed()
+
+    def test_a_word_that_is_no_time_is_refused(self):
+        with pytest.raises(CommandError, match="not a date"):
+            replayed("--since", "yesterday")
+
+
+class TestRetention:
+    def test_old_deliveries_are_forgotten_and_what_failed_stays(self, client, user, failed):
+        post_notification(client, signed_notification(make_deposit(user=user)))
+        WebhookEvent.objects.update(received_at=timezone.now() - timedelta(days=91))
+        post_notification(client, signed_notification(make_deposit(user=user)))
+
+        assert prune().deliveries == 1
+
+        assert set(WebhookEvent.objects.values_list("outcome", flat=True)) == {"failed", "applied"}
+        assert LedgerEntry.objects.count() == 2
+
+    def test_what_is_still_to_be_tried_stays_however_old(self, client, user):
+        unmatched = signed_notification(Deposit(order_id="not-yet", transaction_id="9"))
+        with time_machine.travel(timezone.now(), tick=False) as traveller:
+            post_notification(client, unmatched)
+            post_notification(client, signed_notification(make_deposit(user=user), "blessed"))
+            traveller.shift(timedelta(days=2))
+            notifications.apply_kept()
+
+            assert prune(1).deliveries == 1
+
+            event = WebhookEvent.objects.get()
+            assert (event.outcome, event.next_try_at is not None) == ("unmatched", True)
+            traveller.shift(timedelta(days=6))
+            notifications.apply_kept()
+            assert prune(1).deliveries == 1
+
+    def test_an_old_success_delivered_a_year_after_it_was_forgotten_credits_nothing(self, client, deposit):
+        message = signed_notification(deposit)
+        post_notification(client, message)
+        assert prune(now=timezone.now() + timedelta(days=365)).deliveries == 1
+
+        assert post_notification(client, message).status_code == 200
+
+        assert LedgerEntry.objects.count() == 1
+
+    def test_many_are_forgotten_in_batches_and_progress_is_told(self, monkeypatch):
+        from django_skinsback.flows import retention
+
+        monkeypatch.setattr(retention, "BATCH", 3)
+        old = timezone.now() - timedelta(days=100)
+        for number in range(7):
+            WebhookEvent.objects.create(
+                account="default", kind="deposit", digest=str(number), body=b"", received_at=old, outcome="applied"
+            )
+        told = []
+
+        assert prune(report=told.append).deliveries == 7
+        assert told == [3, 3, 1]
+
+    def test_discrepancies_that_ended_long_ago_are_forgotten_and_others_stay(self):
+        ended = timezone.now() - timedelta(days=91)
+        for state in Discrepancy.State.values:
+            closed_at = None if state == "open" else ended
+            times = {"first_seen_at": ended, "last_seen_at": ended, "closed_at": closed_at}
+            Discrepancy.objects.create(account="default", digest=state, state=state, **times)
+        Discrepancy.objects.create(account="default", digest="new", state="resolved", closed_at=timezone.now())
+        Discrepancy.objects.create(account="second", digest="other", state="resolved", closed_at=ended)
+
+        assert prune(account="default") == (0, 0, 2)
+
+        assert set(Discrepancy.objects.values_list("digest", flat=True)) == {"open", "closed", "new", "other"}
+
+    def test_what_is_opened_again_while_old_rows_are_looked_for_stays(self, monkeypatch):
+        from django_skinsback.flows import retention
+
+        ended = timezone.now() - timedelta(days=91)
+        for digest in "ab":
+            Discrepancy.objects.create(account="default", digest=digest, state="resolved", closed_at=ended)
+        honest = retention.run
+
+        def run(block):
+            Discrepancy.objects.filter(digest="a").update(state="open", closed_at=None)
+            return honest(block)
+
+        monkeypatch.setattr(retention, "run", run)
+
+        assert prune().discrepancies == 1
+        assert Discrepancy.objects.get().digest == "a"
+
+    def test_the_command_says_how_many(self, capsys):
+        call_command("skinsback_prune", "--days", "1")
+
+        assert "0 deliveries, 0 balances and 0 discrepancies forgotten" in capsys.readouterr().out
+
+
+class TestRefusals:
+    def test_a_flood_costs_no_row_no_query_and_one_line(self, client, deposit, caplog, django_assert_num_queries):
+        refusals._logged.clear()
+        counted = refusals.counts["default", "deposit", "BadSignature"]
+        message = {**signed_notification(deposit), "sign": "0" * 40}
+
+        with caplog.at_level(logging.WARNING, "django_skinsback"), django_assert_num_queries(0):
+            for _ in range(500):
+                post_notification(client, message)
+
+        assert caplog.messages.count("skinsback.notification_refused") == 1
+        assert refusals.counts["default", "deposit", "BadSignature"] == counted + 500
+        assert not WebhookEvent.objects.exists()
+
+    def test_the_next_line_a_minute_later_says_how_many_were_refused_meanwhile(self, caplog):
+        now = 0.0
+        ours = Refusals(clock=lambda: now)
+        for _ in range(5):
+            ours.add("default", "deposit", BadSignature(), "192.0.2.1")
+        now = 60.0
+        ours.add("default", "deposit", BadSignature(), "192.0.2.1")
+
+        assert [record.refused for record in caplog.records] == [1, 5]
+
+    def test_names_of_accounts_that_do_not_exist_fill_no_memory(self):
+        ours = Refusals()
+        for number in range(100):
+            ours.add(f"guess-{number}", "deposit", NoSecret(), "")
+
+        assert len(ours.counts) == 1
+
+
+class TestInsideATransactionOfTheSites:
+    """As where its middleware wraps every view in one: it commits, or not, before the answer is sent."""
+
+    def test_the_row_is_locked_before_it_is_read(self, client, deposit):
+        with transaction.atomic(), CaptureQueriesContext(connection) as queries:
+            assert post_notification(client, signed_notification(deposit)).status_code == 200
+
+        first, *_ = (query["sql"].split()[0] for query in queries if "skinsback_" in query["sql"])
+        assert first == "UPDATE"
+        assert LedgerEntry.objects.count() == 1
+
+    def test_what_could_not_be_applied_is_kept_all_the_same(self, client, deposit):
+        def refuse(**_arguments):
+            raise RuntimeError("not now")
+
+        entry_posted.connect(refuse)
+        try:
+            with transaction.atomic():
+                assert post_notification(client, signed_notification(deposit)).status_code == 500
+        finally:
+            entry_posted.disconnect(refuse)
+
+        assert WebhookEvent.objects.get().error == "RuntimeError"
+        assert notifications.apply_again(WebhookEvent.objects.get()) == "applied"
+        assert LedgerEntry.objects.count() == 1
+
+
+def test_a_kept_delivery_that_says_nothing_new_by_then_is_not_counted_as_applied(failed, deposit):
+    from django_skinsback.flows.deposits import hold as deposits
+    from django_skinsback.wire.types import DepositReport
+
+    paid = {"amount": Decimal("10.5"), "user_amount": Decimal("12.6"), "amount_currency": "usd"}
+    deposits.record_report(DepositReport(status="success", order_id=deposit.order_id, **paid), "poll")
+
+    assert notifications.apply_kept(now=failed.next_try_at) == 0
+
+    assert WebhookEvent.objects.get().outcome == "repeat"
+
+
+def test_kept_deliveries_are_tried_ever_later_for_a_week_and_then_left_to_an_operator(client, user):
+    tries = []
+
+    def count(**_kwargs):
+        tries.append(timezone.now())
+        raise RuntimeError
+
+    entry_posted.connect(count)
+    try:
+        with time_machine.travel(timezone.now(), tick=False) as traveller:
+            post_notification(client, signed_notification(make_deposit(user=user)))
+            while (event := WebhookEvent.objects.get()).next_try_at is not None:
+                traveller.move_to(event.next_try_at)
+                assert notifications.apply_kept() == 0
+    finally:
+        entry_posted.disconnect(count)
+
+    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    assert pauses == sorted(pauses)
+    assert len(tries) < 60
+    assert tries[-1] - tries[0] > timedelta(days=7)

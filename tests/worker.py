@@ -1,9 +1,0 @@
-"""The Celery app of a worker that a test starts and kills: ``celery --app tests.worker worker``."""
-
-import os
-
-from celery import Celery
-
-app = Celery("tests", broker=os.environ.get("TEST_BROKER"))
-app.conf.update(task_default_queue=os.environ.get("TEST_QUEUE", "skinsback-tests"))
-app.autodiscover_tasks(["django_skinsback"])
