@@ -100,7 +100,7 @@ def make_deposits(count: int, users: list[int]) -> list[Deposit]:
                 game="cs2",
                 pay_url="https://skinsback.com/pay",
                 created_at=now - timedelta(minutes=3),
-                next_check_at=now + timedelta(minutes=2),
+                next_poll_at=now + timedelta(minutes=2),
             )
             for number in range(count)
         ],

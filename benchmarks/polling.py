@@ -16,6 +16,7 @@ from benchmarks.results import Result
 from benchmarks.scale import Scale
 from benchmarks.statements import count
 from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.purchases import ask as asking
 from django_skinsback.flows.purchases.report import record_report
 from django_skinsback.models import Purchase
@@ -160,7 +161,7 @@ def sweep(skinsback: SkinsBack, number: int) -> tuple[float, int, int]:
 
     def run() -> None:
         start = time.perf_counter()
-        counts = polling.poll_purchases("default")
+        counts = poll_purchases("default")
         taken.append(time.perf_counter() - start)
         if counts.asked != number or counts.stopped_by:
             raise AssertionError(f"Of {number} purchases {counts}.")

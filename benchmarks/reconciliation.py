@@ -15,6 +15,7 @@ from benchmarks.scale import Scale
 from benchmarks.statements import count
 from benchmarks.timing import paired
 from django_skinsback.flows.reconciliation import run as reconciliation
+from django_skinsback.flows.reconciliation.run import reconcile
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry
 from django_skinsback.wire.types import DepositReport, Page
 
@@ -74,8 +75,8 @@ def make_paid(number: int) -> list[DepositReport]:
         deposit.status, deposit.payer_steam_id = "success", "76561198827262007"
         deposit.amount, deposit.user_amount, deposit.amount_currency = Decimal("10.5"), Decimal("12.6"), "usd"
         deposit.finished_at = deposit.created_at
-        deposit.next_check_at = None
-    columns = [*COLUMNS[2:], "finished_at", "next_check_at"]
+        deposit.next_poll_at = None
+    columns = [*COLUMNS[2:], "finished_at", "next_poll_at"]
     Deposit.objects.bulk_update(deposits, columns, batch_size=500)
     LedgerEntry.objects.bulk_create(
         [
@@ -91,7 +92,7 @@ def make_paid(number: int) -> list[DepositReport]:
 
 def _reconcile(*, differing: int = 0, missed: int = 0) -> None:
     now = timezone.now()
-    counts = reconciliation.reconcile("default", lists=["orders"], since=now - timedelta(days=2), until=now)[0]
+    counts = reconcile("default", lists=["orders"], since=now - timedelta(days=2), until=now)[0]
     if counts.stopped_by or counts.differing != differing or counts.missed != missed:
         raise AssertionError(f"{counts}, but {differing} differ and {missed} were missed.")
 

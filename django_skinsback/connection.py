@@ -6,6 +6,7 @@ from functools import partial
 
 from . import conf, ratelimit
 from .client import SkinsBackClient
+from .exceptions import ACCOUNT_WIDE, APIError
 
 _local = threading.local()
 
@@ -35,3 +36,16 @@ def get_client(account: str = conf.DEFAULT_ACCOUNT) -> SkinsBackClient:
     client = SkinsBackClient(keys.client_id, keys.client_secret, limiter=turn, **options)
     clients[account] = (recipe, client)
     return client
+
+
+def require_answer(account: str) -> None:
+    """Raise the error of another call (``balance``) if SkinsBack gives no readable answer to that call either.
+
+    Called after an unreadable answer, to tell one bad row from an outage.
+    """
+    try:
+        get_client(account).call("balance")
+    except ACCOUNT_WIDE:
+        raise
+    except APIError:
+        pass

@@ -6,7 +6,9 @@
     ├── InvalidInput (ValueError)     the caller: an argument is wrong, the message says what to do
     │   ├── InvalidAmount
     │   ├── InvalidTradeURL
-    │   └── InvalidSteamID
+    │   ├── InvalidSteamID
+    │   ├── RowDeleted
+    │   └── IdempotencyConflict
     ├── ConfigurationError            the developer of the site
     ├── InsideDatabaseTransaction     the developer of the site: call the flow outside atomic()
     ├── RolledBack                    the developer of the site: a receiver swallowed a database error
@@ -67,6 +69,14 @@ class InvalidTradeURL(InvalidInput):
 
 class InvalidSteamID(InvalidInput):
     """A Steam ID must be the 17 digits of a Steam account."""
+
+
+class RowDeleted(InvalidInput):
+    """The row does not exist any more."""
+
+
+class IdempotencyConflict(InvalidInput):
+    """The idempotency key was used before with other parameters. Use a new key for a new request."""
 
 
 class ConfigurationError(SkinsBackError):
@@ -225,6 +235,9 @@ class NoSecret(NotificationRefused):
 
     http_status = 503
 
+
+ACCOUNT_WIDE = (TemporaryFailure, AccountFault, RequestNotSent, ConfigurationError)
+"""Errors that every other call of the same account would meet as well."""
 
 _BY_STANDARD_CODE: dict[int, type[APIError]] = {
     **dict.fromkeys((-1, -2, -3, -4, -5, -8, -10), AccountFault),

@@ -9,11 +9,10 @@ except ImportError as missing:
         f"django_skinsback.tasks needs {missing.name}: pip install 'django-skinsback[celery]'"
     ) from missing
 
-from .flows import retention
-from .flows import scheduler as routine
+from .flows import retention, scheduler
 from .flows.ledger.database import database
 from .flows.monitoring.stalled import note_pass
-from .flows.polling import purchases as polling
+from .flows.polling import purchases as purchase_queue
 from .flows.purchases.send import submit
 from .flows.reconciliation import run as reconciliation
 from .models import Purchase
@@ -32,21 +31,21 @@ def submit_purchase(purchase_id: int) -> None:
 @shared_task(name="skinsback.poll_purchases", **_OPTIONS)
 def poll_purchases() -> None:
     """Send and ask about purchases that are due."""
-    polling.poll_purchases()
+    purchase_queue.poll_purchases()
     note_pass()
 
 
-@shared_task(name="skinsback.check_deposits", **_OPTIONS)
-def check_deposits() -> None:
+@shared_task(name="skinsback.poll_deposits", **_OPTIONS)
+def poll_deposits() -> None:
     """Apply deliveries that were kept, then ask about deposits that are due."""
-    routine.check_deposits()
+    scheduler.poll_deposits()
     note_pass()
 
 
 @shared_task(name="skinsback.sync_prices", **_OPTIONS)
 def sync_prices() -> None:
     """Take over the price lists of the games."""
-    routine.sync_prices()
+    scheduler.sync_prices()
 
 
 @shared_task(name="skinsback.reconcile", **_OPTIONS)
@@ -64,7 +63,7 @@ def prune() -> None:
 @shared_task(name="skinsback.snapshot_balance", **_OPTIONS)
 def snapshot_balance() -> None:
     """Keep the balance of every account."""
-    routine.snapshot_balance()
+    scheduler.snapshot_balance()
 
 
 def beat_schedule(sweep_seconds: float = 10.0) -> dict[str, dict[str, Any]]:
@@ -79,7 +78,7 @@ def beat_schedule(sweep_seconds: float = 10.0) -> dict[str, dict[str, Any]]:
 
     return {
         "skinsback-poll-purchases": every(sweep_seconds, poll_purchases),
-        "skinsback-check-deposits": every(sweep_seconds, check_deposits),
+        "skinsback-poll-deposits": every(sweep_seconds, poll_deposits),
         "skinsback-reconcile": every(3600.0, reconcile),
         "skinsback-sync-prices": every(3600.0, sync_prices),
         "skinsback-snapshot-balance": every(900.0, snapshot_balance),

@@ -61,7 +61,7 @@ class DepositFactory(factory.django.DjangoModelFactory[Deposit]):
     )
     game = "cs2"
     finished_at = factory.LazyAttribute(lambda row: utc_now() if row.status in DEPOSIT_FINAL else None)
-    next_check_at = factory.LazyAttribute(lambda row: utc_now() if row.status in DEPOSIT_OPEN else None)
+    next_poll_at = factory.LazyAttribute(lambda row: utc_now() if row.status in DEPOSIT_OPEN else None)
 
 
 class PurchaseFactory(factory.django.DjangoModelFactory[Purchase]):

@@ -50,7 +50,7 @@ class WebhookView(View):
         return response
 
     def _receive(self, request: HttpRequest, account: str | None) -> HttpResponse:
-        from .flows.webhooks import receive as notifications
+        from .flows.webhooks.receive import receive
         from .flows.webhooks.rejections import refuse
 
         # A constant that would sign anything elsewhere: Django mails a failed request's headers to the administrators.
@@ -67,7 +67,7 @@ class WebhookView(View):
             return _answer("refused", error.http_status)
         try:
             headers = {name: request.META[key] for name, key in _HEADERS.items() if key in request.META}
-            notifications.receive(self.kind, alias, body, headers, remote_addr)
+            receive(self.kind, alias, body, headers, remote_addr)
         except NotificationRefused as error:
             return _answer("refused", error.http_status)
         except Exception:

@@ -33,12 +33,6 @@ def pytest_collection_finish():
     gc.freeze()
 
 
-@pytest.fixture(params=[False, True], ids=["unlocked first", "locked at once"])
-def each_way_of_weighing(request, monkeypatch):
-    """A test is a database transaction, where rows are locked at once; a site mostly weighs them unlocked first."""
-    monkeypatch.setattr("django_skinsback.flows.ledger.record.must_lock", lambda: request.param)
-
-
 @pytest.fixture(autouse=True)
 def empty_cache():
     """Pauses and standstills of one test are not the next one's."""

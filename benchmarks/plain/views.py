@@ -105,7 +105,7 @@ def apply(event: WebhookEvent, fields: dict[str, Any]) -> None:
     deposit.payer_steam_id = fields["steam_id"]
     deposit.skins = fields.get("skins", [])
     deposit.finished_at = now if status in FINAL else None
-    deposit.next_check_at, deposit.check_count = None, 0
+    deposit.next_poll_at, deposit.poll_count = None, 0
     deposit.save()
     change = StatusChange(
         deposit=deposit,

@@ -22,12 +22,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
-from .. import conf
+from .. import conf, purchases
 from ..connection import get_client
 from ..exceptions import SkinsBackError
 from ..flows.ledger.database import database
 from ..flows.monitoring.balance import lasting, runway
-from ..flows.purchases import buy as purchases
 from ..flows.purchases.send import OPEN
 from ..models import Purchase
 from ..money import wire_amount
@@ -193,7 +192,7 @@ def _buy_once(operator: Any, name: str, draft: dict[str, Any] | None, trade_url:
     with transaction.atomic(using=database()):
         operators = model._default_manager.using(database()).filter(pk=operator.pk)
         operators.update(**{model.USERNAME_FIELD: F(model.USERNAME_FIELD)})
-        mine = Purchase.objects.using(database()).filter(requested_by=operator)
+        mine = Purchase.objects.using(database()).filter(by=operator)
         bought = list(mine.filter(**{f"metadata__{FORM_KEY}": name}).order_by("pk"))
         if bought or draft is None:
             return bought, bool(bought)
@@ -202,7 +201,7 @@ def _buy_once(operator: Any, name: str, draft: dict[str, Any] | None, trade_url:
             "trade_url": trade_url,
             "game": draft["game"],
             "account": draft["account"],
-            "requested_by": operator,
+            "by": operator,
         }
         items: list[Any] = [{**item, "metadata": {FORM_KEY: name}} for item in draft["items"]]
         if len(items) == 1:

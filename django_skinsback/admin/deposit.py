@@ -11,9 +11,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from .. import deposits
 from ..exceptions import SkinsBackError
-from ..flows.deposits import hold as deposits
-from ..flows.ledger.seen import shown_credit
+from ..flows.deposits.seen import shown_credit
 from ..models import Deposit
 from ..statuses import DepositStatus, EntryKind
 from . import display
@@ -81,7 +81,7 @@ class DepositAdmin(RowAdmin):
         ),
         (
             gettext_lazy("Times"),
-            {"fields": (("created_at", "updated_at", "finished_at"), ("next_check_at", "check_count"))},
+            {"fields": (("created_at", "updated_at", "finished_at"), ("next_poll_at", "poll_count"))},
         ),
         (
             gettext_lazy("More"),
@@ -123,7 +123,7 @@ class DepositAdmin(RowAdmin):
     def refresh(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> HttpResponse | None:
         rows = chosen(request, queryset)
         before = {row.pk: row.status for row in rows}
-        tally = run_each(rows, lambda row: deposits.refresh(row, actor=request.user))
+        tally = run_each(rows, lambda row: deposits.refresh(row, by=request.user))
         log_each(self, request, tally.done, _("Refreshed from SkinsBack."))
         changed = sum(before[row.pk] != row.status for row in tally.done)
         words = ngettext(

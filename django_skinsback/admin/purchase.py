@@ -15,9 +15,9 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from .. import purchases
 from ..exceptions import SkinsBackError
-from ..flows.deposits.settle import refund_obstacle
-from ..flows.purchases import buy as purchases
+from ..flows.purchases.settle import refund_obstacle
 from ..models import Purchase
 from ..models.fields import utc_now
 from ..schedule import hold_until
@@ -61,7 +61,7 @@ class PurchaseAdmin(RowAdmin):
     fieldsets = (
         (
             None,
-            {"fields": (("market_hash_name", "game"), ("user", "steam_id"), ("requested_by", "account"))},
+            {"fields": (("market_hash_name", "game"), ("user", "steam_id"), ("by", "account"))},
         ),
         (gettext_lazy("Money"), {"fields": (("shown_cap", "shown_price"), ("shown_debited", "shown_charge"))}),
         (gettext_lazy("Numbers"), {"fields": (("custom_id", "buy_id"), ("batch_id",), ("skin_id", "class_id"))}),
@@ -134,7 +134,7 @@ class PurchaseAdmin(RowAdmin):
         before = {row.pk: row.status for row in sent}
         tally = Tally()
         try:
-            tally.done = purchases.refresh(sent, actor=request.user)
+            tally.done = purchases.refresh(sent, by=request.user)
         except SkinsBackError as error:
             tally.failed[advice(error)] = sent
         log_each(self, request, tally.done, _("Refreshed from SkinsBack."))

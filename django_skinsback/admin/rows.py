@@ -65,7 +65,7 @@ class RowAdmin(ReadOnlyAdmin):
                     "credit": display.money(change.credit_amount, change.credit_currency),
                     "settled": reason_texts(change.settled_reasons),
                 }
-                for change in obj.changes.select_related("actor").order_by("-pk")[:HISTORY_ROWS]
+                for change in obj.changes.select_related("by").order_by("-pk")[:HISTORY_ROWS]
             ],
             "entries": [
                 {

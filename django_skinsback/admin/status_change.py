@@ -13,16 +13,16 @@ from .base import ReadOnlyAdmin
 
 @admin.register(StatusChange)
 class StatusChangeAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "row", "step", "source", "actor", "first_line")
+    list_display = ("created_at", "row", "step", "source", "by", "first_line")
     list_filter = ("source",)
-    list_select_related = ("deposit", "purchase", "actor")
+    list_select_related = ("deposit", "purchase", "by")
     search_fields = ("deposit__order_id__exact", "purchase__custom_id__exact")
     search_help_text = _("Order ID or custom ID, written out in full.")
     fields = (
         "row",
         "step",
         "source",
-        "actor",
+        "by",
         "text",
         "reported",
         "credit",

@@ -16,7 +16,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from ..exceptions import SkinsBackError
-from ..flows.webhooks.receive import dismiss, is_processed, replay
+from ..flows.webhooks.replay import dismiss, is_processed, replay
 from ..models import WebhookEvent
 from . import display
 from .actions import ask, back, chosen, confirmed, log_each, note_field, run_each_as_seen, token_of

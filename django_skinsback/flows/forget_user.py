@@ -10,12 +10,11 @@ from django.utils.translation import gettext as _
 
 from ..exceptions import InvalidInput
 from ..models import Deposit, Purchase, StatusChange, WebhookEvent
-from ..models.fields import utc_now
 from ..models.row import owner_key
 from ..statuses import DEPOSIT_OPEN, PURCHASE_FINAL
 from .ledger.database import database, run
 from .ledger.edit import Edit, Source
-from .ledger.record import claim
+from .ledger.record import lock_for_edit
 
 _BATCH = 500
 
@@ -92,16 +91,15 @@ def _batches(rows: QuerySet[Any]) -> Iterator[list[int]]:
 
 def _forget(model: type[Any], pk: int, by: Any) -> int:
     """Forget one row; returns how many deliveries lost their body."""
-    now = utc_now()
-    row = claim(model, pk=pk)
-    if row is None:
+    edit: Edit[Any] | None = lock_for_edit(model, Source.FLOW, by=by, pk=pk)
+    if edit is None:
         return 0
+    row = edit.row
     if model._default_manager.using(database()).filter(_OPEN[model], pk=pk).exists():
         raise InvalidInput(_("%(row)s has changed: it is open again or needs review.") % {"row": row})
-    edit = Edit(row, now, Source.FLOW, actor=by)
     edit.set(**_STEAM_DATA[model])
     if row.forgotten_at is None:
-        edit.set(forgotten_at=now)
+        edit.set(forgotten_at=edit.now)
         edit.note(row.status, row.status, note=_("The Steam data of the user was removed."))
     edit.save()
     name = model._meta.model_name

@@ -15,10 +15,11 @@ from . import retention
 from .market import prices
 from .monitoring import balance
 from .monitoring.stalled import note_pass
-from .polling import purchases as polling
-from .polling.queue import Advance, nobody
+from .polling import deposits as deposit_queue
+from .polling import purchases as purchase_queue
+from .polling.queue import Advance, Counts, nobody
 from .reconciliation import run as reconciliation
-from .webhooks import receive as notifications
+from .webhooks import replay
 
 logger = logging.getLogger("django_skinsback")
 
@@ -42,10 +43,10 @@ class Job:
     run: Callable[[str | None, Advance], Any]
 
 
-def check_deposits(account: str | None = None, advance: Advance = nobody) -> polling.Counts:
+def poll_deposits(account: str | None = None, advance: Advance = nobody) -> Counts:
     """Apply deliveries that were kept, then ask about deposits that are due."""
-    notifications.apply_kept()
-    return polling.check_deposits(account, advance=advance)
+    replay.apply_kept()
+    return deposit_queue.poll_deposits(account, advance=advance)
 
 
 def sync_prices(account: str | None = None) -> None:
@@ -59,8 +60,8 @@ def snapshot_balance(account: str | None = None) -> None:
 
 
 JOBS = (
-    Job("check_deposits", None, check_deposits),
-    Job("poll_purchases", None, lambda account, advance: polling.poll_purchases(account, advance=advance)),
+    Job("poll_deposits", None, poll_deposits),
+    Job("poll_purchases", None, lambda account, advance: purchase_queue.poll_purchases(account, advance=advance)),
     Job("reconcile", 3600.0, lambda account, _: reconciliation.reconcile(account)),
     Job("sync_prices", 3600.0, lambda account, _: sync_prices(account)),
     Job("snapshot_balance", 900.0, lambda account, _: snapshot_balance(account)),

@@ -24,7 +24,7 @@ DEPOSIT_STATUS_LABELS = {
 class DepositQuerySet(RowQuerySet["Deposit"]):
     def due(self, now: datetime) -> "DepositQuerySet":
         """Rows SkinsBack is to be asked about, in the order in which a walk by key visits them."""
-        return self.filter(next_check_at__lte=now).order_by("pk")
+        return self.filter(next_poll_at__lte=now).order_by("pk")
 
     def open(self) -> "DepositQuerySet":
         return self.filter(status__in=DEPOSIT_OPEN)
@@ -58,8 +58,9 @@ class Deposit(Row):
     skins = models.JSONField(_("skins"), default=list, blank=True, help_text=_("not signed, for show"))
     user_risk = models.JSONField(_("user risk"), default=dict, blank=True, help_text=_("not signed, for show"))
     trade_offer_expires_at = fields.UTCDateTimeField(_("trade offer expires at"), null=True, blank=True)
-    next_check_at = fields.UTCDateTimeField(_("next check at"), null=True, blank=True, db_index=True)
-    check_count = models.PositiveIntegerField(_("checks since the last change"), default=0)
+
+    bot_name = models.CharField(_("bot's name"), max_length=fields.ID_LENGTH, blank=True)
+    bot_steam_id = models.CharField(_("bot's Steam ID"), max_length=fields.STEAM_ID_LENGTH, blank=True)
 
     objects = DepositQuerySet.as_manager()
 

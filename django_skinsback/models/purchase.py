@@ -39,7 +39,7 @@ class PurchaseQuerySet(RowQuerySet["Purchase"]):
 class Purchase(Row):
     """One skin bought for one user. Its status changes only through ``flows.purchases``. Prices are US dollars."""
 
-    requested_by = models.ForeignKey(
+    by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("requested by"),
         null=True,
@@ -74,8 +74,6 @@ class Purchase(Row):
     in_hold = models.BooleanField(_("in hold"), null=True, blank=True)
     in_hold_until = fields.UTCDateTimeField(_("in hold until"), null=True, blank=True)
     attempts = models.PositiveIntegerField(_("times sent"), default=0)
-    next_poll_at = fields.UTCDateTimeField(_("next poll at"), null=True, blank=True, db_index=True)
-    poll_count = models.PositiveIntegerField(_("polls since the last change"), default=0)
     submitted_at = fields.UTCDateTimeField(_("last sent at"), null=True, blank=True)
     accepted_at = fields.UTCDateTimeField(_("accepted at"), null=True, blank=True)
 

@@ -52,6 +52,12 @@ class Row(models.Model):
     trade_offer_id = models.CharField(_("trade offer ID"), max_length=fields.ID_LENGTH, blank=True)
     needs_review = models.BooleanField(_("needs review"), default=False, db_index=True)
     review_reasons = models.JSONField(_("review reasons"), default=list, blank=True)
+    next_poll_at = fields.UTCDateTimeField(_("next poll at"), null=True, blank=True, db_index=True)
+    poll_count = models.PositiveIntegerField(_("polls since the last change"), default=0)
+    idempotency_digest = models.CharField(
+        _("idempotency digest"), max_length=64, null=True, blank=True, unique=True, editable=False
+    )
+    request_digest = models.CharField(_("request digest"), max_length=64, blank=True, editable=False)
     failing_since = fields.UTCDateTimeField(
         _("failing since"),
         null=True,

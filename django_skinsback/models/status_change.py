@@ -49,9 +49,9 @@ class StatusChange(models.Model):
         on_delete=models.SET_NULL,
         related_name="changes",
     )
-    actor = models.ForeignKey(
+    by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        verbose_name=_("actor"),
+        verbose_name=_("by"),
         null=True,
         on_delete=models.SET_NULL,
         related_name="+",

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback import purchases
 from django_skinsback.models import Deposit, MarketItem, Purchase
 from django_skinsback.wire.types import PurchaseReport
 from example_project.shop import refusals

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback import deposits
 from django_skinsback.flows.market.prices import sync_prices
 from django_skinsback.models import Deposit, MarketItem
 from django_skinsback.statuses import EntryKind

@@ -8,8 +8,7 @@ import time_machine
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback import deposits, purchases
 from django_skinsback.models import Deposit, MarketItem, Purchase
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport

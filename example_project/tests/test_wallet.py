@@ -2,8 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback import deposits, purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 from example_project.tests.conftest import TRADE_URL

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from django_skinsback.flows.webhooks.receive import LONGEST_PAUSE, apply_kept
+from django_skinsback.flows.webhooks.receive import LONGEST_PAUSE
+from django_skinsback.flows.webhooks.replay import apply_kept
 from django_skinsback.models import BalanceSnapshot, LedgerEntry, WebhookEvent
 from django_skinsback.models.fields import utc_now
 from django_skinsback.testing import make_purchase

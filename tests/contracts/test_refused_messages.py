@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import pytest
 from django.urls import reverse
 
-from django_skinsback.flows.deposits.create import create_deposit
-from django_skinsback.flows.polling.purchases import check_deposits
+from django_skinsback import deposits
+from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.models import Deposit, LedgerEntry, WebhookEvent
 from django_skinsback.testing import make_deposit, signed_notification
 from django_skinsback.wire.signing import client_digest
@@ -148,7 +148,7 @@ def test_the_page_lists_these_messages_and_their_answers():
 
 
 def test_the_credit_of_a_refused_message_comes_by_polling(user, skinsback_sandbox):
-    deposit = create_deposit(user, currency="usd", min_amount="1")
+    deposit = deposits.create(user, currency="usd", min_amount="1")
     skinsback_sandbox.faults.add("notify_drop", "deposit", times=None)
     skinsback_sandbox.pay(deposit.order_id)
     skinsback_sandbox.faults.remove()
@@ -156,8 +156,8 @@ def test_the_credit_of_a_refused_message_comes_by_polling(user, skinsback_sandbo
     with pytest.raises(AssertionError, match="answered 400"):
         skinsback_sandbox.deliver_pending()
     assert not LedgerEntry.objects.exists()
-    Deposit.objects.filter(pk=deposit.pk).update(next_check_at=deposit.created_at)
+    Deposit.objects.filter(pk=deposit.pk).update(next_poll_at=deposit.created_at)
 
-    check_deposits()
+    poll_deposits()
 
     assert LedgerEntry.objects.get().deposit_id == deposit.pk

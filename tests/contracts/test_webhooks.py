@@ -43,7 +43,7 @@ def test_a_signed_success_credits_the_owner_once(client, deposit, user):
     )
     assert Wallet.objects.get(user=user).balance == entry.amount
     deposit.refresh_from_db()
-    assert (deposit.status, deposit.next_check_at) == ("success", None)
+    assert (deposit.status, deposit.next_poll_at) == ("success", None)
     assert deposit.finished_at is not None
 
 
@@ -208,7 +208,7 @@ def test_an_unknown_status_is_kept_and_moves_no_money(client, deposit):
     deposit.refresh_from_db()
     assert (deposit.status, deposit.needs_review) == ("pending", True)
     assert "blessed" in deposit.review_reason
-    assert deposit.next_check_at is not None
+    assert deposit.next_poll_at is not None
     assert StatusChange.objects.get().to_status == "blessed"
     assert WebhookEvent.objects.get().outcome == "unknown_status"
     assert not LedgerEntry.objects.exists()
@@ -224,7 +224,8 @@ def test_a_word_that_is_not_one_of_theirs_for_deposits_moves_nothing(client, dep
 
 
 def test_an_unknown_order_is_kept_and_applied_when_its_row_appears(client, user):
-    from django_skinsback.flows.webhooks.receive import LONGEST_PAUSE, apply_kept
+    from django_skinsback.flows.webhooks.receive import LONGEST_PAUSE
+    from django_skinsback.flows.webhooks.replay import apply_kept
 
     absent = Deposit(order_id="of-another-day", transaction_id="77")
     assert post_notification(client, signed_notification(absent)).status_code == 200
@@ -252,7 +253,8 @@ def test_another_transaction_id_is_answered_200_and_kept_and_moves_nothing(clien
 
 
 def test_a_failing_listener_undoes_all_and_the_delivery_is_kept(client, deposit):
-    from django_skinsback.flows.webhooks.receive import LONGEST_PAUSE, apply_kept
+    from django_skinsback.flows.webhooks.receive import LONGEST_PAUSE
+    from django_skinsback.flows.webhooks.replay import apply_kept
 
     def refuse(**_kwargs):
         raise RuntimeError("the wallet is closed")

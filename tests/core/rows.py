@@ -36,7 +36,7 @@ def make_deposit(*, status="pending", **values):
         "transaction_id": None if status in DEPOSIT_OURS else next(numbers),
         "game": "cs2",
         "finished_at": now if status in DEPOSIT_FINAL else None,
-        "next_check_at": now if status in DEPOSIT_OPEN else None,
+        "next_poll_at": now if status in DEPOSIT_OPEN else None,
     }
     return Deposit.objects.create(status=status, **{**usual, **values})
 

@@ -60,7 +60,7 @@ def _long_rows(django_user_model):
     )
     LedgerEntry.objects.create(user=user, purchase=purchase, kind="charge", amount=-LARGE, currency="usd")
     steps = {"from_status": "waiting_accept", "to_status": "trade_create_error", "source": "list"}
-    StatusChange.objects.create(purchase=purchase, actor=user, note=f"{SKIN}, for a long reason. " * 3, **steps)
+    StatusChange.objects.create(purchase=purchase, by=user, note=f"{SKIN}, for a long reason. " * 3, **steps)
     WebhookEvent.objects.create(
         account="default",
         kind="deposit",

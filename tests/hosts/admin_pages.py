@@ -50,5 +50,5 @@ def test_a_deposit_is_settled_and_the_history_names_who_did_it(browser, user, op
 
     assert answer.status_code == 302
     assert LedgerEntry.objects.get().user == user
-    assert deposit.changes.latest("pk").actor == operator
+    assert deposit.changes.latest("pk").by == operator
     assert browser.get(page_url(deposit)).status_code == 200

@@ -4,7 +4,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from django_skinsback.flows.webhooks import receive as notifications
+from django_skinsback.flows.webhooks import receive as receiving
 from django_skinsback.testing import make_deposit, post_notification, signed_notification
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -12,13 +12,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_no_database_transaction_is_open_when_a_delivery_is_taken(client, user, monkeypatch):
     assert all(database["ATOMIC_REQUESTS"] for database in settings.DATABASES.values())
-    receive, open_then = notifications.receive, []
+    receive, open_then = receiving.receive, []
 
     def watched(*arguments):
         open_then.extend(alias for alias in connections if connections[alias].in_atomic_block)
         return receive(*arguments)
 
-    monkeypatch.setattr(notifications, "receive", watched)
+    monkeypatch.setattr(receiving, "receive", watched)
 
     assert post_notification(client, signed_notification(make_deposit(user=user))).status_code == 200
     assert open_then == []

@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from django.db import connection
 from django.utils import timezone
 
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback import purchases
 from django_skinsback.models import BalanceSnapshot, Purchase
 from django_skinsback.sandbox.notifications import change_balance
 from tests.integration.commands.test_listen_command import TRADE_URL, listening

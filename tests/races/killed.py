@@ -7,10 +7,9 @@ import signal
 from django.contrib.auth.models import User
 from django.test import Client
 
+from django_skinsback import deposits, purchases
 from django_skinsback.connection import get_client
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.models import Deposit, Purchase
 from django_skinsback.testing import post_notification, signed_notification
 
@@ -18,12 +17,12 @@ POINTS = {
     "before the claim": "django_skinsback.flows.purchases.send:_claim_unsent",
     "between claim and call": "django_skinsback.flows.purchases.send:_call",
     "between call and record": "django_skinsback.flows.purchases.send:_take",
-    "between record and commit": "django_skinsback.flows.ledger.record:Edit.save_news",
+    "between record and commit": "django_skinsback.models:StatusChange.save",
     "before the intent": "django_skinsback.flows.deposits.create:_open",
     "between intent and create": "django_skinsback.client:SkinsBackClient.create_deposit",
     "between create and record": "django_skinsback.flows.deposits.create:_take_answer",
     "before the entry": "django_skinsback.models:LedgerEntry.save",
-    "between entry and commit": "django_skinsback.flows.webhooks.receive:_keep_balance",
+    "between entry and commit": "django_skinsback.flows.ledger.edit:verify_saved",
     "between commit and hooks": "django.db.backends.base.base:BaseDatabaseWrapper.run_and_clear_commit_hooks",
     "between commit and answer": "django_skinsback.views:_answer",
     "before the rows are taken": "django_skinsback.flows.polling.claims:_take",
@@ -57,9 +56,9 @@ def do(step: str, point: str, pk: int) -> None:
         case "submit":
             purchases.submit(Purchase.objects.get(pk=pk))
         case "poll":
-            polling.poll_purchases()
+            poll_purchases()
         case "create":
-            deposits.create_deposit(success_url="/")
+            deposits.create(success_url="/")
         case "create from inventory":
             items = get_client().get_inventory("rust", "76561198050648523", "i1ArBZey").items
             chosen = next(item.asset_id for item in items if item.tradable)

@@ -4,6 +4,7 @@ Each takes a deposit, the status told about it, and a function that is called wh
 between: there the race waits for the other, so that it is one each time.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -13,7 +14,7 @@ from unittest import mock
 from django.db import transaction
 from django.db.models import F
 
-from django_skinsback.flows.ledger.edit import Edit
+from django_skinsback.flows.ledger import record
 from django_skinsback.models import Deposit, WebhookEvent
 from tests.wallet.models import Wallet
 
@@ -60,18 +61,19 @@ def row_lock_alone(deposit: Deposit, status: str, meet: Meet) -> None:
 
 
 @contextmanager
-def meeting_before_the_write(meet: Meet, *, guarded: bool = True) -> Iterator[None]:
-    """Our own flow; unless ``guarded``, the write does not ask whether the row is still what was read."""
-    save_row = Edit.save_row
+def meeting_at_the_lock(meet: Meet, *, locked: bool = True) -> Iterator[None]:
+    """Our own flow, in which both arrive at the lock of the row together. Unless ``locked``, the row is only read."""
+    arrived = threading.local()
 
-    def save(edit: Any) -> None:
-        if not edit.locked:
+    def lock(model: Any, **ids: Any) -> Any:
+        row = None if locked else record.look(model, **ids)
+        if not hasattr(arrived, "once"):
+            arrived.once = True
             meet()
-        if not guarded:
-            edit._as_read = {}
-        save_row(edit)
+        return lock_row(model, **ids) if locked else row
 
-    with mock.patch.object(Edit, "save_row", save):
+    lock_row = record.lock
+    with mock.patch.object(record, "lock", lock):
         yield
 
 

@@ -6,11 +6,10 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from django_skinsback import schedule
+from django_skinsback import deposits, purchases, schedule
 from django_skinsback.connection import get_client
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.sandbox import Sandbox
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
@@ -40,8 +39,8 @@ def sweep(sandbox, traveller, minutes=12):
     for _ in range(minutes):
         traveller.shift(60)
         sandbox.clock.advance(minutes=1)
-        polling.check_deposits()
-        polling.poll_purchases()
+        poll_deposits()
+        poll_purchases()
 
 
 @pytest.fixture
@@ -188,9 +187,9 @@ def test_a_process_killed_before_the_intent_is_committed_owes_nothing(user, poin
 
 @pytest.mark.parametrize("point", ["between note and approval", "between approval and status"])
 def test_a_process_killed_while_it_approves_a_hold_credits_what_skinsback_approved(sandbox, traveller, user, point):
-    deposit = deposits.create_deposit(user)
+    deposit = deposits.create(user)
     sandbox.pay(deposit.order_id, held=True)
-    polling.check_deposits(now=timezone.now() + schedule.LEASE)
+    poll_deposits(now=timezone.now() + schedule.LEASE)
     deposit.refresh_from_db()
     assert deposit.status == "in_hold"
 

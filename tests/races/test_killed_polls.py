@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from django_skinsback.client import SkinsBackClient
-from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.models import LedgerEntry, Purchase, StatusChange
 from django_skinsback.sandbox import Sandbox
 from django_skinsback.testing import make_purchase
@@ -41,8 +41,8 @@ def sandbox(settings):
 
 @pytest.mark.parametrize("point", POINTS)
 def test_row_49_all_is_done_two_minutes_after_a_worker_was_killed(sandbox, user, point):
+    from django_skinsback import purchases
     from django_skinsback.connection import get_client
-    from django_skinsback.flows.purchases import buy as purchases
     from tests.wallet.models import Wallet
 
     Wallet.objects.create(user=user, balance=9)
@@ -68,7 +68,7 @@ def test_row_49_all_is_done_two_minutes_after_a_worker_was_killed(sandbox, user,
     kill("poll", point)
     killed_at = timezone.now()
     with time_machine.travel(killed_at + timedelta(seconds=CLAIM_SECONDS), tick=False):
-        polling.poll_purchases()
+        poll_purchases()
 
     assert list(Purchase.objects.order_by("pk").values_list("status", flat=True)[:2]) == ["canceled"] * 2
     assert LedgerEntry.objects.filter(kind="refund").count() == 2
@@ -95,12 +95,12 @@ def test_row_49_broken_off_anywhere_many_times_no_row_is_left_unscheduled(monkey
             for row in rows:
                 truth[row.custom_id] = chance.choice(["waiting_accept", "timeout"])
             with crashes.at(chance.randrange(25)):
-                polling.poll_purchases()
+                poll_purchases()
 
             mine = Purchase.objects.filter(pk__in=[row.pk for row in rows])
             assert not mine.filter(status="waiting_accept", next_poll_at=None).exists(), seed
             traveller.shift(CLAIM_SECONDS)
-            polling.poll_purchases()
+            poll_purchases()
             for row in rows:
                 row.refresh_from_db()
                 assert row.status == truth[row.custom_id], seed

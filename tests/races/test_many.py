@@ -13,9 +13,9 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.test import Client
 
+from django_skinsback import deposits
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import AlreadyDecided, RowChanged
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.flows.ledger import database
 from django_skinsback.models import Deposit, LedgerEntry, WebhookEvent
 from django_skinsback.models.fields import utc_now
@@ -66,7 +66,7 @@ def make_deposits(count, **values):
     now = utc_now()
     Deposit.objects.bulk_create(
         [
-            Deposit(order_id=f"many{number}", transaction_id=str(number), status="pending", next_check_at=now, **values)
+            Deposit(order_id=f"many{number}", transaction_id=str(number), status="pending", next_poll_at=now, **values)
             for number in range(count)
         ]
     )
@@ -103,7 +103,7 @@ def test_sixteen_connections_with_the_same_and_with_contradicting_news_agree_on_
             given = sum(deposit.entries.values_list("amount", flat=True))
             assert max(kinds.values(), default=0) <= 1
             assert deposit.needs_review
-            assert deposit.next_check_at is not None
+            assert deposit.next_poll_at is not None
             assert given == (Decimal("12.6") if deposit.status in {"success", "hold_approved"} else 0)
     given = sum(LedgerEntry.objects.values_list("amount", flat=True))
     assert Wallet.objects.get().balance == given
@@ -120,7 +120,7 @@ def test_approving_and_returning_at_once_leave_the_user_with_what_skinsback_says
     Wallet.objects.create(user=user)
     with connections_at_once(4) as at_once:
         for number in range(5):
-            deposit = deposits.create_deposit(user)
+            deposit = deposits.create(user)
             real = sandbox.pay(deposit.order_id, held=True)
             deposits.refresh(deposit)
             deposit.refresh_from_db()

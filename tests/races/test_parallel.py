@@ -10,10 +10,11 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
+from django_skinsback import purchases
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import InvalidInput, RowChanged
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.sandbox import Sandbox
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
@@ -159,7 +160,7 @@ def test_two_sweeps_at_once_share_the_rows(sandbox):
     for skin in skins:
         make_purchase(game="rust", market_hash_name="", skin_id=skin.skin_id, max_price=skin.price)
 
-    results = at_once(polling.poll_purchases, polling.poll_purchases, polling.check_deposits)
+    results = at_once(poll_purchases, poll_purchases, poll_deposits)
 
     assert not [result for result in results if isinstance(result, Exception)]
     assert Counter(Purchase.objects.values_list("status", flat=True)) == {"creating_trade": 6}
@@ -167,7 +168,7 @@ def test_two_sweeps_at_once_share_the_rows(sandbox):
 
 
 def test_settling_and_news_at_once_credit_once(user, operator):
-    from django_skinsback.flows.deposits import hold as deposits
+    from django_skinsback import deposits
 
     Wallet.objects.create(user=user)
     for _ in range(5):

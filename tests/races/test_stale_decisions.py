@@ -10,12 +10,11 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from django_skinsback import deposits, purchases
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import PurchaseNotFound, SkinsBackError, UnknownOutcome
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.flows.ledger.audit import audit
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase
 from django_skinsback.models.fields import utc_now
 from django_skinsback.statuses import EntryKind
@@ -196,7 +195,7 @@ def check_refunded_or_sold(sold):
         assert ("refund" in kinds(row)) <= (row.status == "refused")
     Purchase.objects.update(next_poll_at=utc_now() - LONG_AGO)
     refunded = {row.custom_id for row in Purchase.objects.all() if "refund" in kinds(row)}
-    polling.poll_purchases()
+    poll_purchases()
     assert refunded.isdisjoint(sold)
 
 
@@ -223,7 +222,7 @@ def test_a_refund_against_a_sending_again_is_never_both(user, operator, sold, mo
 
     def poll(row):
         Purchase.objects.filter(pk=row.pk, status="unknown").update(next_poll_at=utc_now() - LONG_AGO)
-        polling.poll_purchases()
+        poll_purchases()
 
     decided, _ = side_by_side(rows, lambda row: purchases.settle(row, "refund", operator), poll)
 

@@ -12,10 +12,9 @@ from django.db.models import F
 from django.db.models.signals import post_save
 from django.test import Client
 
+from django_skinsback import deposits, purchases
 from django_skinsback.exceptions import RolledBack
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.purchases import buy as purchases
-from django_skinsback.flows.webhooks import receive as notifications
+from django_skinsback.flows.webhooks.replay import apply_again
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
 from django_skinsback.signals import deposit_changed, entry_posted
 from django_skinsback.testing import make_deposit, post_notification, signed_notification
@@ -132,7 +131,7 @@ def test_a_delivery_is_500_kept_and_applied_when_there_is_no_deadlock(user, wall
         assert event.outcome == "failed"
         assert "transaction.atomic()" in event.error
 
-        assert notifications.apply_again(event) == "applied"
+        assert apply_again(event) == "applied"
     assert (Wallet.objects.get(user=user).balance, announced) == (Decimal("112.6"), ["success"])
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from django_skinsback import deposits, purchases
 from django_skinsback.exceptions import RowChanged, SkinsBackError
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.reconciliation.run import reconcile
-from django_skinsback.flows.webhooks import receive as notifications
+from django_skinsback.flows.webhooks.replay import apply_kept
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.sandbox import purchases as market
 from django_skinsback.sandbox.deposits import Impossible
@@ -166,7 +166,7 @@ class History(RuleBasedStateMachine):
     ) -> None:
         least, most = limits if currency else (None, None)
         self._do(
-            lambda: deposits.create_deposit(
+            lambda: deposits.create(
                 self.site.users[who],
                 steam_id=STEAM_IDS[who] if known else "",
                 currency=currency,
@@ -302,7 +302,7 @@ class History(RuleBasedStateMachine):
     def operator_asks_about_deposit(self, number: int, crash: int | None) -> None:
         deposit = self._row(Deposit, number)
         if deposit:
-            self._do(lambda: deposits.refresh(deposit, actor=self.site.users[3]), crash)
+            self._do(lambda: deposits.refresh(deposit, by=self.site.users[3]), crash)
 
     # What SkinsBack says, and how it arrives
 
@@ -476,10 +476,10 @@ class History(RuleBasedStateMachine):
         unsent = Purchase.objects.filter(status="requested").count()
         misfortunes = self.site.line.misfortunes
         misfortunes["market_buy"] = [first and (first, buys)] * unsent + [("error", (last,))] * unsent
-        self._do(polling.poll_purchases)
+        self._do(poll_purchases)
         misfortunes["market_getinfo"] = [("error", asks)] * 2 * unsent
         self.site.advance(3 * MINUTE)
-        self._do(polling.poll_purchases)
+        self._do(poll_purchases)
         misfortunes.clear()
 
     @rule(broken=st.booleans())
@@ -496,7 +496,7 @@ class History(RuleBasedStateMachine):
         self.site.swallows = True
         self.user_pays(number, held=False, other=9)
         self.site.deliver(crash)
-        self._do(polling.check_deposits)
+        self._do(poll_deposits)
         self.site.swallows = False
         self.site.advance(RETRIES[0])
         self.site.deliver()
@@ -526,11 +526,11 @@ class History(RuleBasedStateMachine):
 
     @rule(crash=crashes)
     def deposits_are_swept(self, crash: int | None) -> None:
-        self._do(polling.check_deposits, crash)
+        self._do(poll_deposits, crash)
 
     @rule(crash=crashes)
     def purchases_are_swept(self, crash: int | None) -> None:
-        self._do(polling.poll_purchases, crash)
+        self._do(poll_purchases, crash)
 
     @rule(crash=crashes)
     def lists_are_compared(self, crash: int | None) -> None:
@@ -538,7 +538,7 @@ class History(RuleBasedStateMachine):
 
     @rule(crash=crashes)
     def kept_notifications_are_swept(self, crash: int | None) -> None:
-        self._do(notifications.apply_kept, crash)
+        self._do(apply_kept, crash)
 
     @rule(number=numbers, crash=crashes)
     def notifications_wait_for_the_site(self, number: int, crash: int | None) -> None:
@@ -550,7 +550,7 @@ class History(RuleBasedStateMachine):
             self.site.deliver()
         self.site.broken = was_broken
         self.site.advance(HOUR)
-        self._do(notifications.apply_kept, crash)
+        self._do(apply_kept, crash)
 
     # What must hold
 
@@ -581,7 +581,7 @@ class History(RuleBasedStateMachine):
         waiting = WebhookEvent.objects.filter(processed_at=None, next_try_at__isnull=False).exclude(outcome="unmatched")
         purchases_open = Purchase.objects.exclude(status__in=PURCHASE_FINAL).filter(finished_at=None)
         deposits_open = Deposit.objects.filter(status__in=DEPOSIT_OPEN)
-        due = Deposit.objects.filter(next_check_at__isnull=False)
+        due = Deposit.objects.filter(next_poll_at__isnull=False)
         if but_for_operators:  # what waits for one, or was decided by one, is asked about for ever
             decided = Books().settled
             rows = [*purchases_open, *deposits_open, *due]

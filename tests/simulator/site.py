@@ -18,8 +18,9 @@ from django.test import override_settings
 from django_skinsback import connection as clients
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.flows.ledger import database
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.webhooks import receive as notifications
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
+from django_skinsback.flows.webhooks.replay import apply_kept
 from django_skinsback.models import (
     BalanceSnapshot,
     Deposit,
@@ -179,9 +180,9 @@ class Site:
 
     def sweep(self) -> None:
         """What beat starts."""
-        notifications.apply_kept()
-        polling.check_deposits()
-        polling.poll_purchases()
+        apply_kept()
+        poll_deposits()
+        poll_purchases()
 
     def mend(self) -> None:
         """Nothing goes wrong from here on."""

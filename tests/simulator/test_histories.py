@@ -9,14 +9,13 @@ from django.db import connection
 from django.db.models import Q
 from django.db.transaction import TransactionManagementError
 
+from django_skinsback import deposits, purchases
 from django_skinsback.flows.deposits import credit as crediting
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.flows.deposits import settle as decisions
 from django_skinsback.flows.ledger import database
 from django_skinsback.flows.ledger import edit as edits
 from django_skinsback.flows.ledger.edit import Edit
 from django_skinsback.flows.polling import queue as due
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.flows.purchases import report as purchase_reports
 from django_skinsback.flows.webhooks import receive as notifications
 from django_skinsback.statuses import EntryKind

@@ -55,8 +55,6 @@ Entries = dict[int, dict[str, LedgerEntry]]
 
 NOT_SHOWN = {
     "updated_at",
-    "check_count",
-    "next_check_at",
     "poll_count",
     "next_poll_at",
     "submitted_at",
@@ -149,7 +147,7 @@ def _wallets_are_the_ledger(site: Site, entries: list[LedgerEntry]) -> None:
 
 def _nothing_is_forgotten(books: Books) -> None:
     for deposit in books.deposits:
-        assert deposit.next_check_at or deposit.status not in DEPOSIT_OPEN, f"{deposit.status} without a next check"
+        assert deposit.next_poll_at or deposit.status not in DEPOSIT_OPEN, f"{deposit.status} without a next check"
     for purchase in books.purchases:
         over = purchase.status in PURCHASE_FINAL or purchase.finished_at
         assert purchase.next_poll_at or over, f"{purchase.status} without a next poll"

@@ -8,8 +8,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from django_skinsback.flows.deposits.create import create_from_inventory
-from django_skinsback.flows.deposits.hold import create_deposit, refresh
+from django_skinsback import deposits
 from django_skinsback.flows.purchases.buy import buy, buy_batch
 from django_skinsback.models import BalanceSnapshot, Deposit, LedgerEntry, MarketItem, Purchase, StatusChange
 from django_skinsback.money import parse_amount
@@ -62,17 +61,17 @@ def columns(
 
 
 def pay(user: AbstractBaseUser, request: HttpRequest) -> Deposit:
-    deposit = create_deposit(user, request=request, currency="usd", min_amount="5.00", max_amount=Decimal(20))
-    create_deposit(request.user, request=request, currency="usd", min_amount=5)
-    create_deposit()
-    create_deposit(42)  # error
-    create_deposit("alice")  # error
-    create_deposit(user, currency="usd", max_amount=0.1)  # error
-    create_deposit(user, currency="usd", min_amount=5.0)  # error
-    create_deposit(user, custom_currency="coins", custom_currency_rate=0.5)  # error
-    create_from_inventory(user, trade_url=TRADE_URL, item_asset_ids=["1"])
-    create_from_inventory(42, trade_url=TRADE_URL, item_asset_ids=["1"])  # error
-    return refresh(deposit)
+    deposit = deposits.create(user, request=request, currency="usd", min_amount="5.00", max_amount=Decimal(20))
+    deposits.create(request.user, request=request, currency="usd", min_amount=5)
+    deposits.create()
+    deposits.create(42)  # error
+    deposits.create("alice")  # error
+    deposits.create(user, currency="usd", max_amount=0.1)  # error
+    deposits.create(user, currency="usd", min_amount=5.0)  # error
+    deposits.create(user, custom_currency="coins", custom_currency_rate=0.5)  # error
+    deposits.create_from_inventory(user, trade_url=TRADE_URL, item_asset_ids=["1"])
+    deposits.create_from_inventory(42, trade_url=TRADE_URL, item_asset_ids=["1"])  # error
+    return deposits.refresh(deposit)
 
 
 def withdraw(user: AbstractBaseUser, count: int) -> list[Purchase]:

@@ -116,8 +116,8 @@ def test_the_urls_and_the_checks_need_no_network_library_either():
 def test_the_flows_know_no_celery():
     done = python(
         f"{SITE}\n"
-        "import django_skinsback.flows.polling.purchases, django_skinsback.flows.deposits.create, django_skinsback.flows.market.prices\n"
-        "import django_skinsback.flows.monitoring.balance, django_skinsback.flows.webhooks.receive\n"
+        "import django_skinsback.deposits, django_skinsback.purchases, django_skinsback.flows.polling.purchases\n"
+        "import django_skinsback.flows.market.prices, django_skinsback.flows.webhooks.receive\n"
         "assert 'celery' not in sys.modules"
     )
     assert done.returncode == 0, done.stderr

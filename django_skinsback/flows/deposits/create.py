@@ -6,6 +6,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -13,7 +14,7 @@ from ... import conf, schedule
 from ...connection import get_client
 from ...exceptions import InvalidInput, OrderIdExists, SkinsBackError, UnknownOutcome
 from ...models import Deposit
-from ...models.fields import OptionalUser, utc_now
+from ...models.fields import ID_LENGTH, OptionalUser, utc_now
 from ...money import parse_amount, parse_currency
 from ...sensitive import hide
 from ...statuses import DepositStatus
@@ -22,12 +23,16 @@ from ...wire import requests
 from ..addresses import page_url, webhook_url
 from ..ledger.database import database, refuse_inside_transaction
 from ..ledger.edit import Edit, Source
+from ..ledger.idempotency import find_earlier, key_digest, request_digest
 from ..ledger.record import change
 
 Answer = TypeVar("Answer")
 
+_ADDRESSES = {"result_url", "success_url", "fail_url"}
+"""Options that depend on the host of the request, so two requests with the same idempotency key may differ in them."""
 
-def create_deposit(
+
+def create(
     user: OptionalUser = None,
     *,
     request: HttpRequest | None = None,
@@ -45,6 +50,7 @@ def create_deposit(
     custom_currency: str = "",
     custom_currency_rate: Decimal | str | None = None,
     metadata: dict[str, Any] | None = None,
+    idempotency_key: str = "",
 ) -> Deposit:
     """Open a deposit and return its row; send the user to its ``pay_url`` (``/docs/api/v1/createorder``).
 
@@ -52,12 +58,16 @@ def create_deposit(
     ``currency`` and need it. ``success_url`` and ``fail_url`` are paths of this site, or addresses on it.
     ``widget`` makes the pay page fit into an iframe.
 
-    Raises InvalidInput before anything is written; RequestNotSent and APIError when no deposit was opened, and
-    then the row is abandoned; UnknownOutcome when no readable answer came, and then the sweep asks what became of it.
-    Not to be called inside a database transaction.
+    ``idempotency_key``: the same key of the same user returns the deposit made before, as it is now; SkinsBack is
+    not called again. Other parameters with the same key raise IdempotencyConflict. A deposit that SkinsBack refused
+    frees its key.
+
+    Raises InvalidInput before anything is written; RequestNotSent and APIError when no deposit was opened (the row is
+    then ``abandoned``); UnknownOutcome when no readable answer came (the sweep then asks SkinsBack). Raises
+    InsideDatabaseTransaction inside a database transaction.
     """
     trade_url = hide(trade_url)
-    refuse_inside_transaction("create_deposit()")
+    refuse_inside_transaction("create()")
     payer = TradeURL.parse(trade_url) if trade_url else None
     if custom_currency and conf.get("CREDIT") == "user_amount":
         raise InvalidInput(
@@ -90,6 +100,9 @@ def create_deposit(
     }
     given: Any = {name: value for name, value in options.items() if value is not None and value != ""}
     requests.create_deposit("unsent", **given)  # what is wrong with the arguments is said before the row is written
+    if idempotency_key:
+        asked_for = {name: value for name, value in given.items() if name not in _ADDRESSES}
+        _set_key(deposit, idempotency_key, pages=[success_url, fail_url], **asked_for)
     client = get_client(account)
     return _open(deposit, lambda order_id: client.create_deposit(order_id, **given), _take_link)
 
@@ -104,12 +117,13 @@ def create_from_inventory(
     game: str | None = None,
     currency: str = "",
     metadata: dict[str, Any] | None = None,
+    idempotency_key: str = "",
 ) -> Deposit:
     """Open a deposit of chosen items without SkinsBack's pages (``/docs/api/v1/create_from_user_inventory``).
 
     ``item_asset_ids`` come from ``client.get_inventory()``. SkinsBack sends the user a trade offer at once: show
-    him ``trade_offer_id``, ``trade_offer_expires_at`` and the bot, which is in ``metadata["trade_offer"]``.
-    Raises as ``create_deposit`` does.
+    the user ``trade_offer_id``, ``trade_offer_expires_at``, ``bot_name`` and ``bot_steam_id``.
+    Raises as ``create`` does.
     """
     trade_url = hide(trade_url)
     refuse_inside_transaction("create_from_inventory()")
@@ -131,6 +145,9 @@ def create_from_inventory(
         "result_url": webhook_url("result", account, request) or "",
     }
     requests.create_deposit_from_inventory("unsent", **options)
+    if idempotency_key:
+        asked_for = {name: value for name, value in options.items() if name not in _ADDRESSES}
+        _set_key(deposit, idempotency_key, **asked_for)
     client = get_client(account)
     return _open(
         deposit,
@@ -139,14 +156,31 @@ def create_from_inventory(
     )
 
 
+def _set_key(deposit: Deposit, key: str, **parameters: Any) -> None:
+    deposit.idempotency_digest = key_digest(deposit.account, deposit.user, key)
+    deposit.request_digest = request_digest(**parameters, metadata=deposit.metadata)
+
+
 def _open(deposit: Deposit, call: Callable[[str], Answer], take: Callable[[Edit[Deposit], Answer], None]) -> Deposit:
-    """Commit the intent, call, take the answer. An order id that is taken is given up for a new one, once."""
+    """Commit the row, call SkinsBack, record the answer. If the order ID is taken, one new row with a new ID is tried.
+
+    Returns the row of an earlier call with the same idempotency key instead, if there is one.
+    """
+    key, request = deposit.idempotency_digest, deposit.request_digest
+    if earlier := find_earlier(Deposit, key, request):
+        return earlier
     for last_try in (False, True):
         now = utc_now()
         deposit.pk, deposit._state.adding = None, True
         deposit.public_id, deposit.order_id = uuid.uuid4(), uuid.uuid4().hex
-        deposit.created_at, deposit.next_check_at = now, now + schedule.MINUTE
-        deposit.save(using=database())
+        deposit.created_at, deposit.next_poll_at = now, now + schedule.MINUTE
+        try:
+            with transaction.atomic(using=database(), durable=True):
+                deposit.save(using=database())
+        except IntegrityError:
+            if earlier := find_earlier(Deposit, key, request):  # another process used the same key at the same moment
+                return earlier
+            raise
         try:
             answer = call(deposit.order_id)
         except UnknownOutcome:
@@ -170,29 +204,25 @@ def _take_answer(edit: Edit[Deposit], answer: Answer, take: Callable[[Edit[Depos
     if edit.row.status in {DepositStatus.CREATED, DepositStatus.ABANDONED}:
         edit.move(DepositStatus.PENDING)
         delay = schedule.next_check(DepositStatus.PENDING, edit.now - edit.row.created_at, attempts=0)
-        edit.set(next_check_at=edit.now + delay if delay else None)
+        edit.set(next_poll_at=edit.now + delay if delay else None)
 
 
 def _take_link(edit: Edit[Deposit], answer: Any) -> None:
     edit.set(pay_url=answer.pay_url)
-    _take_transaction_id(edit, answer.transaction_id)
+    edit.learn_id("transaction_id", answer.transaction_id)
 
 
 def _take_trade_offer(edit: Edit[Deposit], answer: Any) -> None:
-    offer = {"bot_name": answer.bot_name, "bot_steam_id": answer.bot_steam_id}
     edit.set(
         trade_offer_id=answer.trade_offer_id,
         trade_offer_expires_at=answer.trade_offer_expires_at,
-        metadata={**edit.row.metadata, "trade_offer": offer},
+        bot_name=answer.bot_name[:ID_LENGTH],
+        bot_steam_id=answer.bot_steam_id,
     )
-    _take_transaction_id(edit, answer.transaction_id)
-
-
-def _take_transaction_id(edit: Edit[Deposit], transaction_id: str) -> None:
-    edit.learn_id("transaction_id", transaction_id)
+    edit.learn_id("transaction_id", answer.transaction_id)
 
 
 def _abandon(edit: Edit[Deposit], reason: str) -> None:
     if edit.row.status == DepositStatus.CREATED:
         edit.move(DepositStatus.ABANDONED, note=reason)
-        edit.set(next_check_at=None)
+        edit.set(next_poll_at=None, idempotency_digest=None)  # the same key may try again

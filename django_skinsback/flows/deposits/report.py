@@ -21,7 +21,6 @@ from ...money import amount_text
 from ...statuses import (
     DEPOSIT_ENTRY,
     DEPOSIT_FINAL,
-    DEPOSIT_UNPAID,
     DepositStatus,
     EntryKind,
     Verdict,
@@ -30,7 +29,7 @@ from ...statuses import (
 )
 from ...wire.types import DepositReport
 from ..ledger.edit import Edit, Source
-from ..ledger.record import DECISIVE, Outcome, Recorded, Weighed, edit_of, record
+from ..ledger.record import DECISIVE, Decision, Outcome, Recorded, lock_for_edit, record
 from ..market.price_rows import game_of_skins
 from .credit import (
     NothingToCredit,
@@ -53,41 +52,40 @@ def record_report(
     *,
     account: str = conf.DEFAULT_ACCOUNT,
     event: WebhookEvent | None = None,
-    actor: Any = None,
+    by: Any = None,
     now: datetime | None = None,
     asked: Deposit | None = None,
 ) -> Recorded[Deposit]:
-    """Take what SkinsBack says about one deposit; safe to repeat, in any order, from many processes at once.
+    """Record what SkinsBack says about one deposit; safe to repeat, in any order, from many processes at once.
 
-    ``asked`` is the row as it was read before SkinsBack was asked. If it has changed since, the answer may be older
-    than the change, and decides no contradiction; SkinsBack is asked once more.
+    ``asked`` is the row as it was read before SkinsBack was asked. If the row has changed since, the answer may be
+    older than the change. It then decides no contradiction, and SkinsBack is asked once more.
+
+    Returns the outcome and the row. Raises what a receiver of ``entry_posted`` raises, and RolledBack; nothing is saved
+    then.
     """
-    known_at = asked.updated_at if asked is not None else None
-    return record(
-        partial(weigh_report, report, source, account=account, event=event, actor=actor, now=now, known_at=known_at)
-    )
+    return record(partial(decide, report, source, account=account, event=event, by=by, now=now, asked=asked))
 
 
-def weigh_report(
+def decide(
     report: DepositReport,
     source: StatusChange.Source | str,
     *,
-    lock: bool,
     account: str,
     event: WebhookEvent | None = None,
-    actor: Any = None,
+    by: Any = None,
     now: datetime | None = None,
-    known_at: datetime | None = None,
-) -> Weighed[Deposit]:
-    """Decide what a report means for its row, which is locked or only read. Nothing is written yet."""
+    asked: Deposit | None = None,
+) -> Decision[Deposit]:
+    """Lock the row of a report and decide what the report means. Nothing is written yet."""
     ids = {"order_id": report.order_id} if report.order_id else {"transaction_id": report.transaction_id}
-    edit = edit_of(Deposit, source, lock=lock, now=now, event=event, actor=actor, account=account, **ids)
+    edit = lock_for_edit(Deposit, source, now=now, event=event, by=by, account=account, **ids)
     if edit is None:
-        return Weighed(Outcome.UNMATCHED)
-    decisive = edit.source in DECISIVE and known_at in {None, edit.row.updated_at}
+        return Decision(Outcome.UNMATCHED)
+    decisive = edit.source in DECISIVE and (asked is None or asked.updated_at == edit.row.updated_at)
     outcome = _judge_report(edit, report, decisive=decisive)
     _schedule(edit, outcome, decisive=decisive)
-    return Weighed(outcome, edit)
+    return Decision(outcome, edit)
 
 
 def _judge_report(edit: Edit[Deposit], report: DepositReport, *, decisive: bool) -> WebhookEvent.Outcome:
@@ -111,7 +109,7 @@ def _judge_report(edit: Edit[Deposit], report: DepositReport, *, decisive: bool)
 
 def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None) -> WebhookEvent.Outcome:
     """Take a later status; post the entry it calls for."""
-    deposit, entries = edit.row, {} if _can_only_credit(edit, report) else edit.entries()
+    deposit, entries = edit.row, edit.entries()
     credit, reversal = entries.get(EntryKind.CREDIT), entries.get(EntryKind.REVERSAL)
     owed = kind is EntryKind.CREDIT and credit is None
     if owed and edit.source is Source.LIST and not tells_all(report):
@@ -158,17 +156,6 @@ def _money(amount: Decimal | None, currency: str) -> str:
     return f"{amount_text(amount or Decimal(0))} {currency.upper()}"
 
 
-def _can_only_credit(edit: Edit[Deposit], report: DepositReport) -> bool:
-    """Whether to skip the query for entries: none is likely, and the unique constraint catches an earlier credit.
-
-    If an operator has credited the deposit before, this attempt is undone, and the next one has the lock and looks.
-    """
-    deposit = edit.row
-    pays = DEPOSIT_ENTRY.get(report.status) is EntryKind.CREDIT and usable_amount(report) is not None
-    as_asked = bool(report.amount_currency) and deposit.currency in {"", report.amount_currency}
-    return not edit.locked and deposit.status in DEPOSIT_UNPAID and pays and as_asked
-
-
 def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
     """The same status again: look whether it brings an amount that was owed, or another amount than the first."""
     deposit = edit.row
@@ -186,7 +173,7 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
         return Outcome.REPEAT
     # Withheld at first. Once an operator has settled it, a repeat no longer credits.
     says_less = usable_amount(report) is None or (edit.source is Source.LIST and not tells_all(report))
-    if not deposit.needs_review or says_less or not edit.is_open_since_moved():
+    if not deposit.needs_review or says_less or not edit.undecided_since_last_change():
         return Outcome.REPEAT
     _take_details(edit, report)
     credit = None
@@ -264,13 +251,13 @@ def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome, *, decisive: b
     policy_waits = moved and deposit.status == DepositStatus.IN_HOLD and conf.callable_setting("HOLD_POLICY")
     if (undecided and not decisive) or (policy_waits and not asked):
         # A sweep that has read the list asks next about what was due before; a later time would hide the row from it.
-        is_due = deposit.next_check_at is not None and deposit.next_check_at <= edit.now
+        is_due = deposit.next_poll_at is not None and deposit.next_poll_at <= edit.now
         if not (is_due and edit.source is Source.LIST):
-            edit.set(next_check_at=edit.now)
+            edit.set(next_poll_at=edit.now)
     elif moved or asked:
         edit.set(failing_since=None)
-        check_count = 0 if moved else deposit.check_count + 1
-        delay = schedule.next_check(deposit.status, schedule.age_for_waiting(deposit.created_at, edit.now), check_count)
+        poll_count = 0 if moved else deposit.poll_count + 1
+        delay = schedule.next_check(deposit.status, schedule.age_for_waiting(deposit.created_at, edit.now), poll_count)
         if delay is None and outcome == Outcome.WITHHELD and not edit.entries():
-            delay = schedule.backoff(check_count) if check_count < schedule.WITHHELD_CHECKS else None
-        edit.set(check_count=check_count, next_check_at=edit.now + delay if delay else None)
+            delay = schedule.backoff(poll_count) if poll_count < schedule.WITHHELD_CHECKS else None
+        edit.set(poll_count=poll_count, next_poll_at=edit.now + delay if delay else None)

@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
-from django.db import DatabaseError, IntegrityError, OperationalError, router, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model, QuerySet
 
 from ...exceptions import InsideDatabaseTransaction, RolledBack
 from ...models import LedgerEntry
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Model)
 
 REPEATS = 3
 _LONGEST_PAUSE_SECONDS = 0.2
@@ -27,6 +29,16 @@ _PASSING_ERROR_NUMBERS = {1020, 1205, 1213}  # MariaDB: changed since read, lock
 def database() -> str:
     """Alias of the database that money is written to; reads about money use it too."""
     return router.db_for_write(LedgerEntry)
+
+
+def current(rows: QuerySet[M]) -> QuerySet[M]:
+    """Have a query about a locked row read the newest version where the database can.
+
+    In a REPEATABLE READ transaction of the caller's a plain SELECT shows MariaDB's and PostgreSQL's rows as they were
+    when the transaction began.
+    """
+    has_it = connections[database()].features.has_select_for_update
+    return rows.select_for_update() if has_it else rows
 
 
 def run(

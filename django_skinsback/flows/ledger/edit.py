@@ -19,7 +19,7 @@ from ...models.fields import WORD_LENGTH, UTCDateTimeField
 from ...models.reasons import Reason, make_reason, reason_text
 from ...signals import deposit_changed, entry_posted, purchase_changed, review_needed
 from ...statuses import EntryKind
-from .database import database, raise_if_rolled_back
+from .database import current, database, raise_if_rolled_back
 
 logger = logging.getLogger("django_skinsback")
 
@@ -29,31 +29,22 @@ Row = TypeVar("Row", Deposit, Purchase)
 _TICK = timedelta(microseconds=1)
 
 
-class Overtaken(Exception):
-    """The row was changed between being read and being written; nothing of this was."""
-
-
 @dataclass
 class Edit(Generic[Row]):
-    """Changes of one row, its history and its ledger entries: collected, and written once by ``save``.
+    """Changes of one locked row, its history and its ledger entries: collected, and written once by ``save``.
 
-    Every change moves the row's ``updated_at`` forward, by which ``save`` knows that it is still the row it was.
+    Every change moves the row's ``updated_at`` forward. The flows know by it whether a row has changed.
     """
 
     row: Row
     now: datetime
     source: StatusChange.Source
     event: WebhookEvent | None = None
-    actor: Any = None
-    locked: bool = True
+    by: Any = None
     changed: dict[str, Any] = field(default_factory=dict)
     history: list[StatusChange] = field(default_factory=list)
     posted: list[LedgerEntry] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._as_read = {"updated_at": self.row.updated_at}
-        self._owner_as_read = {"user_id": self.row.user_id}
 
     def set(self, **values: Any) -> None:
         """Take new values; what is equal already is not written."""
@@ -63,8 +54,8 @@ class Edit(Generic[Row]):
                 self.changed[name] = value
 
     def lines(self) -> QuerySet[StatusChange]:
-        """The row's history as it is stored."""
-        return StatusChange.objects.using(database()).filter(**_reference(self.row))
+        """The row's stored history, as a current read."""
+        return current(StatusChange.objects.using(database()).filter(**_reference(self.row)))
 
     def is_settled(self, reason: Reason) -> bool:
         """Whether a person has decided about the row for this very reason: same code and same data."""
@@ -78,7 +69,7 @@ class Edit(Generic[Row]):
     def _decisions(self) -> QuerySet[StatusChange]:
         return self.lines().filter(source=Source.OPERATOR)
 
-    def is_open_since_moved(self) -> bool:
+    def undecided_since_last_change(self) -> bool:
         """Whether the history shows how the row came to its status, and no decision of an operator's since."""
         lines = self.lines().order_by("-pk").values_list("source", "from_status", "to_status")
         for source, from_status, to_status in lines:
@@ -120,7 +111,7 @@ class Edit(Generic[Row]):
                 to_status=to_status[:WORD_LENGTH],
                 source=self.source,
                 webhook_event=self.event,
-                actor=self.actor,
+                by=self.by,
                 created_at=self.now,
                 **_reference(self.row),
                 **details,
@@ -148,8 +139,8 @@ class Edit(Generic[Row]):
         self.flag("unknown_status", status=shown)
 
     def entries(self) -> dict[str, LedgerEntry]:
-        """The row's ledger entries by kind. Whoever adds one changes the row, so ``save`` knows of it."""
-        return {entry.kind: entry for entry in [*entries_of(self.row), *self.posted]}
+        """The row's ledger entries by kind: the stored ones, as a current read, and those of this edit."""
+        return {entry.kind: entry for entry in [*current(entries_of(self.row)), *self.posted]}
 
     def post(self, kind: EntryKind, amount: Decimal, currency: str, user_id: Any) -> None:
         """Post an entry; the newest line of the history keeps its amount, so that it can be recomputed."""
@@ -175,33 +166,15 @@ class Edit(Generic[Row]):
         self.note(self.row.status, self.row.status, decision=decision, settled_reasons=reasons, note=note)
         self.set(needs_review=False, review_reasons=[])
 
-    def save(self) -> None:
-        """Write the row, its history and its entries, and tell the site of each entry, whose money it moves now.
+    def save(self, *, verify: bool = True) -> None:
+        """Write the row, its history and its entries; call the receivers of each entry; verify that all is stored.
 
-        Raises Overtaken if the row is not the one any more that was read. With a locked row that happens only inside
-        a database transaction of the caller's that reads what was there when it began (repeatable read).
+        Raises RolledBack if it is not. ``verify=False`` leaves that to the caller, who saves several rows.
         """
-        self.save_row()
-        self.save_news()
-
-    def save_row(self) -> None:
-        """The first write: the row, and with it the proof that nobody has changed it since it was read."""
         if not (self.changed or self.history or self.posted):
             return
-        # A locked row may have been saved meanwhile, as this very object, by the site's CREDIT.
-        as_read = {"updated_at": self.row.updated_at} if self.locked else self._as_read
-        rows = type(self.row)._default_manager.using(database()).filter(pk=self.row.pk, **as_read)
-        if self.posted:
-            rows = rows.filter(**self._owner_as_read)
         self.set(updated_at=max(self.now, self.row.updated_at + _TICK))
-        if not rows.update(**self.changed):
-            raise Overtaken("This row was changed meanwhile. Begin the database transaction anew.")
-
-    def save_news(self, *, check: bool = True) -> None:
-        """What goes with it: history, entries, and the signal for each entry. Then verify that all of it is stored.
-
-        Raises RolledBack if it is not. ``check=False`` leaves that to the caller, who saves several rows.
-        """
+        type(self.row)._default_manager.using(database()).filter(pk=self.row.pk).update(**self.changed)
         about = {"account": self.row.account, "row": type(self.row).__name__, "row_id": self.row.pk}
         for reason in self.reasons:
             code, text = reason["code"], reason_text(reason)
@@ -216,7 +189,7 @@ class Edit(Generic[Row]):
             with raise_if_rolled_back():
                 entry_posted.send(sender=LedgerEntry, entry=entry)
             log_after_commit(logging.INFO, "skinsback.entry_posted", **about, kind=str(entry.kind))
-        if check and (self.changed or self.history or self.posted):
+        if verify:
             verify_saved([self])
 
 

@@ -4,14 +4,19 @@ Rows are looked at when they are polled, so it costs no query of its own. A deci
 reason for ``STUCK_AFTER_HOURS``; then the row is flagged again.
 """
 
+import logging
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from ... import conf, schedule
+from ...exceptions import SkinsBackError
 from ...models import Deposit, Purchase
 from ...statuses import DepositStatus, PurchaseStatus
 from .edit import Edit, Row, Source
 from .record import change
+
+logger = logging.getLogger("django_skinsback")
 
 NOT_SENT, FAILING, STUCK = "not_sent", "failing", "stuck"
 """Codes of review reasons that say only that something takes too long."""
@@ -71,3 +76,19 @@ def _held_since(edit: Edit[Any]) -> datetime:
     """When a deposit came into its hold; its creation where the history does not say."""
     entered = edit.lines().filter(to_status__in=_HELD).order_by("pk").values_list("created_at", flat=True).first()
     return entered or edit.row.created_at
+
+
+def put_off(row: Deposit | Purchase, error: Exception, chance: float = 0.5) -> None:
+    """Ask about one row later, ever more rarely, because of what went wrong with it alone."""
+    expected = isinstance(error, SkinsBackError)
+    extra = {"row": type(row).__name__, "row_id": row.pk, "error": str(error) if expected else type(error).__name__}
+    logger.warning("skinsback.row_put_off", extra=extra, exc_info=None if expected else error)
+    change(type(row), row.pk, Source.POLL, partial(_later, chance=chance))  # type: ignore[type-var] # one of the two, not their union
+
+
+def _later(edit: Edit[Any], chance: float) -> None:
+    row = edit.row
+    note_failure(edit)
+    if row.next_poll_at is not None:
+        delay = schedule.spread(schedule.backoff(row.poll_count), chance)
+        edit.set(poll_count=row.poll_count + 1, next_poll_at=edit.now + delay)

@@ -29,7 +29,7 @@ STANDING_STILL = timedelta(minutes=15)
 
 SHORT_RUNWAY_DAYS = Decimal(2)
 
-DUE = ("next_check_at", "next_poll_at")
+DUE = ("next_poll_at", "next_poll_at")
 """When a deposit, and when a purchase, is due."""
 
 

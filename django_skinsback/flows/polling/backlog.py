@@ -12,12 +12,11 @@ from django.core.cache import caches
 from django.db.models import Max, Min
 
 from ... import conf, schedule
-from ...exceptions import APIError, InvalidInput, UnknownOutcome
+from ...exceptions import ACCOUNT_WIDE, APIError, InvalidInput, UnknownOutcome
 from ...wire.types import Page
 from ..ledger.duplicate_rows import by_id, review_differing
 from ..ledger.edit import Source
 from ..pages import Reading
-from ..purchases.send import ACCOUNT_WIDE
 from .queue import Moment, Row, Sweep, is_due
 
 logger = logging.getLogger("django_skinsback")

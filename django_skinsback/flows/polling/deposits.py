@@ -9,20 +9,21 @@ from functools import partial
 from django.utils.translation import gettext as _
 
 from ... import conf, schedule
-from ...connection import get_client
-from ...exceptions import APIError, RowChanged, TransactionNotFound, UnknownOutcome
+from ...connection import get_client, require_answer
+from ...exceptions import ACCOUNT_WIDE, APIError, RowChanged, TransactionNotFound, UnknownOutcome
 from ...models import Deposit
 from ...statuses import DepositStatus
 from ...wire.types import DepositReport, Page
-from ..deposits import hold as deposits
+from ..deposits.hold import approve_hold
+from ..deposits.refresh import ask_status
+from ..deposits.report import record_report
 from ..ledger.edit import Edit, Source
 from ..ledger.record import Outcome, change
-from ..ledger.stuck import flag_if_stuck
-from ..purchases.send import ACCOUNT_WIDE, probe
+from ..ledger.stuck import flag_if_stuck, put_off
 from .backlog import Listed
 from .changes import is_news_of_deposit
 from .claims import Lease
-from .queue import DEPOSITS, Advance, Counts, Moment, Sweep, nobody, put_off
+from .queue import DEPOSITS, Advance, Counts, Moment, Sweep, nobody
 from .sweep import Work, sweep
 
 logger = logging.getLogger("django_skinsback")
@@ -34,7 +35,7 @@ BACKLOG = 50
 """From so many due deposits on ``orders`` is read first."""
 
 
-def check_deposits(
+def poll_deposits(
     account: str | None = None,
     *,
     now: datetime | None = None,
@@ -59,7 +60,7 @@ def _check(one: Sweep[Deposit], lease: Lease[Deposit]) -> None:
                 raise
             except Exception as error:  # noqa: BLE001 - a site's listener may raise anything
                 if isinstance(error, UnknownOutcome):
-                    probe(one.account)
+                    require_answer(one.account)
                 put_off(row, error, moment.chance)
             else:
                 if time is not None:
@@ -75,14 +76,14 @@ def _check(one: Sweep[Deposit], lease: Lease[Deposit]) -> None:
 def _check_one(one: Sweep[Deposit], row: Deposit, moment: Moment) -> datetime | None:
     """Ask about a deposit and record the answer, or return when to ask again where it is no news."""
     try:
-        report = deposits.ask_status(row)
+        report = ask_status(row)
     except TransactionNotFound:
         one.note(row, change(Deposit, row.pk, Source.POLL, partial(_not_found, chance=moment.chance)))
         return None
     time = _next_time(row, report, moment, decisive=True)
     if time is not None:
         return time
-    told = deposits.record_report(report, Source.POLL, account=row.account, asked=row)
+    told = record_report(report, Source.POLL, account=row.account, asked=row)
     recorded = None if told.outcome == Outcome.MISMATCHED else told.row  # another deposit's report decides nothing
     if recorded is not None and report.status == recorded.status == DepositStatus.IN_HOLD:
         recorded = _apply_hold_policy(recorded)
@@ -98,7 +99,7 @@ def _next_time(row: Deposit, report: DepositReport, moment: Moment, *, decisive:
     decided_here = _is_too_old(row, age) or (row.status == DepositStatus.IN_HOLD and _hold_policy() is not None)
     if decided_here or is_news_of_deposit(row, report, decisive=decisive):
         return None
-    delay = schedule.next_check(row.status, age, row.check_count + 1)
+    delay = schedule.next_check(row.status, age, row.poll_count + 1)
     return moment.after(delay) if delay else None
 
 
@@ -115,25 +116,27 @@ def _not_found(edit: Edit[Deposit], chance: float) -> None:
         DepositStatus.PENDING: schedule.PAY_LINK_LIFETIME,
     }.get(DepositStatus(row.status))
     if patience is not None and age >= patience:
+        if row.status == DepositStatus.CREATED:  # it was never opened: the same idempotency key may try again
+            edit.set(idempotency_digest=None)
         edit.move(DepositStatus.ABANDONED, note=_("SkinsBack does not know the order."))
-        edit.set(check_count=0, next_check_at=None)
+        edit.set(poll_count=0, next_poll_at=None)
         return
-    delay = schedule.next_check(row.status, age, row.check_count + 1)
-    if delay is None and row.check_count < schedule.WITHHELD_CHECKS:
-        delay = schedule.backoff(row.check_count)
+    delay = schedule.next_check(row.status, age, row.poll_count + 1)
+    if delay is None and row.poll_count < schedule.WITHHELD_CHECKS:
+        delay = schedule.backoff(row.poll_count)
     if delay is None or row.status in {DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED}:
         edit.flag("deposit_not_known")
     if delay is None:
-        edit.set(next_check_at=None)
+        edit.set(next_poll_at=None)
         return
-    edit.set(check_count=row.check_count + 1, next_check_at=edit.now + schedule.spread(delay, chance))
+    edit.set(poll_count=row.poll_count + 1, next_poll_at=edit.now + schedule.spread(delay, chance))
 
 
 def _give_up(edit: Edit[Deposit]) -> None:
     """Nobody paid for so long that the link must be dead. A late payment still counts when SkinsBack tells of it."""
     if _is_too_old(edit.row, schedule.age_for_waiting(edit.row.created_at, edit.now)):
         edit.move(DepositStatus.ABANDONED, note=_("Not paid in time."))
-        edit.set(check_count=0, next_check_at=None)
+        edit.set(poll_count=0, next_poll_at=None)
 
 
 def _hold_policy() -> Callable[[Deposit], object] | None:
@@ -154,7 +157,7 @@ def _apply_hold_policy(deposit: Deposit) -> Deposit:
     if not approved:
         return deposit
     try:
-        return deposits.approve_hold(deposit)
+        return approve_hold(deposit)
     except ACCOUNT_WIDE:
         raise
     except RowChanged:  # the policy decided about a row that has changed since; the next sweep asks it again
@@ -173,7 +176,7 @@ def _orders(account: str, starting: datetime, ending: datetime, start_from: str 
 def _take_listed(one: Sweep[Deposit], row: Deposit, report: DepositReport, moment: Moment) -> datetime | None:
     if is_news_of_deposit(row, report, decisive=False):
         try:
-            one.note(row, deposits.record_report(report, Source.LIST, account=row.account).row)
+            one.note(row, record_report(report, Source.LIST, account=row.account).row)
         except Exception as error:  # noqa: BLE001 - a site's listener may raise anything
             put_off(row, error, moment.chance)
         return None

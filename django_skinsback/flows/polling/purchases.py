@@ -4,33 +4,28 @@ import random
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from django.db.models import Q
 
 from ... import conf, schedule
-from ...connection import get_client
-from ...exceptions import ContradictoryAnswer, SkinsBackError, UnknownOutcome
+from ...connection import get_client, require_answer
+from ...exceptions import SkinsBackError, UnknownOutcome
 from ...models import Purchase, StatusChange
 from ...models.fields import utc_now
 from ...statuses import PURCHASE_FINAL, PurchaseStatus
 from ...wire.types import Page, PurchaseReport
 from ..ledger.database import database
-from ..ledger.duplicate_rows import flag_differing
 from ..ledger.edit import Edit, Source
 from ..ledger.record import change, look
-from ..ledger.stuck import NOT_SENT, flag_if_stuck, only_waits
-from ..purchases.ask import get_answers
+from ..ledger.stuck import NOT_SENT, flag_if_stuck, only_waits, put_off
+from ..purchases.ask import get_answers, put_off_purchase
 from ..purchases.report import next_poll_at, record_report
-from ..purchases.send import OPEN, dispatch, probe, resend
+from ..purchases.send import OPEN, dispatch, resend
 from .backlog import Listed
 from .changes import is_news_of_purchase
 from .claims import Lease
-from .deposits import check_deposits
-from .queue import PURCHASES, Advance, Counts, Moment, Sweep, nobody, put_off
+from .queue import PURCHASES, Advance, Counts, Moment, Sweep, nobody
 from .sweep import Work, sweep
-
-__all__ = ["Counts", "ask", "check_deposits", "poll_purchases"]
 
 BACKLOG = 1000
 """From so many due purchases on ``market_history`` is read first."""
@@ -61,34 +56,6 @@ def poll_purchases(
     return sweep(work, account, now=now, chance=chance, advance=advance)
 
 
-def ask(account: str, rows: list[Purchase], source: Source, *, actor: Any = None) -> list[Purchase]:
-    """Ask ``market_getinfo`` about rows, record what it says, and return those it does not know.
-
-    Rows of which that failed are put off. Raises what the client raises, and what made the first of them fail after all
-    others are recorded.
-    """
-    absent: list[Purchase] = []
-    failures: dict[int, Exception] = {}
-    size = int(conf.get("POLL_BATCH_SIZE"))
-    for batch in (rows[start : start + size] for start in range(0, len(rows), size)):
-        answers = get_answers(account, batch)
-        failures |= answers.failures
-        for row in batch:
-            if row.custom_id in answers.reports:
-                try:
-                    record_report(answers.reports[row.custom_id], source, account=account, actor=actor)
-                except Exception as error:  # noqa: BLE001 - a site's listener may raise anything
-                    failures[row.pk] = error
-            elif row.pk not in failures:
-                absent.append(row)
-    for row in rows:
-        if row.pk in failures:
-            _put_off(row, failures[row.pk])
-    if failures:
-        raise next(iter(failures.values()))
-    return absent
-
-
 def _poll(one: Sweep[Purchase], lease: Lease[Purchase]) -> None:
     unsent = [row for row in lease.rows if row.status in OPEN and not row.attempts]
     sent = [row for row in lease.rows if row not in unsent]
@@ -111,7 +78,7 @@ def _ask(one: Sweep[Purchase], lease: Lease[Purchase], sent: list[Purchase]) -> 
     for row in asked:
         report = answers.reports.get(row.custom_id)
         if row.pk in answers.failures:
-            _put_off(row, answers.failures[row.pk], moment.chance)
+            put_off_purchase(row, answers.failures[row.pk], moment.chance)
         elif report is None:
             absent.append(row)
         elif time := _next_time(row, report, moment):
@@ -128,13 +95,6 @@ def _ask(one: Sweep[Purchase], lease: Lease[Purchase], sent: list[Purchase]) -> 
             one.note(row, change(Purchase, row.pk, Source.POLL, act))
     _send(one, lease, again, _resend)
     return not answers.unasked
-
-
-def _put_off(row: Purchase, error: Exception, chance: float = 0.5) -> None:
-    """``put_off``, and flag a row that the answer contained twice."""
-    if isinstance(error, ContradictoryAnswer):
-        change(Purchase, row.pk, Source.POLL, flag_differing)
-    put_off(row, error, chance)
 
 
 def _next_time(row: Purchase, report: PurchaseReport, moment: Moment) -> datetime | None:
@@ -171,7 +131,7 @@ def _send(
             error = send(row)
             unread = isinstance(error, UnknownOutcome)
             if unread:
-                probe(one.account)
+                require_answer(one.account)
                 if not row.attempts:
                     one.in_vain.append(row.pk)
             else:

@@ -1,25 +1,17 @@
 """What is due stands in the rows: where, and what a pass over them counts."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from ... import schedule
-from ...exceptions import SkinsBackError
 from ...models import Deposit, Purchase
 from ...models.fields import utc_now
 from ..ledger.database import database
-from ..ledger.edit import Edit, Source
-from ..ledger.record import change
-from ..ledger.stuck import note_failure
-
-logger = logging.getLogger("django_skinsback")
 
 Row = TypeVar("Row", Deposit, Purchase)
 
@@ -80,7 +72,7 @@ class Queue(Generic[Row]):
 
 
 PURCHASES = Queue(Purchase, due="next_poll_at", count="poll_count", since="submitted_at", our_id="custom_id")
-DEPOSITS = Queue(Deposit, due="next_check_at", count="check_count", since="created_at", our_id="order_id")
+DEPOSITS = Queue(Deposit, due="next_poll_at", count="poll_count", since="created_at", our_id="order_id")
 
 
 Advance = Callable[[int], object]
@@ -142,22 +134,3 @@ class Sweep(Generic[Row]):
     def note(self, before: Row, after: Row | None) -> None:
         """Count a row if its status has moved."""
         self.counts.changed += after is not None and after.status != before.status
-
-
-def put_off(row: Deposit | Purchase, error: Exception, chance: float = 0.5) -> None:
-    """Ask about one row later, ever more rarely, because of what went wrong with it alone."""
-    expected = isinstance(error, SkinsBackError)
-    extra = {"row": type(row).__name__, "row_id": row.pk, "error": str(error) if expected else type(error).__name__}
-    logger.warning("skinsback.row_put_off", extra=extra, exc_info=None if expected else error)
-    change(type(row), row.pk, Source.POLL, partial(_later, chance=chance))  # type: ignore[type-var] # one of the two, not their union
-
-
-def _later(edit: Edit[Any], chance: float) -> None:
-    row = edit.row
-    note_failure(edit)
-    if isinstance(row, Deposit) and row.next_check_at is not None:
-        delay = schedule.spread(schedule.backoff(row.check_count), chance)
-        edit.set(check_count=row.check_count + 1, next_check_at=edit.now + delay)
-    elif isinstance(row, Purchase) and row.next_poll_at is not None:
-        delay = schedule.spread(schedule.backoff(row.poll_count), chance)
-        edit.set(poll_count=row.poll_count + 1, next_poll_at=edit.now + delay)

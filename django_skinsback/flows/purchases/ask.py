@@ -1,18 +1,24 @@
 """Asking SkinsBack about many purchases at once, and singly where that fails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import Any
 
 import msgspec
 
+from ... import conf
 from ...client import SkinsBackClient
-from ...connection import get_client
-from ...exceptions import APIError, ContradictoryAnswer, InvalidInput, PurchaseNotFound, UnknownOutcome
+from ...connection import get_client, require_answer
+from ...exceptions import ACCOUNT_WIDE, APIError, ContradictoryAnswer, InvalidInput, PurchaseNotFound, UnknownOutcome
 from ...models import Purchase
 from ...wire.types import PurchaseReport
-from ..ledger.duplicate_rows import by_id
-from .send import ACCOUNT_WIDE, probe
+from ..ledger.database import database, refuse_inside_transaction
+from ..ledger.duplicate_rows import by_id, flag_differing
+from ..ledger.edit import Source
+from ..ledger.record import change
+from ..ledger.stuck import put_off
+from .report import record_report
 
 
 @dataclass
@@ -54,7 +60,7 @@ def get_answers(account: str, rows: list[Purchase], may_call: Callable[[], bool]
             except (APIError, InvalidInput, UnknownOutcome) as error:
                 answers.failures[row.pk] = error
                 if isinstance(error, UnknownOutcome) and not isinstance(error, ContradictoryAnswer):
-                    probe(account)
+                    require_answer(account)
                 continue
             if report is not None:
                 answers.reports[row.custom_id] = report
@@ -84,7 +90,7 @@ def _halve(
         odd = error
     except (APIError, InvalidInput, UnknownOutcome) as error:
         if isinstance(error, UnknownOutcome):
-            probe(account)
+            require_answer(account)
         if len(rows) == 1:
             answers.failures[rows[0].pk] = error
             return
@@ -107,3 +113,56 @@ def _get_by_buy_id(client: SkinsBackClient, row: Purchase) -> PurchaseReport | N
         return None
     ours = report.custom_id in {"", row.custom_id}
     return msgspec.structs.replace(report, custom_id=row.custom_id) if ours else None
+
+
+def ask(account: str, rows: list[Purchase], source: Source, *, by: Any = None) -> list[Purchase]:
+    """Ask ``market_getinfo`` about rows, record what it says, and return those it does not know.
+
+    Rows of which that failed are put off. Raises what the client raises, and what made the first of them fail after all
+    others are recorded.
+    """
+    absent: list[Purchase] = []
+    failures: dict[int, Exception] = {}
+    size = int(conf.get("POLL_BATCH_SIZE"))
+    for batch in (rows[start : start + size] for start in range(0, len(rows), size)):
+        answers = get_answers(account, batch)
+        failures |= answers.failures
+        for row in batch:
+            if row.custom_id in answers.reports:
+                try:
+                    record_report(answers.reports[row.custom_id], source, account=account, by=by)
+                except Exception as error:  # noqa: BLE001 - a site's listener may raise anything
+                    failures[row.pk] = error
+            elif row.pk not in failures:
+                absent.append(row)
+    for row in rows:
+        if row.pk in failures:
+            put_off_purchase(row, failures[row.pk])
+    if failures:
+        raise next(iter(failures.values()))
+    return absent
+
+
+def put_off_purchase(row: Purchase, error: Exception, chance: float = 0.5) -> None:
+    """``put_off``, and flag a row that the answer contained twice."""
+    if isinstance(error, ContradictoryAnswer):
+        change(Purchase, row.pk, Source.POLL, flag_differing)
+    put_off(row, error, chance)
+
+
+def refresh(purchases: Iterable[Purchase], *, by: Any = None) -> list[Purchase]:
+    """Ask SkinsBack about purchases and record its answers (``/docs/api/v1/market_getinfo``).
+
+    Rows never sent are left alone. Returns the rows as they are afterwards; raises what the client raises. Not to
+    be called inside a database transaction.
+    """
+    refuse_inside_transaction("refresh()")
+    rows = list(purchases)
+    by_account: dict[str, list[Purchase]] = {}
+    for row in rows:
+        if row.attempts or row.buy_id:
+            by_account.setdefault(row.account, []).append(row)
+    for account, asked in by_account.items():
+        ask(account, asked, Source.ANSWER, by=by)
+    fresh = Purchase.objects.using(database()).in_bulk([row.pk for row in rows])
+    return [fresh[row.pk] for row in rows]

@@ -1,14 +1,11 @@
-"""Buying skins for users: what a site and its operators can do with a purchase.
-
-When a charge is refunded is decided in ``purchase_reports``; how a purchase reaches SkinsBack exactly once, in
-``sending``.
-"""
+"""Buying skins for users: the row and the charge are written; ``send`` submits the purchase to SkinsBack."""
 
 import uuid
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Required, TypedDict
 
+from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from ... import conf
@@ -22,26 +19,9 @@ from ...steam import TradeURL, check_game
 from ...wire.arguments import identifier, text
 from ...wire.readers import TEXT_LIMIT
 from ..celery_wakeup import ring
-from ..deposits.settle import cancel
-from ..deposits.settle import settle_purchase as settle
-from ..ledger.database import database, raise_if_rolled_back, refuse_inside_transaction, run
+from ..ledger.database import database, raise_if_rolled_back, run
 from ..ledger.edit import Edit, Source, verify_saved
-from ..ledger.seen import purchase_token as seen
-from ..polling.purchases import ask
-from .report import record_report
-from .send import submit
-
-__all__ = [
-    "BatchItem",
-    "buy",
-    "buy_batch",
-    "cancel",
-    "record_report",
-    "refresh",
-    "seen",
-    "settle",
-    "submit",
-]
+from ..ledger.idempotency import find_earlier, key_digest, request_digest
 
 
 class BatchItem(TypedDict, total=False):
@@ -66,8 +46,9 @@ def buy(
     charge: Decimal | str | int | None = None,
     charge_currency: str = "",
     account: str = conf.DEFAULT_ACCOUNT,
-    requested_by: OptionalUser = None,
+    by: OptionalUser = None,
     metadata: dict[str, Any] | None = None,
+    idempotency_key: str = "",
 ) -> Purchase:
     """Have one skin bought and sent to ``trade_url``: by its id, or the cheapest of a name.
 
@@ -75,9 +56,12 @@ def buy(
     dollars, ``BUY_MAX_PRICE`` where it is not given. ``charge`` is what the site takes from ``user`` and gives back
     should the purchase fail. May run inside a database transaction of the caller's.
 
-    Raises InvalidInput or ConfigurationError before anything is written, and whatever a listener of ``entry_posted``
-    raises to veto. What a hook of the site's raises that was registered with ``transaction.on_commit`` is no veto: it
-    comes after the commit, and the purchase goes on. Look for its row, by a mark in ``metadata``, before buying again.
+    ``idempotency_key``: the same key of the same user (of ``by`` where there is no user) returns the purchase made
+    before, whatever became of it. Other parameters with the same key raise IdempotencyConflict.
+
+    Raises InvalidInput or ConfigurationError before anything is written, and whatever a receiver of ``entry_posted``
+    raises to veto. An error in an ``on_commit`` hook of the site is no veto: it comes after the commit, and the
+    purchase goes on. Repeat the call with the same ``idempotency_key`` to get its row.
     """
     trade_url = hide(trade_url)
     item = {
@@ -89,7 +73,7 @@ def buy(
         "charge_currency": charge_currency,
         "metadata": metadata,
     }
-    return _buy([item], user=user, trade_url=trade_url, account=account, requested_by=requested_by, batch_id="")[0]
+    return _buy([item], user=user, trade_url=trade_url, account=account, by=by, key=idempotency_key)[0]
 
 
 def buy_batch(
@@ -99,13 +83,14 @@ def buy_batch(
     items: Sequence[BatchItem],
     game: str | None = None,
     account: str = conf.DEFAULT_ACCOUNT,
-    requested_by: OptionalUser = None,
+    by: OptionalUser = None,
+    idempotency_key: str = "",
 ) -> list[Purchase]:
     """Have several skins bought for one user: all rows and charges are written, or none.
 
     ``items`` are dicts of ``skin_id`` and, as in ``buy``, ``max_price``, ``charge``, ``charge_currency`` and
-    ``metadata``. That some are bought and others refused is normal: each row has its own status. Raises as ``buy``
-    does, after the commit too.
+    ``metadata``. That some are bought and others refused is normal: each row has its own status. ``idempotency_key``
+    returns all purchases of the earlier batch. Raises as ``buy`` does.
     """
     trade_url = hide(trade_url)
     if not items:
@@ -120,7 +105,8 @@ def buy_batch(
         user=user,
         trade_url=trade_url,
         account=account,
-        requested_by=requested_by,
+        by=by,
+        key=idempotency_key,
         batch_id=uuid.uuid4().hex,
     )
 
@@ -131,17 +117,20 @@ def _buy(
     user: Any,
     trade_url: str,
     account: str,
-    requested_by: Any,
-    batch_id: str,
+    by: Any,
+    key: str,
+    batch_id: str = "",
 ) -> list[Purchase]:
     conf.keys(account)
     receiver = TradeURL.parse(trade_url)
     now = utc_now()
+    columns = [{"metadata": item.get("metadata") or {}, **read_item(item, user)} for item in items]
+    request = request_digest(partner=receiver.partner, token=receiver.token, items=columns) if key else ""
     purchases = [
         Purchase(
             account=account,
             user=user,
-            requested_by=requested_by,
+            by=by,
             custom_id=uuid.uuid4().hex,
             batch_id=batch_id,
             partner=receiver.partner,
@@ -149,11 +138,14 @@ def _buy(
             steam_id=receiver.steam_id,
             next_poll_at=now,
             created_at=now,
-            metadata=item.get("metadata") or {},
-            **read_item(item, user),
+            idempotency_digest=key_digest(account, by if user is None else user, key, position),
+            request_digest=request,
+            **values,
         )
-        for item in items
+        for position, values in enumerate(columns)
     ]
+    if earlier := _find_earlier(purchases):
+        return earlier
 
     def block() -> None:
         edits = []
@@ -161,17 +153,34 @@ def _buy(
             purchase.pk, purchase._state.adding = None, True
             with raise_if_rolled_back():
                 purchase.save(using=database())
-            edit = Edit(purchase, now, Source.FLOW, actor=requested_by)
+            edit = Edit(purchase, now, Source.FLOW, by=by)
             edit.note("", purchase.status)
             if purchase.charge_amount is not None:
                 edit.post(EntryKind.CHARGE, -purchase.charge_amount, purchase.charge_currency, purchase.user_id)
-            edit.save_news(check=False)
+            edit.save(verify=False)
             edits.append(edit)
         verify_saved(edits)
         ring("skinsback.submit_purchase", purchases[0].pk)
 
-    run(block, repeat_after_integrity_error=False)  # a listener's own constraint is a veto
+    try:
+        run(block, repeat_after_integrity_error=False)  # a receiver's own constraint is a veto
+    except IntegrityError:
+        if earlier := _find_earlier(purchases):  # another process used the same key at the same moment
+            return earlier
+        raise
     return purchases
+
+
+def _find_earlier(purchases: Sequence[Purchase]) -> list[Purchase]:
+    """The rows that an earlier call with the same idempotency key made; empty if there are none.
+
+    Raises IdempotencyConflict if that call had other parameters.
+    """
+    first = find_earlier(Purchase, purchases[0].idempotency_digest, purchases[0].request_digest)
+    if first is None or not first.batch_id:
+        return [first] if first is not None else []
+    batch = Purchase.objects.using(database()).filter(account=first.account, batch_id=first.batch_id)
+    return list(batch.order_by("pk"))
 
 
 def read_item(item: Mapping[str, Any], user: Any) -> dict[str, Any]:
@@ -218,21 +227,3 @@ def _charge(item: Mapping[str, Any], user: Any) -> dict[str, Any]:
     if not amount:
         raise InvalidInput(_("A charge must be above zero."))
     return {"charge_amount": amount, "charge_currency": parse_currency(currency)}
-
-
-def refresh(purchases: Purchase | list[Purchase], *, actor: Any = None) -> list[Purchase]:
-    """Ask SkinsBack about purchases and record its answers (``/docs/api/v1/market_getinfo``).
-
-    Rows never sent are left alone. Returns the rows as they are afterwards; raises what the client raises. Not to
-    be called inside a database transaction.
-    """
-    refuse_inside_transaction("refresh()")
-    rows = [purchases] if isinstance(purchases, Purchase) else list(purchases)
-    by_account: dict[str, list[Purchase]] = {}
-    for row in rows:
-        if row.attempts or row.buy_id:
-            by_account.setdefault(row.account, []).append(row)
-    for account, asked in by_account.items():
-        ask(account, asked, Source.ANSWER, actor=actor)
-    fresh = Purchase.objects.using(database()).in_bulk([row.pk for row in rows])
-    return [fresh[row.pk] for row in rows]

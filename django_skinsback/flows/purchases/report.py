@@ -20,7 +20,7 @@ from ...money import amount_text
 from ...statuses import PURCHASE_ENTRY, PURCHASE_FINAL, EntryKind, PurchaseStatus, Verdict, is_theirs, judge
 from ...wire.types import PurchaseReport
 from ..ledger.edit import Edit
-from ..ledger.record import DECISIVE, Outcome, Recorded, Weighed, edit_of, record
+from ..ledger.record import DECISIVE, Decision, Outcome, Recorded, lock_for_edit, record
 
 CENT = Decimal("0.01")
 """Amounts that are closer than this differ by their rounding."""
@@ -32,31 +32,34 @@ def record_report(
     *,
     account: str = conf.DEFAULT_ACCOUNT,
     event: WebhookEvent | None = None,
-    actor: Any = None,
+    by: Any = None,
     now: datetime | None = None,
 ) -> Recorded[Purchase]:
-    """Take what SkinsBack says about one purchase; safe to repeat, in any order, from many processes at once."""
-    return record(partial(weigh_report, report, source, account=account, event=event, actor=actor, now=now))
+    """Record what SkinsBack says about one purchase; safe to repeat, in any order, from many processes at once.
+
+    Returns the outcome and the row. Raises what a receiver of ``entry_posted`` raises, and RolledBack; nothing is saved
+    then.
+    """
+    return record(partial(decide, report, source, account=account, event=event, by=by, now=now))
 
 
-def weigh_report(
+def decide(
     report: PurchaseReport,
     source: StatusChange.Source | str,
     *,
-    lock: bool,
     account: str,
     event: WebhookEvent | None = None,
-    actor: Any = None,
+    by: Any = None,
     now: datetime | None = None,
-) -> Weighed[Purchase]:
-    """Decide what a report means for its row, which is locked or only read. Nothing is written yet."""
+) -> Decision[Purchase]:
+    """Lock the row of a report and decide what the report means. Nothing is written yet."""
     ids = {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
-    edit = edit_of(Purchase, source, lock=lock, now=now, event=event, actor=actor, account=account, **ids)
+    edit = lock_for_edit(Purchase, source, now=now, event=event, by=by, account=account, **ids)
     if edit is None:
-        return Weighed(Outcome.UNMATCHED)
+        return Decision(Outcome.UNMATCHED)
     outcome = _judge_report(edit, report)
     _schedule(edit)
-    return Weighed(outcome, edit)
+    return Decision(outcome, edit)
 
 
 def _judge_report(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.Outcome:

@@ -16,9 +16,9 @@ from ... import schedule
 from ...client import SkinsBackClient
 from ...connection import get_client
 from ...exceptions import (
+    ACCOUNT_WIDE,
     AccountFault,
     APIError,
-    ConfigurationError,
     ContradictoryAnswer,
     CustomIdExists,
     InvalidInput,
@@ -47,9 +47,6 @@ BATCH_LIMIT = 50
 
 Answer = PurchaseReport | InvalidInput | RequestNotSent | UnknownOutcome | APIError
 
-ACCOUNT_WIDE = (TemporaryFailure, AccountFault, RequestNotSent, ConfigurationError)
-"""Errors that every other call of the account would meet as well."""
-
 REFUSALS = frozenset(range(1, 11)) - {7}
 """Codes of the buying methods after which nothing was bought; 7 says that an earlier attempt has."""
 
@@ -59,16 +56,6 @@ LARGEST_CODE = (1 << 31) - 1
 """What the column ``error_code`` holds on every database; a larger code is kept in ``error_message``."""
 
 _TICK = timedelta(microseconds=1)
-
-
-def probe(account: str) -> None:
-    """After an answer that cannot be read: raise if SkinsBack gives none to another call either, whatever it says."""
-    try:
-        get_client(account).call("balance")
-    except ACCOUNT_WIDE:
-        raise
-    except APIError:
-        pass
 
 
 def submit(purchase: Purchase) -> Purchase:

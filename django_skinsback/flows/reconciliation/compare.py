@@ -13,8 +13,8 @@ from typing import Any
 
 from ...models import Deposit, ListName, Purchase
 from ...statuses import DepositStatus, PurchaseStatus, Verdict, is_theirs, judge
-from ..deposits import hold as deposits
-from ..purchases import report as purchase_reports
+from ..deposits import report as deposits
+from ..purchases import report as purchases
 
 Compared = tuple[Any, ...]
 
@@ -80,7 +80,7 @@ DEPOSITS = Subject(
     columns=("transaction_id", "status", "amount", "user_amount", "amount_currency", "payer_steam_id"),
     fields=("transaction_id", "status", "amount", "user_amount", "amount_currency", "steam_id"),
     dated="created_at",
-    due="next_check_at",
+    due="next_poll_at",
     paid=frozenset({DepositStatus.SUCCESS, DepositStatus.HOLD_APPROVED, DepositStatus.HOLD_RETURNED}),
     record_report=deposits.record_report,
 )
@@ -95,7 +95,7 @@ PURCHASES = Subject(
     dated="submitted_at",
     due="next_poll_at",
     paid=frozenset({PurchaseStatus.ACCEPTED, PurchaseStatus.ROLLBACK_USER, PurchaseStatus.ROLLBACK_SUPPLIER}),
-    record_report=purchase_reports.record_report,
+    record_report=purchases.record_report,
 )
 
 

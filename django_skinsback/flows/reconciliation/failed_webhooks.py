@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from ...connection import get_client
-from ...exceptions import SkinsBackError, UnknownOutcome
+from ...exceptions import ACCOUNT_WIDE, SkinsBackError, UnknownOutcome
 from ...models import Deposit, Discrepancy, ListName
 from ...statuses import DEPOSIT_FINAL
 from ...wire.types import DepositReport, FailedNotification
-from ..deposits import hold as deposits
+from ..deposits.refresh import ask_status
+from ..deposits.report import record_report
 from ..ledger.database import database
 from ..ledger.edit import Source
 from ..ledger.record import Outcome, look
 from ..pages import Reading
-from ..purchases.send import ACCOUNT_WIDE
 from .compare import DEPOSITS, Compared
 from .cursors import Lease, afterwards
 from .discrepancies import Book, Counts, Difference, Kind, State, Told
@@ -159,7 +159,7 @@ class Follower:
         if asked is None:
             return
         try:
-            report = deposits.ask_status(asked)
+            report = ask_status(asked)
         except ACCOUNT_WIDE:
             self._seen.discard(key)
             raise
@@ -174,7 +174,7 @@ class Follower:
     def _record(self, found: Difference, report: DepositReport, before: str, asked: Deposit) -> None:
         found.theirs |= DEPOSITS.shown(DEPOSITS.theirs(report))
         try:
-            recorded = deposits.record_report(report, Source.POLL, account=self._counts.account, asked=asked)
+            recorded = record_report(report, Source.POLL, account=self._counts.account, asked=asked)
         except Exception as error:  # a site's listener may raise anything, and the other rows must not wait for it
             logger.exception("skinsback.reconciliation_failed", extra={"row": "Deposit", "row_id": found.row_id})
             found.outcome, found.note = Outcome.FAILED, _("It could not be recorded: %s.") % type(error).__name__

@@ -13,13 +13,12 @@ from django.utils.translation import gettext as _
 
 from ... import conf
 from ...connection import get_client
-from ...exceptions import APIError, InvalidInput, SkinsBackError
+from ...exceptions import ACCOUNT_WIDE, APIError, InvalidInput, SkinsBackError
 from ...models import ListName
 from ...models.fields import utc_now
 from ...ratelimit import background
 from ..ledger.database import refuse_inside_transaction
 from ..pages import Reading
-from ..purchases.send import ACCOUNT_WIDE
 from .compare import DEPOSITS, PURCHASES
 from .cursors import Lease, Window, afterwards, next_window
 from .discrepancies import Book, Counts, Told

@@ -12,10 +12,10 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, connections
 from django.db.models import QuerySet
 
-from ... import conf
+from ... import conf, purchases
 from ...exceptions import InvalidInput, SkinsBackError
 from ...flows.ledger.database import database
-from ...flows.purchases import buy as purchases
+from ...flows.purchases.buy import read_item
 from ...flows.purchases.preview import preview
 from ...models import Purchase
 from ...money import amount_text, parse_amount
@@ -119,7 +119,7 @@ class Command(SkinsBackCommand):
         """Ask the person at the terminal; CommandError where there is none."""
         if self.as_json or sys.stdin is None or not sys.stdin.isatty():
             raise CommandError("There is no terminal to ask at: add --yes to buy, or --dry-run.", returncode=USAGE)
-        read = purchases.read_item(item, item["user"])
+        read = read_item(item, item["user"])
         what = read.get("market_hash_name") or f"the skin {read['skin_id']}"
         for_whom = f"the Steam account {TradeURL.parse(item['trade_url']).steam_id}"
         self.tell(f"Buy {what} ({read['game']}) for at most {amount_text(read['max_price'])} USD")
@@ -220,7 +220,7 @@ class Command(SkinsBackCommand):
 
     def _ask(self, purchase: Purchase) -> Purchase:
         try:
-            return purchases.refresh(purchase)[0] if purchase.attempts else purchases.submit(purchase)
+            return purchases.refresh([purchase])[0] if purchase.attempts else purchases.submit(purchase)
         except InvalidInput:
             raise
         except SkinsBackError:  # the next time, perhaps

@@ -7,9 +7,11 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from ...flows.monitoring.stalled import note_pass
-from ...flows.polling import purchases as polling
+from ...flows.polling import deposits as deposit_queue
+from ...flows.polling import purchases as purchase_queue
+from ...flows.polling.queue import Counts
 from ...flows.scheduler import JOBS, repeat
-from ...flows.webhooks import receive as notifications
+from ...flows.webhooks import replay
 from ...models import WebhookEvent
 from ..command import NOT_DONE, NOT_KNOWN, USAGE, SkinsBackCommand, described
 from ..output import Diary, stop_signals
@@ -55,12 +57,12 @@ class Command(SkinsBackCommand):
         done: dict[str, Any] = {"deliveries": 0}
         codes: list[int] = []
         try:
-            done["deliveries"] = notifications.apply_kept()
+            done["deliveries"] = replay.apply_kept()
         except Exception as error:  # noqa: BLE001 - logged; the sweeps must not wait for it
             codes.append(self._failed("deliveries", error))
         else:
             self._say(f"deliveries: {done['deliveries']} applied")
-        for name, flow in (("deposits", polling.check_deposits), ("purchases", polling.poll_purchases)):
+        for name, flow in (("deposits", deposit_queue.poll_deposits), ("purchases", purchase_queue.poll_purchases)):
             counts = self._sweep(name, flow, account, codes)
             done[name] = asdict(counts)
             self._say(f"{name}: {counts.asked} due, {counts.changed} changed")
@@ -71,11 +73,9 @@ class Command(SkinsBackCommand):
             self.tell("", **done)
         return max(codes, default=None)
 
-    def _sweep(
-        self, name: str, flow: Callable[..., polling.Counts], account: str | None, codes: list[int]
-    ) -> polling.Counts:
+    def _sweep(self, name: str, flow: Callable[..., Counts], account: str | None, codes: list[int]) -> Counts:
         """One sweep, which keeps no other from being made whatever it raises."""
-        taken = polling.Counts()
+        taken = Counts()
 
         def advance(rows: int) -> None:
             taken.asked += rows

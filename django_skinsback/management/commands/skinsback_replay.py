@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from ...flows.ledger.database import database
-from ...flows.webhooks.receive import is_processed, replay
+from ...flows.webhooks.replay import is_processed, replay
 from ...models import WebhookEvent
 from ..command import NOT_DONE, USAGE, SkinsBackCommand
 from ..dates import moment

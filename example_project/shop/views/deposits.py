@@ -14,8 +14,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_safe
 
+from django_skinsback import deposits
 from django_skinsback.exceptions import SkinsBackError
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.models import Deposit
 from django_skinsback.statuses import DepositStatus, EntryKind
 
@@ -48,7 +48,7 @@ def _open(request: HttpRequest, form: DepositForm) -> Deposit:
     asked, framed = form.cleaned_data, form.cleaned_data["where"] == "widget"
     profile = Profile.objects.filter(user=request.user).first()
     back = reverse("shop:deposit_done" if framed else "shop:deposit_back")
-    return deposits.create_deposit(
+    return deposits.create(
         request.user,
         request=request,
         trade_url=profile.trade_url if profile else "",

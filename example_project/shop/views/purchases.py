@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from django_skinsback import purchases
 from django_skinsback.exceptions import InvalidInput
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import MarketItem, Purchase
 from django_skinsback.statuses import EntryKind
 from example_project.wallet.models import InsufficientBalanceError, Wallet

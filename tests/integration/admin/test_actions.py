@@ -3,11 +3,10 @@ from decimal import Decimal
 import pytest
 from django.db import connections
 
+from django_skinsback import deposits, purchases
 from django_skinsback.admin import actions as acting
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import AccountFault, RequestNotSent, TransactionNotFound, UnknownOutcome
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
 from django_skinsback.testing import make_deposit, make_purchase
 
@@ -21,7 +20,7 @@ TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i
 @pytest.fixture
 def held(world, user):
     """A deposit in hold, here and at SkinsBack."""
-    deposit = deposits.create_deposit(user, steam_id="76561198050648523")
+    deposit = deposits.create(user, steam_id="76561198050648523")
     world.sandbox.pay(deposit.order_id, held=True)
     world.deliver()
     deposit.refresh_from_db()
@@ -102,28 +101,28 @@ def test_an_action_does_nothing_for_whoever_may_not(model, action, permission, m
 
 class TestRefresh:
     def test_it_asks_about_the_chosen_rows_and_no_others(self, world, user):
-        rows = [deposits.create_deposit(user, steam_id="76561198050648523") for _ in range(2)]
+        rows = [deposits.create(user, steam_id="76561198050648523") for _ in range(2)]
         for row in rows:
             world.sandbox.pay(row.order_id, held=False)
         client = browser_of(*VIEW_ALL, "refresh_deposit")
         response = act(client, "refresh", rows[0])
         assert messages_of(client, response) == ["SkinsBack was asked about 1 deposit. Status changed: 1."]
         assert [Deposit.objects.get(pk=row.pk).status for row in rows] == ["success", "pending"]
-        assert StatusChange.objects.filter(actor=client.user).exists()
+        assert StatusChange.objects.filter(by=client.user).exists()
 
     def test_it_works_under_atomic_requests(self, world, user, monkeypatch):
         monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
-        row = deposits.create_deposit(user)
+        row = deposits.create(user)
         client = browser_of(*VIEW_ALL, "refresh_deposit")
         assert "was asked about 1" in messages_of(client, act(client, "refresh", row))[0]
 
     def test_from_the_page_of_a_row_it_returns_there(self, world, user):
-        row = deposits.create_deposit(user)
+        row = deposits.create(user)
         response = act(browser_of(*VIEW_ALL, "refresh_deposit"), "refresh", row, stay="yes")
         assert response.url == page_url(row)
 
     def test_one_row_that_cannot_be_asked_about_does_not_keep_the_others(self, world, user):
-        unknown, known = make_deposit(), deposits.create_deposit(user)
+        unknown, known = make_deposit(), deposits.create(user)
         client = browser_of(*VIEW_ALL, "refresh_deposit")
         told = messages_of(client, act(client, "refresh", unknown, known))
         assert told == [
@@ -213,10 +212,10 @@ class TestApproveHold:
         assert "changed since you looked" in messages_of(client, second)[0]
         assert Deposit.objects.get().status == "hold_approved"
         assert LedgerEntry.objects.get().user == user
-        assert StatusChange.objects.filter(actor=client.user).exists()
+        assert StatusChange.objects.filter(by=client.user).exists()
 
     def test_only_the_chosen_rows_are_approved(self, held, world, user):
-        other = deposits.create_deposit(user, steam_id="76561198050648523")
+        other = deposits.create(user, steam_id="76561198050648523")
         world.sandbox.pay(other.order_id, held=True)
         world.deliver()
         confirm(browser_of(*VIEW_ALL, "approve_hold"), "approve_hold", held)
@@ -250,7 +249,7 @@ class TestSettle:
         deposit.refresh_from_db()
         assert not deposit.needs_review
         change = StatusChange.objects.get()
-        assert change.actor == client.user
+        assert change.by == client.user
         assert (change.decision, change.note) == ("credit", "he paid")
 
     def test_keep_moves_no_money(self, user):

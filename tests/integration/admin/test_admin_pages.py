@@ -42,7 +42,7 @@ def make_rows(user, number):
         skins=[{"name": "<b>AK-47</b>", "price": "0.4"}],
         user_risk={"total_deposits_count": 3, "user_inventory": []},
     )
-    purchase = make_purchase(user=user, requested_by=user, token=TOKEN, status="waiting_accept", attempts=1)
+    purchase = make_purchase(user=user, by=user, token=TOKEN, status="waiting_accept", attempts=1)
     event = WebhookEvent.objects.create(
         account="default",
         kind="deposit",
@@ -62,7 +62,7 @@ def make_rows(user, number):
         to_status="success",
         source="webhook",
         webhook_event=event,
-        actor=user,
+        by=user,
         note="a note of mine",
         amount=Decimal("10.5"),
         currency="usd",
@@ -138,8 +138,8 @@ def test_a_page_asks_as_many_queries_for_a_long_history_as_for_a_short_one(user,
             client.get(page_url(row))
         name = row._meta.model_name
         for number in range(5):
-            actor = django_user_model.objects.create_user(f"{name}{number}")
-            StatusChange.objects.create(**{name: row}, from_status="x", to_status="y", source="poll", actor=actor)
+            by = django_user_model.objects.create_user(f"{name}{number}")
+            StatusChange.objects.create(**{name: row}, from_status="x", to_status="y", source="poll", by=by)
         with CaptureQueriesContext(connection) as many:
             client.get(page_url(row))
         assert len(many) == len(few)

@@ -8,10 +8,10 @@ from django.db import connections
 from django.test import Client
 from django.urls import reverse
 
+from django_skinsback import purchases
 from django_skinsback.admin import buying, forms
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import ConfigurationError, InvalidInput
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import LedgerEntry, MarketItem, Purchase
 from django_skinsback.sandbox import Sandbox
 
@@ -95,7 +95,7 @@ class TestWalkThrough:
         purchase = Purchase.objects.get()
         assert response.url == page_url(purchase)
         assert purchase.status == "creating_trade"
-        assert (purchase.user, purchase.requested_by) == (user, client.user)
+        assert (purchase.user, purchase.by) == (user, client.user)
         assert purchase.skin_id == skin.skin_id
         assert world.sandbox.spent() == skin.price
         assert not LedgerEntry.objects.exists()

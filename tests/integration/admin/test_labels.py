@@ -9,10 +9,9 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from django_skinsback import deposits, purchases
 from django_skinsback.admin import display
 from django_skinsback.admin import labels as words
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import Deposit, Purchase, WebhookEvent
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport

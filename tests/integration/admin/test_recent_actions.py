@@ -6,9 +6,8 @@ import pytest
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.urls import reverse
 
+from django_skinsback import deposits, purchases
 from django_skinsback.exceptions import RequestNotSent
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import Discrepancy, Purchase, WebhookEvent
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
@@ -33,7 +32,7 @@ def shown(client):
 
 
 def test_an_approved_hold_is_logged_once(world, user):
-    held = deposits.create_deposit(user, steam_id="76561198050648523")
+    held = deposits.create(user, steam_id="76561198050648523")
     world.sandbox.pay(held.order_id, held=True)
     world.deliver()
     client = browser_of(*VIEW_ALL, "approve_hold")
@@ -48,7 +47,7 @@ def test_an_approved_hold_is_logged_once(world, user):
 
 
 def test_a_hold_that_was_not_approved_is_not_logged_as_approved(world, user):
-    held = deposits.create_deposit(user, steam_id="76561198050648523")
+    held = deposits.create(user, steam_id="76561198050648523")
     world.sandbox.pay(held.order_id, held=True)
     world.deliver()
     world.sandbox.give_back(held.order_id)
@@ -126,7 +125,7 @@ def test_a_purchase_that_could_not_be_sent_is_logged_too(world, monkeypatch):
 
 
 def test_a_refreshed_row_is_logged_and_one_that_skinsback_does_not_know_is_not(world, user):
-    known, unknown = deposits.create_deposit(user), make_deposit()
+    known, unknown = deposits.create(user), make_deposit()
     client = browser_of(*VIEW_ALL, "refresh_deposit")
 
     act(client, "refresh", known, unknown)

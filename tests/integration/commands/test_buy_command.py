@@ -10,8 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 
+from django_skinsback import purchases
 from django_skinsback.exceptions import InvalidInput, RequestNotSent
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.management.commands import skinsback_buy
 from django_skinsback.models import BalanceSnapshot, LedgerEntry, Purchase, StatusChange
 from django_skinsback.signals import entry_posted

@@ -293,7 +293,7 @@ def test_an_address_that_cannot_be_told_is_to_be_set(sandbox, front, settings, u
 
 
 def test_work_that_waits_too_long_needs_a_worker(sandbox, front):
-    make_deposit(next_check_at=timezone.now() - LONG_AGO)
+    make_deposit(next_poll_at=timezone.now() - LONG_AGO)
     make_purchase(next_poll_at=timezone.now() - LONG_AGO)
     printed, code = run("skinsback_check")
     assert code == 3
@@ -345,14 +345,14 @@ def test_whatever_sweeps_is_seen_by_the_check(sandbox, front, settings, monkeypa
     elif sweep == "skinsback_poll":
         run(sweep)
     else:
-        (tasks.poll_purchases if "purchases" in sweep else tasks.check_deposits).apply(throw=True)
+        (tasks.poll_purchases if "purchases" in sweep else tasks.poll_deposits).apply(throw=True)
     printed, code = run("skinsback_check")
     assert (code, lines(printed)["worker and beat"][0]) == (0, "ok")
     assert "nothing is overdue; due rows were last looked for at 20" in printed
 
 
 def test_what_is_overdue_is_said_before_when_a_worker_was_seen(sandbox, front):
-    make_deposit(next_check_at=timezone.now() - LONG_AGO)
+    make_deposit(next_poll_at=timezone.now() - LONG_AGO)
     assert todo(run("skinsback_check")[0])["worker and beat"].startswith("1 row is overdue")
 
 
@@ -414,7 +414,7 @@ def test_keys_whose_message_is_silenced_are_no_configuration_that_is_ok(sandbox,
 
 
 def test_work_that_is_just_due_is_in_order(sandbox, front):
-    make_deposit(next_check_at=timezone.now())
+    make_deposit(next_poll_at=timezone.now())
     assert run("skinsback_check")[1] == 0
 
 
@@ -446,7 +446,7 @@ def test_no_line_shows_a_secret(sandbox, front, settings):
 def test_the_sweep_does_what_is_due_and_counts_it(world):
     make_purchase(market_hash_name="", skin_id="1", max_price=Decimal("0.01"))
     make_deposit(status="created", created_at=timezone.now() - LONG_AGO)
-    make_deposit(status="created", created_at=timezone.now() - LONG_AGO, next_check_at=timezone.now() + LONG_AGO)
+    make_deposit(status="created", created_at=timezone.now() - LONG_AGO, next_poll_at=timezone.now() + LONG_AGO)
     printed, code = run("skinsback_poll")
     assert code == 0
     assert printed.splitlines() == [

@@ -97,7 +97,7 @@ class TestFacts:
 
     def test_everything_is_found(self, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "LOW_BALANCE": Decimal(50)}
-        make_deposit(next_check_at=minutes_ago(20), needs_review=True)
+        make_deposit(next_poll_at=minutes_ago(20), needs_review=True)
         make_purchase(next_poll_at=minutes_ago(6))
         make_purchase(next_poll_at=minutes_ago(4))
         event = a_failed_delivery(received_at=minutes_ago(9))
@@ -118,7 +118,7 @@ class TestFacts:
         assert found.verdict is Verdict.FAILING
 
     def test_one_account_is_looked_at_alone(self):
-        make_deposit(next_check_at=minutes_ago(20))
+        make_deposit(next_poll_at=minutes_ago(20))
         make_purchase(needs_review=True)
         a_failed_delivery()
         found = health("second")
@@ -131,7 +131,7 @@ class TestFacts:
         with django_assert_max_num_queries(14):
             health()
         for number in range(30):
-            make_deposit(next_check_at=minutes_ago(number), needs_review=True)
+            make_deposit(next_poll_at=minutes_ago(number), needs_review=True)
             make_purchase(next_poll_at=minutes_ago(number))
             a_failed_delivery(digest=str(number))
             BalanceSnapshot.objects.create(account="default", balance=number)
@@ -139,7 +139,7 @@ class TestFacts:
             health()
 
     def test_what_a_stranger_may_know_takes_two(self, django_assert_num_queries):
-        make_deposit(next_check_at=minutes_ago(14))
+        make_deposit(next_poll_at=minutes_ago(14))
         with django_assert_num_queries(2):
             assert is_failing() is False
         make_purchase(next_poll_at=minutes_ago(16))
@@ -201,7 +201,7 @@ class TestView:
         assert (answer.status_code, answer.json(), answer["Cache-Control"]) == (200, {"status": "ok"}, "no-store")
 
     def test_work_that_stands_still_is_a_503(self, client, mailoutbox, admins):
-        make_deposit(next_check_at=minutes_ago(16))
+        make_deposit(next_poll_at=minutes_ago(16))
         answer = client.get(URL)
         assert (answer.status_code, answer.json()) == (503, {"status": "failing"})
         assert mailoutbox == []

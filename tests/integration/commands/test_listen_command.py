@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback import purchases
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET
 from django_skinsback.sandbox.api import API
 from django_skinsback.wire.signing import client_digest

@@ -10,8 +10,8 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import call_command
 
+from django_skinsback import purchases
 from django_skinsback.connection import get_client
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.management.command import SkinsBackCommand
 from django_skinsback.management.printing import Stream
 from django_skinsback.models import Purchase, WebhookEvent

@@ -19,10 +19,11 @@ from django_skinsback.flows import retention
 from django_skinsback.flows import scheduler as routine
 from django_skinsback.flows.market import prices
 from django_skinsback.flows.monitoring import balance
-from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.flows.polling import deposits as deposit_queue
+from django_skinsback.flows.polling import purchases as purchase_queue
 from django_skinsback.flows.polling.queue import Counts
 from django_skinsback.flows.reconciliation import run as reconciliation
-from django_skinsback.flows.webhooks import receive as notifications
+from django_skinsback.flows.webhooks import replay as replaying
 from django_skinsback.management.output import Diary
 from django_skinsback.models import Purchase
 from django_skinsback.sandbox import Sandbox
@@ -76,8 +77,8 @@ class TestOnce:
             raise RuntimeError("a bug")
 
         make_purchase(market_hash_name="", skin_id="1", max_price="0.01")
-        monkeypatch.setattr(polling, "check_deposits", fail)
-        monkeypatch.setattr(notifications, "apply_kept", fail)
+        monkeypatch.setattr(deposit_queue, "poll_deposits", fail)
+        monkeypatch.setattr(replaying, "apply_kept", fail)
         printed, code = once()
         assert code == 5
         assert "deposits: failed: RuntimeError: a bug" in printed
@@ -117,9 +118,9 @@ class TestTheRoutine:
         def replace(module, name, result=None):
             monkeypatch.setattr(module, name, lambda *args, **options: made.append((name, args, options)) or result)
 
-        replace(polling, "poll_purchases", Counts())
-        replace(polling, "check_deposits", Counts())
-        replace(notifications, "apply_kept")
+        replace(purchase_queue, "poll_purchases", Counts())
+        replace(deposit_queue, "poll_deposits", Counts())
+        replace(replaying, "apply_kept")
         replace(prices, "sync_prices")
         replace(balance, "snapshot_balance")
         replace(reconciliation, "reconcile")

@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback import deposits
 from django_skinsback.models import Deposit, LedgerEntry
 from django_skinsback.testing import make_deposit
 from django_skinsback.wire.types import DepositReport
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.usefixtures("each_way_of_weighing")]
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd"}
 
@@ -128,7 +128,7 @@ class TestAFunctionOfTheSites:
         assert tell(deposit, "success") == "withheld"
 
         assert (deposit.status, deposit.review_reason) == ("pending", "The CREDIT setting failed: KeyError.")
-        assert deposit.next_check_at <= deposit.updated_at
+        assert deposit.next_poll_at <= deposit.updated_at
         assert [record.msg for record in caplog.records if record.exc_info] == ["skinsback.credit_setting_failed"]
 
         settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.user_amount_in_points"}

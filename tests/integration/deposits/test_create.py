@@ -6,10 +6,9 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from django_skinsback import schedule
+from django_skinsback import deposits, schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import APIError, OrderIdExists
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.models import Deposit
 from django_skinsback.testing import make_deposit
 from django_skinsback.wire.types import DepositLink, InventoryDeposit
@@ -35,7 +34,7 @@ def told(monkeypatch, now):
         transaction_id = "13"
 
         def meanwhile(self, order_id):
-            self.due = Deposit.objects.get(order_id=order_id).next_check_at
+            self.due = Deposit.objects.get(order_id=order_id).next_poll_at
 
         def take(self, order_id, given):
             self.append(given)
@@ -68,7 +67,7 @@ def from_inventory(user=None, **options):
     return deposits.create_from_inventory(user, trade_url=TRADE_URL, item_asset_ids=["1"], **options)
 
 
-@pytest.fixture(params=[deposits.create_deposit, from_inventory], ids=["by pay page", "from inventory"])
+@pytest.fixture(params=[deposits.create, from_inventory], ids=["by pay page", "from inventory"])
 def create(request):
     return request.param
 
@@ -89,7 +88,7 @@ class TestTheRow:
         deposit = create()
 
         assert (deposit.status, deposit.transaction_id) == ("pending", "13")
-        assert deposit.next_check_at == now + schedule.next_check("pending", timedelta(0), 0)
+        assert deposit.next_poll_at == now + schedule.next_check("pending", timedelta(0), 0)
 
     def test_keeps_the_bot_of_a_trade_offer(self, told):
         deposit = from_inventory()
@@ -98,7 +97,7 @@ class TestTheRow:
             "77",
             timezone.now() + timedelta(minutes=10),
         )
-        assert deposit.metadata["trade_offer"] == {"bot_name": "Bot 7", "bot_steam_id": "76561198000000007"}
+        assert (deposit.bot_name, deposit.bot_steam_id) == ("Bot 7", "76561198000000007")
 
     def test_has_an_answer_about_another_deposit_reviewed(self, told, create):
         make_deposit(transaction_id="13")
@@ -115,7 +114,7 @@ class TestTheRow:
             create()
 
         deposit = Deposit.objects.get()
-        assert (deposit.status, deposit.next_check_at) == ("abandoned", None)
+        assert (deposit.status, deposit.next_poll_at) == ("abandoned", None)
         assert "wrong currency" in deposit.changes.get().note
 
     def test_says_why_it_was_given_up_for_another(self, told, create):
@@ -150,7 +149,7 @@ class TestWhatSkinsBackIsTold:
         settings.ALLOWED_HOSTS = ["other.example"]
         request = rf.get("/", headers={"host": "other.example"}, secure=True)
 
-        deposits.create_deposit(request=request, success_url="/a/", fail_url="/b/")
+        deposits.create(request=request, success_url="/a/", fail_url="/b/")
 
         pages = (told[0]["success_url"], told[0]["fail_url"])
         assert pages == ("https://other.example/a/", "https://other.example/b/")
@@ -161,6 +160,6 @@ class TestWhatSkinsBackIsTold:
         assert (told[0]["steam_id"], told[0]["trade_token"]) == (PAYER, "i1ArBZey")
 
     def test_nothing_that_the_site_has_not_said(self, told, settings):
-        deposits.create_deposit()
+        deposits.create()
 
         assert told == [{"game": "cs2", "result_url": "https://shop.example/skinsback/result/", "widget": False}]

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import transaction
 
+from django_skinsback import deposits
 from django_skinsback.exceptions import (
     APIError,
     InsideDatabaseTransaction,
@@ -14,9 +15,8 @@ from django_skinsback.exceptions import (
     RequestNotSent,
     UnknownOutcome,
 )
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.flows.market.prices import sync_prices
-from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.models import Deposit, LedgerEntry
 from django_skinsback.models.fields import utc_now
 from django_skinsback.testing import make_deposit
@@ -32,7 +32,7 @@ def kinds(deposit):
 
 
 def test_a_deposit_is_opened_paid_and_credited(world, user):
-    deposit = deposits.create_deposit(user, trade_url=TRADE_URL, success_url="/thanks/", metadata={"cart": 7})
+    deposit = deposits.create(user, trade_url=TRADE_URL, success_url="/thanks/", metadata={"cart": 7})
 
     assert deposit.status == "pending"
     assert deposit.pay_url.startswith(world.sandbox.url)
@@ -64,7 +64,7 @@ def pay_with(world, deposit, game):
 def test_a_deposit_is_stored_with_the_game_of_the_skins_that_paid_it(world, user, opened, paid, way):
     for game in ("cs2", "dota2", "rust"):
         sync_prices(game=game)
-    deposit = deposits.create_deposit(user, game=opened)
+    deposit = deposits.create(user, game=opened)
     assert deposit.game == (opened or "cs2")
     pay_with(world, deposit, paid)
     assert world.sandbox.deposit(deposit.order_id).game == paid
@@ -79,7 +79,7 @@ def test_a_deposit_is_stored_with_the_game_of_the_skins_that_paid_it(world, user
 
 def test_a_deposit_of_skins_that_the_price_list_does_not_know_keeps_the_game_it_was_opened_for(world, user):
     sync_prices(game="cs2")
-    deposit = deposits.create_deposit(user, game="dota2")
+    deposit = deposits.create(user, game="dota2")
     pay_with(world, deposit, "rust")
     world.deliver()
 
@@ -90,7 +90,7 @@ def test_a_deposit_of_skins_that_the_price_list_does_not_know_keeps_the_game_it_
 def test_a_deposit_with_every_option_is_understood(world, user, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": "amount"}
 
-    deposit = deposits.create_deposit(
+    deposit = deposits.create(
         user,
         steam_id="76561198050648523",
         game="rust",
@@ -127,7 +127,7 @@ def test_a_deposit_with_every_option_is_understood(world, user, settings):
 )
 def test_wrong_arguments_are_refused_before_anything_is_written(world, user, arguments, message):
     with pytest.raises(InvalidInput, match=message):
-        deposits.create_deposit(user, **arguments)
+        deposits.create(user, **arguments)
 
     assert not Deposit.objects.exists()
 
@@ -136,7 +136,7 @@ def test_wrong_arguments_are_refused_before_anything_is_written(world, user, arg
 def test_inside_a_database_transaction_the_flows_that_call_skinsback_refuse(world):
     deposit = make_deposit(status="in_hold")
     for flow in (
-        deposits.create_deposit,
+        deposits.create,
         lambda: deposits.refresh(deposit),
         lambda: deposits.approve_hold(deposit),
         lambda: deposits.create_from_inventory(trade_url=TRADE_URL, item_asset_ids=["1"]),
@@ -160,7 +160,7 @@ def test_a_webhook_that_is_faster_than_the_answer_finds_the_row(world, user, mon
 
     monkeypatch.setattr(SkinsBackClient, "create_deposit", answer_late)
 
-    deposit = deposits.create_deposit(user)
+    deposit = deposits.create(user)
 
     assert (deposit.status, kinds(deposit)) == ("success", ["credit"])
     assert deposit.pay_url
@@ -170,12 +170,12 @@ def test_a_lost_answer_leaves_a_row_that_the_sweep_settles(world, user):
     world.sandbox.lose_answer("create")
 
     with pytest.raises(UnknownOutcome):
-        deposits.create_deposit(user)
+        deposits.create(user)
 
     deposit = Deposit.objects.get()
     assert (deposit.status, deposit.transaction_id) == ("created", None)
     world.advance(minutes=1)
-    polling.check_deposits()
+    poll_deposits()
     deposit.refresh_from_db()
     assert deposit.status == "pending"
     assert deposit.transaction_id
@@ -189,40 +189,40 @@ def test_a_request_that_never_arrived_is_abandoned_after_ten_minutes_and_never_r
     world.sandbox.drop_request("create")
 
     with pytest.raises(UnknownOutcome):
-        deposits.create_deposit(user)
+        deposits.create(user)
 
     deposit = Deposit.objects.get()
     for _ in range(9):
         world.advance(minutes=1)
-        polling.check_deposits()
+        poll_deposits()
     deposit.refresh_from_db()
     assert deposit.status == "created"
 
     world.advance(minutes=2)
-    polling.check_deposits()
+    poll_deposits()
     deposit.refresh_from_db()
-    assert (deposit.status, deposit.next_check_at) == ("abandoned", None)
+    assert (deposit.status, deposit.next_poll_at) == ("abandoned", None)
     assert not world.sandbox.state.deposits
 
 
 def test_an_order_id_that_is_taken_is_given_up_for_a_new_one_once(world, user):
     world.sandbox.faults.add("error", "create", value="5 order_id_already_exists")
 
-    deposit = deposits.create_deposit(user)
+    deposit = deposits.create(user)
 
     assert deposit.status == "pending"
     assert list(Deposit.objects.order_by("pk").values_list("status", flat=True)) == ["abandoned", "pending"]
 
     world.sandbox.faults.add("error", "create", value="5 order_id_already_exists", times=2)
     with pytest.raises(OrderIdExists):
-        deposits.create_deposit(user)
+        deposits.create(user)
 
 
 def test_a_refused_deposit_is_abandoned_and_the_error_is_told(world, user):
     world.sandbox.faults.add("error", "create", value="15 invalid_game")
 
     with pytest.raises(APIError, match="invalid_game"):
-        deposits.create_deposit(user)
+        deposits.create(user)
 
     assert Deposit.objects.get().status == "abandoned"
 
@@ -231,35 +231,35 @@ def test_a_deposit_that_could_not_be_sent_is_abandoned(world, user, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "API_URL": "http://127.0.0.1:9/api.php"}
 
     with pytest.raises(RequestNotSent):
-        deposits.create_deposit(user)
+        deposits.create(user)
 
     assert Deposit.objects.get().status == "abandoned"
 
 
 def test_when_every_webhook_is_lost_the_sweep_credits(world, user):
     world.sandbox.faults.add("notify_drop", times=None)
-    deposit = deposits.create_deposit(user)
+    deposit = deposits.create(user)
     world.sandbox.pay(deposit.order_id)
     world.deliver()
     assert kinds(deposit) == []
 
     world.advance(minutes=2)
-    counts = polling.check_deposits()
+    counts = poll_deposits()
 
     deposit.refresh_from_db()
     assert (counts.asked, counts.changed) == (1, 1)
-    assert (deposit.status, kinds(deposit), deposit.next_check_at) == ("success", ["credit"], None)
-    assert polling.check_deposits().asked == 0
+    assert (deposit.status, kinds(deposit), deposit.next_poll_at) == ("success", ["credit"], None)
+    assert poll_deposits().asked == 0
 
 
 def test_a_deposit_nobody_pays_is_given_up_and_still_credited_if_paid_late(world, user):
-    deposit = deposits.create_deposit(user)
+    deposit = deposits.create(user)
     asked = 0
     for _ in range(100):
         world.advance(hours=1)
-        asked += polling.check_deposits().asked
+        asked += poll_deposits().asked
     deposit.refresh_from_db()
-    assert (deposit.status, deposit.next_check_at) == ("abandoned", None)
+    assert (deposit.status, deposit.next_poll_at) == ("abandoned", None)
     assert asked < 50
 
     world.sandbox.pay(deposit.order_id)
@@ -272,7 +272,7 @@ def test_a_deposit_nobody_pays_is_given_up_and_still_credited_if_paid_late(world
 class TestHolds:
     @pytest.fixture
     def held(self, world, user):
-        deposit = deposits.create_deposit(user)
+        deposit = deposits.create(user)
         world.sandbox.pay(deposit.order_id, held=True)
         world.deliver()
         deposit.refresh_from_db()
@@ -294,7 +294,7 @@ class TestHolds:
 
         held.refresh_from_db()
         assert (held.status, kinds(held)) == ("success", ["credit"])
-        assert held.changes.filter(actor=operator).exists()
+        assert held.changes.filter(by=operator).exists()
 
     def test_an_approved_hold_that_is_returned_is_reversed_below_zero(self, world, held, user):
         deposits.approve_hold(held)
@@ -330,13 +330,13 @@ class TestHolds:
 
         held.refresh_from_db()
         assert kinds(held) == []
-        assert held.next_check_at <= utc_now()
+        assert held.next_poll_at <= utc_now()
         world.sandbox.faults.remove()
-        polling.check_deposits()
+        poll_deposits()
         assert kinds(held) == ["credit"]
 
     def test_only_a_held_deposit_can_be_approved(self, world, user):
-        deposit = deposits.create_deposit(user)
+        deposit = deposits.create(user)
 
         with pytest.raises(InvalidInput, match="in hold"):
             deposits.approve_hold(deposit)
@@ -353,11 +353,11 @@ def break_down(deposit):
 class TestHoldPolicy:
     def hold(self, world, user, settings, policy):
         settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.{policy.__name__}"}
-        deposit = deposits.create_deposit(user)
+        deposit = deposits.create(user)
         world.sandbox.pay(deposit.order_id, held=True)
         world.deliver()
         assert kinds(deposit) == []
-        polling.check_deposits()
+        poll_deposits()
         deposit.refresh_from_db()
         return deposit
 
@@ -386,7 +386,7 @@ class TestFromInventory:
         assert (deposit.status, deposit.pay_url) == ("pending", "")
         assert deposit.trade_offer_id
         assert deposit.trade_offer_expires_at > utc_now()
-        assert deposit.metadata["trade_offer"]["bot_name"]
+        assert deposit.bot_name
 
         world.sandbox.pay(deposit.order_id)
         world.deliver()
@@ -398,7 +398,7 @@ class TestFromInventory:
             self.open(world, user)
 
         world.advance(minutes=1)
-        polling.check_deposits()
+        poll_deposits()
 
         assert Deposit.objects.get().status == "pending"
 
@@ -423,8 +423,8 @@ def test_the_sweep_leaves_a_row_it_took_to_nobody_else_for_two_minutes(world, us
     make_deposit(user=user, order_id="a", transaction_id=None, status="created")
     world.sandbox.faults.add("maintenance", times=None)
 
-    counts = polling.check_deposits()
+    counts = poll_deposits()
 
     assert "under_maintenance" in counts.stopped_by
-    assert Deposit.objects.get().next_check_at - utc_now() >= timedelta(minutes=2)
-    assert polling.check_deposits().asked == 0
+    assert Deposit.objects.get().next_poll_at - utc_now() >= timedelta(minutes=2)
+    assert poll_deposits().asked == 0

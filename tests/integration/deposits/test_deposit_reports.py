@@ -6,10 +6,10 @@ from itertools import permutations
 
 import pytest
 
+from django_skinsback import deposits
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import InvalidInput
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.models import Deposit, LedgerEntry, MarketItem, StatusChange
 from django_skinsback.signals import deposit_changed, review_needed
 from django_skinsback.statuses import DEPOSIT_FINAL
@@ -18,7 +18,7 @@ from django_skinsback.wire.types import DepositReport
 from tests.unit.rules.test_statuses import DEPOSIT_TRACES
 from tests.wallet.models import Wallet
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.usefixtures("each_way_of_weighing")]
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 PAID = {"amount": Decimal("10.5"), "user_amount": Decimal("12.6"), "amount_currency": "usd"}
 
@@ -133,7 +133,7 @@ def test_a_list_row_credits_what_it_says_whole_and_else_has_skinsback_asked(depo
 
     if told:
         assert (outcome, deposit.status, deposit.needs_review) == ("withheld", "pending", False)
-        assert deposit.next_check_at <= deposit.updated_at
+        assert deposit.next_poll_at <= deposit.updated_at
     else:
         assert (outcome, deposit.status) == ("applied", "success")
     assert len(entries(deposit)) == (not told)
@@ -187,7 +187,7 @@ def test_without_a_usable_amount_the_status_does_not_advance_and_is_asked_for(de
     outcome = tell(deposit, status, user_amount=amount)
 
     assert (outcome, deposit.status, deposit.needs_review) == ("withheld", "pending", True)
-    assert deposit.next_check_at == deposit.updated_at
+    assert deposit.next_poll_at == deposit.updated_at
     assert entries(deposit) == []
 
     tell(deposit, status, source="poll")
@@ -231,7 +231,7 @@ def test_a_wrong_currency_withholds_the_credit(user, currency):
     outcome = tell(deposit, "success", amount_currency=currency)
 
     assert (outcome, deposit.status, deposit.needs_review) == ("withheld", "success", True)
-    assert deposit.next_check_at is not None
+    assert deposit.next_poll_at is not None
     assert entries(deposit) == []
 
 
@@ -255,7 +255,7 @@ def test_asking_about_a_withheld_credit_ends(deposit):
     for _ in range(10):
         tell(deposit, "success", source="poll", amount_currency="")
 
-    assert deposit.next_check_at is None
+    assert deposit.next_poll_at is None
     assert deposit.needs_review
 
 
@@ -308,7 +308,7 @@ class TestContradictions:
         assert tell(deposit, second) == "conflict"
 
         assert (deposit.status, deposit.needs_review) == (first, True)
-        assert deposit.next_check_at == deposit.updated_at
+        assert deposit.next_poll_at == deposit.updated_at
         assert entries(deposit) == before
 
     def test_success_after_fail_is_credited_when_confirmed(self, deposit):
@@ -317,7 +317,7 @@ class TestContradictions:
         tell(deposit, "success", source="poll")
 
         assert (deposit.status, entries(deposit)) == ("success", [("credit", Decimal("12.6"))])
-        assert deposit.next_check_at is None
+        assert deposit.next_poll_at is None
 
     @pytest.mark.parametrize("second", ["fail", "hold_returned"])
     def test_a_success_taken_back_is_reversed_when_confirmed(self, deposit, second):
@@ -345,21 +345,21 @@ class TestContradictions:
         answer = DepositReport(status=confirmed, order_id=deposit.order_id, **PAID)
         monkeypatch.setattr(SkinsBackClient, "get_deposit", lambda _client, *, order_id: answer)
 
-        assert polling.check_deposits().asked == 1
+        assert poll_deposits().asked == 1
 
         deposit.refresh_from_db()
-        assert (deposit.status, deposit.needs_review, deposit.next_check_at) == (confirmed, True, None)
+        assert (deposit.status, deposit.needs_review, deposit.next_poll_at) == (confirmed, True, None)
         posted = ["credit", "reversal"] if confirmed == "fail" else ["credit"]
         assert [kind for kind, _ in entries(deposit)] == posted
         assert Wallet.objects.get().balance == balance
-        assert polling.check_deposits().asked == 0
+        assert poll_deposits().asked == 0
 
     def test_skinsback_standing_by_its_first_word_ends_the_asking(self, deposit):
         tell(deposit, "success")
         tell(deposit, "fail")
         tell(deposit, "success", source="poll")
 
-        assert (deposit.status, deposit.next_check_at, deposit.needs_review) == ("success", None, True)
+        assert (deposit.status, deposit.next_poll_at, deposit.needs_review) == ("success", None, True)
         assert len(entries(deposit)) == 1
 
     def test_a_third_turn_is_only_reviewed(self, deposit):
@@ -380,7 +380,7 @@ class TestSettling:
         deposit.refresh_from_db()
         assert (deposit.needs_review, deposit.review_reason) == (False, "")
         change = StatusChange.objects.latest("pk")
-        assert (change.actor, change.source) == (operator, "operator")
+        assert (change.by, change.source) == (operator, "operator")
         assert (change.decision, change.note) == ("keep", "his second account")
         assert "another Steam account" in change.text
 

@@ -6,8 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from django_skinsback.flows.deposits.create import create_deposit
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback import deposits, purchases
 from django_skinsback.flows.reconciliation.run import reconcile
 from django_skinsback.models import Discrepancy, LedgerEntry, WebhookEvent
 from django_skinsback.sandbox import php
@@ -32,7 +31,7 @@ def sandbox(skinsback_sandbox):
 
 def pay(sandbox, user, price):
     """A deposit of one skin of that price; gives its row."""
-    deposit = create_deposit(user, currency="usd", min_amount="1")
+    deposit = deposits.create(user, currency="usd", min_amount="1")
     asset = next(asset for asset in sandbox.world.inventory(PAYER) if asset.tradable)
     asset.price, asset.trade_protected = price, False
     sandbox.pay(deposit.order_id, [asset.asset_id], steam_id=PAYER, held=False)

@@ -6,10 +6,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import ProtectedError
 
+from django_skinsback import deposits, purchases
 from django_skinsback.exceptions import InvalidInput
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.flows.forget_user import forget_user
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
 from django_skinsback.wire.types import DepositReport, PurchaseReport

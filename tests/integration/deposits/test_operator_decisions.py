@@ -4,22 +4,22 @@ from decimal import Decimal
 
 import pytest
 
+from django_skinsback import deposits, purchases
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import InvalidInput
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.flows.ledger.edit import Source
 from django_skinsback.flows.ledger.record import change
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.purchases.report import refund
-from django_skinsback.flows.webhooks import receive as notifications
+from django_skinsback.flows.webhooks.replay import apply_again
 from django_skinsback.models import Purchase, WebhookEvent
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 from tests.wallet.models import Wallet
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.usefixtures("each_way_of_weighing")]
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd"}
@@ -108,16 +108,16 @@ class TestDeposits:
         deposits.settle(disputed, "keep", operator, "no credit")
         monkeypatch.setattr(SkinsBackClient, "get_deposit", lambda *_args, **_ids: deposit_report(disputed, "success"))
 
-        assert polling.check_deposits().asked == 1
+        assert poll_deposits().asked == 1
 
         disputed.refresh_from_db()
         assert (disputed.status, disputed.needs_review, kinds(disputed)) == ("fail", False, [])
-        assert disputed.next_check_at is None
+        assert disputed.next_poll_at is None
 
     def test_a_delivery_applied_again_by_hand_does_not_reopen_it(self, disputed, operator):
         deposits.settle(disputed, "keep", operator, "no credit")
 
-        assert notifications.apply_again(WebhookEvent.objects.get()) == "conflict"
+        assert apply_again(WebhookEvent.objects.get()) == "conflict"
 
         disputed.refresh_from_db()
         assert not disputed.needs_review
@@ -159,7 +159,7 @@ class TestDeposits:
         deposits.settle(disputed, "keep", operator, "no credit")
 
         line = disputed.changes.get(source="operator")
-        assert (line.actor, line.from_status, line.to_status) == (operator, "fail", "fail")
+        assert (line.by, line.from_status, line.to_status) == (operator, "fail", "fail")
         assert (line.decision, line.note) == ("keep", "no credit")
         assert line.text.splitlines() == ["kept as it is", "no credit", "SkinsBack said “fail” and then “success”."]
 
@@ -207,7 +207,7 @@ class TestPurchases:
         purchases.submit(purchase)
         world.sandbox.faults.add("error", "market_buy", value="4 insufficient_funds")
         world.advance(minutes=3)
-        polling.poll_purchases()
+        poll_purchases()
         purchase.refresh_from_db()
         assert (purchase.status, purchase.needs_review, purchase.attempts) == ("unknown", True, 2)
         return purchase
@@ -231,7 +231,7 @@ class TestPurchases:
     def sweep(self, world, purchase):
         for _ in range(20):
             world.advance(minutes=3)
-            polling.poll_purchases()
+            poll_purchases()
         purchase.refresh_from_db()
 
     @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ class TestPurchases:
             edit.settle("refund", "he complained")
             refund(edit)
 
-        change(Purchase, waiting.pk, Source.OPERATOR, act, actor=operator)
+        change(Purchase, waiting.pk, Source.OPERATOR, act, by=operator)
         waiting.refresh_from_db()
         return waiting
 
@@ -323,7 +323,7 @@ class TestPurchases:
 
         purchase.refresh_from_db()
         line = purchase.changes.get(to_status="refused")
-        assert (line.actor, line.source, line.note) == (operator, "operator", "changed his mind")
+        assert (line.by, line.source, line.note) == (operator, "operator", "changed his mind")
         assert purchase.error_message == "cancelled"
         assert silent.changes.get(to_status="refused").text == "cancelled before it was sent"
 

@@ -4,10 +4,9 @@ from decimal import Decimal
 
 import pytest
 
+from django_skinsback import deposits, purchases
 from django_skinsback.exceptions import InvalidInput
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.flows.ledger.audit import audit
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import Deposit, Purchase
 from django_skinsback.models.fields import utc_now
 from django_skinsback.schedule import DAY
@@ -197,7 +196,7 @@ class TestAudit:
         """Refunded while the offer was live, as an earlier version allowed, and accepted then."""
         purchase = decided_purchase(user, operator, "waiting_accept", "none")
         with monkeypatch.context() as patch:
-            patch.setattr("django_skinsback.flows.deposits.settle.refund_obstacle", lambda *_args: "")
+            patch.setattr("django_skinsback.flows.purchases.settle.refund_obstacle", lambda *_args: "")
             purchases.settle(purchase, "refund", operator)
         purchase.refresh_from_db()
         tell_purchase(purchase, "accepted")
@@ -229,7 +228,7 @@ class TestAudit:
     def test_a_decision_between_the_two_is_none(self, user, operator, monkeypatch):
         """A keep while the offer was live knew nothing of what came after it."""
         purchase = decided_purchase(user, operator, "waiting_accept", "none")
-        monkeypatch.setattr("django_skinsback.flows.deposits.settle.refund_obstacle", lambda *_args: "")
+        monkeypatch.setattr("django_skinsback.flows.purchases.settle.refund_obstacle", lambda *_args: "")
         for decision in ("refund", "keep"):
             purchase = purchases.settle(purchase, decision, operator)
         tell_purchase(purchase, "accepted")

@@ -8,11 +8,10 @@ from django.contrib.auth import get_user_model
 from django.db.models import F
 from django.test import Client
 
+from django_skinsback import deposits, purchases
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import RowChanged
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
 from django_skinsback.models.fields import utc_now
 from django_skinsback.statuses import EntryKind
@@ -84,7 +83,7 @@ UNCHANGED = {
     "updated_at": with_values(updated_at=utc_now() + timedelta(hours=1)),
     "metadata": with_values(metadata={"of": "the site"}),
 }
-UNCHANGED_DEPOSIT = {**UNCHANGED, "due": with_values(check_count=9, next_check_at=utc_now() + timedelta(hours=1))}
+UNCHANGED_DEPOSIT = {**UNCHANGED, "due": with_values(poll_count=9, next_poll_at=utc_now() + timedelta(hours=1))}
 UNCHANGED_PURCHASE = {**UNCHANGED, "due": with_values(poll_count=9, next_poll_at=utc_now() + timedelta(hours=1))}
 
 
@@ -383,7 +382,7 @@ class TestApprovedHolds:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(SkinsBackClient, "get_deposit", get_deposit)
-            polling.check_deposits()
+            poll_deposits()
 
         assert LedgerEntry.objects.get().amount == 99
         assert self.flagged(held) == ["differs_from_approval"]

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
+from django_skinsback import deposits
 from django_skinsback.exceptions import RowChanged
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.models import Deposit, LedgerEntry
 from django_skinsback.testing import make_deposit
 from tests.wallet.models import Wallet

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.ledger import seen as tokens
+from django_skinsback import deposits, purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase
 from django_skinsback.models.reasons import REASON_TEXTS, make_reason
 from django_skinsback.statuses import DepositStatus, PurchaseStatus
@@ -85,8 +84,8 @@ def test_a_deposit_in_memory_and_as_it_is_stored_are_the_same_to_a_decision(user
 def test_a_purchase_in_memory_and_as_it_is_stored_are_the_same_to_a_decision(user, values, as_text):
     values["user_id"] = str(user.pk) if as_text else user.pk
     purchase = Purchase.objects.create(custom_id=uuid.uuid4().hex, partner="1", token="t", **values)
-    seen = tokens.purchase_token(purchase)
+    seen = purchases.seen(purchase)
 
     stored = Purchase.objects.prefetch_related("entries").get(pk=purchase.pk)
 
-    assert tokens.purchase_token(stored) == seen
+    assert purchases.seen(stored) == seen

@@ -1,19 +1,17 @@
 """Somebody else was faster, or an answer is older than what is known: nothing is decided by what was overtaken."""
 
 import threading
+from contextlib import nullcontext
 from decimal import Decimal
 
 import pytest
 from django.db import OperationalError, connection, transaction
 
+from django_skinsback import deposits, purchases
 from django_skinsback.client import SkinsBackClient
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.deposits import report as deposit_reports
+from django_skinsback.exceptions import RowChanged
 from django_skinsback.flows.ledger.audit import audit
-from django_skinsback.flows.ledger.edit import Overtaken
-from django_skinsback.flows.ledger.record import edit_of
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.models import Deposit, LedgerEntry, Purchase
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, make_purchase
@@ -53,8 +51,8 @@ class TestAnAnswerOlderThanTheNews:
 
     def ask(self, deposit, by_sweep):
         if by_sweep:
-            Deposit.objects.update(next_check_at=deposit.created_at)
-            polling.check_deposits()
+            Deposit.objects.update(next_poll_at=deposit.created_at)
+            poll_deposits()
         else:
             deposits.refresh(deposit)
         deposit.refresh_from_db()
@@ -72,11 +70,11 @@ class TestAnAnswerOlderThanTheNews:
         self.ask(deposit, by_sweep)
 
         assert (deposit.status, deposit.needs_review, kinds(deposit)) == (meanwhile, True, posted)
-        assert deposit.next_check_at <= deposit.updated_at
+        assert deposit.next_poll_at <= deposit.updated_at
 
         self.ask(deposit, by_sweep)
 
-        assert (deposit.status, deposit.next_check_at) == (answered, None)
+        assert (deposit.status, deposit.next_poll_at) == (answered, None)
         assert kinds(deposit) == ["credit", *(["reversal"] if posted else [])]
 
     def test_moves_the_row_on_where_there_is_no_contradiction(self, user, answer):
@@ -89,19 +87,6 @@ class TestAnAnswerOlderThanTheNews:
 
 
 class TestARowThatIsNoLongerWhatWasRead:
-    def test_is_not_written_though_it_was_locked(self, user):
-        """As a lock alone is not enough where the caller's database transaction reads what was there when it began."""
-        deposit = make_deposit(user=user)
-        edit = edit_of(Deposit, "poll", lock=True, now=None, event=None, actor=None, order_id=deposit.order_id)
-        deposits.record_report(report_of(deposit, "success"), "webhook")
-        edit.move("fail")
-
-        with pytest.raises(Overtaken, match="Begin the database transaction anew"), transaction.atomic():
-            edit.save()
-
-        deposit.refresh_from_db()
-        assert (deposit.status, deposit.changes.count()) == ("success", 1)
-
     @pytest.mark.django_db(transaction=True)
     @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has one level of isolation")
     @pytest.mark.parametrize("act", ["report", "cancel"])
@@ -128,7 +113,9 @@ class TestARowThatIsNoLongerWhatWasRead:
         with connection.cursor() as cursor:
             cursor.execute(f"{session} {level} REPEATABLE READ")
         try:
-            with pytest.raises((Overtaken, OperationalError)):
+            # MariaDB reads the newest version under the lock, so the report is decided by it: a contradiction.
+            decided = connection.vendor == "mysql" and act == "report"
+            with nullcontext() if decided else pytest.raises((OperationalError, RowChanged)):
                 transaction.atomic(in_one_transaction)()
         finally:
             connection.close()
@@ -139,24 +126,11 @@ class TestARowThatIsNoLongerWhatWasRead:
 
     def test_credits_the_owner_it_has_by_then(self, user, operator):
         deposit = make_deposit(user=user)
-        weighed = deposit_reports.weigh_report(report_of(deposit, "success"), "poll", lock=False, account="default")
         Deposit.objects.filter(user=user).update(user=operator)
 
-        with pytest.raises(Overtaken), transaction.atomic():
-            weighed.write()
-        deposits.record_report(report_of(deposit, "success"), "poll")
+        deposits.record_report(report_of(deposit, "success"), "poll", asked=deposit)
 
         assert LedgerEntry.objects.get().user == operator
-
-    def test_is_another_though_the_site_saved_it_in_the_same_microsecond(self, user, time_machine):
-        deposit = make_deposit(user=user)
-        time_machine.move_to(deposit.updated_at, tick=False)
-        weighed = deposit_reports.weigh_report(report_of(deposit, "success"), "poll", lock=False, account="default")
-
-        Deposit.objects.get().save()
-
-        with pytest.raises(Overtaken), transaction.atomic():
-            weighed.write()
 
     def test_that_a_stale_save_put_back_is_found_by_the_audit(self, user):
         stale = make_deposit(user=user)
@@ -183,9 +157,7 @@ class TestAHookOfTheSitesThatFailsAfterTheCommit:
         yield
         entry_posted.disconnect(listen)
 
-    @pytest.mark.parametrize("lock", [True, False])
-    def test_a_report(self, user, monkeypatch, lock):
-        monkeypatch.setattr("django_skinsback.flows.ledger.record.must_lock", lambda: lock)
+    def test_a_report(self, user):
         deposit = make_deposit(user=user)
 
         with pytest.raises(OperationalError):

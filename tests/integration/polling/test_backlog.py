@@ -14,9 +14,9 @@ from django.utils import timezone
 from django_skinsback import schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import RateLimited, UnknownOutcome
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.flows.polling import deposits as checking
 from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire import arguments
@@ -100,7 +100,7 @@ class TestPurchases:
         self.backlog(skinsback, count)
 
         with CaptureQueriesContext(connection) as queries:
-            counts = polling.poll_purchases("default")
+            counts = poll_purchases("default")
 
         assert skinsback.calls == ["list_purchases"] * (count // 10)
         assert (counts.asked, counts.changed) == (count, 0)
@@ -115,7 +115,7 @@ class TestPurchases:
         for moment in sent:
             self.backlog(skinsback, 10, submitted_at=moment)
 
-        polling.poll_purchases("default")
+        poll_purchases("default")
 
         assert skinsback.windows == {(sent[0] - timedelta(hours=1), sent[1] + timedelta(hours=1))}
 
@@ -123,7 +123,7 @@ class TestPurchases:
         rows = self.backlog(skinsback, 20)
         skinsback.rows[3] = skinsback.say(rows[3], "accepted")
 
-        counts = polling.poll_purchases("default")
+        counts = poll_purchases("default")
 
         assert counts.changed == 1
         assert [(change.purchase_id, change.to_status, change.source) for change in StatusChange.objects.all()] == [
@@ -134,7 +134,7 @@ class TestPurchases:
         rows = self.backlog(skinsback, 23)
         del skinsback.rows[5:8]
 
-        polling.poll_purchases("default")
+        poll_purchases("default")
 
         assert Counter(skinsback.calls) == {"list_purchases": 2, "get_purchases": 1}
         assert sorted(skinsback.asked[0]) == sorted(row.custom_id for row in rows[5:8])
@@ -144,7 +144,7 @@ class TestPurchases:
         row = self.backlog(skinsback, 1, status="accepted", in_hold=True, in_hold_until=now - timedelta(days=2))[0]
         self.backlog(skinsback, 29)
 
-        polling.poll_purchases("default")
+        poll_purchases("default")
 
         assert skinsback.asked == [[row.custom_id]]
         assert fresh(row).finished_at == now
@@ -153,7 +153,7 @@ class TestPurchases:
         skinsback.rows = [PurchaseReport(status="timeout", custom_id=f"old{number}") for number in range(500)]
         self.backlog(skinsback, 20)
 
-        polling.poll_purchases("default")
+        poll_purchases("default")
 
         assert Counter(skinsback.calls) == {"list_purchases": 1, "get_purchases": 5}
 
@@ -164,7 +164,7 @@ class TestPurchases:
             items=skinsback.rows[:10], has_more=True, start_from=start_from, total_count=24
         )
 
-        polling.poll_purchases("default")
+        poll_purchases("default")
 
         assert skinsback.calls.count("list_purchases") <= 2
         assert not Purchase.objects.filter(next_poll_at__lte=now).exists()
@@ -177,7 +177,7 @@ class TestPurchases:
 
         skinsback.page = break_down
 
-        assert polling.poll_purchases("default").stopped_by == ""
+        assert poll_purchases("default").stopped_by == ""
         assert Counter(skinsback.calls) == {"list_purchases": 1, "get_purchases": 5}
         assert "skinsback.list_not_read" in caplog.messages
 
@@ -189,7 +189,7 @@ class TestPurchases:
 
         skinsback.page = refuse
 
-        assert "request_limit_reached" in polling.poll_purchases("default").stopped_by
+        assert "request_limit_reached" in poll_purchases("default").stopped_by
         assert skinsback.calls == ["list_purchases"]
 
     def test_one_process_reads_the_list_and_the_others_leave_it_to_him(self, skinsback, now):
@@ -199,26 +199,26 @@ class TestPurchases:
 
         def page_while_others_sweep(start_from):
             skinsback.page = page
-            others.append(polling.poll_purchases("default"))
+            others.append(poll_purchases("default"))
             return page(start_from)
 
         skinsback.page = page_while_others_sweep
 
-        assert polling.poll_purchases("default").asked == 20
+        assert poll_purchases("default").asked == 20
         assert [other.asked for other in others] == [0]
         assert skinsback.calls == ["list_purchases"] * 2
 
     def test_a_cache_that_is_down_keeps_nobody_from_reading(self, skinsback, now, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "CACHE": "nowhere"}
         self.backlog(skinsback, 20)
-        assert polling.poll_purchases("default").asked == 20
+        assert poll_purchases("default").asked == 20
 
     def test_row_53_a_cache_that_hides_its_outage_keeps_nobody_from_reading(self, skinsback, now, monkeypatch):
         monkeypatch.setattr(cache, "add", lambda *_arguments, **_options: False)
         monkeypatch.setattr(cache, "get", lambda *_arguments, **_options: None)
         self.backlog(skinsback, 20)
 
-        assert polling.poll_purchases("default").asked == 20
+        assert poll_purchases("default").asked == 20
 
     def test_a_cursor_that_cannot_be_sent_back_ends_the_list_and_not_the_pass(self, skinsback, now, caplog):
         self.backlog(skinsback, 20)
@@ -229,7 +229,7 @@ class TestPurchases:
 
         skinsback.page = page
 
-        counts = polling.poll_purchases("default")
+        counts = poll_purchases("default")
 
         assert (counts.asked, counts.stopped_by) == (20, "")
         assert Counter(skinsback.calls) == {"list_purchases": 2, "get_purchases": 3}
@@ -240,7 +240,7 @@ class TestPurchases:
         lower, upper = (self.backlog(skinsback, 1, custom_id=name)[0] for name in ("abcd1", "ABCD2"))
         skinsback.rows[-2:] = [PurchaseReport(status="timeout", custom_id="ABCD1"), skinsback.reports["ABCD2"]]
 
-        polling.poll_purchases("default")
+        poll_purchases("default")
 
         assert (fresh(lower).status, fresh(upper).status) == ("waiting_accept", "waiting_accept")
 
@@ -253,7 +253,7 @@ class TestPurchases:
             lambda *_, **__: skinsback.calls.append("buy_skin") or skinsback.say(unsent, "creating_trade"),
         )
 
-        polling.poll_purchases("default")
+        poll_purchases("default")
 
         assert skinsback.calls[0] == "buy_skin"
         assert fresh(unsent).status == "creating_trade"
@@ -282,13 +282,13 @@ class TestDeposits:
         self.backlog(skinsback, count)
 
         with CaptureQueriesContext(connection) as queries:
-            counts = checking.check_deposits("default", chance=lambda: 1)
+            counts = checking.poll_deposits("default", chance=lambda: 1)
 
         assert skinsback.calls == ["list_deposits"] * (count // 10)
         assert (counts.asked, counts.changed) == (count, 0)
         assert len(statements(queries)) == 2 + 2 * (count // 10) + 1
         delay = schedule.next_check("pending", timedelta(0), 1)
-        assert set(Deposit.objects.values_list("next_check_at", "check_count")) == {(now + delay * 1.1, 1)}
+        assert set(Deposit.objects.values_list("next_poll_at", "poll_count")) == {(now + delay * 1.1, 1)}
 
     def test_all_webhooks_dropped_the_ledger_is_that_of_an_undisturbed_day(self, skinsback, user, now):
         Wallet.objects.create(user=user)
@@ -296,7 +296,7 @@ class TestDeposits:
         self.backlog(skinsback, 5, "fail", user)
         self.backlog(skinsback, 10, user=user)
 
-        counts = checking.check_deposits("default")
+        counts = checking.poll_deposits("default")
 
         assert skinsback.calls == ["list_deposits"] * 4
         assert counts.changed == 30
@@ -311,7 +311,7 @@ class TestDeposits:
 
         for seconds in (0, 1):
             with time_machine.travel(now + timedelta(seconds=seconds), tick=False):
-                checking.check_deposits("default")
+                checking.poll_deposits("default")
 
         assert Counter(skinsback.calls) == {"list_deposits": 2, "get_deposit": 1}
         assert self.statuses() == {"success": 20}
@@ -319,12 +319,12 @@ class TestDeposits:
 
     def test_what_contradicts_itself_is_decided_by_asking_singly(self, skinsback, user, now):
         row = self.backlog(skinsback, 1, "success", user, "fail", **PAID)[0]
-        Deposit.objects.filter(pk=row.pk).update(next_check_at=now)
+        Deposit.objects.filter(pk=row.pk).update(next_poll_at=now)
         self.backlog(skinsback, 19)
 
         for seconds in (0, 1):
             with time_machine.travel(now + timedelta(seconds=seconds), tick=False):
-                checking.check_deposits("default")
+                checking.poll_deposits("default")
 
         changes = StatusChange.objects.filter(deposit=row).values_list("to_status", "source")
         assert list(changes) == [("success", "poll")]
@@ -334,36 +334,36 @@ class TestDeposits:
         rows = self.backlog(skinsback, 20)
         del skinsback.rows[4:6]
 
-        checking.check_deposits("default")
+        checking.poll_deposits("default")
 
         assert Counter(skinsback.calls) == {"list_deposits": 2, "get_deposit": 2}
-        assert {row.check_count for row in Deposit.objects.filter(pk__in=[row.pk for row in rows])} == {1}
+        assert {row.poll_count for row in Deposit.objects.filter(pk__in=[row.pk for row in rows])} == {1}
 
     def test_holds_under_a_policy_are_asked_about_singly(self, skinsback, now, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.never"}
         self.backlog(skinsback, 3, status="in_hold")
         self.backlog(skinsback, 17)
 
-        checking.check_deposits("default")
+        checking.poll_deposits("default")
 
         assert Counter(skinsback.calls) == {"list_deposits": 2, "get_deposit": 3}
 
     def test_what_a_listener_of_the_site_refuses_keeps_no_other_waiting(self, skinsback, user, now, monkeypatch):
         rows = self.backlog(skinsback, 20, "success", user, **PAID)
-        record = deposits.record_report
+        record = checking.record_report
 
         def refuse_one(report, *arguments, **options):
             if report.order_id == rows[0].order_id:
                 raise RuntimeError("the wallet is closed")
             return record(report, *arguments, **options)
 
-        monkeypatch.setattr(deposits, "record_report", refuse_one)
+        monkeypatch.setattr(checking, "record_report", refuse_one)
 
-        checking.check_deposits("default")
+        checking.poll_deposits("default")
 
         assert self.statuses() == {"success": 19, "pending": 1}
         rows[0].refresh_from_db()
-        assert rows[0].next_check_at > now
+        assert rows[0].next_poll_at > now
 
 
 def never(_deposit):
@@ -395,7 +395,7 @@ class TestAListThatSaysLess:
         told = {name: value for name, value in self.PAID.items() if name != untold}
         self.listed(monkeypatch, [DepositReport(status="success", order_id=row.order_id, **told) for row in rows])
 
-        checking.check_deposits("default")
+        checking.poll_deposits("default")
 
         assert sorted(asked) == sorted(row.order_id for row in rows)
         assert LedgerEntry.objects.count() == len(rows)
@@ -403,11 +403,11 @@ class TestAListThatSaysLess:
 
     def test_a_contradiction_is_asked_about_though_many_others_are_due(self, user, monkeypatch, asked):
         others = [make_deposit() for _ in range(checking.BACKLOG + 5)]
-        row = make_deposit(user=user, status="fail", next_check_at=timezone.now())
+        row = make_deposit(user=user, status="fail", next_poll_at=timezone.now())
         pending = [DepositReport(status="pending", order_id=other.order_id) for other in others]
         self.listed(monkeypatch, [*pending, DepositReport(status="success", order_id=row.order_id, **self.PAID)])
 
-        checking.check_deposits("default")
+        checking.poll_deposits("default")
 
         assert asked == [row.order_id]
         assert LedgerEntry.objects.get().deposit == row

@@ -11,19 +11,17 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_skinsback import schedule
+from django_skinsback import deposits, purchases, schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import MarketDisabled, PurchaseNotFound, TransactionNotFound, UnknownOutcome
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.flows.monitoring import stalled as standstill
 from django_skinsback.flows.polling import deposits as checking
-from django_skinsback.flows.polling import purchases as polling
 from django_skinsback.flows.polling.claims import take_due
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.polling.queue import DEPOSITS, PURCHASES, is_due
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.flows.purchases.report import next_poll_at
-from django_skinsback.flows.webhooks import receive as notifications
 from django_skinsback.flows.webhooks.receive import LONGEST_PAUSE
+from django_skinsback.flows.webhooks.replay import apply_kept
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.statuses import DepositStatus, PurchaseStatus
 from django_skinsback.testing import make_deposit, make_purchase
@@ -109,14 +107,14 @@ class TestDueTimes:
         clock.shift(ahead)
         Deposit.objects.update(created_at=timezone.now())
         Purchase.objects.update(submitted_at=timezone.now())
-        checking.check_deposits()
-        polling.poll_purchases()
+        checking.poll_deposits()
+        poll_purchases()
         clock.shift(-ahead)
         skinsback.say(deposit, "fail")
         skinsback.say(purchase, "timeout")
 
-        assert checking.check_deposits().changed == 1
-        assert polling.poll_purchases().changed == 1
+        assert checking.poll_deposits().changed == 1
+        assert poll_purchases().changed == 1
 
         assert (fresh(deposit).status, fresh(purchase).status) == ("fail", "timeout")
 
@@ -126,8 +124,8 @@ class TestDueTimes:
         skinsback.say(row, "timeout")
         Purchase.objects.update(next_poll_at=timezone.now() + ahead + schedule.CLAIM)
 
-        assert polling.poll_purchases().changed == 1
-        assert polling.poll_purchases().asked == 0
+        assert poll_purchases().changed == 1
+        assert poll_purchases().asked == 0
 
     @pytest.mark.parametrize("queue", [DEPOSITS, PURCHASES], ids=["deposits", "purchases"])
     def test_a_due_time_within_the_longest_wait_is_waited_for(self, queue):
@@ -138,14 +136,14 @@ class TestDueTimes:
             assert (queue.due_keys("default", now, 10) == [row.pk]) is due
 
     def test_a_row_that_is_never_asked_about_is_not_due(self):
-        make_deposit(status="success", next_check_at=None)
+        make_deposit(status="success", next_poll_at=None)
         make_purchase(status="canceled", next_poll_at=None)
-        assert checking.check_deposits().asked == polling.poll_purchases().asked == 0
+        assert checking.poll_deposits().asked == poll_purchases().asked == 0
 
     def test_a_row_that_another_process_claimed_meanwhile_is_left_to_it(self):
         """Its due time was too far ahead when the keys were read, and is not any more."""
         row = make_deposit()
-        Deposit.objects.update(next_check_at=timezone.now() + timedelta(days=30))
+        Deposit.objects.update(next_poll_at=timezone.now() + timedelta(days=30))
         keys = DEPOSITS.due_keys("default", timezone.now(), 10)
         first = list(take_due(DEPOSITS, keys, 10, timezone.now()))
         assert [lease.rows[0].pk for lease in first] == [row.pk]
@@ -158,7 +156,7 @@ class TestDueTimes:
             outcome="failed", next_try_at=timezone.now() + ahead,
         )  # fmt: skip
 
-        notifications.apply_kept()
+        apply_kept()
 
         event.refresh_from_db()
         assert (event.outcome, event.next_try_at) == ("ignored", None)
@@ -167,7 +165,7 @@ class TestDueTimes:
     def test_the_index_of_the_due_time_is_used(self, model):
         if connection.vendor != "sqlite":
             pytest.skip("the other servers choose by the size of the table")
-        column = {Deposit: "next_check_at", Purchase: "next_poll_at", WebhookEvent: "next_try_at"}[model]
+        column = {Deposit: "next_poll_at", Purchase: "next_poll_at", WebhookEvent: "next_try_at"}[model]
         plan = model.objects.filter(is_due(column, timezone.now())).values("pk").explain()
         assert (plan.count(f"({column}<?)"), plan.count(f"({column}>?)")) == (1, 1), plan
         assert "SCAN" not in plan, plan
@@ -239,7 +237,7 @@ class TestPastEvents:
         assert fresh(row).submitted_at > timezone.now()
         Purchase.objects.update(next_poll_at=timezone.now())
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert skinsback.sent == [row.custom_id] * 2
         assert fresh(row).status == "creating_trade"
@@ -252,7 +250,7 @@ class TestPastEvents:
 
         for _ in range(3):
             Purchase.objects.update(next_poll_at=timezone.now())
-            polling.poll_purchases()
+            poll_purchases()
 
         assert (fresh(row).status, fresh(row).needs_review) == ("unknown", True)
         assert list(LedgerEntry.objects.values_list("kind", flat=True)) == ["charge"]
@@ -266,14 +264,14 @@ class TestPastEvents:
         )
         purchases.settle(fresh(row), "keep", by=operator)
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert skinsback.sent == []
 
     def test_a_deposit_that_was_never_opened_is_given_up(self, skinsback, ahead):
         row = make_deposit(status="created", created_at=timezone.now() + ahead)
 
-        checking.check_deposits()
+        checking.poll_deposits()
 
         assert fresh(row).status == "abandoned"
 
@@ -281,7 +279,7 @@ class TestPastEvents:
         row = make_deposit(user=user, created_at=timezone.now() + ahead)
         skinsback.say(row, "pending")
 
-        checking.check_deposits()
+        checking.poll_deposits()
         assert fresh(row).status == "abandoned"
 
         paid = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd"}
@@ -293,14 +291,14 @@ class TestPastEvents:
         row = make_deposit(status=status, created_at=timezone.now() + ahead)
         deposits.record_report(DepositReport(status=status, order_id=row.order_id), "poll")
 
-        wait = fresh(row).next_check_at - timezone.now()
+        wait = fresh(row).next_poll_at - timezone.now()
         assert wait == schedule.next_check(status, schedule.LONG_AGO, 1)
 
     def test_an_accepted_purchase_without_a_known_hold_is_over(self, skinsback, ahead):
         row = make_purchase(status="accepted", accepted_at=timezone.now() + ahead, game="cs2")
         skinsback.say(row, "accepted")
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert (fresh(row).next_poll_at, fresh(row).finished_at) == (None, timezone.now())
 
@@ -311,7 +309,7 @@ class TestPastEvents:
         )
         skinsback.say(row, "accepted")
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert fresh(row).next_poll_at is not None
 
@@ -319,7 +317,7 @@ class TestPastEvents:
         row = make_purchase(status="waiting_accept", submitted_at=timezone.now() + ahead)
         skinsback.say(row, "waiting_accept")
 
-        polling.poll_purchases(chance=lambda: 0.5)
+        poll_purchases(chance=lambda: 0.5)
 
         assert fresh(row).next_poll_at - timezone.now() == schedule.next_poll("waiting_accept", schedule.LONG_AGO, 1)
 
@@ -332,7 +330,7 @@ class TestPastEvents:
             make_purchase(status="waiting_accept")
             skinsback.error_of_list = skinsback.error
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert skinsback.sent == [row.custom_id] * reached
         assert fresh(row).review_reason == "Could not be sent for more than a day."
@@ -351,4 +349,4 @@ class TestPastEvents:
 
 def test_a_condition_of_two_ranges_is_one_of_its_column_alone():
     now = timezone.now()
-    assert is_due("next_check_at", now) == Q(next_check_at__lte=now) | Q(next_check_at__gt=now + schedule.LONGEST_WAIT)
+    assert is_due("next_poll_at", now) == Q(next_poll_at__lte=now) | Q(next_poll_at__gt=now + schedule.LONGEST_WAIT)

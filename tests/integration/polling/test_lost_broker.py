@@ -100,8 +100,8 @@ def waiting(app):
 
 def bought(sandbox, count):
     """Purchases of which SkinsBack has news that nobody heard."""
+    from django_skinsback import purchases
     from django_skinsback.connection import get_client
-    from django_skinsback.flows.purchases import buy as purchases
 
     skins = sorted(get_client().get_price_list("rust", full=True).items, key=lambda item: item.price)[:count]
     rows = [

@@ -5,12 +5,12 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from django_skinsback import deposits, purchases
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import UnknownOutcome
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.models import LedgerEntry, Purchase
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, make_purchase
@@ -89,7 +89,7 @@ def statuses(rows):
 def poll_for_an_hour(world):
     for _ in range(30):
         world.advance(minutes=2)
-        polling.poll_purchases()
+        poll_purchases()
 
 
 class TestDeposits:
@@ -97,7 +97,7 @@ class TestDeposits:
     def paid(self, world, user):
         """Three deposits that were paid, of which no webhook came."""
         world.sandbox.faults.add("notify_drop", times=None)
-        rows = [deposits.create_deposit(user, trade_url=TRADE_URL) for _ in range(3)]
+        rows = [deposits.create(user, trade_url=TRADE_URL) for _ in range(3)]
         for row in rows:
             world.sandbox.pay(row.order_id)
         world.advance(minutes=3)
@@ -106,15 +106,15 @@ class TestDeposits:
     def test_a_credit_the_site_refuses_holds_up_no_other_and_is_given_later(self, world, paid, closed):
         closed.append(paid[0])
 
-        assert polling.check_deposits().stopped_by == ""
+        assert poll_deposits().stopped_by == ""
 
         assert statuses(paid) == ["pending", "success", "success"]
-        assert paid[0].next_check_at > timezone.now()
+        assert paid[0].next_poll_at > timezone.now()
         assert kinds(paid[0]) == []
 
         closed.clear()
         world.advance(minutes=3)
-        polling.check_deposits()
+        poll_deposits()
         assert statuses(paid) == ["success"] * 3
         assert kinds(paid[0]) == ["credit"]
 
@@ -122,7 +122,7 @@ class TestDeposits:
         closed.append(paid[0])
 
         for _ in range(60):
-            polling.check_deposits()
+            poll_deposits()
             world.advance(minutes=2)
 
         assert calls.count("get_deposit") < 20
@@ -137,7 +137,7 @@ class TestDeposits:
 
         monkeypatch.setattr(SkinsBackClient, "get_deposit", confuse)
 
-        polling.check_deposits()
+        poll_deposits()
 
         assert statuses(paid) == ["pending", "success", "success"]
         assert [kinds(row) for row in paid] == [[], ["credit"], ["credit"]]
@@ -152,7 +152,7 @@ class TestDeposits:
 
         monkeypatch.setattr(SkinsBackClient, "get_deposit", get_deposit)
 
-        polling.check_deposits()
+        poll_deposits()
 
         assert statuses(paid) == ["pending", "success", "success"]
 
@@ -160,13 +160,13 @@ class TestDeposits:
         settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.approve"}
         world.sandbox.faults.add("notify_drop", times=None)
         world.sandbox.faults.add("error", "offer_approve", value="6 not_allowed_for_this_project", times=None)
-        held, paid = (deposits.create_deposit(user, trade_url=TRADE_URL) for _ in range(2))
+        held, paid = (deposits.create(user, trade_url=TRADE_URL) for _ in range(2))
         world.sandbox.pay(held.order_id, held=True)
         world.sandbox.pay(paid.order_id)
 
         for _ in range(60):
             world.advance(seconds=10)
-            polling.check_deposits()
+            poll_deposits()
 
         assert statuses([held, paid]) == ["in_hold", "success"]
         assert "not_allowed_for_this_project" in held.review_reason
@@ -187,7 +187,7 @@ class TestPurchases:
         answer_with(monkeypatch, lambda custom_id: say("timeout", custom_id, ids[custom_id]))
         closed.append(rows[0])
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert statuses(rows) == ["waiting_accept", "timeout", "timeout"]
         assert rows[0].next_poll_at > timezone.now()
@@ -289,7 +289,7 @@ class TestAnOddAnswerToAList:
 
         asked = answer_with(monkeypatch, report_of)
 
-        assert polling.poll_purchases().stopped_by == ""
+        assert poll_purchases().stopped_by == ""
 
         assert [row.status for row in rows if statuses([row]) != ["accepted"]] == ["waiting_accept"]
         assert [len(ids) for ids in asked] == [8, 4, 4, 2, 1, 1, 2]
@@ -300,7 +300,7 @@ class TestAnOddAnswerToAList:
     def test_is_everybodys_if_skinsback_answers_nothing_else_either(self, world, rows, monkeypatch, calls):
         world.sandbox.faults.add("html_error", times=None)
 
-        counts = polling.poll_purchases()
+        counts = poll_purchases()
 
         assert counts.stopped_by.startswith("default: ")
         assert calls == ["call"]
@@ -313,7 +313,7 @@ class TestWhatEveryCallWouldMeet:
         rows = [buy(rich) for _ in range(5)]
         world.sandbox.faults.add(fault, "market_buy", times=None)
 
-        counts = polling.poll_purchases()
+        counts = poll_purchases()
 
         assert counts.stopped_by
         assert calls == ["buy_skin"]
@@ -331,13 +331,13 @@ class TestWhatEveryCallWouldMeet:
 
         monkeypatch.setattr(SkinsBackClient, "get_deposit", away)
 
-        counts = polling.check_deposits()
+        counts = poll_deposits()
 
         assert counts.asked == 2
         assert counts.stopped_by.startswith("default: ")
         for row, asked in [(mine, 0), (theirs, 1)]:
             row.refresh_from_db()
-            assert row.check_count == asked
+            assert row.poll_count == asked
 
 
 def credit_the_second(deposit):
@@ -356,7 +356,7 @@ def test_a_credit_setting_that_makes_nothing_of_one_deposit_holds_up_no_other(wo
 
     monkeypatch.setattr(SkinsBackClient, "get_deposit", get_deposit)
 
-    polling.check_deposits()
+    poll_deposits()
 
     assert statuses(rows) == ["pending", "success"]
     assert "above zero" in rows[0].review_reason

@@ -7,13 +7,14 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from django_skinsback import purchases
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import APIError, PurchaseNotFound, RequestNotSent, UnderMaintenance, UnknownOutcome
 from django_skinsback.flows.monitoring.health import Verdict, health
 from django_skinsback.flows.monitoring.stalled import standstill
-from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.polling.sweep import PASS
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import Deposit, Purchase
 from django_skinsback.signals import review_needed
 from django_skinsback.testing import make_deposit, make_purchase
@@ -120,7 +121,7 @@ def fresh(row):
 def sweep(clock, times, **step):
     for _ in range(times):
         clock.shift(timedelta(**step))
-        polling.poll_purchases("default")
+        poll_purchases("default")
 
 
 def market(code, message):
@@ -135,7 +136,7 @@ class TestWhatIsSent:
             make_purchase(status="waiting_accept")
         skinsback.fail(UnknownOutcome("502"))
 
-        polling.poll_purchases()
+        poll_purchases()
 
         mine = Purchase.objects.filter(user=rich)
         assert len(skinsback.sent) == (0 if one_is_open else 1)
@@ -150,7 +151,7 @@ class TestWhatIsSent:
         rows = [make_purchase() for _ in range(10)]
         skinsback.fail(UnknownOutcome("502"), "market_buy")
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert sorted(fresh(row).attempts for row in rows) == [0] * 8 + [1, 1]
 
@@ -159,7 +160,7 @@ class TestWhatIsSent:
         rows = [make_purchase() for _ in range(5)]
         skinsback.fail(UnknownOutcome("502"), "market_buy")
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert sum(fresh(row).attempts for row in rows) == 2
 
@@ -172,7 +173,7 @@ class TestWhatIsSent:
 
         skinsback.meanwhile = meanwhile
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert [fresh(row).status for row in rows] == ["unknown", "creating_trade", "creating_trade"] * 3
 
@@ -181,7 +182,7 @@ class TestWhatIsSent:
         rows = purchases.buy_batch(trade_url=TRADE_URL, items=items)
         skinsback.fail(UnknownOutcome("502"))
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert [len(sent) for sent in skinsback.sent] == [50]
         assert [fresh(row).attempts for row in rows] == [1] * 50 + [0] * 10
@@ -191,7 +192,7 @@ class TestWhatIsSent:
         skinsback.takes = timedelta(seconds=20)
         start = timezone.now()
 
-        assert polling.poll_purchases("default").stopped_by == ""
+        assert poll_purchases("default").stopped_by == ""
 
         assert timezone.now() - start == PASS
         assert [fresh(row).status for row in rows] == ["creating_trade"] * 3 + ["requested"] * 7
@@ -203,7 +204,7 @@ class TestWhatIsSent:
         rows = [make_purchase() for _ in range(3)]
         skinsback.takes = PASS
 
-        polling.poll_purchases("default")
+        poll_purchases("default")
 
         assert [fresh(row).status for row in rows] == ["creating_trade", "requested", "requested"]
         assert all(fresh(row).next_poll_at <= timezone.now() for row in rows[1:])
@@ -216,12 +217,12 @@ class TestWhatIsSent:
             return DepositReport(status="pending", order_id=order_id)
 
         monkeypatch.setattr(SkinsBackClient, "get_deposit", get_deposit)
-        polling.check_deposits("default")
+        poll_deposits("default")
 
         for row in rows:
             row.refresh_from_db()
-        assert [row.check_count for row in rows] == [1] * 3 + [0] * 7
-        assert all(row.next_check_at <= timezone.now() for row in rows[3:])
+        assert [row.poll_count for row in rows] == [1] * 3 + [0] * 7
+        assert all(row.next_poll_at <= timezone.now() for row in rows[3:])
 
     def test_a_list_that_takes_long_leaves_time_to_ask_about_what_it_does_not_decide(self, clock, monkeypatch):
         rows = [make_deposit() for _ in range(60)]
@@ -240,7 +241,7 @@ class TestWhatIsSent:
 
         monkeypatch.setattr(SkinsBackClient, "list_deposits", list_deposits)
         monkeypatch.setattr(SkinsBackClient, "get_deposit", get_deposit)
-        polling.check_deposits("default")
+        poll_deposits("default")
 
         assert len(asked) == 3
         assert Deposit.objects.filter(status="abandoned").count() == 3
@@ -258,7 +259,7 @@ class TestWhatIsSent:
 
         monkeypatch.setattr(SkinsBackClient, "get_purchases", get_purchases)
 
-        assert polling.poll_purchases("default").stopped_by == ""
+        assert poll_purchases("default").stopped_by == ""
         assert [fresh(row).status == "accepted" for row in rows] == [row is not odd for row in rows]
 
     def test_a_refusal_of_the_balance_alone_is_an_answer_too(self, skinsback):
@@ -266,7 +267,7 @@ class TestWhatIsSent:
         skinsback.errors = {"market_buy": UnknownOutcome("odd"), "balance": APIError("balance", 55, "no")}
         skinsback.meanwhile = lambda custom_id: custom_id != rows[0].custom_id and skinsback.errors.clear()
 
-        assert polling.poll_purchases("default").stopped_by == ""
+        assert poll_purchases("default").stopped_by == ""
         assert [fresh(row).status for row in rows] == ["unknown", "creating_trade", "creating_trade"]
 
 
@@ -325,7 +326,7 @@ class TestWhatIsSentAgain:
         clock.shift(timedelta(minutes=5))
         skinsback.meanwhile = lambda _custom_id: purchases.settle(second, "keep", operator, "do not send it")
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert skinsback.sent == [first.custom_id]
         assert fresh(second).attempts == 1
@@ -340,7 +341,7 @@ class TestOnesKnownByBuyIdAlone:
         )
         skinsback.by_buy_id[purchase.buy_id] = PurchaseReport(status="timeout", buy_id=purchase.buy_id)
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert fresh(purchase).status == "timeout"
 
@@ -349,7 +350,7 @@ class TestOnesKnownByBuyIdAlone:
         purchase = make_purchase(status="waiting_accept")
         skinsback.fail(error, "single")
 
-        polling.poll_purchases()
+        poll_purchases()
 
         row = fresh(purchase)
         assert (row.needs_review, row.poll_count) == (False, 1)
@@ -365,7 +366,7 @@ class TestOnesKnownByBuyIdAlone:
             make_purchase(status="waiting_accept")
         skinsback.fail(UnknownOutcome("html"), "single", "balance")
 
-        assert polling.poll_purchases("default").stopped_by
+        assert poll_purchases("default").stopped_by
         assert len(skinsback.asked_singly) == 1
 
 
@@ -459,7 +460,7 @@ class TestHealth:
 
         monkeypatch.setattr("django_skinsback.flows.monitoring.stalled._cache", broken)
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert fresh(purchase).status == "creating_trade"
         assert standstill("default") is None
@@ -477,9 +478,9 @@ def test_a_hold_is_not_approved_on_a_report_about_another_deposit(settings, monk
     monkeypatch.setattr(SkinsBackClient, "get_deposit", lambda _client, **_ids: report)
     monkeypatch.setattr(SkinsBackClient, "approve_hold", lambda _client, **ids: approved.append(ids))
 
-    polling.check_deposits("default")
+    poll_deposits("default")
 
     deposit.refresh_from_db()
     assert approved == []
     assert (deposit.status, deposit.needs_review) == ("in_hold", True)
-    assert deposit.next_check_at > timezone.now()
+    assert deposit.next_poll_at > timezone.now()

@@ -10,13 +10,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_skinsback import schedule
+from django_skinsback import purchases, schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import MarketDisabled, PurchaseNotFound, UnderMaintenance, UnknownOutcome
 from django_skinsback.flows.polling import claims as leases
-from django_skinsback.flows.polling import purchases as polling
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.polling.queue import DEPOSITS, PURCHASES
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import LedgerEntry, Purchase, StatusChange
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire import arguments
@@ -103,7 +103,7 @@ class TestWithoutNews:
         with CaptureQueriesContext(
             connection,
         ) as queries:
-            counts = polling.poll_purchases("default")
+            counts = poll_purchases("default")
 
         assert len(statements(queries)) == 4
         assert (counts.asked, counts.changed, len(skinsback.asked)) == (count, 0, 1)
@@ -115,7 +115,7 @@ class TestWithoutNews:
             skinsback.say(row)
 
         with CaptureQueriesContext(connection) as queries:
-            polling.poll_purchases("default")
+            poll_purchases("default")
 
         assert len(skinsback.asked) == count // 5
         assert len(statements(queries)) == 1 + 3 * (count // 5)
@@ -125,7 +125,7 @@ class TestWithoutNews:
         skinsback.say(row)
         before = vars(fresh(row))
 
-        polling.poll_purchases()
+        poll_purchases()
 
         after = vars(fresh(row))
         differing = {name for name in after if after[name] != before[name]} - {"_state"}
@@ -136,7 +136,7 @@ class TestWithoutNews:
     def test_a_sweep_of_nothing_asks_once_for_each_account(self, now):
         make_purchase(next_poll_at=now + timedelta(seconds=1))
         with CaptureQueriesContext(connection) as queries:
-            polling.poll_purchases()
+            poll_purchases()
         assert len(statements(queries)) == 2
 
     @pytest.mark.parametrize(("chance", "part"), [(0, 0.9), (0.5, 1), (1, 1.1)])
@@ -145,7 +145,7 @@ class TestWithoutNews:
         for row in rows:
             skinsback.say(row)
 
-        polling.poll_purchases(chance=lambda: chance)
+        poll_purchases(chance=lambda: chance)
 
         for row in rows:
             delay = schedule.next_poll(row.status, timedelta(hours=1), 1)
@@ -156,7 +156,7 @@ class TestWithoutNews:
         row = make_purchase(status="accepted", in_hold=True, in_hold_until=end - schedule.ROLLBACK_MARGIN)
         skinsback.say(row)
 
-        polling.poll_purchases(chance=lambda: 0)
+        poll_purchases(chance=lambda: 0)
 
         assert fresh(row).next_poll_at == end
 
@@ -164,7 +164,7 @@ class TestWithoutNews:
         row = make_purchase(status="accepted", in_hold=True, in_hold_until=now - timedelta(days=2))
         skinsback.say(row)
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert (fresh(row).next_poll_at, fresh(row).finished_at, fresh(row).token) == (None, now, "")
 
@@ -172,7 +172,7 @@ class TestWithoutNews:
         row = make_purchase(status="accepted")
         skinsback.say(row, "creating_trade")
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert (fresh(row).status, fresh(row).poll_count) == ("accepted", 1)
 
@@ -186,7 +186,7 @@ class TestWithNews:
                 skinsback.say(row)
             skinsback.say(rows[0], "timeout")
             with CaptureQueriesContext(connection) as queries:
-                assert polling.poll_purchases("default").changed == 1
+                assert poll_purchases("default").changed == 1
             costs.append(len(statements(queries)))
             assert {fresh(row).poll_count for row in rows[1:]} == {1}
 
@@ -203,7 +203,7 @@ class TestWithNews:
             purchases.record_report(news, "webhook")
 
         skinsback.meanwhile = webhook
-        polling.poll_purchases()
+        poll_purchases()
 
         assert (fresh(row).status, fresh(row).poll_count) == ("accepted", 0)
         assert fresh(row).next_poll_at == now + schedule.next_poll("accepted", timedelta(0), 0)
@@ -225,7 +225,7 @@ class TestWithNews:
         row = make_purchase(status="waiting_accept")
         skinsback.say(row, **news)
 
-        polling.poll_purchases()
+        poll_purchases()
 
         (name, value) = next(iter(news.items()))
         assert getattr(fresh(row), name) == value
@@ -252,7 +252,7 @@ class TestTheAnswerToAList:
         get = skinsback.get_purchases
         skinsback.get_purchases = lambda custom_ids: get([*reversed(custom_ids), stranger.custom_id])
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert all(self.accepted(rows))
         assert fresh(stranger).status == "waiting_accept"
@@ -262,7 +262,7 @@ class TestTheAnswerToAList:
         report = skinsback.reports.pop(missing.custom_id)
         skinsback.by_buy_id[missing.buy_id] = PurchaseReport(status=report.status, buy_id=missing.buy_id)
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert all(self.accepted(rows))
         assert (len(skinsback.asked), skinsback.asked_singly) == (1, [missing.buy_id])
@@ -273,7 +273,7 @@ class TestTheAnswerToAList:
         del skinsback.reports[missing.custom_id]
         skinsback.by_buy_id[missing.buy_id] = skinsback.reports[rows[0].custom_id]
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert self.accepted(rows) == [row is not missing for row in rows]
 
@@ -283,10 +283,10 @@ class TestTheAnswerToAList:
         missing = rows[3]
         del skinsback.reports[missing.custom_id]
 
-        polling.poll_purchases(chance=lambda: 0.5)
+        poll_purchases(chance=lambda: 0.5)
         first = fresh(missing)
         Purchase.objects.filter(pk=missing.pk).update(next_poll_at=timezone.now())
-        polling.poll_purchases(chance=lambda: 0.5)
+        poll_purchases(chance=lambda: 0.5)
 
         assert self.accepted(rows) == [row is not missing for row in rows]
         assert fresh(missing).review_reason == "SkinsBack does not know this purchase any more."
@@ -304,7 +304,7 @@ class TestTheAnswerToAList:
 
         skinsback.get_purchases = refuse
 
-        polling.poll_purchases()
+        poll_purchases()
 
         assert self.accepted(rows) == [row is not poison for row in rows]
         assert len(skinsback.asked) == 1 + 2 * 3  # twice the logarithm of eight
@@ -318,7 +318,7 @@ class TestTheAnswerToAList:
         skinsback.get_purchases = lambda custom_ids: get(arguments.identifiers("custom_ids", custom_ids))
         skinsback.get_purchase = lambda buy_id: get_one(arguments.identifier("buy_id", buy_id))
 
-        assert polling.poll_purchases().stopped_by == ""
+        assert poll_purchases().stopped_by == ""
 
         assert self.accepted(rows) == [row is not poison for row in rows]
         assert fresh(poison).next_poll_at > timezone.now()
@@ -334,7 +334,7 @@ def test_what_is_open_is_asked_about_though_the_market_that_buys_is_off(skinsbac
 
     monkeypatch.setattr(SkinsBackClient, "buy_skin", off)
 
-    assert "market_disabled" in polling.poll_purchases("default").stopped_by
+    assert "market_disabled" in poll_purchases("default").stopped_by
     assert fresh(row).status == "accepted"
 
 
@@ -347,7 +347,7 @@ class TestStopping:
             raise UnderMaintenance("market_getinfo", -9, "under_maintenance")
 
         skinsback.meanwhile = stop
-        counts = polling.poll_purchases("default", chance=lambda: 0)
+        counts = poll_purchases("default", chance=lambda: 0)
 
         assert (counts.asked, counts.changed) == (2, 0)
         assert "under_maintenance" in counts.stopped_by
@@ -367,8 +367,8 @@ class TestStopping:
         )
 
         for _ in range(12):
-            polling.poll_purchases()
-            polling.check_deposits()
+            poll_purchases()
+            poll_deposits()
             world.advance(seconds=9)
 
         assert asked.count("orderstatus") <= 2  # once, and once more where the answer cannot be read
@@ -385,10 +385,10 @@ class TestLeases:
             skinsback.say(row, "timeout")
         taken = self.take(now)  # and its process is gone
         assert [len(lease.rows) for lease in taken] == [3]
-        assert polling.poll_purchases().asked == 0
+        assert poll_purchases().asked == 0
 
         with time_machine.travel(now + timedelta(minutes=2), tick=False):
-            assert polling.poll_purchases().changed == 3
+            assert poll_purchases().changed == 3
 
     def test_rows_are_taken_a_batch_at_a_time_by_key(self, now):
         rows = make_open(5)
@@ -449,9 +449,9 @@ class TestLeases:
         with time_machine.travel(now + timedelta(seconds=90), tick=False):
             lease.extend()
         with time_machine.travel(now + timedelta(seconds=200), tick=False):
-            assert polling.poll_purchases().asked == 0
+            assert poll_purchases().asked == 0
         with time_machine.travel(now + timedelta(seconds=211), tick=False):
-            assert polling.poll_purchases().changed == 1
+            assert poll_purchases().changed == 1
 
     def test_a_row_that_another_sweep_has_claimed_or_rescheduled_is_not_extended(self, now):
         mine, other, done = make_open(3)
@@ -478,10 +478,10 @@ class TestLeases:
         def outlive():
             skinsback.meanwhile = lambda: None
             with time_machine.travel(now + timedelta(minutes=3), tick=False):
-                assert polling.poll_purchases().changed == 1
+                assert poll_purchases().changed == 1
 
         skinsback.meanwhile = outlive
-        polling.poll_purchases()
+        poll_purchases()
 
         assert len(skinsback.asked) == 2
         assert sorted(LedgerEntry.objects.values_list("kind", "amount")) == [("charge", -6), ("refund", 6)]
@@ -498,7 +498,7 @@ class TestLeases:
                 raise UnknownOutcome("odd")
 
             skinsback.get_purchases = odd
-            polling.poll_purchases("default")
+            poll_purchases("default")
 
             assert [len(ids) for ids in skinsback.asked] == [8, 4]
             now = timezone.now()
@@ -508,7 +508,7 @@ class TestLeases:
             for row in rows:
                 skinsback.say(row, "timeout")
             del skinsback.get_purchases
-            assert polling.poll_purchases("default").changed == 4
+            assert poll_purchases("default").changed == 4
 
     def test_asking_singly_by_skinsbacks_id_ends_with_the_pass_and_the_rest_stays_due(self, skinsback):
         with time_machine.travel(timezone.now(), tick=False) as clock:
@@ -520,7 +520,7 @@ class TestLeases:
                 return get(buy_id)
 
             skinsback.get_purchase = slow
-            polling.poll_purchases("default")
+            poll_purchases("default")
 
             assert skinsback.asked_singly == [row.buy_id for row in rows[:3]]
             assert Purchase.objects.filter(next_poll_at__lte=timezone.now()).count() == 3
@@ -538,7 +538,7 @@ def test_row_50_many_sweeps_at_once_ask_about_each_row_once(skinsback, settings)
     def beat():
         try:
             start.wait(timeout=20)
-            results.append(polling.poll_purchases("default"))
+            results.append(poll_purchases("default"))
         except Exception as error:  # noqa: BLE001 - handed to the test
             results.append(error)
         finally:
@@ -560,7 +560,7 @@ def test_row_50_a_message_that_comes_twice_costs_no_further_call(skinsback, now)
     for row in make_open(3):
         skinsback.say(row)
     for _ in range(5):
-        polling.poll_purchases()
+        poll_purchases()
     assert len(skinsback.asked) == 1
 
 
@@ -573,7 +573,7 @@ def test_an_unreadable_single_answer_is_asked_for_by_the_other_id_too(skinsback,
     skinsback.meanwhile = odd
     skinsback.by_buy_id[row.buy_id] = PurchaseReport(status="accepted", buy_id=row.buy_id)
 
-    polling.poll_purchases()
+    poll_purchases()
 
     assert fresh(row).status == "accepted"
 
@@ -584,7 +584,7 @@ def test_one_that_is_over_but_due_is_asked_about_once(skinsback, now, known):
     if known:
         skinsback.say(row)
 
-    polling.poll_purchases()
+    poll_purchases()
 
     assert len(skinsback.asked) == 1
     assert (fresh(row).status, fresh(row).next_poll_at, fresh(row).needs_review) == ("canceled", None, False)

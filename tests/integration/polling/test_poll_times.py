@@ -7,13 +7,11 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from django_skinsback import schedule
+from django_skinsback import deposits, purchases, schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import InvalidInput, PurchaseNotFound, TransactionNotFound
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.flows.polling import deposits as checking
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 
@@ -99,33 +97,33 @@ class TestDeposits:
 
     @pytest.fixture
     def deposit(self, user, now):
-        return make_deposit(user=user, status="in_hold", check_count=4, next_check_at=now)
+        return make_deposit(user=user, status="in_hold", poll_count=4, next_poll_at=now)
 
     @pytest.mark.parametrize("status", ["in_hold", "pending", "new_word"])
     def test_a_message_that_moves_nothing_changes_no_time(self, deposit, now, status):
         self.tell(deposit, status, "webhook")
 
-        assert (deposit.check_count, deposit.next_check_at) == (4, now)
+        assert (deposit.poll_count, deposit.next_poll_at) == (4, now)
 
     @pytest.mark.parametrize("status", ["in_hold", "pending"])
     def test_an_answer_that_moves_nothing_is_counted(self, deposit, now, status):
         self.tell(deposit, status, "poll")
 
-        assert deposit.check_count == 5
-        assert deposit.next_check_at == now + schedule.next_check("in_hold", now - deposit.created_at, 5)
+        assert deposit.poll_count == 5
+        assert deposit.next_poll_at == now + schedule.next_check("in_hold", now - deposit.created_at, 5)
 
     def test_a_move_begins_anew(self, deposit, now):
         self.tell(deposit, "hold_approved", "webhook", **PAID)
 
-        assert deposit.check_count == 0
-        assert deposit.next_check_at == now + schedule.next_check("hold_approved", now - deposit.created_at, 0)
+        assert deposit.poll_count == 0
+        assert deposit.next_poll_at == now + schedule.next_check("hold_approved", now - deposit.created_at, 0)
 
     def test_a_withheld_credit_is_asked_about_ever_more_rarely(self, user, now):
         deposit = make_deposit(user=user)
         pauses = []
-        while not pauses or deposit.next_check_at:
+        while not pauses or deposit.next_poll_at:
             self.tell(deposit, "success", "poll", **{**PAID, "amount_currency": ""})
-            pauses.append(deposit.next_check_at and deposit.next_check_at - now)
+            pauses.append(deposit.next_poll_at and deposit.next_poll_at - now)
 
         assert pauses == [*(schedule.backoff(attempts) for attempts in range(schedule.WITHHELD_CHECKS)), None]
 
@@ -134,28 +132,28 @@ class TestDeposits:
 
         self.tell(deposit, "in_hold", "poll")
 
-        assert deposit.next_check_at == now + schedule.next_check("in_hold", timedelta(days=9), 5)
-        assert deposit.next_check_at != now + schedule.next_check("in_hold", timedelta(days=9), 0)
+        assert deposit.next_poll_at == now + schedule.next_check("in_hold", timedelta(days=9), 5)
+        assert deposit.next_poll_at != now + schedule.next_check("in_hold", timedelta(days=9), 0)
 
     @pytest.mark.parametrize(("status", "at_once"), [("in_hold", True), ("pending", False), ("success", False)])
     def test_the_sites_policy_has_only_what_came_into_hold_asked_about_at_once(
         self, user, settings, now, status, at_once
     ):
         settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.approve"}
-        deposit = make_deposit(user=user, status="created", next_check_at=now + timedelta(days=1))
+        deposit = make_deposit(user=user, status="created", next_poll_at=now + timedelta(days=1))
 
         self.tell(deposit, status, "webhook", **PAID)
 
-        assert (deposit.next_check_at == now) is at_once
+        assert (deposit.next_poll_at == now) is at_once
 
     @pytest.mark.parametrize("ago", [timedelta(minutes=5), timedelta(0), timedelta(minutes=-5)], ids=str)
     @pytest.mark.parametrize("source", ["list", "webhook"])
     def test_one_a_list_leaves_undecided_is_asked_about_by_the_sweep_that_read_it(self, user, now, ago, source):
-        deposit = make_deposit(user=user, next_check_at=now - ago)
+        deposit = make_deposit(user=user, next_poll_at=now - ago)
 
         self.tell(deposit, "success", source, amount=Decimal(5), amount_currency="usd")
 
-        assert deposit.next_check_at == (min(now, now - ago) if source == "list" else now)
+        assert deposit.next_poll_at == (min(now, now - ago) if source == "list" else now)
 
 
 def approve(_deposit):
@@ -195,9 +193,9 @@ class TestNotKnown:
 
     @pytest.mark.parametrize("status", ["fail", "abandoned", "success"])
     def test_a_finished_deposit_goes_to_an_operator_in_the_end(self, now, asked, status):
-        row = make_deposit(status=status, next_check_at=now)
+        row = make_deposit(status=status, next_poll_at=now)
 
-        pauses = self.live(row, "next_check_at", checking.check_deposits, now + timedelta(days=30))
+        pauses = self.live(row, "next_poll_at", checking.poll_deposits, now + timedelta(days=30))
 
         assert pauses == [*(schedule.backoff(attempts) for attempts in range(schedule.WITHHELD_CHECKS)), None]
         assert asked == ["orderstatus"] * len(pauses)
@@ -205,26 +203,26 @@ class TestNotKnown:
 
     @pytest.mark.parametrize("status", ["in_hold", "hold_approved"])
     def test_a_hold_goes_to_an_operator_at_once_and_is_asked_about_as_before(self, now, asked, status):
-        row = make_deposit(status=status, next_check_at=now)
+        row = make_deposit(status=status, next_poll_at=now)
 
-        pauses = self.live(row, "next_check_at", checking.check_deposits, now + timedelta(hours=5))
+        pauses = self.live(row, "next_poll_at", checking.poll_deposits, now + timedelta(hours=5))
 
         assert pauses == [schedule.next_check(status, timedelta(0), 1)]
         assert row.review_reason == "SkinsBack does not know this deposit any more."
 
     def test_a_deposit_nobody_paid_is_given_up_and_needs_no_operator(self, now, asked):
-        row = make_deposit(status="pending", next_check_at=now)
+        row = make_deposit(status="pending", next_poll_at=now)
 
-        self.live(row, "next_check_at", checking.check_deposits, now + timedelta(days=30))
+        self.live(row, "next_poll_at", checking.poll_deposits, now + timedelta(days=30))
 
-        assert (row.status, row.needs_review, row.check_count) == ("abandoned", False, 0)
+        assert (row.status, row.needs_review, row.poll_count) == ("abandoned", False, 0)
 
     def test_an_accepted_purchase_is_asked_about_as_rarely_as_ever_and_is_over_after_its_hold(self, now, asked):
         row = make_purchase(
             status="accepted", in_hold=True, in_hold_until=now + timedelta(days=2), submitted_at=now, next_poll_at=now
         )
 
-        pauses = self.live(row, "next_poll_at", polling.poll_purchases, now + timedelta(days=30))
+        pauses = self.live(row, "next_poll_at", poll_purchases, now + timedelta(days=30))
 
         over = now + timedelta(days=2) + schedule.ROLLBACK_MARGIN
         assert sum(filter(None, pauses), timedelta(0)) == over - now

@@ -8,13 +8,13 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from django_skinsback import deposits, purchases
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import InvalidInput, RowChanged, UnknownOutcome
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.flows.monitoring.health import health
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
-from django_skinsback.flows.webhooks import receive as notifications
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
+from django_skinsback.flows.webhooks.replay import apply_again, apply_kept, dismiss
 from django_skinsback.models import Deposit, WebhookEvent
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
@@ -68,8 +68,8 @@ def skinsback(monkeypatch):
 def sweep(clock, hours):
     for _ in range(hours):
         clock.shift(timedelta(hours=1))
-        polling.check_deposits()
-        polling.poll_purchases()
+        poll_deposits()
+        poll_purchases()
 
 
 def codes(row):
@@ -80,7 +80,7 @@ def codes(row):
 
 class TestFailing:
     def test_row_69_a_deposit_that_a_receiver_never_takes_is_flagged_after_a_day(self, user, skinsback, clock):
-        deposit = make_deposit(user=user, next_check_at=timezone.now())
+        deposit = make_deposit(user=user, next_poll_at=timezone.now())
         skinsback["deposit"] = "success"
         with broken_receiver():
             sweep(clock, 24)
@@ -94,7 +94,7 @@ class TestFailing:
         assert health().verdict == "degraded"
 
     def test_the_time_counts_from_the_first_of_consecutive_failures(self, user, skinsback, clock):
-        deposit = make_deposit(user=user, next_check_at=timezone.now())
+        deposit = make_deposit(user=user, next_poll_at=timezone.now())
         skinsback["deposit"] = UnknownOutcome("html")
         sweep(clock, 20)
         skinsback["deposit"] = "pending"
@@ -108,7 +108,7 @@ class TestFailing:
 
     def test_what_is_taken_at_last_fails_no_longer(self, user, skinsback, clock):
         Wallet.objects.create(user=user)
-        deposit = make_deposit(user=user, next_check_at=timezone.now())
+        deposit = make_deposit(user=user, next_poll_at=timezone.now())
         skinsback["deposit"] = "success"
         with broken_receiver():
             sweep(clock, 5)
@@ -147,7 +147,7 @@ class TestStuck:
         assert codes(purchase) == ["stuck"]
 
     def test_row_69_a_hold_that_never_ends_is_flagged(self, user, skinsback, clock):
-        deposit = make_deposit(user=user, next_check_at=timezone.now())
+        deposit = make_deposit(user=user, next_poll_at=timezone.now())
         skinsback["deposit"] = "pending"
         sweep(clock, 48)  # paid two days after it was opened
         skinsback["deposit"] = "in_hold"
@@ -191,7 +191,7 @@ class TestDeliveries:
         with broken_receiver():
             for _ in range(days * 4 + 1):
                 clock.shift(timedelta(hours=6))
-                notifications.apply_kept()
+                apply_kept()
 
     def test_row_69_one_that_cannot_be_applied_for_a_day_needs_review_and_is_tried_on(self, kept, clock):
         assert not kept.needs_review
@@ -205,13 +205,13 @@ class TestDeliveries:
         self, kept, operator, clock, settings
     ):
         settings.SKINSBACK = {**settings.SKINSBACK, "STUCK_AFTER_HOURS": 8760}
-        Deposit.objects.update(next_check_at=None)  # no sweep runs here, and a row that is due for days is a fault too
+        Deposit.objects.update(next_poll_at=None)  # no sweep runs here, and a row that is due for days is a fault too
         self.retry(clock, 8)
 
         kept.refresh_from_db()
         assert (kept.needs_review, kept.next_try_at) == (True, None)
         assert (health().deliveries_to_review, health().verdict) == (1, "degraded")
-        notifications.dismiss(kept, by=operator, note="credited by hand")
+        dismiss(kept, by=operator, note="credited by hand")
         assert health().deliveries_to_review == 0
 
     def test_one_that_is_applied_at_last_needs_no_review(self, kept, user, clock):
@@ -219,12 +219,12 @@ class TestDeliveries:
         self.retry(clock, 1)
 
         kept.refresh_from_db()
-        assert notifications.apply_again(kept) == "applied"
+        assert apply_again(kept) == "applied"
         kept.refresh_from_db()
         assert not kept.needs_review
 
     def test_one_that_was_dismissed_is_not_applied_by_a_repeated_delivery(self, kept, client, operator):
-        notifications.dismiss(kept, by=operator)
+        dismiss(kept, by=operator)
 
         body = bytes(kept.body)
         answer = client.post("/skinsback/result/", body, content_type=kept.content_type)
@@ -235,10 +235,10 @@ class TestDeliveries:
 
     def test_one_that_was_applied_meanwhile_is_not_dismissed(self, kept, user, operator):
         Wallet.objects.create(user=user)
-        notifications.apply_again(WebhookEvent.objects.get())
+        apply_again(WebhookEvent.objects.get())
 
         with pytest.raises(RowChanged):
-            notifications.dismiss(kept, by=operator)
+            dismiss(kept, by=operator)
 
 
 class TestOwnerGone:

@@ -51,7 +51,7 @@ class Pass:
 def due(count, **fields):
     """Deposits that are due, the last of them for the longest."""
     now = timezone.now()
-    rows = [make_deposit(next_check_at=now - timedelta(seconds=number), **fields) for number in range(count)]
+    rows = [make_deposit(next_poll_at=now - timedelta(seconds=number), **fields) for number in range(count)]
     return [row.pk for row in rows]
 
 
@@ -63,7 +63,7 @@ class TestLength:
 
         assert one.run().asked == 4
         assert sorted(one.asked) == rows[-4:]
-        assert Deposit.objects.filter(next_check_at__lte=timezone.now()).count() == 6
+        assert Deposit.objects.filter(next_poll_at__lte=timezone.now()).count() == 6
 
         assert one.run().asked == 4
         assert one.run().asked == 2
@@ -87,7 +87,7 @@ class TestLength:
 
 def test_an_account_that_takes_its_whole_time_leaves_the_others_theirs(clock):
     due(4)
-    other = make_deposit(account="second", next_check_at=timezone.now())
+    other = make_deposit(account="second", next_poll_at=timezone.now())
     one = Pass(clock, takes=PASS)
 
     one.run(account=None)
@@ -98,7 +98,7 @@ def test_an_account_that_takes_its_whole_time_leaves_the_others_theirs(clock):
 
 def test_an_error_of_the_database_in_one_account_keeps_no_other_waiting_and_is_raised(clock, caplog):
     due(1)
-    other = make_deposit(account="second", next_check_at=timezone.now())
+    other = make_deposit(account="second", next_poll_at=timezone.now())
 
     def act(one, _lease):
         if one.account == "default":
@@ -114,7 +114,7 @@ def test_an_error_of_the_database_in_one_account_keeps_no_other_waiting_and_is_r
 
 def test_a_sweep_that_is_stopped_begins_no_other_account_and_leaves_no_claim(clock, caplog):
     rows = due(6)
-    make_deposit(account="second", next_check_at=timezone.now())
+    make_deposit(account="second", next_poll_at=timezone.now())
     told = []
 
     def stop(count):
@@ -127,7 +127,7 @@ def test_a_sweep_that_is_stopped_begins_no_other_account_and_leaves_no_claim(clo
         one.run(account=None, advance=stop)
 
     assert sorted(one.asked) == rows[-2:]
-    assert Deposit.objects.filter(next_check_at__lte=timezone.now()).count() == 5
+    assert Deposit.objects.filter(next_poll_at__lte=timezone.now()).count() == 5
     assert not caplog.records
 
 
@@ -141,4 +141,4 @@ def test_rows_of_a_batch_that_met_an_error_count_as_taken_up(clock):
 
     assert counts.asked == 2
     assert "under_maintenance" in counts.stopped_by
-    assert Deposit.objects.filter(next_check_at__gt=timezone.now() + leases.schedule.CLAIM).count() == 2
+    assert Deposit.objects.filter(next_poll_at__gt=timezone.now() + leases.schedule.CLAIM).count() == 2

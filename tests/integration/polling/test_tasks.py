@@ -18,7 +18,7 @@ from django_skinsback.testing import make_deposit, make_purchase
 NAMES = {
     "skinsback.submit_purchase",
     "skinsback.poll_purchases",
-    "skinsback.check_deposits",
+    "skinsback.poll_deposits",
     "skinsback.reconcile",
     "skinsback.sync_prices",
     "skinsback.prune",
@@ -44,9 +44,9 @@ def calls(monkeypatch):
     def replace(module, name):
         monkeypatch.setattr(module, name, lambda *args, **options: made.append((name, args, options)))
 
-    replace(tasks.polling, "poll_purchases")
-    replace(routine.polling, "check_deposits")
-    replace(routine.notifications, "apply_kept")
+    replace(tasks.purchase_queue, "poll_purchases")
+    replace(routine.deposit_queue, "poll_deposits")
+    replace(routine.replay, "apply_kept")
     replace(tasks.reconciliation, "reconcile")
     replace(routine.prices, "sync_prices")
     replace(routine.balance, "snapshot_balance")
@@ -79,7 +79,7 @@ def test_beat_starts_tasks_that_exist_and_drops_what_comes_too_late():
 
 def test_beat_sweeps_as_often_as_it_is_told_to():
     periods = {entry["task"]: entry["schedule"] for entry in tasks.beat_schedule(sweep_seconds=60).values()}
-    assert periods["skinsback.poll_purchases"] == periods["skinsback.check_deposits"] == 60
+    assert periods["skinsback.poll_purchases"] == periods["skinsback.poll_deposits"] == 60
     assert periods["skinsback.sync_prices"] == 3600
     assert periods["skinsback.snapshot_balance"] == 900
 
@@ -100,16 +100,16 @@ def test_the_sweep_of_purchases_polls(calls):
 
 
 def test_the_sweep_of_deposits_applies_what_was_kept_before_it_asks(calls):
-    tasks.check_deposits.delay()
-    assert calls == [("apply_kept", (), {}), ("check_deposits", (None,), {"advance": routine.nobody})]
+    tasks.poll_deposits.delay()
+    assert calls == [("apply_kept", (), {}), ("poll_deposits", (None,), {"advance": routine.nobody})]
 
 
 def test_a_sweep_of_deposits_that_fails_has_applied_what_was_kept(calls, monkeypatch):
     def fail(*_args, **_options):
         raise DatabaseError
 
-    monkeypatch.setattr(routine.polling, "check_deposits", fail)
-    for sweep in (tasks.check_deposits, routine.check_deposits):
+    monkeypatch.setattr(routine.deposit_queue, "poll_deposits", fail)
+    for sweep in (tasks.poll_deposits, routine.poll_deposits):
         with pytest.raises(DatabaseError):
             sweep()
     assert calls == [("apply_kept", (), {})] * 2
@@ -195,7 +195,7 @@ def test_the_tasks_do_their_work_against_a_skinsback(world):
     assert purchase.status in {"waiting_accept", "accepted"}
 
     deposit = make_deposit(status="created", created_at=timezone.now() - timedelta(hours=1))
-    tasks.check_deposits.delay()
+    tasks.poll_deposits.delay()
     deposit.refresh_from_db()
     assert deposit.status == "abandoned"
 

@@ -9,10 +9,8 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from django_skinsback import schedule
-from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback import deposits, purchases, schedule
 from django_skinsback.flows.polling.changes import is_news_of_deposit, is_news_of_purchase
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.flows.purchases.report import next_poll_at
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
 from django_skinsback.statuses import DepositStatus, PurchaseStatus
@@ -32,7 +30,7 @@ def now():
 
 def state(model, pk):
     row = dict(vars(model.objects.get(pk=pk)))
-    for name in ("_state", "updated_at", "next_poll_at", "poll_count", "next_check_at", "check_count"):
+    for name in ("_state", "updated_at", "next_poll_at", "poll_count", "next_poll_at", "poll_count"):
         row.pop(name, None)
     return row, StatusChange.objects.count(), LedgerEntry.objects.count()  # of all rows: nobody else is at work
 
@@ -132,5 +130,5 @@ def test_of_a_deposit(now, user, status, source):
             assert state(Deposit, row.pk) == before, (reported, told, values)
             row.refresh_from_db()
             if source == "poll":
-                assert row.next_check_at == now + schedule.next_check(status, now - row.created_at, 1)
+                assert row.next_poll_at == now + schedule.next_check(status, now - row.created_at, 1)
     assert quiet or status == "created"

@@ -6,7 +6,7 @@ import pytest
 from celery import Celery, current_app
 from celery._state import _set_current_app
 
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback import purchases
 from django_skinsback.models import Purchase
 from tests.support import services
 

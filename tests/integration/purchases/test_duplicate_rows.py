@@ -7,12 +7,14 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from django_skinsback import deposits, purchases
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import APIError, ContradictoryAnswer
-from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback.flows.ledger.edit import Source
 from django_skinsback.flows.polling import deposits as checking
 from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.purchases import poll_purchases
+from django_skinsback.flows.purchases.ask import ask
 from django_skinsback.flows.reconciliation.run import reconcile
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, Purchase
 from django_skinsback.testing import make_deposit, make_purchase
@@ -72,7 +74,7 @@ class TestPurchasesThatAreAskedAbout:
             get = skinsback.get_purchases
             skinsback.get_purchases = lambda ids: get(ids)[::-1]
 
-        counts = polling.poll_purchases("default")
+        counts = poll_purchases("default")
 
         assert (counts.asked, counts.changed, len(skinsback.asked)) == (3, 2, 1)
         assert_nothing_was_recorded(rows[1], "waiting_accept")
@@ -83,7 +85,7 @@ class TestPurchasesThatAreAskedAbout:
     def test_identical_rows_count_once(self, skinsback, rows):
         self.say_twice(skinsback, rows[1], status="accepted")
 
-        assert polling.poll_purchases("default").changed == 3
+        assert poll_purchases("default").changed == 3
 
         assert not Purchase.objects.to_review().exists()
 
@@ -92,7 +94,7 @@ class TestPurchasesThatAreAskedAbout:
         other = PurchaseReport(status="accepted", custom_id=first.custom_id, buy_id="another")
         skinsback.get_purchases = lambda ids: [*get(ids), other]
 
-        polling.poll_purchases("default")
+        poll_purchases("default")
 
         assert_nothing_was_recorded(rows[1], "waiting_accept")
 
@@ -100,7 +102,7 @@ class TestPurchasesThatAreAskedAbout:
         self.say_twice(skinsback, rows[1], status="canceled")
 
         with pytest.raises(ContradictoryAnswer):
-            polling.ask("default", rows, purchases.Source.POLL)
+            ask("default", rows, Source.POLL)
 
         assert_nothing_was_recorded(rows[1], "waiting_accept")
         assert fresh(rows[0]).status == "accepted"
@@ -113,18 +115,18 @@ class TestPurchasesThatAreAskedAbout:
             raise ContradictoryAnswer
 
         skinsback.get_purchase = contradict
-        polling.poll_purchases("default")
+        poll_purchases("default")
 
         assert_nothing_was_recorded(missing, "waiting_accept")
 
     def test_once_the_answer_is_plain_again_it_is_recorded(self, skinsback, rows, now):
         honest = skinsback.get_purchases
         self.say_twice(skinsback, rows[1], status="canceled")
-        polling.poll_purchases("default")
+        poll_purchases("default")
         skinsback.get_purchases = honest
 
         with time_machine.travel(now + timedelta(minutes=2), tick=False):
-            polling.poll_purchases("default")
+            poll_purchases("default")
 
         assert fresh(rows[1]).status == "accepted"
 
@@ -192,7 +194,7 @@ class TestListsThatASweepReads:
         skinsback.rows += [skinsback.say(rows[3], "canceled"), skinsback.say(rows[5], "waiting_accept")]
         skinsback.get_purchases = lambda ids: [PurchaseReport(status="accepted", custom_id=each) for each in ids]
 
-        polling.poll_purchases("default")
+        poll_purchases("default")
 
         row = fresh(rows[3])
         assert (row.status, row.review_reason) == ("accepted", REASON)  # as the single answer says
@@ -212,7 +214,7 @@ class TestListsThatASweepReads:
             row.order_id: DepositReport(status="success", order_id=row.order_id, **PAID) for row in rows
         }
 
-        checking.check_deposits("default")
+        checking.poll_deposits("default")
 
         entry = LedgerEntry.objects.get()
         assert (entry.deposit, entry.amount) == (rows[3], 6)
@@ -231,7 +233,7 @@ class TestListsThatAreCompared:
 
     @pytest.mark.parametrize("turned", [False, True])
     def test_a_deposit_under_two_amounts_is_not_credited_but_reviewed_and_due(self, lists, user, now, turned):
-        deposit = make_deposit(user=user, next_check_at=now + timedelta(hours=1))
+        deposit = make_deposit(user=user, next_poll_at=now + timedelta(hours=1))
         lists.list(deposit, "success", **PAID)
         lists.list(deposit, "success", **{**PAID, "user_amount": Decimal(600)})
         if turned:
@@ -241,7 +243,7 @@ class TestListsThatAreCompared:
 
         assert not LedgerEntry.objects.exists()
         assert_nothing_was_recorded(deposit, "pending")
-        assert fresh(deposit).next_check_at == now
+        assert fresh(deposit).next_poll_at == now
         assert (counts.missed, counts.repaired, counts.doubled) == (0, 0, 2)
         assert set(Discrepancy.objects.values_list("kind", "state")) == {("doubled", "open")}
 

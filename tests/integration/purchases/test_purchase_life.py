@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 
+from django_skinsback import purchases
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import ConfigurationError, InsideDatabaseTransaction, InvalidInput, InvalidTradeURL
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.models import LedgerEntry, Purchase
 from django_skinsback.models.fields import utc_now
 from django_skinsback.testing import make_purchase
@@ -19,7 +19,7 @@ from tests.wallet.receivers import NotEnoughMoney
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 PARTNER = "90382795"
 TRADE_URL = f"https://steamcommunity.com/tradeoffer/new/?partner={PARTNER}&token=i1ArBZey"
 
@@ -58,7 +58,7 @@ def poll_until_quiet(world, **step):
     """Let the sweep run as beat would, an hour of the clock at most."""
     for _ in range(60):
         world.advance(**(step or {"minutes": 1}))
-        polling.poll_purchases()
+        poll_purchases()
 
 
 class TestBuying:
@@ -152,7 +152,7 @@ class TestSending:
         assert purchase.status == "accepted"
         assert world.sandbox.sold(purchase.custom_id) == 1
         world.advance(days=1, minutes=1)
-        polling.poll_purchases()
+        poll_purchases()
         purchase.refresh_from_db()
         assert (purchase.next_poll_at, purchase.token, kinds(purchase)) == (None, "", ["charge"])
 
@@ -166,7 +166,7 @@ class TestSending:
     def test_the_sweep_sends_what_nobody_sent(self, world, rich, skin):
         purchase = buy(rich, skin)
 
-        polling.poll_purchases()
+        poll_purchases()
 
         purchase.refresh_from_db()
         assert purchase.status == "creating_trade"
@@ -200,7 +200,7 @@ class TestSending:
         assert purchase.next_poll_at is not None
 
         world.advance(minutes=1)
-        polling.poll_purchases()
+        poll_purchases()
         purchase.refresh_from_db()
         assert purchase.status == "creating_trade"
 
@@ -210,7 +210,7 @@ class TestSending:
 
         for _ in range(25):
             world.advance(hours=1)
-            polling.poll_purchases()
+            poll_purchases()
 
         purchase.refresh_from_db()
         assert (purchase.status, purchase.needs_review, kinds(purchase)) == ("requested", True, ["charge"])
@@ -256,7 +256,7 @@ class TestUnknownOutcomes:
         purchase = purchases.submit(buy(rich, skin))
 
         world.advance(seconds=110)
-        polling.poll_purchases()
+        poll_purchases()
 
         purchase.refresh_from_db()
         assert (purchase.status, purchase.attempts) == ("unknown", 1)
@@ -296,7 +296,7 @@ class TestUnknownOutcomes:
 
         purchase = purchases.submit(purchase)
         assert purchase.status == "unknown"
-        polling.poll_purchases()
+        poll_purchases()
 
         purchase.refresh_from_db()
         assert purchase.status == "creating_trade"
@@ -415,7 +415,7 @@ class TestAsking:
         world.sandbox.end_purchase(purchase.custom_id, "rollback_supplier")
         for _ in range(8):
             world.advance(hours=1)
-            polling.poll_purchases()
+            poll_purchases()
 
         purchase.refresh_from_db()
         assert (purchase.status, kinds(purchase)) == ("rollback_supplier", ["charge", "refund"])

@@ -5,10 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from django_skinsback import schedule
+from django_skinsback import purchases, schedule
 from django_skinsback.exceptions import InvalidInput
 from django_skinsback.flows.ledger.edit import Edit, Source
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import LedgerEntry, Purchase
 from django_skinsback.models.fields import utc_now
 from django_skinsback.statuses import PURCHASE_FAILURES, EntryKind
@@ -16,7 +15,7 @@ from django_skinsback.testing import make_purchase
 from django_skinsback.wire.types import PurchaseReport
 from tests.wallet.models import Wallet
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.usefixtures("each_way_of_weighing")]
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def tell(purchase, status, source="webhook", **fields):

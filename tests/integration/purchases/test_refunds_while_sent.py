@@ -4,11 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from django_skinsback import schedule
+from django_skinsback import purchases, schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import InvalidInput, PurchaseNotFound
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.models import LedgerEntry, Purchase
 from django_skinsback.models.fields import utc_now
 from django_skinsback.statuses import EntryKind
@@ -132,7 +131,7 @@ def test_a_refunded_purchase_is_refused_and_never_sent_again(charged, operator, 
     purchases.submit(companion)
     Purchase.objects.update(next_poll_at=utc_now() - SECOND)
     for _ in range(3):
-        polling.poll_purchases()
+        poll_purchases()
         Purchase.objects.update(next_poll_at=utc_now() - SECOND, submitted_at=utc_now() - timedelta(days=1))
     assert companion.custom_id in sold
     assert purchase.custom_id not in sold

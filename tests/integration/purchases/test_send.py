@@ -7,10 +7,9 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from django_skinsback import schedule
+from django_skinsback import purchases, schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import APIError, RequestNotSent, UnknownOutcome
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.flows.purchases import send as sending
 from django_skinsback.models import Purchase
 from django_skinsback.testing import make_purchase

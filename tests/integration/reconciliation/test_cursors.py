@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from django_skinsback import deposits
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import APIError, RateLimited, TransactionNotFound, UnderMaintenance, UnknownOutcome
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.flows.reconciliation.cursors import FIRST_LOOK, LEASE, LOOK_BACK, LOOK_BACK_EVERY, OVERLAP, Lease
 from django_skinsback.flows.reconciliation.run import reconcile
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, ListCursor

@@ -5,9 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from django_skinsback import deposits, purchases
 from django_skinsback.client.transport import Transport
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.flows.reconciliation.run import reconcile
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, Purchase
 from django_skinsback.models.fields import utc_now
@@ -53,7 +52,7 @@ def live(world, users):
     """Sixty times somebody comes to pay: at once, held, declining or never."""
     world.sandbox.state.inventories.clear()  # the same skins in every life
     for number in range(DEPOSITS):
-        deposit = deposits.create_deposit(users[number % 3], steam_id=STEAM_IDS[number % 12])
+        deposit = deposits.create(users[number % 3], steam_id=STEAM_IDS[number % 12])
         match number % 5:
             case 0 | 1:
                 world.sandbox.pay(deposit.order_id, held=False)
@@ -113,7 +112,7 @@ def test_row_35_what_the_site_did_not_take_is_found_by_one_call_each_and_finishe
 ):
     """The site was down when some notifications came; the rest were taken."""
     monkeypatch.setattr(world.sandbox.courier, "_send", lambda *_arguments: 503)
-    rows = [deposits.create_deposit(user, steam_id=STEAM_IDS[0]) for _ in range(6)]
+    rows = [deposits.create(user, steam_id=STEAM_IDS[0]) for _ in range(6)]
     for deposit in rows:
         world.sandbox.pay(deposit.order_id, held=False)
     world.deliver()

@@ -8,8 +8,8 @@ import time_machine
 from django.db import transaction
 from django.utils import timezone
 
+from django_skinsback import deposits
 from django_skinsback.exceptions import InsideDatabaseTransaction, InvalidInput, RowChanged
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.flows.reconciliation import discrepancies
 from django_skinsback.flows.reconciliation.run import reconcile
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, ListCursor, Purchase, StatusChange
@@ -532,11 +532,11 @@ class TestOperators:
         lists.list(paid, "fail", amount=None, user_amount=None, amount_currency="")
         run()
         discrepancies.close(Discrepancy.objects.get(), by=operator, note="asked support")
-        Deposit.objects.update(next_check_at=None)
+        Deposit.objects.update(next_poll_at=None)
 
         run()
 
-        assert Deposit.objects.get().next_check_at is None
+        assert Deposit.objects.get().next_poll_at is None
 
 
 class TestArguments:

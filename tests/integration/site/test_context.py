@@ -10,8 +10,9 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback import purchases
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.reconciliation.run import reconcile
 from django_skinsback.flows.websocket import listen
 from django_skinsback.models import BalanceSnapshot, Deposit, ListCursor, Purchase
@@ -73,8 +74,8 @@ def ours(names):
 
 
 def test_row_72_sweeps_ask_and_record_in_the_thread_that_calls_them(bought, started):
-    assert polling.poll_purchases().changed == 1
-    assert polling.check_deposits().asked == Deposit.objects.count()
+    assert poll_purchases().changed == 1
+    assert poll_deposits().asked == Deposit.objects.count()
 
     assert Purchase.objects.get().status == "accepted"
     assert ours(started) == []

@@ -11,13 +11,12 @@ from django.urls import reverse
 from django.views.debug import ExceptionReporter
 
 import django_skinsback
-from django_skinsback import connection, steam
+from django_skinsback import connection, deposits, purchases, steam
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.client.transport import Transport
 from django_skinsback.exceptions import InvalidTradeURL
 from django_skinsback.flows.deposits import create as creation
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.purchases import buy as buying
 from django_skinsback.flows.purchases.preview import preview
 from django_skinsback.models import Purchase
 from django_skinsback.signals import entry_posted
@@ -106,16 +105,16 @@ FAILURES = {
     "a value with a partner that is none": (None, lambda: TradeURL("0", TOKEN)),
     "a value with a token that is none": (None, lambda: TradeURL("1", TOKEN + "1")),
     "a token that is none": (None, lambda: wire.get_inventory("cs2", STEAM_ID, TOKEN + "1")),
-    "buy: settings": ((purchases.conf, "account"), one),
-    "buy: item": ((purchases, "read_item"), one),
+    "buy: settings": ((buying.conf, "account"), one),
+    "buy: item": ((buying, "read_item"), one),
     "buy: save": ((Purchase, "save"), one),
-    "buy: enqueue": ((purchases, "ring"), one),
-    "buy_batch: settings": ((purchases.conf, "account"), several),
+    "buy: enqueue": ((buying, "ring"), one),
+    "buy_batch: settings": ((buying.conf, "account"), several),
     "buy_batch: save": ((Purchase, "save"), several),
-    "create_deposit: settings": ((creation, "webhook_url"), lambda: deposits.create_deposit(trade_url=url())),
-    "create_deposit: arguments": ((wire, "build"), lambda: deposits.create_deposit(trade_url=url())),
-    "create_deposit: client": ((creation, "get_client"), lambda: deposits.create_deposit(trade_url=url())),
-    "create_deposit: call": ((Transport, "post"), lambda: deposits.create_deposit(trade_url=url())),
+    "create_deposit: settings": ((creation, "webhook_url"), lambda: deposits.create(trade_url=url())),
+    "create_deposit: arguments": ((wire, "build"), lambda: deposits.create(trade_url=url())),
+    "create_deposit: client": ((creation, "get_client"), lambda: deposits.create(trade_url=url())),
+    "create_deposit: call": ((Transport, "post"), lambda: deposits.create(trade_url=url())),
     "create_from_inventory: settings": ((creation, "webhook_url"), from_inventory),
     "create_from_inventory: arguments": ((wire, "build"), from_inventory),
     "create_from_inventory: call": ((Transport, "post"), from_inventory),

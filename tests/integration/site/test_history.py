@@ -7,11 +7,9 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from django_skinsback import schedule
+from django_skinsback import deposits, purchases, schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import AlreadyDecided, RateLimited, TransactionNotFound, UnknownOutcome
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.signals import review_needed
 from django_skinsback.testing import make_deposit, make_purchase
@@ -55,8 +53,8 @@ def skinsback(monkeypatch):
 
 
 def lines(row):
-    changes = row.changes.select_related("actor").order_by("pk")
-    return [(each.to_status, each.source, each.actor and each.actor.username, each.text) for each in changes]
+    changes = row.changes.select_related("by").order_by("pk")
+    return [(each.to_status, each.source, each.by and each.by.username, each.text) for each in changes]
 
 
 class TestApprovals:
@@ -78,7 +76,7 @@ class TestApprovals:
 
         def approve_hold(_client, *, order_id):
             held.refresh_from_db()
-            seen.append((lines(held), held.next_check_at))
+            seen.append((lines(held), held.next_poll_at))
 
         monkeypatch.setattr(SkinsBackClient, "approve_hold", approve_hold)
 
@@ -93,7 +91,7 @@ class TestApprovals:
             with pytest.raises(RateLimited):
                 deposits.approve_hold(held, by=by)
 
-        assert [actor for _, _, actor, note in lines(held) if note == ASKED_FOR] == [None, "operator", "operator"]
+        assert [by for _, _, by, note in lines(held) if note == ASKED_FOR] == [None, "operator", "operator"]
 
     def test_another_line_since_then_makes_it_worth_a_new_one(self, skinsback, held, operator):
         skinsback.approval = RateLimited("offer_approve", -7, "too_many_requests")
@@ -110,7 +108,7 @@ class TestApprovals:
         row = deposits.approve_hold(held)
 
         assert (row.status, row.needs_review) == ("hold_approved", True)
-        assert row.next_check_at > now
+        assert row.next_poll_at > now
 
     def test_one_that_failed_is_asked_about_at_once(self, skinsback, held, now, operator):
         skinsback.approval = RateLimited("offer_approve", -7, "too_many_requests")
@@ -119,7 +117,7 @@ class TestApprovals:
             deposits.approve_hold(held, by=operator)
 
         held.refresh_from_db()
-        assert (held.status, held.next_check_at) == ("in_hold", now)
+        assert (held.status, held.next_poll_at) == ("in_hold", now)
 
     @pytest.mark.parametrize(
         "answer",
@@ -148,7 +146,7 @@ class TestRefreshing:
             for account in ("default", "second")
         )
 
-        row = deposits.refresh(theirs, actor=operator)
+        row = deposits.refresh(theirs, by=operator)
 
         assert (row.pk, row.status, lines(row)) == (theirs.pk, "success", [("success", "answer", "operator", "")])
         mine.refresh_from_db()
@@ -177,18 +175,18 @@ class TestRefreshing:
 
         monkeypatch.setattr(SkinsBackClient, "get_purchases", get_purchases)
 
-        fresh = purchases.refresh([unsent, *rows], actor=operator)
+        fresh = purchases.refresh([unsent, *rows], by=operator)
 
         assert [row.pk for row in fresh] == [unsent.pk, *(row.pk for row in rows)]
         assert [row.status for row in fresh] == ["requested"] + ["accepted"] * 3
         assert all(lines(row) == [("accepted", "answer", "operator", "")] for row in fresh[1:])
 
-        assert purchases.refresh(rows[0])[0].pk == rows[0].pk
+        assert purchases.refresh([rows[0]])[0].pk == rows[0].pk
 
 
 class TestBuying:
     def test_who_asked_for_it_is_kept_apart_from_who_receives_it(self, user, operator):
-        options = {"user": user, "trade_url": TRADE_URL, "requested_by": operator}
+        options = {"user": user, "trade_url": TRADE_URL, "by": operator}
         one = purchases.buy(**options, market_hash_name="AK-47", max_price=5, metadata={"prize": 7})
         two, three = purchases.buy_batch(
             **options, items=[{"skin_id": "1", "max_price": 5, "metadata": {"prize": 8}}, {"skin_id": "2"}]
@@ -196,7 +194,7 @@ class TestBuying:
 
         for row, metadata in [(one, {"prize": 7}), (two, {"prize": 8}), (three, {})]:
             row.refresh_from_db()
-            assert (row.user, row.requested_by, row.metadata) == (user, operator, metadata)
+            assert (row.user, row.by, row.metadata) == (user, operator, metadata)
             assert lines(row) == [("requested", "flow", "operator", "")]
         assert (one.batch_id, two.batch_id) == ("", three.batch_id)
 
@@ -384,10 +382,10 @@ class TestReports:
             Purchase.objects.update(updated_at=then - timedelta(hours=1))
             record, report = purchases.record_report, PurchaseReport(status="timeout", custom_id=row.custom_id)
 
-        record(report, "webhook", event=event, actor=operator, now=then)
+        record(report, "webhook", event=event, by=operator, now=then)
 
         line = row.changes.get()
-        assert (line.webhook_event, line.actor, line.created_at) == (event, operator, then)
+        assert (line.webhook_event, line.by, line.created_at) == (event, operator, then)
         row.refresh_from_db()
         assert (row.finished_at, row.updated_at) == (then, then)
 
@@ -442,4 +440,4 @@ class TestReports:
         assert recorded.outcome == "withheld"
         deposit.refresh_from_db()
         assert deposit.review_reason.count("eur") == 1
-        assert deposit.next_check_at - now < timedelta(minutes=1)
+        assert deposit.next_poll_at - now < timedelta(minutes=1)

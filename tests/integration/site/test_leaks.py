@@ -10,12 +10,11 @@ import pytest
 from django.core import mail
 from django.utils.log import AdminEmailHandler
 
-from django_skinsback import conf
+from django_skinsback import conf, deposits, purchases
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import UnknownOutcome
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.models import LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, signed_notification
@@ -104,15 +103,15 @@ class TestLogs:
             purchases.submit(
                 purchases.buy(user=user, trade_url=TRADE_URL, market_hash_name="x", game="rust", max_price=5)
             )
-        deposit = deposits.create_deposit(user, trade_url=TRADE_URL)
+        deposit = deposits.create(user, trade_url=TRADE_URL)
         with broken_wallet():
             world.sandbox.pay(deposit.order_id)
             with pytest.raises(AssertionError, match="answered 500"):
                 world.deliver()
         for _ in range(10):
             world.advance(minutes=3)
-            polling.poll_purchases()
-            polling.check_deposits()
+            poll_purchases()
+            poll_deposits()
 
         deposit.refresh_from_db()
         assert deposit.status == "success"
@@ -246,7 +245,7 @@ class TestRepr:
         world.sandbox.faults.add(fault, "create")
 
         with pytest.raises(UnknownOutcome) as caught:
-            deposits.create_deposit(user, trade_url=TRADE_URL)
+            deposits.create(user, trade_url=TRADE_URL)
 
         shown = ""
         error: BaseException | None = caught.value

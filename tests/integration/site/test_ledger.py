@@ -6,9 +6,8 @@ from decimal import Decimal
 import pytest
 from django.core.management import call_command
 
-from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback import deposits, purchases
 from django_skinsback.flows.ledger.audit import audit
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport

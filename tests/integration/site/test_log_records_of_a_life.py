@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from django_skinsback.flows.deposits import hold as deposits
+from django_skinsback import deposits, purchases
 from django_skinsback.flows.monitoring.health import health
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.testing import post_notification, signed_notification
 from tests.integration.site.test_leaks import TRADE_URL, broken_wallet, distinctive_keys, guarded, told
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 
 __all__ = ["distinctive_keys"]
 
-PAGE = Path(__file__).parents[2] / "docs/observability.md"
+PAGE = Path(__file__).parents[3] / "docs/observability.md"
 OF_LOGGING = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -40,7 +40,7 @@ def test_every_record_is_as_documented_and_holds_no_secret(world, user, client, 
         if fault:
             world.sandbox.faults.add(fault, "market_buy")
         purchases.submit(purchases.buy(user=user, trade_url=TRADE_URL, market_hash_name="x", game="rust", max_price=5))
-    deposit = deposits.create_deposit(user, trade_url=TRADE_URL)
+    deposit = deposits.create(user, trade_url=TRADE_URL)
     post_notification(client, {**signed_notification(deposit), "sign": "0" * 40})
     with broken_wallet():
         world.sandbox.pay(deposit.order_id)
@@ -48,8 +48,8 @@ def test_every_record_is_as_documented_and_holds_no_secret(world, user, client, 
             world.deliver()
     for _ in range(5):
         world.advance(minutes=3)
-        polling.poll_purchases()
-        polling.check_deposits()
+        poll_purchases()
+        poll_deposits()
     health(probe=True)
     call_command("skinsback_prune")
 

@@ -328,15 +328,15 @@ def test_a_user_with_an_entry_cannot_be_deleted(user):
 
 def test_rows_outlive_a_user_who_never_moved_money(user, operator):
     deposit = make_deposit(user=user)
-    purchase = make_purchase(user=user, requested_by=operator)
+    purchase = make_purchase(user=user, by=operator)
     change = StatusChange.objects.create(
-        deposit=deposit, from_status="pending", to_status="fail", source="operator", actor=operator
+        deposit=deposit, from_status="pending", to_status="fail", source="operator", by=operator
     )
     user.delete()
     operator.delete()
     for row in (deposit, purchase, change):
         row.refresh_from_db()
-    assert deposit.user is purchase.user is purchase.requested_by is change.actor is None
+    assert deposit.user is purchase.user is purchase.by is change.by is None
 
 
 def test_a_row_with_an_entry_cannot_be_deleted():
@@ -382,8 +382,8 @@ def test_only_the_ledger_holds_on_to_a_user(user):
     assert rules == {
         ("Deposit", "user"): models.SET_NULL,
         ("Purchase", "user"): models.SET_NULL,
-        ("Purchase", "requested_by"): models.SET_NULL,
-        ("StatusChange", "actor"): models.SET_NULL,
+        ("Purchase", "by"): models.SET_NULL,
+        ("StatusChange", "by"): models.SET_NULL,
         ("Discrepancy", "closed_by"): models.SET_NULL,
         ("LedgerEntry", "user"): models.PROTECT,
     }
@@ -395,7 +395,7 @@ def test_only_the_ledger_holds_on_to_a_user(user):
 @pytest.mark.parametrize(
     ("model", "make", "column"),
     [
-        (Deposit, make_deposit, "next_check_at"),
+        (Deposit, make_deposit, "next_poll_at"),
         (Purchase, make_purchase, "next_poll_at"),
     ],
 )
@@ -447,28 +447,28 @@ def use_tz(request, settings):
 
 @pytest.mark.parametrize("moment", [SUMMER, ABROAD], ids=["utc", "abroad"])
 def test_a_moment_comes_back_aware_and_is_the_same(use_tz, moment):
-    deposit = make_deposit(next_check_at=moment, created_at=moment)
+    deposit = make_deposit(next_poll_at=moment, created_at=moment)
     deposit.refresh_from_db()
-    assert deposit.next_check_at.tzinfo is not None
-    assert deposit.next_check_at == deposit.created_at == SUMMER
-    assert Deposit.objects.filter(next_check_at=moment).get() == deposit
-    assert Deposit.objects.filter(next_check_at__lt=moment + timedelta(microseconds=1)).exists()
-    assert not Deposit.objects.filter(next_check_at__lt=moment).exists()
-    assert Deposit.objects.values_list("next_check_at", flat=True).get() == SUMMER
-    assert Deposit.objects.aggregate(last=models.Max("next_check_at"))["last"] == SUMMER
+    assert deposit.next_poll_at.tzinfo is not None
+    assert deposit.next_poll_at == deposit.created_at == SUMMER
+    assert Deposit.objects.filter(next_poll_at=moment).get() == deposit
+    assert Deposit.objects.filter(next_poll_at__lt=moment + timedelta(microseconds=1)).exists()
+    assert not Deposit.objects.filter(next_poll_at__lt=moment).exists()
+    assert Deposit.objects.values_list("next_poll_at", flat=True).get() == SUMMER
+    assert Deposit.objects.aggregate(last=models.Max("next_poll_at"))["last"] == SUMMER
 
 
 def test_no_moment_comes_back_as_none(use_tz):
-    deposit = make_deposit(next_check_at=None)
+    deposit = make_deposit(next_poll_at=None)
     deposit.refresh_from_db()
-    assert deposit.next_check_at is None
+    assert deposit.next_poll_at is None
 
 
 def test_a_moment_can_be_updated(use_tz):
     deposit = make_deposit()
-    Deposit.objects.filter(pk=deposit.pk).update(next_check_at=ABROAD)
+    Deposit.objects.filter(pk=deposit.pk).update(next_poll_at=ABROAD)
     deposit.refresh_from_db()
-    assert deposit.next_check_at == SUMMER
+    assert deposit.next_poll_at == SUMMER
 
 
 def test_a_row_just_made_knows_when(use_tz):
@@ -483,9 +483,9 @@ def test_a_row_just_made_knows_when(use_tz):
 def test_without_use_tz_the_database_keeps_local_time(settings):
     settings.TIME_ZONE = "Asia/Kathmandu"
     settings.USE_TZ = False
-    make_deposit(next_check_at=SUMMER)
+    make_deposit(next_poll_at=SUMMER)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT next_check_at FROM skinsback_deposit")
+        cursor.execute("SELECT next_poll_at FROM skinsback_deposit")
         (kept,) = cursor.fetchone()
     assert "18:15:15" in str(kept)
 
@@ -504,4 +504,4 @@ def test_a_deposit_is_scheduled_whatever_use_tz_says(use_tz, client, user, statu
     assert post_notification(client, signed_notification(deposit, status)).status_code == 200
     deposit.refresh_from_db()
     assert deposit.status == status
-    assert deposit.next_check_at > datetime.now(UTC)
+    assert deposit.next_poll_at > datetime.now(UTC)

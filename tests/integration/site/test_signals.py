@@ -4,8 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback import deposits, purchases
 from django_skinsback.models import Deposit, Purchase
 from django_skinsback.signals import deposit_changed, purchase_changed
 from django_skinsback.testing import make_deposit, make_purchase

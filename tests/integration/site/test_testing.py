@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 import pytest
 from django.http import HttpResponse
 
-from django_skinsback import conf
-from django_skinsback.flows.deposits.create import create_deposit
-from django_skinsback.flows.polling.purchases import check_deposits, poll_purchases
+from django_skinsback import conf, deposits
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.models import Deposit, LedgerEntry, Purchase
 from django_skinsback.sandbox import Sandbox
 from django_skinsback.signals import entry_posted
@@ -66,7 +66,7 @@ def test_a_deposit_is_pending_and_known_to_skinsback_unless_told_otherwise(user)
         "default",
     )
     assert deposit.transaction_id
-    assert deposit.next_check_at
+    assert deposit.next_poll_at
 
 
 def test_a_purchase_is_requested_and_not_yet_known_unless_told_otherwise(user):
@@ -82,9 +82,9 @@ def test_a_deposit_of_any_status_looks_as_the_flows_leave_it(status):
     assert (deposit.transaction_id is None) is (status in {"created", "abandoned"})
     assert (deposit.finished_at is not None) is (status in DEPOSIT_FINAL)
     if status in DEPOSIT_FINAL | {"abandoned"}:
-        assert deposit.next_check_at is None
+        assert deposit.next_poll_at is None
     else:
-        assert deposit.next_check_at is not None
+        assert deposit.next_poll_at is not None
 
 
 @pytest.mark.parametrize("status", list(PurchaseStatus))
@@ -110,9 +110,9 @@ def test_a_purchase_that_was_sent_says_so(status):
 
 def test_whatever_is_given_is_taken():
     moment = datetime(2026, 3, 1, tzinfo=UTC)
-    deposit = make_deposit(status="success", transaction_id="13", finished_at=moment, next_check_at=moment)
+    deposit = make_deposit(status="success", transaction_id="13", finished_at=moment, next_poll_at=moment)
     purchase = make_purchase(status="canceled", buy_id="65", next_poll_at=moment)
-    assert (deposit.transaction_id, deposit.finished_at, deposit.next_check_at) == ("13", moment, moment)
+    assert (deposit.transaction_id, deposit.finished_at, deposit.next_poll_at) == ("13", moment, moment)
     assert (purchase.buy_id, purchase.next_poll_at) == ("65", moment)
 
 
@@ -190,7 +190,7 @@ def test_a_site_that_does_not_take_a_notification_fails_the_test_that_delivers_i
     def fail(**_kwargs):
         raise RuntimeError("the wallet is broken")
 
-    deposit = create_deposit(user)
+    deposit = deposits.create(user)
     skinsback_sandbox.pay(deposit.order_id)
     entry_posted.connect(fail)
     try:
@@ -205,7 +205,7 @@ def test_a_site_that_does_not_take_a_notification_fails_the_test_that_delivers_i
 
 @pytest.mark.parametrize("status", [301, 404, 503])
 def test_an_answer_of_something_in_front_of_the_views_takes_no_notification(skinsback_sandbox, user, settings, status):
-    deposit = create_deposit(user)
+    deposit = deposits.create(user)
     skinsback_sandbox.pay(deposit.order_id)
     settings.MIDDLEWARE = ["tests.integration.site.test_testing.answering_middleware"]
     answering_middleware.status = status
@@ -218,7 +218,7 @@ def answering_middleware(_get_response):
 
 
 def test_an_exception_of_the_sites_middleware_fails_the_test_that_delivers(skinsback_sandbox, user, settings):
-    deposit = create_deposit(user)
+    deposit = deposits.create(user)
     skinsback_sandbox.pay(deposit.order_id)
     settings.MIDDLEWARE = ["tests.integration.site.test_testing.broken_middleware"]
     with pytest.raises(AssertionError, match=r"The site raised RuntimeError\('broken'\)"):
@@ -238,12 +238,12 @@ def test_the_sandbox_keeps_the_sites_other_settings(skinsback_sandbox):
 
 def test_a_deposit_can_be_made_and_paid_in_the_sandbox(skinsback_sandbox, user, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "SITE_URL": None}
-    deposit = create_deposit(user, currency="usd", min_amount="1")
+    deposit = deposits.create(user, currency="usd", min_amount="1")
     assert deposit.status == "pending"
     assert deposit.pay_url.startswith(skinsback_sandbox.url)
     skinsback_sandbox.pay(deposit.order_id)
-    Deposit.objects.update(next_check_at=deposit.created_at)
-    check_deposits()
+    Deposit.objects.update(next_poll_at=deposit.created_at)
+    poll_deposits()
     deposit.refresh_from_db()
     assert deposit.status == "success"
     assert LedgerEntry.objects.get().user == user
@@ -268,7 +268,7 @@ def test_the_sandbox_of_a_test_never_calls_the_real_site(skinsback_sandbox, user
         return resolve(host, *args, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", watch)
-    deposit = create_deposit(user)
+    deposit = deposits.create(user)
     skinsback_sandbox.pay(deposit.order_id)
     skinsback_sandbox.deliver_pending()
     assert called <= {"127.0.0.1", "localhost"}

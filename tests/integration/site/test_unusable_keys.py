@@ -6,19 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from django_skinsback import conf
+from django_skinsback import conf, deposits, purchases
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import ConfigurationError, NoSecret
 from django_skinsback.flows import websocket as listening
 from django_skinsback.flows.deposits import create as creation
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.flows.market import prices
 from django_skinsback.flows.monitoring import balance
-from django_skinsback.flows.polling.purchases import check_deposits, poll_purchases
-from django_skinsback.flows.purchases import buy as purchases
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.reconciliation.run import reconcile
-from django_skinsback.flows.webhooks import receive as notifications
 from django_skinsback.flows.webhooks import rejections as refusals
+from django_skinsback.flows.webhooks.replay import apply_again
 from django_skinsback.models import BalanceSnapshot, Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET
 from django_skinsback.testing import (
@@ -30,7 +29,7 @@ from django_skinsback.testing import (
 )
 from django_skinsback.wire.signing import sign
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 GOOD = {"CLIENT_ID": "1", "CLIENT_SECRET": "123"}
 LOOPBACK = "http://127.0.0.1:9/api.php"
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
@@ -98,7 +97,7 @@ def test_every_flow_that_calls_skinsback_raises_before_it_writes(user, account):
         lambda: purchases.buy(**trade, market_hash_name="AK-47", max_price=1),
         lambda: purchases.buy_batch(**trade, items=[{"skin_id": "1", "max_price": 1}]),
         lambda: purchases.submit(purchase),
-        lambda: purchases.refresh(purchase),
+        lambda: purchases.refresh([purchase]),
         lambda: prices.sync_prices(account, "cs2"),
         lambda: balance.snapshot_balance(account),
         lambda: listening.address(account),
@@ -114,7 +113,7 @@ def test_every_flow_that_calls_skinsback_raises_before_it_writes(user, account):
 def test_every_sweep_of_the_account_stops_and_says_why(account):
     make_deposit(account=account)
     make_purchase(account=account)
-    stops = [check_deposits(account).stopped_by, poll_purchases(account).stopped_by]
+    stops = [poll_deposits(account).stopped_by, poll_purchases(account).stopped_by]
     stops += [counts.stopped_by for counts in reconcile(account)]
     assert all(account in stop or "CLIENT_" in stop for stop in stops)
     assert Purchase.objects.get().attempts == 0
@@ -128,7 +127,7 @@ def test_a_stored_delivery_is_not_applied(account, kind):
         **stored, body=b'{"event": "balance_change", "data": {"balance_value": "5"}}', content_type="application/json"
     )
     with pytest.raises(NoSecret):
-        notifications.apply_again(event)
+        apply_again(event)
     assert not BalanceSnapshot.objects.exists()
 
 

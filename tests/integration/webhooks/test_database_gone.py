@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 from django.db import OperationalError, connection
 
-from django_skinsback.flows.webhooks.receive import apply_kept
+from django_skinsback.flows.webhooks.replay import apply_kept
 from django_skinsback.models import LedgerEntry, WebhookEvent
 from django_skinsback.models.fields import utc_now
 from django_skinsback.testing import make_deposit, post_notification, signed_notification

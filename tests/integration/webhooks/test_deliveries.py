@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from django_skinsback.exceptions import BadSignature, NoSecret
 from django_skinsback.flows.retention import prune
-from django_skinsback.flows.webhooks import receive as notifications
 from django_skinsback.flows.webhooks.rejections import Refusals, refusals
+from django_skinsback.flows.webhooks.replay import apply_again, apply_kept
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, WebhookEvent
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, post_notification, signed_notification
@@ -190,14 +190,14 @@ class TestRetention:
             post_notification(client, unmatched)
             post_notification(client, signed_notification(make_deposit(user=user), "blessed"))
             traveller.shift(timedelta(days=2))
-            notifications.apply_kept()
+            apply_kept()
 
             assert prune(1).deliveries == 1
 
             event = WebhookEvent.objects.get()
             assert (event.outcome, event.next_try_at is not None) == ("unmatched", True)
             traveller.shift(timedelta(days=6))
-            notifications.apply_kept()
+            apply_kept()
             assert prune(1).deliveries == 1
 
     def test_an_old_success_delivered_a_year_after_it_was_forgotten_credits_nothing(self, client, deposit):
@@ -314,18 +314,18 @@ class TestInsideATransactionOfTheSites:
             entry_posted.disconnect(refuse)
 
         assert WebhookEvent.objects.get().error == "RuntimeError"
-        assert notifications.apply_again(WebhookEvent.objects.get()) == "applied"
+        assert apply_again(WebhookEvent.objects.get()) == "applied"
         assert LedgerEntry.objects.count() == 1
 
 
 def test_a_kept_delivery_that_says_nothing_new_by_then_is_not_counted_as_applied(failed, deposit):
-    from django_skinsback.flows.deposits import hold as deposits
+    from django_skinsback import deposits
     from django_skinsback.wire.types import DepositReport
 
     paid = {"amount": Decimal("10.5"), "user_amount": Decimal("12.6"), "amount_currency": "usd"}
     deposits.record_report(DepositReport(status="success", order_id=deposit.order_id, **paid), "poll")
 
-    assert notifications.apply_kept(now=failed.next_try_at) == 0
+    assert apply_kept(now=failed.next_try_at) == 0
 
     assert WebhookEvent.objects.get().outcome == "repeat"
 
@@ -343,7 +343,7 @@ def test_kept_deliveries_are_tried_ever_later_for_a_week_and_then_left_to_an_ope
             post_notification(client, signed_notification(make_deposit(user=user)))
             while (event := WebhookEvent.objects.get()).next_try_at is not None:
                 traveller.move_to(event.next_try_at)
-                assert notifications.apply_kept() == 0
+                assert apply_kept() == 0
     finally:
         entry_posted.disconnect(count)
 

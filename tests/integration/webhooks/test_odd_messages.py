@@ -7,21 +7,21 @@ from decimal import Decimal
 import pytest
 import requests
 
-from django_skinsback import conf
+from django_skinsback import conf, deposits, purchases
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import InvalidInput, UnknownOutcome
-from django_skinsback.flows.deposits import hold as deposits
 from django_skinsback.flows.monitoring import balance
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
-from django_skinsback.flows.webhooks import receive as notifications
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
+from django_skinsback.flows.webhooks.receive import receive
+from django_skinsback.flows.webhooks.replay import apply_again
 from django_skinsback.models import BalanceSnapshot, Deposit, Purchase, WebhookEvent
 from django_skinsback.signals import balance_low
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
 from django_skinsback.wire.signing import event_signature
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.usefixtures("each_way_of_weighing")]
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd"}
@@ -80,7 +80,7 @@ class TestDeliveries:
         for amount in ("12.6", "8.4"):
             post_notification(client, signed_notification(deposit, "in_hold", user_amount=amount))
 
-        notifications.apply_again(WebhookEvent.objects.earliest("pk"))
+        apply_again(WebhookEvent.objects.earliest("pk"))
 
         deposit.refresh_from_db()
         assert deposit.user_amount == Decimal("8.4")
@@ -91,9 +91,9 @@ class TestDeliveries:
         deposit = make_deposit(user=user, order_id="later", transaction_id="7")
         mine, theirs = WebhookEvent.objects.get(), WebhookEvent.objects.get()
 
-        assert notifications.apply_again(theirs) == "applied"
+        assert apply_again(theirs) == "applied"
         post_notification(client, signed_notification(later, "in_hold", user_amount="8.4"))
-        assert notifications.apply_again(mine) == "repeat"
+        assert apply_again(mine) == "repeat"
 
         deposit.refresh_from_db()
         assert deposit.user_amount == Decimal("8.4")
@@ -172,7 +172,7 @@ class TestTheHoldPolicy:
             SkinsBackClient, "get_deposit", lambda *_args, **_ids: DepositReport(user_risk={"rollbacks": 9}, **held)
         )
 
-        polling.check_deposits()
+        poll_deposits()
 
         assert seen == [{"rollbacks": 9}]
 
@@ -185,7 +185,7 @@ class TestTheHoldPolicy:
         report = DepositReport(status=said, order_id=deposit.order_id, **PAID)
         monkeypatch.setattr(SkinsBackClient, "get_deposit", lambda *_args, **_ids: report)
 
-        assert polling.check_deposits().asked == 1
+        assert poll_deposits().asked == 1
 
         assert seen == []
 
@@ -197,7 +197,7 @@ class TestTheHoldPolicy:
         report = DepositReport(status="in_hold", order_id=deposit.order_id, **PAID)
         monkeypatch.setattr(SkinsBackClient, "get_deposit", lambda *_args, **_ids: report)
 
-        polling.check_deposits()
+        poll_deposits()
 
         assert seen == [{}]
 
@@ -224,7 +224,7 @@ class TestPurchases:
 
         for _ in range(20):
             world.advance(minutes=3)
-            polling.poll_purchases()
+            poll_purchases()
 
         purchase.refresh_from_db()
         assert (purchase.attempts, purchase.needs_review) == (1, True)
@@ -248,7 +248,7 @@ class TestBalances:
         body = json.dumps({"event": "balance_change", "data": {"balance_value": usd}}).encode()
         signature = event_signature(body, conf.account().client_secret)
         headers = {"Content-Type": "application/json", "Signature": signature}
-        return notifications.receive("event", "default", body, headers)
+        return receive("event", "default", body, headers)
 
     def test_a_fall_told_by_an_event_is_told_once(self, settings, told, django_capture_on_commit_callbacks):
         settings.SKINSBACK = {**settings.SKINSBACK, "LOW_BALANCE": Decimal(50)}

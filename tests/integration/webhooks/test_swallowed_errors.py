@@ -9,12 +9,12 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models.signals import post_save
 from django.test import Client
 
+from django_skinsback import deposits, purchases
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import RolledBack
-from django_skinsback.flows.deposits import hold as deposits
-from django_skinsback.flows.polling import purchases as polling
-from django_skinsback.flows.purchases import buy as purchases
-from django_skinsback.flows.webhooks import receive as notifications
+from django_skinsback.flows.polling.deposits import poll_deposits
+from django_skinsback.flows.polling.purchases import poll_purchases
+from django_skinsback.flows.webhooks.replay import apply_again
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
 from django_skinsback.signals import deposit_changed, entry_posted, purchase_changed
 from django_skinsback.statuses import EntryKind
@@ -140,7 +140,7 @@ class TestWebhook:
         for receiver in SWALLOWING:
             entry_posted.disconnect(receiver)
         with receiving(swallow_in_savepoint):
-            assert notifications.apply_again(event) == "applied"
+            assert apply_again(event) == "applied"
         assert announced == [("pending", "success")]
         assert balance() == Decimal("112.6")
 
@@ -209,7 +209,7 @@ class TestFlows:
         assert (LedgerEntry.objects.count(), announced) == (0, [])
         assert nothing_happened(Deposit.objects.get())
 
-    def test_record_report_raises(self, user, announced, swallowing, each_way_of_weighing):
+    def test_record_report_raises(self, user, announced, swallowing):
         deposit = make_deposit(user=user)
 
         with pytest.raises(RolledBack):
@@ -282,14 +282,14 @@ class TestFlows:
 
     def test_a_sweep_counts_no_change_and_puts_the_row_off(self, user, announced, swallowing, monkeypatch):
         deposit = make_deposit(user=user)
-        due = deposit.next_check_at
+        due = deposit.next_poll_at
         answers(monkeypatch, get_deposit=paid(deposit))
 
-        counts = polling.check_deposits()
+        counts = poll_deposits()
 
         assert (counts.asked, counts.changed) == (1, 0)
         assert nothing_happened(deposit)
-        assert deposit.next_check_at > due
+        assert deposit.next_poll_at > due
         assert announced == []
 
     def test_a_sweep_of_purchases_counts_no_change_and_puts_the_row_off(self, user, announced, swallowing, monkeypatch):
@@ -299,7 +299,7 @@ class TestFlows:
         report = PurchaseReport(status="canceled", custom_id=purchase.custom_id, buy_id=purchase.buy_id)
         answers(monkeypatch, get_purchases=[report])
 
-        counts = polling.poll_purchases()
+        counts = poll_purchases()
 
         assert (counts.asked, counts.changed) == (1, 0)
         assert nothing_happened(purchase)

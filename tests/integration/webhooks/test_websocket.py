@@ -12,11 +12,10 @@ from decimal import Decimal
 import pytest
 from django.db import OperationalError, connections
 
-from django_skinsback import realtime
+from django_skinsback import purchases, realtime
 from django_skinsback.exceptions import ConfigurationError
 from django_skinsback.flows import websocket as listening
 from django_skinsback.flows.monitoring.balance import keep_balance
-from django_skinsback.flows.purchases import buy as purchases
 from django_skinsback.flows.purchases.report import record_report
 from django_skinsback.flows.websocket import catch_up, listen, record_event
 from django_skinsback.flows.websocket_thread import EVENTS_ATMOST

@@ -1,0 +1,22 @@
+"""Public API of deposits: a user pays with Steam skins and is credited exactly once.
+
+Every function is described in ``docs/reference.md``. Nothing else of ``django_skinsback.flows`` is stable.
+"""
+
+from .flows.deposits.create import create, create_from_inventory
+from .flows.deposits.hold import approve_hold
+from .flows.deposits.refresh import refresh
+from .flows.deposits.report import record_report
+from .flows.deposits.seen import seen
+from .flows.deposits.settle import Decision, settle
+
+__all__ = [
+    "Decision",
+    "approve_hold",
+    "create",
+    "create_from_inventory",
+    "record_report",
+    "refresh",
+    "seen",
+    "settle",
+]

@@ -1,0 +1,32 @@
+"""Asking SkinsBack about one deposit."""
+
+from typing import Any
+
+import msgspec
+
+from ...connection import get_client
+from ...exceptions import UnknownOutcome
+from ...models import Deposit
+from ...wire.types import DepositReport
+from ..ledger.database import refuse_inside_transaction
+from ..ledger.edit import Source
+from .report import record_report
+
+
+def ask_status(deposit: Deposit) -> DepositReport:
+    """What SkinsBack says about a deposit now (``/docs/api/v1/orderstatus``); UnknownOutcome if it is about another."""
+    report = get_client(deposit.account).get_deposit(order_id=deposit.order_id)
+    if report.order_id not in {"", deposit.order_id}:
+        raise UnknownOutcome("orderstatus: the answer is about another deposit.")
+    return msgspec.structs.replace(report, order_id=deposit.order_id)
+
+
+def refresh(deposit: Deposit, *, by: Any = None) -> Deposit:
+    """Ask SkinsBack about a deposit, record its answer, and return the row (``/docs/api/v1/orderstatus``).
+
+    Raises what the client raises. Raises InsideDatabaseTransaction inside a database transaction.
+    """
+    refuse_inside_transaction("refresh()")
+    report = ask_status(deposit)
+    recorded = record_report(report, Source.ANSWER, account=deposit.account, by=by, asked=deposit)
+    return recorded.row or deposit

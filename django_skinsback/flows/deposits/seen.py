@@ -1,0 +1,86 @@
+"""What a person saw of a deposit, and what ``credit`` would post for it."""
+
+import copy
+from collections.abc import Iterable
+from decimal import Decimal
+from functools import partial
+
+from ... import conf
+from ...exceptions import RowChanged
+from ...models import Deposit, LedgerEntry
+from ...statuses import EntryKind
+from ..ledger.database import run
+from ..ledger.edit import Edit
+from ..ledger.record import lock
+from ..ledger.seen import SHARED_COLUMNS, as_stored, make_token, shown_entries
+from .credit import NothingToCredit, credit_of
+
+_COLUMNS = (
+    *SHARED_COLUMNS,
+    "transaction_id",
+    "payer_steam_id",
+    "currency",
+    "min_amount",
+    "max_amount",
+    "amount",
+    "amount_currency",
+    "user_amount",
+    "user_risk",
+)
+
+Credit = tuple[Decimal, str]
+
+
+class _Undone(Exception):
+    """Ends a database transaction of which nothing is to stay."""
+
+    def __init__(self, credit: Credit) -> None:
+        super().__init__()
+        self.credit = credit
+
+
+def seen(deposit: Deposit) -> str:
+    """Return a token of the deposit as it is in memory, with its ledger entries. Pass it as ``seen`` to a decision."""
+    return _token_and_credit(deposit, shown_entries(deposit))[0]
+
+
+def require_seen(edit: Edit[Deposit], token: str) -> object:
+    """Raise RowChanged if the locked deposit is not what the person saw.
+
+    Returns what ``credit`` would post, as it was compared: amount and currency, or the code of why nothing is posted.
+    """
+    now, credit = _token_and_credit(edit.row, edit.entries().values())
+    if now != token:
+        raise RowChanged
+    return credit
+
+
+def shown_credit(deposit: Deposit) -> Credit:
+    """Return what ``credit`` would post: amount and currency. Raises as ``credit_of`` does.
+
+    The site's CREDIT may save the deposit that it is given, and lock and write rows of its own. It gets a copy, in a
+    database transaction that is rolled back: the deposit may be older than the stored one, and nothing is decided yet.
+    """
+    if conf.callable_setting("CREDIT") is None:
+        return credit_of(deposit)
+    try:
+        run(partial(_compute_and_roll_back, deposit))
+    except _Undone as undone:
+        return undone.credit
+    raise AssertionError("unreachable")
+
+
+def _compute_and_roll_back(deposit: Deposit) -> None:
+    lock(Deposit, pk=deposit.pk)
+    raise _Undone(credit_of(copy.copy(deposit)))
+
+
+def _token_and_credit(deposit: Deposit, entries: Iterable[LedgerEntry]) -> tuple[str, object]:
+    deposit, entries = as_stored(deposit, _COLUMNS), list(entries)
+    credit: Credit | str | None = None
+    if all(entry.kind != EntryKind.CREDIT for entry in entries):
+        try:
+            credit = shown_credit(deposit)
+        except NothingToCredit as error:
+            credit = error.code
+    return make_token(deposit, _COLUMNS, entries, credit), credit

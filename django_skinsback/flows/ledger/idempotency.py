@@ -1,0 +1,48 @@
+"""Idempotency keys: the same key of the same person returns the row that was made before."""
+
+import hashlib
+import json
+from decimal import Decimal
+from typing import Any
+
+from ...exceptions import IdempotencyConflict
+from ...money import amount_text
+from .database import database
+from .edit import Row
+
+
+def key_digest(account: str, person: Any, key: str, position: int = 0) -> str | None:
+    """Digest for the column ``idempotency_digest``; None without a key.
+
+    ``person`` is the user, or the operator where there is no user. ``position`` is the place in a batch.
+    """
+    if not key:
+        return None
+    owner = "" if person is None else str(person.pk)
+    return _digest([account, owner, key, position])
+
+
+def request_digest(**parameters: Any) -> str:
+    """Digest of the parameters of a request, to tell a repetition from another request with the same key."""
+    return _digest(parameters)
+
+
+def find_earlier(model: type[Row], key: str | None, request: str) -> Row | None:
+    """Return the row that was made with this key digest; None if there is none, or without a key.
+
+    Raises IdempotencyConflict if that row was made with other parameters.
+    """
+    if key is None:
+        return None
+    row: Row | None = model._default_manager.using(database()).filter(idempotency_digest=key).first()
+    if row is not None and row.request_digest != request:
+        raise IdempotencyConflict
+    return row
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=_text).encode()).hexdigest()
+
+
+def _text(value: object) -> str:
+    return amount_text(value) if isinstance(value, Decimal) else str(value)

@@ -1,0 +1,88 @@
+"""Stored deliveries: applied again by the sweep or by a person, or given up by a person."""
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from ...exceptions import NotificationRefused, RowChanged
+from ...models import WebhookEvent
+from ...models.fields import utc_now
+from ...wire.notifications import Event, parse_event
+from ...wire.types import DepositReport
+from ..ledger.database import database
+from ..ledger.record import Outcome
+from ..polling.queue import is_due
+from .receive import WORTH_ANOTHER_TRY, Kind, apply_stored, keep_failed, secrets_of, verify
+
+logger = logging.getLogger("django_skinsback")
+
+
+def is_processed(event: WebhookEvent) -> bool:
+    """Whether a stored delivery was processed before, so that ``apply_again`` leaves it as it is."""
+    return event.processed_at is not None and event.outcome not in WORTH_ANOTHER_TRY
+
+
+def apply_again(event: WebhookEvent) -> WebhookEvent.Outcome:
+    """Apply a stored delivery of which nothing could be made so far; any other is left as it is.
+
+    Returns what became of it, or had become of it before. Raises as ``receive`` does.
+    """
+    if is_processed(event):
+        return Outcome(event.outcome)
+    if not event.body:  # it was applied, and its user was forgotten since
+        return Outcome(event.outcome)
+    body = bytes(event.body)
+    message: DepositReport | Event
+    try:
+        if event.kind == Kind.DEPOSIT:
+            message = verify(event.kind, event.account, body, {"Content-Type": event.content_type})
+        else:  # its signature was in a header, which is not kept
+            secrets_of(event.account)
+            message = parse_event(body, event.content_type)
+    except NotificationRefused as error:  # the secret it was signed with is gone
+        keep_failed(event, error)
+        raise
+    return apply_stored(event, message)
+
+
+def replay(events: QuerySet[WebhookEvent]) -> Iterator[tuple[WebhookEvent, WebhookEvent.Outcome | Exception]]:
+    """Apply stored deliveries again, in the order in which they came; yields each with what became of it."""
+    last = 0
+    chosen = events.using(database()).order_by("pk")
+    while event := chosen.filter(pk__gt=last).first():
+        last = event.pk
+        result: WebhookEvent.Outcome | Exception
+        try:
+            result = apply_again(event)
+        except Exception as error:  # noqa: BLE001 - a site's listener may raise anything; the others must not wait
+            result = error
+        yield event, result
+
+
+def apply_kept(now: datetime | None = None) -> int:
+    """Try the deliveries that are still to be applied and due; returns how many were applied. Part of the sweep."""
+    now, applied = now or utc_now(), 0
+    for event, result in replay(WebhookEvent.objects.filter(is_due("next_try_at", now))):
+        if isinstance(result, Exception):
+            logger.warning("skinsback.notification_failed", extra={"event_id": event.pk}, exc_info=result)
+        else:
+            applied += result == Outcome.APPLIED
+    return applied
+
+
+def dismiss(event: WebhookEvent, by: Any = None, note: str = "") -> WebhookEvent:
+    """Give up a delivery that could not be applied; it is not tried again, and a copy of it is only counted.
+
+    Raises RowChanged if it was applied, dismissed, or failed in another way since ``event`` was read.
+    """
+    waiting = WebhookEvent.objects.using(database()).filter(pk=event.pk, outcome=Outcome.FAILED, error=event.error)
+    dismissed = {"outcome": Outcome.DISMISSED, "processed_at": utc_now(), "next_try_at": None, "needs_review": False}
+    if not waiting.filter(processed_at=None).update(**dismissed):
+        raise RowChanged
+    about = {"account": event.account, "event_id": event.pk, "by": getattr(by, "pk", None), "note": note}
+    logger.warning("skinsback.delivery_dismissed", extra=about)
+    event.refresh_from_db(using=database(), fields=list(dismissed))
+    return event

@@ -1,0 +1,24 @@
+"""Public API of purchases: the site buys a skin on SkinsBack's market and SkinsBack sends it to the user.
+
+Every function is described in ``docs/reference.md``. Nothing else of ``django_skinsback.flows`` is stable.
+"""
+
+from .flows.purchases.ask import refresh
+from .flows.purchases.buy import BatchItem, buy, buy_batch
+from .flows.purchases.report import record_report
+from .flows.purchases.seen import seen
+from .flows.purchases.send import submit
+from .flows.purchases.settle import Decision, cancel, settle
+
+__all__ = [
+    "BatchItem",
+    "Decision",
+    "buy",
+    "buy_batch",
+    "cancel",
+    "record_report",
+    "refresh",
+    "seen",
+    "settle",
+    "submit",
+]
