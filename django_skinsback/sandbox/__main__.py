@@ -110,10 +110,10 @@ class _CannotStart(Exception):
 
 def _start(arguments: argparse.Namespace) -> "Sandbox":
     try:
-        from .calls import is_web_address
+        from .api.calls import is_web_address
         from .options import Options
         from .sandbox import Sandbox
-        from .state import UnreadableState
+        from .simulation.state import UnreadableState
     except ModuleNotFoundError as missing:
         raise _CannotStart(f"{missing.name} is missing: pip install 'django-skinsback[sandbox]'") from missing
     for url in filter(None, (arguments.result_url, arguments.events_url)):
@@ -147,7 +147,7 @@ def _start(arguments: argparse.Namespace) -> "Sandbox":
 
 
 def _banner(sandbox: "Sandbox", arguments: argparse.Namespace) -> str:
-    from .control_page import settings_text
+    from .web.control_page import settings_text
 
     project = sandbox.state.projects[CLIENT_ID]
     second = next(client_id for client_id in SECRETS if client_id != CLIENT_ID)

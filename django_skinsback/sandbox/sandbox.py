@@ -7,18 +7,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from . import deposits, money, notifications, purchases
-from .app import App
-from .clock import Clock
-from .courier import Courier, Send
-from .faults import Faults
 from .keys import CLIENT_ID, DEFAULT_HOST, SECRETS
 from .options import Options
-from .pay_page import ACCOUNTS
-from .server import Server
-from .sockets import address as websocket_address
-from .state import Deposit, Project, Purchase, State
-from .world import World
+from .simulation import currencies as money
+from .simulation import deposits, purchases
+from .simulation.clock import Clock
+from .simulation.faults import Faults
+from .simulation.state import Deposit, Project, Purchase, State
+from .simulation.store import World
+from .web.app import App
+from .web.pay_page import ACCOUNTS
+from .web.server import Server
+from .webhooks import notifications
+from .webhooks.webhook_sender import Courier, Send
+from .webhooks.websocket import address as websocket_address
 
 
 class Sandbox:

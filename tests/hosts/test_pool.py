@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from django_skinsback.flows import purchases
 from django_skinsback.models import BalanceSnapshot, Purchase
-from django_skinsback.sandbox.notifications import change_balance
+from django_skinsback.sandbox.webhooks.notifications import change_balance
 from tests.integration.test_listen_command import TRADE_URL, listening
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]

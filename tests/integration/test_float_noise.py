@@ -10,7 +10,7 @@ from django_skinsback.flows import purchases
 from django_skinsback.flows.creation import create_deposit
 from django_skinsback.flows.reconciliation import reconcile
 from django_skinsback.models import Discrepancy, LedgerEntry, WebhookEvent
-from django_skinsback.sandbox import php
+from django_skinsback.sandbox.api import php
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 

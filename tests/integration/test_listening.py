@@ -21,7 +21,7 @@ from django_skinsback.flows.purchase_reports import record_report
 from django_skinsback.flows.websocket_thread import EVENTS_ATMOST
 from django_skinsback.models import BalanceSnapshot, LedgerEntry, Purchase, StatusChange
 from django_skinsback.models.fields import utc_now
-from django_skinsback.sandbox.notifications import change_balance
+from django_skinsback.sandbox.webhooks.notifications import change_balance
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_purchase
 from django_skinsback.wire.notifications import Event

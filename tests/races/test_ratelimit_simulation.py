@@ -12,7 +12,7 @@ from django_skinsback.ratelimit.law import Law
 from django_skinsback.ratelimit.limiter import Limiter
 from django_skinsback.sandbox.keys import CLIENT_ID
 from django_skinsback.sandbox.options import Options
-from django_skinsback.sandbox.world import World
+from django_skinsback.sandbox.simulation.store import World
 from tests.virtual import Cache, Simulation
 
 WORKERS = 6

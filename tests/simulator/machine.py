@@ -15,8 +15,8 @@ from django_skinsback.exceptions import RowChanged, SkinsBackError
 from django_skinsback.flows import deposits, notifications, polling, purchases
 from django_skinsback.flows.reconciliation import reconcile
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
-from django_skinsback.sandbox import purchases as market
-from django_skinsback.sandbox.deposits import Impossible
+from django_skinsback.sandbox.simulation import purchases as market
+from django_skinsback.sandbox.simulation.deposits import Impossible
 from django_skinsback.statuses import DEPOSIT_FINAL, DEPOSIT_OPEN, PURCHASE_FINAL, EntryKind
 from tests.wallet.receivers import NotEnoughMoney
 

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request
 
 from django_skinsback.models import Deposit, Purchase, WebhookEvent
 from django_skinsback.sandbox import Sandbox
-from django_skinsback.sandbox.api import Hangup
+from django_skinsback.sandbox.api.endpoint import Hangup
 
 from .crashes import Crashes
 

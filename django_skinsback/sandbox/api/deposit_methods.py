@@ -6,12 +6,13 @@ from typing import Any
 
 from django_skinsback.steam import GAMES
 
-from . import deposits, money
+from ..options import OFFER_SECONDS
+from ..simulation import currencies as money
+from ..simulation import deposits
+from ..simulation.purchases import Refusal
+from ..simulation.state import Deposit
 from .calls import Call, Method
-from .options import OFFER_SECONDS
-from .purchases import Refusal
 from .shapes import deposit_fields
-from .state import Deposit
 
 BOTS = (
     ("76561199390042107", "Dragonfly"),

@@ -8,11 +8,11 @@ import pytest
 from werkzeug.test import Client
 
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
-from django_skinsback.sandbox.catalogue import BY_CLASS_ID, DESIGNS
-from django_skinsback.sandbox.control_api import ROUTES
-from django_skinsback.sandbox.faults import FAULTS
-from django_skinsback.sandbox.pages import html
-from django_skinsback.sandbox.pictures import draw
+from django_skinsback.sandbox.simulation.faults import FAULTS
+from django_skinsback.sandbox.simulation.market import BY_CLASS_ID, DESIGNS
+from django_skinsback.sandbox.web.control_api import ROUTES
+from django_skinsback.sandbox.web.pictures import draw
+from django_skinsback.sandbox.web.rendering import html
 from django_skinsback.wire.signing import sign
 
 KEYS = {"X-CLIENT-ID": CLIENT_ID, "X-CLIENT-SECRET": CLIENT_SECRET}

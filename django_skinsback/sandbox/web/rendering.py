@@ -9,10 +9,10 @@ from string import Template
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Request, Response
 
-from .catalogue import BY_CLASS_ID
+from ..simulation.market import BY_CLASS_ID
 from .pictures import draw
 
-_FOLDER = Path(__file__).parent / "pages"
+_FOLDER = Path(__file__).parent
 _STATIC = {
     "pay.css": "text/css",
     "pay.js": "text/javascript",
@@ -41,7 +41,7 @@ class Markup(str):
 
 @cache
 def _template(name: str) -> Template:
-    return Template((_FOLDER / name).read_text(encoding="utf-8").rstrip())
+    return Template((_FOLDER / "templates" / name).read_text(encoding="utf-8").rstrip())
 
 
 def html(template: str, /, **values: object) -> Markup:
@@ -74,7 +74,7 @@ def static_file(_request: Request, name: str) -> Response:
     """A style sheet or a script."""
     if name not in _STATIC:
         raise NotFound
-    response = Response((_FOLDER / name).read_bytes(), mimetype=_STATIC[name])
+    response = Response((_FOLDER / "static" / name).read_bytes(), mimetype=_STATIC[name])
     response.headers["Cache-Control"] = "max-age=60"
     return response
 

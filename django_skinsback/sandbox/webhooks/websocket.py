@@ -13,10 +13,10 @@ from werkzeug.wrappers import Request, Response
 
 from django_skinsback.wire.signing import client_digest
 
-from . import php
-from .api import Hangup
-from .keys import SECRETS
-from .world import World
+from ..api import php
+from ..api.endpoint import Hangup
+from ..keys import SECRETS
+from ..simulation.store import World
 
 logger = logging.getLogger("django_skinsback.sandbox")
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from . import catalogue, php
+from ..simulation import market as catalogue
+from ..simulation.currencies import CURRENCIES
+from ..simulation.purchases import Refusal, buy, check_receiver
+from ..simulation.state import Project, Purchase, StockItem
+from . import php
 from .calls import Call, Method, whole_number
-from .money import CURRENCIES
-from .purchases import Refusal, buy, check_receiver
 from .shapes import item_with_numbers, item_with_text, purchase_info
-from .state import Project, Purchase, StockItem
 
 BORDER_COLORS = {"covert": "eb4b4b", "classified": "d32ce6", "restricted": "8847ff", "milspec": "4b69ff"}
 

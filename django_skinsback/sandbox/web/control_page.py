@@ -6,15 +6,15 @@ from typing import TypeVar
 
 from werkzeug.wrappers import Request, Response
 
-from .faults import FAULTS
-from .keys import SECRETS
-from .options import DAY, HOUR, MINUTE
-from .pages import Markup, html, join, page
+from ..keys import SECRETS
+from ..options import DAY, HOUR, MINUTE
+from ..simulation.faults import FAULTS
+from ..simulation.purchases import ERROR_REASONS, OUTCOMES, TOKEN_OUTCOMES, TOKEN_REASONS, TOKEN_REFUSALS
+from ..simulation.state import OPEN_PURCHASES, Delivery, Deposit, Project, Purchase
+from ..simulation.store import World
+from ..webhooks.websocket import address as websocket_address
 from .pay_page import account_name, payer
-from .purchases import ERROR_REASONS, OUTCOMES, TOKEN_OUTCOMES, TOKEN_REASONS, TOKEN_REFUSALS
-from .sockets import address as websocket_address
-from .state import OPEN_PURCHASES, Delivery, Deposit, Project, Purchase
-from .world import World
+from .rendering import Markup, html, join, page
 
 Row = TypeVar("Row")
 

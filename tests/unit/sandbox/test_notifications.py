@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl
 import pytest
 from werkzeug.test import Client
 
-from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox, php
-from django_skinsback.sandbox.notifications import change_balance
+from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox
+from django_skinsback.sandbox.api import php
+from django_skinsback.sandbox.webhooks.notifications import change_balance
 from tests.documented_samples import signed_by_javascript, signed_by_php
 
 KEYS = {"X-CLIENT-ID": CLIENT_ID, "X-CLIENT-SECRET": CLIENT_SECRET}

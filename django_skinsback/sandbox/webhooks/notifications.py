@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 
 from django_skinsback.wire.signing import client_digest, event_signature, sign
 
-from . import php
-from .keys import SECRETS
-from .options import MINUTE
-from .shapes import as_text, deposit_fields, item_with_text
-from .state import Delivery, Deposit, Project, Purchase
-from .world import World
+from ..api import php
+from ..api.shapes import as_text, deposit_fields, item_with_text
+from ..keys import SECRETS
+from ..options import MINUTE
+from ..simulation.state import Delivery, Deposit, Project, Purchase
+from ..simulation.store import World
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 REORDER_SECONDS = MINUTE

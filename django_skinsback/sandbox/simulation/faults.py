@@ -68,7 +68,7 @@ _LIMITS = {
 
 def methods_of(name: str) -> tuple[str, ...]:
     """What the fault of that name may be limited to: API methods, kinds of notification or kinds of frame."""
-    from .api import METHODS  # imported late: the methods know the world, and the world knows its faults
+    from ..api.endpoint import METHODS  # imported late: the methods know the world, and the world knows its faults
 
     known = _LIMITS.get(name) or _LIMITS.get(FAULTS[name][0]) or tuple(METHODS)
     return tuple(method for method in known if name != "market_disabled" or method.startswith("market_"))

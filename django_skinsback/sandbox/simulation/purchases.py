@@ -6,12 +6,12 @@ from functools import partial
 
 from django_skinsback.steam import FIRST_STEAM_ID
 
-from . import catalogue
+from ..options import HOLD_SECONDS, OFFER_SECONDS
+from ..webhooks.notifications import change_balance, purchase_bought, purchase_changed
+from . import market as catalogue
 from .deposits import Impossible
-from .notifications import change_balance, purchase_bought, purchase_changed
-from .options import HOLD_SECONDS, OFFER_SECONDS
 from .state import OPEN_PURCHASES, Asset, Project, Purchase, StockItem
-from .world import PlannedOutcome, World
+from .store import PlannedOutcome, World
 
 OUTCOMES = {
     "accepted": "The user accepts.",

@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection
 from decimal import Decimal
 from functools import partial
 
-from . import money
-from .notifications import change_balance, deposit_changed
-from .options import HOLD_SECONDS, OFFER_SECONDS
+from ..options import HOLD_SECONDS, OFFER_SECONDS
+from ..webhooks.notifications import change_balance, deposit_changed
+from . import currencies as money
 from .state import Asset, Deposit
-from .world import World
+from .store import World
 
 HELD = frozenset({"in_hold", "hold_approved"})
 

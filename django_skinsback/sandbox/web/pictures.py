@@ -23,8 +23,7 @@ _RARITIES = {
 }
 
 _SHAPES = dict(
-    line.split(" ", 1)
-    for line in (Path(__file__).parent / "pages" / "silhouettes.txt").read_text(encoding="utf-8").splitlines()
+    line.split(" ", 1) for line in (Path(__file__).parent / "silhouettes.txt").read_text(encoding="utf-8").splitlines()
 )
 """Kind of skin -> SVG path in a box of 200 by 140."""
 

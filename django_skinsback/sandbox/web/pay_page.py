@@ -9,13 +9,15 @@ from werkzeug.wrappers import Request, Response
 
 from django_skinsback.steam import GAMES
 
-from . import deposits, money, php
-from .catalogue import BY_CLASS_ID
-from .deposit_methods import bot_of
-from .pages import Markup, allow_frames, html, join, page
+from ..api import php
+from ..api.deposit_methods import bot_of
+from ..simulation import currencies as money
+from ..simulation import deposits
+from ..simulation.market import BY_CLASS_ID
+from ..simulation.state import Asset, Deposit
+from ..simulation.store import World
 from .pictures import color
-from .state import Asset, Deposit
-from .world import World
+from .rendering import Markup, allow_frames, html, join, page
 
 ACCOUNTS = {
     "76561198999000001": "Juniper",

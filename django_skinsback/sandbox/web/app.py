@@ -10,15 +10,15 @@ from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule, WebsocketMismatch
 from werkzeug.wrappers import Request, Response
 
-from .api import API, METHODS, Hangup
+from ..api.endpoint import API, METHODS, Hangup
+from ..simulation.store import World
+from ..webhooks.webhook_sender import Courier
+from ..webhooks.websocket import PATH, Sockets
 from .control_api import ControlAPI
 from .control_page import ControlPage
 from .control_routes import ROUTES
-from .courier import Courier
-from .pages import HEADERS, picture, static_file
 from .pay_page import PayPage
-from .sockets import PATH, Sockets
-from .world import World
+from .rendering import HEADERS, picture, static_file
 
 logger = logging.getLogger("django_skinsback.sandbox")
 

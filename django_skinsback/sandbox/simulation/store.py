@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import catalogue
+from ..keys import SECRETS
+from ..options import MINUTE, Options
+from . import market as catalogue
 from .clock import Clock
 from .faults import Faults
-from .keys import SECRETS
-from .options import MINUTE, Options
 from .state import Asset, Delivery, Deposit, Project, Purchase, State, UnreadableState, load, save
 
 KEPT_DELIVERIES = 300

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from .state import Delivery, FailedCallback
-from .world import World
+from ..simulation.state import Delivery, FailedCallback
+from ..simulation.store import World
 
 logger = logging.getLogger("django_skinsback.sandbox")
 

@@ -13,13 +13,13 @@ from werkzeug.wrappers import Request, Response
 from django_skinsback.wire.fields import Number
 from django_skinsback.wire.signing import signed_text
 
+from ..keys import SECRETS
+from ..simulation.faults import ERROR_FAULTS, Fault
+from ..simulation.purchases import Refusal
+from ..simulation.state import Project
+from ..simulation.store import World
 from . import deposit_methods, market_methods, php
 from .calls import Call
-from .faults import ERROR_FAULTS, Fault
-from .keys import SECRETS
-from .purchases import Refusal
-from .state import Project
-from .world import World
 
 logger = logging.getLogger("django_skinsback.sandbox")
 

@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
-from django_skinsback.sandbox.faults import AFTER, BEFORE, ERROR_FAULTS, FAULTS, methods_of
+from django_skinsback.sandbox.simulation.faults import AFTER, BEFORE, ERROR_FAULTS, FAULTS, methods_of
 
 PARTNER, TOKEN = "90382795", "i1ArBZey"
 

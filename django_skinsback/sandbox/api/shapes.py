@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from ..simulation.currencies import cents, in_currencies, total, usd_sum
+from ..simulation.state import Deposit, Purchase, StockItem
+from ..simulation.store import World
 from . import php
-from .money import cents, in_currencies, total, usd_sum
-from .state import Deposit, Purchase, StockItem
-from .world import World
 
 WITH_AMOUNT = frozenset({"success", "in_hold", "hold_approved"})
 HELD = frozenset({"in_hold", "hold_approved"})

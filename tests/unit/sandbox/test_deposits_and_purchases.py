@@ -7,9 +7,9 @@ import pytest
 from werkzeug.test import Client
 
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox
-from django_skinsback.sandbox.clock import Clock
-from django_skinsback.sandbox.deposits import Impossible
-from django_skinsback.sandbox.purchases import ERROR_REASONS, OUTCOMES, TOKEN_OUTCOMES, TOKEN_REASONS
+from django_skinsback.sandbox.simulation.clock import Clock
+from django_skinsback.sandbox.simulation.deposits import Impossible
+from django_skinsback.sandbox.simulation.purchases import ERROR_REASONS, OUTCOMES, TOKEN_OUTCOMES, TOKEN_REASONS
 
 DAY = 86400
 START = 1_750_000_000

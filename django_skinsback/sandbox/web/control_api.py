@@ -13,15 +13,19 @@ from werkzeug.wrappers import Request, Response
 
 from django_skinsback.money import parse_amount
 
-from . import catalogue, deposits, money, notifications, php, purchases
-from .calls import is_web_address, whole_number
+from ..api import php
+from ..api.calls import is_web_address, whole_number
+from ..keys import CLIENT_ID, SECRETS
+from ..simulation import currencies as money
+from ..simulation import deposits, purchases
+from ..simulation import market as catalogue
+from ..simulation.state import Delivery, Deposit, Project, Purchase
+from ..simulation.store import World
+from ..webhooks import notifications
+from ..webhooks.webhook_sender import Courier
 from .control_page import ControlPage
 from .control_routes import ROUTES, check_fields
-from .courier import Courier
-from .keys import CLIENT_ID, SECRETS
 from .pay_page import ACCOUNTS
-from .state import Delivery, Deposit, Project, Purchase
-from .world import World
 
 DEPOSIT_STEPS: dict[str, deposits.Step] = {
     "accept": deposits.accept,

@@ -10,8 +10,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
-from django_skinsback.sandbox.notifications import change_balance
 from django_skinsback.sandbox.options import Options
+from django_skinsback.sandbox.webhooks.notifications import change_balance
 from django_skinsback.wire.signing import client_digest
 
 SECONDS = 10

@@ -11,11 +11,11 @@ from django_skinsback.exceptions import InvalidSteamID
 from django_skinsback.money import parse_amount
 from django_skinsback.steam import GAMES, check_steam_id
 
+from ..simulation.currencies import CURRENCIES
+from ..simulation.purchases import Refusal
+from ..simulation.state import Project
+from ..simulation.store import World
 from . import php
-from .money import CURRENCIES
-from .purchases import Refusal
-from .state import Project
-from .world import World
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
 _WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
