@@ -9,7 +9,7 @@ import pytest
 
 from django_skinsback import checks, conf, database_checks, sandbox
 from django_skinsback.sandbox.simulation.faults import FAULTS
-from django_skinsback.sandbox.simulation.purchases import TOKEN_OUTCOMES, TOKEN_REFUSALS
+from django_skinsback.sandbox.simulation.outcomes import TOKEN_OUTCOMES, TOKEN_REFUSALS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

@@ -1,4 +1,4 @@
-"""POST /api.php: authentication, rate limit, faults, then one of the methods (``/docs/api/v1/main``)."""
+"""``POST /api.php``: authentication, rate limit and faults, then one of the methods (``/docs/api/v1/main``)."""
 
 import hmac
 import json
@@ -15,25 +15,27 @@ from django_skinsback.wire.signing import signed_text
 
 from ..keys import SECRETS
 from ..simulation.faults import ERROR_FAULTS, Fault
-from ..simulation.purchases import Refusal
 from ..simulation.state import Project
-from ..simulation.store import World
+from ..simulation.store import Store
 from . import deposit_methods, market_methods, php
-from .calls import Call
+from .calls import Call, Refusal, scalar
 
 logger = logging.getLogger("django_skinsback.sandbox")
 
 METHODS = {**deposit_methods.METHODS, **market_methods.METHODS}
-MAX_BODY_BYTES = 4 * 1024 * 1024
-PATIENCE_SECONDS = 30
-BAD_GATEWAY = (
+_MAX_BODY_BYTES = 4 * 1024 * 1024
+_DEFAULT_DELAY_SECONDS = 30
+_BAD_GATEWAY = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>"
     b"\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
 
 
-class Hangup(Exception):
-    """The socket is to be closed after these bytes: none at all, or an answer that breaks off."""
+class CloseConnection(Exception):
+    """The server must close the connection instead of answering.
+
+    ``sent`` is the part of the answer's body that is sent first. ``announced`` is the Content-Length of that answer.
+    """
 
     def __init__(self, sent: bytes = b"", announced: int = 0) -> None:
         super().__init__("the sandbox closed the connection on purpose")
@@ -42,29 +44,29 @@ class Hangup(Exception):
 
 
 class API:
-    """The one address of the API. ``stopping`` cuts deliberate waiting short."""
+    """The API's one address. Setting ``stopping`` ends the waits of the faults ``slow`` and ``slow_answer``."""
 
-    def __init__(self, world: World, stopping: threading.Event) -> None:
-        self.world = world
+    def __init__(self, store: Store, stopping: threading.Event) -> None:
+        self.store = store
         self.stopping = stopping
 
     def answer(self, request: Request) -> Response:
-        """The answer as SkinsBack gives it: HTTP 200 whatever happened. Hangup if it should never arrive."""
+        """Return the answer: HTTP 200 for errors too, as from SkinsBack. Raises CloseConnection if a fault says so."""
         method, refused = "?", False
         try:
             if request.method != "POST":
                 raise Refusal(-1, "please_use_post_method")
             values = _read_body(request)
-            method = _scalar(values, "method") or "?"
+            method = scalar(values, "method") or "?"
             project = self._authenticate(request, values)
-            if not self.world.within_rate_limit(project.client_id):
+            if not self.store.within_rate_limit(project.client_id):
                 raise Refusal(-7, "request_limit_reached")
             if method not in METHODS:
                 raise Refusal(-5, "invalid_method")
-            spoilt = self._fault_before(method)
-            if spoilt is not None:
-                return spoilt
-            body = self._work(project, method, values)
+            answer = self._fault_before(method)
+            if answer is not None:
+                return answer
+            body = self._run(project, method, values)
             outcome = "ok"
         except Refusal as refusal:
             refused = True
@@ -74,21 +76,23 @@ class API:
             outcome = f"error {refusal.code} {refusal.message}"
         method = method if method in METHODS else "unknown method"
         logger.info("api %s: %s", method, outcome)
-        # The faults after the work wait for a call that did some.
-        return Response(body, mimetype="application/json") if refused else self._deliver(method, body)
+        if refused:  # a fault "after the method ran" is not used up by a call that was refused
+            return Response(body, mimetype="application/json")
+        return self._answer_with_faults(method, body)
 
     def _authenticate(self, request: Request, values: Mapping[str, Any]) -> Project:
         client_id = request.headers.get("X-CLIENT-ID", "")
         if client_id:
             secret = self._secret_of(client_id)
-            if not _same(request.headers.get("X-CLIENT-SECRET", ""), secret):
+            given = request.headers.get("X-CLIENT-SECRET", "").encode("utf-8", "replace")
+            if not hmac.compare_digest(given, secret.encode()):
                 raise Refusal(-10, "invalid_client_secret")
         else:
-            client_id = _scalar(values, "shopid")
+            client_id = scalar(values, "shopid")
             secret = self._secret_of(client_id)
             if signed_text(values, values.get("sign"), [secret]) is None:
                 raise Refusal(-3, "invalid_signature")
-        return self.world.state.projects[client_id]
+        return self.store.state.projects[client_id]
 
     @staticmethod
     def _secret_of(client_id: str) -> str:
@@ -96,56 +100,56 @@ class API:
             raise Refusal(-2, "invalid_shopid")
         return SECRETS[client_id]
 
-    def _work(self, project: Project, method: str, values: Mapping[str, Any]) -> bytes:
-        with self.world.work():
-            answer = METHODS[method](Call(self.world, project, method, values))
+    def _run(self, project: Project, method: str, values: Mapping[str, Any]) -> bytes:
+        with self.store.locked():
+            answer = METHODS[method](Call(self.store, project, values))
         return php.json_text({"status": "success", **answer}).encode()
 
     def _fault_before(self, method: str) -> Response | None:
-        take = self.world.faults.take
+        consume = self.store.faults.consume
         for name, (code, message) in ERROR_FAULTS.items():
-            if (name != "market_disabled" or method.startswith("market_")) and take(name, method):
+            if (name != "market_disabled" or method.startswith("market_")) and consume(name, method):
                 raise Refusal(code, message)
-        if fault := take("error", method):
+        if fault := consume("error", method):
             error_code, _, error_message = fault.value.partition(" ")
             raise Refusal(int(error_code), error_message)
-        if take("drop_request", method):
-            raise Hangup
-        if take("html_error", method):
-            return Response(BAD_GATEWAY, 502, mimetype="text/html")
-        if take("redirect", method):
-            return Response(b"", 302, {"Location": f"{self.world.public_url}/elsewhere/api.php"})
-        if fault := take("slow", method):
+        if consume("drop_request", method):
+            raise CloseConnection
+        if consume("html_error", method):
+            return Response(_BAD_GATEWAY, 502, mimetype="text/html")
+        if consume("redirect", method):
+            return Response(b"", 302, {"Location": f"{self.store.public_url}/elsewhere/api.php"})
+        if fault := consume("slow", method):
             self._wait(fault)
         return None
 
-    def _deliver(self, method: str, body: bytes) -> Response:
-        take = self.world.faults.take
-        if take("lose_answer", method):
-            raise Hangup
-        if take("cut_off", method):
-            raise Hangup(body[: len(body) // 2], len(body))
-        if take("html_error_after", method):
-            return Response(BAD_GATEWAY, 502, mimetype="text/html")
-        if fault := take("slow_answer", method):
+    def _answer_with_faults(self, method: str, body: bytes) -> Response:
+        consume = self.store.faults.consume
+        if consume("lose_answer", method):
+            raise CloseConnection
+        if consume("cut_off", method):
+            raise CloseConnection(body[: len(body) // 2], len(body))
+        if consume("html_error_after", method):
+            return Response(_BAD_GATEWAY, 502, mimetype="text/html")
+        if fault := consume("slow_answer", method):
             self._wait(fault)
-        if take("empty_answer", method):
+        if consume("empty_answer", method):
             body = b""
-        elif take("truncated", method):
+        elif consume("truncated", method):
             body = body[: len(body) // 2]
-        elif take("garbage", method):
+        elif consume("garbage", method):
             body = b"\xff\xfe\x00{" + bytes(range(128, 256)) + body[:20]
-        elif take("huge", method):
+        elif consume("huge", method):
             pieces = (b" " * 2**20 for _ in range(64))
             return Response((*pieces, body), mimetype="application/json")
         return Response(body, mimetype="application/json")
 
     def _wait(self, fault: Fault) -> None:
-        self.stopping.wait(fault.seconds(PATIENCE_SECONDS))
+        self.stopping.wait(fault.seconds(_DEFAULT_DELAY_SECONDS))
 
 
 def _read_body(request: Request) -> dict[str, Any]:
-    request.max_content_length = MAX_BODY_BYTES
+    request.max_content_length = _MAX_BODY_BYTES
     request.max_form_parts = 100_000
     try:
         if request.mimetype != "application/json":
@@ -154,12 +158,3 @@ def _read_body(request: Request) -> dict[str, Any]:
     except (HTTPException, ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
-
-
-def _scalar(values: Mapping[str, Any], name: str) -> str:
-    value = values.get(name, "")
-    return "" if isinstance(value, dict | list) else php.scalar_text(value)
-
-
-def _same(given: str, right: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "replace"), right.encode())

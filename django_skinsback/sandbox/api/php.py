@@ -1,4 +1,4 @@
-"""How a PHP server reads request bodies and writes numbers. The real SkinsBack is one, and signs as one."""
+"""How PHP reads request bodies and writes numbers, JSON and forms. The real SkinsBack runs on PHP."""
 
 import json
 import re
@@ -13,18 +13,18 @@ _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 
 
 def float_text(number: Decimal | Number) -> str:
-    """A float as string conversion spells it (``precision=14``): ``0.3``, ``8``, ``1.0E+15``."""
+    """A float as PHP converts it to a string (``precision=14``): ``0.3``, ``8``, ``1.0E+15``."""
     return php_float(str(number))
 
 
 def plain_text(number: Decimal) -> str:
-    """Decimal text without exponent and without trailing zeros: ``8.28``, ``8``."""
+    """A decimal number without exponent and trailing zeros: ``8.28``, ``8``."""
     text = f"{number:f}"
     return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
 
 
 def scalar_text(value: object) -> str:
-    """A JSON scalar as string concatenation spells it: true is ``1``, false and null are empty."""
+    """A JSON scalar as PHP converts it to a string: true is ``1``, false and null are empty."""
     match value:
         case Number():
             return float_text(value)
@@ -41,12 +41,12 @@ def scalar_text(value: object) -> str:
 
 
 def scalars(values: Mapping[str, Any]) -> dict[str, str]:
-    """The top-level scalars as text: what a signature covers. Arrays and objects are left out."""
+    """The top-level scalars as text, without arrays and objects: what a signature covers."""
     return {key: scalar_text(value) for key, value in values.items() if not isinstance(value, dict | list)}
 
 
 def parse_form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Form fields as ``$_POST`` shows them: ``items[0][id]`` becomes nested, the last duplicate wins."""
+    """Form fields as ``$_POST`` contains them: ``items[0][id]`` becomes nested, the last duplicate wins."""
     fields: dict[str, Any] = {}
     for key, value in pairs:
         name, bracket, _ = key.partition("[")
@@ -68,7 +68,7 @@ def _put(fields: dict[str, Any], path: list[str], value: str) -> None:
 
 
 def form_pairs(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The fields as ``http_build_query`` writes them, nested ones with brackets; null is dropped."""
+    """The fields as ``http_build_query`` writes them: nested ones have brackets, null is left out."""
     for key, value in values.items():
         yield from _pairs(key, value)
 
@@ -92,7 +92,7 @@ def _pairs(name: str, value: object) -> Iterator[tuple[str, str]]:
 
 
 def json_text(value: object) -> str:
-    """JSON as ``json_encode`` writes it: ``\\/``, ASCII only, and an empty object comes out as ``[]``."""
+    """JSON as ``json_encode`` writes it: ASCII only, ``/`` is ``\\/``, and an empty object is ``[]``."""
     match value:
         case dict() if value:
             return "{" + ",".join(f"{_quoted(str(key))}:{json_text(inner)}" for key, inner in value.items()) + "}"

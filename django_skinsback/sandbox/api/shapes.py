@@ -1,20 +1,24 @@
-"""Rows as they look on the wire. Numbers are Decimal or int where SkinsBack sends numbers, text where it sends text."""
+"""Rows in the format of the API's answers. Values are Decimal or int where SkinsBack sends numbers, else text."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from ..simulation.currencies import cents, in_currencies, total, usd_sum
-from ..simulation.state import Deposit, Purchase, StockItem
-from ..simulation.store import World
+from django_skinsback.steam import GAMES
+
+from ..simulation.currencies import in_all_currencies, round_to_cents, total, total_usd
+from ..simulation.state import HELD_DEPOSITS, Deposit, Purchase, StockItem
+from ..simulation.store import Store
 from . import php
 
-WITH_AMOUNT = frozenset({"success", "in_hold", "hold_approved"})
-HELD = frozenset({"in_hold", "hold_approved"})
+_WITH_AMOUNT = HELD_DEPOSITS | {"success"}
 
 
-def deposit_fields(world: World, deposit: Deposit, status: str = "") -> dict[str, Any]:
-    """A deposit as ``orderstatus`` and ``orders`` show it (``/docs/api/v1/orderstatus``)."""
+def deposit_fields(store: Store, deposit: Deposit, status: str = "") -> dict[str, Any]:
+    """A deposit in ``orderstatus``, ``orders`` and notifications (``/docs/api/v1/orderstatus``).
+
+    ``status`` replaces the deposit's own status.
+    """
     status = status or deposit.status
     fields: dict[str, Any] = {
         "status": status,
@@ -23,38 +27,36 @@ def deposit_fields(world: World, deposit: Deposit, status: str = "") -> dict[str
         "steam_id": deposit.steam_id,
         "date": deposit.created_at,
     }
-    if deposit.amount is not None and deposit.user_amount is not None and status in WITH_AMOUNT:
-        user_local = cents(deposit.user_amount / (deposit.custom_currency_rate or 1))
+    if deposit.amount is not None and deposit.user_amount is not None and status in _WITH_AMOUNT:
+        user_local = round_to_cents(deposit.user_amount / (deposit.custom_currency_rate or 1))
         fields |= {
             "amount": deposit.amount,
             "amount_currency": deposit.currency,
-            "amount_in_currencies": in_currencies(deposit.amount, deposit.currency),
+            "amount_in_currencies": in_all_currencies(deposit.amount, deposit.currency),
             "user_amount": deposit.user_amount,
-            "user_amount_in_currencies": in_currencies(user_local, deposit.currency),
+            "user_amount_in_currencies": in_all_currencies(user_local, deposit.currency),
             "offer_date": deposit.offered_at,
             "skins_send_date": deposit.received_at,
             "skins": [
                 {
                     "name": skin.market_hash_name,
                     "price": skin.price,
-                    "multiplied_price": cents(skin.price * deposit.multiplier),
+                    "multiplied_price": round_to_cents(skin.price * deposit.multiplier),
                 }
                 for skin in deposit.skins
             ],
         }
-    if status in HELD:
-        fields["user_risk"] = user_risk(world, deposit.steam_id)
+    if status in HELD_DEPOSITS:
+        fields["user_risk"] = _user_risk(store, deposit.steam_id)
     return fields
 
 
-def user_risk(world: World, steam_id: str) -> dict[str, Any]:
-    """What SkinsBack knows of the payer, across projects (``/docs/api/v1/offers_with_hold``); sums in USD."""
-    deposits = [d for d in world.state.deposits.values() if d.steam_id == steam_id and d.received_at]
+def _user_risk(store: Store, steam_id: str) -> dict[str, Any]:
+    """The payer's earlier deposits in all projects (``/docs/api/v1/offers_with_hold``). Amounts are in USD."""
+    deposits = [d for d in store.state.deposits.values() if d.steam_id == steam_id and d.received_at]
     returned = [d for d in deposits if d.status == "hold_returned"]
-    now = datetime.fromtimestamp(world.now(), UTC)
-    by_game = {
-        game: [asset for asset in world.inventory(steam_id) if asset.game == game] for game in ("cs2", "dota2", "rust")
-    }
+    now = datetime.fromtimestamp(store.now(), UTC)
+    by_game = {game: [asset for asset in store.inventory(steam_id) if asset.game == game] for game in GAMES}
     return {
         "total_deposits_count": len(deposits),
         "total_deposits_sum": total(d.amount_usd or Decimal(0) for d in deposits),
@@ -65,7 +67,7 @@ def user_risk(world: World, steam_id: str) -> dict[str, Any]:
         if deposits
         else None,
         "user_inventory": {
-            game: {"last_updated_at": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}", "sum": usd_sum(assets)}
+            game: {"last_updated_at": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}", "sum": total_usd(assets)}
             for game, assets in by_game.items()
             if assets
         },
@@ -73,7 +75,7 @@ def user_risk(world: World, steam_id: str) -> dict[str, Any]:
 
 
 def item_with_numbers(item: StockItem) -> dict[str, Any]:
-    """A skin in the answers of the buying methods."""
+    """A skin in the answers of ``market_pricelist`` and the buying methods, where the price is a number."""
     return {
         "id": str(item.skin_id),
         "name": item.market_hash_name,
@@ -84,7 +86,7 @@ def item_with_numbers(item: StockItem) -> dict[str, Any]:
 
 
 def item_with_text(item: StockItem) -> dict[str, str]:
-    """A skin in searches, ``market_getinfo`` and events, where the price is text."""
+    """A skin in ``market_search``, ``market_getinfo`` and events, where the price is text."""
     return {
         "id": str(item.skin_id),
         "name": item.market_hash_name,
@@ -93,8 +95,8 @@ def item_with_text(item: StockItem) -> dict[str, str]:
     }
 
 
-def purchase_info(purchase: Purchase) -> dict[str, Any]:
-    """A purchase in ``market_getinfo`` and ``market_history``: numbers as text, no key for what does not exist."""
+def purchase_fields(purchase: Purchase) -> dict[str, Any]:
+    """A purchase in ``market_getinfo`` and ``market_history``. Numbers are text; keys without a value are left out."""
     fields: dict[str, Any] = {
         "item": item_with_text(purchase.skin),
         "buy_id": str(purchase.buy_id),
@@ -116,7 +118,7 @@ def purchase_info(purchase: Purchase) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> Any:
-    """The same with every number as text, as PHP shows what it read from its database."""
+    """The same value with every number as text, as PHP returns what it read from a database."""
     match value:
         case dict():
             return {key: as_text(inner) for key, inner in value.items()}

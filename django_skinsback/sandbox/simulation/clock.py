@@ -1,4 +1,4 @@
-"""The sandbox's own time, so that an eight-day hold passes at once."""
+"""The sandbox's clock, which tests and the control page can move forward."""
 
 import threading
 import time
@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 
 class Clock:
-    """Real time plus an offset, or, when ``frozen``, a time that moves only by ``advance``.
+    """Real time plus an offset. A ``frozen`` clock moves only by ``advance``.
 
-    ``start`` (UNIX seconds) sets the time to begin at. Time never goes back: state that was saved
-    by an earlier run must not lie in the future.
+    ``start`` (UNIX seconds) is the time to begin at. The clock never goes back: no saved row is later than it.
     """
 
     def __init__(self, *, start: float | None = None, frozen: bool = False) -> None:
@@ -20,21 +19,24 @@ class Clock:
 
     @property
     def frozen(self) -> bool:
-        """Whether only ``advance`` moves the time."""
+        """Whether only ``advance`` moves the clock."""
         return self._frozen_at is not None
 
     @property
     def offset(self) -> float:
-        """Seconds the sandbox is ahead of real time (negative: behind)."""
+        """Seconds that the sandbox is ahead of real time (negative: behind)."""
         return self.now() - time.time()
 
     def now(self) -> float:
-        """UNIX seconds in the sandbox."""
+        """The sandbox's time in UNIX seconds."""
         with self._lock:
             return self._frozen_at if self._frozen_at is not None else time.time() + self._offset
 
     def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> float:
-        """Move the time forward; whatever fell due happens before this returns. Answers the new time."""
+        """Move the clock forward, run what became due, and return the new time.
+
+        Raises ValueError for a negative step and for more than a hundred years.
+        """
         step = seconds + 60 * (minutes + 60 * (hours + 24 * days))
         if not 0 <= step <= 100 * 366 * 86400:
             raise ValueError("The sandbox's clock moves forward only, by at most a hundred years.")

@@ -1,47 +1,51 @@
-"""What can go wrong on purpose. Each fault has a name and may be limited to one API method and a number of times."""
+"""Faults: what the sandbox does wrong on request. A fault can be limited to one API method and to a number of uses."""
 
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 
-BEFORE, AFTER, NOTIFY, SERVICE = "before the work", "after the work", "notifications", "status"
-SOCKET = "websocket"
+BEFORE, AFTER, NOTIFICATION = "before the method runs", "after the method ran", "notifications"
+WEBSOCKET, SERVICE_STATUS = "websocket", "the method status"
 
 FAULTS = {
-    "drop_request": (BEFORE, "The socket is closed before anything is done."),
-    "html_error": (BEFORE, "502 with an HTML page; nothing is done."),
-    "redirect": (BEFORE, "302 to another address; nothing is done."),
-    "slow": (BEFORE, "Wait before working (value: real seconds, 30), then answer as usual."),
-    "error": (BEFORE, 'Refuse with the error in value, for example "5 skin_unavailable".'),
-    "rate_limited": (BEFORE, "-7 request_limit_reached."),
-    "maintenance": (BEFORE, "-9 under_maintenance."),
-    "market_disabled": (BEFORE, "-6 market_disabled, from market methods only."),
-    "shop_not_active": (BEFORE, "-4 shop_not_active."),
-    "invalid_ip": (BEFORE, "-8 invalid_ip_address."),
-    "lose_answer": (AFTER, "The work is done, then the socket is closed without an answer."),
-    "html_error_after": (AFTER, "The work is done, then 502 with an HTML page."),
-    "slow_answer": (AFTER, "The work is done at once, the answer comes late (value: real seconds, 30)."),
-    "empty_answer": (AFTER, "200 with no body."),
-    "truncated": (AFTER, "Half of the JSON, with an honest Content-Length."),
-    "cut_off": (AFTER, "Half of the JSON, then the socket is closed: fewer bytes than Content-Length said."),
-    "garbage": (AFTER, "Bytes that are no UTF-8 and no JSON."),
-    "huge": (AFTER, "The JSON after 64 MB of spaces."),
-    "notify_drop": (NOTIFY, "A notification is never sent and never listed as failed."),
-    "notify_twice": (NOTIFY, "A notification is sent twice, possibly at the same time."),
-    "notify_delay": (NOTIFY, "A notification comes late (value: seconds of the sandbox's clock, 60)."),
-    "notify_reorder": (NOTIFY, "A notification comes after the next one (or a minute later)."),
-    "notify_bad_sign": (NOTIFY, "A notification carries a wrong signature."),
-    "notify_no_sign": (NOTIFY, "A notification carries only X-SIGN."),
-    "notify_float_noise": (NOTIFY, "JSON amounts with the 17 digits of their float, signed with 14, as PHP does."),
-    "ws_drop": (SOCKET, "The connection breaks off, without a close frame, right after the next event."),
-    "ws_silent": (SOCKET, "A frame that is due, an event or the greeting, is not sent."),
-    "ws_garbage": (SOCKET, "A frame that is no JSON comes first."),
-    "ws_auth_failed": (SOCKET, "The keys of the next who connects are refused."),
-    "ws_twice": (SOCKET, "An event is sent twice."),
-    "ws_pong": (SOCKET, "A ping is answered by the text pong, which is no JSON."),
-    "no_bots": (SERVICE, "The method status says that no bots are free."),
-    "site_off": (SERVICE, "The method status says that the site is off."),
+    "drop_request": (BEFORE, "The connection is closed. Nothing is done."),
+    "html_error": (BEFORE, "The answer is 502 with an HTML page. Nothing is done."),
+    "redirect": (BEFORE, "The answer is 302 to another address. Nothing is done."),
+    "slow": (BEFORE, "The method runs late and answers as usual (value: real seconds, 30)."),
+    "error": (BEFORE, 'The answer is the error in value, for example "5 skin_unavailable".'),
+    "rate_limited": (BEFORE, "The answer is -7 request_limit_reached."),
+    "maintenance": (BEFORE, "The answer is -9 under_maintenance."),
+    "market_disabled": (BEFORE, "The answer is -6 market_disabled, from market methods only."),
+    "shop_not_active": (BEFORE, "The answer is -4 shop_not_active."),
+    "invalid_ip": (BEFORE, "The answer is -8 invalid_ip_address."),
+    "lose_answer": (AFTER, "The connection is closed without an answer."),
+    "html_error_after": (AFTER, "The answer is 502 with an HTML page."),
+    "slow_answer": (AFTER, "The answer is sent late (value: real seconds, 30)."),
+    "empty_answer": (AFTER, "The answer is 200 with an empty body."),
+    "truncated": (AFTER, "The answer is half of the JSON, with the Content-Length of that half."),
+    "cut_off": (AFTER, "The connection is closed after half of the JSON. Content-Length is that of the whole."),
+    "garbage": (AFTER, "The answer is bytes that are neither UTF-8 nor JSON."),
+    "huge": (AFTER, "64 MB of spaces come before the JSON."),
+    "notify_drop": (NOTIFICATION, "A notification is never sent and never listed as failed."),
+    "notify_twice": (NOTIFICATION, "A notification is sent twice, possibly at the same time."),
+    "notify_delay": (NOTIFICATION, "A notification is sent late (value: seconds of the sandbox's clock, 60)."),
+    "notify_reorder": (NOTIFICATION, "A notification is sent after the next one, or after a minute."),
+    "notify_bad_sign": (NOTIFICATION, "A notification has a wrong signature."),
+    "notify_no_sign": (NOTIFICATION, "A notification has no signature except X-SIGN."),
+    "notify_float_noise": (
+        NOTIFICATION,
+        "JSON amounts have the 17 digits of a float and are signed with 14, as in PHP.",
+    ),
+    "ws_drop": (WEBSOCKET, "The connection is closed without a close frame after the next event."),
+    "ws_silent": (WEBSOCKET, "An event, or the answer to the keys, is not sent."),
+    "ws_garbage": (WEBSOCKET, "A frame that is not JSON is sent first."),
+    "ws_auth_failed": (WEBSOCKET, "The keys of the next client are refused."),
+    "ws_twice": (WEBSOCKET, "An event is sent twice."),
+    "ws_pong": (WEBSOCKET, "A ping is answered with the text pong, which is not JSON."),
+    "no_bots": (SERVICE_STATUS, "The answer says that no bots are available."),
+    "site_off": (SERVICE_STATUS, "The answer says that the site is off."),
 }
-"""Name -> (when it strikes, what it does)."""
+"""Fault -> (where it happens, what happens)."""
 
 ERROR_FAULTS = {
     "rate_limited": (-7, "request_limit_reached"),
@@ -50,12 +54,11 @@ ERROR_FAULTS = {
     "shop_not_active": (-4, "shop_not_active"),
     "invalid_ip": (-8, "invalid_ip_address"),
 }
-"""Faults that are simply one of the standard errors."""
-
+"""Fault -> the standard API error that it answers with."""
 
 _LIMITS = {
-    NOTIFY: ("deposit", "event"),
-    SERVICE: ("status",),
+    NOTIFICATION: ("deposit", "event"),
+    SERVICE_STATUS: ("status",),
     "notify_float_noise": ("deposit",),
     "ws_drop": ("event",),
     "ws_silent": ("auth", "event"),
@@ -64,19 +67,12 @@ _LIMITS = {
     "ws_twice": ("event",),
     "ws_pong": ("ping",),
 }
-
-
-def methods_of(name: str) -> tuple[str, ...]:
-    """What the fault of that name may be limited to: API methods, kinds of notification or kinds of frame."""
-    from ..api.endpoint import METHODS  # imported late: the methods know the world, and the world knows its faults
-
-    known = _LIMITS.get(name) or _LIMITS.get(FAULTS[name][0]) or tuple(METHODS)
-    return tuple(method for method in known if name != "market_disabled" or method.startswith("market_"))
+"""Fault, or where it happens -> what it can be limited to. A fault of the API can be limited to any API method."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """One fault in waiting. ``method`` is one of ``methods_of(name)``, or ``*`` for all of them."""
+    """One fault that is switched on. ``method`` is a value of ``Faults.allowed_methods(name)``, or ``*`` for any."""
 
     name: str
     method: str = "*"
@@ -84,24 +80,34 @@ class Fault:
     value: str = ""
 
     def seconds(self, default: float) -> float:
-        """``value`` as a number of seconds."""
+        """Return ``value`` as seconds, or ``default`` if it is empty."""
         return float(self.value or default)
 
 
 class Faults:
     """The faults that are switched on, in the order in which they were added."""
 
-    def __init__(self) -> None:
+    def __init__(self, api_methods: Collection[str] = ()) -> None:
+        self._api_methods = tuple(api_methods)
         self._lock = threading.Lock()
         self._active: list[Fault] = []
 
+    def allowed_methods(self, name: str) -> tuple[str, ...]:
+        """What the fault can be limited to: API methods, kinds of notification or kinds of websocket frame."""
+        allowed = _LIMITS.get(name) or _LIMITS.get(FAULTS[name][0]) or self._api_methods
+        return tuple(method for method in allowed if name != "market_disabled" or method.startswith("market_"))
+
     def add(self, name: str, method: str = "*", *, times: int | None = 1, value: object = "") -> Fault:
-        """Switch a fault on for the next ``times`` calls (None: until removed); ValueError for an unknown name."""
+        """Switch a fault on for the next ``times`` uses (None: until it is removed).
+
+        Raises ValueError for an unknown name, a method that the fault cannot be limited to, or an invalid value.
+        """
         _check_name(name)
-        if method not in ("*", *methods_of(name)):
-            raise ValueError(f"The fault {name} never strikes at {method!r}: use *, {', '.join(methods_of(name))}.")
+        allowed = self.allowed_methods(name)
+        if method not in ("*", *allowed):
+            raise ValueError(f"The fault {name} cannot be limited to {method!r}: use *, {', '.join(allowed)}.")
         if times is not None and times < 1:
-            raise ValueError("A fault must strike at least once.")
+            raise ValueError("A fault must be used at least once.")
         fault = Fault(name, method, times, str(value))
         _check_value(fault)
         with self._lock:
@@ -109,19 +115,19 @@ class Faults:
         return fault
 
     def remove(self, name: str = "") -> None:
-        """Switch off every fault of that name, or all; ValueError for an unknown name."""
+        """Switch off every fault with this name, or all faults. Raises ValueError for an unknown name."""
         if name:
             _check_name(name)
         with self._lock:
             self._active = [fault for fault in self._active if name and fault.name != name]
 
     def active(self) -> list[Fault]:
-        """Faults that have not struck as often as they should."""
+        """The faults that are not used up."""
         with self._lock:
             return list(self._active)
 
-    def take(self, name: str, method: str) -> Fault | None:
-        """The first such fault meant for this method, used up by one; None when nothing is wrong."""
+    def consume(self, name: str, method: str) -> Fault | None:
+        """Return the first fault with this name for this method and count one use of it; None if there is none."""
         with self._lock:
             for fault in self._active:
                 if fault.name == name and fault.method in ("*", method):
@@ -141,7 +147,7 @@ def _check_name(name: str) -> None:
 def _check_value(fault: Fault) -> None:
     if fault.name in ("slow", "slow_answer", "notify_delay"):
         if not 0 <= fault.seconds(0) <= 10**9:
-            raise ValueError("A fault's delay must be a number of seconds.")
+            raise ValueError("The value of this fault must be a number of seconds.")
     elif fault.name == "error":
         code, _, message = fault.value.partition(" ")
         if not code.lstrip("-").isdecimal() or not message:

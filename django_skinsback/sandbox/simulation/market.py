@@ -1,17 +1,21 @@
-"""Skins in Steam's manner of naming, all but one invented, the market's stock of them, and what each user owns."""
+"""The skins that exist in the sandbox, the market's stock of them, and what each Steam account owns.
+
+The names follow Steam's style. All but one are invented.
+"""
 
 import random
 import zlib
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, Decimal
 
+from .currencies import CENT, round_to_cents
 from .state import Asset, StockItem
 
-CENT = Decimal("0.01")
-
 PAID_PERCENT = (70, 79)
-"""What a skin pays, in percent of its market price. Times the multiplier of 1.2 it stays below the price, so that a
-user cannot earn by buying skins and paying with them."""
+"""What a skin pays its user, in percent of its market price: the least and the most.
+
+Times the price multiplier of 1.2 it stays below the market price: a user who buys skins and pays with them loses.
+"""
 
 WEARS = {
     "FN": "Factory New",
@@ -22,12 +26,12 @@ WEARS = {
 }
 
 DOCUMENTED_SKIN = "AK-47 | Redline (Field-Tested)"
-"""The skin that the examples of the documentation buy: the only real name. It is on the market and in no inventory."""
+"""The skin in the examples of SkinsBack's documentation, the only real name. It is for sale but in no inventory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """One kind of skin. ``price`` is its ordinary market price in USD."""
+    """One kind of skin. ``price`` is its usual market price in USD."""
 
     game: str
     kind: str
@@ -182,8 +186,8 @@ DESIGNS = {game: _designs(game, table) for game, table in (("cs2", _CS2), ("dota
 BY_CLASS_ID = {design.class_id: design for designs in DESIGNS.values() for design in designs.values()}
 
 
-def stock(first_skin_id: int) -> list[StockItem]:
-    """A full market: one to four of every skin, at slightly different prices. The same every time."""
+def new_stock(first_skin_id: int) -> list[StockItem]:
+    """A full market: one to four of every skin, at slightly different prices. The same on every call."""
     chance = random.Random(1)  # noqa: S311 - variety, not secrecy
     items: list[StockItem] = []
     for designs in DESIGNS.values():
@@ -195,20 +199,20 @@ def stock(first_skin_id: int) -> list[StockItem]:
                         skin_id=first_skin_id + len(items),
                         game=design.game,
                         market_hash_name=design.name,
-                        price=price.quantize(CENT, ROUND_HALF_UP),
+                        price=round_to_cents(price),
                         class_id=design.class_id,
                     )
                 )
     return items
 
 
-def paid_price(market_price: Decimal, percent: int = PAID_PERCENT[1]) -> Decimal:
-    """What a skin that costs ``market_price`` is worth to the user who pays with it."""
+def payable_price(market_price: Decimal, percent: int = PAID_PERCENT[1]) -> Decimal:
+    """What a skin with this market price pays its user, at least one cent."""
     return max((market_price * percent / 100).quantize(CENT, ROUND_DOWN), CENT)
 
 
-def inventory(steam_id: str) -> list[Asset]:
-    """What a Steam account owns before it trades with the sandbox: the same for the same account."""
+def new_inventory(steam_id: str) -> list[Asset]:
+    """The inventory of a Steam account before its first trade: the same on every call with the same account."""
     chance = random.Random(steam_id)  # noqa: S311 - variety, not secrecy
     assets = []
     least, most = PAID_PERCENT
@@ -222,7 +226,7 @@ def inventory(steam_id: str) -> list[Asset]:
                     asset_id=str(asset_id),
                     game=game,
                     market_hash_name=design.name,
-                    price=paid_price(design.price, chance.randint(least, most)),
+                    price=payable_price(design.price, chance.randint(least, most)),
                     class_id=design.class_id,
                     tradable=chance.random() > 0.08,
                     trade_protected=game == "cs2" and chance.random() < 0.4,

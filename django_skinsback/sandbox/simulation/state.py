@@ -1,4 +1,4 @@
-"""Everything the sandbox remembers, as plain structs that are saved to one file."""
+"""The sandbox's data as plain structs, and the state file that keeps them across restarts."""
 
 import os
 import tempfile
@@ -8,11 +8,17 @@ from pathlib import Path
 import msgspec
 
 FORMAT = 1
+"""Version of the state file."""
+
+HELD_DEPOSITS = frozenset({"in_hold", "hold_approved"})
+"""Statuses of a deposit while Trade Protection lets the user take the skins back."""
+
 OPEN_PURCHASES = frozenset({"creating_trade", "waiting_accept"})
+"""Statuses of a purchase that has not ended yet."""
 
 
 class Project(msgspec.Struct, kw_only=True):
-    """What a merchant sets up on SkinsBack's project page, and his money there."""
+    """A merchant's project: its settings and its balance. Amounts are in USD."""
 
     client_id: str
     name: str
@@ -26,7 +32,7 @@ class Project(msgspec.Struct, kw_only=True):
 
 
 class Asset(msgspec.Struct, kw_only=True):
-    """One skin in a Steam inventory; ``price`` in USD."""
+    """One skin in a user's Steam inventory. ``price`` is what it pays, in USD."""
 
     asset_id: str
     game: str
@@ -38,7 +44,7 @@ class Asset(msgspec.Struct, kw_only=True):
 
 
 class StockItem(msgspec.Struct, kw_only=True):
-    """One skin on the market; ``price`` in USD. ``sold`` when a purchase has it."""
+    """One skin on the market. ``price`` is in USD. ``sold`` is true while a purchase holds it."""
 
     skin_id: int
     game: str
@@ -49,7 +55,10 @@ class StockItem(msgspec.Struct, kw_only=True):
 
 
 class Deposit(msgspec.Struct, kw_only=True):
-    """A user pays with skins. Times are UNIX seconds, sums in ``currency`` unless the name says otherwise."""
+    """A user pays with skins. Times are UNIX seconds. Amounts are in ``currency`` unless the name says otherwise.
+
+    ``advanced`` is true while the merchant's balance contains the deposit.
+    """
 
     transaction_id: int
     client_id: str
@@ -83,7 +92,11 @@ class Deposit(msgspec.Struct, kw_only=True):
 
 
 class Purchase(msgspec.Struct, kw_only=True):
-    """The merchant buys a skin for a user; sums in USD, times in UNIX seconds."""
+    """The merchant buys a skin for a user. Amounts are in USD, times are UNIX seconds.
+
+    ``outcome`` and ``error_reason_to_come`` say how the purchase will end; ``status`` and ``error_reason`` say how it
+    stands now.
+    """
 
     buy_id: int
     client_id: str
@@ -106,7 +119,11 @@ class Purchase(msgspec.Struct, kw_only=True):
 
 
 class Delivery(msgspec.Struct, kw_only=True):
-    """One notification and how the merchant's server answered it."""
+    """One Result URL notification or event webhook, and the answer of the merchant's server.
+
+    ``due_at`` is when it is sent next, None when it is finished. ``held_back`` marks a delivery that waits for a later
+    one. ``http_code`` is 0 when there was no answer.
+    """
 
     delivery_id: int
     client_id: str
@@ -126,7 +143,7 @@ class Delivery(msgspec.Struct, kw_only=True):
 
 
 class FailedCallback(msgspec.Struct, kw_only=True):
-    """A deposit notification that the merchant's server did not take; ``http_code`` 0 is "no answer"."""
+    """A Result URL notification that was not answered with 2xx. ``http_code`` is 0 when there was no answer."""
 
     delivery_id: int
     client_id: str
@@ -136,7 +153,7 @@ class FailedCallback(msgspec.Struct, kw_only=True):
 
 
 class State(msgspec.Struct, kw_only=True):
-    """The whole of it."""
+    """All data of the sandbox: what the state file contains."""
 
     format: int = FORMAT
     saved_at: float
@@ -152,11 +169,18 @@ class State(msgspec.Struct, kw_only=True):
 
 
 class UnreadableState(Exception):
-    """The state file was not written by this version of the sandbox; move it away to start afresh."""
+    """The state file was not written by this version of the sandbox."""
+
+    def __init__(self, path: Path | None, detail: object = "") -> None:
+        reason = f" ({detail})" if detail else ""
+        super().__init__(
+            f"{path}: the state file was not written by this version of the sandbox. "
+            f"Move it away to start with an empty state.{reason}"
+        )
 
 
 def load(path: Path) -> State | None:
-    """The state saved there; None when there is no file; UnreadableState when it is something else."""
+    """Return the saved state, or None if there is no file. Raises UnreadableState if the file is something else."""
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
@@ -164,14 +188,14 @@ def load(path: Path) -> State | None:
     try:
         state = msgspec.json.decode(raw, type=State)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UnreadableState(f"{path}: {UnreadableState.__doc__} ({error})") from None
+        raise UnreadableState(path, error) from None
     if state.format != FORMAT:
-        raise UnreadableState(f"{path}: {UnreadableState.__doc__}")
+        raise UnreadableState(path)
     return state
 
 
 def save(state: State, path: Path) -> None:
-    """Replace the file in one step, so that a killed sandbox leaves the old state or the new one."""
+    """Replace the file atomically: after a crash it contains the old state or the new one."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

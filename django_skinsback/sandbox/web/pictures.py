@@ -1,9 +1,15 @@
-"""Pictures of invented skins: a silhouette for the kind, colours for the rarity and the class id."""
+"""Pictures of the skins: the shape shows the kind, the colours show the rarity and the class id."""
 
 from functools import cache
 from pathlib import Path
 
-_RARITIES = {
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Request, Response
+
+from ..simulation.market import BY_CLASS_ID
+from .rendering import render
+
+_RARITY_COLORS = {
     "common": "#b0c3d9",
     "plain": "#b0c3d9",
     "industrial": "#5e98d9",
@@ -28,32 +34,31 @@ _SHAPES = dict(
 """Kind of skin -> SVG path in a box of 200 by 140."""
 
 
+def picture(_request: Request, class_id: str) -> Response:
+    """Return the picture of a skin. An unknown class id is not found."""
+    if class_id not in BY_CLASS_ID:
+        raise NotFound
+    response = Response(draw(class_id), mimetype="image/svg+xml")
+    response.headers["Cache-Control"] = "max-age=86400"
+    return response
+
+
 @cache
-def draw(kind: str, rarity: str, class_id: str) -> str:
-    """The SVG of one skin; the same skin always looks the same."""
-    seed = int(class_id)
-    glow = _RARITIES[rarity]
+def draw(class_id: str) -> str:
+    """Return the SVG of a skin. The same class id always gives the same picture."""
+    design, seed = BY_CLASS_ID[class_id], int(class_id)
     hue = seed % 360
-    first, second = f"hsl({hue},62%,62%)", f"hsl({(hue + 40 + seed % 120) % 360},58%,42%)"
-    angle, width = seed % 90 - 45, 6 + seed % 11
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 140" role="img">'
-        f'<defs><radialGradient id="g" cx="50%" cy="52%" r="62%"><stop offset="0" stop-color="{glow}" '
-        f'stop-opacity=".5"/><stop offset="1" stop-color="{glow}" stop-opacity=".04"/></radialGradient>'
-        f'<pattern id="p" width="{2 * width}" height="{2 * width}" patternUnits="userSpaceOnUse" '
-        f'patternTransform="rotate({angle})"><rect width="{2 * width}" height="{2 * width}" fill="{first}"/>'
-        f'<rect width="{width}" height="{2 * width}" fill="{second}"/>'
-        f'<circle cx="{width}" cy="{width}" r="{width / 3:.1f}" fill="#fff" fill-opacity=".35"/></pattern>'
-        '<linearGradient id="s" x1="0" y1="0" x2="0" y2="1"><stop offset="0" stop-color="#fff" stop-opacity=".35"/>'
-        '<stop offset=".55" stop-color="#000" stop-opacity="0"/><stop offset="1" stop-color="#000" '
-        'stop-opacity=".45"/></linearGradient></defs>'
-        '<rect width="200" height="140" fill="url(#g)"/>'
-        f'<g fill-rule="evenodd" stroke-linejoin="round"><path d="{_SHAPES[kind]}" fill="url(#p)" '
-        'stroke="#0b0e14" stroke-width="2.5"/>'
-        f'<path d="{_SHAPES[kind]}" fill="url(#s)"/></g></svg>'
+    return render(
+        "skin.svg",
+        shape=_SHAPES[design.kind],
+        color=_RARITY_COLORS[design.rarity],
+        first=f"hsl({hue},62%,62%)",
+        second=f"hsl({(hue + 40 + seed % 120) % 360},58%,42%)",
+        angle=seed % 90 - 45,
+        width=6 + seed % 11,
     )
 
 
-def color(rarity: str) -> str:
-    """The rarity's colour as a class name of the pages' style sheets."""
-    return f"rarity-{_RARITIES[rarity].lstrip('#')}"
+def rarity_class(class_id: str) -> str:
+    """The class name for the skin's rarity in the style sheet of the pay page."""
+    return f"rarity-{_RARITY_COLORS[BY_CLASS_ID[class_id].rarity].lstrip('#')}"

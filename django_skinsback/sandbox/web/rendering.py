@@ -1,16 +1,15 @@
-"""HTML from templates with everything escaped, the files beside them, and pictures of skins."""
+"""HTML pages from Jinja2 templates with autoescape, and the static files beside them."""
 
-from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import cache
-from html import escape
 from pathlib import Path
-from string import Template
+from typing import TYPE_CHECKING
 
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import NotFound, ServiceUnavailable
 from werkzeug.wrappers import Request, Response
 
-from ..simulation.market import BY_CLASS_ID
-from .pictures import draw
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _FOLDER = Path(__file__).parent
 _STATIC = {
@@ -30,60 +29,51 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""What every answer carries, unless it says otherwise."""
-
-
-class Markup(str):
-    """Text that is HTML already."""
-
-    __slots__ = ()
+"""Headers of every response that does not set them itself."""
 
 
 @cache
-def _template(name: str) -> Template:
-    return Template((_FOLDER / "templates" / name).read_text(encoding="utf-8").rstrip())
+def _environment() -> "Environment":
+    try:
+        import jinja2
+    except ModuleNotFoundError:
+        raise ServiceUnavailable("Jinja2 is missing: pip install 'django-skinsback[sandbox]'") from None
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["long_time"] = lambda seconds: f"{_utc(seconds):%d %B %Y %H:%M:%S}"
+    environment.filters["short_time"] = lambda seconds: f"{_utc(seconds):%d %b %H:%M:%S}"
+    return environment
 
 
-def html(template: str, /, **values: object) -> Markup:
-    """A template with its ``$placeholders`` filled; only Markup is put in as it is."""
-    return Markup(_template(template).substitute({key: safe(value) for key, value in values.items()}))
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
-def safe(value: object) -> str:
-    """The value as it may stand in HTML, text or quoted attribute."""
-    return value if isinstance(value, Markup) else escape(str(value))
-
-
-def join(parts: Iterable[Markup]) -> Markup:
-    """Several pieces of HTML as one."""
-    return Markup("".join(parts))
+def render(template: str, /, **values: object) -> str:
+    """Render a template; every value is escaped. Raises ServiceUnavailable (HTTP 503) if Jinja2 is not installed."""
+    return _environment().get_template(template).render(values)
 
 
 def page(template: str, /, *, http_status: int = 200, **values: object) -> Response:
-    """A whole page."""
-    return Response(html(template, **values), http_status, mimetype="text/html")
+    """Render a template and return it as an HTML response."""
+    return Response(render(template, **values), http_status, mimetype="text/html")
 
 
 def allow_frames(response: Response) -> Response:
-    """Let other sites show this page in a frame: widgets are made for that, all other pages refuse."""
+    """Let other sites show this page in a frame, which a widget needs. Every other page forbids it."""
     response.headers["Content-Security-Policy"] = f"{_POLICY}*"
     return response
 
 
 def static_file(_request: Request, name: str) -> Response:
-    """A style sheet or a script."""
+    """Return a style sheet, a script or the icon. Other names are not found."""
     if name not in _STATIC:
         raise NotFound
     response = Response((_FOLDER / "static" / name).read_bytes(), mimetype=_STATIC[name])
     response.headers["Cache-Control"] = "max-age=60"
-    return response
-
-
-def picture(_request: Request, class_id: str) -> Response:
-    """A skin's picture."""
-    design = BY_CLASS_ID.get(class_id)
-    if design is None:
-        raise NotFound
-    response = Response(draw(design.kind, design.rarity, class_id), mimetype="image/svg+xml")
-    response.headers["Cache-Control"] = "max-age=86400"
     return response

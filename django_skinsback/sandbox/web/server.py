@@ -1,4 +1,4 @@
-"""Serving the sandbox on a socket, in threads of this process."""
+"""The HTTP server: serves the application on a port, in threads of this process."""
 
 import logging
 import socket
@@ -9,12 +9,12 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from .app import App
 
-LISTEN_QUEUE = 128
-POLL_SECONDS = 0.02
+_LISTEN_QUEUE = 128
+_POLL_SECONDS = 0.02
 
 
 class _Handler(WSGIRequestHandler):
-    """Small answers leave at once, and nothing is printed: the API keeps its own log."""
+    """Sends small answers at once and logs no request, because the API logs its calls itself."""
 
     disable_nagle_algorithm = True
     protocol_version = "HTTP/1.1"
@@ -36,17 +36,17 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The address without a slash at the end."""
+        """The server's address, without a slash at the end."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - shown, not bound
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def listen(self) -> None:
-        """Take the port, any free one for 0. OSError if it cannot be had."""
+        """Open the port; 0 is any free one. Raises OSError if it cannot be opened."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((self.host, self.port))
-            listener.listen(LISTEN_QUEUE)
+            listener.listen(_LISTEN_QUEUE)
             self.port = listener.getsockname()[1]
             self._server = make_server(
                 self.host, self.port, self.app, threaded=True, request_handler=_Handler, fd=listener.fileno()
@@ -59,14 +59,14 @@ class Server:
         assert self._server is not None
         self._thread = threading.Thread(
             target=self._server.serve_forever,
-            kwargs={"poll_interval": POLL_SECONDS},
+            kwargs={"poll_interval": _POLL_SECONDS},
             name="skinsback-sandbox",
             daemon=True,
         )
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop serving; requests under way are left to themselves."""
+        """Stop serving. Requests in progress are not waited for."""
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._thread.join(timeout=5)

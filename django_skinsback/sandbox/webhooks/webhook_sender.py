@@ -1,4 +1,4 @@
-"""Carries notifications to the merchant's server, again if it does not take them. Never holds the state meanwhile."""
+"""Sends queued deliveries to the merchant's server, outside the store's lock, and retries those that fail."""
 
 import logging
 import threading
@@ -7,20 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from ..simulation.state import Delivery, FailedCallback
-from ..simulation.store import World
+from ..simulation.store import Store
 
 logger = logging.getLogger("django_skinsback.sandbox")
 
 NO_ANSWER = 0
-CARRIERS = 4
-CONNECT_SECONDS = 3.05
+_WORKERS = 4
+_CONNECT_SECONDS = 3.05
+_LONGEST_PAUSE_SECONDS = 0.25
 
 Send = Callable[[str, bytes, dict[str, str]], int]
-"""``send(url, body, headers)`` posts a notification and returns the HTTP status, 0 for no answer."""
+"""``send(url, body, headers)`` posts a delivery and returns the HTTP status, 0 for no answer."""
 
 
 def post(url: str, body: bytes, headers: dict[str, str], *, timeout: float) -> int:
-    """Send over HTTP, without proxies and without following redirects."""
+    """Send over HTTP, without a proxy and without following redirects. Return the HTTP status, 0 for no answer."""
     import requests
 
     with requests.Session() as session:
@@ -30,7 +31,7 @@ def post(url: str, body: bytes, headers: dict[str, str], *, timeout: float) -> i
                 url,
                 data=body,
                 headers={"User-Agent": "SkinsBack sandbox", **headers},
-                timeout=(CONNECT_SECONDS, timeout),
+                timeout=(_CONNECT_SECONDS, timeout),
                 allow_redirects=False,
                 stream=True,
             ) as response:
@@ -39,91 +40,95 @@ def post(url: str, body: bytes, headers: dict[str, str], *, timeout: float) -> i
             return NO_ANSWER
 
 
-class Courier:
-    """Deliveries of one subject go one after the other; different subjects may overtake each other."""
+class WebhookSender:
+    """Sends deliveries with the same subject one after the other, and those with different subjects in parallel."""
 
-    def __init__(self, world: World, send: Send | None = None) -> None:
-        self.world = world
-        self._send = send or partial(post, timeout=world.options.delivery_timeout)
-        self._under_way: set[int] = set()
+    def __init__(self, store: Store, send: Send | None = None) -> None:
+        self.store = store
+        self._send = send or partial(post, timeout=store.options.delivery_timeout)
+        self._in_flight: set[int] = set()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._carriers: ThreadPoolExecutor | None = None
+        self._workers: ThreadPoolExecutor | None = None
 
     def deliver_due(self) -> int:
-        """Send everything that is due, here and now, in order. Answers how many were sent."""
+        """Send everything that is due in this thread, in order. Return how many deliveries were sent."""
         count = 0
-        while batch := self._claim():
+        while batch := self._claim_due():
             for delivery in batch:
-                self._carry(delivery)
+                self._deliver(delivery)
             count += len(batch)
         return count
 
     def start(self) -> None:
-        """Deliver in the background, and let the world's clock drive the world."""
-        self._carriers = ThreadPoolExecutor(CARRIERS, thread_name_prefix="skinsback-sandbox-carrier")
-        self._thread = threading.Thread(target=self._run, name="skinsback-sandbox-courier", daemon=True)
+        """Deliver in the background. The same thread runs the store's scheduled actions when they are due."""
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="skinsback-sandbox-webhook-worker")
+        self._thread = threading.Thread(target=self._run, name="skinsback-sandbox-webhook-sender", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop delivering; what is under way is not waited for longer than a moment."""
+        """Stop delivering. Deliveries in flight are not waited for."""
         self._stopping.set()
-        self.world.wake.set()
+        self.store.changed.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
-        if self._carriers is not None:
-            self._carriers.shutdown(wait=False, cancel_futures=True)
+        if self._workers is not None:
+            self._workers.shutdown(wait=False, cancel_futures=True)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self.world.wake.clear()
-            for delivery in self._claim():
-                if self._carriers is not None and not self._stopping.is_set():
-                    self._carriers.submit(self._carry, delivery)
-            next_due = self.world.next_due()
-            pause = 0.25 if next_due is None else min(max(next_due - self.world.clock.now(), 0.02), 0.25)
-            self.world.wake.wait(pause)
+            self.store.changed.clear()
+            for delivery in self._claim_due():
+                if self._workers is not None and not self._stopping.is_set():
+                    self._workers.submit(self._deliver, delivery)
+            next_due = self.store.next_due()
+            wait_seconds = _LONGEST_PAUSE_SECONDS
+            if next_due is not None:
+                wait_seconds = min(max(next_due - self.store.clock.now(), 0.02), _LONGEST_PAUSE_SECONDS)
+            self.store.changed.wait(wait_seconds)
 
-    def _claim(self) -> list[Delivery]:
-        with self.world.work() as state:
-            now = self.world.clock.now()
-            busy = {state.deliveries[key].subject for key in self._under_way if key in state.deliveries}
+    def _claim_due(self) -> list[Delivery]:
+        """Return the due deliveries, one of each subject that has none in flight, and mark them as in flight."""
+        with self.store.locked() as state:
+            now = self.store.clock.now()
+            busy = {state.deliveries[key].subject for key in self._in_flight if key in state.deliveries}
             due = [d for d in state.deliveries.values() if d.due_at is not None and d.due_at <= now]
             claimed = []
             for delivery in sorted(due, key=lambda d: (d.due_at, d.held_back, d.delivery_id)):
                 if delivery.subject not in busy:
                     busy.add(delivery.subject)
                     claimed.append(delivery)
-            self._under_way.update(delivery.delivery_id for delivery in claimed)
+            self._in_flight.update(delivery.delivery_id for delivery in claimed)
             return claimed
 
-    def _carry(self, delivery: Delivery) -> None:
+    def _deliver(self, delivery: Delivery) -> None:
         try:
             http_code = self._send(delivery.url, delivery.body, dict(delivery.headers))
         except Exception:
             logger.exception("notification %s could not be sent", delivery.delivery_id)
             http_code = NO_ANSWER
         logger.info("notification %s: %s", delivery.summary, http_code or "no answer")
-        with self.world.work():
-            self._under_way.discard(delivery.delivery_id)
-            self._record(delivery, http_code)
+        with self.store.locked():
+            self._in_flight.discard(delivery.delivery_id)
+            self._record_answer(delivery, http_code)
 
-    def _record(self, delivery: Delivery, http_code: int) -> None:
+    def _record_answer(self, delivery: Delivery, http_code: int) -> None:
+        """Store the answer. A failed delivery is listed as failed and scheduled again, as long as retries are left."""
         delivery.attempts += 1
         delivery.http_code = http_code
         delivery.delivered = 200 <= http_code < 300
-        pauses = self.world.options.retry_after
-        if delivery.delivered or delivery.attempts > len(pauses):
+        delays = self.store.options.retry_after
+        if delivery.delivered or delivery.attempts > len(delays):
             delivery.due_at = None
         else:
-            delivery.due_at = self.world.clock.now() + pauses[delivery.attempts - 1]
+            delivery.due_at = self.store.clock.now() + delays[delivery.attempts - 1]
         if not delivery.delivered and delivery.transaction_id is not None:
-            deposit = self.world.state.deposits[delivery.transaction_id]
-            self.world.state.failed_callbacks[delivery.delivery_id] = FailedCallback(
+            deposit = self.store.state.deposits[delivery.transaction_id]
+            self.store.state.failed_callbacks[delivery.delivery_id] = FailedCallback(
                 delivery_id=delivery.delivery_id,
                 client_id=delivery.client_id,
                 transaction_id=deposit.transaction_id,
                 order_id=deposit.order_id,
                 http_code=http_code,
             )
-        self.world.touch()
+        self.store.mark_changed()

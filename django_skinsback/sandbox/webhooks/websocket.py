@@ -1,4 +1,4 @@
-"""The websocket: the events of the event webhook, sent to whoever listens now. Nothing is kept for those who do not."""
+"""The websocket: sends the events of the event webhook to the clients that are connected. Events are not kept."""
 
 import logging
 import selectors
@@ -14,183 +14,195 @@ from werkzeug.wrappers import Request, Response
 from django_skinsback.wire.signing import client_digest
 
 from ..api import php
-from ..api.endpoint import Hangup
+from ..api.endpoint import CloseConnection
 from ..keys import SECRETS
-from ..simulation.store import World
+from ..simulation.store import Store
 
 logger = logging.getLogger("django_skinsback.sandbox")
 
 PATH = "/ws/"
-MAX_FRAME_BYTES = 64 * 1024
-STOP_SECONDS = 2.0
-UNRESPONSIVE_SECONDS = 10.0
-HANDSHAKE = ("Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
+_MAX_FRAME_BYTES = 64 * 1024
+_CLOSE_SECONDS = 2.0
+_SEND_TIMEOUT_SECONDS = 10.0
+_HANDSHAKE_HEADERS = ("Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
 
-GOING_AWAY, POLICY = 1001, 1008
-DROP = -1
-"""In place of a close code: the connection breaks off without a close frame."""
+_GOING_AWAY, _POLICY_VIOLATION = 1001, 1008
+"""Close codes of the websocket protocol."""
+
+_NO_CLOSE_FRAME = -1
+"""Queued instead of a close code: the connection is closed without a close frame."""
 
 
-def address(public_url: str) -> str:
+def websocket_url(public_url: str) -> str:
     """What ``SKINSBACK["WEBSOCKET_URL"]`` should be for a sandbox at ``public_url``."""
     return f"ws{public_url.removeprefix('http')}{PATH}"
 
 
-class Sockets:
-    """Everybody who listens, by project."""
+class WebsocketServer:
+    """The connected clients of every project."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, store: Store) -> None:
+        self.store = store
         self._changed = threading.Condition()
-        self._lines: list[_Line] = []
+        self._connections: list[_Connection] = []
         self._stopped = False
 
     def answer(self, request: Request) -> Response:
-        """Talk until the connection ends, then raise Hangup; a response only for what is no websocket."""
+        """Serve the connection until it ends, then raise CloseConnection.
+
+        Raises an HTTP error if the request is not allowed to open a websocket.
+        """
         connection: socket.socket | None = request.environ.get("werkzeug.socket")
         origin, host = request.headers.get("Origin"), request.headers.get("Host", "")
         if connection is None:
-            raise BadRequest("A websocket needs a socket: start the sandbox.")
+            raise BadRequest("A websocket needs a running server: start the sandbox.")
         if origin not in (None, f"http://{host}"):
-            raise Forbidden("Other sites' pages may not listen to the sandbox.")
+            raise Forbidden("Pages of other sites may not connect to the sandbox's websocket.")
         try:
-            import websockets  # noqa: F401 - whether it is there
+            import websockets  # noqa: F401 - only to see whether it is installed
         except ImportError:
             raise ServiceUnavailable("websockets is missing: pip install 'django-skinsback[sandbox]'") from None
         client_id, signature = request.args.get("shopid", ""), request.args.get("signature", "")
         known = client_id in SECRETS and signature == client_digest(client_id, SECRETS[client_id])
-        line = _Line(connection, client_id, self.world)
+        client = _Connection(connection, client_id, self.store)
         try:
-            if line.shake_hands(request):
-                self._greet(line, known=known)
-                line.talk()
+            if client.handshake(request):
+                self._authenticate(client, known=known)
+                client.serve()
         finally:
-            line.close()
+            client.release()
             with self._changed:
-                if line in self._lines:
-                    self._lines.remove(line)
+                if client in self._connections:
+                    self._connections.remove(client)
                 self._changed.notify_all()
-        raise Hangup
+        raise CloseConnection
 
-    def _greet(self, line: "_Line", *, known: bool) -> None:
-        known = known and not self.world.faults.take("ws_auth_failed", "auth")
-        greeting = "auth_success" if known else "auth_failed"
-        logger.info("websocket %s: %s", line.client_id if known else "(unknown)", greeting)
-        if self.world.faults.take("ws_garbage", "auth"):
-            line.say("hello, this is no JSON")
-        if not self.world.faults.take("ws_silent", "auth"):
-            line.say(php.json_text({"event": greeting}))
+    def _authenticate(self, client: "_Connection", *, known: bool) -> None:
+        """Send ``auth_success`` and add the client, or send ``auth_failed`` and close the connection."""
+        consume = self.store.faults.consume
+        known = known and not consume("ws_auth_failed", "auth")
+        event = "auth_success" if known else "auth_failed"
+        logger.info("websocket %s: %s", client.client_id if known else "(unknown)", event)
+        if consume("ws_garbage", "auth"):
+            client.send_text("hello, this is no JSON")
+        if not consume("ws_silent", "auth"):
+            client.send_text(php.json_text({"event": event}))
         if not known:
-            line.hang_up(POLICY)
+            client.close(_POLICY_VIOLATION)
             return
         with self._changed:
-            self._lines.append(line)
+            self._connections.append(client)
             if self._stopped:
-                line.hang_up(GOING_AWAY)
+                client.close(_GOING_AWAY)
 
-    def tell(self, client_id: str, body: str) -> None:
-        """Send an event to everybody who listens to the project. Never waits: the lines send by themselves."""
+    def broadcast(self, client_id: str, body: str) -> None:
+        """Queue an event for every client of the project. Returns at once: each connection's own thread sends it."""
         with self._changed:
-            lines = [line for line in self._lines if line.client_id == client_id]
-        if not lines:
+            clients = [client for client in self._connections if client.client_id == client_id]
+        if not clients:
             return
-        faults = self.world.faults
-        garbage = faults.take("ws_garbage", "event")
-        silent = faults.take("ws_silent", "event")
-        twice = None if silent else faults.take("ws_twice", "event")
-        drop = faults.take("ws_drop", "event")
-        for line in lines:
+        consume = self.store.faults.consume
+        garbage = consume("ws_garbage", "event")
+        silent = consume("ws_silent", "event")
+        twice = None if silent else consume("ws_twice", "event")
+        drop = consume("ws_drop", "event")
+        for client in clients:
             if garbage:
-                line.say("<html>502 Bad Gateway</html>")
+                client.send_text("<html>502 Bad Gateway</html>")
             for _ in range(0 if silent else 2 if twice else 1):
-                line.say(body)
+                client.send_text(body)
             if drop:
-                line.hang_up(DROP)
+                client.close(_NO_CLOSE_FRAME)
 
     def count(self, client_id: str) -> int:
-        """How many listen to the project now."""
+        """How many clients of the project are connected."""
         with self._changed:
-            return sum(line.client_id == client_id for line in self._lines)
+            return sum(client.client_id == client_id for client in self._connections)
 
     def stop(self) -> None:
-        """Close every connection; one that does not answer is not waited for longer than a moment."""
+        """Close every connection and wait up to two seconds for the clients to answer."""
         with self._changed:
             self._stopped = True
-            for line in self._lines:
-                line.hang_up(GOING_AWAY)
-            self._changed.wait_for(lambda: not self._lines, STOP_SECONDS)
+            for client in self._connections:
+                client.close(_GOING_AWAY)
+            self._changed.wait_for(lambda: not self._connections, _CLOSE_SECONDS)
 
 
-class _Line:
-    """One connection, served by the thread that took it. ``say`` and ``hang_up`` may be called from any other."""
+class _Connection:
+    """One client, served by the thread of its HTTP request. Any thread may call ``send_text`` and ``close``."""
 
-    def __init__(self, connection: socket.socket, client_id: str, world: World) -> None:
+    def __init__(self, connection: socket.socket, client_id: str, store: Store) -> None:
         from websockets.server import ServerProtocol
 
         self.client_id = client_id
         self._connection = connection
-        self._faults, self._ping_within = world.faults, world.options.ping_within
+        self._faults, self._ping_within = store.faults, store.options.ping_within
         self._outbox: deque[str | int] = deque()
-        self._bell, self._ringer = socket.socketpair()
-        self._ringer.setblocking(False)
+        self._wakeup_receiver, self._wakeup_sender = socket.socketpair()
+        self._wakeup_sender.setblocking(False)
         silent = logging.Logger("silent")
         silent.disabled = True
-        self._protocol = ServerProtocol(max_size=MAX_FRAME_BYTES, logger=silent)
+        self._protocol = ServerProtocol(max_size=_MAX_FRAME_BYTES, logger=silent)
 
-    def shake_hands(self, request: Request) -> bool:
-        """Answer the request for an upgrade; False if it was refused."""
-        from websockets.http11 import Request as Handshake
+    def handshake(self, request: Request) -> bool:
+        """Answer the upgrade request. Return whether the websocket is open."""
+        from websockets.http11 import Request as UpgradeRequest
 
-        lines = [f"GET {PATH} HTTP/1.1", *(f"{name}: {request.headers.get(name, '')}" for name in HANDSHAKE), "", ""]
+        lines = [
+            f"GET {PATH} HTTP/1.1",
+            *(f"{name}: {request.headers.get(name, '')}" for name in _HANDSHAKE_HEADERS),
+            "",
+            "",
+        ]
         self._protocol.receive_data("\r\n".join(lines).encode("latin-1", "replace"))
-        wanted = [event for event in self._protocol.events_received() if isinstance(event, Handshake)]
-        if not wanted:
+        requests = [event for event in self._protocol.events_received() if isinstance(event, UpgradeRequest)]
+        if not requests:
             return False
-        response = self._protocol.accept(wanted[0])
+        response = self._protocol.accept(requests[0])
         self._protocol.send_response(response)
-        self._connection.settimeout(UNRESPONSIVE_SECONDS)
+        self._connection.settimeout(_SEND_TIMEOUT_SECONDS)
         return self._flush() and response.status_code == 101
 
-    def say(self, text: str) -> None:
-        """Have a text frame sent."""
+    def send_text(self, text: str) -> None:
+        """Queue a text frame."""
         self._put(text)
 
-    def hang_up(self, code: int) -> None:
-        """Have the connection closed after what was said so far."""
+    def close(self, code: int) -> None:
+        """Queue the end of the connection, after everything queued before."""
         self._put(code)
 
     def _put(self, item: str | int) -> None:
         self._outbox.append(item)
-        with suppress(OSError):  # it has rung often enough, or nobody is there any more
-            self._ringer.send(b"!")
+        with suppress(OSError):  # the wake-up buffer is full, or the connection was released
+            self._wakeup_sender.send(b"!")
 
-    def close(self) -> None:
-        """Give up what was needed to talk; the connection itself is the server's."""
-        self._bell.close()
-        self._ringer.close()
+    def release(self) -> None:
+        """Close the wake-up sockets. The server closes the connection itself."""
+        self._wakeup_receiver.close()
+        self._wakeup_sender.close()
 
-    def talk(self) -> None:
-        """Send what is said, hear pings, until either side ends it."""
+    def serve(self) -> None:
+        """Send what is queued and read pings until either side closes the connection."""
         with selectors.DefaultSelector() as ready:
             ready.register(self._connection, selectors.EVENT_READ)
-            ready.register(self._bell, selectors.EVENT_READ)
-            until = time.monotonic() + self._ping_within
+            ready.register(self._wakeup_receiver, selectors.EVENT_READ)
+            deadline = time.monotonic() + self._ping_within
             while self._send_outbox():
                 if self._is_closing:
-                    until = min(until, time.monotonic() + STOP_SECONDS)
-                keys = {key.fileobj for key, _ in ready.select(max(until - time.monotonic(), 0))}
-                if self._bell in keys:
-                    self._bell.recv(4096)
+                    deadline = min(deadline, time.monotonic() + _CLOSE_SECONDS)
+                keys = {key.fileobj for key, _ in ready.select(max(deadline - time.monotonic(), 0))}
+                if self._wakeup_receiver in keys:
+                    self._wakeup_receiver.recv(4096)
                 if self._connection in keys:
                     if not self._receive():
                         return
-                    if self._heard_ping():
-                        until = time.monotonic() + self._ping_within
-                if time.monotonic() >= until:
+                    if self._received_ping():
+                        deadline = time.monotonic() + self._ping_within
+                if time.monotonic() >= deadline:
                     if self._is_closing:
                         return
-                    self.hang_up(POLICY)
-                    until += STOP_SECONDS
+                    self.close(_POLICY_VIOLATION)
+                    deadline += _CLOSE_SECONDS
 
     @property
     def _is_closing(self) -> bool:
@@ -199,7 +211,7 @@ class _Line:
     def _send_outbox(self) -> bool:
         while self._outbox:
             item = self._outbox.popleft()
-            if item == DROP:
+            if item == _NO_CLOSE_FRAME:
                 self._flush()
                 return False
             if self._is_closing:
@@ -221,17 +233,17 @@ class _Line:
             self._protocol.receive_eof()
         return bool(data) and self._flush()
 
-    def _heard_ping(self) -> bool:
-        """Whether a ping was among the received frames. No answer is documented, so only the fault sends one."""
+    def _received_ping(self) -> bool:
+        """Whether a ping was received. No answer is documented, so only the fault ``ws_pong`` sends one."""
         texts = [bytes(getattr(event, "data", b"")) for event in self._protocol.events_received()]
         if b"ping" not in texts:
             return False
-        if self._faults.take("ws_pong", "ping"):
-            self.say("pong")
+        if self._faults.consume("ws_pong", "ping"):
+            self.send_text("pong")
         return True
 
     def _flush(self) -> bool:
-        """Send what the protocol has to say; False when nothing more can be."""
+        """Send the protocol's pending bytes. Return False if the connection is closed."""
         try:
             for data in self._protocol.data_to_send():
                 if not data:

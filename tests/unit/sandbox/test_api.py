@@ -301,7 +301,7 @@ def test_skins_can_be_deposited_without_the_pay_page(call, sandbox):
 
 
 def test_a_deposit_under_the_minimum_is_refused(call, sandbox):
-    cheap = min(sandbox.world.inventory(STEAM_ID), key=lambda asset: (not asset.tradable, asset.price))
+    cheap = min(sandbox.inventory(STEAM_ID), key=lambda asset: (not asset.tradable, asset.price))
     answer = call(
         "create_from_user_inventory",
         game=cheap.game,

@@ -6,10 +6,9 @@ from decimal import Decimal
 import pytest
 from werkzeug.test import Client
 
-from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox
+from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Impossible, Options, Sandbox
 from django_skinsback.sandbox.simulation.clock import Clock
-from django_skinsback.sandbox.simulation.deposits import Impossible
-from django_skinsback.sandbox.simulation.purchases import ERROR_REASONS, OUTCOMES, TOKEN_OUTCOMES, TOKEN_REASONS
+from django_skinsback.sandbox.simulation.outcomes import ERROR_REASONS, OUTCOMES, TOKEN_OUTCOMES, TOKEN_REASONS
 
 DAY = 86400
 START = 1_750_000_000
@@ -100,13 +99,13 @@ def test_an_approved_deposit_is_paid_once(sandbox, deposit):
 
 
 def test_an_approved_deposit_that_is_returned_costs_the_project_its_money(sandbox, deposit):
-    before, owned = sandbox.balance(), len(sandbox.world.inventory("76561198999000001"))
+    before, owned = sandbox.balance(), len(sandbox.inventory("76561198999000001"))
     sandbox.pay("1", held=True)
     call(sandbox, "offer_approve", order_id="1")
     sandbox.give_back("1")
     assert statuses(deposit) == ["pending", "in_hold", "hold_approved", "hold_returned"]
     assert sandbox.balance() == before
-    assert len(sandbox.world.inventory("76561198999000001")) == owned
+    assert len(sandbox.inventory("76561198999000001")) == owned
     sandbox.clock.advance(days=9)
     assert deposit.status == "hold_returned"
 
@@ -135,7 +134,7 @@ def test_a_trade_offer_runs_out_after_ten_minutes(sandbox, deposit):
 def test_protected_skins_are_held_unless_holds_are_off(holds, status):
     sandbox = Sandbox(manual=True, options=Options(holds=holds))
     call(sandbox, "create", order_id="1", steam_id="76561198999000002")
-    inventory = sandbox.world.inventory("76561198999000002")
+    inventory = sandbox.inventory("76561198999000002")
     protected = next(asset for asset in inventory if asset.trade_protected and asset.tradable and asset.price > 1)
     assert sandbox.pay("1", [protected.asset_id]).status == status
 
@@ -149,7 +148,7 @@ def test_a_skin_pays_once(sandbox, deposit):
 
 def test_limits_are_kept(sandbox):
     call(sandbox, "create", order_id="1", currency="usd", min_amount="5", max_amount="20")
-    inventory = [asset for asset in sandbox.world.inventory("76561198999000001") if asset.tradable]
+    inventory = [asset for asset in sandbox.inventory("76561198999000001") if asset.tradable]
     for asset in (min(inventory, key=lambda asset: asset.price), max(inventory, key=lambda asset: asset.price)):
         with pytest.raises(Impossible):
             sandbox.pay("1", [asset.asset_id])
@@ -253,7 +252,7 @@ def test_an_error_reason_that_cannot_be_is_refused(sandbox, outcome, reason):
         sandbox.next_outcome(outcome, error_reason=reason)
     with pytest.raises(ValueError, match="private_inventory"):
         sandbox.end_purchase("c1", outcome, error_reason=reason)
-    assert (sandbox.world.outcomes, sandbox.purchase("c1").status) == ([], "creating_trade")
+    assert (sandbox.store.planned_outcomes.active(), sandbox.purchase("c1").status) == ([], "creating_trade")
 
 
 def test_a_planned_outcome_is_not_used_up_by_a_purchase_that_was_refused(sandbox):
@@ -278,7 +277,7 @@ def test_an_outcome_for_a_partner_that_cannot_exist_is_refused(sandbox):
 def test_an_outcome_may_be_planned_for_one_partner(sandbox):
     sandbox.next_outcome("canceled", partner="1")
     assert buy(sandbox).outcome == "accepted"
-    assert len(sandbox.world.outcomes) == 1
+    assert len(sandbox.store.planned_outcomes.active()) == 1
 
 
 def test_an_accepted_trade_can_be_rolled_back_by_hand(sandbox):
@@ -295,7 +294,7 @@ def test_an_accepted_trade_can_be_rolled_back_by_hand(sandbox):
 def test_a_skin_that_was_accepted_is_in_the_users_inventory(sandbox):
     purchase = buy(sandbox, game="dota2")
     sandbox.end_purchase("c1", "accepted")
-    owned = [asset.market_hash_name for asset in sandbox.world.inventory(purchase.steam_id)]
+    owned = [asset.market_hash_name for asset in sandbox.inventory(purchase.steam_id)]
     assert purchase.skin.market_hash_name in owned
 
 
@@ -308,7 +307,7 @@ def test_a_skin_that_was_bought_is_credited_with_less_than_it_cost(sandbox, game
     sandbox.clock.advance(days=9)
     for number in range(8):
         purchase = sandbox.purchase(f"c{number}")
-        owned = sandbox.world.inventory(purchase.steam_id)
+        owned = sandbox.inventory(purchase.steam_id)
         asset = next(asset for asset in owned if asset.asset_id.endswith(str(purchase.buy_id)))
         credited = asset.price * sandbox.state.projects[CLIENT_ID].multiplier
         assert 0 < credited < purchase.debited
@@ -319,7 +318,7 @@ def test_no_skin_of_an_inventory_is_credited_with_what_the_market_asks_for_it(sa
     for item in sandbox.state.stock.values():
         asked[item.market_hash_name] = min(item.price, asked.get(item.market_hash_name, item.price))
     for number in range(50):
-        for asset in sandbox.world.inventory(str(76561198999000001 + number)):
+        for asset in sandbox.inventory(str(76561198999000001 + number)):
             assert asset.price * sandbox.state.projects[CLIENT_ID].multiplier < asked[asset.market_hash_name]
 
 

@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
-from django_skinsback.sandbox.simulation.faults import AFTER, BEFORE, ERROR_FAULTS, FAULTS, methods_of
+from django_skinsback.sandbox.simulation.faults import AFTER, BEFORE, ERROR_FAULTS, FAULTS
 
 PARTNER, TOKEN = "90382795", "i1ArBZey"
 
@@ -181,7 +181,7 @@ def test_a_method_at_which_a_fault_never_strikes_is_an_error_that_names_the_know
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_may_be_limited_to_each_method_at_which_it_strikes(sandbox, name):
     value = {"error": "5 skin_unavailable"}.get(name, "")
-    for method in methods_of(name):
+    for method in sandbox.faults.allowed_methods(name):
         assert sandbox.faults.add(name, method, value=value).method == method
 
 

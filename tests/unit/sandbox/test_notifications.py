@@ -13,7 +13,6 @@ from werkzeug.test import Client
 
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox
 from django_skinsback.sandbox.api import php
-from django_skinsback.sandbox.webhooks.notifications import change_balance
 from tests.documented_samples import signed_by_javascript, signed_by_php
 
 KEYS = {"X-CLIENT-ID": CLIENT_ID, "X-CLIENT-SECRET": CLIENT_SECRET}
@@ -323,8 +322,7 @@ def test_a_fault_is_not_used_up_by_a_notification_that_is_dropped(sandbox, merch
     if kind == "deposit":
         sandbox.notify("1")
     else:
-        with sandbox.world.work():
-            change_balance(sandbox.world, CLIENT_ID, Decimal(1))
+        sandbox.change_balance(Decimal(1))
     assert {fault.name for fault in sandbox.faults.active()} == {
         "notify_bad_sign",
         "notify_no_sign",
@@ -342,8 +340,7 @@ def test_a_wrong_signature_is_not_used_up_by_a_notification_without_one(sandbox,
     if kind == "deposit":
         sandbox.notify("1")
     else:
-        with sandbox.world.work():
-            change_balance(sandbox.world, CLIENT_ID, Decimal(1))
+        sandbox.change_balance(Decimal(1))
     assert [fault.name for fault in sandbox.faults.active()] == ["notify_bad_sign"]
 
 

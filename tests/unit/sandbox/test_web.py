@@ -1,6 +1,8 @@
 """The sandbox's pages: a user pays, a developer turns the knobs, strangers stay outside."""
 
 import re
+import sys
+from decimal import Decimal
 from html import unescape
 from urllib.parse import parse_qsl
 
@@ -10,9 +12,9 @@ from werkzeug.test import Client
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
 from django_skinsback.sandbox.simulation.faults import FAULTS
 from django_skinsback.sandbox.simulation.market import BY_CLASS_ID, DESIGNS
-from django_skinsback.sandbox.web.control_api import ROUTES
+from django_skinsback.sandbox.web.control_routes import ROUTES
 from django_skinsback.sandbox.web.pictures import draw
-from django_skinsback.sandbox.web.rendering import html
+from django_skinsback.sandbox.web.rendering import _environment
 from django_skinsback.wire.signing import sign
 
 KEYS = {"X-CLIENT-ID": CLIENT_ID, "X-CLIENT-SECRET": CLIENT_SECRET}
@@ -136,7 +138,7 @@ def test_the_payer_may_be_another_account(browser, link, sandbox):
 
 def test_a_protected_skin_is_announced_and_held(browser, link, sandbox):
     url = link(steam_id="76561198999000002")
-    inventory = sandbox.world.inventory("76561198999000002")
+    inventory = sandbox.inventory("76561198999000002")
     protected = next(asset for asset in inventory if asset.trade_protected and asset.tradable and asset.price > 1)
     browser.post(f"{url}offer", data={"asset_id": protected.asset_id})
     assert "eight days" in browser.get(f"{url}trade").text
@@ -183,15 +185,38 @@ def test_pages_hold_no_scripts_or_styles_and_load_nothing_from_elsewhere(browser
             assert browser.get(source).status_code == 200
 
 
-def test_what_strangers_write_is_escaped(browser, sandbox):
+def test_html_in_urls_and_names_of_skins_is_escaped(browser, link, sandbox):
     sandbox.configure(result_url='http://x/?a="><script>alert(1)</script>')
-    assert "<script>alert" not in browser.get("/").text
-    assert html("control_hint.html", text="<b>&\"'") == '<p class="hint">&lt;b&gt;&amp;&quot;&#x27;</p>'
+    asset = next(asset for asset in sandbox.inventory("76561198999000001") if asset.tradable and asset.game == "cs2")
+    asset.market_hash_name, asset.price = "<script>alert(2)</script>&\"'", Decimal(99)
+    item = next(iter(sandbox.state.stock.values()))
+    item.market_hash_name = asset.market_hash_name
+    url = link(steam_id="76561198999000001")
+    choose = browser.get(url).text
+    sandbox.choose("1", [asset.asset_id])
+    buy = {"method": "market_buy", "id": item.skin_id, "partner": 1, "token": "abcdefgh"}
+    assert browser.post("/api.php", data=buy, headers=KEYS).get_json()["status"] == "success"
+    trade, control = browser.get(url + "trade").text, browser.get("/").text
+    for page in (choose, trade, control):
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert(2)&lt;/script&gt;&amp;&#34;&#39;" in page
+    assert "&#34;&gt;&lt;script&gt;alert(1)" in control
+
+
+@pytest.mark.parametrize("path", ["/", "/_sandbox/skin/3000000000.svg"])
+def test_a_page_without_jinja2_says_what_to_install(browser, sandbox, path, monkeypatch):
+    _environment.cache_clear()
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    draw.cache_clear()
+    answer = browser.get(path.replace("3000000000", next(iter(BY_CLASS_ID))))
+    assert answer.status_code == 503
+    assert "Jinja2 is missing: pip install 'django-skinsback[sandbox]'" in answer.text
+    assert browser.get("/_sandbox/clock").status_code == 200
 
 
 def test_every_design_has_its_own_picture(browser):
     assert sum(len(designs) for designs in DESIGNS.values()) == len(BY_CLASS_ID) == 121
-    pictures = {draw(design.kind, design.rarity, class_id) for class_id, design in BY_CLASS_ID.items()}
+    pictures = {draw(class_id) for class_id in BY_CLASS_ID}
     assert len(pictures) == 121
     answer = browser.get(f"/_sandbox/skin/{next(iter(BY_CLASS_ID))}.svg")
     assert answer.mimetype == "image/svg+xml"
@@ -229,9 +254,9 @@ def test_another_sites_page_may_not_post(browser, sandbox, path, origin):
 
 def test_the_control_page_shows_how_to_connect_and_all_names(browser):
     text = browser.get("/").text
-    assert "&quot;CLIENT_SECRET&quot;: &quot;sandbox-secret-never-real&quot;" in text
+    assert '"CLIENT_SECRET": "sandbox-secret-never-real"' in unescape(text)
     assert all(f"<code>{name}</code>" in text for name in FAULTS)
-    assert all(path.replace("<", "&lt;").replace(">", "&gt;") in text for _, path, _, _ in ROUTES)
+    assert all(route.path.replace("<", "&lt;").replace(">", "&gt;") in text for route in ROUTES)
 
 
 def test_the_control_page_shows_rows_with_their_buttons(browser, link, sandbox):
@@ -290,7 +315,7 @@ def test_a_deposit_is_worked_from_outside(browser, link, sandbox):
 
 
 def test_several_skins_are_chosen_by_a_repeated_field_or_by_brackets_or_by_json(browser, link, sandbox):
-    inventory = sandbox.world.inventory("76561198999000001")
+    inventory = sandbox.inventory("76561198999000001")
     chosen = [asset.asset_id for asset in inventory if asset.game == "rust" and asset.tradable][:2]
     for order_id, body in {
         "1": {"data": {"asset_ids": chosen}},
@@ -371,7 +396,7 @@ def test_what_the_control_api_does_not_know_is_an_error_that_names_the_known(bro
     assert answer.status_code in (400, 404, 409)
     assert known in answer.get_json()["error"]
     assert sandbox.faults.active() == []
-    assert sandbox.world.outcomes == []
+    assert sandbox.store.planned_outcomes.active() == []
     assert sandbox.deposit("1").trade_offer_id == ""
 
 

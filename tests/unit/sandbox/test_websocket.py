@@ -9,9 +9,7 @@ import requests
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
-from django_skinsback.sandbox.options import Options
-from django_skinsback.sandbox.webhooks.notifications import change_balance
+from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox
 from django_skinsback.wire.signing import client_digest
 
 SECONDS = 10
@@ -47,8 +45,7 @@ def buy(sandbox, custom_id):
 
 
 def move_balance(sandbox, client_id=CLIENT_ID):
-    with sandbox.world.work():
-        change_balance(sandbox.world, client_id, Decimal(1))
+    sandbox.change_balance(Decimal(1), client_id=client_id)
 
 
 def test_a_purchase_is_told_from_beginning_to_end_in_the_documented_shapes(sandbox):
