@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -111,12 +112,12 @@ class _CannotStart(Exception):
 
 def _start(arguments: argparse.Namespace) -> "Sandbox":
     try:
-        import jinja2  # noqa: F401 - only to see whether it is installed
-
         from .api.calls import is_web_address
         from .options import Options
         from .sandbox import Sandbox
         from .simulation.state import UnreadableState
+
+        import_module("jinja2")  # the pages import it when they are first shown
     except ModuleNotFoundError as missing:
         raise _CannotStart(f"{missing.name} is missing: pip install 'django-skinsback[sandbox]'") from missing
     for url in filter(None, (arguments.result_url, arguments.events_url)):

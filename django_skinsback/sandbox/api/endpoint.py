@@ -24,7 +24,7 @@ logger = logging.getLogger("django_skinsback.sandbox")
 
 METHODS = {**deposit_methods.METHODS, **market_methods.METHODS}
 _MAX_BODY_BYTES = 4 * 1024 * 1024
-_DEFAULT_DELAY_SECONDS = 30
+_DEFAULT_WAIT_SECONDS = 30
 _BAD_GATEWAY = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>"
     b"\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
@@ -145,7 +145,7 @@ class API:
         return Response(body, mimetype="application/json")
 
     def _wait(self, fault: Fault) -> None:
-        self.stopping.wait(fault.seconds(_DEFAULT_DELAY_SECONDS))
+        self.stopping.wait(fault.seconds(_DEFAULT_WAIT_SECONDS))
 
 
 def _read_body(request: Request) -> dict[str, Any]:

@@ -63,12 +63,13 @@ TOKEN_REFUSALS = {
 }
 """Trade token -> the API error with which a purchase for it is refused."""
 
-_ANY_TOKEN = "AAAAAAAA"  # noqa: S105 - any token with the right characters, to check a partner alone
+_PLACEHOLDER = "AAAAAAAA"
+"""Has the form of a trade token, to check a partner alone."""
 
 
 def is_partner(partner: str) -> bool:
     """Whether a trade URL can have this partner."""
-    return is_trade_url(partner, _ANY_TOKEN)
+    return is_trade_url(partner, _PLACEHOLDER)
 
 
 def is_trade_url(partner: str, token: str) -> bool:

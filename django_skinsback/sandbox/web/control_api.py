@@ -32,7 +32,7 @@ _DEPOSIT_ACTIONS: dict[str, deposits.Action] = {
     "return": deposits.give_back,
     "finish-hold": deposits.finish_hold,
 }
-_MAX_BODY_BYTES = 64 * 1024
+_MAX_CONTROL_BODY_BYTES = 64 * 1024
 
 Fields = Mapping[str, Any]
 
@@ -219,7 +219,7 @@ class ControlAPI:
 
 
 def _read_fields(request: Request) -> dict[str, Any]:
-    request.max_content_length = _MAX_BODY_BYTES
+    request.max_content_length = _MAX_CONTROL_BODY_BYTES
     fields: dict[str, Any] = dict(request.args)
     if request.mimetype == "application/json":
         body = json.loads(request.get_data() or b"{}", parse_float=Decimal)

@@ -9,8 +9,8 @@ from ..options import MINUTE
 from ..simulation.state import Delivery, Project
 from ..simulation.store import Store
 
-_DEFAULT_DELAY_SECONDS = MINUTE
-_LONGEST_REORDER_SECONDS = MINUTE
+_NOTIFICATION_DELAY_SECONDS = MINUTE
+_LONGEST_HOLD_BACK_SECONDS = MINUTE
 
 
 def queue(store: Store, project: Project, *, kind: str, headers: dict[str, str], **fields: Any) -> None:
@@ -18,7 +18,7 @@ def queue(store: Store, project: Project, *, kind: str, headers: dict[str, str],
     now, consume = store.now(), store.faults.consume
     delayed = consume("notify_delay", kind)
     held_back = consume("notify_reorder", kind) is not None
-    delay = delayed.seconds(_DEFAULT_DELAY_SECONDS) if delayed else _LONGEST_REORDER_SECONDS if held_back else 0
+    delay = delayed.seconds(_NOTIFICATION_DELAY_SECONDS) if delayed else _LONGEST_HOLD_BACK_SECONDS if held_back else 0
     headers["X-SIGN"] = client_digest(project.client_id, SECRETS[project.client_id])
     copies = 2 if consume("notify_twice", kind) else 1
     for copy in range(copies):

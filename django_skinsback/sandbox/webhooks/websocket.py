@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from importlib import import_module
 
 from werkzeug.exceptions import BadRequest, Forbidden, ServiceUnavailable
 from werkzeug.wrappers import Request, Response
@@ -59,8 +60,8 @@ class WebsocketServer:
         if origin not in (None, f"http://{host}"):
             raise Forbidden("Pages of other sites may not connect to the sandbox's websocket.")
         try:
-            import websockets  # noqa: F401 - only to see whether it is installed
-        except ImportError:
+            import_module("websockets")
+        except ModuleNotFoundError:
             raise ServiceUnavailable("websockets is missing: pip install 'django-skinsback[sandbox]'") from None
         client_id, signature = request.args.get("shopid", ""), request.args.get("signature", "")
         known = client_id in SECRETS and signature == client_digest(client_id, SECRETS[client_id])

@@ -1,4 +1,4 @@
-"""``python -m django_skinsback.sandbox``"""
+"""The command ``python -m django_skinsback.sandbox``."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ def running(*arguments):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_how_to_connect_logs_calls_and_stops_cleanly(number):
+def test_the_command_prints_the_settings_logs_calls_and_stops_cleanly(number):
     with running("--result-url", "http://127.0.0.1:9/r/") as (process, banner):
         assert '"CLIENT_ID": "sandbox"' in banner
         assert "http://127.0.0.1:9/r/" in banner
@@ -49,7 +49,7 @@ def test_it_says_how_to_connect_logs_calls_and_stops_cleanly(number):
     assert "Secr3t_t" not in log
 
 
-def test_a_port_in_use_is_said_plainly(capsys):
+def test_a_port_in_use_is_an_error_message(capsys):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -58,7 +58,7 @@ def test_a_port_in_use_is_said_plainly(capsys):
     assert f"Cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
 
 
-def test_a_state_file_of_something_else_is_left_alone(tmp_path, capsys):
+def test_another_file_is_not_overwritten_as_a_state_file(tmp_path, capsys):
     path = tmp_path / "notes.txt"
     path.write_text("my notes")
     assert main(["--port", "0", "--state-file", str(path)]) == 2
@@ -67,9 +67,15 @@ def test_a_state_file_of_something_else_is_left_alone(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("option", "value"), [("--result-url", "shop.example"), ("--multiplier", "7")])
-def test_a_wrong_option_is_said_plainly(capsys, option, value):
+def test_an_invalid_option_is_an_error_message(capsys, option, value):
     assert main(["--port", "0", option, value]) == 2
     assert capsys.readouterr().err
+
+
+def test_without_jinja2_the_command_says_what_to_install(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    assert main(["--port", "0"]) == 2
+    assert capsys.readouterr().err == "jinja2 is missing: pip install 'django-skinsback[sandbox]'\n"
 
 
 def test_the_secret_cannot_be_chosen(capsys):

@@ -1,4 +1,4 @@
-"""The sandbox goes wrong on purpose, by name, and knows what it did nevertheless."""
+"""Faults: what each does to a call, and when it is used up."""
 
 import pytest
 import requests
@@ -57,7 +57,7 @@ def test_a_dropped_request_means_that_nothing_was_bought(sandbox, post, purchase
     assert sandbox.sold(purchase["custom_id"]) == 0
 
 
-def test_an_answer_that_breaks_off_means_that_the_skin_was_bought(sandbox, post, purchase):
+def test_a_cut_off_answer_means_that_the_skin_was_bought(sandbox, post, purchase):
     sandbox.faults.add("cut_off", "market_buy")
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         post("market_buy", **purchase)
@@ -65,7 +65,7 @@ def test_an_answer_that_breaks_off_means_that_the_skin_was_bought(sandbox, post,
 
 
 @pytest.mark.parametrize(("fault", "bought"), [("html_error", 0), ("html_error_after", 1)])
-def test_a_bad_gateway_may_come_before_or_after_the_work(sandbox, post, purchase, fault, bought):
+def test_a_bad_gateway_is_answered_before_or_after_the_method_runs(sandbox, post, purchase, fault, bought):
     sandbox.faults.add(fault, "market_buy")
     answer = post("market_buy", **purchase)
     assert answer.status_code == 502
@@ -74,7 +74,7 @@ def test_a_bad_gateway_may_come_before_or_after_the_work(sandbox, post, purchase
 
 
 @pytest.mark.parametrize("fault", ["truncated", "empty_answer", "garbage"])
-def test_an_answer_may_be_unreadable(sandbox, post, fault):
+def test_an_answer_can_be_unreadable(sandbox, post, fault):
     sandbox.faults.add(fault, "status")
     with pytest.raises(ValueError, match=r".*"):
         post("status").json()
@@ -110,13 +110,13 @@ def test_a_disabled_market_leaves_deposits_alone(sandbox, post):
     assert post("status").json()["status"] == "success"
 
 
-def test_any_error_can_be_asked_for(sandbox, post):
+def test_any_error_can_be_switched_on(sandbox, post):
     sandbox.faults.add("error", "market_getinfo", value="2 offer_not_found")
     answer = post("market_getinfo", buy_id="1").json()
     assert (answer["error_code"], answer["error_message"]) == (2, "offer_not_found")
 
 
-def test_a_fault_strikes_only_its_method_and_only_so_often(sandbox, post):
+def test_a_fault_applies_only_to_its_method_and_only_so_often(sandbox, post):
     sandbox.faults.add("empty_answer", "balance", times=2)
     assert post("status").content
     assert [bool(post("balance").content) for _ in range(3)] == [False, False, True]
@@ -151,7 +151,7 @@ def test_stopping_does_not_wait_for_slow_answers():
         {"name": "drop_request", "times": 0},
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused(sandbox, wrong):
+def test_an_invalid_fault_is_refused(sandbox, wrong):
     with pytest.raises(ValueError, match=r"fault|Fault|delay|strike|could not"):
         sandbox.faults.add(**wrong)
     assert sandbox.faults.active() == []
@@ -172,38 +172,40 @@ def test_a_fault_that_makes_no_sense_is_refused(sandbox, wrong):
         ("ws_pong", "event", "ping"),
     ],
 )
-def test_a_method_at_which_a_fault_never_strikes_is_an_error_that_names_the_known_ones(sandbox, name, method, known):
+def test_a_method_that_a_fault_cannot_be_limited_to_is_an_error_that_lists_the_allowed_ones(
+    sandbox, name, method, known
+):
     with pytest.raises(ValueError, match=known):
         sandbox.faults.add(name, method)
     assert sandbox.faults.active() == []
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_may_be_limited_to_each_method_at_which_it_strikes(sandbox, name):
+def test_a_fault_can_be_limited_to_each_allowed_method(sandbox, name):
     value = {"error": "5 skin_unavailable"}.get(name, "")
     for method in sandbox.faults.allowed_methods(name):
         assert sandbox.faults.add(name, method, value=value).method == method
 
 
-def test_removing_an_unknown_fault_is_an_error_that_names_the_known_ones(sandbox):
+def test_removing_an_unknown_fault_is_an_error_that_lists_the_known_ones(sandbox):
     sandbox.faults.add("lose_answer")
     with pytest.raises(ValueError, match="lose_answer"):
         sandbox.faults.remove("loose_answer")
     assert len(sandbox.faults.active()) == 1
 
 
-AFTER_THE_WORK = [name for name, (when, _) in FAULTS.items() if when == AFTER]
+AFTER_FAULTS = [name for name, (when, _) in FAULTS.items() if when == AFTER]
 
 
-@pytest.mark.parametrize("fault", AFTER_THE_WORK)
-def test_a_fault_after_the_work_is_not_used_up_by_a_call_that_was_refused(sandbox, post, fault):
+@pytest.mark.parametrize("fault", AFTER_FAULTS)
+def test_a_fault_after_the_method_is_not_used_up_by_a_refused_call(sandbox, post, fault):
     sandbox.faults.add(fault, "market_buy", value="0")
     assert post("market_buy", id="1", partner=PARTNER, token=TOKEN).json()["error_message"] == "skin_unavailable"
     assert [active.name for active in sandbox.faults.active()] == [fault]
 
 
 @pytest.mark.parametrize("fault", [name for name, (when, _) in FAULTS.items() if when in (BEFORE, AFTER)])
-def test_a_fault_is_not_used_up_by_an_unknown_method_or_a_stranger(sandbox, post, fault):
+def test_a_fault_is_not_used_up_by_an_unknown_method_or_client(sandbox, post, fault):
     sandbox.faults.add(fault, value={"error": "5 skin_unavailable", "slow": "0", "slow_answer": "0"}.get(fault, ""))
     assert post("market_sell").json()["error_message"] == "invalid_method"
     stranger = {"X-CLIENT-ID": CLIENT_ID, "X-CLIENT-SECRET": "guessed"}
@@ -212,7 +214,7 @@ def test_a_fault_is_not_used_up_by_an_unknown_method_or_a_stranger(sandbox, post
     assert [active.name for active in sandbox.faults.active()] == [fault]
 
 
-def test_two_faults_that_spoil_an_answer_spoil_two_answers(sandbox, post):
+def test_two_faults_of_answers_apply_to_two_answers(sandbox, post):
     sandbox.faults.add("truncated")
     sandbox.faults.add("empty_answer")
     sandbox.faults.add("garbage")
@@ -221,5 +223,5 @@ def test_two_faults_that_spoil_an_answer_spoil_two_answers(sandbox, post):
     assert post("status").json()["status"] == "success"
 
 
-def test_every_fault_says_what_it_does():
+def test_every_fault_has_a_description():
     assert all(when and what.endswith(".") for when, what in FAULTS.values())

@@ -1,4 +1,4 @@
-"""The sandbox's websocket: SkinsBack's events, as they happen, to whoever listens."""
+"""The websocket: clients receive the events of the event webhook."""
 
 import json
 from contextlib import contextmanager
@@ -23,14 +23,14 @@ def sandbox():
 
 
 @contextmanager
-def listening(sandbox, client_id=CLIENT_ID, secret=None, **options):
+def connected(sandbox, client_id=CLIENT_ID, secret=None, **options):
     secret = secret or sandbox.credentials(client_id)["CLIENT_SECRET"]
     url = f"{sandbox.websocket_url}?shopid={client_id}&signature={client_digest(client_id, secret)}"
     with connect(url, proxy=None, open_timeout=SECONDS, close_timeout=SECONDS, **options) as line:
         yield line
 
 
-def heard(line):
+def received(line):
     return json.loads(line.recv(timeout=SECONDS))
 
 
@@ -44,17 +44,17 @@ def buy(sandbox, custom_id):
     assert answer["status"] == "success"
 
 
-def move_balance(sandbox, client_id=CLIENT_ID):
+def change_balance(sandbox, client_id=CLIENT_ID):
     sandbox.change_balance(Decimal(1), client_id=client_id)
 
 
-def test_a_purchase_is_told_from_beginning_to_end_in_the_documented_shapes(sandbox):
-    with listening(sandbox) as line:
-        assert heard(line) == SUCCESS
+def test_every_status_of_a_purchase_is_sent_in_the_documented_format(sandbox):
+    with connected(sandbox) as line:
+        assert received(line) == SUCCESS
         buy(sandbox, "mine")
-        told = [heard(line), heard(line)]
+        told = [received(line), received(line)]
         sandbox.end_purchase("mine", "accepted")
-        told += [heard(line), heard(line)]
+        told += [received(line), received(line)]
     assert [event["event"] for event in told] == ["buy_item", "balance_change", "status_change", "status_change"]
     assert told[0]["data"].keys() == {"item", "buy_id", "offer_status", "balance_debited_sum", "custom_id"}
     assert told[2]["data"].keys() == {"item", "buy_id", "offer_status", "error_reason", "tradeofferid", "custom_id"}
@@ -66,58 +66,58 @@ def test_a_purchase_is_told_from_beginning_to_end_in_the_documented_shapes(sandb
 
 def test_frames_are_the_bodies_of_the_event_webhook(sandbox):
     sandbox.configure(events_url="http://127.0.0.1:9/events/")
-    with listening(sandbox) as line:
-        heard(line)
-        move_balance(sandbox)
+    with connected(sandbox) as line:
+        received(line)
+        change_balance(sandbox)
         frame = line.recv(timeout=SECONDS)
     assert [delivery.body.decode() for delivery in sandbox.state.deliveries.values()] == [frame]
 
 
-def test_a_project_hears_its_own_events_and_no_others(sandbox):
-    with listening(sandbox) as mine, listening(sandbox, "sandbox-2") as other:
-        assert heard(mine) == heard(other) == SUCCESS
-        move_balance(sandbox, "sandbox-2")
-        move_balance(sandbox)
-        assert heard(mine)["data"] == {"balance_value": "1001"}
-        assert heard(other)["data"] == {"balance_value": "1001"}
+def test_a_client_receives_the_events_of_its_own_project(sandbox):
+    with connected(sandbox) as mine, connected(sandbox, "sandbox-2") as other:
+        assert received(mine) == received(other) == SUCCESS
+        change_balance(sandbox, "sandbox-2")
+        change_balance(sandbox)
+        assert received(mine)["data"] == {"balance_value": "1001"}
+        assert received(other)["data"] == {"balance_value": "1001"}
         assert (sandbox.listeners(), sandbox.listeners("sandbox-2")) == (1, 1)
 
 
-def test_nothing_is_told_again_after_a_reconnect(sandbox):
-    with listening(sandbox) as line:
-        heard(line)
-    move_balance(sandbox)
-    with listening(sandbox) as line:
-        assert heard(line) == SUCCESS
-        move_balance(sandbox)
-        assert heard(line)["data"] == {"balance_value": "1002"}
+def test_no_event_is_sent_again_after_a_reconnect(sandbox):
+    with connected(sandbox) as line:
+        received(line)
+    change_balance(sandbox)
+    with connected(sandbox) as line:
+        assert received(line) == SUCCESS
+        change_balance(sandbox)
+        assert received(line)["data"] == {"balance_value": "1002"}
 
 
 @pytest.mark.parametrize(("client_id", "secret"), [(CLIENT_ID, "guessed"), ("nobody", "guessed"), (CLIENT_ID, "123")])
-def test_wrong_keys_are_told_so_and_hear_nothing(sandbox, client_id, secret):
-    with listening(sandbox, client_id, secret) as line:
-        assert heard(line) == FAILED
+def test_wrong_keys_are_refused_and_receive_no_events(sandbox, client_id, secret):
+    with connected(sandbox, client_id, secret) as line:
+        assert received(line) == FAILED
         with pytest.raises(ConnectionClosed):
             line.recv(timeout=SECONDS)
     assert sandbox.listeners(client_id) == 0
 
 
 def test_every_text_frame_is_json_by_default_and_a_ping_is_not_answered(sandbox):
-    with listening(sandbox) as line:
+    with connected(sandbox) as line:
         line.send("ping")
-        assert heard(line) == SUCCESS
+        assert received(line) == SUCCESS
         line.send("ping")
-        move_balance(sandbox)
-        assert heard(line)["event"] == "balance_change"
+        change_balance(sandbox)
+        assert received(line)["event"] == "balance_change"
         with pytest.raises(TimeoutError):
             line.recv(timeout=0.3)
 
 
-def test_who_does_not_ping_is_cut_off_and_who_does_is_not():
+def test_a_client_without_pings_is_disconnected_and_one_with_pings_is_not():
     sandbox = Sandbox(manual=True, options=Options(ping_within=0.2))
     sandbox.faults.add("ws_pong", times=None)
-    with sandbox, listening(sandbox) as quiet, listening(sandbox) as lively:
-        assert heard(quiet) == heard(lively) == SUCCESS
+    with sandbox, connected(sandbox) as quiet, connected(sandbox) as lively:
+        assert received(quiet) == received(lively) == SUCCESS
         while sandbox.listeners() == 2:
             lively.send("ping")
             assert lively.recv(timeout=SECONDS) == "pong"
@@ -128,28 +128,28 @@ def test_who_does_not_ping_is_cut_off_and_who_does_is_not():
         assert lively.recv(timeout=SECONDS) == "pong"
 
 
-def test_the_sandbox_says_goodbye_when_it_stops(sandbox):
-    with listening(sandbox) as line:
-        heard(line)
+def test_a_sandbox_that_stops_sends_a_close_frame(sandbox):
+    with connected(sandbox) as line:
+        received(line)
         sandbox.stop()
         with pytest.raises(ConnectionClosed):
             line.recv(timeout=SECONDS)
         assert line.close_code == 1001
 
 
-def test_other_sites_pages_cannot_listen(sandbox):
-    with pytest.raises(InvalidStatus, match="403"), listening(sandbox, origin="http://evil.example"):
+def test_pages_of_other_sites_cannot_connect(sandbox):
+    with pytest.raises(InvalidStatus, match="403"), connected(sandbox, origin="http://evil.example"):
         pass
 
 
-def test_a_browser_that_opens_the_address_is_told_off(sandbox):
+def test_a_plain_request_to_the_websocket_is_refused(sandbox):
     answer = requests.get(f"{sandbox.url}/ws/", timeout=SECONDS)
     assert answer.status_code == 400
     assert "websocket" in answer.text
 
 
 @pytest.mark.parametrize("path", ["/ws", "/ws?shopid=sandbox", "/ws/events", "/websocket/"])
-def test_a_wrong_websocket_address_is_a_404_that_names_the_right_one(sandbox, path):
+def test_a_wrong_websocket_address_is_a_404_with_the_right_one(sandbox, path):
     answer = requests.get(f"{sandbox.url}{path}", timeout=SECONDS, allow_redirects=False)
     assert answer.status_code == 404
     assert "/ws/" in answer.text
@@ -161,67 +161,67 @@ def test_a_wrong_websocket_address_is_a_404_that_names_the_right_one(sandbox, pa
 
 
 class TestFaults:
-    def test_ws_drop_breaks_off_after_the_next_event(self, sandbox):
-        with listening(sandbox) as line:
-            heard(line)
+    def test_ws_drop_closes_the_connection_after_the_next_event(self, sandbox):
+        with connected(sandbox) as line:
+            received(line)
             sandbox.faults.add("ws_drop")
-            move_balance(sandbox)
-            assert heard(line)["event"] == "balance_change"
+            change_balance(sandbox)
+            assert received(line)["event"] == "balance_change"
             with pytest.raises(ConnectionClosed):
                 line.recv(timeout=SECONDS)
             assert line.close_code == 1006
 
-    def test_ws_silent_swallows_events_or_the_greeting(self, sandbox):
+    def test_ws_silent_drops_events_or_the_answer_to_the_keys(self, sandbox):
         sandbox.faults.add("ws_silent", "auth")
-        with listening(sandbox) as line:
+        with connected(sandbox) as line:
             sandbox.faults.add("ws_silent", "event")
             while not sandbox.listeners():
                 pass
-            move_balance(sandbox)
-            move_balance(sandbox)
-            assert heard(line)["data"] == {"balance_value": "1002"}
+            change_balance(sandbox)
+            change_balance(sandbox)
+            assert received(line)["data"] == {"balance_value": "1002"}
 
-    def test_ws_garbage_comes_before_the_next_frame(self, sandbox):
-        with listening(sandbox) as line:
-            heard(line)
+    def test_ws_garbage_is_sent_before_the_next_frame(self, sandbox):
+        with connected(sandbox) as line:
+            received(line)
             sandbox.faults.add("ws_garbage")
-            move_balance(sandbox)
+            change_balance(sandbox)
             assert not line.recv(timeout=SECONDS).startswith("{")
-            assert heard(line)["event"] == "balance_change"
+            assert received(line)["event"] == "balance_change"
 
-    def test_ws_twice_tells_an_event_twice(self, sandbox):
-        with listening(sandbox) as line:
-            heard(line)
+    def test_ws_twice_sends_an_event_twice(self, sandbox):
+        with connected(sandbox) as line:
+            received(line)
             sandbox.faults.add("ws_twice")
-            move_balance(sandbox)
-            assert heard(line) == heard(line)
+            change_balance(sandbox)
+            assert received(line) == received(line)
 
-    def test_ws_auth_failed_refuses_good_keys_once(self, sandbox):
+    def test_ws_auth_failed_refuses_valid_keys_once(self, sandbox):
         sandbox.faults.add("ws_auth_failed")
-        with listening(sandbox) as line:
-            assert heard(line) == FAILED
-        with listening(sandbox) as line:
-            assert heard(line) == SUCCESS
+        with connected(sandbox) as line:
+            assert received(line) == FAILED
+        with connected(sandbox) as line:
+            assert received(line) == SUCCESS
 
-    def test_ws_pong_answers_a_ping_with_a_text_that_is_no_json(self, sandbox):
-        with listening(sandbox) as line:
-            heard(line)
+    def test_ws_pong_answers_a_ping_with_text_that_is_not_json(self, sandbox):
+        with connected(sandbox) as line:
+            received(line)
             sandbox.faults.add("ws_pong")
             line.send("ping")
             assert line.recv(timeout=SECONDS) == "pong"
         assert sandbox.faults.active() == []
 
     def test_a_fault_is_not_used_up_by_a_frame_that_is_not_sent(self, sandbox):
-        with listening(sandbox) as line:
-            heard(line)
+        with connected(sandbox) as line:
+            received(line)
             sandbox.faults.add("ws_silent")
             sandbox.faults.add("ws_twice")
-            move_balance(sandbox)
+            change_balance(sandbox)
             assert [fault.name for fault in sandbox.faults.active()] == ["ws_twice"]
-            move_balance(sandbox)
-            assert heard(line) == heard(line)
+            change_balance(sandbox)
+            assert received(line) == received(line)
 
-    def test_a_fault_waits_for_somebody_who_listens(self, sandbox):
+    def test_a_fault_is_not_used_up_without_a_client(self, sandbox):
         sandbox.faults.add("ws_drop")
-        move_balance(sandbox)
+        change_balance(sandbox)
         assert [fault.name for fault in sandbox.faults.active()] == ["ws_drop"]

@@ -1,4 +1,4 @@
-// Comfort only: keeps the page up to date. Everything works without this file.
+// Optional: updates the page every two seconds. The page works without this file.
 "use strict";
 
 async function refresh() {

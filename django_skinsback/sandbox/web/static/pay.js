@@ -1,4 +1,4 @@
-// Comfort only: everything works without this file.
+// Optional: the page works without this file.
 "use strict";
 
 document.body.classList.add("scripted");
