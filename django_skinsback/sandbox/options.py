@@ -15,7 +15,7 @@ OFFER_SECONDS = 10 * MINUTE
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """Times are seconds of the sandbox's clock, where the text does not say real seconds."""
+    """Options of one sandbox. Times are seconds of its clock, except those marked as real seconds."""
 
     holds: Literal["marked", "always", "never"] = "marked"
     """Which CS2 deposits are held: those with a trade-protected skin, all, or none."""

@@ -211,7 +211,7 @@ class Sandbox:
     ) -> Deposit:
         """The user chooses skins, as in ``choose``, and accepts the trade.
 
-        ``held`` says whether Trade Protection holds the deposit. Without it the chosen skins decide.
+        ``held`` is whether Trade Protection holds the deposit. Without it the chosen skins decide.
         """
         with self.store.locked():
             deposit = self.deposit(order_id, client_id=client_id)

@@ -1,4 +1,4 @@
-"""One API call as the methods see it: the project, the parameters and the store; and how a method answers an error."""
+"""One API call: the project, the parameters and the store. A method answers with an error by raising ``Refusal``."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -51,7 +51,7 @@ class API:
         self.stopping = stopping
 
     def answer(self, request: Request) -> Response:
-        """Return the answer: HTTP 200 for errors too, as from SkinsBack. Raises CloseConnection if a fault says so."""
+        """Return the answer: HTTP 200 for errors too, as from SkinsBack. Raises CloseConnection for some faults."""
         method, refused = "?", False
         try:
             if request.method != "POST":

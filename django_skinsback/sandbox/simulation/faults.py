@@ -11,7 +11,7 @@ FAULTS = {
     "drop_request": (BEFORE, "The connection is closed. Nothing is done."),
     "html_error": (BEFORE, "The answer is 502 with an HTML page. Nothing is done."),
     "redirect": (BEFORE, "The answer is 302 to another address. Nothing is done."),
-    "slow": (BEFORE, "The method runs late and answers as usual (value: real seconds, 30)."),
+    "slow": (BEFORE, "The method runs late, after a wait (value: real seconds, 30)."),
     "error": (BEFORE, 'The answer is the error in value, for example "5 skin_unavailable".'),
     "rate_limited": (BEFORE, "The answer is -7 request_limit_reached."),
     "maintenance": (BEFORE, "The answer is -9 under_maintenance."),

@@ -169,7 +169,7 @@ class Store:
         return None if buy_id is None else self.state.purchases[buy_id]
 
     def change_balance(self, client_id: str, amount_usd: Decimal) -> None:
-        """Add to the project's balance and tell the observer."""
+        """Add an amount to the project's balance and call the observer."""
         project = self.state.projects[client_id]
         project.balance += amount_usd
         self.mark_changed()

@@ -172,9 +172,7 @@ def test_an_invalid_fault_is_refused(sandbox, wrong):
         ("ws_pong", "event", "ping"),
     ],
 )
-def test_a_method_that_a_fault_cannot_be_limited_to_is_an_error_that_lists_the_allowed_ones(
-    sandbox, name, method, known
-):
+def test_a_method_that_is_not_allowed_is_an_error_that_lists_the_allowed_ones(sandbox, name, method, known):
     with pytest.raises(ValueError, match=known):
         sandbox.faults.add(name, method)
     assert sandbox.faults.active() == []

@@ -1,6 +1,7 @@
 """What holds for every page: addresses, escaping, security headers, static files and host names."""
 
 import re
+import subprocess
 import sys
 from decimal import Decimal
 
@@ -50,6 +51,11 @@ def test_html_in_urls_and_names_of_skins_is_escaped(browser, link, sandbox):
         assert "<script>alert" not in page
         assert "&lt;script&gt;alert(2)&lt;/script&gt;&amp;&#34;&#39;" in page
     assert "&#34;&gt;&lt;script&gt;alert(1)" in control
+
+
+def test_jinja2_is_not_imported_before_a_page_is_shown():
+    code = "import sys; from django_skinsback.sandbox import Sandbox; Sandbox(); assert 'jinja2' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 @pytest.mark.parametrize("path", ["/", "/_sandbox/skin/3000000000.svg"])
