@@ -1,6 +1,7 @@
-"""A pretend SkinsBack on localhost: run and test a site without an account. ``python -m django_skinsback.sandbox``.
+"""A pretend SkinsBack on localhost, to run and test a site without an account: ``python -m django_skinsback.sandbox``.
 
-It needs the extra ``sandbox``. Nothing here knows Django.
+Other code uses ``Sandbox``, its ``Options``, the public keys and ``Impossible``, which ``Sandbox`` raises. The sandbox
+needs the extra ``sandbox`` and imports no Django. Folders: ``simulation``, ``api``, ``webhooks``, ``web``.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,13 @@ from .keys import CLIENT_ID, CLIENT_SECRET
 if TYPE_CHECKING:
     from .options import Options
     from .sandbox import Sandbox
+    from .simulation.store import Impossible
 
-__all__ = ["CLIENT_ID", "CLIENT_SECRET", "Options", "Sandbox"]
+__all__ = ["CLIENT_ID", "CLIENT_SECRET", "Impossible", "Options", "Sandbox"]
 
 
 def __getattr__(name: str) -> Any:
-    # The keys are wanted where werkzeug is not installed.
+    # Imported late: a site that only reads the keys may not have installed the extra.
     if name == "Sandbox":
         from .sandbox import Sandbox
 
@@ -24,4 +26,8 @@ def __getattr__(name: str) -> Any:
         from .options import Options
 
         return Options
+    if name == "Impossible":
+        from .simulation.store import Impossible
+
+        return Impossible
     raise AttributeError(name)

@@ -1,4 +1,4 @@
-"""``python -m django_skinsback.sandbox``: serve a pretend SkinsBack until Ctrl-C."""
+"""The command ``python -m django_skinsback.sandbox``: it serves a sandbox until Ctrl-C."""
 
 import argparse
 import logging
@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -33,11 +34,12 @@ Second project   {second} / {second_secret}
 Ctrl-C stops it.
 """
 
+DESCRIPTION = "Serve a pretend SkinsBack on this machine until Ctrl-C."
 EXIT_USAGE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command line, also for a management command."""
+    """Add the command's options. The management command has the same."""
     parser.add_argument("--host", default=DEFAULT_HOST, help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 picks a free one (default %(default)s)")
     parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="answer under this name too")
@@ -70,14 +72,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until a signal comes. Answers the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m django_skinsback.sandbox", description=__doc__)
+    """Serve until SIGINT or SIGTERM. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m django_skinsback.sandbox", description=DESCRIPTION)
     add_arguments(parser)
     return serve(parser.parse_args(argv))
 
 
 def serve(arguments: argparse.Namespace) -> int:
-    """The same with arguments that are parsed already."""
+    """Serve until SIGINT or SIGTERM, with parsed arguments. Returns the exit code, 2 if the sandbox cannot start."""
     try:
         sandbox = _start(arguments)
     except _CannotStart as problem:
@@ -105,15 +107,17 @@ def serve(arguments: argparse.Namespace) -> int:
 
 
 class _CannotStart(Exception):
-    """What the user must change."""
+    """The sandbox cannot start. The message says what to change."""
 
 
 def _start(arguments: argparse.Namespace) -> "Sandbox":
     try:
-        from .calls import is_web_address
+        from .api.calls import is_web_address
         from .options import Options
         from .sandbox import Sandbox
-        from .state import UnreadableState
+        from .simulation.state import UnreadableState
+
+        import_module("jinja2")  # the pages import it when they are first shown
     except ModuleNotFoundError as missing:
         raise _CannotStart(f"{missing.name} is missing: pip install 'django-skinsback[sandbox]'") from missing
     for url in filter(None, (arguments.result_url, arguments.events_url)):
@@ -147,7 +151,7 @@ def _start(arguments: argparse.Namespace) -> "Sandbox":
 
 
 def _banner(sandbox: "Sandbox", arguments: argparse.Namespace) -> str:
-    from .control_page import settings_text
+    from .web.control_page import settings_text
 
     project = sandbox.state.projects[CLIENT_ID]
     second = next(client_id for client_id in SECRETS if client_id != CLIENT_ID)

@@ -1,13 +1,13 @@
-"""The sandbox's two projects. Their keys are public constants: nobody can mistake them for real ones."""
+"""The keys of the sandbox's two projects. They are public constants that cannot be mistaken for real keys."""
 
 CLIENT_ID = "sandbox"
-CLIENT_SECRET = "sandbox-secret-never-real"  # noqa: S105 - public on purpose, opens nothing but the sandbox
+CLIENT_SECRET = "sandbox-secret-never-real"  # noqa: S105 - public on purpose: it gives access to the sandbox only
 
 SECRETS = {
     CLIENT_ID: CLIENT_SECRET,
     "sandbox-2": "sandbox-2-secret-never-real",
 }
-"""Client ID -> Client Secret of every project the sandbox knows."""
+"""Client ID -> Client Secret of both projects."""
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8600

@@ -1,4 +1,4 @@
-"""How a sandbox behaves where the real SkinsBack's behaviour depends on circumstances, or is not documented."""
+"""Options of a sandbox, for what SkinsBack lets a merchant choose or does not document."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,34 +7,37 @@ from typing import Literal
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 HOLD_SECONDS = 8 * DAY
-"""Steam's Trade Protection, see ``/docs/api/v1/offers_with_hold``."""
+"""How long Steam's Trade Protection holds a trade, see ``/docs/api/v1/offers_with_hold``."""
 
 OFFER_SECONDS = 10 * MINUTE
-"""How long a trade offer waits for the user, see ``timeout`` in ``/docs/api/v1/market_getinfo``."""
+"""After this time a trade offer ends with ``timeout``, see ``/docs/api/v1/market_getinfo``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """Times are seconds of the sandbox's clock unless the name says otherwise."""
+    """Options of one sandbox. Times are seconds of its clock, except those marked as real seconds."""
 
     holds: Literal["marked", "always", "never"] = "marked"
     """Which CS2 deposits are held: those with a trade-protected skin, all, or none."""
     notification_format: Literal["form", "json", "json-numbers"] = "form"
-    """Result URL bodies: PHP form, JSON of strings, or JSON with numbers (signed as PHP spells them)."""
+    """Format of Result URL notifications: a form, JSON with text only, or JSON with numbers."""
     notify_pending: bool = True
-    """Whether a notification with status ``pending`` is sent when the user gets his trade offer."""
+    """Whether a notification with the status ``pending`` is sent when the user gets the trade offer."""
     retry_after: tuple[float, ...] = (10, 60, 600)
-    """Pauses before a notification that was not taken is sent again."""
+    """Delays after which a failed notification is sent again."""
     delivery_timeout: float = 10
-    """Real seconds the merchant's server has to answer a notification."""
+    """Timeout in real seconds for the merchant's answer to a notification."""
     ping_within: float = 60
-    """Real seconds without a ping after which a websocket is closed."""
+    """Real seconds after which a websocket that sent no ping is closed."""
     creating_seconds: float = 2
+    """Time from a purchase to its trade offer."""
     accepting_seconds: float = 5
+    """Time from a purchase's trade offer to the user's decision."""
     rollback_after: float = HOUR
-    """When a trade that is to be rolled back is rolled back, counted from its acceptance."""
+    """Time from the acceptance of a purchase to its rollback, if its outcome is a rollback."""
     rate_limit: int | None = 500
-    """Calls a minute and project; None switches the limit off."""
+    """API calls per minute and project; None for no limit."""
     page_size: int = 1000
+    """Rows on one page of a list."""
     minimum_usd: Decimal = Decimal("0.50")
-    """The smallest deposit of any game. The real sums are not published."""
+    """The smallest deposit in every game. SkinsBack does not publish the real amounts."""

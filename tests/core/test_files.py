@@ -15,7 +15,9 @@ def files(package):
     return {path.relative_to(package).as_posix() for path in package.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("pattern", ["py.typed", "templates/**/*.html", "static/**/*.css", "sandbox/pages/*.html"])
+@pytest.mark.parametrize(
+    "pattern", ["py.typed", "templates/**/*.html", "static/**/*.css", "sandbox/web/templates/*.html"]
+)
 def test_what_is_not_python_is_installed(pattern):
     assert list(PACKAGE.glob(pattern))
 

@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from django_skinsback import purchases
 from django_skinsback.models import BalanceSnapshot, Purchase
-from django_skinsback.sandbox.notifications import change_balance
 from tests.integration.commands.test_listen_command import TRADE_URL, listening
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
@@ -43,8 +42,7 @@ def bought(user, skinsback_sandbox):
 def test_row_72_the_listener_needs_one_connection(skinsback_sandbox, bought):
     with listening("--json", settings=SITE) as command:
         command.wait_for('"connected"')
-        with skinsback_sandbox.world.work():  # while it asks about what it missed
-            change_balance(skinsback_sandbox.world, "sandbox", Decimal(1))
+        skinsback_sandbox.change_balance(Decimal(1))  # while it asks about what it missed
         event = json.loads(command.wait_for('"balance_change"'))
         if '"caught_up"' not in "".join(command.printed):
             command.wait_for('"caught_up"')

@@ -32,7 +32,7 @@ def limited(skinsback_sandbox, settings):
 
 def asked(sandbox):
     """Calls that reached the sandbox and were counted."""
-    return sum(len(budget.calls) for budget in sandbox.world._budgets.values())
+    return sum(len(budget.calls) for budget in sandbox.store._budgets.values())
 
 
 def slots():

@@ -162,7 +162,7 @@ def approve(deposit):
 
 
 def give_back_if_possible(sandbox, order_id):
-    from django_skinsback.sandbox.deposits import Impossible
+    from django_skinsback.sandbox import Impossible
 
     try:
         sandbox.give_back(order_id)

@@ -10,9 +10,8 @@ from django_skinsback import ratelimit
 from django_skinsback.exceptions import RateLimited
 from django_skinsback.ratelimit.law import Law
 from django_skinsback.ratelimit.limiter import Limiter
-from django_skinsback.sandbox.keys import CLIENT_ID
-from django_skinsback.sandbox.options import Options
-from django_skinsback.sandbox.world import World
+from django_skinsback.sandbox import CLIENT_ID, Options
+from django_skinsback.sandbox.simulation.store import Store
 from tests.support.virtual_time import Cache, Simulation
 
 WORKERS = 6
@@ -30,7 +29,7 @@ class Site(Simulation):
         self.random = random.Random(seed)
         self.minutes = minutes
         self.end = self.now() + minutes * 60
-        self.world = World(Options(rate_limit=500), self)
+        self.world = Store(Options(rate_limit=500), self)
         self.law = Law(480, 0.8)
         self.cache = Cache(self.now, lambda: self.sleep(self.random.uniform(0.0002, 0.003)))
         self.arrived = []

@@ -18,8 +18,8 @@ from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.reconciliation.run import reconcile
 from django_skinsback.flows.webhooks.replay import apply_kept
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
-from django_skinsback.sandbox import purchases as market
-from django_skinsback.sandbox.deposits import Impossible
+from django_skinsback.sandbox import Impossible
+from django_skinsback.sandbox.simulation.outcomes import OUTCOMES
 from django_skinsback.statuses import DEPOSIT_FINAL, DEPOSIT_OPEN, PURCHASE_FINAL, EntryKind
 from tests.wallet.receivers import NotEnoughMoney
 
@@ -87,7 +87,7 @@ class History(RuleBasedStateMachine):
         refund_user=st.booleans(),
         form=st.sampled_from(["form", "json", "json-numbers"]),
         paid=st.lists(st.sampled_from(["held", "at once", "not yet", "approved", "taken back"]), max_size=4),
-        bought=st.lists(st.sampled_from([*market.OUTCOMES, "rollback_user"]), max_size=2),
+        bought=st.lists(st.sampled_from([*OUTCOMES, "rollback_user"]), max_size=2),
     )
     def begin(self, credit: str, policy: str, refund_user: bool, form: str, paid: list[str], bought: list[str]) -> None:
         self.site = Site(notification_format=form, CREDIT=credit, HOLD_POLICY=policy, REFUND_USER_ROLLBACK=refund_user)
@@ -180,7 +180,7 @@ class History(RuleBasedStateMachine):
     def open_deposit_from_inventory(self, who: int, count: int, crash: int | None) -> None:
         owned = [
             skin
-            for skin in self.sandbox.world.inventory(STEAM_IDS[who])
+            for skin in self.sandbox.inventory(STEAM_IDS[who])
             if skin.game == "cs2" and skin.tradable and skin.price > 1
         ]
         if owned:
@@ -376,7 +376,7 @@ class History(RuleBasedStateMachine):
         charge=st.sampled_from([None, 5, 60]),
         by_id=st.booleans(),
         cap=st.sampled_from(["0.01", "200"]),
-        outcome=st.sampled_from([*market.OUTCOMES, "accepted", "accepted"]),
+        outcome=st.sampled_from([*OUTCOMES, "accepted", "accepted"]),
         crash=crashes,
     )
     def user_buys(
@@ -392,7 +392,7 @@ class History(RuleBasedStateMachine):
     ) -> None:
         skin = self._offered(game)[number]
         asked = {"skin_id": str(skin.skin_id)} if by_id else {"market_hash_name": skin.market_hash_name}
-        self.sandbox.world.outcomes.clear()
+        self.sandbox.store.planned_outcomes.clear()
         self.sandbox.next_outcome(outcome, times=2)
 
         def buy() -> None:
@@ -444,14 +444,14 @@ class History(RuleBasedStateMachine):
     def operator_asks_about_purchases(self, crash: int | None) -> None:
         self._do(lambda: purchases.refresh(list(Purchase.objects.order_by("pk"))), crash)
 
-    @rule(number=numbers, outcome=st.sampled_from(sorted(market.OUTCOMES)))
+    @rule(number=numbers, outcome=st.sampled_from(sorted(OUTCOMES)))
     def purchase_ends(self, number: int, outcome: str) -> None:
         """Rolled back only inside the hold, or a day after a trade without one: later nobody asks any more."""
         bought = list(self.sandbox.state.purchases.values())
         if not bought:
             return
         purchase = bought[number % len(bought)]
-        since = self.sandbox.world.now() - purchase.history[-1][1]
+        since = self.sandbox.store.now() - purchase.history[-1][1]
         if purchase.status == "accepted" and (purchase.in_hold is False or (not purchase.in_hold and since > DAY)):
             return
         with suppress(Impossible):
@@ -576,7 +576,7 @@ class History(RuleBasedStateMachine):
                 deposits.refresh(deposit)
 
     def _is_quiet(self, *, but_for_operators: bool = False) -> bool:
-        if self.sandbox.world.next_due() is not None:
+        if self.sandbox.store.next_due() is not None:
             return False
         waiting = WebhookEvent.objects.filter(processed_at=None, next_try_at__isnull=False).exclude(outcome="unmatched")
         purchases_open = Purchase.objects.exclude(status__in=PURCHASE_FINAL).filter(finished_at=None)

@@ -31,8 +31,7 @@ from django_skinsback.models import (
     StatusChange,
     WebhookEvent,
 )
-from django_skinsback.sandbox import Sandbox
-from django_skinsback.sandbox.options import Options
+from django_skinsback.sandbox import Options, Sandbox
 from django_skinsback.signals import entry_posted
 from tests.wallet.models import Wallet
 

@@ -207,7 +207,7 @@ def check_end(site: Site, odd: set[str]) -> None:
 
 
 def _deposit_is_true(site: Site, deposit: Deposit, entries: dict[str, LedgerEntry], told: bool, settled: bool) -> None:
-    ids = site.sandbox.world.deposit_ids
+    ids = site.sandbox.store.deposit_ids
     real = site.sandbox.deposit(deposit.order_id) if ("sandbox", deposit.order_id) in ids else None
     if real is None or real.status == "pending":
         assert told or not entries

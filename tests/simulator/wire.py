@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request
 
 from django_skinsback.models import Deposit, Purchase, WebhookEvent
 from django_skinsback.sandbox import Sandbox
-from django_skinsback.sandbox.api import Hangup
+from django_skinsback.sandbox.api.endpoint import CloseConnection
 
 from .crashes import Crashes
 
@@ -48,7 +48,7 @@ class Line(BaseAdapter):
             answer = self.sandbox.app.answer(Request(self._environ(request, body)))
             if self._denies_what_it_did:
                 answer.set_data(b'{"status":"error","error_code":11,"error_message":"something_new"}')
-        except Hangup:
+        except CloseConnection:
             raise requests.ConnectionError("hung up", request=request) from None
         finally:
             self.crashes.pass_point()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from django_skinsback import checks, conf, database_checks, sandbox
-from django_skinsback.sandbox.faults import FAULTS
-from django_skinsback.sandbox.purchases import TOKEN_OUTCOMES, TOKEN_REFUSALS
+from django_skinsback.sandbox.simulation.faults import FAULTS
+from django_skinsback.sandbox.simulation.outcomes import TOKEN_OUTCOMES, TOKEN_REFUSALS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -59,7 +59,7 @@ REFERENCE_ERRORS = """
 
 
 def test_the_sandbox_page_lists_every_error_that_is_not_in_the_reference_as_guessed():
-    sources = "".join(path.read_text() for path in Path(sandbox.__file__).parent.glob("*.py"))
+    sources = "".join(path.read_text() for path in Path(sandbox.__file__).parent.rglob("*.py"))
     errors = {f"{code} {text}" for code, text in re.findall(r'\((-?\d+), "([a-z_0-9]+)"\)', sources)}
     assert {"1 items_required", "5 skin_unavailable"} <= errors
 

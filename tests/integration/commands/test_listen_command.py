@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from django_skinsback import purchases
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET
-from django_skinsback.sandbox.api import API
+from django_skinsback.sandbox.api.endpoint import API
 from django_skinsback.wire.signing import client_digest
 
 SECONDS = 60

@@ -53,7 +53,7 @@ def test_a_deposit_is_opened_paid_and_credited(world, user):
 
 def pay_with(world, deposit, game):
     """Have the user choose a skin of that game on the pay page and accept the trade."""
-    inventory = world.sandbox.world.inventory("76561198999000001")
+    inventory = world.sandbox.inventory("76561198999000001")
     asset = max((asset for asset in inventory if asset.game == game and asset.tradable), key=lambda asset: asset.price)
     world.sandbox.pay(deposit.order_id, [asset.asset_id], steam_id="76561198999000001", held=False)
 

@@ -9,7 +9,7 @@ import pytest
 from django_skinsback import deposits, purchases
 from django_skinsback.flows.reconciliation.run import reconcile
 from django_skinsback.models import Discrepancy, LedgerEntry, WebhookEvent
-from django_skinsback.sandbox import php
+from django_skinsback.sandbox.api import php
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -23,7 +23,7 @@ PRICES = [*ROUNDED_DOWN, Decimal("1.10"), Decimal("2.20"), Decimal("10.50")]
 
 @pytest.fixture
 def sandbox(skinsback_sandbox):
-    world = skinsback_sandbox.world
+    world = skinsback_sandbox.store
     world.options = dataclasses.replace(world.options, notification_format="json-numbers")
     skinsback_sandbox.configure(multiplier="1.01")
     return skinsback_sandbox
@@ -32,7 +32,7 @@ def sandbox(skinsback_sandbox):
 def pay(sandbox, user, price):
     """A deposit of one skin of that price; gives its row."""
     deposit = deposits.create(user, currency="usd", min_amount="1")
-    asset = next(asset for asset in sandbox.world.inventory(PAYER) if asset.tradable)
+    asset = next(asset for asset in sandbox.inventory(PAYER) if asset.tradable)
     asset.price, asset.trade_protected = price, False
     sandbox.pay(deposit.order_id, [asset.asset_id], steam_id=PAYER, held=False)
     sandbox.deliver_pending()
@@ -90,7 +90,7 @@ def test_a_list_with_the_noise_of_floats_agrees_with_what_was_credited_exactly(s
 def test_a_purchase_answered_with_the_noise_of_floats_has_its_exact_price(sandbox, user, monkeypatch):
     numbers_in_full(monkeypatch)
     skin = next(iter(sandbox.state.stock.values()))
-    with sandbox.world.work():
+    with sandbox.store.locked():
         skin.price = Decimal("40.76")
 
     purchase = purchases.submit(

@@ -10,7 +10,7 @@ from django_skinsback.client.transport import Transport
 from django_skinsback.flows.reconciliation.run import reconcile
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, Purchase
 from django_skinsback.models.fields import utc_now
-from django_skinsback.sandbox.options import Options
+from django_skinsback.sandbox import Options
 from tests.wallet.models import Wallet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -45,7 +45,7 @@ def make_users(django_user_model):
 
 @pytest.fixture(autouse=True)
 def small_pages(world):
-    world.sandbox.world.options = Options(page_size=PAGE, rate_limit=None, holds="marked")
+    world.sandbox.store.options = Options(page_size=PAGE, rate_limit=None, holds="marked")
 
 
 def live(world, users):
@@ -111,7 +111,7 @@ def test_row_35_what_the_site_did_not_take_is_found_by_one_call_each_and_finishe
     world, user, calls, monkeypatch
 ):
     """The site was down when some notifications came; the rest were taken."""
-    monkeypatch.setattr(world.sandbox.courier, "_send", lambda *_arguments: 503)
+    monkeypatch.setattr(world.sandbox.webhook_sender, "_send", lambda *_arguments: 503)
     rows = [deposits.create(user, steam_id=STEAM_IDS[0]) for _ in range(6)]
     for deposit in rows:
         world.sandbox.pay(deposit.order_id, held=False)

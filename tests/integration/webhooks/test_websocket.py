@@ -21,7 +21,6 @@ from django_skinsback.flows.websocket import catch_up, listen, record_event
 from django_skinsback.flows.websocket_thread import EVENTS_ATMOST
 from django_skinsback.models import BalanceSnapshot, LedgerEntry, Purchase, StatusChange
 from django_skinsback.models.fields import utc_now
-from django_skinsback.sandbox.notifications import change_balance
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_purchase
 from django_skinsback.wire.notifications import Event
@@ -273,8 +272,7 @@ class TestListening:
             skinsback_sandbox.faults.add("ws_silent", times=2)
             skinsback_sandbox.end_purchase(bought.custom_id, "accepted")
             skinsback_sandbox.faults.add("ws_drop")
-            with skinsback_sandbox.world.work():
-                change_balance(skinsback_sandbox.world, "sandbox", Decimal(1))
+            skinsback_sandbox.change_balance(Decimal(1))
             listener.wait_for("disconnected", reason="the connection broke off")
             assert listener.wait_for("caught_up").details["changed"] == 1
         bought.refresh_from_db()
@@ -316,8 +314,7 @@ class TestListening:
             assert listener.wait_for("refused").account == "second"
             while not skinsback_sandbox.listeners():
                 listener.wait_for("connected")
-            with skinsback_sandbox.world.work():
-                change_balance(skinsback_sandbox.world, "sandbox", Decimal(1))
+            skinsback_sandbox.change_balance(Decimal(1))
             listener.wait_for("event", event="balance_change")
         assert listener.result is False
         assert [news.what for news in listener.news if news.account == "second"] == ["connecting", "refused"]
@@ -383,8 +380,7 @@ class TestListening:
         monkeypatch.setattr(listening, "keep_balance", remember)
         with Listener("default") as listener:
             listener.wait_for("caught_up")
-            with skinsback_sandbox.world.work():
-                change_balance(skinsback_sandbox.world, "sandbox", Decimal(1))
+            skinsback_sandbox.change_balance(Decimal(1))
             listener.wait_for("event", outcome="applied")
         assert [connection.connection for connection in used] == [None]
 
@@ -395,8 +391,7 @@ class TestListening:
         monkeypatch.setattr(listening, "catch_up", gone)
         with Listener("default") as listener:
             listener.wait_for("catch_up_failed")
-            with skinsback_sandbox.world.work():
-                change_balance(skinsback_sandbox.world, "sandbox", Decimal(1))
+            skinsback_sandbox.change_balance(Decimal(1))
             listener.wait_for("event", event="balance_change")
         assert "skinsback.catch_up_failed" in caplog.text
 

@@ -17,8 +17,7 @@ from websockets.sync.server import serve
 from django_skinsback import realtime, websocket
 from django_skinsback.exceptions import ConfigurationError
 from django_skinsback.realtime import Address, Lost, State, listen
-from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
-from django_skinsback.sandbox.options import Options
+from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox
 from django_skinsback.wire.signing import client_digest
 from tests.support.loopback import Server, hang_up, http, reset
 
@@ -139,7 +138,7 @@ class TestKeysAreNotShown:
 
             def tell(change):
                 if change.state is State.CONNECTED:
-                    sandbox.app.sockets.tell(CLIENT_ID, "{}")
+                    sandbox.websocket.broadcast(CLIENT_ID, "{}")
 
             keys = (CLIENT_ID, CLIENT_SECRET)
             self.check(sandbox.websocket_url, caplog, reason, keys=keys, tell=tell, bare=False)
@@ -176,7 +175,7 @@ def test_a_frame_without_end_is_cut_short():
             address = Address(sandbox.websocket_url, CLIENT_ID, CLIENT_SECRET)
             async with realtime.open_socket(address.url) as connection:
                 await connection.recv()
-                sandbox.app.sockets.tell(CLIENT_ID, huge)
+                sandbox.websocket.broadcast(CLIENT_ID, huge)
                 await connection.recv()
 
         with pytest.raises(Lost):

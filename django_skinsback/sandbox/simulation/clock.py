@@ -1,0 +1,50 @@
+"""The sandbox's clock, which tests and the control page can move forward."""
+
+import threading
+import time
+from collections.abc import Callable
+
+
+class Clock:
+    """Real time plus an offset. A ``frozen`` clock moves only by ``advance``.
+
+    ``start`` (UNIX seconds) is the time to begin at. The clock never goes back: no saved row is later than it.
+    """
+
+    def __init__(self, *, start: float | None = None, frozen: bool = False) -> None:
+        self._lock = threading.Lock()
+        self._frozen_at = (start if start is not None else float(int(time.time()))) if frozen else None
+        self._offset = start - time.time() if start is not None and not frozen else 0.0
+        self.on_advance: Callable[[], None] | None = None
+
+    @property
+    def frozen(self) -> bool:
+        """Whether only ``advance`` moves the clock."""
+        return self._frozen_at is not None
+
+    @property
+    def offset(self) -> float:
+        """Seconds that the sandbox is ahead of real time (negative: behind)."""
+        return self.now() - time.time()
+
+    def now(self) -> float:
+        """The sandbox's time in UNIX seconds."""
+        with self._lock:
+            return self._frozen_at if self._frozen_at is not None else time.time() + self._offset
+
+    def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> float:
+        """Move the clock forward, run what became due, and return the new time.
+
+        Raises ValueError for a negative step and for more than a hundred years.
+        """
+        step = seconds + 60 * (minutes + 60 * (hours + 24 * days))
+        if not 0 <= step <= 100 * 366 * 86400:
+            raise ValueError("The sandbox's clock moves forward only, by at most a hundred years.")
+        with self._lock:
+            if self._frozen_at is not None:
+                self._frozen_at += step
+            else:
+                self._offset += step
+        if self.on_advance is not None:
+            self.on_advance()
+        return self.now()

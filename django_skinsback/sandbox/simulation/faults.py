@@ -1,0 +1,154 @@
+"""Faults: what the sandbox does wrong on request. A fault can be limited to one API method and to a number of uses."""
+
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass
+
+BEFORE, AFTER, NOTIFICATION = "before the method runs", "after the method ran", "notifications"
+WEBSOCKET, SERVICE_STATUS = "websocket", "the method status"
+
+FAULTS = {
+    "drop_request": (BEFORE, "The connection is closed. Nothing is done."),
+    "html_error": (BEFORE, "The answer is 502 with an HTML page. Nothing is done."),
+    "redirect": (BEFORE, "The answer is 302 to another address. Nothing is done."),
+    "slow": (BEFORE, "The method runs late, after a wait (value: real seconds, 30)."),
+    "error": (BEFORE, 'The answer is the error in value, for example "5 skin_unavailable".'),
+    "rate_limited": (BEFORE, "The answer is -7 request_limit_reached."),
+    "maintenance": (BEFORE, "The answer is -9 under_maintenance."),
+    "market_disabled": (BEFORE, "The answer is -6 market_disabled, from market methods only."),
+    "shop_not_active": (BEFORE, "The answer is -4 shop_not_active."),
+    "invalid_ip": (BEFORE, "The answer is -8 invalid_ip_address."),
+    "lose_answer": (AFTER, "The connection is closed without an answer."),
+    "html_error_after": (AFTER, "The answer is 502 with an HTML page."),
+    "slow_answer": (AFTER, "The answer is sent late (value: real seconds, 30)."),
+    "empty_answer": (AFTER, "The answer is 200 with an empty body."),
+    "truncated": (AFTER, "The answer is half of the JSON, with the Content-Length of that half."),
+    "cut_off": (AFTER, "The connection is closed after half of the JSON. Content-Length is that of the whole."),
+    "garbage": (AFTER, "The answer is bytes that are neither UTF-8 nor JSON."),
+    "huge": (AFTER, "64 MB of spaces come before the JSON."),
+    "notify_drop": (NOTIFICATION, "A notification is never sent and never listed as failed."),
+    "notify_twice": (NOTIFICATION, "A notification is sent twice, possibly at the same time."),
+    "notify_delay": (NOTIFICATION, "A notification is sent late (value: seconds of the sandbox's clock, 60)."),
+    "notify_reorder": (NOTIFICATION, "A notification is sent after the next one, or after a minute."),
+    "notify_bad_sign": (NOTIFICATION, "A notification has a wrong signature."),
+    "notify_no_sign": (NOTIFICATION, "A notification has no signature except X-SIGN."),
+    "notify_float_noise": (
+        NOTIFICATION,
+        "JSON amounts have the 17 digits of a float and are signed with 14, as in PHP.",
+    ),
+    "ws_drop": (WEBSOCKET, "The connection is closed without a close frame after the next event."),
+    "ws_silent": (WEBSOCKET, "An event, or the answer to the keys, is not sent."),
+    "ws_garbage": (WEBSOCKET, "A frame that is not JSON is sent first."),
+    "ws_auth_failed": (WEBSOCKET, "The keys of the next client are refused."),
+    "ws_twice": (WEBSOCKET, "An event is sent twice."),
+    "ws_pong": (WEBSOCKET, "A ping is answered with the text pong, which is not JSON."),
+    "no_bots": (SERVICE_STATUS, "The answer says that no bots are available."),
+    "site_off": (SERVICE_STATUS, "The answer says that the site is off."),
+}
+"""Fault -> (where it happens, what happens)."""
+
+ERROR_FAULTS = {
+    "rate_limited": (-7, "request_limit_reached"),
+    "maintenance": (-9, "under_maintenance"),
+    "market_disabled": (-6, "market_disabled"),
+    "shop_not_active": (-4, "shop_not_active"),
+    "invalid_ip": (-8, "invalid_ip_address"),
+}
+"""Fault -> the standard API error that it answers with."""
+
+_LIMITS = {
+    NOTIFICATION: ("deposit", "event"),
+    SERVICE_STATUS: ("status",),
+    "notify_float_noise": ("deposit",),
+    "ws_drop": ("event",),
+    "ws_silent": ("auth", "event"),
+    "ws_garbage": ("auth", "event"),
+    "ws_auth_failed": ("auth",),
+    "ws_twice": ("event",),
+    "ws_pong": ("ping",),
+}
+"""Fault, or where it happens -> what it can be limited to. A fault of the API can be limited to any API method."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """One fault that is switched on. ``method`` is a value of ``Faults.allowed_methods(name)``, or ``*`` for any."""
+
+    name: str
+    method: str = "*"
+    times: int | None = 1
+    value: str = ""
+
+    def seconds(self, default: float) -> float:
+        """Return ``value`` as seconds, or ``default`` if it is empty."""
+        return float(self.value or default)
+
+
+class Faults:
+    """The faults that are switched on, in the order in which they were added."""
+
+    def __init__(self, api_methods: Collection[str] = ()) -> None:
+        self._api_methods = tuple(api_methods)
+        self._lock = threading.Lock()
+        self._active: list[Fault] = []
+
+    def allowed_methods(self, name: str) -> tuple[str, ...]:
+        """What the fault can be limited to: API methods, kinds of notification or kinds of websocket frame."""
+        allowed = _LIMITS.get(name) or _LIMITS.get(FAULTS[name][0]) or self._api_methods
+        return tuple(method for method in allowed if name != "market_disabled" or method.startswith("market_"))
+
+    def add(self, name: str, method: str = "*", *, times: int | None = 1, value: object = "") -> Fault:
+        """Switch a fault on for the next ``times`` uses (None: until it is removed).
+
+        Raises ValueError for an unknown name, a method that the fault cannot be limited to, or an invalid value.
+        """
+        _check_name(name)
+        allowed = self.allowed_methods(name)
+        if method not in ("*", *allowed):
+            raise ValueError(f"The fault {name} cannot be limited to {method!r}: use *, {', '.join(allowed)}.")
+        if times is not None and times < 1:
+            raise ValueError("A fault must be used at least once.")
+        fault = Fault(name, method, times, str(value))
+        _check_value(fault)
+        with self._lock:
+            self._active.append(fault)
+        return fault
+
+    def remove(self, name: str = "") -> None:
+        """Switch off every fault with this name, or all faults. Raises ValueError for an unknown name."""
+        if name:
+            _check_name(name)
+        with self._lock:
+            self._active = [fault for fault in self._active if name and fault.name != name]
+
+    def active(self) -> list[Fault]:
+        """The faults that are not used up."""
+        with self._lock:
+            return list(self._active)
+
+    def consume(self, name: str, method: str) -> Fault | None:
+        """Return the first fault with this name for this method and count one use of it; None if there is none."""
+        with self._lock:
+            for fault in self._active:
+                if fault.name == name and fault.method in ("*", method):
+                    if fault.times is not None:
+                        fault.times -= 1
+                        if not fault.times:
+                            self._active.remove(fault)
+                    return fault
+        return None
+
+
+def _check_name(name: str) -> None:
+    if name not in FAULTS:
+        raise ValueError(f"Unknown fault {name!r}: use one of {', '.join(FAULTS)}.")
+
+
+def _check_value(fault: Fault) -> None:
+    if fault.name in ("slow", "slow_answer", "notify_delay"):
+        if not 0 <= fault.seconds(0) <= 10**9:
+            raise ValueError("The value of this fault must be a number of seconds.")
+    elif fault.name == "error":
+        code, _, message = fault.value.partition(" ")
+        if not code.lstrip("-").isdecimal() or not message:
+            raise ValueError('The fault "error" needs a value such as "5 skin_unavailable".')

@@ -1,0 +1,133 @@
+"""How purchases end: the possible outcomes and error reasons, trade tokens that choose one, and planned outcomes."""
+
+from dataclasses import dataclass
+
+from django_skinsback.exceptions import InvalidTradeURL
+from django_skinsback.steam import TradeURL
+
+OUTCOMES = {
+    "accepted": "The user accepts the trade.",
+    "canceled": "The user declines the trade.",
+    "timeout": "The user does not answer for ten minutes.",
+    "invalid_trade_token": "Steam does not know the trade token.",
+    "user_not_tradable": "The user may not trade.",
+    "trade_create_error": "The trade offer cannot be created.",
+    "rollback_user": "The user accepts and later takes the trade back.",
+    "rollback_supplier": "The user accepts and later the supplier takes the trade back.",
+}
+"""Outcome of a purchase, which is also its last status -> what happens."""
+
+ROLLBACKS = frozenset({"rollback_user", "rollback_supplier"})
+
+ERROR_REASONS = {
+    "user_cant_trade": "user_not_tradable",
+    "private_inventory": "user_not_tradable",
+    "user_trade_ban": "user_not_tradable",
+    "user_inventory_is_full": "user_not_tradable",
+    "too_many_failed_attempts": "trade_create_error",
+    "skin_unavailable": "trade_create_error",
+}
+"""``error_reason`` -> the outcome it fits. SkinsBack does not document which statuses come with which reason."""
+
+DEFAULT_REASONS = {"user_not_tradable": "user_cant_trade", "trade_create_error": "skin_unavailable"}
+"""Outcome -> the ``error_reason`` that it gets when none was chosen."""
+
+TOKEN_OUTCOMES = {
+    "DECLINED": "canceled",
+    "TIMEOUT0": "timeout",
+    "OLDTOKEN": "invalid_trade_token",
+    "NOTRADES": "user_not_tradable",
+    "OFFERERR": "trade_create_error",
+    "ROLLBACK": "rollback_user",
+    "SUPPLIER": "rollback_supplier",
+    "PRIVATE0": "user_not_tradable",
+    "TRADEBAN": "user_not_tradable",
+    "FULLINV0": "user_not_tradable",
+    "ATTEMPTS": "trade_create_error",
+}
+"""Trade token -> the outcome of every purchase that is sent to it."""
+
+TOKEN_REASONS = {
+    "NOTRADES": "user_cant_trade",
+    "OFFERERR": "skin_unavailable",
+    "PRIVATE0": "private_inventory",
+    "TRADEBAN": "user_trade_ban",
+    "FULLINV0": "user_inventory_is_full",
+    "ATTEMPTS": "too_many_failed_attempts",
+}
+"""Trade token -> the ``error_reason`` of every purchase that is sent to it."""
+
+TOKEN_REFUSALS = {
+    "BADTOKEN": (9, "invalid_token_value"),
+    "TOOMANY0": (10, "too_many_failed_attempts_for_user"),
+}
+"""Trade token -> the API error with which a purchase for it is refused."""
+
+_PLACEHOLDER = "AAAAAAAA"
+"""Has the form of a trade token, to check a partner alone."""
+
+
+def is_partner(partner: str) -> bool:
+    """Whether a trade URL can have this partner."""
+    return is_trade_url(partner, _PLACEHOLDER)
+
+
+def is_trade_url(partner: str, token: str) -> bool:
+    """Whether a trade URL can have this partner and this token."""
+    try:
+        TradeURL(partner, token)
+    except InvalidTradeURL:
+        return False
+    return True
+
+
+def check_outcome(outcome: str, error_reason: str) -> None:
+    """Raise ValueError for an unknown outcome or reason, and for a reason together with ``accepted``."""
+    if outcome not in OUTCOMES:
+        raise ValueError(f"Unknown outcome: use one of {', '.join(OUTCOMES)}.")
+    if error_reason and error_reason not in ERROR_REASONS:
+        raise ValueError(f"Unknown error reason: use one of {', '.join(ERROR_REASONS)}.")
+    if error_reason and outcome == "accepted":
+        raise ValueError(f"The outcome accepted has no error reason: {', '.join(ERROR_REASONS)} need another outcome.")
+
+
+@dataclass(slots=True)
+class PlannedOutcome:
+    """The outcome of the next ``times`` purchases for ``partner``, or for any partner."""
+
+    outcome: str
+    times: int = 1
+    partner: str | None = None
+    error_reason: str = ""
+
+
+class PlannedOutcomes:
+    """The outcomes planned for the next purchases, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._plans: list[PlannedOutcome] = []
+
+    def add(self, outcome: str, *, times: int = 1, partner: str | None = None, error_reason: str = "") -> None:
+        """Plan the outcome of the next purchases. Raises ValueError for an impossible outcome, reason or partner."""
+        check_outcome(outcome, error_reason)
+        if partner and not is_partner(partner):
+            raise ValueError("A partner is the number of a trade URL: up to 10 digits.")
+        self._plans.append(PlannedOutcome(outcome, max(times, 1), partner or None, error_reason))
+
+    def active(self) -> list[PlannedOutcome]:
+        """The plans that are not used up."""
+        return list(self._plans)
+
+    def clear(self) -> None:
+        """Remove every plan."""
+        self._plans.clear()
+
+    def consume(self, partner: str) -> PlannedOutcome | None:
+        """Return the first plan for this partner and count one use of it; None if there is no plan."""
+        for plan in self._plans:
+            if plan.partner in (None, partner):
+                plan.times -= 1
+                if plan.times < 1:
+                    self._plans.remove(plan)
+                return plan
+        return None

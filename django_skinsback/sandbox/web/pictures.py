@@ -1,0 +1,64 @@
+"""Pictures of the skins: the shape shows the kind, the colours show the rarity and the class id."""
+
+from functools import cache
+from pathlib import Path
+
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Request, Response
+
+from ..simulation.market import BY_CLASS_ID
+from .rendering import render
+
+_RARITY_COLORS = {
+    "common": "#b0c3d9",
+    "plain": "#b0c3d9",
+    "industrial": "#5e98d9",
+    "uncommon": "#5e98d9",
+    "milspec": "#4b69ff",
+    "rare_item": "#4b69ff",
+    "fine": "#3fb28f",
+    "restricted": "#8847ff",
+    "mythical": "#8847ff",
+    "classified": "#d32ce6",
+    "legendary": "#d32ce6",
+    "covert": "#eb4b4b",
+    "epic": "#eb6a4b",
+    "arcana": "#ade55c",
+    "immortal": "#e4ae39",
+    "rare": "#e4ae39",
+}
+
+_SHAPES = dict(
+    line.split(" ", 1) for line in (Path(__file__).parent / "silhouettes.txt").read_text(encoding="utf-8").splitlines()
+)
+"""Kind of skin -> SVG path in a box of 200 by 140."""
+
+
+def picture(_request: Request, class_id: str) -> Response:
+    """Return the picture of a skin. An unknown class id is not found."""
+    if class_id not in BY_CLASS_ID:
+        raise NotFound
+    response = Response(draw(class_id), mimetype="image/svg+xml")
+    response.headers["Cache-Control"] = "max-age=86400"
+    return response
+
+
+@cache
+def draw(class_id: str) -> str:
+    """Return the SVG of a skin. The same class id always gives the same picture."""
+    design, seed = BY_CLASS_ID[class_id], int(class_id)
+    hue = seed % 360
+    return render(
+        "skin.svg",
+        shape=_SHAPES[design.kind],
+        color=_RARITY_COLORS[design.rarity],
+        first=f"hsl({hue},62%,62%)",
+        second=f"hsl({(hue + 40 + seed % 120) % 360},58%,42%)",
+        angle=seed % 90 - 45,
+        width=6 + seed % 11,
+    )
+
+
+def rarity_class(class_id: str) -> str:
+    """The class name for the skin's rarity in the style sheet of the pay page."""
+    return f"rarity-{_RARITY_COLORS[BY_CLASS_ID[class_id].rarity].lstrip('#')}"

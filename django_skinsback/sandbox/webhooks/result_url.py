@@ -1,0 +1,56 @@
+"""The body of a Result URL notification: as a form or JSON, with its signature."""
+
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django_skinsback.wire.signing import sign
+
+from ..api import php
+from ..api.shapes import as_text
+from ..keys import SECRETS
+from ..simulation.state import Project
+from ..simulation.store import Store
+
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+_LARGEST_EXACT_INTEGER = 2**53
+"""JavaScript rounds larger integers."""
+
+
+def notification_body(store: Store, project: Project, fields: dict[str, Any]) -> tuple[bytes, str]:
+    """Return the signed body and its content type, in the format that the sandbox's options choose."""
+    fields = {name: _same_in_php_and_javascript(value) for name, value in fields.items() if value is not None}
+    consume = store.faults.consume
+    if store.options.notification_format != "json-numbers":
+        fields = as_text(fields)
+    else:
+        noisy = {key: _float_noise(value) if isinstance(value, Decimal) else value for key, value in fields.items()}
+        if noisy != fields and consume("notify_float_noise", "deposit"):
+            fields = noisy
+    signature = sign(php.scalars(fields), SECRETS[project.client_id])
+    if not consume("notify_no_sign", "deposit"):
+        fields = {**fields, "sign": signature[::-1] if consume("notify_bad_sign", "deposit") else signature}
+    if store.options.notification_format == "form":
+        return urlencode(list(php.form_pairs(fields))).encode(), FORM
+    return php.json_text(fields).encode(), JSON
+
+
+def _same_in_php_and_javascript(value: Any) -> Any:
+    """Replace a value that PHP and JavaScript convert to different text, so that both documented samples verify it.
+
+    The caller leaves null out: PHP signs it as empty text, a form has no null, and JavaScript does not sign it.
+    """
+    match value:
+        case bool():
+            return int(value)
+        case int() if abs(value) > _LARGEST_EXACT_INTEGER:
+            return str(value)
+        case Decimal() if php.float_text(value) != php.plain_text(value):
+            return php.plain_text(value)
+        case _:
+            return value
+
+
+def _float_noise(number: Decimal) -> Decimal:
+    """The number as PHP sends its float with ``serialize_precision=17``: 40.759999999999998 for 40.76."""
+    return Decimal(f"{float(number):.17g}")
