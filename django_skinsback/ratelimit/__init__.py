@@ -14,7 +14,7 @@ from . import pauses
 from .law import Law
 from .limiter import Limiter, marked
 
-__all__ = ["Law", "Limiter", "SiteCache", "background", "current", "foreground", "forget", "pause_until"]
+__all__ = ["background", "foreground", "pause_until"]
 
 _limiters: dict[object, Limiter] = {}
 
