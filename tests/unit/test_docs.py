@@ -1,13 +1,15 @@
 """Lists in the documentation that must agree with the code."""
 
 import ast
+import importlib
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
-from django_skinsback import checks, conf, database_checks, sandbox
+from django_skinsback import checks, conf, database_checks, exceptions, sandbox, signals
 from django_skinsback.sandbox.simulation.faults import FAULTS
 from django_skinsback.sandbox.simulation.outcomes import TOKEN_OUTCOMES, TOKEN_REFUSALS
 
@@ -79,25 +81,76 @@ def test_links_between_pages_lead_somewhere(page):
         assert (page.parent / target).exists(), target
 
 
+def fragments(page):
+    """The fragments of a page's headings, as GitHub makes them."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_fragments_of_links_are_headings(page):
+    for target, fragment in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text()):
+        assert fragment in fragments(page.parent / target if target else page), f"{target}#{fragment}"
+
+
 def script(name):
     """A script of the documentation as a module."""
+    sys.path.insert(0, str(ROOT / "docs"))  # scripts import each other
     spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    sys.path.remove(str(ROOT / "docs"))
     return module
 
 
-def test_the_reference_of_commands_is_what_their_help_says():
-    """Written by ``python docs/command_pages.py``."""
-    pages = script("command_pages")
+REWRITE = {
+    "command_pages": "docs/commands.md",
+    "tables": "docs/explanation/money.md",
+    "reference_page": "docs/reference.md",
+}
+"""Script -> the page whose marked parts it writes from the code."""
 
-    assert pages.PAGE.read_text() == pages.written(pages.PAGE.read_text())
+
+@pytest.mark.parametrize("name", REWRITE)
+def test_generated_parts_are_what_the_code_says(name):
+    """If this fails, run the script: ``python docs/<name>.py``."""
+    page = ROOT / REWRITE[name]
+
+    assert page.read_text() == script(name).written(page.read_text())
 
 
-def test_the_tables_about_money_are_what_the_code_does():
-    tables = script("tables")
+def test_the_picture_of_the_folders_shows_the_import_contracts():
+    """If this fails, run ``python docs/map.py``."""
+    assert (ROOT / "docs/architecture.svg").read_text() == script("map").draw()
 
-    assert tables.PAGE.read_text() == tables.written(tables.PAGE.read_text())
+
+def public_modules():
+    return script("reference_page").MODULES
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_the_reference_has_exactly_the_public_names_of(name):
+    module = importlib.import_module(f"django_skinsback.{name}")
+    page = (ROOT / "docs/reference.md").read_text()
+    section = re.search(rf"^## `{name}`\n(.*?)^(?:## |<!--)", page, flags=re.DOTALL | re.MULTILINE)[1]
+    headings = re.findall(rf"^### `{name}\.(\w+)`$", section, flags=re.MULTILINE)
+    first_cells = re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)
+
+    assert set(headings) <= set(module.__all__)
+    assert set(module.__all__) <= {*headings, *first_cells}
+
+
+def test_every_exception_is_public():
+    classes = {name for name, value in vars(exceptions).items() if isinstance(value, type)}
+
+    assert set(exceptions.__all__) == classes
+
+
+def test_the_reference_says_of_every_signal_when_it_is_sent():
+    parts = script("reference_parts")
+
+    assert set(parts.SIGNALS) == set(parts.sent_arguments()) == set(signals.__all__)
 
 
 def test_every_test_the_page_about_money_names_exists():

@@ -1,0 +1,337 @@
+"""The parts of ``reference.md``: one function for each kind of thing that is public."""
+
+import ast
+import importlib
+import inspect
+import sys
+from collections.abc import Iterable
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from django.utils.functional import Promise
+from rendering import attribute_docs, code, doc, first_sentence, kind, literal, signature, table, ticks
+
+PACKAGE = Path(__file__).parents[1] / "django_skinsback"
+
+LOGGED = "Django logs it."
+
+SIGNALS = {
+    "entry_posted": (
+        "In the database transaction that posts the entry, once for each entry.",
+        (
+            "Everything is rolled back: entry, status and what other receivers wrote. A `charge` is vetoed, and `buy` "
+            "raises the exception. A webhook is answered 500 and applied again later."
+        ),
+    ),
+    "deposit_changed": ("After the commit, when the status of a deposit has changed.", LOGGED),
+    "purchase_changed": ("After the commit, when the status of a purchase has changed.", LOGGED),
+    "review_needed": (
+        (
+            "After the commit, for each new reason for a manual review. `reason` is text in the active language, "
+            "`code` one of the [review reasons](#review-reasons)."
+        ),
+        LOGGED,
+    ),
+    "notification_refused": (
+        "When a webhook is refused, before any query. `error` is a `NotificationRefused`.",
+        f"{LOGGED} The answer to the sender stays the same.",
+    ),
+    "balance_low": (
+        "After the commit, when the balance has fallen below `LOW_BALANCE`. `balance` is US dollars.",
+        LOGGED,
+    ),
+}
+"""Signal -> when it is sent, and what happens if a receiver raises. Arguments are read from the code that sends it."""
+
+
+def function_part(name: str, function: Any, heading: str = "###") -> list[str]:
+    return [f"{heading} `{name}`", code(signature(name.rpartition(".")[2], function)), doc(function)]
+
+
+def fields_table(cls: Any) -> str:
+    """Fields of a struct, a dataclass or a TypedDict."""
+    docs = attribute_docs(sys.modules[cls.__module__], cls.__name__)
+    defaults = {}
+    if isinstance(cls, type) and issubclass(cls, msgspec.Struct):
+        fields = msgspec.structs.fields(cls)
+        types = {field.name: field.type for field in fields}
+        for field in fields:
+            if field.default is not msgspec.NODEFAULT:
+                defaults[field.name] = literal(field.default)
+            elif field.default_factory is not msgspec.NODEFAULT:
+                defaults[field.name] = repr(field.default_factory())
+    elif hasattr(cls, "__required_keys__"):
+        types = {name: _plain(hint) for name, hint in inspect.get_annotations(cls).items()}
+        for base in getattr(cls, "__orig_bases__", ()):
+            if hasattr(base, "__required_keys__"):
+                types = {**{name: _plain(hint) for name, hint in inspect.get_annotations(base).items()}, **types}
+        return table(
+            ("key", "type", "required"),
+            ((ticks(name), ticks(kind(hint)), _yes(name in cls.__required_keys__)) for name, hint in types.items()),
+        )
+    else:
+        types = {name: field.type for name, field in cls.__dataclass_fields__.items()}
+        defaults = {
+            name: literal(field.default)
+            for name, field in cls.__dataclass_fields__.items()
+            if type(field.default).__name__ != "_MISSING_TYPE"
+        }
+    rows = [
+        (ticks(name), ticks(kind(hint)), ticks(defaults.get(name, "")), docs.get(name, ""))
+        for name, hint in types.items()
+    ]
+    heads = ["field", "type", "default", "meaning"]
+    if not any(row[3] for row in rows):
+        heads, rows = heads[:3], [row[:3] for row in rows]  # type: ignore[misc]
+    return table(heads, rows)
+
+
+def _plain(hint: Any) -> Any:
+    """A key's type without ``Required`` and ``NotRequired``."""
+    return hint.__args__[0] if str(hint).startswith(("typing.Required", "typing.NotRequired")) else hint
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else ""
+
+
+def enum_part(name: str, cls: type[Enum], labels: dict[Any, Any] | None = None) -> list[str]:
+    """An enumeration with its values, and their labels if it has some."""
+    docs = attribute_docs(sys.modules[cls.__module__], cls.__name__)
+    third = {each: str(labels.get(each, "")) if labels else docs.get(each.name, "") for each in cls}
+    heads = ["name", "value", "label" if labels else "meaning"]
+    rows = [[ticks(each.name), ticks(str(each.value)), third[each]] for each in cls]
+    if not any(third.values()):
+        heads, rows = heads[:2], [row[:2] for row in rows]
+    return [f"### `{name}`", doc(cls) if cls.__doc__ != Enum.__doc__ else "", table(heads, rows)]
+
+
+def class_part(name: str, cls: type) -> list[str]:
+    """A class: its docstring, its constructor, its properties and methods."""
+    return [f"### `{name}`", code(signature(cls.__name__, cls)), doc(cls), *members_table(cls)]
+
+
+def members_table(cls: type) -> list[str]:
+    """Public properties and methods of a class; no table if there are none."""
+    members = []
+    for member, value in vars(cls).items():
+        if member.startswith("_"):
+            continue
+        if isinstance(value, property):
+            hint = inspect.signature(value.fget).return_annotation if value.fget else ""
+            members.append((f"`{member}: {kind(hint)}`", doc(value)))
+        elif callable(value) or isinstance(value, classmethod | staticmethod):
+            function = getattr(cls, member)
+            members.append(
+                (
+                    ticks(signature(member, function).replace("\n    ", " ").replace(",\n)", ")").replace("( ", "(")),
+                    doc(function),
+                )
+            )
+    return [table(("member", "meaning"), members)] if members else []
+
+
+def signals_part() -> list[str]:
+    sent = sent_arguments()
+    rows = []
+    for name, (when, on_error) in SIGNALS.items():
+        rows.append([ticks(name), ", ".join(map(ticks, sent[name])), when, on_error])
+    return [table(("signal", "arguments", "when it is sent", "if a receiver raises"), rows)]
+
+
+def sent_arguments() -> dict[str, list[str]]:
+    """Signal -> names of its arguments, read from the calls that send it."""
+    names = set(importlib.import_module("django_skinsback.signals").__all__)
+    found: dict[str, list[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            function, name = node.func, ""
+            if isinstance(function, ast.Attribute) and function.attr in {"send", "send_robust"}:
+                name = getattr(function.value, "id", "")
+            elif getattr(function, "id", "") == "after_commit" and node.args:
+                name = getattr(node.args[0], "id", "")
+            if name in names:
+                found[name] = [keyword.arg for keyword in node.keywords if keyword.arg]
+    return found
+
+
+def exceptions_part(names: Iterable[str], module: Any) -> list[str]:
+    """The tree that stands at the head of the module, then each class with its message."""
+    head = inspect.cleandoc(module.__doc__ or "").partition("::\n")[2]
+    tree = "\n".join(line[4:] for line in head.split("\n") if line.startswith("    "))
+    classes = [getattr(module, name) for name in names]
+    classes.sort(key=lambda cls: inspect.getsourcelines(cls)[1])
+    own = sorted({name for cls in classes for name, value in vars(cls).items() if _is_value(name, value)})
+    rows = []
+    for cls in classes:
+        bases = ", ".join(ticks(base.__name__) for base in cls.__bases__)
+        values = [str(getattr(cls, name, "")) for name in own]
+        rows.append([ticks(cls.__name__), bases, *values, " ".join(doc(cls).split("\n\n"))])
+    return [f"```\n{tree}\n```", table(("exception", "is a", *map(ticks, own), "meaning"), rows)]
+
+
+def _is_value(name: str, value: Any) -> bool:
+    return not name.startswith("_") and isinstance(value, str | int | Promise)
+
+
+def models_part(names: Iterable[str], module: Any) -> list[str]:
+    parts = []
+    for name in names:
+        cls = getattr(module, name)
+        parts += model_part(name, cls) if hasattr(cls, "_meta") else enum_part(f"models.{name}", cls, dict(cls.choices))
+    return parts
+
+
+def model_part(name: str, model: Any) -> list[str]:
+    rows, choices = [], []
+    for field in model._meta.concrete_fields:
+        about = [type(field).__name__.replace("UTCDateTimeField", "DateTimeField")]
+        if field.max_length and field.get_internal_type() == "CharField":
+            about.append(f"({field.max_length})")
+        target = f" to {field.related_model._meta.object_name}" if field.related_model else ""
+        if target and field.related_model._meta.app_label != "skinsback":
+            target = " to the user model"
+        about.append(target + (", may be null" if field.null else "") + (", unique" if field.unique else ""))
+        rows.append([ticks(field.name), "".join(about), str(field.verbose_name), str(field.help_text)])
+        if field.choices and name != "ListCursor":
+            values = ", ".join(f"`{value}` ({label})" for value, label in field.flatchoices)
+            choices.append(f"Values of `{field.name}`: {values}.")
+    parts = [f"### `models.{name}`", doc(model), table(("field", "type", "label", "help text"), rows), *choices]
+    parts += _model_members(model)
+    unique = [", ".join(map(ticks, each.fields)) for each in model._meta.constraints if getattr(each, "fields", ())]
+    if unique:
+        parts.append("Unique together: " + "; ".join(unique) + ".")
+    if model._meta.permissions:
+        permissions = ", ".join(f"`skinsback.{code}` ({label})" for code, label in model._meta.permissions)
+        parts.append(f"Permissions: {permissions}.")
+    return parts
+
+
+def _model_members(model: Any) -> list[str]:
+    """Methods of ``Model.objects`` and properties that are ours."""
+    rows = []
+    for cls in model._default_manager.all().__class__.__mro__:
+        if not cls.__module__.startswith("django_skinsback"):
+            continue
+        for name, value in vars(cls).items():
+            if inspect.isfunction(value) and not name.startswith("_") and name not in {"update", "delete"}:
+                rows.append([f"`{model.__name__}.objects.{signature(name, value)}`", doc(value)])
+    for cls in model.__mro__:
+        if cls.__module__.startswith("django_skinsback"):
+            for name, value in vars(cls).items():
+                if isinstance(value, property):
+                    rows.append([ticks(f"{name}: {kind(inspect.signature(value.fget).return_annotation)}"), doc(value)])
+    return [table(("query or property", "meaning"), rows)] if rows else []
+
+
+def reasons_part() -> list[str]:
+    from django_skinsback.models.reasons import REASON_TEXTS
+
+    return [
+        "### Review reasons",
+        '`review_reasons` of a row is a list of `{"code": …, "data": {…}}`. Codes are stable, texts are translations.',
+        table(("code", "text"), ((ticks(name), str(text)) for name, text in REASON_TEXTS.items())),
+    ]
+
+
+def client_part() -> list[str]:
+    from django_skinsback.client import SkinsBackClient
+    from django_skinsback.wire import arguments, market, types
+
+    module = sys.modules[SkinsBackClient.__module__]
+    parts = ["### `SkinsBackClient`", doc(module).partition("\n\n")[2].partition("\n\n")[2], doc(SkinsBackClient)]
+    for name, value in vars(SkinsBackClient).items():
+        if inspect.isfunction(value) and not name.startswith("_"):
+            parts += function_part(f"client.{name}", value, "####")
+    options = [
+        value
+        for name, value in vars(arguments).items()
+        if _is_own(value, arguments) and hasattr(value, "__required_keys__")
+    ]
+    parts.append("### Arguments of the client")
+    for cls in options:
+        parts += [f"#### `{cls.__name__}`", doc(cls), fields_table(cls)]
+    parts.append("### Values that the client returns")
+    for values in (types, market):
+        for cls in vars(values).values():
+            if _is_own(cls, values) and issubclass(cls, msgspec.Struct):
+                parts += [f"#### `{cls.__name__}`", doc(cls), fields_table(cls)]
+    return parts
+
+
+def _is_own(value: Any, module: Any) -> bool:
+    return isinstance(value, type) and value.__module__ == module.__name__
+
+
+def tasks_part(names: Iterable[str], module: Any) -> list[str]:
+    tasks = [getattr(module, name) for name in names if hasattr(getattr(module, name), "run")]
+    rows = [[ticks(task.__name__), ticks(task.name), first_sentence(doc(task.run))] for task in tasks]
+    return [
+        table(("task", "name in Celery", "meaning"), rows),
+        *function_part("tasks.beat_schedule", module.beat_schedule),
+    ]
+
+
+def module_parts(name: str) -> list[str]:
+    """Everything that a public module names in ``__all__``."""
+    module = importlib.import_module(f"django_skinsback.{name}")
+    names = list(module.__all__)
+    special = {
+        "signals": signals_part,
+        "exceptions": lambda: exceptions_part(names, module),
+        "models": lambda: [*models_part(names, module), *reasons_part()],
+        "tasks": lambda: tasks_part(names, module),
+    }
+    if name in special:
+        return special[name]()
+    parts, constants = [], []
+    docs = attribute_docs(module)
+    for each in sorted(names, key=lambda each: (not each.islower(), each)):
+        value = getattr(module, each)
+        if isinstance(value, type) or callable(value):
+            parts += item_part(f"{name}.{each}", value)
+        else:
+            constants.append([ticks(each), _constant(value), docs.get(each, "")])
+    if name in {"deposits", "purchases"}:
+        from django_skinsback.flows.ledger.record import Recorded
+
+        parts += [f"### `{name}.record_report` returns `Recorded`", doc(Recorded), fields_table(Recorded)]
+    if constants:
+        heads, rows = ["constant", "value", "meaning"], constants
+        if not any(row[2] for row in rows):
+            heads, rows = heads[:2], [row[:2] for row in rows]
+        parts += [f"### Constants of `{name}`", table(heads, rows)]
+    return [*parts, *client_part()] if name == "connection" else parts
+
+
+def item_part(name: str, value: Any) -> list[str]:
+    """A function, a pytest fixture or a class."""
+    if not isinstance(value, type):
+        is_fixture = hasattr(value, "_get_wrapped_function")
+        return [f"### `{name}`", "A pytest fixture.", doc(value)] if is_fixture else function_part(name, value)
+    if issubclass(value, Enum):
+        return enum_part(name, value, _labels(value))
+    if hasattr(value, "__required_keys__"):
+        return [f"### `{name}`", doc(value), fields_table(value)]
+    if hasattr(value, "__dataclass_fields__"):
+        return [f"### `{name}`", doc(value), fields_table(value), *members_table(value)]
+    return [f"### `{name}`", doc(value)] if issubclass(value, Exception) else class_part(name, value)
+
+
+def _labels(cls: type[Enum]) -> dict[Any, Any] | None:
+    from django_skinsback.models import deposit, ledger, purchase
+
+    every = (deposit.DEPOSIT_STATUS_LABELS, purchase.PURCHASE_STATUS_LABELS, ledger.ENTRY_KIND_LABELS)
+    return next((labels for labels in every if isinstance(next(iter(labels)), cls)), None)
+
+
+def _constant(value: Any) -> str:
+    if isinstance(value, frozenset):
+        return ", ".join(map(ticks, sorted(map(str, value))))
+    if isinstance(value, dict):
+        return ", ".join(map(ticks, value))
+    return ticks(literal(value))
