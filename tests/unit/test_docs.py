@@ -153,6 +153,21 @@ def test_the_reference_says_of_every_signal_when_it_is_sent():
     assert set(parts.SIGNALS) == set(parts.sent_arguments()) == set(signals.__all__)
 
 
+@pytest.mark.parametrize("path", ["docs/explanation/architecture.md", "CONTRIBUTING.md"])
+def test_files_and_functions_that_a_page_names_exist(path):
+    page = (ROOT / path).read_text()
+    for file, function in re.findall(r"`([\w/]+\.\w+)(?::(\w+))?`", page):
+        found = [folder / file for folder in (ROOT, ROOT / "django_skinsback") if (folder / file).is_file()]
+        assert found, file
+        assert not function or f"def {function}(" in found[0].read_text(), f"{file}:{function}"
+
+
+def test_a_path_has_at_most_ten_stations():
+    page = (ROOT / "docs/explanation/architecture.md").read_text()
+
+    assert max(map(int, re.findall(r"^(\d+)\. ", page, flags=re.MULTILINE))) == 10
+
+
 def test_every_test_the_page_about_money_names_exists():
     page = (ROOT / "docs/explanation/money.md").read_text().partition("## Where it is proved")[2]
 
