@@ -156,7 +156,7 @@ def test_the_reference_says_of_every_signal_when_it_is_sent():
 @pytest.mark.parametrize("path", ["docs/explanation/architecture.md", "CONTRIBUTING.md"])
 def test_files_and_functions_that_a_page_names_exist(path):
     page = (ROOT / path).read_text()
-    for file, function in re.findall(r"`([\w/]+\.\w+)(?::(\w+))?`", page):
+    for file, function in re.findall(r"`([\w/-]+\.(?:py|md|cfg))(?::(\w+))?`", page):
         found = [folder / file for folder in (ROOT, ROOT / "django_skinsback") if (folder / file).is_file()]
         assert found, file
         assert not function or f"def {function}(" in found[0].read_text(), f"{file}:{function}"
