@@ -40,7 +40,7 @@ for wallet in Wallet.objects.all():
 BUY = """
 from decimal import Decimal
 from django.contrib.auth.models import User
-from django_skinsback.flows.purchases import buy
+from django_skinsback.purchases import buy
 from django_skinsback.models import Purchase
 from wallet.models import InsufficientBalance, Wallet
 
