@@ -45,45 +45,6 @@ trade token or the body of an answer.
 
 import inspect
 
-__all__ = [
-    "APIError",
-    "AccountFault",
-    "AlreadyDecided",
-    "BadSignature",
-    "ConfigurationError",
-    "ContradictoryAnswer",
-    "CustomIdExists",
-    "DepositTooSmall",
-    "IdempotencyConflict",
-    "InsideDatabaseTransaction",
-    "InsufficientFunds",
-    "InvalidAmount",
-    "InvalidInput",
-    "InvalidSteamID",
-    "InvalidTradeURL",
-    "MarketDisabled",
-    "NoSecret",
-    "NotificationRefused",
-    "NotificationTooLarge",
-    "OrderIdExists",
-    "PriceAboveCap",
-    "PurchaseNotFound",
-    "RateLimited",
-    "RequestNotSent",
-    "RolledBack",
-    "RowChanged",
-    "RowDeleted",
-    "SkinUnavailable",
-    "SkinsBackError",
-    "TemporaryFailure",
-    "TooManyFailedAttempts",
-    "TradeURLRefused",
-    "TransactionNotFound",
-    "UnderMaintenance",
-    "UnknownOutcome",
-    "UnreadableNotification",
-]
-
 _MESSAGE_LIMIT = 100
 
 
