@@ -11,8 +11,8 @@ from typing import Any
 
 from .. import conf
 from . import pauses
-from .law import Law
 from .limiter import Limiter, marked
+from .slots import Law
 
 __all__ = ["Law", "Limiter", "SiteCache", "background", "current", "foreground", "forget", "pause_until"]
 

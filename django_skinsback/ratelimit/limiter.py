@@ -11,9 +11,9 @@ from typing import Any
 
 from ..exceptions import AccountFault, APIError, RateLimited
 from . import pauses
-from .law import Law
+from .cache import APART_SECONDS, Cache, CacheBroken, Own, Shared, Turnstile
 from .pauses import Call
-from .stores import APART_SECONDS, Cache, CacheBroken, Own, Shared, Turnstile
+from .slots import Law
 
 logger = logging.getLogger("django_skinsback")
 

@@ -8,8 +8,8 @@ import pytest
 
 from django_skinsback import ratelimit
 from django_skinsback.exceptions import RateLimited
-from django_skinsback.ratelimit.law import Law
 from django_skinsback.ratelimit.limiter import Limiter
+from django_skinsback.ratelimit.slots import Law
 from django_skinsback.sandbox.keys import CLIENT_ID
 from django_skinsback.sandbox.options import Options
 from django_skinsback.sandbox.world import World

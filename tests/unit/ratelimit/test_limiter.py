@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from django_skinsback import ratelimit
 from django_skinsback.exceptions import AccountFault, APIError, InsufficientFunds, RateLimited, UnknownOutcome
 from django_skinsback.ratelimit import pauses
-from django_skinsback.ratelimit.law import Law
 from django_skinsback.ratelimit.limiter import Limiter
+from django_skinsback.ratelimit.slots import Law
 from tests.virtual import Cache, Clock
 
 NOW = 1_800_000_000.0
