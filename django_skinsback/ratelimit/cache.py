@@ -1,15 +1,12 @@
 """Where slots and pauses are kept: the cache all processes share, and this process's own memory for when it fails."""
 
 import logging
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 logger = logging.getLogger("django_skinsback")
 
 ASKED_AGAIN_AFTER_SECONDS = 5.0
-APART_SECONDS = 1.0
 
 
 class CacheBroken(Exception):
@@ -105,28 +102,3 @@ class Own:
 
     def delete(self, key: str) -> None:
         self._kept.pop(key, None)
-
-
-class Turnstile:
-    """One at a time in this process, and one a second: what is left of the limit while the cache is broken."""
-
-    def __init__(self, clock: Callable[[], float], sleep: Callable[[float], object]) -> None:
-        self._clock = clock
-        self._sleep = sleep
-        self._lock = threading.Lock()
-        self._last = float("-inf")
-
-    @contextmanager
-    def passage(self, patience: float) -> Iterator[bool]:
-        """Gives whether the caller may go; if so, nobody else may before the block ends."""
-        if not (self._lock.acquire(timeout=patience) if patience else self._lock.acquire(blocking=False)):
-            yield False
-            return
-        try:
-            wait = self._last + APART_SECONDS - self._clock()
-            if 0 < wait <= APART_SECONDS:
-                self._sleep(wait)
-            self._last = self._clock()
-            yield True
-        finally:
-            self._lock.release()

@@ -2,16 +2,17 @@
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from math import ceil
 from typing import Any
 
 from ..exceptions import AccountFault, APIError, RateLimited
 from . import pauses
-from .cache import APART_SECONDS, Cache, CacheBroken, Own, Shared, Turnstile
+from .cache import Cache, CacheBroken, Own, Shared
 from .pauses import Call
 from .slots import Law
 
@@ -47,7 +48,8 @@ class Limiter:
         self.law = law
         self._shared = Shared(cache, clock)
         self._own = Own(clock)
-        self._turnstile = Turnstile(clock, sleep)
+        self._lock = threading.Lock()
+        self._next_second = 0.0
         self._clock = clock
         self._sleep = sleep
         self._random = random
@@ -61,17 +63,16 @@ class Limiter:
         ``background()`` that changes nothing waits up to thirty. What the attempt raises may open a pause.
         """
         call = Call(account, method, marked.get() is True)
-        with ExitStack() as stack:
-            try:
-                found = self._wait(call)
-            except CacheBroken:
-                found = self._pass_singly(call, stack)
-            try:
-                yield
-            except APIError as error:
-                self._learn(call, error, found)
-                raise
-            self._learn(call, None, found)
+        try:
+            found = self._wait(call)
+        except CacheBroken:
+            found = self._wait_for_second(call)
+        try:
+            yield
+        except APIError as error:
+            self._learn(call, error, found)
+            raise
+        self._learn(call, None, found)
 
     def pause_ends(self, account: str) -> float | None:
         """UNIX seconds at which the last pause that concerns ``account`` ends; None if there is none."""
@@ -127,13 +128,23 @@ class Limiter:
             return max(0.0, self.law.next_for_background(now) - self._clock()) + jitter
         return jitter / 3
 
-    def _pass_singly(self, call: Call, stack: ExitStack) -> Mapping[str, Any]:
-        """Without the cache; users' calls go first in that others do not queue."""
+    def _wait_for_second(self, call: Call) -> Mapping[str, Any]:
+        """Without the cache, let one call a second go from this process. Returns the pauses that were found.
+
+        A user's call waits for a second of its own. A background call is refused while another call waits.
+        """
         found = self._own.get_many(pauses.keys(call.account))
         self._refuse_in_pause(call, found, self._clock())
-        patience = 0.0 if call.can_wait else USER_PATIENCE_SECONDS - APART_SECONDS
-        if not stack.enter_context(self._turnstile.passage(patience)):
-            raise _refusal(call, "the cache is broken and another call runs")
+        with self._lock:
+            now = self._clock()
+            wait = max(0.0, self._next_second - now)
+            if wait > USER_PATIENCE_SECONDS + 1:  # the clock was put back
+                wait = 0.0
+            if wait > (1 if call.can_wait else USER_PATIENCE_SECONDS):
+                raise _refusal(call, "the cache is broken and other calls wait")
+            self._next_second = now + wait + 1
+        if wait:
+            self._sleep(wait)
         return found
 
     def _refuse_in_pause(self, call: Call, found: Mapping[str, Any], now: float) -> None:

@@ -121,7 +121,7 @@ def test_row_53_a_cache_that_refuses_connections_slows_calls_and_stops_none(limi
         settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": location}}
         limiter = ratelimit.current()
         slept = []
-        limiter._turnstile._sleep = slept.append
+        limiter._sleep = slept.append
         for _ in range(3):
             get_client().get_balance()
         assert ratelimit.pause_until() is None
@@ -166,7 +166,7 @@ def test_a_database_cache_keeps_turns_and_pauses(limited, database_cache, django
 @pytest.mark.database
 @pytest.mark.django_db(transaction=True)
 def test_a_database_cache_is_left_alone_inside_a_database_transaction(limited, database_cache):
-    ratelimit.current()._turnstile._sleep = lambda _seconds: None
+    ratelimit.current()._sleep = lambda _seconds: None
     with transaction.atomic():
         get_client().get_balance()
         get_client().get_balance()

@@ -2,7 +2,6 @@
 
 import logging
 import pickle
-import threading
 from contextlib import suppress
 
 import pytest
@@ -454,45 +453,36 @@ def test_row_53_while_the_cache_is_broken_one_call_a_second_goes(outage):
     assert all(gap == pytest.approx(1) for gap in gaps)
 
 
-def test_row_53_while_the_cache_is_broken_calls_go_one_at_a_time(outage):
-    inside, done, order = threading.Event(), threading.Event(), []
+def test_row_53_while_the_cache_is_broken_background_calls_are_refused_while_a_call_waits(outage):
+    outage.limiters[0]._sleep = lambda _seconds: None  # the first ones are still waiting
+    outage.user()
+    outage.user()
+    with pytest.raises(RateLimited, match="other calls wait"):
+        outage.background()
+    outage.clock.now += 1
+    outage.background()
+
+
+def test_row_53_while_the_cache_is_broken_users_wait_two_seconds_at_most(outage):
+    waits = []
+    outage.limiters[0]._sleep = waits.append
+    for _ in range(3):
+        outage.user()
+    with pytest.raises(RateLimited, match="other calls wait"):
+        outage.user()
+    assert waits == [1, 2]
+
+
+def test_row_53_while_the_cache_is_broken_a_slow_call_does_not_hold_up_the_next(outage):
     limiter = outage.limiters[0]
-
-    def first():
-        with limiter.call("default", READ):
-            inside.set()
-            done.wait(20)
-            order.append("first leaves")
-
-    def second():
-        with limiter.call("default", READ):
-            order.append("second goes")
-
-    threads = [threading.Thread(target=first), threading.Thread(target=second)]
-    threads[0].start()
-    assert inside.wait(20)
-    with ratelimit.background(), pytest.raises(RateLimited, match="another call runs"):
-        limiter.call("default", READ).__enter__()
-    threads[1].start()
-    done.set()
-    for thread in threads:
-        thread.join(20)
-    assert order == ["first leaves", "second goes"]
+    with limiter.call("default", READ):
+        assert outage.user() == 1
 
 
-def test_row_53_users_wait_a_second_for_their_turn_and_the_background_does_not_queue(outage):
-    asked = []
-
-    class Held:
-        def acquire(self, **patience):
-            asked.append(patience)
-            return False
-
-    outage.limiters[0]._turnstile._lock = Held()
-    for call in (outage.user, outage.background):
-        with pytest.raises(RateLimited):
-            call()
-    assert asked == [{"timeout": 1.0}, {"blocking": False}]
+def test_row_53_while_the_cache_is_broken_a_clock_put_back_stops_no_call(outage):
+    outage.user()
+    outage.clock.now -= 86_400
+    assert outage.user() == 0
 
 
 def test_row_53_a_call_that_raises_lets_the_next_one_go(outage):
