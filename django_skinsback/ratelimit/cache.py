@@ -77,28 +77,3 @@ class Shared:
         if self._failed_at is None:
             logger.error("skinsback.limit_cache_broken", extra={"error": error})
         self._failed_at = self._clock()
-
-
-class Own:
-    """This process's memory, with the operations of a cache."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._kept: dict[str, tuple[float, Any]] = {}
-
-    def add(self, key: str, value: Any, timeout: int) -> bool:
-        if self.get_many([key]):
-            return False
-        self.set(key, value, timeout)
-        return True
-
-    def get_many(self, keys: Iterable[str]) -> Mapping[str, Any]:
-        now = self._clock()
-        kept = {key: self._kept[key] for key in keys if key in self._kept}
-        return {key: value for key, (end, value) in kept.items() if now < end}
-
-    def set(self, key: str, value: Any, timeout: int) -> None:
-        self._kept[key] = (self._clock() + timeout, value)
-
-    def delete(self, key: str) -> None:
-        self._kept.pop(key, None)

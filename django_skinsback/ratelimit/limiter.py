@@ -5,14 +5,14 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from math import ceil
 from typing import Any
 
 from ..exceptions import AccountFault, APIError, RateLimited
 from . import pauses
-from .cache import Cache, CacheBroken, Own, Shared
+from .cache import Cache, CacheBroken, Shared
 from .pauses import Call
 from .slots import Law
 
@@ -47,7 +47,7 @@ class Limiter:
     ) -> None:
         self.law = law
         self._shared = Shared(cache, clock)
-        self._own = Own(clock)
+        self._own: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._next_second = 0.0
         self._clock = clock
@@ -133,8 +133,7 @@ class Limiter:
 
         A user's call waits for a second of its own. A background call is refused while another call waits.
         """
-        found = self._own.get_many(pauses.keys(call.account))
-        self._refuse_in_pause(call, found, self._clock())
+        self._refuse_in_pause(call, self._own, self._clock())
         with self._lock:
             now = self._clock()
             wait = max(0.0, self._next_second - now)
@@ -145,7 +144,7 @@ class Limiter:
             self._next_second = now + wait + 1
         if wait:
             self._sleep(wait)
-        return found
+        return self._own
 
     def _refuse_in_pause(self, call: Call, found: Mapping[str, Any], now: float) -> None:
         end = pauses.holding_back(call, found, now)
@@ -156,21 +155,25 @@ class Limiter:
 
     def _learn(self, call: Call, error: APIError | None, found: Mapping[str, Any]) -> None:
         for key in pauses.ended_by(error, call, found):
-            self._keep("delete", key)
+            self._own.pop(key, None)
+            with suppress(CacheBroken):
+                self._shared.delete(key)
         if error is None or not (key := pauses.key_of(error, call)):
             return
         before = self._pauses(call.account).get(key)
         opening = pauses.opened_by(error, call, before, self._clock(), self._random())
         if opening is None:
             return
-        value = (opening.key, opening.pause, opening.kept_seconds)
+        try:
+            self._shared.set(opening.key, opening.pause, opening.kept_seconds)
+        except CacheBroken:
+            self._own[key] = opening.pause
         extra = {"account": call.account, "method": call.method, "code": error.code}
         extra |= {"seconds": round(opening.paused_seconds)}
         if isinstance(error, RateLimited):
-            self._own.set(*value)
-            self._keep("set", *value)
+            self._own[key] = opening.pause
             logger.warning("skinsback.rate_limit_paused", extra=extra)
-        elif self._keep("add", *value):  # the first of all processes tells
+        else:
             level = logging.ERROR if isinstance(error, AccountFault) else logging.WARNING
             logger.log(level, "skinsback.account_paused", extra=extra)
 
@@ -183,18 +186,12 @@ class Limiter:
         try:
             return self._found(pauses.keys(account))
         except CacheBroken:
-            return self._own.get_many(pauses.keys(account))
+            return self._own
 
     def _found(self, pause_keys: list[str], *slot_keys: str) -> Mapping[str, Any]:
         """One question for all. What this process heard itself about the limit holds even if the cache forgot it."""
-        heard = self._own.get_many([pauses.LIMIT_KEY])
-        return {**heard, **self._shared.get_many([*pause_keys, *slot_keys])}
-
-    def _keep(self, operation: str, *arguments: Any) -> Any:
-        try:
-            return getattr(self._shared, operation)(*arguments)
-        except CacheBroken:
-            return getattr(self._own, operation)(*arguments)
+        heard = self._own.get(pauses.LIMIT_KEY)
+        return {pauses.LIMIT_KEY: heard, **self._shared.get_many([*pause_keys, *slot_keys])}
 
 
 def _refusal(call: Call, why: str) -> RateLimited:

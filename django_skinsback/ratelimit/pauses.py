@@ -73,15 +73,14 @@ def ends(account: str, found: Mapping[str, object], now: float) -> float | None:
 def opened_by(error: APIError, call: Call, before: object, now: float, chance: float) -> Opening | None:
     """What ``error`` opens; ``before`` is what is kept under ``key_of(error)``, ``chance`` a number from 0 to 1.
 
-    The pause after -7 doubles each time that it comes again, until SkinsBack was content for a while. Calls that
-    were under way when the pause began open no second one.
+    None while the pause before still runs. The pause after -7 doubles each time that it comes again within ten minutes.
     """
+    if list(_ends([LIMIT_KEY], {LIMIT_KEY: before}, now)):
+        return None
     if isinstance(error, RateLimited):
-        if list(_ends([LIMIT_KEY], {LIMIT_KEY: before}, now)):
-            return None
         streak = 1
         match before:
-            case (_, int(earlier)):
+            case (float(end), int(earlier)) if now - end <= FORGOTTEN_AFTER_SECONDS:
                 streak = min(earlier, _MOST_IN_A_ROW) + 1
         seconds = min(FIRST_SECONDS * 2 ** (streak - 1), LONGEST_SECONDS) * (1 + _JITTER * chance)
         return Opening(LIMIT_KEY, (now + seconds, streak), int(seconds + FORGOTTEN_AFTER_SECONDS), seconds)
