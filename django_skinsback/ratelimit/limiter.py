@@ -62,7 +62,7 @@ class Limiter:
         A call somebody waits for waits at most two seconds and is refused at once if they will not do; one inside
         ``background()`` that changes nothing waits up to thirty. What the attempt raises may open a pause.
         """
-        call = Call(account, method, marked.get() is True)
+        call = Call(account, method, in_background=marked.get() is True)
         try:
             found = self._wait(call)
         except CacheBroken:
@@ -76,7 +76,7 @@ class Limiter:
 
     def pause_ends(self, account: str) -> float | None:
         """UNIX seconds at which the last pause that concerns ``account`` ends; None if there is none."""
-        return pauses.ends(account, self._pauses(account), self._clock())
+        return pauses.end_of(pauses.keys(account), self._pauses(account), self._clock())
 
     # Before
 
@@ -147,35 +147,38 @@ class Limiter:
         return self._own
 
     def _refuse_in_pause(self, call: Call, found: Mapping[str, Any], now: float) -> None:
-        end = pauses.holding_back(call, found, now)
+        end = pauses.end_of(pauses.keys_that_stop(call), found, now)
         if end is not None:
             raise _refusal(call, f"paused for {ceil(end - now)} seconds more")
 
     # After
 
     def _learn(self, call: Call, error: APIError | None, found: Mapping[str, Any]) -> None:
-        for key in pauses.ended_by(error, call, found):
-            self._own.pop(key, None)
-            with suppress(CacheBroken):
-                self._shared.delete(key)
-        if error is None or not (key := pauses.key_of(error, call)):
+        for key in pauses.keys_ended_by(error, call):
+            if key in found:
+                self._own.pop(key, None)
+                with suppress(CacheBroken):
+                    self._shared.delete(key)
+        if error is not None and (key_opened := pauses.key_opened_by(error, call.account)) is not None:
+            self._open_pause(key_opened, error, call)
+
+    def _open_pause(self, key: str, error: APIError, call: Call) -> None:
+        """Open the pause unless it runs already, because calls were under way when it began."""
+        found, now = self._pauses(call.account), self._clock()
+        if pauses.end_of([key], found, now) is not None:
             return
-        before = self._pauses(call.account).get(key)
-        opening = pauses.opened_by(error, call, before, self._clock(), self._random())
-        if opening is None:
-            return
+        pause = pauses.opened_by(error, found.get(key), now, self._random())
+        seconds = pause[0] - now
+        is_limit = kept_here = isinstance(error, RateLimited)
         try:
-            self._shared.set(opening.key, opening.pause, opening.kept_seconds)
+            self._shared.set(key, pause, ceil(seconds + pauses.FORGOTTEN_AFTER_SECONDS))
         except CacheBroken:
-            self._own[key] = opening.pause
-        extra = {"account": call.account, "method": call.method, "code": error.code}
-        extra |= {"seconds": round(opening.paused_seconds)}
-        if isinstance(error, RateLimited):
-            self._own[key] = opening.pause
-            logger.warning("skinsback.rate_limit_paused", extra=extra)
-        else:
-            level = logging.ERROR if isinstance(error, AccountFault) else logging.WARNING
-            logger.log(level, "skinsback.account_paused", extra=extra)
+            kept_here = True
+        if kept_here:
+            self._own[key] = pause
+        extra = {"account": call.account, "method": call.method, "code": error.code, "seconds": round(seconds)}
+        level = logging.ERROR if isinstance(error, AccountFault) else logging.WARNING
+        logger.log(level, "skinsback.rate_limit_paused" if is_limit else "skinsback.account_paused", extra=extra)
 
     # Stores
 
