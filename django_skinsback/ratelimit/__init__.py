@@ -4,13 +4,13 @@ Calls somebody waits for go first; those inside ``background()`` use at most ``B
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 from .. import conf
 from . import pauses
+from .cache import SiteCache
 from .limiter import Limiter, marked
 from .slots import Law
 
@@ -70,39 +70,3 @@ def forget() -> None:
     cache = SiteCache(conf.get("CACHE"))
     for key in {key for account in conf.accounts() for key in pauses.keys(account)}:
         cache.delete(key)
-
-
-class SiteCache:
-    """The site's cache under ``alias``, which Django keeps once for each thread.
-
-    A database cache is not used inside a database transaction: others would wait for its end, and its rollback would
-    forget calls that were made.
-    """
-
-    def __init__(self, alias: str) -> None:
-        self._alias = alias
-
-    def add(self, key: str, value: Any, timeout: int) -> bool:
-        return bool(self._cache().add(key, value, timeout))
-
-    def get_many(self, keys: Iterable[str]) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._cache().get_many(list(keys))
-        return found
-
-    def set(self, key: str, value: Any, timeout: int) -> None:
-        self._cache().set(key, value, timeout)
-
-    def delete(self, key: str) -> None:
-        self._cache().delete(key)
-
-    def _cache(self) -> Any:
-        from django.core.cache import caches
-        from django.core.cache.backends.db import BaseDatabaseCache
-        from django.db import connections, router
-
-        cache: Any = caches[self._alias]
-        if isinstance(cache, BaseDatabaseCache):
-            database = router.db_for_write(cache.cache_model_class)
-            if connections[database].in_atomic_block:
-                raise RuntimeError("A database cache cannot be used inside a database transaction.")
-        return cache

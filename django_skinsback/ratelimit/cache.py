@@ -1,77 +1,81 @@
-"""Where slots and pauses are kept: the cache all processes share, and this process's own memory for when it fails."""
+"""The cache in which the processes of a site share slots and pauses."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any
 
 logger = logging.getLogger("django_skinsback")
 
-ASKED_AGAIN_AFTER_SECONDS = 5.0
+RETRY_SECONDS = 5.0
+"""After a failure the cache is not used for so long, because each call to a cache that is down may take seconds."""
 
 
-class CacheBroken(Exception):
-    """The shared cache does not do what it is asked."""
+class CacheFailed(Exception):
+    """The cache raised an error, or an answer that cannot be true."""
 
 
-class Cache(Protocol):
-    """The operations that are the same in every cache of Django. Only ``add`` has to be atomic."""
+class SiteCache:
+    """Django's cache ``alias``, looked up for each operation, because Django keeps one object for each thread.
 
-    def add(self, key: str, value: Any, timeout: Any) -> Any: ...
-    def get_many(self, keys: Iterable[str]) -> Mapping[str, Any]: ...
-    def set(self, key: str, value: Any, timeout: Any) -> Any: ...
-    def delete(self, key: str) -> Any: ...
-
-
-class Shared:
-    """The shared cache. Whatever it raises is CacheBroken, and then it is left alone for a few seconds.
-
-    A cache that is down may let each caller wait for seconds, so not every call may try it. An outage is logged once.
+    A database cache raises RuntimeError inside a database transaction: other processes would wait for the end of the
+    transaction, and a rollback would forget calls that were made.
     """
 
-    def __init__(self, cache: Cache, clock: Callable[[], float]) -> None:
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+
+    def __getattr__(self, operation: str) -> Any:
+        from django.core.cache import caches
+        from django.core.cache.backends.db import BaseDatabaseCache
+        from django.db import connections, router
+
+        cache: Any = caches[self._alias]
+        if isinstance(cache, BaseDatabaseCache):
+            database = router.db_for_write(cache.cache_model_class)
+            if connections[database].in_atomic_block:
+                raise RuntimeError("A database cache cannot be used inside a database transaction.")
+        return getattr(cache, operation)
+
+
+class SharedCache:
+    """A cache that raises CacheFailed and nothing else. The beginning and the end of an outage are logged once.
+
+    ``cache`` has the methods of Django's caches. Only ``add`` has to be atomic: the ``incr`` of Django's database and
+    file caches is not.
+    """
+
+    def __init__(self, cache: Any, clock: Callable[[], float]) -> None:
         self._cache = cache
         self._clock = clock
         self._failed_at: float | None = None
-        self._silent = False
 
     @property
-    def is_silent(self) -> bool:
-        """Whether it was found to say no and to keep nothing, as some caches do that hide an outage."""
-        return self._silent
+    def has_failed(self) -> bool:
+        """Whether no key could be added since the last failure."""
+        return self._failed_at is not None
 
-    def refuse_silence(self, keys: Iterable[str]) -> None:
-        """Raise CacheBroken if none of these keys is there, though it would not add them."""
-        if not self.get_many(keys):
-            self._silent = True
-            self._fail("Silence")
-            raise CacheBroken
-
-    def add(self, key: str, value: Any, timeout: int) -> bool:
-        return bool(self._ask("add", key, value, timeout))
-
-    def get_many(self, keys: Iterable[str]) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._ask("get_many", keys)
-        return found
-
-    def set(self, key: str, value: Any, timeout: int) -> None:
-        self._ask("set", key, value, timeout)
-
-    def delete(self, key: str) -> None:
-        self._ask("delete", key)
-
-    def _ask(self, operation: str, *arguments: Any) -> Any:
-        failed_at = self._failed_at
-        if failed_at is not None and 0 <= self._clock() - failed_at < ASKED_AGAIN_AFTER_SECONDS:
-            raise CacheBroken
+    def call(self, operation: str, *arguments: Any) -> Any:
+        """Call ``add``, ``get_many``, ``set`` or ``delete``. Raises CacheFailed on an error and for 5 seconds after."""
+        if self._failed_at is not None and 0 <= self._clock() - self._failed_at < RETRY_SECONDS:
+            raise CacheFailed
         try:
             answer = getattr(self._cache, operation)(*arguments)
         except Exception as error:
             self._fail(type(error).__name__)
-            raise CacheBroken from error
-        if failed_at is not None and (not self._silent or (operation == "add" and answer)):
-            self._failed_at, self._silent = None, False
+            raise CacheFailed from error
+        if self._failed_at is not None and operation == "add" and answer:
+            self._failed_at = None
             logger.info("skinsback.limit_cache_back")
         return answer
+
+    def check_refusal(self, keys: Iterable[str]) -> None:
+        """Raise CacheFailed if ``add`` refused these keys though the cache has none of them.
+
+        Some caches answer like that to hide an outage.
+        """
+        if not self.call("get_many", keys):
+            self._fail("Silence")
+            raise CacheFailed
 
     def _fail(self, error: str) -> None:
         if self._failed_at is None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..exceptions import AccountFault, APIError, RateLimited
 from . import pauses
-from .cache import Cache, CacheBroken, Shared
+from .cache import CacheFailed, SharedCache
 from .pauses import Call
 from .slots import Law
 
@@ -39,14 +39,14 @@ class Limiter:
     def __init__(
         self,
         law: Law,
-        cache: Cache,
+        cache: Any,
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], object] = time.sleep,
         random: Callable[[], float] = random.random,
     ) -> None:
         self.law = law
-        self._shared = Shared(cache, clock)
+        self._shared = SharedCache(cache, clock)
         self._own: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._next_second = 0.0
@@ -65,7 +65,7 @@ class Limiter:
         call = Call(account, method, in_background=marked.get() is True)
         try:
             found = self._wait(call)
-        except CacheBroken:
+        except CacheFailed:
             found = self._wait_for_second(call)
         try:
             yield
@@ -102,8 +102,8 @@ class Limiter:
                 return found
             delay = self._delay(call, now, reserved)
             refused = delay > left or not (free or call.can_wait)
-            if free and reserved is None and (refused or self._shared.is_silent):
-                self._shared.refuse_silence(free)
+            if free and reserved is None and (refused or self._shared.has_failed):
+                self._shared.check_refusal(free)
             if refused:
                 raise _refusal(call, "no call becomes free in time")
             self._sleep(delay + _HAIR_SECONDS)
@@ -117,7 +117,7 @@ class Limiter:
 
     def _reserve(self, free: Mapping[str, int]) -> int | None:
         """The first slot that nobody else took meanwhile. A locked database says no too, though it is still free."""
-        return next((slot for key, slot in free.items() if self._shared.add(key, 1, self._kept_seconds)), None)
+        return next((slot for key, slot in free.items() if self._shared.call("add", key, 1, self._kept_seconds)), None)
 
     def _delay(self, call: Call, now: float, reserved: int | None) -> float:
         """Seconds until the reserved slot begins, or until it is worth trying again."""
@@ -157,8 +157,8 @@ class Limiter:
         for key in pauses.keys_ended_by(error, call):
             if key in found:
                 self._own.pop(key, None)
-                with suppress(CacheBroken):
-                    self._shared.delete(key)
+                with suppress(CacheFailed):
+                    self._shared.call("delete", key)
         if error is not None and (key_opened := pauses.key_opened_by(error, call.account)) is not None:
             self._open_pause(key_opened, error, call)
 
@@ -171,8 +171,8 @@ class Limiter:
         seconds = pause[0] - now
         is_limit = kept_here = isinstance(error, RateLimited)
         try:
-            self._shared.set(key, pause, ceil(seconds + pauses.FORGOTTEN_AFTER_SECONDS))
-        except CacheBroken:
+            self._shared.call("set", key, pause, ceil(seconds + pauses.FORGOTTEN_AFTER_SECONDS))
+        except CacheFailed:
             kept_here = True
         if kept_here:
             self._own[key] = pause
@@ -188,13 +188,13 @@ class Limiter:
     def _pauses(self, account: str) -> Mapping[str, Any]:
         try:
             return self._found(pauses.keys(account))
-        except CacheBroken:
+        except CacheFailed:
             return self._own
 
     def _found(self, pause_keys: list[str], *slot_keys: str) -> Mapping[str, Any]:
         """One question for all. What this process heard itself about the limit holds even if the cache forgot it."""
         heard = self._own.get(pauses.LIMIT_KEY)
-        return {pauses.LIMIT_KEY: heard, **self._shared.get_many([*pause_keys, *slot_keys])}
+        return {pauses.LIMIT_KEY: heard, **self._shared.call("get_many", [*pause_keys, *slot_keys])}
 
 
 def _refusal(call: Call, why: str) -> RateLimited:
