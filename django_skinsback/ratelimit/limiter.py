@@ -64,7 +64,7 @@ class Limiter:
         """
         call = Call(account, method, in_background=marked.get() is True)
         try:
-            found = self._wait(call)
+            found = self._wait_for_slot(call)
         except CacheFailed:
             found = self._wait_for_second(call)
         try:
@@ -80,49 +80,39 @@ class Limiter:
 
     # Before
 
-    def _wait(self, call: Call) -> Mapping[str, Any]:
-        """Take a slot and wait for it. Returns the pauses that were found."""
+    def _wait_for_slot(self, call: Call) -> Mapping[str, Any]:
+        """Take a slot and wait until it begins. Returns the pauses that were found."""
         left = BACKGROUND_PATIENCE_SECONDS if call.can_wait else USER_PATIENCE_SECONDS
-        reserved: int | None = None
-        while True:
+        while left > 0:
             now = self._clock()
-            waits = self._is_open(reserved, now)
-            wanted = {} if waits else {self._slot_key(slot): slot for slot in self._wanted(call, now, left)}
-            found = self._found(pauses.keys(call.account), *wanted)
-            self._refuse_in_pause(call, found, now)
-            if waits:
-                if self._is_open(reserved, self._clock()):
+            slots = self.law.for_background(now) if call.can_wait else self.law.for_user(now, left - _HAIR_SECONDS)
+            found = self._check_pauses(call, *map(self._slot_key, slots))
+            free = [slot for slot in slots if self._slot_key(slot) not in found]
+            taken = next((slot for slot in free if self._add(slot)), None)
+            if taken is not None:
+                delay = max(0.0, self.law.begins(taken) - self._clock())
+                if delay:
+                    self._sleep(delay + _HAIR_SECONDS)
+                    found = self._check_pauses(call)
+                if self.law.is_open(taken, self._clock()):
                     return found
-                left -= max(0.0, self._clock() - now)
-                continue
-            free = {key: slot for key, slot in wanted.items() if key not in found}
-            reserved = self._reserve(free)
-            left -= max(0.0, self._clock() - now)
-            if reserved in self.law.begun(now) and self._is_open(reserved, self._clock()):
-                return found
-            delay = self._delay(call, now, reserved)
-            refused = delay > left or not (free or call.can_wait)
-            if free and reserved is None and (refused or self._shared.has_failed):
-                self._shared.check_refusal(free)
-            if refused:
-                raise _refusal(call, "no call becomes free in time")
-            self._sleep(delay + _HAIR_SECONDS)
-            left -= delay + _HAIR_SECONDS  # counted, not measured: the clock may stand still or jump meanwhile
+            else:
+                delay = self._retry_delay(call, now)
+                is_last = delay > left or not (free or call.can_wait)
+                if free and (is_last or self._shared.has_failed):
+                    self._shared.check_refusal([self._slot_key(slot) for slot in free])
+                if is_last:
+                    break
+                self._sleep(delay + _HAIR_SECONDS)
+            left -= max(delay + _HAIR_SECONDS, self._clock() - now)  # also while the clock stands still
+        raise _refusal(call, "no call becomes free in time")
 
-    def _wanted(self, call: Call, now: float, patience: float) -> list[int]:
-        return self.law.for_background(now) if call.can_wait else self.law.for_user(now, patience - _HAIR_SECONDS)
+    def _add(self, slot: int) -> bool:
+        """Whether no other call took the slot before. A locked database says no too."""
+        return bool(self._shared.call("add", self._slot_key(slot), 1, self._kept_seconds))
 
-    def _is_open(self, reserved: int | None, now: float) -> bool:
-        return reserved is not None and self.law.is_open(reserved, now)
-
-    def _reserve(self, free: Mapping[str, int]) -> int | None:
-        """The first slot that nobody else took meanwhile. A locked database says no too, though it is still free."""
-        return next((slot for key, slot in free.items() if self._shared.call("add", key, 1, self._kept_seconds)), None)
-
-    def _delay(self, call: Call, now: float, reserved: int | None) -> float:
-        """Seconds until the reserved slot begins, or until it is worth trying again."""
-        if reserved is not None:
-            return max(0.0, self.law.begins(reserved) - self._clock())
+    def _retry_delay(self, call: Call, now: float) -> float:
+        """Seconds until it is worth trying again; they differ by chance, so that processes do not meet again."""
         jitter = min(3 * self.law.slot_seconds, _JITTER_SECONDS) * self._random()
         if call.can_wait:
             return max(0.0, self.law.next_for_background(now) - self._clock()) + jitter
@@ -145,6 +135,12 @@ class Limiter:
         if wait:
             self._sleep(wait)
         return self._own
+
+    def _check_pauses(self, call: Call, *slot_keys: str) -> Mapping[str, Any]:
+        """Read the pauses of the account, and the slots, at once. Raises RateLimited if a pause stops the call."""
+        found = self._found(pauses.keys(call.account), *slot_keys)
+        self._refuse_in_pause(call, found, self._clock())
+        return found
 
     def _refuse_in_pause(self, call: Call, found: Mapping[str, Any], now: float) -> None:
         end = pauses.end_of(pauses.keys_that_stop(call), found, now)
