@@ -97,7 +97,8 @@ class Limiter:
                 if self.law.is_open(taken, self._clock()):
                     return found
             else:
-                delay = self._retry_delay(call, now)
+                jitter = min(3 * self.law.slot_seconds, _JITTER_SECONDS) * self._random()
+                delay = self.law.slot_seconds + jitter if call.can_wait else jitter / 3
                 is_last = delay > left or not (free or call.can_wait)
                 if free and (is_last or self._shared.has_failed):
                     self._shared.check_refusal([self._slot_key(slot) for slot in free])
@@ -110,13 +111,6 @@ class Limiter:
     def _add(self, slot: int) -> bool:
         """Whether no other call took the slot before. A locked database says no too."""
         return bool(self._shared.call("add", self._slot_key(slot), 1, self._kept_seconds))
-
-    def _retry_delay(self, call: Call, now: float) -> float:
-        """Seconds until it is worth trying again; they differ by chance, so that processes do not meet again."""
-        jitter = min(3 * self.law.slot_seconds, _JITTER_SECONDS) * self._random()
-        if call.can_wait:
-            return max(0.0, self.law.next_for_background(now) - self._clock()) + jitter
-        return jitter / 3
 
     def _wait_for_second(self, call: Call) -> Mapping[str, Any]:
         """Without the cache, let one call a second go from this process. Returns the pauses that were found.

@@ -64,8 +64,3 @@ class Law:
     def is_for_background(self, slot: int) -> bool:
         """Whether background calls may take ``slot``; those that they may are spread evenly."""
         return int((slot + 1) * self.background_share) > int(slot * self.background_share)
-
-    def next_for_background(self, now: float) -> float:
-        """UNIX seconds at which the next slot begins that background calls may take."""
-        later = range(self.slot_at(now) + 1, self.slot_at(now) + 1 + self.per_minute)
-        return self.begins(next(filter(self.is_for_background, later), later[-1]))
