@@ -9,7 +9,7 @@ import pytest
 from django_skinsback import ratelimit
 from django_skinsback.exceptions import RateLimited
 from django_skinsback.ratelimit.limiter import Limiter
-from django_skinsback.ratelimit.slots import Law
+from django_skinsback.ratelimit.slots import Slots
 from django_skinsback.sandbox.keys import CLIENT_ID
 from django_skinsback.sandbox.options import Options
 from django_skinsback.sandbox.world import World
@@ -31,7 +31,7 @@ class Site(Simulation):
         self.minutes = minutes
         self.end = self.now() + minutes * 60
         self.world = World(Options(rate_limit=500), self)
-        self.law = Law(480, 0.8)
+        self.slots = Slots(480, 0.8)
         self.cache = Cache(self.now, lambda: self.sleep(self.random.uniform(0.0002, 0.003)))
         self.arrived = []
         self.refused = []
@@ -39,7 +39,7 @@ class Site(Simulation):
         self.waits = {"market_getinfo": [], "market_buy": []}
 
     def process(self):
-        return Limiter(self.law, self.cache, clock=self.now, sleep=self.sleep, random=self.random.random)
+        return Limiter(self.slots, self.cache, clock=self.now, sleep=self.sleep, random=self.random.random)
 
     def call(self, limiter, method):
         """One call; it counts at SkinsBack when it gets there. RateLimited as the client raises it."""
@@ -111,7 +111,7 @@ def test_row_52_polling_at_full_speed_and_a_user_every_second_meet_no_limit(seed
     assert len(site.waits["market_buy"]) == MINUTES * 60
     assert max(site.waits["market_buy"]) <= 2
     background = len(site.waits["market_getinfo"]) / site.minutes
-    assert 0.98 <= background / (0.8 * site.law.slots_a_minute) <= 1.01
+    assert 0.98 <= background / (0.8 * site.slots.slots_a_minute) <= 1.01
     assert len(site.polled) == OPEN_PURCHASES / BATCH
     assert min(site.polled.values()) >= 10
     print(figures(site))
@@ -122,14 +122,14 @@ def test_background_calls_are_not_starved_while_users_leave_anything():
     assert site.refused == []
     assert max(site.waits["market_buy"]) <= 2
     assert site.held_back["market_buy"] == 0
-    assert len(site.waits["market_getinfo"]) / site.minutes >= 0.9 * (site.law.slots_a_minute - 400)
+    assert len(site.waits["market_getinfo"]) / site.minutes >= 0.9 * (site.slots.slots_a_minute - 400)
 
 
 def test_users_who_want_more_than_there_is_get_nearly_all_of_it_and_the_rest_a_quick_no():
     site = Site(1, minutes=3).live(buy_every=0.1)  # 600 a minute
     assert site.refused == []
     assert max(site.waits["market_buy"]) <= 2.05
-    assert len(site.waits["market_buy"]) / site.minutes >= 0.97 * site.law.slots_a_minute
+    assert len(site.waits["market_buy"]) / site.minutes >= 0.97 * site.slots.slots_a_minute
     assert site.held_back["market_buy"] > 300
 
 
