@@ -15,7 +15,7 @@ from tests.services import answers
 PER_MINUTE = 480
 PROCESSES = 4
 _SETTLED_SECONDS = 3
-"""At first a second's worth of calls that nobody made before is granted at once."""
+"""At first the unused slots of the past second are granted at once: they are not counted."""
 
 
 def measure(scale: Scale) -> Iterator[Result]:

@@ -65,7 +65,7 @@ class SharedCache:
             raise CacheFailed from error
         if self._failed_at is not None and operation == "add" and answer:
             self._failed_at = None
-            logger.info("skinsback.limit_cache_back")
+            logger.info("skinsback.limit_cache_recovered")
         return answer
 
     def check_refusal(self, keys: Iterable[str]) -> None:
@@ -74,10 +74,10 @@ class SharedCache:
         Some caches answer like that to hide an outage.
         """
         if not self.call("get_many", keys):
-            self._fail("Silence")
+            self._fail("KeysNotAdded")
             raise CacheFailed
 
     def _fail(self, error: str) -> None:
         if self._failed_at is None:
-            logger.error("skinsback.limit_cache_broken", extra={"error": error})
+            logger.error("skinsback.limit_cache_failed", extra={"error": error})
         self._failed_at = self._clock()

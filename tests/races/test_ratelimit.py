@@ -1,4 +1,4 @@
-"""The limit kept by four real processes at once, through each cache that is told to work."""
+"""Four real processes share the limit, through Redis and through a database cache."""
 
 import uuid
 

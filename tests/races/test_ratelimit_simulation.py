@@ -75,7 +75,7 @@ class Site(Simulation):
                 self.sleep(10)  # until the next sweep
 
     def shop(self, buy_every):
-        """Somebody buys at any of the web processes; nobody waits for the one before him."""
+        """Users buy, each in one of the web processes, without waiting for the purchase before."""
         web = [self.process() for _ in range(WEB_PROCESSES)]
         while self.now() < self.end:
             self.start(lambda: self.buy(self.random.choice(web)))
@@ -153,7 +153,7 @@ def test_row_52_when_other_software_uses_the_limit_too_all_stop_and_no_storm_fol
 
 
 def figures(site):
-    """What the simulation measured, for whoever runs it with ``-s``."""
+    """What the simulation measured. pytest shows it with ``-s``."""
     waits = sorted(site.waits["market_buy"])
     return (
         f"{len(site.arrived) / site.minutes:.1f} calls a minute, at most {site.most_in_a_minute()} in any, "

@@ -11,7 +11,7 @@ READ, EFFECT = "orderstatus", "market_buy"
 
 
 class Site:
-    """Processes of one site: a limiter each, one cache, one clock, and the times at which calls went."""
+    """Processes of one site: a limiter each, one cache, one clock, and the times at which calls were sent."""
 
     def __init__(self, per_minute=480, share=0.8, processes=1, chance=0.5):
         self.clock = Clock(NOW)
@@ -29,7 +29,7 @@ class Site:
         self.clock.sleep(seconds)
 
     def user(self, method=READ, process=0, error=None, account="default"):
-        """One call somebody waits for; ``error`` is how SkinsBack answers. Returns seconds waited."""
+        """Send a user's call. ``error``: what SkinsBack answers. Returns the seconds that the call waited."""
         before = self.clock()
         with self.limiters[process].call(account, method):
             waited = self.clock() - before
@@ -43,7 +43,7 @@ class Site:
             return self.user(method, **options)
 
     def drain(self, call):
-        """As many calls as are let through now, without any waiting."""
+        """Make calls until one would wait. Returns how many were sent."""
         count, now = 0, self.clock()
         while True:
             try:

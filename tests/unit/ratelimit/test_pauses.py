@@ -117,8 +117,8 @@ def test_row_54_a_fault_of_the_account_stops_its_background_calls_for_five_minut
     site.background(account="second", process=1)
     with pytest.raises(AccountFault):
         site.user(process=1, error=error(code))
-    told = [record for record in caplog.records if record.message == "skinsback.account_paused"]
-    assert [(record.levelno, record.account, record.code, record.seconds) for record in told] == [
+    logged = [record for record in caplog.records if record.message == "skinsback.account_paused"]
+    assert [(record.levelno, record.account, record.code, record.seconds) for record in logged] == [
         (logging.ERROR, "default", code, 300)
     ]
     assert site.limiters[1].pause_ends("default") == NOW + 300
@@ -158,7 +158,7 @@ def test_row_54_the_first_call_that_skinsback_answers_ends_the_pause(answer):
 
 
 @pytest.mark.parametrize("answer", [UnknownOutcome(), error(-9), error(-10)])
-def test_row_54_a_call_that_proves_nothing_ends_no_pause(answer):
+def test_row_54_a_call_without_a_usable_answer_ends_no_pause(answer):
     site = Site()
     with suppress(AccountFault):
         site.user(error=error(-10))
@@ -168,7 +168,7 @@ def test_row_54_a_call_that_proves_nothing_ends_no_pause(answer):
         site.background()
 
 
-def test_row_54_only_the_market_tells_that_the_market_is_on_again():
+def test_row_54_only_a_market_call_ends_the_pause_of_the_market():
     site = Site()
     with suppress(APIError):
         site.user("market_search", error=error(-6, "market_search"))
@@ -177,3 +177,16 @@ def test_row_54_only_the_market_tells_that_the_market_is_on_again():
         site.background("market_getinfo")
     site.user("market_search")
     site.background("market_getinfo")
+
+
+def test_row_54_maintenance_and_a_fault_share_one_pause_and_the_fault_opens_its_own_when_that_is_over(caplog):
+    site = Site()
+    for code in (-9, -4):
+        with pytest.raises(APIError):
+            site.user(error=error(code))
+    assert site.limiters[0].pause_ends("default") == NOW + 60
+    site.clock.now += 61
+    with pytest.raises(AccountFault):
+        site.background(error=error(-4))
+    assert site.limiters[0].pause_ends("default") == site.clock() + 300
+    assert [record.code for record in caplog.records] == [-9, -4]

@@ -30,14 +30,14 @@ def test_a_user_who_would_wait_longer_than_two_seconds_is_refused_at_once():
     assert site.clock() == NOW
 
 
-def test_background_calls_never_take_what_is_to_come():
+def test_background_calls_never_take_future_slots():
     site = Site()
     for _ in range(50):
         site.background()
         assert max(int(key.rpartition(":")[2]) for key in site.cache.kept) <= site.slots.slot_at(site.clock())
 
 
-def test_background_calls_leave_a_share_alone_even_when_nobody_else_calls():
+def test_background_calls_leave_a_share_free_even_without_users_calls():
     site = Site(share=0.5)
     while site.clock() < NOW + 120:
         site.background()
@@ -45,7 +45,7 @@ def test_background_calls_leave_a_share_alone_even_when_nobody_else_calls():
     assert len(in_a_minute) == pytest.approx(0.5 * site.slots.slots_a_minute, abs=2)
 
 
-def test_users_take_first_what_background_calls_may_not():
+def test_users_calls_first_take_slots_that_background_calls_may_not_use():
     site = Site(share=0.5)
     site.user()
     site.user()
@@ -61,7 +61,7 @@ def test_background_calls_wait_half_a_minute_and_no_longer():
     assert 29 < site.slept <= 30
 
 
-def test_a_clock_that_stands_still_lets_nobody_wait_for_ever():
+def test_no_call_waits_for_ever_when_the_clock_stands_still():
     site = Site()
     slept = []
     site.limiters[0]._sleep = slept.append
@@ -72,14 +72,14 @@ def test_a_clock_that_stands_still_lets_nobody_wait_for_ever():
     assert sum(slept) <= 3 * 30
 
 
-def test_a_purchase_sent_by_the_sweep_goes_like_a_users():
+def test_a_purchase_inside_background_is_treated_like_a_users_call():
     site = Site()
     site.drain(site.background)
     site.drain(site.user)
     assert site.background(EFFECT) <= site.slots.slot_seconds + 0.01
 
 
-def test_somebody_at_a_terminal_is_no_background_whatever_the_flow_says():
+def test_foreground_wins_over_background():
     site = Site()
     with suppress(AccountFault):
         site.user(error=error(-4))
