@@ -1,6 +1,5 @@
 """The parts of ``reference.md``: one function for each kind of thing that is public."""
 
-import ast
 import importlib
 import inspect
 import sys
@@ -19,31 +18,40 @@ LOGGED = "Django logs it."
 
 SIGNALS = {
     "entry_posted": (
+        "`sender` (`LedgerEntry`), `entry`",
         "In the database transaction that posts the entry, once for each entry.",
         (
             "Everything is rolled back: entry, status and what other receivers wrote. A `charge` is vetoed, and `buy` "
             "raises the exception. A webhook is answered 500 and applied again later."
         ),
     ),
-    "deposit_changed": ("After the commit, when the status of a deposit has changed.", LOGGED),
-    "purchase_changed": ("After the commit, when the status of a purchase has changed.", LOGGED),
+    "deposit_changed": (
+        "`sender` (`Deposit`), `deposit`, `change` (a `StatusChange`)",
+        "After the commit, when the status of a deposit has changed.",
+        LOGGED,
+    ),
+    "purchase_changed": (
+        "`sender` (`Purchase`), `purchase`, `change` (a `StatusChange`)",
+        "After the commit, when the status of a purchase has changed.",
+        LOGGED,
+    ),
     "review_needed": (
-        (
-            "After the commit, for each new reason for a manual review. `reason` is text in the active language, "
-            "`code` one of the [review reasons](#review-reasons)."
-        ),
+        "`sender` (`Deposit` or `Purchase`), `row`, `reason` (text in the active language), `code`",
+        "After the commit, for each new reason for a manual review. The codes are [below](#review-reasons).",
         LOGGED,
     ),
     "notification_refused": (
-        "When a webhook is refused, before any query. `error` is a `NotificationRefused`.",
+        "`sender` (`WebhookEvent`), `account`, `kind`, `error` (a `NotificationRefused`)",
+        "When a webhook is refused, before any query.",
         f"{LOGGED} The answer to the sender stays the same.",
     ),
     "balance_low": (
-        "After the commit, when the balance has fallen below `LOW_BALANCE`. `balance` is US dollars.",
+        "`sender` (`BalanceSnapshot`), `account`, `balance` (US dollars)",
+        "After the commit, when the balance has fallen below `LOW_BALANCE`.",
         LOGGED,
     ),
 }
-"""Signal -> when it is sent, and what happens if a receiver raises. Arguments are read from the code that sends it."""
+"""Signal -> its arguments, when it is sent, and what happens if a receiver raises. A test sends each of them."""
 
 
 def function_part(name: str, function: Any, heading: str = "###") -> list[str]:
@@ -62,6 +70,9 @@ def fields_table(cls: Any) -> str:
                 defaults[field.name] = literal(field.default)
             elif field.default_factory is not msgspec.NODEFAULT:
                 defaults[field.name] = repr(field.default_factory())
+    elif hasattr(cls, "_field_defaults"):  # a NamedTuple
+        types = inspect.get_annotations(cls)
+        defaults = {name: literal(value) for name, value in cls._field_defaults.items()}
     elif hasattr(cls, "__required_keys__"):
         types = {name: _plain(hint) for name, hint in inspect.get_annotations(cls).items()}
         for base in getattr(cls, "__orig_bases__", ()):
@@ -134,44 +145,29 @@ def members_table(cls: type) -> list[str]:
 
 
 def signals_part() -> list[str]:
-    sent = sent_arguments()
-    rows = []
-    for name, (when, on_error) in SIGNALS.items():
-        rows.append([ticks(name), ", ".join(map(ticks, sent[name])), when, on_error])
+    rows = [[ticks(name), *about] for name, about in SIGNALS.items()]
     return [table(("signal", "arguments", "when it is sent", "if a receiver raises"), rows)]
-
-
-def sent_arguments() -> dict[str, list[str]]:
-    """Signal -> names of its arguments, read from the calls that send it."""
-    names = set(importlib.import_module("django_skinsback.signals").__all__)
-    found: dict[str, list[str]] = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.Call):
-                continue
-            function, name = node.func, ""
-            if isinstance(function, ast.Attribute) and function.attr in {"send", "send_robust"}:
-                name = getattr(function.value, "id", "")
-            elif getattr(function, "id", "") == "after_commit" and node.args:
-                name = getattr(node.args[0], "id", "")
-            if name in names:
-                found[name] = [keyword.arg for keyword in node.keywords if keyword.arg]
-    return found
 
 
 def exceptions_part(names: Iterable[str], module: Any) -> list[str]:
     """The tree that stands at the head of the module, then each class with its message."""
     head = inspect.cleandoc(module.__doc__ or "").partition("::\n")[2]
     tree = "\n".join(line[4:] for line in head.split("\n") if line.startswith("    "))
-    classes = [getattr(module, name) for name in names]
+    values = [getattr(module, name) for name in names]
+    classes = [value for value in values if isinstance(value, type)]
     classes.sort(key=lambda cls: inspect.getsourcelines(cls)[1])
     own = sorted({name for cls in classes for name, value in vars(cls).items() if _is_value(name, value)})
-    rows = []
+    groups = {name: getattr(module, name) for name in names if isinstance(getattr(module, name), tuple)}
+    rows = [[ticks(name), "a tuple for `except`", *[""] * len(own), members(group)] for name, group in groups.items()]
     for cls in classes:
         bases = ", ".join(ticks(base.__name__) for base in cls.__bases__)
         values = [str(getattr(cls, name, "")) for name in own]
         rows.append([ticks(cls.__name__), bases, *values, " ".join(doc(cls).split("\n\n"))])
     return [f"```\n{tree}\n```", table(("exception", "is a", *map(ticks, own), "meaning"), rows)]
+
+
+def members(group: tuple[type, ...]) -> str:
+    return ", ".join(ticks(cls.__name__) for cls in group)
 
 
 def _is_value(name: str, value: Any) -> bool:
@@ -276,10 +272,16 @@ def tasks_part(names: Iterable[str], module: Any) -> list[str]:
     ]
 
 
+def public_names(module: Any) -> list[str]:
+    """Names in ``__all__``; without it, the classes that the module defines."""
+    own = [name for name, value in vars(module).items() if _is_own(value, module)]
+    return list(getattr(module, "__all__", own))
+
+
 def module_parts(name: str) -> list[str]:
     """Everything that a public module names in ``__all__``."""
     module = importlib.import_module(f"django_skinsback.{name}")
-    names = list(module.__all__)
+    names = public_names(module)
     special = {
         "signals": signals_part,
         "exceptions": lambda: exceptions_part(names, module),

@@ -74,7 +74,9 @@ def _flag_stuck(edit: Edit[Row]) -> None:
 
 def _held_since(edit: Edit[Any]) -> datetime:
     """When a deposit came into its hold; its creation where the history does not say."""
-    entered = edit.lines().filter(to_status__in=_HELD).order_by("pk").values_list("created_at", flat=True).first()
+    entered = (
+        edit.stored_history().filter(to_status__in=_HELD).order_by("pk").values_list("created_at", flat=True).first()
+    )
     return entered or edit.row.created_at
 
 

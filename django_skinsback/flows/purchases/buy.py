@@ -125,7 +125,8 @@ def _buy(
     receiver = TradeURL.parse(trade_url)
     now = utc_now()
     columns = [{"metadata": item.get("metadata") or {}, **read_item(item, user)} for item in items]
-    request = request_digest(partner=receiver.partner, token=receiver.token, items=columns) if key else ""
+    receiver_and_items = {"partner": receiver.partner, "token": receiver.token, "items": columns}
+    request = request_digest(is_batch=bool(batch_id), **receiver_and_items) if key else ""
     purchases = [
         Purchase(
             account=account,

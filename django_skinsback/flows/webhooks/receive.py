@@ -8,6 +8,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import IntegrityError
@@ -71,25 +72,14 @@ def receive(
 
 
 def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
-    """Store a delivery with its effect, in one database transaction. A copy of one that was applied is only counted."""
-
-    def block() -> WebhookEvent.Outcome:
-        event.pk, event._state.adding = None, True  # as it was before an attempt that was rolled back
-        decision = _decide(event, message)
-        if decision.outcome != Outcome.APPLIED and _count_repeat(event):
-            return Outcome.REPEAT
-        for name, value in _result(event, decision, utc_now()).items():
-            setattr(event, name, value)
-        event.save(using=database(), force_insert=True)
-        _apply(event, message, decision)
-        return decision.outcome
-
+    """Store a new delivery with its effect, in one database transaction. A copy of an applied one is only counted."""
+    store = partial(_apply, event, message, is_stored=False)
     try:
-        return run(block, repeat_after_integrity_error=False)
+        return run(store, repeat_after_integrity_error=False)
     except IntegrityError:
         stored = _stored(event)
         if stored is None:  # not the delivery but an ID of its row was taken meanwhile, or a receiver's veto
-            return _keep_if_it_fails(event, block)
+            return _run_or_keep(event, store)
     except Exception as error:
         keep_failed(event, error)
         raise
@@ -100,49 +90,55 @@ def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> Web
 
 
 def apply_stored(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
-    """Apply a delivery that is stored already. Its row is locked before it is marked processed: it is applied once."""
-
-    def block() -> WebhookEvent.Outcome:
-        decision = _decide(event, message)
-        same = WebhookEvent.objects.using(database()).filter(pk=event.pk, processed_at=event.processed_at)
-        if not same.update(**{"error": "", **_result(event, decision, utc_now())}):
-            return Outcome.REPEAT
-        _apply(event, message, decision)
-        return decision.outcome
-
-    return _keep_if_it_fails(event, block)
+    """Apply a delivery that is stored already. If another process has applied it meanwhile, nothing happens."""
+    return _run_or_keep(event, partial(_apply, event, message, is_stored=True))
 
 
-def _keep_if_it_fails(event: WebhookEvent, block: Callable[[], WebhookEvent.Outcome]) -> WebhookEvent.Outcome:
+def _run_or_keep(event: WebhookEvent, apply: Callable[[], WebhookEvent.Outcome]) -> WebhookEvent.Outcome:
     try:
-        return run(block)
+        return run(apply)
     except Exception as error:
         keep_failed(event, error)
         raise
 
 
-def _decide(event: WebhookEvent, message: DepositReport | Event) -> Decision[Any]:
-    """Lock the row that a delivery is about and decide what the delivery means."""
+def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bool) -> WebhookEvent.Outcome:
+    """Lock the row, decide, store the delivery, write its effect, and verify that both are saved."""
+    decision: Decision[Any]
+    about: dict[str, Any] = {"account": event.account, "event": event}
     if isinstance(message, DepositReport):
-        return deposits.decide(message, Source.WEBHOOK, account=event.account, event=event)
-    if message.purchase is not None:
-        return purchases.decide(message.purchase, Source.WEBHOOK, account=event.account, event=event)
-    return Decision(Outcome.IGNORED if message.balance is None else Outcome.APPLIED)
-
-
-def _apply(event: WebhookEvent, message: DepositReport | Event, decision: Decision[Any]) -> None:
-    """Write the effect of a delivery that is stored, and verify that both are saved."""
-    decision.save()
+        decision = deposits.decide(message, Source.WEBHOOK, **about)
+    elif message.purchase is not None:
+        decision = purchases.decide(message.purchase, Source.WEBHOOK, **about)
+    else:
+        decision = Decision(Outcome.IGNORED if message.balance is None else Outcome.APPLIED)
+    outcome, edit = decision
+    deliveries = WebhookEvent.objects.using(database())
+    if is_stored:
+        result = _result(event, decision, utc_now())
+        if not deliveries.filter(pk=event.pk, processed_at=event.processed_at).update(**result, error=""):
+            return Outcome.REPEAT
+    elif outcome != Outcome.APPLIED and _count_repeat(event):
+        return Outcome.REPEAT
+    else:
+        event.pk, event._state.adding = None, True  # as it was before an attempt that was rolled back
+        for name, value in _result(event, decision, utc_now()).items():
+            setattr(event, name, value)
+        event.save(using=database(), force_insert=True)
+    if edit is not None:
+        edit.save()
     if isinstance(message, Event) and message.balance is not None:
         keep_balance(event.account, message.balance)
-    is_verified = decision.edit is not None and decision.edit.changed  # together with the row
-    if not is_verified and not WebhookEvent.objects.using(database()).filter(pk=event.pk).exists():
+    is_verified = edit is not None and edit.changed  # together with the row
+    if not is_verified and not deliveries.filter(pk=event.pk).exists():
         raise RolledBack
+    return outcome
 
 
 def _result(event: WebhookEvent, decision: Decision[Any], now: datetime) -> dict[str, Any]:
     """What is noted on a delivery once it is known what becomes of it."""
-    row, unmatched = decision.row, decision.outcome == Outcome.UNMATCHED
+    row = decision.edit.row if decision.edit is not None else None
+    unmatched = decision.outcome == Outcome.UNMATCHED
     return {
         "outcome": decision.outcome,
         "processed_at": None if unmatched else now,
