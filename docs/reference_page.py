@@ -135,7 +135,7 @@ def _short(heading: str) -> str:
 
 
 def written(page: str) -> str:
-    """The page with its reference as the code has it now."""
+    """The page with its marked part rewritten from the code."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     found = sections()

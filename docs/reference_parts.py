@@ -313,7 +313,7 @@ def module_parts(name: str) -> list[str]:
 def item_part(name: str, value: Any) -> list[str]:
     """A function, a pytest fixture or a class."""
     if not isinstance(value, type):
-        is_fixture = hasattr(value, "_get_wrapped_function")
+        is_fixture = hasattr(value, "_get_wrapped_function") or hasattr(value, "_pytestfixturefunction")
         return [f"### `{name}`", "A pytest fixture.", doc(value)] if is_fixture else function_part(name, value)
     if issubclass(value, Enum):
         return enum_part(name, value, _labels(value))

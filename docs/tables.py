@@ -41,7 +41,7 @@ def tables() -> dict[str, str]:
 
 
 def written(page: str) -> str:
-    """The page with its tables as the code has them now."""
+    """The page with its tables rewritten from the code."""
     for name, text in tables().items():
         before, _, rest = page.partition(BEGIN.format(name))
         _, _, after = rest.partition(END.format(name))
