@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, Unpack, get_args, get_origin
 
 
 def signature(name: str, function: Any) -> str:
@@ -35,6 +35,8 @@ def _parameters(parameters: list[inspect.Parameter]) -> Iterator[str]:
 
 def kind(annotation: Any) -> str:
     """A type as a reader writes it: without modules, and every kind of user is ``User``."""
+    if get_origin(annotation) is Unpack:
+        return f"Unpack[{kind(get_args(annotation)[0])}]"
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
     text = text.replace("ForwardRef('", "").replace("')", "").replace("~", "")
     text = re.sub(r"(?<![\w.])(?:[a-z_]\w*\.)+(?=[A-Za-z_])", "", text).replace("NoneType", "None")
