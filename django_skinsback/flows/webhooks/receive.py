@@ -50,8 +50,8 @@ def receive(
     """Receive one delivery: ``deposit`` (``/docs/api/v1/callback``) or ``event`` (``/docs/api/v1/api_event_webhook``).
 
     Returns the outcome after the commit. Inside a database transaction of the caller's it returns before the commit,
-    and the caller must not answer SkinsBack before it commits. Raises NotificationRefused, before any query, if SkinsBack
-    did not sign the delivery. Any other exception means that the delivery could not be applied; it is then stored with
+    and the caller must not answer SkinsBack before it commits. Raises NotificationRefused, before any query, if
+    SkinsBack did not sign the delivery. Any other exception means that the delivery could not be applied; it is then stored with
     the error, unless the database is down.
     """
     try:
