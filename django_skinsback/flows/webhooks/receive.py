@@ -51,8 +51,8 @@ def receive(
 
     Returns the outcome after the commit. Inside a database transaction of the caller's it returns before the commit,
     and the caller must not answer SkinsBack before it commits. Raises NotificationRefused, before any query, if
-    SkinsBack did not sign the delivery. Any other exception means that the delivery could not be applied; it is then stored with
-    the error, unless the database is down.
+    SkinsBack did not sign the delivery. Any other exception means that the delivery could not be applied;
+    it is then stored with the error, unless the database is down.
     """
     try:
         message = verify(kind, account, body, headers)
