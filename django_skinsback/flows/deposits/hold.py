@@ -20,7 +20,7 @@ from .seen import require_seen
 from .seen import seen as token_of
 
 
-def approve_hold(deposit: Deposit, by: Any = None, *, seen: str = "") -> Deposit:
+def approve_hold(deposit: Deposit, by: Any = None, seen: str = "") -> Deposit:
     """Approve a held deposit, so that the user is credited now, at the site's own risk.
 
     ``seen`` is what the person saw (``seen(deposit)``); without it ``deposit`` as it was passed. It is compared under
