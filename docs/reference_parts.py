@@ -174,6 +174,16 @@ def _is_value(name: str, value: Any) -> bool:
     return not name.startswith("_") and isinstance(value, str | int | Promise)
 
 
+def error_texts_part(module: Any) -> list[str]:
+    """The function, then the text of each exception."""
+    rows = [[ticks(cls.__name__), str(text)] for cls, text in module.ERROR_TEXTS.items()]
+    return [
+        *function_part("error_texts.text_for", module.text_for),
+        "### `error_texts.ERROR_TEXTS`",
+        table(("exception", "text"), rows),
+    ]
+
+
 def models_part(names: Iterable[str], module: Any) -> list[str]:
     parts = []
     for name in names:
@@ -285,6 +295,7 @@ def module_parts(name: str) -> list[str]:
     special = {
         "signals": signals_part,
         "exceptions": lambda: exceptions_part(names, module),
+        "error_texts": lambda: error_texts_part(module),
         "models": lambda: [*models_part(names, module), *reasons_part()],
         "tasks": lambda: tasks_part(names, module),
     }
