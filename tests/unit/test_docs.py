@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.management import get_commands
 
 from django_skinsback import checks, conf, database_checks, exceptions, sandbox, signals
 from django_skinsback.sandbox.simulation.faults import FAULTS
@@ -118,6 +119,13 @@ def test_generated_parts_are_what_the_code_says(name):
     page = ROOT / REWRITE[name]
 
     assert page.read_text() == script(name).written(page.read_text())
+
+
+def test_the_table_of_tasks_names_every_command():
+    table = (ROOT / "docs/commands.md").read_text().partition("\n## ")[0]
+
+    names = {name for name in get_commands() if name.startswith("skinsback_")}
+    assert set(re.findall(r"`(skinsback_\w+)`", table)) >= names
 
 
 def test_the_picture_of_the_folders_shows_the_import_contracts():
