@@ -24,7 +24,7 @@ from ...money import amount_text
 from ...statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, DepositStatus, EntryKind, Verdict, is_theirs, judge
 from ...wire.types import DepositReport
 from ..ledger.edit import Edit, Source, lock_for_edit
-from ..ledger.record import DECISIVE, Decision, Outcome, Recorded, record
+from ..ledger.record import DECISIVE, Outcome, PendingChange, Recorded, record
 from ..market.price_rows import game_of_skins
 from .credit import (
     NothingToCredit,
@@ -69,12 +69,12 @@ def decide(
     by: Any = None,
     now: datetime | None = None,
     asked: Deposit | None = None,
-) -> Decision[Deposit]:
+) -> PendingChange[Deposit]:
     """Lock the row of a report and decide what the report means. Nothing is written yet."""
     ids = {"order_id": report.order_id} if report.order_id else {"transaction_id": report.transaction_id}
     edit = lock_for_edit(Deposit, source, now=now, event=event, by=by, account=account, **ids)
     if edit is None:
-        return Decision(Outcome.UNMATCHED)
+        return PendingChange(Outcome.UNMATCHED)
     decisive = edit.source in DECISIVE and (asked is None or asked.updated_at == edit.row.updated_at)
     if not edit.accept_id("transaction_id", report.transaction_id):
         outcome = Outcome.MISMATCHED
@@ -93,7 +93,7 @@ def decide(
                 edit.note_unknown_status(report.status)
                 outcome = Outcome.UNKNOWN_STATUS
     _schedule(edit, outcome, decisive=decisive)
-    return Decision(outcome, edit)
+    return PendingChange(outcome, edit)
 
 
 def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None) -> WebhookEvent.Outcome:

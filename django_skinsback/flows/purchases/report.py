@@ -19,7 +19,7 @@ from ...money import amount_text
 from ...statuses import PURCHASE_ENTRY, PURCHASE_FINAL, EntryKind, PurchaseStatus, Verdict, is_theirs, judge
 from ...wire.types import PurchaseReport
 from ..ledger.edit import Edit, lock_for_edit
-from ..ledger.record import DECISIVE, Decision, Outcome, Recorded, record
+from ..ledger.record import DECISIVE, Outcome, PendingChange, Recorded, record
 
 CENT = Decimal("0.01")
 """Amounts that are closer than this differ by their rounding."""
@@ -50,15 +50,15 @@ def decide(
     event: WebhookEvent | None = None,
     by: Any = None,
     now: datetime | None = None,
-) -> Decision[Purchase]:
+) -> PendingChange[Purchase]:
     """Lock the row of a report and decide what the report means. Nothing is written yet."""
     ids = {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
     edit = lock_for_edit(Purchase, source, now=now, event=event, by=by, account=account, **ids)
     if edit is None:
-        return Decision(Outcome.UNMATCHED)
+        return PendingChange(Outcome.UNMATCHED)
     outcome = _judge(edit, report)
     _schedule(edit)
-    return Decision(outcome, edit)
+    return PendingChange(outcome, edit)
 
 
 def _judge(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.Outcome:
