@@ -108,7 +108,7 @@ def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None)
         return Outcome.WITHHELD
     if owed and deposit.status == DepositStatus.IN_HOLD:
         _compare_with_approval(edit, report)
-    _take_details(edit, report, credited=credit is not None)
+    _store_details(edit, report, credited=credit is not None)
     try:
         due = credit_due(edit, report) if owed else None
     except NothingToCredit as error:
@@ -138,7 +138,7 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
         waits_for_approval = deposit.status == DepositStatus.IN_HOLD and conf.callable_setting("CREDIT")
         if differs and not credited and waits_for_approval:
             _compare_with_approval(edit, report)  # the approval keeps one amount, and the function may use both
-        _take_details(edit, report, credited=credited)
+        _store_details(edit, report, credited=credited)
         return Outcome.REPEAT
     if not deposit.needs_review and not has_other_amount(deposit, report):
         return Outcome.REPEAT
@@ -149,7 +149,7 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
     incomplete = not getattr(report, conf.credit_column()) or (edit.source is Source.LIST and not is_complete(report))
     if not deposit.needs_review or incomplete or not edit.undecided_since_last_change():
         return Outcome.REPEAT
-    _take_details(edit, report)
+    _store_details(edit, report)
     try:
         credit = credit_due(edit, report)
     except NothingToCredit as error:
@@ -194,7 +194,7 @@ def _compare_with_approval(edit: Edit[Deposit], report: DepositReport) -> None:
         edit.flag("differs_from_approval", approved=shown, reported=reported_amounts(report))
 
 
-def _take_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
+def _store_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
     """Store what the report contains. Amounts that were credited stay: a credit is made from one report alone."""
     if credited:
         compare_amounts(edit, report)

@@ -68,11 +68,11 @@ def _judge(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.Outcome
     verdict = judge(purchase.status, report.status) if is_theirs(report.status) else Verdict.UNKNOWN
     match verdict:
         case Verdict.ADVANCE:
-            _take_details(edit, report)
+            _store_details(edit, report)
             reach(edit, report.status)
             return Outcome.APPLIED
         case Verdict.REPEAT:
-            _take_details(edit, report)
+            _store_details(edit, report)
             return Outcome.REPEAT
         case Verdict.STALE:
             return Outcome.STALE
@@ -120,7 +120,7 @@ def refund(edit: Edit[Purchase]) -> bool:
     return True
 
 
-def _take_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
+def _store_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
     """Store what the report contains, and flag what differs from the request."""
     purchase = edit.row
     if purchase.skin_id and report.skin_id and report.skin_id != purchase.skin_id and not purchase.class_id:
