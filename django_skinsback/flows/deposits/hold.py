@@ -24,7 +24,8 @@ def approve_hold(deposit: Deposit, by: Any = None, seen: str = "") -> Deposit:
     """Approve a held deposit, so that the user is credited now, at the site's own risk.
 
     ``seen`` is the token of what the person saw (``deposits.seen``); without it the row as it was passed. It is
-    compared under the row lock before SkinsBack is called, because an approval cannot be undone. A difference raises RowChanged.
+    compared under the row lock before SkinsBack is called, because an approval cannot be undone. A difference raises
+    RowChanged.
 
     The answer to an approval has no amount (``/docs/api/v1/offer_approve``). So ``orderstatus`` is called next, and its
     report credits the user. The row is flagged if that amount is not the one that was seen. If there is no readable
