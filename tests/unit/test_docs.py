@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
 def first_cells(page, heading=""):
-    """Words in backticks in the first cells of the page's tables."""
+    """The texts in backticks in the first column of the page's tables."""
     text = (ROOT / page).read_text().partition(heading)[2]
     return re.findall(r"`([\w.]+)`", " ".join(re.findall(r"^\| ([^|]+) \|", text, flags=re.MULTILINE)))
 
@@ -96,13 +95,11 @@ def test_fragments_of_links_are_headings(page):
 
 
 def script(name):
-    """A script of the documentation as a module."""
-    sys.path.insert(0, str(ROOT / "docs"))  # scripts import each other
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.path.remove(str(ROOT / "docs"))
-    return module
+    """A script of the documentation as a module. Scripts import each other, so their folder is on the path."""
+    folder = str(ROOT / "docs")
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module(name)
 
 
 REWRITE = {
@@ -176,7 +173,7 @@ def test_files_and_functions_that_a_page_names_exist(path):
 def test_a_path_has_at_most_ten_stations():
     page = (ROOT / "docs/explanation/architecture.md").read_text()
 
-    assert max(map(int, re.findall(r"^(\d+)\. ", page, flags=re.MULTILINE))) == 10
+    assert max(map(int, re.findall(r"^(\d+)\. ", page, flags=re.MULTILINE))) <= 10
 
 
 def test_every_test_the_page_about_money_names_exists():
