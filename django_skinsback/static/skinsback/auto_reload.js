@@ -1,12 +1,12 @@
-// Shows a purchase again until its status is decided, unless the page is out of sight or being used.
+// Reload the page of a purchase until its status is final, unless the page is hidden or in use.
 "use strict";
 {
-    const EVERY_MILLISECONDS = 5000;
-    const inUse = () => document.hidden || !document.querySelector("[data-skinsback-follow]")
+    const INTERVAL_MILLISECONDS = 5000;
+    const mustWait = () => document.hidden || !document.querySelector("[data-skinsback-auto-reload]")
         || document.activeElement?.closest("#content") || !document.getSelection().isCollapsed;
     setInterval(() => {
-        if (!inUse()) {
+        if (!mustWait()) {
             window.location.reload();
         }
-    }, EVERY_MILLISECONDS);
+    }, INTERVAL_MILLISECONDS);
 }
