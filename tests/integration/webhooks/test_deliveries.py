@@ -67,7 +67,7 @@ class TestReplay:
         assert capsys.readouterr().out == "deliveries replayed: none; left alone, since they were processed before: 1\n"
 
         replayed("--since", "2000-01-01", "--json")
-        assert json.loads(capsys.readouterr().out) == {"replayed": 0, "outcomes": {}, "left_alone": 1}
+        assert json.loads(capsys.readouterr().out) == {"replayed": 0, "outcomes": {}, "skipped": 1}
 
     def test_a_whole_history_replayed_leaves_everything_as_it_is(self, client, deposit):
         for status in ("in_hold", "hold_approved", "success", "fail", "blessed"):
