@@ -57,7 +57,7 @@ class BuyForm(forms.Form):
     trade_url = forms.CharField(
         label=gettext_lazy("Trade URL"),
         max_length=300,
-        help_text=gettext_lazy("SkinsBack sends the trade offer there: https://steamcommunity.com/tradeoffer/new/…"),
+        help_text=gettext_lazy("Trade URL of the receiver: https://steamcommunity.com/tradeoffer/new/…"),
         widget=forms.TextInput(attrs={"class": "vLargeTextField", "autocomplete": "off"}),
     )
     username = forms.CharField(

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from ..models import LedgerEntry
 from ..models.reasons import reason_texts
 from . import display
 from .actions import (
@@ -84,13 +85,20 @@ def settle_rows(
             "badge": display.badge(row.status, row.get_status_display()),
             "reasons": reason_texts(row.review_reasons),
             "facts": facts(row),
-            "entries": [display.money(entry.amount, entry.currency) for entry in row.entries.all()],
+            "entries": [
+                f"{entry.get_kind_display()} {display.money(entry.amount, entry.currency)}"
+                for entry in row.entries.all()
+            ],
             "seen": seen(row),
         }
         for row in open_rows
     ]
     title = _("Settle rows that need review")
     return confirmation_page(model_admin, request, shown, action="settle", title=title, form=form, warnings=warnings)
+
+
+def _entry_text(entry: LedgerEntry) -> str:
+    return f"{entry.get_kind_display()} {display.money(entry.amount, entry.currency)}"
 
 
 def _choices(

@@ -260,15 +260,15 @@ class TestRefused:
         world.sandbox.configure(balance="0.01")
         asked = review(client, skin)
         assert asked.context["not_enough"]
-        told = messages_of(client, confirm(client, asked))
-        assert "refused" in told[0]
+        shown = messages_of(client, confirm(client, asked))
+        assert "refused" in shown[0]
         assert Purchase.objects.get().status == "refused"
 
     def test_a_lost_answer_leaves_the_purchase_unknown(self, world, client):
         asked = review(client, found(client)[0])
         world.sandbox.lose_answer("market_buy")
-        told = messages_of(client, confirm(client, asked))
-        assert "Do not buy it again" in told[0]
+        shown = messages_of(client, confirm(client, asked))
+        assert "Do not buy it again" in shown[0]
         assert Purchase.objects.get().status == "unknown"
 
     def test_the_page_works_while_skinsback_does_not_answer(self, client, settings):

@@ -251,21 +251,21 @@ def test_without_a_price_limit_nothing_is_bought(skin, settings):
     assert ("BUY_MAX_PRICE" in printed, code) == (True, 2)
 
 
-@pytest.mark.parametrize("moment", ["buy", "submit"])
-def test_ctrl_c_prints_the_purchase_that_was_saved(skin, monkeypatch, moment):
+@pytest.mark.parametrize("function", ["buy", "submit"])
+def test_ctrl_c_prints_the_purchase_that_was_saved(skin, monkeypatch, function):
     """Fault 39: the row stores the intent, whatever the command was doing."""
-    real = getattr(purchases, moment)
+    real = getattr(purchases, function)
 
     def interrupted(*args, **options):
         real(*args, **options)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(skinsback_buy.purchases, moment, interrupted)
+    monkeypatch.setattr(skinsback_buy.purchases, function, interrupted)
     printed, code = run(*named(skin), "--max-price", "100", "--yes")
     purchase = Purchase.objects.get()
     assert code == 130
     assert f"The purchase {purchase.custom_id} was saved and goes on in the background" in printed
-    assert purchase.status == ("requested" if moment == "buy" else "creating_trade")
+    assert purchase.status == ("requested" if function == "buy" else "creating_trade")
 
 
 def test_ctrl_c_before_anything_was_saved_says_so(skin, monkeypatch):
@@ -289,14 +289,14 @@ def test_a_purchase_of_unknown_outcome_ends_with_5_and_is_printed(skin, world):
 
 
 @pytest.mark.parametrize("error", [DatabaseError("gone"), RuntimeError("a bug"), InvalidInput("odd")])
-@pytest.mark.parametrize("moment", ["submit", "refresh"])
-def test_an_error_after_the_purchase_was_saved_ends_with_5_and_prints_it(skin, monkeypatch, error, moment, caplog):
+@pytest.mark.parametrize("function", ["submit", "refresh"])
+def test_an_error_after_the_purchase_was_saved_ends_with_5_and_prints_it(skin, monkeypatch, error, function, caplog):
     def fail(*_args, **_options):
         raise error
 
-    monkeypatch.setattr(skinsback_buy.purchases, moment, fail)
+    monkeypatch.setattr(skinsback_buy.purchases, function, fail)
     printed, code = run(*named(skin), "--max-price", "100", "--yes", "--wait", "30", "--json")
-    if moment == "submit" and isinstance(error, InvalidInput):
+    if function == "submit" and isinstance(error, InvalidInput):
         assert "The purchase could not be sent now" in printed  # and --wait ends without a result
     else:
         assert f"({type(error).__name__}: {error})" in printed
