@@ -22,6 +22,7 @@ MODULES = {
     "purchases": "The site buys a skin and SkinsBack sends it to the user. `from django_skinsback import purchases`",
     "signals": "What a site can connect receivers to. `from django_skinsback.signals import entry_posted`",
     "exceptions": "Everything the package raises on purpose, sorted by who must act.",
+    "error_texts": "The text of an exception for players and operators, in the active language.",
     "statuses": 'Statuses and kinds of ledger entries. Each is a `str`, so `deposit.status == "success"` works.',
     "models": "Read rows freely. Change them only through `deposits` and `purchases`.",
     "connection": "The client of SkinsBack's API, with the keys and the request limit of the settings.",
