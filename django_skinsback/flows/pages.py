@@ -26,15 +26,21 @@ class Reading(Generic[T]):
     """
 
     def __init__(
-        self, fetch: Callable[[str | None], Page[T]], identify: Callable[[T], Hashable], start_from: str = ""
+        self,
+        fetch: Callable[[str | None], Page[T]],
+        identify: Callable[[T], Hashable],
+        start_from: str = "",
+        *,
+        pages_atmost: int | None = None,
     ) -> None:
         self._fetch = fetch
         self._identify = identify
+        self._pages_atmost = PAGES_ATMOST if pages_atmost is None else pages_atmost
         self._totals_count_pages = False
         self.start_from = start_from
         self.pages = self.rows = 0
         self.total_count: int | None = None
-        self.complete = self.shrank = False
+        self.complete = self.shrank = self.cut_off = False
         self.stuck = ""
 
     @property
@@ -45,7 +51,7 @@ class Reading(Generic[T]):
     def __iter__(self) -> Iterator[list[T]]:
         asked: set[str] = set()
         seen: set[int] = set()
-        while self.pages < PAGES_ATMOST:
+        while self.pages < self._pages_atmost:
             asked.add(self.start_from)
             page = self._fetch(self.start_from or None)
             self._count(page)
@@ -65,6 +71,7 @@ class Reading(Generic[T]):
                 self.stuck = _("The list did not say where its next page begins.")
                 return
             self.start_from = page.start_from
+        self.cut_off = True
         self.stuck = _("The list did not end.")
 
     def _count(self, page: Page[T]) -> None:

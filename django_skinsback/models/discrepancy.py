@@ -96,8 +96,8 @@ class Discrepancy(models.Model):
 class ListCursor(models.Model):
     """How far one list of one account was read, and who reads it now.
 
-    ``since``, ``until`` and ``start_from`` are those of a run that broke off, to be gone on with; ``rows_read`` and
-    ``digest`` tell the rows that were on the last page of a list without a window, so that the next run knows them.
+    ``since``, ``until`` and ``start_from`` are those of a run that broke off, to be gone on with. The list of failed
+    notifications was last read at ``complete_until``.
     """
 
     account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)
@@ -107,9 +107,6 @@ class ListCursor(models.Model):
     start_from = models.CharField(_("page to go on with"), max_length=fields.ID_LENGTH, blank=True)
     complete_until = fields.UTCDateTimeField(_("complete until"), null=True, blank=True)
     looked_back_at = fields.UTCDateTimeField(_("looked far back at"), null=True, blank=True)
-    rows_read = models.PositiveIntegerField(_("rows read of the last page"), default=0)
-    digest = models.CharField(_("digest of these rows"), max_length=64, blank=True)
-    total_count = models.PositiveBigIntegerField(_("rows in the list"), null=True, blank=True)
     stopped_by = models.TextField(_("stopped by"), blank=True)
     lease = models.CharField(_("lease"), max_length=32, blank=True)
     leased_until = fields.UTCDateTimeField(_("leased until"), null=True, blank=True)

@@ -33,6 +33,7 @@ class Counts:
 
     account: str
     name: str
+    skipped: bool = False
     pages: int = 0
     rows: int = 0
     asked: int = 0

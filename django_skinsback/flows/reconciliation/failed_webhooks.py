@@ -1,20 +1,20 @@
 """Notifications that this site did not take: each deposit that is not finished here is asked about singly.
 
-The list carries no status (``/docs/api/v1/callback_errors``) and may grow for ever, so it is gone on with where it was
-left: the last page is read again, and the rows on it that were dealt with are known by a digest of them. Where they
-are not there any more, or the list shrank, the place means nothing and the list is read once from its start.
+The list contains no statuses (``/docs/api/v1/callback_errors``), and it may grow without end. It is read from its
+start, at most PAGES_ATMOST pages, once a day. A deposit that is final here costs no call. Deposits behind the last page
+that is read are found by polling and in the list of deposits.
 """
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from ... import schedule
 from ...connection import get_client
 from ...exceptions import ACCOUNT_WIDE, SkinsBackError, UnknownOutcome
-from ...models import Deposit, Discrepancy, ListName
+from ...models import Deposit, Discrepancy, ListCursor, ListName
 from ...statuses import DEPOSIT_FINAL
 from ...wire.types import DepositReport, FailedNotification
 from ..deposits.refresh import ask_status
@@ -30,91 +30,49 @@ from .discrepancies import Book, Counts, Difference, Kind, State, Told
 logger = logging.getLogger("django_skinsback")
 
 
-class Moved(Exception):
-    """The list is not the one any more that was read up to here."""
+PAGES_ATMOST = 20
+READ_EVERY = schedule.DAY
 
 
-@dataclass
-class Place:
-    """How many rows of a page have been dealt with."""
-
-    lease: Lease
-    rows: Sequence[FailedNotification]
-    reading: Reading[FailedNotification]
-    done: int
-
-    def note(self) -> None:
-        """Keep it for the next run."""
-        self.lease.note(
-            start_from=self.reading.start_from,
-            rows_read=self.done,
-            digest=_digest(self.rows[: self.done]),
-            total_count=self.reading.total_count,
-        )
+def is_due(account: str, now: datetime) -> bool:
+    """Whether the list was last read ``READ_EVERY`` ago or earlier. A time in the future is a wrong clock's."""
+    cursors = ListCursor.objects.using(database()).filter(account=account, name=ListName.CALLBACK_ERROR_LIST)
+    read_at = cursors.values_list("complete_until", flat=True).first()
+    return read_at is None or not now - READ_EVERY < read_at <= now
 
 
 class Follower:
-    """Follows the list of one account from where the last run left it; ``afresh`` from its start."""
+    """Reads the list of one account from its start."""
 
-    def __init__(
-        self, counts: Counts, lease: Lease, *, told: Told | None, page: Callable[[int], object], afresh: bool
-    ) -> None:
+    def __init__(self, counts: Counts, lease: Lease, *, told: Told | None, page: Callable[[int], object]) -> None:
         self._counts = counts
         self._lease = lease
         self._page = page
-        self._afresh = afresh
         self._client = get_client(counts.account)
         self._book = Book(counts.account, ListName.CALLBACK_ERROR_LIST, told=told)
         self._seen: set[str] = set()
 
-    def go(self) -> None:
-        """Read to the end of the list."""
+    def go(self) -> bool:
+        """Read the list; whether that succeeded, up to its end or to PAGES_ATMOST."""
         self._end_finished()
-        cursor = self._lease.cursor
+        reading = Reading(self._client.list_failed_notifications, _ids, pages_atmost=PAGES_ATMOST)
         with afterwards(self._book.close):
-            try:
-                self._follow("" if self._afresh else cursor.start_from, 0 if self._afresh else cursor.rows_read)
-            except Moved:
-                self._counts.notes.append(_("The list is not the one it was; it was read again from its start."))
-                self._follow("", 0)
-
-    def _follow(self, start_from: str, done: int) -> None:
-        cursor, resumed = self._lease.cursor, bool(start_from or done)
-        total_before = cursor.total_count
-        reading = Reading(self._client.list_failed_notifications, _ids, start_from)
-        new = 0
-        for rows in reading:
-            if resumed and reading.pages == 1:
-                shrank = reading.total_count is not None and reading.total_count < (total_before or 0)
-                if shrank or _digest(rows[:done]) != cursor.digest:
-                    raise Moved
-            new += len(rows) - done
-            self._deal_with(rows, done, reading)
-            self._page(len(rows) - done)
-            done = 0
-        if reading.stuck:
-            self._counts.stopped_by = reading.stuck
-        if resumed and (reading.shrank or reading.stuck or self._grew_elsewhere(reading, total_before, new)):
-            self._counts.stopped_by = ""
-            raise Moved
-
-    @staticmethod
-    def _grew_elsewhere(reading: Reading[FailedNotification], total_before: int | None, new: int) -> bool:
-        """Whether more was added than came after the place where it was left: newest first, for example."""
-        if total_before is None or reading.total_count is None:
-            return False
-        return reading.total_count - total_before > new
-
-    def _deal_with(self, rows: Sequence[FailedNotification], done: int, reading: Reading[FailedNotification]) -> None:
-        """Take up the rows of a page after the first ``done``, and keep how far it came."""
-        known = self._rows(rows[done:])
-        kept = Place(self._lease, rows, reading, done)
-        with afterwards(kept.note if not self._afresh else bool):
-            for row in rows[done:]:
-                self._take_up(row, known.get(row.order_id or row.transaction_id))
-                kept.done += 1
-                if not self._lease.keep():
-                    raise SkinsBackError(_("Another run has taken this list over."))
+            for rows in reading:
+                known = self._rows(rows)
+                for row in rows:
+                    self._take_up(row, known.get(row.order_id or row.transaction_id))
+                    if not self._lease.keep():
+                        raise SkinsBackError(_("Another run has taken this list over."))
+                self._page(len(rows))
+        if reading.cut_off:
+            text = _(
+                "Only the first %(pages)s pages were read. The client's list_failed_notifications(%(next)r) returns "
+                "the next one. Polling and the list of deposits find the deposits on the other pages."
+            )
+            self._counts.notes.append(text % {"pages": reading.pages, "next": reading.start_from})
+            return True
+        self._counts.stopped_by = reading.stuck
+        return reading.complete
 
     def _rows(self, rows: Sequence[FailedNotification]) -> dict[str, tuple[int, str, Compared]]:
         """Our deposits by the id that the list gives: key, our id, and what is shown of them."""
@@ -161,7 +119,6 @@ class Follower:
         try:
             report = ask_status(asked)
         except ACCOUNT_WIDE:
-            self._seen.discard(key)
             raise
         except SkinsBackError as error:
             if isinstance(error, UnknownOutcome):
@@ -205,7 +162,3 @@ class Follower:
 
 def _ids(row: FailedNotification) -> tuple[str, str, str]:
     return row.order_id, row.transaction_id, row.http_code
-
-
-def _digest(rows: Sequence[FailedNotification]) -> str:
-    return hashlib.sha256(repr([_ids(row) for row in rows]).encode()).hexdigest()

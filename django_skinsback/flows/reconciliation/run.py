@@ -22,7 +22,7 @@ from ..pages import Reading
 from .compare import DEPOSITS, PURCHASES
 from .cursors import Lease, Window, afterwards, next_window
 from .discrepancies import Book, Counts, Told
-from .failed_webhooks import Follower
+from .failed_webhooks import Follower, is_due
 from .match import Matcher
 
 logger = logging.getLogger("django_skinsback")
@@ -34,7 +34,7 @@ SUBJECTS = {subject.list_name: subject for subject in (DEPOSITS, PURCHASES)}
 def reconcile(
     account: str | None = None,
     *,
-    lists: Sequence[str] = LISTS,
+    lists: Sequence[str] | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     told: Told | None = None,
@@ -42,6 +42,9 @@ def reconcile(
     clock: Callable[[], datetime] = utc_now,
 ) -> list[Counts]:
     """Compare the ``lists`` of SkinsBack with our rows; of all accounts, if none is named.
+
+    Without ``lists`` all lists are compared, the list of failed notifications once a day. With ``lists`` or ``since``
+    each list is read now.
 
     Each run begins where the last complete one ended, with an overlap. With ``since`` (aware) just this range is read,
     up to ``until`` or now, and the place where the next run begins stays. ``told`` is called with each Discrepancy,
@@ -58,10 +61,12 @@ def reconcile(
     results = []
     with background():
         for alias in [account] if account else conf.accounts():
-            for name in map(ListName, lists):
-                run = _Run(Counts(alias, name), wanted, told, report, clock)
-                results.append(run.counts)
-                if not run.go():
+            for name in map(ListName, lists or LISTS):
+                counts = Counts(alias, name)
+                results.append(counts)
+                if name == ListName.CALLBACK_ERROR_LIST and not (lists or since or is_due(alias, clock())):
+                    counts.skipped = True
+                elif not _Run(counts, wanted, told, report, clock).go():
                     break
     return results
 
@@ -97,17 +102,25 @@ class _Run:
                 if self._name in SUBJECTS:
                     self._read_windows(lease)
                 else:
-                    Follower(counts, lease, told=self._told, page=self._count, afresh=self._wanted is not None).go()
+                    self._follow(lease)
             except SkinsBackError as error:
                 counts.stopped_by = str(error)
                 go_on = not isinstance(error, ACCOUNT_WIDE)
-        extra = {name: value for name, value in counts.as_dict().items() if name != "name"} | {"list": counts.name}
+        extra = {name: value for name, value in counts.as_dict().items() if name not in {"name", "skipped"}} | {
+            "list": counts.name
+        }
         logger.log(
             logging.WARNING if counts.stopped_by else logging.INFO,
             "skinsback.reconciliation_stopped" if counts.stopped_by else "skinsback.reconciled",
             extra=extra,
         )
         return go_on
+
+    def _follow(self, lease: Lease) -> None:
+        began_at = self._clock()
+        done = Follower(self.counts, lease, told=self._told, page=self._count).go()
+        if done and self._wanted is None:
+            lease.note(complete_until=began_at)
 
     def _read_windows(self, lease: Lease) -> None:
         """The range that was broken off, if one was, and then what has come since."""

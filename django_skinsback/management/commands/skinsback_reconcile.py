@@ -49,7 +49,7 @@ class Command(SkinsBackCommand):
             raise CommandError("--until needs --since.", returncode=USAGE)
         names = lists or LISTS
         with self.progress.bar("reconcile") as advance:
-            results = reconcile(account, lists=names, since=since, until=until, told=self._found, report=advance)
+            results = reconcile(account, lists=lists, since=since, until=until, told=self._found, report=advance)
         for counts in results:
             self._sum_up(counts)
         begun = {(counts.account, counts.name) for counts in results}
@@ -75,7 +75,11 @@ class Command(SkinsBackCommand):
         where = f"{counts.account}, {counts.name}"
         if not self.as_json:
             found = ", ".join(f"{getattr(counts, name)} {name}" for name in FOUND if getattr(counts, name))
-            found = found or ("no difference so far" if counts.stopped_by else "all agree")
+            found = (
+                "read within the last day"
+                if counts.skipped
+                else found or ("no difference so far" if counts.stopped_by else "all agree")
+            )
             self.tell(f"{where}: rows {counts.rows}, pages {counts.pages}; {found}")
         for note in counts.notes:
             self.warn(f"{where}: {note}")

@@ -13,13 +13,14 @@ from django.utils import timezone
 from django_skinsback import deposits
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import APIError, RateLimited, TransactionNotFound, UnderMaintenance, UnknownOutcome
+from django_skinsback.flows.reconciliation import failed_webhooks
 from django_skinsback.flows.reconciliation.cursors import FIRST_LOOK, LEASE, LOOK_BACK, LOOK_BACK_EVERY, OVERLAP, Lease
 from django_skinsback.flows.reconciliation.run import reconcile
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, ListCursor
 from django_skinsback.models.fields import utc_now
 from django_skinsback.testing import make_deposit
 from django_skinsback.wire import arguments
-from django_skinsback.wire.types import DepositReport, FailedNotification, Page
+from django_skinsback.wire.types import DepositReport, FailedNotification
 
 from ...support.fake_lists import PAID, FakeLists
 
@@ -331,92 +332,26 @@ class TestFailedNotifications:
         )
         assert deposit.changes.get().source == "poll"
 
-    def test_row_36_a_list_that_grows_for_ever_is_not_read_from_its_start(self, lists, user):
+    def test_row_36_of_a_list_that_grows_without_end_the_first_pages_are_read_and_the_rest_is_named(
+        self, lists, user, monkeypatch
+    ):
+        monkeypatch.setattr(failed_webhooks, "PAGES_ATMOST", 2)
         lists.size = 3
         for deposit in self.rows(user, 7):
             lists.fail_notification(deposit)
-        run("callback_error_list")
-        assert lists.places == [None, "3", "6"]
-        lists.places.clear()
-
-        counts = run("callback_error_list")
-        assert (lists.places, counts.rows) == (["6"], 0)
-
-        for deposit in self.rows(user, 3):
-            lists.fail_notification(deposit)
-        late = make_deposit(user=user)
-        lists.fail_notification(late)
-        lists.statuses[late.order_id] = self.paid(late)
-        lists.places.clear()
-        counts = run("callback_error_list")
-
-        assert (lists.places, counts.rows, counts.repaired, counts.notes) == (["6", "9"], 4, 1, [])
-
-    def test_row_36_rows_that_were_dealt_with_are_not_asked_about_again(self, lists, user):
-        [waiting] = self.rows(user, 1, "pending")
-        lists.statuses[waiting.order_id] = DepositReport(status="pending", order_id=waiting.order_id)
-        lists.fail_notification(waiting)
-
-        for _ in range(3):
-            run("callback_error_list")
-
-        assert lists.asked == [waiting.order_id]
-
-    @pytest.mark.parametrize("turn", ["emptied", "shrunk", "turned round", "grown at its front"])
-    def test_row_36_a_list_that_is_not_the_one_it_was_is_read_once_from_its_start(self, lists, user, turn):
-        lists.size = 2
-        for deposit in self.rows(user, 5):
-            lists.fail_notification(deposit)
-        run("callback_error_list")
-        late = make_deposit(user=user)
-        lists.statuses[late.order_id] = self.paid(late)
-        if turn == "emptied":
-            lists.failed.clear()
-        elif turn == "shrunk":
-            del lists.failed[:2]
-        elif turn == "turned round":
-            lists.failed.reverse()
-        lists.fail_notification(late)
-        if turn == "grown at its front":
-            lists.failed.insert(0, lists.failed.pop())
-        lists.places.clear()
 
         counts = run("callback_error_list")
 
-        assert (counts.repaired, counts.stopped_by) == (1, "")
-        assert "read again from its start" in counts.notes[0]
-        assert lists.places[:2] == ["4", None]
-        assert LedgerEntry.objects.count() == 1
+        assert (lists.places, counts.rows, counts.stopped_by) == ([None, "3"], 6, "")
+        assert "list_failed_notifications('6')" in counts.notes[0]
 
-    def test_row_36_a_list_that_gives_its_newest_rows_first_is_read_from_its_start_when_it_grew(
-        self, lists, user, monkeypatch
-    ):
-        """Its last page looks the same for ever; only the total tells that something came."""
+    def test_row_36_regular_runs_read_it_once_a_day(self, lists, clock):
+        read = []
+        for _hour in range(25):
+            read.append(not reconcile("default")[0].skipped)
+            clock.shift(timedelta(hours=1))
 
-        def newest_first(_rows, start_from):
-            lists.places.append(start_from)
-            end = int(start_from or len(lists.failed))
-            begin = max(end - 2, 0)
-            return Page(
-                items=lists.failed[begin:end][::-1],
-                start_from=str(begin),
-                has_more=begin > 0,
-                total_count=len(lists.failed),
-            )
-
-        monkeypatch.setattr(lists, "_page", newest_first)
-        for deposit in self.rows(user, 4):
-            lists.fail_notification(deposit)
-        run("callback_error_list")
-        late = make_deposit(user=user)
-        lists.statuses[late.order_id] = self.paid(late)
-        lists.fail_notification(late)
-        lists.places.clear()
-
-        counts = run("callback_error_list")
-
-        assert (counts.repaired, lists.places[:2]) == (1, ["2", None])
-        assert counts.notes
+        assert [hour for hour, done in enumerate(read) if done] == [0, 24]
 
     def test_an_error_midway_leaves_the_place_at_the_row_that_was_not_answered(self, lists, user):
         rows = self.rows(user, 4, "pending")
