@@ -34,7 +34,7 @@ EXPLANATIONS = {
         "Both cannot be true. No money was moved because of it. Ask SkinsBack about it, settle the row if it needs "
         "review, then close this."
     ),
-    Kind.DOUBLED: gettext_lazy(
+    Kind.DUPLICATE: gettext_lazy(
         "SkinsBack lists it twice with different contents. It counts once here. Ask SkinsBack which one is right, then "
         "close this."
     ),

@@ -87,7 +87,7 @@ TONES: dict[str, str] = {
     "dismissed": QUIET,
     "missed": WAIT,
     "differing": ALERT,
-    "doubled": ALERT,
+    "duplicate": ALERT,
     "absent": ALERT,
     "open": ALERT,
     "repaired": GOOD,

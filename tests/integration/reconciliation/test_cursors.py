@@ -13,14 +13,20 @@ from django.utils import timezone
 from django_skinsback import deposits
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import APIError, RateLimited, TransactionNotFound, UnderMaintenance, UnknownOutcome
-from django_skinsback.flows.reconciliation import failed_webhooks
-from django_skinsback.flows.reconciliation.cursors import FIRST_LOOK, LEASE, LOOK_BACK, LOOK_BACK_EVERY, OVERLAP, Lease
+from django_skinsback.flows.reconciliation.cursors import (
+    CLAIM_TIME,
+    FIRST_WINDOW,
+    LOOK_BACK,
+    LOOK_BACK_EVERY,
+    OVERLAP,
+    ListClaim,
+)
 from django_skinsback.flows.reconciliation.run import reconcile
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, ListCursor
 from django_skinsback.models.fields import utc_now
 from django_skinsback.testing import make_deposit
 from django_skinsback.wire import arguments
-from django_skinsback.wire.types import DepositReport, FailedNotification
+from django_skinsback.wire.types import DepositReport, FailedNotification, Page
 
 from ...support.fake_lists import PAID, FakeLists
 
@@ -54,7 +60,7 @@ class TestWindows:
         clock.shift(timedelta(hours=5))
         run()
 
-        assert lists.windows == [(first - FIRST_LOOK, first), (first - OVERLAP, first + timedelta(hours=5))]
+        assert lists.windows == [(first - FIRST_WINDOW, first), (first - OVERLAP, first + timedelta(hours=5))]
 
     def test_once_a_day_a_whole_hold_is_read_again(self, lists, clock):
         first = timezone.now()
@@ -83,12 +89,12 @@ class TestWindows:
 
     def test_a_lease_taken_by_a_clock_that_was_ahead_keeps_nobody_out_for_long(self, lists, clock):
         clock.shift(timedelta(days=300))
-        Lease.take("default", "orders", utc_now)
+        ListClaim.acquire("default", "orders", utc_now)
         clock.shift(-timedelta(days=300))
         assert run().stopped_by == ""
 
         clock.shift(timedelta(minutes=1))  # as far as two machines may differ
-        Lease.take("default", "orders", utc_now)
+        ListClaim.acquire("default", "orders", utc_now)
         clock.shift(-timedelta(minutes=1))
         assert "Another run" in run().stopped_by
 
@@ -195,7 +201,7 @@ class TestBreakingOff:
         assert counts.stopped_by
         assert counts.pages <= 2
         cursor = ListCursor.objects.get()
-        assert (cursor.start_from, cursor.complete_until, cursor.lease) == ("", None, "")
+        assert (cursor.start_from, cursor.complete_until, cursor.claim_token) == ("", None, "")
         assert cursor.stopped_by == counts.stopped_by
 
     def test_what_every_call_would_meet_ends_the_account_and_no_other(self, lists):
@@ -219,18 +225,18 @@ class TestBreakingOff:
 
 class TestTwoAtOnce:
     def test_the_second_says_that_one_is_running_and_does_nothing(self, lists):
-        lease = Lease.take("default", "orders", utc_now)
+        claim = ListClaim.acquire("default", "orders", utc_now)
 
         counts = run()
 
         assert "Another run" in counts.stopped_by
         assert not lists.calls
-        lease.release()
+        claim.release()
         assert run().stopped_by == ""
 
     def test_one_that_died_is_followed_by_the_next_when_its_lease_is_over(self, lists, clock):
-        Lease.take("default", "orders", utc_now)
-        clock.shift(LEASE)
+        ListClaim.acquire("default", "orders", utc_now)
+        clock.shift(CLAIM_TIME)
 
         assert run().stopped_by == ""
 
@@ -239,28 +245,28 @@ class TestTwoAtOnce:
         lists.orders.extend(DepositReport(status="pending", order_id=f"x{n}", transaction_id=str(n)) for n in range(4))
         began, places = timezone.now(), []
 
-        def report(_rows):
-            clock.shift(LEASE * 0.6)
+        def on_progress(_rows):
+            clock.shift(CLAIM_TIME * 0.6)
             places.append(ListCursor.objects.get().start_from)
 
-        assert run(report=report).stopped_by == ""
+        assert run(on_progress=on_progress).stopped_by == ""
         assert places == ["", "", "1", "2"]
-        assert timezone.now() - began > LEASE
-        assert ListCursor.objects.get().lease == ""
+        assert timezone.now() - began > CLAIM_TIME
+        assert ListCursor.objects.get().claim_token == ""
 
     def test_one_whose_list_was_taken_over_stops(self, lists, clock):
         lists.size = 1
         lists.orders.extend(DepositReport(status="pending", order_id=f"x{n}", transaction_id=str(n)) for n in range(4))
 
-        def report(_rows):
-            clock.shift(LEASE)
-            Lease.take("default", "orders", utc_now)
+        def on_progress(_rows):
+            clock.shift(CLAIM_TIME)
+            ListClaim.acquire("default", "orders", utc_now)
 
-        counts = run(report=report)
+        counts = run(on_progress=on_progress)
 
         assert "taken this list over" in counts.stopped_by
         assert counts.pages == 1
-        assert ListCursor.objects.get().lease  # the other's
+        assert ListCursor.objects.get().claim_token  # the other's
 
 
 @pytest.mark.django_db(transaction=True)
@@ -286,7 +292,7 @@ def test_runs_at_the_same_time_credit_once_and_one_of_them_reads(lists, user):
     assert len(results) == 4
     assert sum(counts.repaired for counts in results) == 4
     assert LedgerEntry.objects.count() == 4
-    assert ListCursor.objects.get().lease == ""
+    assert ListCursor.objects.get().claim_token == ""
 
 
 class TestFailedNotifications:
@@ -332,26 +338,92 @@ class TestFailedNotifications:
         )
         assert deposit.changes.get().source == "poll"
 
-    def test_row_36_of_a_list_that_grows_without_end_the_first_pages_are_read_and_the_rest_is_named(
-        self, lists, user, monkeypatch
-    ):
-        monkeypatch.setattr(failed_webhooks, "PAGES_ATMOST", 2)
+    def test_row_36_a_list_that_grows_for_ever_is_not_read_from_its_start(self, lists, user):
         lists.size = 3
         for deposit in self.rows(user, 7):
             lists.fail_notification(deposit)
+        run("callback_error_list")
+        assert lists.places == [None, "3", "6"]
+        lists.places.clear()
+
+        counts = run("callback_error_list")
+        assert (lists.places, counts.rows) == (["6"], 0)
+
+        for deposit in self.rows(user, 3):
+            lists.fail_notification(deposit)
+        late = make_deposit(user=user)
+        lists.fail_notification(late)
+        lists.statuses[late.order_id] = self.paid(late)
+        lists.places.clear()
+        counts = run("callback_error_list")
+
+        assert (lists.places, counts.rows, counts.repaired, counts.notes) == (["6", "9"], 4, 1, [])
+
+    def test_row_36_rows_that_were_dealt_with_are_not_asked_about_again(self, lists, user):
+        [waiting] = self.rows(user, 1, "pending")
+        lists.statuses[waiting.order_id] = DepositReport(status="pending", order_id=waiting.order_id)
+        lists.fail_notification(waiting)
+
+        for _ in range(3):
+            run("callback_error_list")
+
+        assert lists.asked == [waiting.order_id]
+
+    @pytest.mark.parametrize("turn", ["emptied", "shrunk", "turned round", "grown at its front"])
+    def test_row_36_a_list_that_is_not_the_one_it_was_is_read_once_from_its_start(self, lists, user, turn):
+        lists.size = 2
+        for deposit in self.rows(user, 5):
+            lists.fail_notification(deposit)
+        run("callback_error_list")
+        late = make_deposit(user=user)
+        lists.statuses[late.order_id] = self.paid(late)
+        if turn == "emptied":
+            lists.failed.clear()
+        elif turn == "shrunk":
+            del lists.failed[:2]
+        elif turn == "turned round":
+            lists.failed.reverse()
+        lists.fail_notification(late)
+        if turn == "grown at its front":
+            lists.failed.insert(0, lists.failed.pop())
+        lists.places.clear()
 
         counts = run("callback_error_list")
 
-        assert (lists.places, counts.rows, counts.stopped_by) == ([None, "3"], 6, "")
-        assert "list_failed_notifications('6')" in counts.notes[0]
+        assert (counts.repaired, counts.stopped_by) == (1, "")
+        assert "read again from its start" in counts.notes[0]
+        assert lists.places[:2] == ["4", None]
+        assert LedgerEntry.objects.count() == 1
 
-    def test_row_36_regular_runs_read_it_once_a_day(self, lists, clock):
-        read = []
-        for _hour in range(25):
-            read.append(not reconcile("default")[0].skipped)
-            clock.shift(timedelta(hours=1))
+    def test_row_36_a_list_that_gives_its_newest_rows_first_is_read_from_its_start_when_it_grew(
+        self, lists, user, monkeypatch
+    ):
+        """Its last page looks the same for ever; only the total tells that something came."""
 
-        assert [hour for hour, done in enumerate(read) if done] == [0, 24]
+        def newest_first(_rows, start_from):
+            lists.places.append(start_from)
+            end = int(start_from or len(lists.failed))
+            begin = max(end - 2, 0)
+            return Page(
+                items=lists.failed[begin:end][::-1],
+                start_from=str(begin),
+                has_more=begin > 0,
+                total_count=len(lists.failed),
+            )
+
+        monkeypatch.setattr(lists, "_page", newest_first)
+        for deposit in self.rows(user, 4):
+            lists.fail_notification(deposit)
+        run("callback_error_list")
+        late = make_deposit(user=user)
+        lists.statuses[late.order_id] = self.paid(late)
+        lists.fail_notification(late)
+        lists.places.clear()
+
+        counts = run("callback_error_list")
+
+        assert (counts.repaired, lists.places[:2]) == (1, ["2", None])
+        assert counts.notes
 
     def test_an_error_midway_leaves_the_place_at_the_row_that_was_not_answered(self, lists, user):
         rows = self.rows(user, 4, "pending")
@@ -462,7 +534,7 @@ class TestFailedNotifications:
 
 
 def test_discrepancies_that_operators_closed_do_not_crowd_out_older_open_ones(lists, user, monkeypatch):
-    monkeypatch.setattr("django_skinsback.flows.reconciliation.discrepancies.REMEMBERED_ATMOST", 2)
+    monkeypatch.setattr("django_skinsback.flows.reconciliation.discrepancies.MAX_LOADED", 2)
     deposit = make_deposit(user=user, status="success", transaction_id="1", **PAID)
     fields = {"account": "default", "found_in": "orders", "our_id": deposit.order_id, "their_id": "1"}
     Discrepancy.objects.create(kind="differing", digest="open", theirs={"status": "fail"}, **fields)

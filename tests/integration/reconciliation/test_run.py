@@ -339,16 +339,16 @@ class TestDoubled:
 
         counts = run()
 
-        assert (counts.doubled, counts.differing) == (1, 0)
+        assert (counts.duplicate, counts.differing) == (1, 0)
         row = Discrepancy.objects.get()
-        assert (row.kind, row.their_id) == ("doubled", "other")
+        assert (row.kind, row.their_id) == ("duplicate", "other")
         assert LedgerEntry.objects.count() == 1
 
     def test_the_same_ids_with_another_content_are_shown(self, lists, paid):
         lists.list(paid)
         lists.list(paid, user_amount=Decimal(60))
 
-        assert run().doubled == 1
+        assert run().duplicate == 1
         assert LedgerEntry.objects.count() == 1
 
     def test_two_unknown_rows_of_one_order_are_shown_as_doubled(self, lists):
@@ -357,7 +357,7 @@ class TestDoubled:
 
         counts = run()
 
-        assert (counts.unknown, counts.doubled) == (1, 1)
+        assert (counts.unknown, counts.duplicate) == (1, 1)
 
     def test_pages_that_overlap_double_nothing(self, lists, paid, user):
         missed = make_deposit(user=user)
@@ -370,13 +370,13 @@ class TestDoubled:
 
         counts = run()
 
-        assert (counts.pages, counts.doubled, counts.missed, counts.unknown) == (2, 0, 1, 2)
+        assert (counts.pages, counts.duplicate, counts.missed, counts.unknown) == (2, 0, 1, 2)
 
     def test_an_older_picture_of_a_row_that_agrees_is_none(self, lists, paid):
         lists.list(paid)
         lists.list(paid, "in_hold")
 
-        assert run().doubled == 0
+        assert run().duplicate == 0
         assert not Discrepancy.objects.exists()
 
     def test_two_statuses_of_one_deposit_on_one_page_are_not_recorded_but_reviewed(self, lists, user):
@@ -388,7 +388,7 @@ class TestDoubled:
 
         deposit.refresh_from_db()
         assert (deposit.status, deposit.needs_review) == ("pending", True)
-        assert found() == [("doubled", "open")]
+        assert found() == [("duplicate", "open")]
         assert not LedgerEntry.objects.exists()
 
 
@@ -569,11 +569,11 @@ class TestArguments:
 
     def test_each_discrepancy_and_page_is_told(self, lists, paid):
         lists.list(paid, user_amount=Decimal(7))
-        told, rows = [], []
+        stored, rows = [], []
 
-        run(told=told.append, report=rows.append)
+        run(on_discrepancy=stored.append, on_progress=rows.append)
 
-        assert ([each.kind for each in told], rows) == (["differing"], [1])
+        assert ([each.kind for each in stored], rows) == (["differing"], [1])
 
 
 def test_all_lists_of_all_accounts_are_read(lists):

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_skinsback.flows import pages as paging
-from django_skinsback.flows.pages import Reading
+from django_skinsback.flows import pages
+from django_skinsback.flows.pages import PageReader
 from django_skinsback.wire.types import Page
 
 
@@ -21,23 +21,23 @@ def read(pages, start_from=""):
         asked.append(place)
         return pages[place]
 
-    reading = Reading(fetch, lambda row: row, start_from)
-    return reading, [row for rows in reading for row in rows], asked
+    reader = PageReader(fetch, lambda row: row, start_from)
+    return reader, [row for rows in reader for row in rows], asked
 
 
 def test_a_list_is_read_to_its_end_with_what_each_page_said():
     pages = {None: page("ab", "2", total=3), "2": page("c", "0", more=False, total=3)}
 
-    reading, rows, asked = read(pages)
+    reader, rows, asked = read(pages)
 
     assert (rows, asked) == (["a", "b", "c"], [None, "2"])
-    assert (reading.complete, reading.whole, reading.stuck) == (True, True, "")
+    assert (reader.complete, reader.has_all_rows, reader.error) == (True, True, "")
 
 
 def test_an_empty_list_is_whole():
-    reading, rows, _asked = read({None: page([], more=False, total=0)})
+    reader, rows, _asked = read({None: page([], more=False, total=0)})
 
-    assert (rows, reading.whole) == ([], True)
+    assert (rows, reader.has_all_rows) == ([], True)
 
 
 @pytest.mark.parametrize(
@@ -52,60 +52,60 @@ def test_an_empty_list_is_whole():
     ids=["points to itself", "points back", "points nowhere", "rows repeat", "more of nothing"],
 )
 def test_pages_that_lead_nowhere_end_it_and_say_why(pages, words):
-    reading, _rows, asked = read(pages)
+    reader, _rows, asked = read(pages)
 
-    assert words in reading.stuck
-    assert not reading.complete
-    assert not reading.whole
+    assert words in reader.error
+    assert not reader.complete
+    assert not reader.has_all_rows
     assert len(asked) == len(set(asked))
 
 
 def test_rows_that_are_repeated_are_not_given_twice():
-    _reading, rows, _asked = read({None: page("ab", "2"), "2": page("ab", "3")})
+    _reader, rows, _asked = read({None: page("ab", "2"), "2": page("ab", "3")})
 
     assert rows == ["a", "b"]
 
 
 def test_a_list_that_never_ends_is_left(monkeypatch):
-    monkeypatch.setattr(paging, "PAGES_ATMOST", 50)
-    reading = Reading(lambda place: page([place], str(int(place or 0) + 1)), lambda row: row)
+    monkeypatch.setattr(pages, "MAX_PAGES", 50)
+    reader = PageReader(lambda place: page([place], str(int(place or 0) + 1)), lambda row: row)
 
-    assert len(list(reading)) == 50
-    assert "did not end" in reading.stuck
+    assert len(list(reader)) == 50
+    assert "did not end" in reader.error
 
 
 def test_it_goes_on_with_the_page_whose_rows_were_not_dealt_with():
     pages = {None: page("ab", "2"), "2": page("cd", "3"), "3": page("e", more=False)}
-    reading = Reading(pages.__getitem__, lambda row: row)
+    reader = PageReader(pages.__getitem__, lambda row: row)
 
-    for rows in reading:
+    for rows in reader:
         if "c" in rows:
             break
 
-    assert reading.start_from == "2"
-    assert read(pages, reading.start_from)[1] == ["c", "d", "e"]
+    assert reader.start_from == "2"
+    assert read(pages, reader.start_from)[1] == ["c", "d", "e"]
 
 
 def test_rows_that_leave_the_list_meanwhile_are_noticed():
     pages = {None: page("ab", "2", total=5), "2": page("cd", more=False, total=4)}
 
-    reading, _rows, _asked = read(pages)
+    reader, _rows, _asked = read(pages)
 
-    assert (reading.shrank, reading.complete, reading.whole) == (True, True, False)
+    assert (reader.shrank, reader.complete, reader.has_all_rows) == (True, True, False)
 
 
 def test_fewer_rows_than_the_list_says_it_has_are_not_the_whole_of_it():
-    reading, _rows, _asked = read({None: page("ab", more=False, total=9)})
+    reader, _rows, _asked = read({None: page("ab", more=False, total=9)})
 
-    assert (reading.complete, reading.whole) == (True, False)
+    assert (reader.complete, reader.has_all_rows) == (True, False)
 
 
 def test_totals_that_count_the_rows_of_each_page_are_no_totals():
     pages = {None: page("abc", "2", total=3), "2": page("d", more=False, total=1)}
 
-    reading, _rows, _asked = read(pages)
+    reader, _rows, _asked = read(pages)
 
-    assert (reading.shrank, reading.whole) == (False, True)
+    assert (reader.shrank, reader.has_all_rows) == (False, True)
 
 
 places = st.sampled_from(["", "0", "1", "2", "3", "x"])
@@ -119,20 +119,20 @@ any_page = st.builds(
 
 
 @given(st.dictionaries(places, any_page), any_page, places)
-def test_whatever_the_pages_say_reading_ends_and_asks_for_none_of_them_twice(pages, other, start_from):
+def test_whatever_the_pages_say_reader_ends_and_asks_for_none_of_them_twice(pages, other, start_from):
     asked = []
 
     def fetch(place):
         asked.append(place or "")
         return pages.get(place or "", other)
 
-    reading = Reading(fetch, lambda row: row, start_from)
-    given_pages = [tuple(rows) for rows in reading if rows]
+    reader = PageReader(fetch, lambda row: row, start_from)
+    given_pages = [tuple(rows) for rows in reader if rows]
 
-    assert len(asked) == len(set(asked)) == reading.pages
+    assert len(asked) == len(set(asked)) == reader.pages
     assert len(given_pages) == len(set(given_pages))
-    assert reading.complete is not bool(reading.stuck)
-    assert not (reading.whole and reading.shrank)
+    assert reader.complete is not bool(reader.error)
+    assert not (reader.has_all_rows and reader.shrank)
 
 
 @given(st.integers(0, 60), st.integers(1, 20))
@@ -143,7 +143,7 @@ def test_an_honest_list_of_any_length_comes_whole_and_in_order(count, size):
         more = begin + size < count
         return Page(items=rows, start_from=str(begin + size) if more else "0", has_more=more, total_count=count)
 
-    reading = Reading(fetch, lambda row: row)
+    reader = PageReader(fetch, lambda row: row)
 
-    assert [row for rows in reading for row in rows] == list(range(count))
-    assert reading.whole
+    assert [row for rows in reader for row in rows] == list(range(count))
+    assert reader.has_all_rows
