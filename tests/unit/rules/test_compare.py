@@ -1,4 +1,4 @@
-"""What a listed row means for ours, as a table."""
+"""How a listed row compares with ours, as a table."""
 
 from decimal import Decimal
 
@@ -50,7 +50,7 @@ def bare(status, their_id="9"):
         (deposit("fail"), deposit("fail", amount=Decimal(1)), None),
     ],
 )
-def test_how_a_listed_deposit_stands_to_ours(ours, theirs, mismatch):
+def test_a_listed_deposit_is_compared_with_ours(ours, theirs, mismatch):
     assert compare(ours, theirs, required=required_for_credit(DEPOSITS, "user_amount")) is mismatch
 
 
@@ -73,30 +73,30 @@ def purchase(status, buy_id="7", price=FIVE, debited=FIVE, steam_id=PAYER, skin_
         (purchase("accepted", price=None, skin_id=""), purchase("accepted"), None),
     ],
 )
-def test_how_a_listed_purchase_stands_to_ours(ours, theirs, mismatch):
+def test_a_listed_purchase_is_compared_with_ours(ours, theirs, mismatch):
     assert compare(ours, theirs, required=required_for_credit(PURCHASES, "user_amount")) is mismatch
 
 
 @pytest.mark.parametrize("credit", ["user_amount", "amount", "shop.credit"])
-def test_what_a_credit_is_made_from_is_what_is_needed(credit):
-    names = [DEPOSITS.columns[place] for place in required_for_credit(DEPOSITS, credit)]
+def test_the_values_of_a_credit_are_required(credit):
+    names = [DEPOSITS.columns[position] for position in required_for_credit(DEPOSITS, credit)]
 
     assert names == ["user_amount" if credit == "user_amount" else "amount", "amount_currency"]
 
 
 @pytest.mark.parametrize("words", [DepositStatus, PurchaseStatus])
-def test_equal_rows_agree_whatever_their_status(words):
+def test_equal_rows_agree_in_every_status(words):
     for status in filter(is_theirs, words):
         assert compare(deposit(status), deposit(status)) is None
 
 
-def test_columns_and_fields_stand_in_the_same_order():
+def test_columns_and_report_fields_have_the_same_order():
     for spec in (DEPOSITS, PURCHASES):
         assert len(spec.columns) == len(spec.report_fields)
         assert spec.columns[:2] == (spec.their_id, "status") == spec.report_fields[:2]
 
 
-def test_what_an_operator_is_shown_is_short_and_exact():
+def test_values_as_text_are_exact_and_without_empty_ones():
     assert DEPOSITS.as_text(deposit("success")) == {
         "transaction_id": "9",
         "status": "success",
