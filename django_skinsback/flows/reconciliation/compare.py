@@ -19,12 +19,12 @@ from ..purchases import report as purchases
 Values = tuple[Any, ...]
 
 
-class Mismatch(Enum):
-    """How a listed row contradicts the row here."""
+class Comparison(Enum):
+    """How a listed row differs from the row here."""
 
     AHEAD = "ahead"
     """SkinsBack is ahead: a report did not arrive."""
-    CONFLICT = "conflict"
+    DIFFERING = "differing"
     """The two rows cannot both be right."""
     BEHIND = "behind"
     """SkinsBack's row is older than ours. This is a short delay, or a contradiction if it lasts."""
@@ -96,41 +96,41 @@ PURCHASES = ListSpec(
 )
 
 
-def compare(ours: Values, theirs: Values, *, required: tuple[int, ...] = ()) -> Mismatch | None:
-    """Return how ``theirs`` contradicts ``ours``; None if it does not.
+def compare(ours: Values, theirs: Values, *, required: tuple[int, ...] = ()) -> Comparison | None:
+    """Return how ``theirs`` differs from ``ours``; None if they agree.
 
-    A value that only one side has is no contradiction. ``required`` are positions of values that a credit needs. If
+    A value that only one side has is no difference. ``required`` are positions of values that a credit needs. If
     only SkinsBack has one of them, the result is AHEAD.
     """
     (our_link, our_status), (their_link, their_status) = ours[:2], theirs[:2]
     if their_link and our_link and their_link != our_link:
-        return Mismatch.CONFLICT
+        return Comparison.DIFFERING
     if our_status == DepositStatus.ABANDONED and their_status == DepositStatus.PENDING:
         return None  # the deposit is still unpaid, which is why it was abandoned
     verdict = judge(our_status, their_status) if is_theirs(their_status) else Verdict.UNKNOWN
     if verdict is Verdict.REPEAT:
         return _compare_details(ours, theirs, required)
-    return _MISMATCH_OF_VERDICT[verdict]
+    return _COMPARISON_OF_VERDICT[verdict]
 
 
-_MISMATCH_OF_VERDICT = {
-    Verdict.ADVANCE: Mismatch.AHEAD,
-    Verdict.STALE: Mismatch.BEHIND,
-    Verdict.CONFLICT: Mismatch.CONFLICT,
-    Verdict.UNKNOWN: Mismatch.CONFLICT,
+_COMPARISON_OF_VERDICT = {
+    Verdict.ADVANCE: Comparison.AHEAD,
+    Verdict.STALE: Comparison.BEHIND,
+    Verdict.CONFLICT: Comparison.DIFFERING,
+    Verdict.UNKNOWN: Comparison.DIFFERING,
 }
 
 
-def _compare_details(ours: Values, theirs: Values, required: tuple[int, ...]) -> Mismatch | None:
+def _compare_details(ours: Values, theirs: Values, required: tuple[int, ...]) -> Comparison | None:
     if theirs[0] and not ours[0]:
-        return Mismatch.AHEAD
+        return Comparison.AHEAD
     if theirs[1] in {DepositStatus.PENDING, DepositStatus.FAIL}:
         return None  # the payer and the amount of an unpaid deposit do not matter
     if any(_is_empty(ours[position]) and not _is_empty(theirs[position]) for position in required):
-        return Mismatch.AHEAD
+        return Comparison.AHEAD
     pairs = zip(ours, theirs, strict=True)
     differs = any(one != other for one, other in pairs if not _is_empty(one) and not _is_empty(other))
-    return Mismatch.CONFLICT if differs else None
+    return Comparison.DIFFERING if differs else None
 
 
 def required_for_credit(spec: ListSpec, credit: str) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from ...models import Discrepancy
 from ..ledger.database import database
 from ..ledger.duplicate_rows import by_id, review_differing
 from ..ledger.edit import Source
-from .compare import ListSpec, Mismatch, Values, compare, required_for_credit
+from .compare import Comparison, ListSpec, Values, compare, required_for_credit
 from .cursors import OVERLAP, Window
 from .discrepancies import DiscrepancyStore, FoundDiscrepancy, Kind, ListResult
 
@@ -33,7 +33,7 @@ class DeferredRow(NamedTuple):
     report: Any
     theirs: Values
     ours: Values
-    mismatch: Mismatch
+    comparison: Comparison
     requested_at: datetime
 
 
@@ -82,12 +82,12 @@ class ListMatcher:
 
     def record_deferred(self) -> None:
         """Record the deferred contradictions. Call it when reading has ended, even early."""
-        behind = [pk for pk, rows in self._deferred.items() if any(row.mismatch is Mismatch.BEHIND for row in rows)]
+        behind = [pk for pk, rows in self._deferred.items() if any(row.comparison is Comparison.BEHIND for row in rows)]
         lasting = self._unchanged_for_long(behind) if behind else set()
         for pk, rows in self._deferred.items():
             is_duplicate = pk in self._agreeing or pk in self._differing or len(rows) > 1
-            for report, theirs, ours, mismatch, _requested_at in rows:
-                if mismatch is Mismatch.BEHIND and (pk not in lasting or pk in self._agreeing):
+            for report, theirs, ours, comparison, _requested_at in rows:
+                if comparison is Comparison.BEHIND and (pk not in lasting or pk in self._agreeing):
                     continue
                 self._record(Kind.DUPLICATE if is_duplicate else Kind.DIFFERING, report, theirs, (pk, ours))
         self._deferred.clear()
@@ -153,16 +153,16 @@ class ListMatcher:
     def _compare_row(self, report: Any, theirs: Values, row: OurRow, requested_at: datetime) -> None:
         """Compare a listed row that is not equal to ours: record it now if SkinsBack is ahead, or else defer it."""
         pk, ours = row[0], self._recorded.get(row[0], row[1])
-        mismatch = compare(ours, theirs, required=self._required)
-        if mismatch is None:
+        comparison = compare(ours, theirs, required=self._required)
+        if comparison is None:
             self._agreeing.add(pk)
         elif self._was_seen(report, theirs):
             pass
-        elif mismatch is Mismatch.AHEAD and pk not in self._differing:
+        elif comparison is Comparison.AHEAD and pk not in self._differing:
             self._recorded[pk] = ours
             self._record(Kind.MISSED, report, theirs, (pk, ours))
         else:
-            self._deferred.setdefault(pk, []).append(DeferredRow(report, theirs, ours, mismatch, requested_at))
+            self._deferred.setdefault(pk, []).append(DeferredRow(report, theirs, ours, comparison, requested_at))
 
     def _add_unknown(self, report: Any, theirs: Values) -> None:
         if self._was_seen(report, theirs):

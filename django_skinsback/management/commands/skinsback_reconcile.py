@@ -95,9 +95,9 @@ class Command(SkinsBackCommand):
 def _summary(result: ListResult) -> str:
     if result.skipped:
         return "skipped, it was read within the last day"
-    counts = ", ".join(f"{getattr(result, name)} {name}" for name in COUNTED if getattr(result, name))
+    found = ", ".join(f"{getattr(result, name)} {name}" for name in COUNTED if getattr(result, name))
     nothing = "no difference so far" if result.stopped_by else "all agree"
-    return f"rows {result.rows}, pages {result.pages}; {counts or nothing}"
+    return f"rows {result.rows}, pages {result.pages}; {found or nothing}"
 
 
 def _both_sides(row: Discrepancy) -> str:

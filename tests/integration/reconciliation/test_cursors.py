@@ -127,7 +127,7 @@ class TestInterruptedRuns:
         result = run()
 
         assert result.stopped_by == ""
-        assert lists.places == [None, "2", "4", None, "2", "4"]
+        assert lists.start_froms == [None, "2", "4", None, "2", "4"]
         assert [until for _since, until in lists.windows] == [began] * 4 + [timezone.now()] * 3
         assert LedgerEntry.objects.count() == 6
         assert ListCursor.objects.get().complete_until == timezone.now()
@@ -138,7 +138,7 @@ class TestInterruptedRuns:
         clock.shift(timedelta(days=2))
         run()
 
-        assert lists.places[2:] == [None, "2", "4"]
+        assert lists.start_froms[2:] == [None, "2", "4"]
 
     def test_a_start_from_that_skinsback_refuses_is_dropped(self, lists):
         lists.errors = {3: maintenance(), 4: APIError("orders", 3, "invalid_start_from")}
@@ -146,7 +146,7 @@ class TestInterruptedRuns:
 
         assert "invalid_start_from" in run().stopped_by
         assert run().stopped_by == ""
-        assert lists.places == [None, "2", None, "2", "4"]
+        assert lists.start_froms == [None, "2", None, "2", "4"]
 
     def test_a_window_that_cannot_be_resumed_is_read_once_from_its_start(self, lists, monkeypatch):
         lists.errors = {3: maintenance()}
@@ -154,12 +154,12 @@ class TestInterruptedRuns:
         ListCursor.objects.update(start_from="6")
         original, asked = lists._page, []
 
-        def odd(rows, start_from):
+        def empty_page_once(rows, start_from):
             asked.append(start_from)
             page = original(rows, start_from)
             return page if len(asked) > 1 else type(page)(items=[], has_more=True, start_from="8")
 
-        monkeypatch.setattr(lists, "_page", odd)
+        monkeypatch.setattr(lists, "_page", empty_page_once)
         result = run()
 
         assert (result.stopped_by, result.repaired) == ("", 2)
@@ -182,18 +182,18 @@ class TestInterruptedRuns:
         assert "shrank" in result.notes[0]
         assert LedgerEntry.objects.count() == 6
 
-    @pytest.mark.parametrize("start_from", ["", "0", "2", "not to be sent back", "x" * 200])
-    def test_pages_in_a_circle_end_the_run_and_clear_the_cursor(self, lists, monkeypatch, start_from):
+    @pytest.mark.parametrize("next_page", ["", "0", "2", "not to be sent back", "x" * 200])
+    def test_pages_in_a_circle_end_the_run_and_clear_the_cursor(self, lists, monkeypatch, next_page):
         original = lists._page
 
-        def circling(rows, place):
-            page = original(rows, None if place in {None, "0"} else place)
-            return type(page)(items=page.items, has_more=True, start_from=start_from, total_count=6)
+        def point_back(rows, start_from):
+            page = original(rows, None if start_from in {None, "0"} else start_from)
+            return type(page)(items=page.items, has_more=True, start_from=next_page, total_count=6)
 
-        def check(_client, since, until, place=None):
-            return circling(lists.orders, arguments.cursor(place) or None)
+        def list_deposits(_client, since, until, start_from=None):
+            return point_back(lists.orders, arguments.cursor(start_from) or None)
 
-        monkeypatch.setattr("django_skinsback.client.SkinsBackClient.list_deposits", check)
+        monkeypatch.setattr("django_skinsback.client.SkinsBackClient.list_deposits", list_deposits)
         result = run()
 
         assert result.stopped_by
@@ -241,14 +241,14 @@ class TestConcurrentRuns:
     def test_a_long_run_extends_its_claim_and_saves_its_cursor(self, lists, clock, user):
         lists.size = 1
         lists.orders.extend(DepositReport(status="pending", order_id=f"x{n}", transaction_id=str(n)) for n in range(4))
-        began, places = timezone.now(), []
+        began, saved = timezone.now(), []
 
         def on_progress(_rows):
             clock.shift(CLAIM_TIME * 0.6)
-            places.append(ListCursor.objects.get().start_from)
+            saved.append(ListCursor.objects.get().start_from)
 
         assert run(on_progress=on_progress).stopped_by == ""
-        assert places == ["", "", "1", "2"]
+        assert saved == ["", "", "1", "2"]
         assert timezone.now() - began > CLAIM_TIME
         assert ListCursor.objects.get().claim_token == ""
 

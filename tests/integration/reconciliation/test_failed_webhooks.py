@@ -162,10 +162,10 @@ class TestHowMuchIsRead:
             lists.fail_notification(deposit)
 
         for _ in range(2):
-            lists.places.clear()
+            lists.start_froms.clear()
             result = run()
 
-            assert (lists.places, result.rows, result.stopped_by) == ([None, "2", "4"], 6, "")
+            assert (lists.start_froms, result.rows, result.stopped_by) == ([None, "2", "4"], 6, "")
             assert "Only the first 3 pages" in result.notes[0]
             assert "list_failed_notifications('6')" in result.notes[0]
 

@@ -283,16 +283,16 @@ class TestDiffering:
         assert run().differing == 0
         assert not Discrepancy.objects.exists()
 
-    @pytest.mark.parametrize("word", ["paid_in_full", ""])
-    def test_an_unknown_status_is_shown_and_moves_no_money(self, lists, user, word):
+    @pytest.mark.parametrize("status", ["paid_in_full", ""])
+    def test_an_unknown_status_is_shown_and_moves_no_money(self, lists, user, status):
         deposit = make_deposit(user=user)
         lists.orders.append(
-            DepositReport(status=word, order_id=deposit.order_id, transaction_id=deposit.transaction_id, **PAID)
+            DepositReport(status=status, order_id=deposit.order_id, transaction_id=deposit.transaction_id, **PAID)
         )
 
         assert run().differing == 1
         deposit.refresh_from_db()
-        assert (deposit.status, deposit.needs_review) == ("pending", bool(word))
+        assert (deposit.status, deposit.needs_review) == ("pending", bool(status))
         assert not LedgerEntry.objects.exists()
 
     def test_a_purchase_refused_here_and_accepted_there_is_shown(self, lists):

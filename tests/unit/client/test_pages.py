@@ -40,7 +40,7 @@ def test_an_empty_list_has_all_rows():
 
 
 @pytest.mark.parametrize(
-    ("pages", "words"),
+    ("pages", "text"),
     [
         ({None: page("ab", "2"), "2": page("cd", "2")}, "did not say where"),
         ({None: page("ab", "2"), "2": page("cd", "3"), "3": page("ef", "2")}, "did not say where"),
@@ -50,10 +50,10 @@ def test_an_empty_list_has_all_rows():
     ],
     ids=["points to itself", "points back", "points nowhere", "rows repeat", "more of nothing"],
 )
-def test_reading_stops_with_the_reason_at_pages_that_lead_to_no_end(pages, words):
+def test_reading_stops_with_the_reason_at_pages_that_lead_to_no_end(pages, text):
     reader, _rows, requested = read(pages)
 
-    assert words in reader.error
+    assert text in reader.error
     assert not reader.complete
     assert not reader.has_all_rows
     assert len(requested) == len(set(requested))

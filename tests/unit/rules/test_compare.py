@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from django_skinsback.flows.reconciliation.compare import DEPOSITS, PURCHASES, Mismatch, compare, required_for_credit
+from django_skinsback.flows.reconciliation.compare import DEPOSITS, PURCHASES, Comparison, compare, required_for_credit
 from django_skinsback.statuses import DepositStatus, PurchaseStatus, is_theirs
 
 FIVE, SIX = Decimal("5.000000"), Decimal(6)
@@ -20,38 +20,38 @@ def bare(status, their_id="9"):
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "mismatch"),
+    ("ours", "theirs", "comparison"),
     [
         (deposit("success"), deposit("success", amount=Decimal(5)), None),
         (bare("pending"), bare("pending"), None),
         (bare("pending"), (*bare("pending")[:5], PAYER), None),
         (deposit("success"), bare("success"), None),
-        (bare("pending"), deposit("success"), Mismatch.AHEAD),
-        (bare("created", None), bare("pending"), Mismatch.AHEAD),
-        (deposit("in_hold"), bare("fail"), Mismatch.AHEAD),
+        (bare("pending"), deposit("success"), Comparison.AHEAD),
+        (bare("created", None), bare("pending"), Comparison.AHEAD),
+        (deposit("in_hold"), bare("fail"), Comparison.AHEAD),
         (bare("abandoned"), bare("pending"), None),
-        (bare("abandoned"), deposit("success"), Mismatch.AHEAD),
-        (deposit("success"), bare("pending"), Mismatch.BEHIND),
-        (deposit("hold_approved"), deposit("in_hold"), Mismatch.BEHIND),
-        (deposit("success"), bare("fail"), Mismatch.CONFLICT),
-        (bare("fail"), deposit("success"), Mismatch.CONFLICT),
-        (deposit("success"), deposit("success", amount=Decimal("5.01")), Mismatch.CONFLICT),
-        (deposit("success"), deposit("success", currency="eur"), Mismatch.CONFLICT),
-        (deposit("success"), deposit("success", payer="76561198827262007"), Mismatch.CONFLICT),
-        (deposit("success"), deposit("success", their_id="10"), Mismatch.CONFLICT),
-        (bare("pending"), deposit("success", their_id="10"), Mismatch.CONFLICT),
-        (bare("pending", None), bare("pending"), Mismatch.AHEAD),
-        (deposit("success", currency=""), deposit("success"), Mismatch.AHEAD),
-        (deposit("in_hold", user_amount=None), deposit("in_hold"), Mismatch.AHEAD),
+        (bare("abandoned"), deposit("success"), Comparison.AHEAD),
+        (deposit("success"), bare("pending"), Comparison.BEHIND),
+        (deposit("hold_approved"), deposit("in_hold"), Comparison.BEHIND),
+        (deposit("success"), bare("fail"), Comparison.DIFFERING),
+        (bare("fail"), deposit("success"), Comparison.DIFFERING),
+        (deposit("success"), deposit("success", amount=Decimal("5.01")), Comparison.DIFFERING),
+        (deposit("success"), deposit("success", currency="eur"), Comparison.DIFFERING),
+        (deposit("success"), deposit("success", payer="76561198827262007"), Comparison.DIFFERING),
+        (deposit("success"), deposit("success", their_id="10"), Comparison.DIFFERING),
+        (bare("pending"), deposit("success", their_id="10"), Comparison.DIFFERING),
+        (bare("pending", None), bare("pending"), Comparison.AHEAD),
+        (deposit("success", currency=""), deposit("success"), Comparison.AHEAD),
+        (deposit("in_hold", user_amount=None), deposit("in_hold"), Comparison.AHEAD),
         (deposit("success", amount=None), deposit("success"), None),
-        (bare("pending"), bare("paid_in_full"), Mismatch.CONFLICT),
-        (bare("pending"), bare(""), Mismatch.CONFLICT),
-        (bare("pending"), bare("abandoned"), Mismatch.CONFLICT),
+        (bare("pending"), bare("paid_in_full"), Comparison.DIFFERING),
+        (bare("pending"), bare(""), Comparison.DIFFERING),
+        (bare("pending"), bare("abandoned"), Comparison.DIFFERING),
         (deposit("fail"), deposit("fail", amount=Decimal(1)), None),
     ],
 )
-def test_a_listed_deposit_is_compared_with_ours(ours, theirs, mismatch):
-    assert compare(ours, theirs, required=required_for_credit(DEPOSITS, "user_amount")) is mismatch
+def test_a_listed_deposit_is_compared_with_ours(ours, theirs, comparison):
+    assert compare(ours, theirs, required=required_for_credit(DEPOSITS, "user_amount")) is comparison
 
 
 def purchase(status, buy_id="7", price=FIVE, debited=FIVE, steam_id=PAYER, skin_id="1"):
@@ -59,22 +59,22 @@ def purchase(status, buy_id="7", price=FIVE, debited=FIVE, steam_id=PAYER, skin_
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "mismatch"),
+    ("ours", "theirs", "comparison"),
     [
         (purchase("accepted"), purchase("accepted"), None),
-        (purchase("requested", None), purchase("waiting_accept"), Mismatch.AHEAD),
-        (purchase("unknown", None), purchase("accepted"), Mismatch.AHEAD),
-        (purchase("accepted"), purchase("rollback_supplier"), Mismatch.AHEAD),
-        (purchase("refused", None), purchase("accepted"), Mismatch.CONFLICT),
-        (purchase("timeout"), purchase("accepted"), Mismatch.CONFLICT),
-        (purchase("accepted"), purchase("waiting_accept"), Mismatch.BEHIND),
-        (purchase("accepted"), purchase("accepted", debited=SIX), Mismatch.CONFLICT),
-        (purchase("accepted"), purchase("accepted", skin_id="2"), Mismatch.CONFLICT),
+        (purchase("requested", None), purchase("waiting_accept"), Comparison.AHEAD),
+        (purchase("unknown", None), purchase("accepted"), Comparison.AHEAD),
+        (purchase("accepted"), purchase("rollback_supplier"), Comparison.AHEAD),
+        (purchase("refused", None), purchase("accepted"), Comparison.DIFFERING),
+        (purchase("timeout"), purchase("accepted"), Comparison.DIFFERING),
+        (purchase("accepted"), purchase("waiting_accept"), Comparison.BEHIND),
+        (purchase("accepted"), purchase("accepted", debited=SIX), Comparison.DIFFERING),
+        (purchase("accepted"), purchase("accepted", skin_id="2"), Comparison.DIFFERING),
         (purchase("accepted", price=None, skin_id=""), purchase("accepted"), None),
     ],
 )
-def test_a_listed_purchase_is_compared_with_ours(ours, theirs, mismatch):
-    assert compare(ours, theirs, required=required_for_credit(PURCHASES, "user_amount")) is mismatch
+def test_a_listed_purchase_is_compared_with_ours(ours, theirs, comparison):
+    assert compare(ours, theirs, required=required_for_credit(PURCHASES, "user_amount")) is comparison
 
 
 @pytest.mark.parametrize("credit", ["user_amount", "amount", "shop.credit"])
@@ -84,9 +84,9 @@ def test_the_values_of_a_credit_are_required(credit):
     assert names == ["user_amount" if credit == "user_amount" else "amount", "amount_currency"]
 
 
-@pytest.mark.parametrize("words", [DepositStatus, PurchaseStatus])
-def test_equal_rows_agree_in_every_status(words):
-    for status in filter(is_theirs, words):
+@pytest.mark.parametrize("statuses", [DepositStatus, PurchaseStatus])
+def test_equal_rows_agree_in_every_status(statuses):
+    for status in filter(is_theirs, statuses):
         assert compare(deposit(status), deposit(status)) is None
 
 
