@@ -85,7 +85,7 @@ class FoundDiscrepancy:
             recorded = record_report()
         except Exception as error:  # see above
             extra = {"row": self.model.__name__ if self.model else "", "row_id": self.row_id}
-            logger.exception("skinsback.reconciliation_failed", extra=extra)
+            logger.exception("skinsback.listed_row_failed", extra=extra)
             self.outcome, self.note = Outcome.FAILED, _("It could not be recorded: %s.") % type(error).__name__
             return None
         self.outcome = recorded.outcome

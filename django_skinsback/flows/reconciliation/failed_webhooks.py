@@ -47,7 +47,7 @@ def is_due(account: str, now: datetime) -> bool:
     return read_at is None or not now - READ_EVERY < read_at <= now
 
 
-class FailedWebhookReader:
+class FailedNotificationReader:
     """Reads the list of one account from its start."""
 
     def __init__(

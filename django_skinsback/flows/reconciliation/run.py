@@ -22,7 +22,7 @@ from ..pages import PageReader
 from .compare import DEPOSITS, PURCHASES
 from .cursors import ListClaim, Window, next_window, run_at_end
 from .discrepancies import DiscrepancyStore, ListResult, OnDiscrepancy
-from .failed_webhooks import FailedWebhookReader, is_due
+from .failed_webhooks import FailedNotificationReader, is_due
 from .match import ListMatcher
 
 logger = logging.getLogger("django_skinsback")
@@ -101,21 +101,21 @@ class _ListRun:
                 if result.name in SPECS:
                     self._read_windows(claim)
                 else:
-                    self._read_failed_webhooks(claim)
+                    self._read_failed_notifications(claim)
             except SkinsBackError as error:
                 result.stopped_by = str(error)
                 may_continue = not isinstance(error, ACCOUNT_WIDE)
         extra = {name: value for name, value in result.as_dict().items() if name not in {"name", "skipped"}}
         logger.log(
             logging.WARNING if result.stopped_by else logging.INFO,
-            "skinsback.reconciliation_stopped" if result.stopped_by else "skinsback.reconciled",
+            "skinsback.reconciliation_stopped" if result.stopped_by else "skinsback.list_reconciled",
             extra=extra | {"list": str(result.name)},
         )
         return may_continue
 
-    def _read_failed_webhooks(self, claim: ListClaim) -> None:
+    def _read_failed_notifications(self, claim: ListClaim) -> None:
         began_at = self._clock()
-        reader = FailedWebhookReader(
+        reader = FailedNotificationReader(
             self._result, claim, on_discrepancy=self._on_discrepancy, on_progress=self._count_page
         )
         if reader.read() and self._requested is None:
