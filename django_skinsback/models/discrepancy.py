@@ -1,4 +1,4 @@
-"""Discrepancies between SkinsBack's lists and our rows, and how far each list was read."""
+"""Differences between SkinsBack's lists and our rows, and how far each list was read."""
 
 from typing import Self
 
@@ -13,31 +13,31 @@ from .webhook_event import WebhookEvent
 
 
 class ListName(models.TextChoices):
-    """SkinsBack's lists, by the API method that returns them."""
+    """SkinsBack's lists, named after the API method that returns them."""
 
     ORDERS = "orders", _("list of deposits")
     MARKET_HISTORY = "market_history", _("list of purchases")
-    CALLBACK_ERROR_LIST = "callback_error_list", _("failed notifications")
+    CALLBACK_ERROR_LIST = "callback_error_list", _("list of failed webhooks")
 
 
 class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
     def open(self) -> Self:
-        """Those that an operator has to look into."""
+        """Discrepancies that wait for an operator."""
         return self.filter(state=Discrepancy.State.OPEN)
 
 
 class Discrepancy(models.Model):
-    """A difference between one row of SkinsBack's list and our row. One that is found again is counted, not added.
+    """One difference between a list of SkinsBack's and our row. Found again, it is counted, and no row is added.
 
-    ``ours`` and ``theirs`` are the compared values as text by column; empty if that side has no row.
+    ``ours`` and ``theirs`` contain the compared columns as text; one of them is empty if that side has no row.
     """
 
     class Kind(models.TextChoices):
         MISSED = "missed", _("missed report")
-        UNKNOWN = "unknown", _("unknown to this site")
+        UNKNOWN = "unknown", _("no matching row")
         DIFFERING = "differing", _("mismatch")
         DUPLICATE = "duplicate", _("listed twice")
-        ABSENT = "absent", _("not listed by SkinsBack")
+        ABSENT = "absent", _("missing from the list")
 
     class State(models.TextChoices):
         OPEN = "open", _("open")
@@ -57,14 +57,14 @@ class Discrepancy(models.Model):
     )
     our_id = models.CharField(_("our ID"), max_length=fields.ID_LENGTH, blank=True)
     their_id = models.CharField(_("SkinsBack's ID"), max_length=fields.ID_LENGTH, blank=True)
-    ours = models.JSONField(_("here"), default=dict, blank=True)
-    theirs = models.JSONField(_("at SkinsBack"), default=dict, blank=True)
+    ours = models.JSONField(_("our values"), default=dict, blank=True)
+    theirs = models.JSONField(_("SkinsBack's values"), default=dict, blank=True)
     outcome = models.CharField(
         _("outcome"),
         max_length=16,
         choices=WebhookEvent.Outcome,
         blank=True,
-        help_text=_("result of recording SkinsBack's row as a report"),
+        help_text=_("of the report that SkinsBack's row was recorded as"),
     )
     state = models.CharField(_("state"), max_length=16, choices=State, default=State.OPEN)
     times_seen = models.PositiveIntegerField(_("times seen"), default=1)
@@ -97,7 +97,7 @@ class ListCursor(models.Model):
     """How far one list of one account was read, and the claim of the run that reads it now.
 
     ``since``, ``until`` and ``start_from`` are those of an interrupted run, and the next run resumes there. A list with
-    a time range was read completely up to ``complete_until``. The list of failed notifications was last read at that
+    a time range was read completely up to ``complete_until``. The list of failed webhooks was last read at that
     time. ``claim_token`` identifies the run that holds the claim.
     """
 
@@ -105,9 +105,9 @@ class ListCursor(models.Model):
     name = models.CharField(_("list"), max_length=32, choices=ListName)
     since = fields.UTCDateTimeField(_("since"), null=True, blank=True)
     until = fields.UTCDateTimeField(_("until"), null=True, blank=True)
-    start_from = models.CharField(_("page to resume with"), max_length=fields.ID_LENGTH, blank=True)
+    start_from = models.CharField(_("next page"), max_length=fields.ID_LENGTH, blank=True)
     complete_until = fields.UTCDateTimeField(_("complete until"), null=True, blank=True)
-    looked_back_at = fields.UTCDateTimeField(_("last read with a whole hold at"), null=True, blank=True)
+    looked_back_at = fields.UTCDateTimeField(_("last long look-back at"), null=True, blank=True)
     stopped_by = models.TextField(_("stopped by"), blank=True)
     claim_token = models.CharField(_("claim token"), max_length=32, blank=True)
     claimed_until = fields.UTCDateTimeField(_("claimed until"), null=True, blank=True)

@@ -233,7 +233,7 @@ def close(discrepancy: Discrepancy, *, by: Any, note: str) -> Discrepancy:
     Raises InvalidInput without a note, because only the note says why it was closed.
     """
     if not note.strip():
-        raise InvalidInput(_("A discrepancy is not closed without a note: write what you found out."))
+        raise InvalidInput(_("Write a note about what you found out. A discrepancy is not closed without one."))
     return run(partial(_close, discrepancy, by, note.strip()))
 
 

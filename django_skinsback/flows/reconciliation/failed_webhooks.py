@@ -1,4 +1,4 @@
-"""Read SkinsBack's list of failed notifications, and ask about each of its deposits that is not final here.
+"""Read SkinsBack's list of failed webhooks, and ask about each of its deposits that is not final here.
 
 The list contains no statuses (``/docs/api/v1/callback_errors``), and it may grow without end. It is read from its
 start, at most MAX_PAGES pages, once a day. A deposit that is final here costs no call. Deposits behind the last page
@@ -47,7 +47,7 @@ def is_due(account: str, now: datetime) -> bool:
     return read_at is None or not now - READ_EVERY < read_at <= now
 
 
-class FailedNotificationReader:
+class FailedWebhookReader:
     """Reads the list of one account from its start."""
 
     def __init__(
@@ -142,7 +142,7 @@ class FailedNotificationReader:
             partial(record_report, report, Source.POLL, account=self._result.account, asked=deposit)
         )
         if recorded is not None and recorded.outcome in {Outcome.REPEAT, Outcome.STALE}:
-            return  # the failed notification is known here by another way
+            return  # the report of the failed webhook arrived in another way
         if recorded is not None and recorded.outcome == Outcome.APPLIED:
             found.mark_repaired(from_status=status, to_status=report.status)
         self._store.add(found)

@@ -22,7 +22,7 @@ from ..pages import PageReader
 from .compare import DEPOSITS, PURCHASES
 from .cursors import ListClaim, Window, next_window, run_at_end
 from .discrepancies import DiscrepancyStore, ListResult, OnDiscrepancy
-from .failed_webhooks import FailedNotificationReader, is_due
+from .failed_webhooks import FailedWebhookReader, is_due
 from .match import ListMatcher
 
 logger = logging.getLogger("django_skinsback")
@@ -43,7 +43,7 @@ def reconcile(
 ) -> list[ListResult]:
     """Compare SkinsBack's lists with our rows, for one account or for all; return a result for each list.
 
-    Without ``lists`` all lists are compared, the list of failed notifications once a day. With ``lists`` or ``since``
+    Without ``lists`` all lists are compared, the list of failed webhooks once a day. With ``lists`` or ``since``
     each list is read now. A run begins where the last complete one ended, with an overlap. With ``since`` (aware) the
     range up to ``until`` or now is read, and the next run begins where it would have begun without.
 
@@ -101,7 +101,7 @@ class _ListRun:
                 if result.name in SPECS:
                     self._read_windows(claim)
                 else:
-                    self._read_failed_notifications(claim)
+                    self._read_failed_webhooks(claim)
             except SkinsBackError as error:
                 result.stopped_by = str(error)
                 may_continue = not isinstance(error, ACCOUNT_WIDE)
@@ -113,9 +113,9 @@ class _ListRun:
         )
         return may_continue
 
-    def _read_failed_notifications(self, claim: ListClaim) -> None:
+    def _read_failed_webhooks(self, claim: ListClaim) -> None:
         began_at = self._clock()
-        reader = FailedNotificationReader(
+        reader = FailedWebhookReader(
             self._result, claim, on_discrepancy=self._on_discrepancy, on_progress=self._count_page
         )
         if reader.read() and self._requested is None:

@@ -14,9 +14,9 @@ COUNTED = ("missed", "repaired", "unknown", "differing", "duplicate", "absent")
 
 class Command(SkinsBackCommand):
     help = (
-        "Compare SkinsBack's lists of deposits, purchases and failed notifications with the rows here. Reports that "
+        "Compare SkinsBack's lists of deposits, purchases and failed webhooks with the rows here. Reports that "
         "never arrived are recorded. Contradictions are stored as discrepancies, which an operator closes in the "
-        "admin. Run it once an hour. Each run begins where the last one ended. The list of failed notifications is "
+        "admin. Run it once an hour. Each run begins where the last one ended. The list of failed webhooks is "
         "read once a day, or at once if --list or --since is given. If a list was not read to its end, the command "
         "ends with exit code 4, and the next run resumes there."
     )

@@ -98,7 +98,7 @@ def test_one_list_and_a_range_can_be_chosen(lists):
     assert lists.calls == 1
 
 
-def test_a_second_run_skips_the_list_of_failed_notifications_unless_it_is_named(lists):
+def test_a_second_run_skips_the_list_of_failed_webhooks_unless_it_is_named(lists):
     run()
 
     out, err, code = run()

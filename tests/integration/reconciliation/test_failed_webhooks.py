@@ -1,4 +1,4 @@
-"""The list of failed notifications: how much of it is read, how often, and which deposits are asked about."""
+"""The list of failed webhooks: how much of it is read, how often, and which deposits are asked about."""
 
 from datetime import timedelta
 
