@@ -21,9 +21,9 @@ from ...statuses import DEPOSIT_FINAL
 from ...wire.types import FailedNotification
 from ..deposits.refresh import ask_status
 from ..deposits.report import record_report
-from ..ledger.database import database
+from ..ledger.database import database, look
 from ..ledger.edit import Source
-from ..ledger.record import Outcome, look
+from ..ledger.record import Outcome
 from ..pages import PageReader
 from .compare import DEPOSITS, Values
 from .cursors import ListClaim, run_at_end
