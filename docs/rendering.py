@@ -4,7 +4,9 @@ import ast
 import inspect
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
+from enum import Enum
 from itertools import pairwise
 from typing import Any, Unpack, get_args, get_origin
 
@@ -95,3 +97,14 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def ticks(text: str) -> str:
     """Text as inline code."""
     return f"`{text}`" if text else ""
+
+
+def enum_part(name: str, cls: type[Enum], labels: dict[Any, Any] | None = None) -> list[str]:
+    """An enumeration with its values, and their labels if it has some."""
+    docs = attribute_docs(sys.modules[cls.__module__], cls.__name__)
+    third = {each: str(labels.get(each, "")) if labels else docs.get(each.name, "") for each in cls}
+    heads = ["name", "value", "label" if labels else "meaning"]
+    rows = [[ticks(each.name), ticks(str(each.value)), third[each]] for each in cls]
+    if not any(third.values()):
+        heads, rows = heads[:2], [row[:2] for row in rows]
+    return [f"### `{name}`", doc(cls) if cls.__doc__ != Enum.__doc__ else "", table(heads, rows)]
