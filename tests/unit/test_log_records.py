@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import django_skinsback
-from django_skinsback.client.calls import noted
+from django_skinsback.client.calls import log_call
 from django_skinsback.exceptions import APIError
 
 ROOT = Path(__file__).parents[2]
@@ -149,18 +149,18 @@ def test_every_logger_is_the_one_that_is_documented():
 class TestCalls:
     def test_a_call_is_told_with_its_outcome_and_time(self, caplog):
         caplog.set_level(logging.DEBUG, "django_skinsback")
-        with noted("balance"):
+        with log_call("balance"):
             pass
-        with pytest.raises(APIError), noted("market_buy"):
+        with pytest.raises(APIError), log_call("market_buy"):
             raise APIError("market_buy", 5, "skin_unavailable")
         told = [(record.method, record.outcome, record.code) for record in caplog.records]
         assert told == [("balance", "ok", 0), ("market_buy", "APIError", 5)]
         assert all(record.seconds >= 0 for record in caplog.records)
-        assert caplog.messages == ["skinsback.called"] * 2
+        assert caplog.messages == ["skinsback.call_finished"] * 2
 
     def test_above_debug_it_makes_nothing(self, caplog):
         caplog.set_level(logging.INFO, "django_skinsback")
-        assert noted("balance") is noted("market_buy")
-        with noted("balance"):
+        assert log_call("balance") is log_call("market_buy")
+        with log_call("balance"):
             pass
         assert caplog.records == []

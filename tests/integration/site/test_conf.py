@@ -7,6 +7,7 @@ import pytest
 from django_skinsback import conf
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import ConfigurationError
+from django_skinsback.wire.requests import API_URL
 
 GOOD = {"CLIENT_ID": "1", "CLIENT_SECRET": "123"}
 
@@ -60,7 +61,7 @@ def test_settings_are_read_when_they_are_needed(skinsback):
     skinsback(DEFAULT_GAME="rust", API_URL="http://127.0.0.1:8600/api.php", TIMEOUT=(1, 2))
     assert (conf.default_game(), conf.api_url(), conf.timeout()) == ("rust", "http://127.0.0.1:8600/api.php", (1, 2))
     skinsback()
-    assert (conf.default_game(), conf.api_url(), conf.timeout()) == ("cs2", conf.API_URL, (3.05, 20))
+    assert (conf.default_game(), conf.api_url(), conf.timeout()) == ("cs2", API_URL, (3.05, 20))
 
 
 def test_a_setting_nobody_knows_is_a_mistake_of_ours():

@@ -20,7 +20,7 @@ from django_skinsback import realtime
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import ConfigurationError, RequestNotSent, SkinsBackError, UnknownOutcome
 from django_skinsback.proxy import is_proxy_url, proxy_for
-from django_skinsback.realtime import Address, Lost, State, listen
+from django_skinsback.realtime import Address, ConnectionLost, State, listen
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
 from django_skinsback.steam import TradeURL
 from tests.samples import load
@@ -421,7 +421,7 @@ def test_no_failure_of_the_websocket_shows_the_proxys_password(caplog, answer):
             async with realtime.open_socket(address.url, address.proxy_url):
                 pass
 
-        with pytest.raises(Lost) as lost:
+        with pytest.raises(ConnectionLost) as lost:
             asyncio.run(connect())
     report = everything_about(lost.value)
     assert not shown(report + repr(told) + repr(address) + repr(vars(address)))

@@ -16,8 +16,9 @@ from websockets.sync.server import serve
 
 from django_skinsback import realtime, websocket
 from django_skinsback.exceptions import ConfigurationError
-from django_skinsback.realtime import Address, Lost, State, listen
+from django_skinsback.realtime import Address, ConnectionLost, State, listen
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox
+from django_skinsback.websocket import require_library
 from django_skinsback.wire.signing import client_digest
 from tests.support.loopback import Server, hang_up, http, reset
 
@@ -76,7 +77,7 @@ def one_try(address, tell=lambda _change: None, *, bare=True):
     if bare:
         try:
             asyncio.run(connect())
-        except Lost as error:
+        except ConnectionLost as error:
             told += traceback.format_exception(error)
     return told
 
@@ -178,7 +179,7 @@ def test_a_frame_without_end_is_cut_short():
                 sandbox.websocket.broadcast(CLIENT_ID, huge)
                 await connection.recv()
 
-        with pytest.raises(Lost):
+        with pytest.raises(ConnectionLost):
             asyncio.run(main())
 
 
@@ -216,4 +217,4 @@ def test_being_stopped_says_goodbye():
 def test_a_missing_library_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "websockets.asyncio.client", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'django-skinsback\[realtime\]'"):
-        realtime.require_library()
+        require_library()

@@ -129,7 +129,7 @@ EXAMPLE = "It looks like https://steamcommunity.com/tradeoffer/new/?partner=…&
         (URL.partition("?")[0], f"The trade URL has no partner. Copy it whole. {EXAMPLE}"),
         (f"{URL}&partner=5", "The trade URL has more than one partner."),
         (f"{URL}&token=aaaaaaaa", "The trade URL has more than one token."),
-        (f"{URL} {URL.replace('903', '904')}", "The text holds more than one trade URL."),
+        (f"{URL} {URL.replace('903', '904')}", "The text contains more than one trade URL."),
         (URL[:-1], "The trade URL's token must be 8 letters, digits, '-' or '_'."),
         (URL.replace("903", "x"), "The trade URL's partner is not a Steam account number."),
     ],

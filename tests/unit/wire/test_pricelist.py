@@ -46,7 +46,7 @@ def listed(body, size=1 << 16):
 
 def read_slowly(body):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pricelist.PriceListReader, "_arrived_rows", lambda _: [])
+        patch.setattr(pricelist.PriceListReader, "_decode_batch", lambda _: [])
         return listed(body)
 
 

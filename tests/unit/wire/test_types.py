@@ -27,7 +27,7 @@ from django_skinsback.wire.types import (
     PurchaseReport,
     ServiceStatus,
     Skin,
-    readable,
+    list_reader,
 )
 from tests.samples import FOLDER, cases, load
 
@@ -166,7 +166,7 @@ def test_a_deposit_from_the_inventory_is_read():
 
 
 def test_skins_found_by_name_are_read():
-    skins = read("market_search", readable(Skin.from_wire))
+    skins = read("market_search", list_reader(Skin.from_wire))
     assert [(skin.skin_id, skin.price) for skin in skins] == [("2715", Decimal("77.02")), ("2722", Decimal("77.02"))]
 
 
@@ -174,7 +174,7 @@ def test_skins_found_by_name_are_read():
     "row", [{}, {"id": 1}, {"id": 1, "name": "x"}, {"id": 1, "name": "x", "price": "-1"}, {"id": 1, "price": 1}]
 )
 def test_a_skin_that_cannot_be_bought_is_left_out(row):
-    assert readable(Skin.from_wire)({"items": [row, {"id": 2, "name": "y", "price": "1"}]}) == [
+    assert list_reader(Skin.from_wire)({"items": [row, {"id": 2, "name": "y", "price": "1"}]}) == [
         Skin(skin_id="2", market_hash_name="y", price=Decimal(1))
     ]
     assert PriceListItem.from_wire({**row, "name": None}) is None
@@ -304,7 +304,7 @@ def test_a_balance_of_unknown_currency_is_not_guessed(fields):
 
 
 def test_currencies_are_read():
-    assert read("currencies", readable(CurrencyRate.from_wire)) == [
+    assert read("currencies", list_reader(CurrencyRate.from_wire)) == [
         CurrencyRate(code="usd", name="US Dollar", rate=Decimal(1)),
         CurrencyRate(code="rub", name="Russian ruble", rate=Decimal("80.0131")),
     ]
@@ -365,7 +365,7 @@ def test_ids_and_words_are_text(value, text):
     ],
 )
 def test_times_are_read_from_every_spelling(value, moment):
-    read_moment = readers.moment(value)
+    read_moment = readers.utc_time(value)
     assert (read_moment and read_moment.isoformat()) == moment
 
 
@@ -435,9 +435,9 @@ def test_reading_any_answer_gives_a_value_or_an_unknown_outcome(fields):
         lambda each: PurchaseReport.bought(each, "1"),
         lambda each: BatchResult.from_wire(each, {}),
         Page.reader(FailedNotification.from_wire),
-        readable(Skin.from_wire),
-        readable(PriceListItem.from_wire),
-        readable(CurrencyRate.from_wire),
+        list_reader(Skin.from_wire),
+        list_reader(PriceListItem.from_wire),
+        list_reader(CurrencyRate.from_wire),
         Balance.from_wire,
         ServiceStatus.from_wire,
     ):
@@ -447,7 +447,7 @@ def test_reading_any_answer_gives_a_value_or_an_unknown_outcome(fields):
 
 @given(anything)
 def test_what_is_only_shown_can_be_stored_as_json(value):
-    shown = readers.shown(value)
+    shown = readers.display_data(value)
     text = json.dumps(shown, allow_nan=False)
     assert "\\u0000" not in text
     text.encode()

@@ -12,7 +12,7 @@ from django_skinsback.wire.market import Balance, CurrencyRate, Inventory, Skin
 from django_skinsback.wire.notifications import parse_event
 from django_skinsback.wire.pricelist import PriceListReader
 from django_skinsback.wire.readers import number_text
-from django_skinsback.wire.types import BatchResult, DepositReport, InventoryDeposit, Page, PurchaseReport, readable
+from django_skinsback.wire.types import BatchResult, DepositReport, InventoryDeposit, Page, PurchaseReport, list_reader
 
 NOISY, EXACT = "40.759999999999998", Decimal("40.76")
 GETINFO = '{"items":[{"item":{"price":NUMBER},"buy_id":"1","offer_status":"accepted","balance_debited_sum":NUMBER}]}'
@@ -54,14 +54,14 @@ AMOUNTS = {
         answer(lambda fields: BatchResult.from_wire(fields, {}), BATCH.replace("NUMBER", number)).purchased[0].price
     ),
     "market_search": lambda number: (
-        answer(readable(Skin.from_wire), f'{{"items":[{{"id":1,"name":"A","price":{number}}}]}}')[0].price
+        answer(list_reader(Skin.from_wire), f'{{"items":[{{"id":1,"name":"A","price":{number}}}]}}')[0].price
     ),
     "market_pricelist": lambda number: price_list(f'[{{"name":"A","price":{number}}}]'),
     "market_pricelist, row by row": lambda number: price_list(f'{{"1":{{"name":"A","price":{number}}}}}'),
     "balance": lambda number: answer(Balance.from_wire, f'{{"balance_in_currencies":{{"usd":{number}}}}}').usd,
     "debt": lambda number: -answer(Balance.from_wire, f'{{"balance_in_currencies":{{"usd":-{number}}}}}').usd,
     "currencies": lambda number: (
-        answer(readable(CurrencyRate.from_wire), f'{{"items":[{{"code":"usd","rate":{number}}}]}}')[0].rate
+        answer(list_reader(CurrencyRate.from_wire), f'{{"items":[{{"code":"usd","rate":{number}}}]}}')[0].rate
     ),
     "the event buy_item": lambda number: (
         parse_event((EVENT.replace("NUMBER", number)).encode(), "application/json").purchase.debited_amount
