@@ -17,25 +17,25 @@ pytest_plugins = ["django_skinsback.testing" if importlib.util.find_spec("factor
 
 
 def pytest_report_header(config):
-    """Say which database the run is on."""
+    """Print the database of the run."""
     return f"database: {connection.display_name}"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Begin with what takes long, or one worker is left with it at the end while the others have nothing to do."""
+    """Run slow tests first, so that no worker is left with them at the end."""
     items.sort(key=lambda item: item.path.parent.name not in {"e2e", "hosts", "simulator", "races"})
 
 
 def pytest_collection_finish():
-    """Have the garbage collector leave alone what stays until the end: thousands of tests and all of Django."""
+    """Exclude all tests and Django from garbage collection: they stay until the end."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(autouse=True)
 def empty_cache():
-    """Pauses and standstills of one test are not the next one's."""
+    """Clear the cache, so that pauses and stalled work of one test do not reach the next."""
     cache.clear()
 
 

@@ -149,7 +149,7 @@ def _check_nested(value: object) -> None:
             elif isinstance(item, list):
                 deeper += item
             elif isinstance(item, str) and UNSTORABLE.search(item):
-                raise UnreadableNotification("The notification holds a character that cannot be stored.")
+                raise UnreadableNotification("The notification contains a character that cannot be stored.")
         if not deeper:
             return
         level = deeper
@@ -166,7 +166,7 @@ def _parse_form(text: str) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for name, value in pairs:
         if UNSTORABLE.search(name) or UNSTORABLE.search(value):
-            raise UnreadableNotification("The notification holds a character that cannot be stored.")
+            raise UnreadableNotification("The notification contains a character that cannot be stored.")
         if "[" in name:
             _insert_nested(nested, name, value)
         elif name in scalars:

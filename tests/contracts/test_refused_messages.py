@@ -129,7 +129,7 @@ def test_a_genuine_message_that_cannot_be_verified_or_read_is_refused_as_documen
         lambda m: respelled(m, "40.759999999999998", "40.76"),
     ],
 )
-def test_what_stands_beside_a_refused_case_is_accepted(client, message, send):
+def test_the_valid_message_next_to_each_refused_one_is_accepted(client, message, send):
     """So that the cases above are refused for the reason that is named."""
     body, content_type, headers = send(message)
 

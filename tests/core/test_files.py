@@ -18,7 +18,7 @@ def files(package):
 @pytest.mark.parametrize(
     "pattern", ["py.typed", "templates/**/*.html", "static/**/*.css", "sandbox/web/templates/*.html"]
 )
-def test_what_is_not_python_is_installed(pattern):
+def test_files_that_are_not_python_are_installed(pattern):
     assert list(PACKAGE.glob(pattern))
 
 

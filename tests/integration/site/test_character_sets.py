@@ -102,7 +102,7 @@ def test_row_78_a_name_that_the_table_cannot_hold_is_an_error_and_nothing_is_kep
     assert not MarketItem.objects.exists()
 
 
-def test_row_78_nothing_is_written_that_the_database_may_ignore(market):
+def test_row_78_no_insert_lets_the_database_ignore_rows(market):
     market("AK-47", STAR)
     with CaptureQueriesContext(connection) as captured:
         prices.sync_prices(game="cs2")

@@ -72,7 +72,7 @@ def secrets_of(keys):
 
 
 @pytest.mark.django_db
-def test_the_webhook_answers_503_and_believes_nothing(client, user, keys, account, caplog):
+def test_the_webhook_answers_503_and_accepts_nothing(client, user, keys, account, caplog):
     deposit = make_deposit(user=user, account=account)
     for secret in [*secrets_of(keys), "123"]:
         message = signed_notification(deposit, secret=secret)
@@ -90,7 +90,7 @@ def test_every_flow_that_calls_skinsback_raises_before_it_writes(user, account):
     purchase = make_purchase(account=account, attempts=1, status="unknown")
     trade = {"user": user, "account": account, "trade_url": TRADE_URL}
     flows = [
-        lambda: creation.create_deposit(user, account=account),
+        lambda: creation.create(user, account=account),
         lambda: creation.create_from_inventory(**trade, item_asset_ids=["1"]),
         lambda: deposits.refresh(deposit),
         lambda: deposits.approve_hold(deposit),
@@ -143,7 +143,7 @@ def test_the_reason_is_in_the_log_and_no_secret_is(client, settings, monkeypatch
 
 
 @pytest.mark.django_db
-def test_the_sandboxes_secret_is_believed_with_debug_and_where_testing_has_allowed_it(
+def test_the_sandboxes_secret_is_accepted_with_debug_and_where_testing_has_allowed_it(
     client, user, settings, monkeypatch
 ):
     monkeypatch.setattr(conf, "sandbox_secret_allowed", False)
@@ -166,7 +166,7 @@ settings.configure(
     DEBUG=False,
     ALLOWED_HOSTS=["shop.example"],
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django_skinsback"],
-    DATABASES={"default": {"ENGINE": "django.db.backends.dummy"}},  # whoever asks it makes the answer a 500
+    DATABASES={"default": {"ENGINE": "django.db.backends.dummy"}},  # a query would make the answer a 500
     SECRET_KEY="tests",
     ROOT_URLCONF="django_skinsback.urls",
     SKINSBACK=eval(sys.argv[1]),
@@ -211,6 +211,6 @@ def test_a_wsgi_process_refuses_everything_rather_than_genuine_messages_while_it
     assert wsgi_answer(keys, "123") == wsgi_answer(keys, "123\n") == 503
 
 
-def test_a_wsgi_process_with_a_secret_of_its_own_believes_it():
+def test_a_wsgi_process_with_its_own_secret_accepts_it():
     """The next thing it asks is the database, which is none."""
     assert wsgi_answer(GOOD, "123") == 500

@@ -219,7 +219,7 @@ def test_a_connection_that_breaks_behind_the_proxy_is_an_unknown_outcome(client_
     assert len(server.requests) == 1
 
 
-def test_a_proxy_that_wants_another_password_is_named_with_its_status(client_of):
+def test_a_proxy_that_refuses_the_password_is_reported_with_its_status(client_of):
     with Proxy("127.0.0.1:9", user="somebody", password="else") as proxy, pytest.raises(RequestNotSent) as raised:
         client_of(proxy_url(proxy), scheme="https").get_status()
     assert str(raised.value) == "status: the proxy answered 407."
@@ -255,7 +255,7 @@ class Interrupted(Exception):
 
 
 @pytest.mark.parametrize("error", [Interrupted(), KeyboardInterrupt(), MemoryError()])
-def test_an_exception_of_another_kind_drags_no_key_along(client_of, monkeypatch, error):
+def test_an_exception_of_another_kind_contains_no_key(client_of, monkeypatch, error):
     """The frames of the libraries hold headers, fields and the proxy's address."""
 
     def interrupted(*_args, **_options):
@@ -345,12 +345,12 @@ def test_an_address_on_this_machine_needs_no_proxy(url):
 
 
 def heard(address):
-    """Listen until the connection stands or could not be opened; what was told."""
-    told = []
+    """Listen until the connection is open or could not be opened; return the changes."""
+    changes = []
 
     async def main():
         def note(change):
-            told.append(change)
+            changes.append(change)
             if change.state in {State.CONNECTED, State.DISCONNECTED, State.REFUSED}:
                 listening.cancel()
 
@@ -362,7 +362,7 @@ def heard(address):
             await listening
 
     asyncio.run(main(), debug=True)
-    return told
+    return changes
 
 
 def address_through(proxy, host=HOST, **options):
@@ -380,10 +380,10 @@ def test_the_websocket_goes_through_the_proxy():
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         with protected(f"127.0.0.1:{server.socket.getsockname()[1]}") as proxy:
-            told = heard(address_through(proxy_url(proxy)))
+            changes = heard(address_through(proxy_url(proxy)))
         server.shutdown()
         serving.join()
-    assert State.CONNECTED in [change.state for change in told]
+    assert State.CONNECTED in [change.state for change in changes]
     assert [line.split()[0] for line in proxy.asked] == ["CONNECT"]
     assert HOST in proxy.asked[0]
 
@@ -392,14 +392,14 @@ def test_the_websocket_takes_no_proxy_from_the_environment(monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "all_proxy", "socks_proxy", "ws_proxy"):
         monkeypatch.setenv(name, f"http://{closed_port()}")
     with Sandbox(manual=True) as sandbox:
-        told = heard(address_through(None, sandbox.websocket_url.split("/")[2]))
-    assert State.CONNECTED in [change.state for change in told]
+        changes = heard(address_through(None, sandbox.websocket_url.split("/")[2]))
+    assert State.CONNECTED in [change.state for change in changes]
 
 
 def test_the_websocket_of_the_sandbox_on_this_machine_needs_no_proxy():
     with Sandbox(manual=True) as sandbox:
-        told = heard(address_through(proxy_url(closed_port()), sandbox.websocket_url.split("/")[2]))
-    assert State.CONNECTED in [change.state for change in told]
+        changes = heard(address_through(proxy_url(closed_port()), sandbox.websocket_url.split("/")[2]))
+    assert State.CONNECTED in [change.state for change in changes]
 
 
 REASONS = {
@@ -415,7 +415,7 @@ def test_no_failure_of_the_websocket_shows_the_proxys_password(caplog, answer):
     caplog.set_level(logging.DEBUG)
     with Proxy("127.0.0.1:9", answer=FAILURES[answer]) as proxy:
         address = address_through(proxy_url(closed_port() if answer == "down" else proxy))
-        told = heard(address)
+        changes = heard(address)
 
         async def connect():
             async with realtime.open_socket(address.url, address.proxy_url):
@@ -424,7 +424,7 @@ def test_no_failure_of_the_websocket_shows_the_proxys_password(caplog, answer):
         with pytest.raises(ConnectionLost) as lost:
             asyncio.run(connect())
     report = everything_about(lost.value)
-    assert not shown(report + repr(told) + repr(address) + repr(vars(address)))
+    assert not shown(report + repr(changes) + repr(address) + repr(vars(address)))
     assert not shown(caplog.text + "".join(str(vars(record)) for record in caplog.records))
     assert "signature=" not in report
     assert str(lost.value).startswith(REASONS.get(answer, ""))

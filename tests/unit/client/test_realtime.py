@@ -21,7 +21,7 @@ DIGEST = client_digest("1", SECRET)
 
 
 class TestConversation:
-    def test_the_first_frame_says_whether_the_keys_were_taken(self):
+    def test_the_first_frame_says_whether_the_keys_were_accepted(self):
         for frame, stage in ((GREETING, Stage.LISTENING), (REFUSAL, Stage.REFUSED)):
             conversation = Conversation(0)
             assert conversation.stage is Stage.GREETING
@@ -33,7 +33,7 @@ class TestConversation:
         assert (event.purchase.custom_id, event.purchase.status) == ("123456", "waiting_accept")
 
     @pytest.mark.parametrize("frame", [BALANCE, BALANCE.encode(), " " + BALANCE, BALANCE.replace('"758.93"', "758.93")])
-    def test_a_balance_is_heard_as_text_and_as_bytes_as_string_and_as_number(self, frame):
+    def test_a_balance_is_read_from_text_and_bytes_as_string_and_number(self, frame):
         assert Conversation(0).receive(frame).balance == Decimal("758.93")
 
     @pytest.mark.parametrize(
@@ -59,17 +59,17 @@ class TestConversation:
         ],
         ids=lambda frame: repr(frame[:20]),
     )
-    def test_what_is_no_event_is_ignored_and_nothing_raises(self, frame):
+    def test_frames_without_an_event_are_ignored_without_an_exception(self, frame):
         conversation = Conversation(0)
         heard = conversation.receive(frame)
         assert heard is None or heard.purchase is heard.balance is None
         assert conversation.stage is not Stage.REFUSED
 
-    def test_an_unknown_word_is_an_event_without_meaning(self):
+    def test_an_event_with_an_unknown_name_has_no_data(self):
         event = Conversation(0).receive('{"event":"maintenance_soon","data":[]}')
         assert (event.name, event.purchase, event.balance) == ("maintenance_soon", None, None)
 
-    def test_an_event_before_any_greeting_shows_that_the_keys_were_taken(self):
+    def test_an_event_before_any_greeting_means_that_the_keys_were_accepted(self):
         conversation = Conversation(0)
         conversation.receive(BALANCE)
         assert conversation.stage is Stage.LISTENING
@@ -80,14 +80,14 @@ class TestConversation:
         conversation.receive(REFUSAL)
         assert conversation.stage is Stage.REFUSED
 
-    def test_a_ping_is_said_every_25_seconds_and_late_ones_are_not_made_up_for(self):
+    def test_a_ping_is_sent_every_25_seconds_and_missed_ones_are_not_repeated(self):
         conversation = Conversation(1000)
         conversation.receive(GREETING)
         said = [(now, conversation.frames_to_send(now)) for now in (1000, 1024.9, 1025, 1026, 1050, 1200, 1201, 1225)]
         assert [now for now, texts in said if texts == ["ping"]] == [1025, 1050, 1200, 1225]
         assert conversation.next_action_at() == 1250
 
-    def test_silence_in_place_of_a_greeting_ends_after_20_seconds(self):
+    def test_a_missing_greeting_is_overdue_after_20_seconds(self):
         conversation = Conversation(0)
         assert conversation.next_action_at() == 20
         assert not conversation.is_greeting_overdue(19.9)
@@ -97,14 +97,14 @@ class TestConversation:
 
 
 class TestPause:
-    def test_it_doubles_from_a_second_to_a_minute(self):
+    def test_the_pause_doubles_from_one_second_to_one_minute(self):
         shortest = [pause_seconds(vain, lambda least, _most: least) for vain in range(8)]
         longest = [pause_seconds(vain, lambda _least, most: most) for vain in range(8)]
         assert shortest == [1, 2, 4, 8, 16, 30, 30, 30]
         assert longest == [2, 4, 8, 16, 32, 60, 60, 60]
         assert pause_seconds(10**9, lambda _least, most: most) == 60
 
-    def test_listeners_that_were_cut_off_together_do_not_come_back_together(self):
+    def test_listeners_disconnected_together_reconnect_at_different_times(self):
         assert len({pause_seconds(3) for _ in range(20)}) > 10
 
 
@@ -143,7 +143,7 @@ class TestAddress:
     def test_plain_text_elsewhere_has_to_be_allowed(self):
         assert Address("ws://skinsback.com/ws/", "1", "123", allow_plain=True).shown == "ws://skinsback.com/ws/"
 
-    def test_it_does_not_print_its_key(self):
+    def test_its_repr_does_not_show_the_key(self):
         address = Address("wss://x/?token=abc", "1", SECRET)
         assert not [text for text in (repr(address), str(address), f"{address}") if DIGEST in text or "abc" in text]
         assert DIGEST in address.url
@@ -207,14 +207,14 @@ class Listener:
         address = Address("wss://x/", "1", SECRET)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await listen(address, self.handle, self.tell, connect=connecting(*lines), uniform=longest_pause)
+                await listen(address, self.handle, self.on_change, connect=connecting(*lines), uniform=longest_pause)
 
     async def handle(self, event):
         self.events.append((now(), event.name))
         if self._handle:
             await self._handle(event)
 
-    def tell(self, change):
+    def on_change(self, change):
         self.changes.append((now(), change))
 
     def states(self):
@@ -234,7 +234,7 @@ class TestListening:
         run(listener.listen(Line(GREETING, *frames), seconds=60))
         assert [(round(at), name) for at, name in listener.events] == [(n, f"e{n}") for n in range(5)]
 
-    def test_a_server_that_cannot_be_reached_is_tried_ever_more_rarely(self):
+    def test_the_pauses_grow_while_the_server_cannot_be_reached(self):
         listener = Listener()
         run(listener.listen(*[ConnectionLost("connection refused")] * 20, seconds=400))
         tries = [round(at) for at, change in listener.changes if change.state is State.CONNECTING]
@@ -242,7 +242,7 @@ class TestListening:
         reasons = {change.reason for _, change in listener.changes if change.state is State.DISCONNECTED}
         assert reasons == {"connection refused"}
 
-    def test_the_pauses_are_short_again_after_a_connection_that_lived(self):
+    def test_the_pauses_are_short_again_after_a_stable_connection(self):
         refused, short = ConnectionLost("x"), [Line(GREETING, 5, ConnectionLost("y"))]
         listener = Listener()
         run(
@@ -253,7 +253,7 @@ class TestListening:
         pauses = [change.pause_seconds for _, change in listener.changes if change.state is State.DISCONNECTED]
         assert pauses == [2, 4, 8, 2, 2]
 
-    def test_refused_keys_end_it_and_nobody_knocks_again(self):
+    def test_refused_keys_end_it_without_a_reconnect(self):
         line, listener = Line(REFUSAL), Listener()
         run(listener.listen(line, AssertionError("knocked again"), seconds=1000))
         assert listener.states() == [State.CONNECTING, State.REFUSED]
@@ -264,14 +264,14 @@ class TestListening:
         run(listener.listen(Line(GREETING, BALANCE, 30, REFUSAL), AssertionError("knocked again"), seconds=1000))
         assert listener.states() == [State.CONNECTING, State.CONNECTED, State.REFUSED]
 
-    def test_a_server_that_says_nothing_is_given_up_after_20_seconds(self):
+    def test_a_server_that_sends_nothing_is_disconnected_after_20_seconds(self):
         mute, listener = Line(), Listener()
         run(listener.listen(mute, Line(GREETING), seconds=60))
         assert mute.closed == pytest.approx(20, abs=0.1)
         assert State.CONNECTED in listener.states()
         assert listener.changes[1][1].reason == "SkinsBack sent no first frame"
 
-    def test_being_stopped_closes_the_connection_and_is_told(self):
+    def test_stopping_closes_the_connection_and_is_reported(self):
         line, listener = Line(GREETING), Listener()
         run(listener.listen(line, seconds=40))
         assert line.closed == pytest.approx(40, abs=0.1)
@@ -282,7 +282,7 @@ class TestListening:
         run(listener.listen(ConnectionLost("x"), seconds=1))
         assert listener.states() == [State.CONNECTING, State.DISCONNECTED, State.STOPPED]
 
-    def test_a_connection_lost_while_an_event_is_handled_is_noticed_afterwards_and_the_event_is_not_cut_off(self):
+    def test_a_connection_lost_while_an_event_is_handled_does_not_interrupt_the_handler(self):
         done = []
 
         async def handle(_event):

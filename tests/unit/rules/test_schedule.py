@@ -30,7 +30,7 @@ ages = st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=400))
 attempts = st.integers(min_value=0, max_value=100_000)
 
 
-def test_the_documented_times_are_kept():
+def test_the_constants_are_as_documented():
     assert CREATE_UNANSWERED == 10 * MINUTE
     assert HOLD == 8 * DAY
     assert ROLLBACK_MARGIN == DAY
@@ -64,7 +64,7 @@ def test_the_documented_times_are_kept():
         ("abandoned", timedelta(0), 0, None),
     ],
 )
-def test_a_deposit_is_asked_for_by_its_status_and_age(status, age, tries, wait):
+def test_a_deposit_is_polled_by_its_status_and_age(status, age, tries, wait):
     assert next_deposit_poll(status, age, tries) == wait
 
 
@@ -86,12 +86,12 @@ def test_a_deposit_is_asked_for_by_its_status_and_age(status, age, tries, wait):
         *((status, timedelta(0), 0, None) for status in sorted(PURCHASE_FINAL)),
     ],
 )
-def test_a_purchase_is_asked_for_by_its_status_and_age(status, age, tries, wait):
+def test_a_purchase_is_polled_by_its_status_and_age(status, age, tries, wait):
     assert next_purchase_poll(status, age, tries) == wait
 
 
 @given(st.sampled_from(list(DepositStatus)), ages, attempts)
-def test_an_open_deposit_always_comes_round_again_and_a_final_one_never(status, age, tries):
+def test_an_open_deposit_is_always_polled_again_and_a_final_one_never(status, age, tries):
     wait = next_deposit_poll(status, age, tries)
     assert (wait is not None) is (status in DEPOSIT_OPEN)
     if status in DEPOSIT_FINAL:
@@ -101,14 +101,14 @@ def test_an_open_deposit_always_comes_round_again_and_a_final_one_never(status, 
 
 
 @given(st.sampled_from(list(PurchaseStatus)), ages, attempts)
-def test_an_open_purchase_always_comes_round_again_and_a_final_one_never(status, age, tries):
+def test_an_open_purchase_is_always_polled_again_and_a_final_one_never(status, age, tries):
     wait = next_purchase_poll(status, age, tries)
     assert (wait is None) is (status in PURCHASE_FINAL)
     assert wait is None or 10 * SECOND <= wait <= 6 * HOUR
 
 
 @given(st.text(), ages, attempts)
-def test_a_status_nobody_knows_is_asked_for_too(word, age, tries):
+def test_an_unknown_status_is_polled_too(word, age, tries):
     if word not in {*DepositStatus, *PurchaseStatus}:
         assert next_deposit_poll(word, age, tries)
         assert next_purchase_poll(word, age, tries)

@@ -196,7 +196,7 @@ def test_a_purchase_is_read():
     assert read("market_buy", lambda fields: PurchaseReport.bought(fields, "10000")) == BOUGHT
 
 
-def test_a_purchase_whose_answer_does_not_repeat_our_id_has_it_all_the_same():
+def test_a_purchase_has_our_id_if_the_answer_leaves_it_out():
     fields = {"buy_id": 1, "offer_status": "creating_trade"}
     assert PurchaseReport.bought(fields, "10000").custom_id == "10000"
 
@@ -232,7 +232,7 @@ def test_a_bulk_purchase_of_nothing_is_read():
     assert type(result.unavailable["62696979"]) is InsufficientFunds
 
 
-def test_the_key_of_a_bulk_purchase_tells_skin_and_custom_id():
+def test_the_key_in_a_batch_answer_gives_skin_and_custom_id():
     result = batch(
         '{"status":"success","purchased":{"5":{"buy_id":1,"offer_status":"x"}},"unavailable":[]}', {"5": "c5"}
     )
@@ -281,7 +281,7 @@ def test_purchases_are_read_from_a_list():
     assert old.status == "rollback_user"
 
 
-def test_an_answer_that_tells_of_no_purchase_is_an_unknown_outcome():
+def test_an_answer_without_a_purchase_is_an_unknown_outcome():
     with pytest.raises(UnknownOutcome):
         PurchaseReport.list_from_wire({"status": "success"})
     assert PurchaseReport.list_from_wire({"status": "success", "items": None}) == []
@@ -311,7 +311,7 @@ def test_currencies_are_read():
     assert CurrencyRate.from_wire({"code": "usd", "rate": "?"}) is None
 
 
-def test_whether_skinsback_works_is_read():
+def test_the_service_status_is_read():
     assert read("status", ServiceStatus.from_wire) == ServiceStatus(available=True)
     assert read("status", ServiceStatus.from_wire, "status_off") == ServiceStatus(available=False, reason="no_bots")
     with pytest.raises(UnknownOutcome):
@@ -364,7 +364,7 @@ def test_ids_and_words_are_text(value, text):
         ([], None),
     ],
 )
-def test_times_are_read_from_every_spelling(value, moment):
+def test_times_are_read_from_every_format(value, moment):
     read_moment = readers.utc_time(value)
     assert (read_moment and read_moment.isoformat()) == moment
 
@@ -387,7 +387,7 @@ def test_times_are_read_from_every_spelling(value, moment):
         ([], None),
     ],
 )
-def test_flags_are_read_from_every_spelling(value, flag):
+def test_flags_are_read_from_every_format(value, flag):
     assert readers.flag(value) is flag
 
 
@@ -446,7 +446,7 @@ def test_reading_any_answer_gives_a_value_or_an_unknown_outcome(fields):
 
 
 @given(anything)
-def test_what_is_only_shown_can_be_stored_as_json(value):
+def test_display_data_can_be_stored_as_json(value):
     shown = readers.display_data(value)
     text = json.dumps(shown, allow_nan=False)
     assert "\\u0000" not in text
