@@ -55,7 +55,7 @@ _SERVERS: dict[str, dict[str, object]] = {
         "OPTIONS": {
             "timeout": 20,
             "init_command": "PRAGMA synchronous=OFF",
-        },  # safe for tests: only a power cut would lose data
+        },  # faster; only a power cut loses data
         # A file, because threads and processes race for it and a database in memory has other locks.
         "TEST": {"NAME": str(Path(tempfile.gettempdir(), f"skinsback-tests-{os.getpid()}.sqlite3"))},
     },

@@ -91,15 +91,21 @@ def test_anything_that_is_not_an_amount_is_refused(written):
         parse_amount(written)
 
 
-@pytest.mark.parametrize(
-    "written", ["1e4000000", "9" * 100_000, Decimal("1e4000000"), 10**100_000], ids=["text", "digits", "Decimal", "int"]
-)
+@pytest.mark.parametrize("written", ["1e4000000", "9" * 100_000, 10**100_000], ids=["exponent", "digits", "int"])
 def test_a_huge_number_is_refused_before_it_is_converted(written, monkeypatch):
     converted = []
-    monkeypatch.setattr(money, "Decimal", lambda text: converted.append(text))
+
+    class RecordingDecimal(Decimal):
+        def __new__(cls, value):
+            converted.append(value)
+            return super().__new__(cls, value)
+
+    monkeypatch.setattr(money, "Decimal", RecordingDecimal)
+    assert parse_amount("8.28") == Decimal("8.28")
+    assert converted == ["8.28"]
     with pytest.raises(InvalidAmount):
         parse_amount(written)
-    assert converted == []
+    assert converted == ["8.28"]
 
 
 @given(st.text())
