@@ -1,4 +1,4 @@
-"""What the Webhook Events URL must do whatever arrives."""
+"""What the Webhook Events URL must do with any message."""
 
 import json
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What is installed is the whole package, and more than Python files."""
+"""The wheel contains the whole package, including files that are not Python."""
 
 import os
 from pathlib import Path

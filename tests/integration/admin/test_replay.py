@@ -54,7 +54,7 @@ def test_what_was_read_again_and_changed_nothing_is_told_with_its_outcome(client
 
     response = act(browser, "replay", event)
 
-    assert messages_of(browser, response) == [f"Delivery {event} was not applied: ids do not belong together."]
+    assert messages_of(browser, response) == [f"Delivery {event} was not applied: IDs do not match."]
 
 
 def test_what_still_fails_is_told(failed):

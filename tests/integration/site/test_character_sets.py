@@ -1,4 +1,4 @@
-"""Databases that cannot hold the names of skins: said by a check, and never written over in silence."""
+"""Databases that cannot store the names of skins: a check reports them, and no text is changed silently."""
 
 import re
 from pathlib import Path
@@ -46,7 +46,7 @@ def latin1():
 
 @pytest.fixture
 def market(monkeypatch):
-    """Have the names offered that are given."""
+    """Return a price list with these names."""
 
     def offer(*names):
         items = [PriceListItem(market_hash_name=name, price=1, class_id="5", count=1, skin_id="") for name in names]

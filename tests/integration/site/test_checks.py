@@ -23,7 +23,7 @@ IDS |= {"skinsback.W005", "skinsback.W006", "skinsback.E007", "skinsback.E008"}
 
 @pytest.fixture
 def site(settings, monkeypatch):
-    """A site in production with nothing to complain about, but for what is passed."""
+    """Settings of a correct production site, changed by ``values``."""
     monkeypatch.setattr(conf, "sandbox_secret_allowed", False)  # what the pytest plugin has switched on
     settings.DEBUG = False
     settings.CACHES = SHARED_CACHE
@@ -38,7 +38,7 @@ def site(settings, monkeypatch):
 
 
 def found():
-    """Our messages, found the way ``manage.py check`` finds them."""
+    """Return the package's messages as ``manage.py check`` finds them."""
     return [message for message in django_checks.run_checks() if (message.id or "").startswith("skinsback.")]
 
 
@@ -395,7 +395,7 @@ def test_errors_stop_a_deployment_and_warnings_do_not(site):
 
 
 def everything_wrong(site, monkeypatch):
-    """Settings after settings until each message has been given."""
+    """Yield the messages of different settings, until each message has been returned."""
     for value in (
         None,
         {"NO": 1, "ACCOUNTS": {"b c": GOOD, "third": {}}},

@@ -287,7 +287,7 @@ def say(purchase, status, source="poll", **fields):
 
 
 class TestWhatWasBought:
-    """By id the id must be right and by name the name; what SkinsBack does not repeat proves nothing."""
+    """Bought by ID, the ID must match; bought by name, the name. A missing value is not a mismatch."""
 
     @pytest.mark.parametrize(
         ("asked", "reported", "reason"),

@@ -39,14 +39,14 @@ def distinctive_keys(settings):
 
 
 def guarded():
-    """What must never be shown: the keys of all accounts, and the tokens of users."""
+    """Return the secrets that must never be shown: the keys of all accounts and the tokens of users."""
     keys = [conf.account(alias) for alias in conf.accounts()]
     digests = [client_digest(key.client_id, key.client_secret) for key in keys]
     return [TOKEN, *digests, *(secret for key in keys for secret in key.secrets)]
 
 
 def logged_text(records):
-    """All that a handler could write of these records, their extra fields and tracebacks included."""
+    """Return everything that a handler could write: messages, extra fields and tracebacks."""
     return "\n".join(
         f"{record.getMessage()} {vars(record)} {''.join(traceback.format_exception(record.exc_info[1]))}"
         if record.exc_info
@@ -144,7 +144,7 @@ class TestLogs:
 
 
 def read_headers(get_response):
-    """Middleware that looks at the headers before the view takes one of them away."""
+    """Middleware that reads the headers before the view removes one."""
 
     def middleware(request):
         assert request.headers is not None

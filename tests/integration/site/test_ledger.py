@@ -78,7 +78,7 @@ def test_a_statement_shows_the_balance_after_each_entry(rich):
 class TestAudit:
     @pytest.fixture
     def history(self, rich, operator):
-        """Everything that may happen rightly."""
+        """A history with every correct kind of change."""
         pay(rich, "success")
         pay(rich, "in_hold", "hold_approved", "success")
         pay(rich, "hold_approved", "hold_returned")

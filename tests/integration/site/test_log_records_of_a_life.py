@@ -1,4 +1,4 @@
-"""What is logged in a life of deposits and purchases: documented fields alone, and nothing that opens a door."""
+"""The log records of deposits and purchases from start to end: only documented fields, and no secret."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""What the tables allow, and what they forget."""
+"""Constraints, deletion rules, querysets and times of the tables."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -162,7 +162,7 @@ def test_the_text_of_a_row_is_its_id(user):
     ]
 
 
-# Once, and only with the right sign.
+# Unique entries with the right sign.
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_a_name_is_unique_in_each_game():
     assert not refused(MarketItem.objects.create, game="rust", market_hash_name="AK-47", price=TEN)
 
 
-# Written once.
+# Append-only entries.
 
 
 def test_an_entry_is_never_changed():
@@ -316,7 +316,7 @@ def test_a_balance_is_the_exact_sum_of_one_user_in_one_currency(user, operator):
     assert LedgerEntry.objects.balance(user, "gbp") == 0
 
 
-# Who goes, and what stays.
+# Deletion.
 
 
 def test_a_user_with_an_entry_cannot_be_deleted(user):
@@ -439,7 +439,7 @@ ABROAD = SUMMER.astimezone(timezone(timedelta(hours=-7)))
 
 @pytest.fixture(params=[True, False], ids=["USE_TZ", "no USE_TZ"])
 def use_tz(request, settings):
-    """Both ways to keep time, far from Greenwich."""
+    """Both values of ``USE_TZ``, in a time zone other than UTC."""
     settings.TIME_ZONE = "Asia/Kathmandu"
     settings.USE_TZ = request.param
     return request.param

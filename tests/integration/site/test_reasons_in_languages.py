@@ -163,7 +163,7 @@ def test_the_admin_shows_reasons_in_the_readers_language(credited, settings):
 
 @pytest.mark.parametrize("language", ["de", "en"])
 def test_a_token_is_the_same_in_each_language(credited, language):
-    """An operator reads the page in one language, and the report that was recorded before it came under another."""
+    """An operator reads the page in one language; the report was recorded in another."""
     record(credited, "fail")
     purchase = make_purchase(needs_review=True, review_reasons=[{"code": "purchase_not_known", "data": {}}])
     before = deposits.seen(credited), purchases.seen(purchase)

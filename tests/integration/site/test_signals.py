@@ -1,4 +1,4 @@
-"""What the site hears of changes, and what the history of a purchase keeps of them."""
+"""The signals after a change, and the history of a purchase."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""What a site gets for its own tests."""
+"""``django_skinsback.testing``: the tools for a site's tests."""
 
 import socket
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_ids_of_rows_made_in_a_second_process_are_others():
-    """What a process counts begins anew in the next one, and the database may be the same."""
+    """A counter would start again in the next process, which may use the same database."""
     for factory, status in ((DepositFactory, "success"), (PurchaseFactory, "accepted")):
         rows = []
         for _process in range(2):

@@ -1,4 +1,4 @@
-"""Keys that anybody knows, or that nothing was signed with, are refused where system checks never run."""
+"""Public keys and unusable keys are refused in processes that run no system checks."""
 
 import subprocess
 import sys
@@ -184,7 +184,7 @@ answer = application(environ, lambda status, headers: print(status.split()[0]))
 
 
 def wsgi_answer(skinsback, secret):
-    """The status that a WSGI process, in which no system check ever ran, gives to a message signed with ``secret``."""
+    """Send a message signed with ``secret`` to a WSGI process, which runs no system checks, and return its status."""
     message = {"status": "success", "order_id": "1", "transaction_id": "1", "amount": "500", "amount_currency": "usd"}
     body = "&".join(f"{name}={value}" for name, value in {**message, "sign": sign(message, secret)}.items())
     done = subprocess.run(
@@ -212,5 +212,5 @@ def test_a_wsgi_process_refuses_everything_rather_than_genuine_messages_while_it
 
 
 def test_a_wsgi_process_with_its_own_secret_accepts_it():
-    """The next thing it asks is the database, which is none."""
+    """The message passes and the next step fails, because the process has no database."""
     assert wsgi_answer(GOOD, "123") == 500

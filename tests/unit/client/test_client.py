@@ -57,7 +57,7 @@ def sleeps():
 
 @pytest.fixture
 def client_of(sleeps):
-    """Makes a client of a server, or of an address, that never really sleeps."""
+    """Returns a client of a server or an address whose ``sleep`` does not wait."""
     with ExitStack() as stack:
 
         def make(server, **options):
@@ -550,7 +550,7 @@ def test_a_failure_that_is_not_certainly_unsent_is_an_unknown_outcome(error, kin
 
 
 class Limiter:
-    """Notes what it is asked and what it sees."""
+    """A limiter that records its calls and the exceptions it gets."""
 
     def __init__(self, refusal=None):
         self.refusal = refusal
@@ -657,7 +657,7 @@ def test_no_failure_shows_secret_signature_or_token(answer, authentication, clie
     with Server(answer) as server, pytest.raises(SkinsBackError) as raised:
         CALLS["market_buy"][0](client_of(server, authentication=authentication))
     frames = everything_about(raised.value)
-    # The test's own frame holds its constants only by name.
+    # The frame of the test contains its constants only by name.
     assert SECRET not in frames
     assert TOKEN not in frames
     assert not re.search(r"\bsign['\"=]", frames)

@@ -33,7 +33,7 @@ CREDENTIALS = f"{USER}:{quote(PASSWORD, safe='')}"
 SECRET = secrets.token_urlsafe(9)
 STATUS = http(load("status").body)
 HIDDEN = [USER, PASSWORD, quote(PASSWORD, safe=""), PASSWORD[:12]]
-"""What nothing may show. A value made by chance, because reports quote the source of this file."""
+"""A text that nothing may show. It is random, because error reports quote the source of this file."""
 
 
 def proxy_url(proxy, scheme="http"):
@@ -79,7 +79,7 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture
 def secure(certificate):
-    """A TLS server's greeting, and what makes a client trust it."""
+    """Return the TLS context of a server, and the certificate that makes a client trust it."""
 
     def greet(connection):
         with suppress(OSError):
@@ -103,7 +103,7 @@ def everything_about(error):
     seen += traceback.format_exception(error)
     for frame, _ in traceback.walk_tb(error.__traceback__):
         for value in [] if frame.f_code.co_filename == __file__ else frame.f_locals.values():
-            with suppress(AttributeError):  # an object that is not made to its end
+            with suppress(AttributeError):  # an object whose __init__ did not finish
                 seen.append(repr(value))
     for other in (error.__cause__, error.__context__):
         if other is not None:
@@ -251,12 +251,12 @@ def test_no_failure_of_a_call_shows_the_proxys_password(client_of, caplog, schem
 
 
 class Interrupted(Exception):
-    """As Celery's soft time limit: raised wherever the code happens to be."""
+    """Like Celery's soft time limit: it may be raised at any line."""
 
 
 @pytest.mark.parametrize("error", [Interrupted(), KeyboardInterrupt(), MemoryError()])
 def test_an_exception_of_another_kind_contains_no_key(client_of, monkeypatch, error):
-    """The frames of the libraries hold headers, fields and the proxy's address."""
+    """The frames of the libraries contain headers, fields and the proxy's address."""
 
     def interrupted(*_args, **_options):
         try:

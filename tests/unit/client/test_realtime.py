@@ -1,4 +1,4 @@
-"""The websocket's protocol without sockets: what frames mean, what is said when, when the next try is made."""
+"""The websocket's protocol without sockets: what frames mean, when to ping, when to reconnect."""
 
 import asyncio
 import json
@@ -150,7 +150,7 @@ class TestAddress:
 
 
 class Line:
-    """A connection that plays a script: texts are frames, numbers are seconds that pass, ConnectionLost ends it."""
+    """A scripted connection: a text is a frame, a number is a wait in seconds, ConnectionLost ends it."""
 
     def __init__(self, *script):
         self.script = list(script)

@@ -1,4 +1,4 @@
-"""The websocket over real sockets: nothing that goes wrong shows the key in its address, and nothing is endless."""
+"""The websocket over real sockets: no failure shows the key in its address, and every wait ends."""
 
 import asyncio
 import logging
@@ -46,7 +46,7 @@ def self_signed(tmp_path):
 
 
 def nonsense(connection):
-    """Say what no web server says."""
+    """Answer with text that is not HTTP."""
     connection.sendall(b"220 mail.example ESMTP\r\n\r\n")
 
 
@@ -83,7 +83,7 @@ def one_try(address, on_change=lambda _change: None, *, bare=True):
 
 
 class TestKeysAreNotShown:
-    """Row 62: the digest in the address passes for SkinsBack's wherever X-SIGN is believed."""
+    """Row 62: with the digest of the address anyone can forge messages where X-SIGN is accepted."""
 
     def check(self, url, caplog, reason, keys=("1", SECRET), **options):
         caplog.set_level(logging.DEBUG)
@@ -150,7 +150,7 @@ class TestKeysAreNotShown:
 
 
 def test_a_redirect_is_not_followed():
-    """Row 57: the address carries a key, and where it leads is not for an answer to say."""
+    """Row 57: the address contains a key, so an answer must not send it to another address."""
     with Server(http(b"")) as elsewhere:
         there = f"ws://{elsewhere.address}/ws/"
         with Server(http(b"", "307 Temporary Redirect", Location=there)) as server:

@@ -1,4 +1,4 @@
-"""Where one character more or less of a number or a key makes the difference."""
+"""Limits of numbers and keys: one character more or less changes the result."""
 
 from decimal import Decimal
 

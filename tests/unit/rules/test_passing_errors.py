@@ -1,4 +1,4 @@
-"""Which errors of a database are worth another try."""
+"""Which database errors are passing errors, so that the block runs again."""
 
 import pytest
 from django.db import OperationalError

@@ -1,4 +1,4 @@
-"""When SkinsBack is asked again."""
+"""When a row is polled again."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The rules about statuses, against tables that are written out by hand."""
+"""The rules about statuses, compared with tables written by hand."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The scalars of a body, had without a look into what is nested."""
+"""``parse_scalars``: the scalars of a body, read without its nested fields."""
 
 import json
 from urllib.parse import urlencode
@@ -18,7 +18,7 @@ values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(w
 
 
 def the_same(body, content_type):
-    """Both readings of a body, where the strict one gives any."""
+    """Assert that ``parse_scalars`` returns the scalars of ``parse_fields`` if that accepts the body."""
     try:
         fields = parse_fields(body, content_type)
     except UnreadableNotification:

@@ -1,4 +1,4 @@
-"""The price list is read in bundles of rows; it must read as if it were read row by row, whatever the pieces."""
+"""The price list is decoded in batches of rows. The result is the same as row by row, for chunks of any size."""
 
 import json
 import tracemalloc
@@ -88,7 +88,7 @@ def test_rows_are_read_in_batches(monkeypatch):
 )
 @pytest.mark.parametrize("size", [1, 1000])
 def test_rows_that_are_not_a_list_are_refused(items, size):
-    """Row 55: what cannot be read to its end is no list."""
+    """Row 55: a list that cannot be read to its end is refused."""
     with pytest.raises(UnknownOutcome):
         listed(b'{"status":"success","items":[' + items + b"]}", size)
 

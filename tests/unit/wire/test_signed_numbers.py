@@ -1,4 +1,4 @@
-"""A number may be spelled in one way and signed in another: what was signed is what is read."""
+"""A number may be sent in one format and signed in another. The value is the text that was signed."""
 
 import hashlib
 import hmac
@@ -24,7 +24,7 @@ def hmac_sha1(pairs):
 
 
 def in_json(sent, signed):
-    """A body with the numbers of ``sent`` as they stand, signed as ``signed`` spells them."""
+    """Return a body with the numbers of ``sent`` and the signature of the texts in ``signed``."""
     signature = hmac_sha1(FIELDS | signed)
     numbers = "".join(f', "{name}": {lexeme}' for name, lexeme in sent.items())
     return (json.dumps(FIELDS | {"sign": signature})[:-1] + numbers + "}").encode()
@@ -39,7 +39,7 @@ def read(body, content_type=JSON):
 
 
 def sent_by_php(number):
-    """What ``json_encode`` writes with ``serialize_precision=17``, and what the same float is in a text."""
+    """Return a float as ``json_encode`` writes it with ``serialize_precision=17``, and as PHP writes it as text."""
     binary = float(number)
     return f"{binary:.17g}", in_php_text(Decimal(binary))
 
@@ -101,7 +101,7 @@ def test_among_many_numbers_those_of_php_are_still_verified():
 
 
 def test_a_form_is_what_was_signed():
-    """PHP's ``http_build_query`` spells a float with the 14 digits that it signs."""
+    """PHP's ``http_build_query`` writes a float with the 14 digits that it signs."""
     spelled = {"amount": "40.76", "user_amount": "1.0E-5"}
 
     report = read(in_form(spelled, spelled), FORM)

@@ -63,7 +63,7 @@ VECTORS = [
     (NOTIFICATION | {"status": "in_hold"}, "123", "e895f489bfbeecc2e1934f7539ec747f7c973001"),
 ]
 
-# What PHP and JavaScript make of the same body, where they differ.
+# The texts that PHP and JavaScript sign for the same body, where they differ.
 SPELLINGS = [
     ({"a": "1", "b": None, "method": "x"}, "fcf13aaa8dcfccbda15a0661d868eca7f54eb44d"),
     ({"a": "1", "b": None, "method": "x"}, "992ad42aec19ef1d6b8e9107610dd2866faca4ed"),
@@ -296,9 +296,9 @@ def test_signatures_are_compared_in_constant_time(monkeypatch):
     compared = []
     monkeypatch.setattr(hmac, "compare_digest", lambda a, b: compared.append((a, b)) or False)
     verify_deposit_sign(ORDERSTATUS, "x", ["123", "456"])
-    assert len(compared) == 2  # text has one spelling
+    assert len(compared) == 2  # one text for a string
     verify_deposit_sign({**ORDERSTATUS, "amount": Number("10.50")}, "x", ["123", "456"])
-    assert len(compared) == 2 + 4  # and this number two
+    assert len(compared) == 2 + 4  # and two texts for this number
     verify_event(b"x", "x", ["123", "456"])
     assert len(compared) == 2 + 4 + 2
     assert all(isinstance(side, bytes) for pair in compared for side in pair)

@@ -1,4 +1,4 @@
-"""A JSON number that nothing signs is read as PHP spells it once it has more digits than an amount can have."""
+"""An unsigned JSON number with more digits than an amount may have is read as PHP writes it."""
 
 import json
 from decimal import Decimal
