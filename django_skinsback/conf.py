@@ -88,7 +88,7 @@ def account(alias: str = DEFAULT_ACCOUNT) -> Account:
         alias=alias,
         client_id=str(source.get("CLIENT_ID") or ""),
         client_secret=source.get("CLIENT_SECRET") or "",
-        previous_secrets=_texts(source.get("PREVIOUS_SECRETS")),
+        previous_secrets=_text_list(source.get("PREVIOUS_SECRETS")),
     )
 
 
@@ -135,7 +135,7 @@ def uses_sandbox_secret(found: Account) -> bool:
     return not {*SANDBOX_SECRETS.values()}.isdisjoint(found.secrets)
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def _text_list(value: Any) -> tuple[str, ...]:
     """Return a list of texts. A single text is a list of one, so that its letters do not become secrets."""
     return (value,) if isinstance(value, str) else tuple(value or ())
 

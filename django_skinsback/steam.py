@@ -69,7 +69,7 @@ class TradeURL:
         text = hide(url) if isinstance(url, str) else ""
         del url  # tracebacks show local variables
         links = _links(text)
-        problems = [_problem(link) for link in links]
+        problems = [_link_problem(link) for link in links]
         trade_urls = {link for link, problem in zip(links, problems, strict=True) if not problem}
         if len(trade_urls) > 1:
             raise InvalidTradeURL("The text contains more than one trade URL.")
@@ -99,7 +99,7 @@ def _links(text: str) -> list[str]:
     return [hide(link.rstrip(".,;:!?")) for link in _LINK.findall(text.replace("&amp;", "&"))]
 
 
-def _problem(link: str) -> str:
+def _link_problem(link: str) -> str:
     """Return why a link is not a trade URL; empty if it is one."""
     try:
         parts = urlsplit(link if "//" in link else f"https://{link}")

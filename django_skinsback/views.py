@@ -96,7 +96,7 @@ def read_body(request: HttpRequest, limit: int) -> bytes:
     Raises NotificationTooLarge, and UnreadableNotification if the body cannot be read to its end.
     """
     try:
-        body = _read(request, limit)
+        body = _read_stream(request, limit)
     except NotificationRefused:
         if not hasattr(request, "_body"):  # otherwise a middleware has read it before
             _set_body(request, b"")
@@ -114,7 +114,7 @@ def _set_body(request: HttpRequest, body: bytes) -> None:
     request._stream = BytesIO(body)
 
 
-def _read(request: HttpRequest, limit: int) -> bytes:
+def _read_stream(request: HttpRequest, limit: int) -> bytes:
     announced = str(request.META.get("CONTENT_LENGTH") or "")[:20]
     length = int(announced) if announced.isascii() and announced.isdigit() else 0
     if length > limit:

@@ -16,7 +16,7 @@ from .fields import Number
 
 T = TypeVar("T")
 
-_JSON: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Number)
+_ANSWER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Number)
 _GZIP = 16 + zlib.MAX_WBITS
 _UNPACKED_CHUNK_BYTES = 1 << 16
 
@@ -82,7 +82,7 @@ def _unpacked(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 def _json_object(body: bytes) -> dict[str, Any] | None:
     # The caller raises the error, so that its context does not contain the body.
     try:
-        answer = _JSON.decode(body)
+        answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None

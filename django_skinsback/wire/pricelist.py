@@ -29,7 +29,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-_JSON = json.JSONDecoder(parse_float=Number, parse_constant=_refuse)
+_VALUE = json.JSONDecoder(parse_float=Number, parse_constant=_refuse)
 
 
 class _Row(msgspec.Struct, gc=False):
@@ -151,7 +151,7 @@ class PriceListReader:
         self._next()
         while True:
             with suppress(ValueError, RecursionError):
-                value, end = _JSON.raw_decode(self._text, self._at)
+                value, end = _VALUE.raw_decode(self._text, self._at)
                 if not (isinstance(value, Number | int) and self._text[end : end + 1] in _MAY_CONTINUE_NUMBER):
                     self._at = end
                     return value

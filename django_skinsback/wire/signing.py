@@ -90,7 +90,7 @@ def client_digest(client_id: str, client_secret: str) -> str:
 
 def event_signature(body: bytes, secret: str) -> str:
     """Return the header ``Signature`` of an event notification: HMAC-SHA256 of the raw body, lower-case hexadecimal."""
-    return hmac.new(_key(secret), body, hashlib.sha256).hexdigest()
+    return hmac.new(_hmac_key(secret), body, hashlib.sha256).hexdigest()
 
 
 def verify_event(body: bytes, header: object, secrets: Sequence[str]) -> bool:
@@ -109,10 +109,10 @@ def _usable(secrets: Sequence[str]) -> list[str]:
 
 
 def _hmac_sha1(text: str, secret: str) -> str:
-    return hmac.digest(_key(secret), _bytes(text), "sha1").hex()
+    return hmac.digest(_hmac_key(secret), _bytes(text), "sha1").hex()
 
 
-def _key(secret: str) -> bytes:
+def _hmac_key(secret: str) -> bytes:
     if not secret:
         raise ConfigurationError("The client secret is empty: anyone could sign with it.")
     return _bytes(secret)
