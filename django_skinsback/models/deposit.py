@@ -47,7 +47,7 @@ class Deposit(Row):
     max_amount = fields.amount_field(
         _("maximum amount"), null=True, blank=True, help_text=_("in the requested currency")
     )
-    pay_url = models.URLField(_("pay URL"), max_length=2000, blank=True)
+    pay_url = models.URLField(_("pay URL"), max_length=fields.URL_LENGTH, blank=True)
     amount = fields.amount_field(
         _("amount"), null=True, blank=True, help_text=_("what the site earns, in the amount's currency")
     )

@@ -8,14 +8,18 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from ..wire import limits
+
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.auth.models import AnonymousUser
 
 ALIAS_LENGTH = 64
-ID_LENGTH = 64
+ID_LENGTH = limits.ID_LENGTH
+STEAM_ID_LENGTH = limits.STEAM_ID_LENGTH
+TEXT_LENGTH = limits.TEXT_LENGTH
+URL_LENGTH = limits.URL_LENGTH
 WORD_LENGTH = 64
-STEAM_ID_LENGTH = 20
 CURRENCY_LENGTH = 8
 
 # AnonymousUser is included because request.user may be one; Django refuses it when the row is made.

@@ -79,7 +79,7 @@ class MarketItem(models.Model):
     """
 
     game = models.CharField(_("game"), max_length=16)
-    market_hash_name = models.CharField(_("market hash name"), max_length=255)
+    market_hash_name = models.CharField(_("market hash name"), max_length=fields.TEXT_LENGTH)
     price = fields.amount_field(_("price"), help_text=_("US dollars"))
     count = models.PositiveIntegerField(_("count"), default=0, help_text=_("skins for sale"))
     class_id = models.CharField(_("class ID"), max_length=fields.ID_LENGTH, blank=True)

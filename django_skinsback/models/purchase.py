@@ -63,7 +63,7 @@ class Purchase(Row):
     partner = models.CharField(_("partner"), max_length=10)
     token = models.CharField(_("token"), max_length=8, blank=True, help_text=_("deleted when the purchase is final"))
     skin_id = models.CharField(_("skin ID"), max_length=fields.ID_LENGTH, blank=True)
-    market_hash_name = models.CharField(_("market hash name"), max_length=255, blank=True)
+    market_hash_name = models.CharField(_("market hash name"), max_length=fields.TEXT_LENGTH, blank=True)
     class_id = models.CharField(_("class ID"), max_length=fields.ID_LENGTH, blank=True)
     max_price = fields.amount_field(_("price cap"), help_text=_("US dollars"))
     price = fields.amount_field(_("price"), null=True, blank=True, help_text=_("US dollars, as SkinsBack reported it"))

@@ -15,6 +15,7 @@ import msgspec
 from ..exceptions import UnknownOutcome
 from . import readers
 from .fields import Number
+from .limits import ID_LENGTH, TEXT_LENGTH, URL_LENGTH
 
 LARGEST_COUNT = (1 << 31) - 1
 """The largest integer that every database can store. A larger count is read as None."""
@@ -69,9 +70,9 @@ class PriceListItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return cls(
             market_hash_name=market_hash_name,
             price=amount,
-            class_id=_plain_text(class_id, readers.ID_LIMIT) if class_id is not None else "",
+            class_id=_plain_text(class_id, ID_LENGTH) if class_id is not None else "",
             count=count if type(count) is int and 0 <= count <= LARGEST_COUNT else _storable_count(count),
-            skin_id=_plain_text(skin_id, readers.ID_LIMIT) if skin_id is not None else "",
+            skin_id=_plain_text(skin_id, ID_LENGTH) if skin_id is not None else "",
         )
 
 
@@ -84,7 +85,7 @@ def _cached_price(text: str) -> Decimal | None:
     return Decimal(text) if _PLAIN_PRICE.fullmatch(text) else readers.amount(text)
 
 
-def _plain_text(value: object, limit: int = readers.TEXT_LIMIT) -> str:
+def _plain_text(value: object, limit: int = TEXT_LENGTH) -> str:
     if type(value) is str and len(value) <= limit and value.isprintable():
         return value
     return readers.text(value, limit)
@@ -134,7 +135,7 @@ class InventoryItem(msgspec.Struct, frozen=True, kw_only=True):
             disabled=readers.flag(fields.get("disabled")),
             app_id=readers.text(item.get("app_id")),
             class_id=readers.text(item.get("class_id")),
-            icon_url=readers.text(item.get("icon_url"), limit=readers.URL_LIMIT),
+            icon_url=readers.text(item.get("icon_url"), limit=URL_LENGTH),
         )
 
 

@@ -12,12 +12,8 @@ from typing import Any
 from ..exceptions import InvalidInput
 from ..money import MAX_DIGITS, parse_amount, parse_currency, parse_number
 from .fields import UNSTORABLE, Number
+from .limits import ID_LENGTH, STEAM_ID_LENGTH, TEXT_LENGTH
 from .signing import php_float
-
-TEXT_LIMIT = 255
-URL_LIMIT = 2000
-ID_LIMIT = 64
-STEAM_ID_LIMIT = 20
 
 _FIRST_YEAR, _LAST_YEAR = 1971, 2100
 _UNIX_TIME = re.compile(r"([0-9]{1,11})(?:\.[0-9]+)?")
@@ -25,7 +21,7 @@ _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
-def text(value: object, limit: int = TEXT_LIMIT) -> str:
+def text(value: object, limit: int = TEXT_LENGTH) -> str:
     """Return an ID or word unchanged, as text.
 
     Empty if it is neither text nor a whole number, is longer than ``limit`` characters, or cannot be stored.
@@ -40,12 +36,12 @@ def text(value: object, limit: int = TEXT_LIMIT) -> str:
 
 def identifier(value: object) -> str:
     """Return an ID, ours or SkinsBack's, as text of at most 64 characters."""
-    return text(value, ID_LIMIT)
+    return text(value, ID_LENGTH)
 
 
 def steam_id(value: object) -> str:
     """Return a Steam ID as text of at most 20 characters."""
-    return text(value, STEAM_ID_LIMIT)
+    return text(value, STEAM_ID_LENGTH)
 
 
 def amount(value: object) -> Decimal | None:

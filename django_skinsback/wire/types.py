@@ -14,6 +14,7 @@ import msgspec
 
 from ..exceptions import APIError, UnknownOutcome
 from . import readers
+from .limits import URL_LENGTH
 from .market import (
     Balance,
     CurrencyRate,
@@ -196,7 +197,7 @@ class DepositLink(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
         """Read an answer of ``create``. Raises UnknownOutcome if the address or the ID is missing."""
-        pay_url = readers.text(fields.get("url"), limit=readers.URL_LIMIT)
+        pay_url = readers.text(fields.get("url"), limit=URL_LENGTH)
         if not pay_url.startswith(("https://", "http://")):
             raise UnknownOutcome("create: the answer has no address to pay at.")
         return cls(pay_url=pay_url, transaction_id=_transaction_id("create", fields))

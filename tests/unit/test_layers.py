@@ -21,6 +21,7 @@ PURE = [
     "wire.answers",
     "wire.arguments",
     "wire.fields",
+    "wire.limits",
     "wire.market",
     "wire.notifications",
     "wire.pricelist",
