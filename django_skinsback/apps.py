@@ -1,4 +1,7 @@
+"""The Django application ``skinsback``: registers the system checks."""
+
 from django.apps import AppConfig
+from django.core.checks import Tags, register
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,6 +12,9 @@ class SkinsBackConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, conf, database_checks  # noqa: F401 - both register the system checks
+        from . import checks, conf, database_checks
 
+        register(checks.check_settings, Tags.security)
+        register(checks.check_deployment, Tags.security)
+        register(database_checks.check_character_sets, Tags.database)
         conf.hide_proxy_url()

@@ -1,4 +1,4 @@
-"""System checks: what is wrong with the settings, said before a user finds out."""
+"""System checks of the settings. ``apps`` registers them."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
+from django.core import checks
+from django.core.checks import CheckMessage, Error
 from django.utils.module_loading import import_string
 
 from . import conf, proxy
@@ -15,6 +16,7 @@ from .flows.addresses import URLS_HINT, nested_urls
 from .proxy import is_proxy_url
 from .signals import entry_posted
 from .steam import GAMES
+from .wire.requests import API_URL
 
 _ALIAS = re.compile(r"[-A-Za-z0-9_]{1,64}")
 
@@ -48,7 +50,7 @@ def _names_function(value: Any) -> bool:
 
 
 def _import_error(dotted_path: str) -> str:
-    """Why a dotted path cannot be imported; nothing if it can."""
+    """Return why a dotted path cannot be imported; empty if it can."""
     try:
         import_string(dotted_path)
     except Exception as error:  # noqa: BLE001 - the module is the site's and may raise anything
@@ -57,7 +59,7 @@ def _import_error(dotted_path: str) -> str:
 
 
 _FUNCTIONS = {"CREDIT", "HOLD_POLICY", "PRICE_MARKUP"}
-"""Settings that may hold the dotted path of a function."""
+"""Settings that may be the dotted path of a function."""
 
 
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -103,9 +105,8 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-@register(Tags.security)
 def check_settings(**_options: Any) -> list[CheckMessage]:
-    """E001 to E005: the dict itself, unknown keys, wrong values, missing keys of an account, odd aliases."""
+    """Return E001 to E005: not a dict, an unknown key, a wrong value, missing keys of an account, an invalid alias."""
     given = getattr(settings, "SKINSBACK", {})
     if not isinstance(given, Mapping):
         return [Error("SKINSBACK must be a dict.", hint="SKINSBACK = {'CLIENT_ID': …}", id="skinsback.E001")]
@@ -136,7 +137,7 @@ def _check_value(where: str, key: str, value: Any) -> list[CheckMessage]:
     problem, hint = f"{where} is not {expected}.", f"Set it to {expected}, or leave it out."
     if value is None:
         problem = f"{where} is not set: it is None."
-        hint = f"os.environ.get() gives None for a variable that is not there. {hint}"
+        hint = f"os.environ.get() returns None for a variable that is not set. {hint}"
     elif key in _FUNCTIONS and isinstance(value, str) and "." in value and (reason := _import_error(value)):
         problem = f"{where} names {value!r}, which cannot be imported: {reason.rstrip('.')}."
     return [Error(problem, hint=hint, id="skinsback.E003")]
@@ -145,7 +146,7 @@ def _check_value(where: str, key: str, value: Any) -> list[CheckMessage]:
 def _holds(fits: Callable[[Any], bool], value: Any) -> bool:
     try:
         return bool(fits(value))
-    except TypeError:  # an unhashable value that is looked up in a set of names
+    except TypeError:  # an unhashable value, looked up in a dict or set
         return False
 
 
@@ -159,12 +160,12 @@ def _check_account(alias: str) -> list[CheckMessage]:
         messages = _check_keys(where, source)
     for key in ("CLIENT_ID", "CLIENT_SECRET"):
         if source.get(key, "") is not None and not source.get(key):  # None was E003
-            hint = "Copy it from your project's settings at SkinsBack, or use the sandbox's to try things out."
+            hint = "Copy it from your project's settings at SkinsBack, or use the sandbox's to try the package."
             messages.append(Error(f"{where}[{key!r}] is missing.", hint=hint, id="skinsback.E004"))
     if not messages:
         messages = [
             Error(
-                f"{where}[{key!r}] has blanks, or characters that no key has.",
+                f"{where}[{key!r}] contains blanks, or characters that no key has.",
                 hint=f"No notification could be verified with it: {conf.TRIM}",
                 id="skinsback.E004",
             )
@@ -190,23 +191,22 @@ def _check_alias(alias: Any) -> list[CheckMessage]:
     return [
         Error(
             f"SKINSBACK['ACCOUNTS'] has an account {alias!r}, which cannot be part of a webhook address.",
-            hint=f"Use up to 64 letters, digits, '-' and '_'; {conf.DEFAULT_ACCOUNT!r} is the top level's name.",
+            hint=f"Use up to 64 letters, digits, '-' and '_'. {conf.DEFAULT_ACCOUNT!r} is the top-level account.",
             id="skinsback.E005",
         )
     ]
 
 
-@register(Tags.security)
-def check_surroundings(**_options: Any) -> list[CheckMessage]:
-    """E006, E007 and W001 to W006: where the site talks to, and whether anything moves its users' money."""
+def check_deployment(**_options: Any) -> list[CheckMessage]:
+    """Return E006, E007 and W001 to W006: addresses, caches, the sandbox's secret, a missing receiver of entries."""
     messages: list[CheckMessage] = []
     if any(message.id == "skinsback.E003" for message in check_settings()):
-        return messages  # settings that cannot be read are to be mended first
-    if not settings.DEBUG and conf.api_url() != conf.API_URL:
+        return messages  # the values cannot be used; the user has to correct them first
+    if not settings.DEBUG and conf.api_url() != API_URL:
         messages.append(
-            Warning(
-                f"SKINSBACK['API_URL'] is not {conf.API_URL} although DEBUG is off.",
-                hint="Leave API_URL out in production: the sandbox moves no real skins.",
+            checks.Warning(
+                f"SKINSBACK['API_URL'] is not {API_URL} although DEBUG is off.",
+                hint="Leave out API_URL in production. The sandbox moves no real skins.",
                 id="skinsback.W001",
             )
         )
@@ -220,22 +220,22 @@ def check_surroundings(**_options: Any) -> list[CheckMessage]:
         )
     if not settings.DEBUG and urlsplit(conf.websocket_url()).scheme != "wss":
         messages.append(
-            Warning(
+            checks.Warning(
                 "SKINSBACK['WEBSOCKET_URL'] is not encrypted although DEBUG is off.",
-                hint="The address carries a key that passes for SkinsBack's. Begin it with wss://, or leave it out.",
+                hint="The address contains a key. Begin it with wss://, or leave WEBSOCKET_URL out.",
                 id="skinsback.W005",
             )
         )
     cache = conf.cache_backend()
     if not settings.DEBUG and cache.endswith(conf.PER_PROCESS_CACHES):
-        keeps_nothing = cache.endswith("DummyCache")
+        stores_nothing = cache.endswith("DummyCache")
         messages.append(
-            Warning(
-                f"The cache {conf.get('CACHE')!r} keeps nothing, so that calls are not limited at all."
-                if keeps_nothing
+            checks.Warning(
+                f"The cache {conf.get('CACHE')!r} stores nothing, so API calls are not limited at all."
+                if stores_nothing
                 else f"The cache {conf.get('CACHE')!r} is not shared between processes.",
-                hint="SkinsBack's limit of requests is shared through it: set SKINSBACK['CACHE'] to an alias of a "
-                "Redis, Memcached or database cache.",
+                hint="All processes count their API calls in it. Set SKINSBACK['CACHE'] to the alias of a Redis, "
+                "Memcached or database cache.",
                 id="skinsback.W002",
             )
         )
@@ -243,9 +243,9 @@ def check_surroundings(**_options: Any) -> list[CheckMessage]:
     messages += _check_addresses()
     if not entry_posted.receivers:
         messages.append(
-            Warning(
-                "Nothing listens to entry_posted: deposits do not reach your users' balances.",
-                hint="Connect a receiver in your AppConfig.ready(): see the README's third step.",
+            checks.Warning(
+                "The signal entry_posted has no receiver: deposits do not reach your users' balances.",
+                hint="Connect a receiver in your AppConfig.ready(): see step 3 of the README.",
                 id="skinsback.W003",
             )
         )
@@ -256,9 +256,9 @@ def _check_addresses() -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     if not settings.DEBUG and not conf.get("SITE_URL") and "*" in settings.ALLOWED_HOSTS:
         messages.append(
-            Warning(
-                "Addresses that SkinsBack is given follow the Host header of any request, its port included.",
-                hint="Set SKINSBACK['SITE_URL'] to 'https://your.site', or name your hosts in ALLOWED_HOSTS.",
+            checks.Warning(
+                "The addresses that SkinsBack gets are built from the Host header of any request, with its port.",
+                hint="Set SKINSBACK['SITE_URL'] to 'https://your.site', or list your hosts in ALLOWED_HOSTS.",
                 id="skinsback.W006",
             )
         )
@@ -270,12 +270,12 @@ def _check_addresses() -> list[CheckMessage]:
 
 def _check_database_cache(alias: str) -> list[CheckMessage]:
     given = settings.CACHES.get(alias, {})
-    entries = (given.get("OPTIONS") or {}).get("MAX_ENTRIES", 300)  # Django's own number
+    entries = (given.get("OPTIONS") or {}).get("MAX_ENTRIES", 300)  # Django's default
     if settings.DEBUG or not given.get("BACKEND", "").endswith("db.DatabaseCache") or entries >= 1000:
         return []
     return [
-        Warning(
-            f"The cache {alias!r} may forget which calls were made: a full database cache drops live entries.",
+        checks.Warning(
+            f"The cache {alias!r} may lose the count of API calls: a full database cache deletes entries early.",
             hint=f"Set CACHES[{alias!r}]['OPTIONS'] = {{'MAX_ENTRIES': 10000}}.",
             id="skinsback.W004",
         )

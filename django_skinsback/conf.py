@@ -1,6 +1,5 @@
-"""Every setting: one dict, ``SKINSBACK``, read when it is needed. Nothing else reads Django's settings for us."""
+"""Read the setting ``SKINSBACK``. Values are read when they are needed, so tests may change them at any time."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,20 +11,18 @@ from django.utils.module_loading import import_string
 
 from .exceptions import ConfigurationError
 from .sandbox.keys import SECRETS as SANDBOX_SECRETS
-from .sensitive import hide
+from .sensitive import hide, is_key
+from .wire.requests import API_URL
 
 DEFAULT_ACCOUNT = "default"
-API_URL = "https://skinsback.com/api.php"
 
 CREDENTIALS = ("CLIENT_ID", "CLIENT_SECRET", "PREVIOUS_SECRETS")
 
 sandbox_secret_allowed = False
-"""Whether this process may use the sandbox's secret although ``DEBUG`` is off; only ``testing`` switches it on."""
+"""Whether this process may use the sandbox's secret while ``DEBUG`` is off. Only ``testing`` sets it to True."""
 
 PER_PROCESS_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")
-"""Ends of the dotted paths of cache backends that processes do not share."""
-
-_KEY = re.compile(r"[\x21-\x7e]+")
+"""The ends of the dotted paths of cache backends that processes do not share."""
 
 DEFAULTS: dict[str, Any] = {
     "CLIENT_ID": "",
@@ -57,7 +54,7 @@ DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One SkinsBack project's keys under the alias the site gave it."""
+    """The keys of one project at SkinsBack. ``alias`` is its name in the site's settings."""
 
     alias: str
     client_id: str
@@ -66,18 +63,18 @@ class Account:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Secrets a message may be signed with, the one we sign with first."""
+        """The secrets with which SkinsBack may have signed a message, the current one first."""
         return tuple(secret for secret in (self.client_secret, *self.previous_secrets) if secret)
 
 
 def raw() -> Mapping[str, Any]:
-    """The site's own dict, as it stands in its settings."""
+    """Return the site's dict ``SKINSBACK``; an empty one if the setting is missing or not a dict."""
     given = getattr(settings, "SKINSBACK", {})
     return given if isinstance(given, Mapping) else {}
 
 
 def get(key: str) -> Any:
-    """The site's value of ``key``, else the default."""
+    """Return the site's value of ``key``, or the default. Raises KeyError for an unknown key."""
     return raw().get(key, DEFAULTS[key])
 
 
@@ -92,7 +89,7 @@ def credit_columns() -> set[str]:
 
 
 def account(alias: str = DEFAULT_ACCOUNT) -> Account:
-    """The keys of ``alias``; ConfigurationError if the site has no such account."""
+    """Return the account ``alias``. Raises ConfigurationError if the settings have no such account."""
     source = raw() if alias == DEFAULT_ACCOUNT else get("ACCOUNTS").get(alias)
     if source is None:
         known = ", ".join(sorted(accounts()))
@@ -101,15 +98,15 @@ def account(alias: str = DEFAULT_ACCOUNT) -> Account:
         alias=alias,
         client_id=str(source.get("CLIENT_ID") or ""),
         client_secret=source.get("CLIENT_SECRET") or "",
-        previous_secrets=_texts(source.get("PREVIOUS_SECRETS")),
+        previous_secrets=_text_list(source.get("PREVIOUS_SECRETS")),
     )
 
 
 def keys(alias: str = DEFAULT_ACCOUNT) -> Account:
-    """The keys of ``alias``, to call SkinsBack or to verify what it sends.
+    """Return the account ``alias`` for calling SkinsBack and verifying notifications.
 
-    Raises ConfigurationError if they cannot be used. System checks do not run under WSGI, so unusable and public keys
-    are refused here too.
+    Raises ConfigurationError if its keys are missing, contain blanks, or are the sandbox's while ``DEBUG`` is off.
+    These are system checks too, but system checks do not run under WSGI.
     """
     found = account(alias)
     if not found.client_id or not found.client_secret:
@@ -123,43 +120,38 @@ def keys(alias: str = DEFAULT_ACCOUNT) -> Account:
     return found
 
 
-TRIM = "a file or a variable often adds a line break at the end, which .strip() takes off."
+TRIM = "a file or an environment variable often ends with a line break, which .strip() removes."
 
 SANDBOX_ADVICE = (
-    "Anyone could sign notifications with it. Use the secret of your project at SkinsBack, or switch DEBUG on while "
-    "you develop. "
-    "Tests of your own call django_skinsback.testing.allow_sandbox_secret()."
+    "Anyone could sign notifications with it. Use the secret of your project at SkinsBack, or switch DEBUG on during "
+    "development. Tests of your own call django_skinsback.testing.allow_sandbox_secret()."
 )
 
 
 def unusable_keys(found: Account) -> list[str]:
-    """Names of the keys that contain a blank or another character that no key has."""
+    """Return the names of the keys that contain a blank or another character that no key has."""
     given = {
         "CLIENT_ID": [found.client_id],
         "CLIENT_SECRET": [found.client_secret],
         "PREVIOUS_SECRETS": found.previous_secrets,
     }
-    return [name for name, values in given.items() if any(value and not _is_key(value) for value in values)]
-
-
-def _is_key(value: Any) -> bool:
-    return isinstance(value, str) and _KEY.fullmatch(value) is not None
+    return [name for name, values in given.items() if any(value and not is_key(value) for value in values)]
 
 
 def uses_sandbox_secret(found: Account) -> bool:
-    """Whether a secret is the sandbox's although ``DEBUG`` is off and no test has allowed it."""
+    """Return whether a secret is the sandbox's although ``DEBUG`` is off and no test has allowed it."""
     if settings.DEBUG or sandbox_secret_allowed:
         return False
     return not {*SANDBOX_SECRETS.values()}.isdisjoint(found.secrets)
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    """A list of texts. One text alone is a list of one: its letters must never become secrets of one letter."""
+def _text_list(value: Any) -> tuple[str, ...]:
+    """Return a list of texts. A single text is a list of one, so that its letters do not become secrets."""
     return (value,) if isinstance(value, str) else tuple(value or ())
 
 
 def accounts() -> tuple[str, ...]:
-    """Aliases of all accounts, the default one first."""
+    """Return the aliases of all accounts, the default one first."""
     return (DEFAULT_ACCOUNT, *get("ACCOUNTS"))
 
 
@@ -172,15 +164,15 @@ def websocket_url() -> str:
 
 
 def proxy_url() -> str | None:
-    """The HTTP proxy for API calls and the websocket. No ``repr`` shows it, since it may hold a password."""
+    """Return the HTTP proxy for API calls and the websocket. It may contain a password, so no ``repr`` shows it."""
     value: str | None = hide(get("PROXY_URL"))
     return value
 
 
 def hide_proxy_url() -> None:
-    """Have no ``repr`` of the settings show the proxy's password.
+    """Replace ``PROXY_URL`` in the settings by a text whose ``repr`` does not show its password.
 
-    Django's debug page prints all settings. It hides those whose name says that they hold a secret: not this one.
+    Django's debug page shows all settings. It hides only those whose name says that they are secret.
     """
     given = raw()
     if isinstance(given, dict) and "PROXY_URL" in given:
@@ -188,13 +180,13 @@ def hide_proxy_url() -> None:
 
 
 def timeout() -> tuple[float, float]:
-    """Seconds to connect, seconds to read."""
+    """Return the seconds to connect and the seconds to wait for data."""
     connect, read = get("TIMEOUT")
     return connect, read
 
 
 def cache_backend() -> str:
-    """Dotted path of the backend behind ``CACHE``; empty if there is no such cache."""
+    """Return the dotted path of the backend of ``CACHE``; empty if there is no such cache."""
     return str(settings.CACHES.get(get("CACHE"), {}).get("BACKEND", ""))
 
 
@@ -203,30 +195,34 @@ def default_game() -> str:
 
 
 def buy_max_price() -> Decimal | None:
-    """US dollars above which no purchase may be asked for."""
+    """Return the highest ``max_price`` of a purchase in US dollars; None for no limit."""
     value: Decimal | None = get("BUY_MAX_PRICE")
     return value
 
 
 def low_balance() -> Decimal | None:
-    """US dollars under which the project's balance is low."""
+    """Return the project's balance in US dollars below which it is low; None for no warning."""
     value: Decimal | None = get("LOW_BALANCE")
     return value
 
 
 def retention_days() -> int:
-    """How long raw deliveries are kept."""
+    """Return how many days raw deliveries are kept."""
     return int(get("RETENTION_DAYS"))
 
 
 def stuck_after() -> timedelta:
-    """How long an open row or a failed delivery may outlast its time before it is flagged for manual review."""
+    """Return how long an open row or failed delivery may be overdue before it is flagged for manual review."""
     return timedelta(hours=get("STUCK_AFTER_HOURS"))
 
 
 def callable_setting(key: str) -> Callable[..., Any] | None:
-    """The function a setting names by its dotted path; None where it holds one of its words or nothing."""
+    """Return the function whose dotted path the setting is; None if it is a word such as ``manual``, or None.
+
+    Raises ImportError if there is no such function.
+    """
     value = get(key)
     if not isinstance(value, str) or "." not in value:
         return None
-    return import_string(value)  # type: ignore[no-any-return] # import_string is untyped; checks.py tests callable()
+    function: Callable[..., Any] = import_string(value)
+    return function

@@ -1,4 +1,4 @@
-"""A client for each account, made of the settings."""
+"""``get_client``: this thread's client of an account, made from the settings."""
 
 import os
 import threading
@@ -14,10 +14,10 @@ _local = threading.local()
 
 
 def get_client(account: str = conf.DEFAULT_ACCOUNT) -> SkinsBackClient:
-    """This thread's client of ``account``, whose connections stay open from one call to the next.
+    """Return this thread's client of ``account``. Its connections stay open between calls.
 
-    It is made anew when the settings have changed, and in a process that was forked. Raises ConfigurationError for an
-    alias that is not in the settings, and where its keys are missing or cannot be used.
+    A new client is made when the settings have changed and after a fork. Raises ConfigurationError for an alias that is
+    not in the settings, and for keys that are missing or cannot be used.
     """
     keys = conf.keys(account)
     options = {
@@ -27,23 +27,23 @@ def get_client(account: str = conf.DEFAULT_ACCOUNT) -> SkinsBackClient:
         "proxy_url": conf.proxy_url(),
     }
     limiter = ratelimit.current()
-    recipe = (os.getpid(), keys, limiter, *options.values())
+    made_from = (os.getpid(), keys, limiter, *options.values())
     clients: dict[str, tuple[object, SkinsBackClient]] = _local.__dict__.setdefault("clients", {})
-    kept = clients.get(account)
-    if kept is not None and kept[0] == recipe:
-        return kept[1]
-    if kept is not None:
-        kept[1].close()
-    turn = partial(limiter.call, account) if limiter else None
-    client = SkinsBackClient(keys.client_id, keys.client_secret, limiter=turn, **options)
-    clients[account] = (recipe, client)
+    existing = clients.get(account)
+    if existing is not None and existing[0] == made_from:
+        return existing[1]
+    if existing is not None:
+        existing[1].close()
+    limit_call = partial(limiter.call, account) if limiter else None
+    client = SkinsBackClient(keys.client_id, keys.client_secret, limiter=limit_call, **options)
+    clients[account] = (made_from, client)
     return client
 
 
 def require_answer(account: str) -> None:
-    """Raise the error of another call (``balance``) if SkinsBack gives no readable answer to that call either.
+    """Call ``balance`` and raise its error if that call gets no readable answer either.
 
-    Called after an unreadable answer, to tell one bad row from an outage.
+    Called after an unreadable answer about one row, to find out whether only that row fails or the whole account.
     """
     try:
         get_client(account).call("balance")

@@ -1,18 +1,17 @@
-"""System checks of databases, run by ``manage.py check --database default`` and by ``migrate``."""
+"""System check of databases. ``apps`` registers it; ``migrate`` and ``manage.py check --database default`` run it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.apps import apps
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error
 from django.db import connections, router
 
-NEEDED = "utf8mb4"
+REQUIRED_CHARACTER_SET = "utf8mb4"
 
 
-@register(Tags.database)
 def check_character_sets(*, databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
-    """E008: a database of MySQL or MariaDB that cannot hold every text."""
+    """Return E008 for a MySQL or MariaDB database whose character set cannot store every text."""
     messages: list[CheckMessage] = []
     for alias in databases or ():
         tables = [
@@ -28,38 +27,39 @@ def check_character_sets(*, databases: Sequence[str] | None = None, **_options: 
 def character_set_errors(
     alias: str, tables: Mapping[str, str], of_database: str, of_connection: str
 ) -> list[CheckMessage]:
-    """An error for each place whose character set cannot hold every text; ``tables`` are those that are there."""
-    statements = [f"ALTER TABLE {table} CONVERT TO CHARACTER SET {NEEDED};" for table in tables]
+    """Return an error for each character set that cannot store every text; ``tables`` maps names to character sets."""
+    required = REQUIRED_CHARACTER_SET
     places = [
-        (f"the table {table}", given, statement)
-        for (table, given), statement in zip(tables.items(), statements, strict=True)
+        (f"the table {table}", given, f"ALTER TABLE {table} CONVERT TO CHARACTER SET {required};")
+        for table, given in tables.items()
     ]
-    places.append(("its default for new tables", of_database, f"ALTER DATABASE … CHARACTER SET {NEEDED};"))
+    places.append(("its default for new tables", of_database, f"ALTER DATABASE … CHARACTER SET {required};"))
     places.append(
-        ("the connection", of_connection, f"DATABASES[{alias!r}]['OPTIONS'] = {{'charset': {NEEDED!r}}}"),
+        ("the connection", of_connection, f"DATABASES[{alias!r}]['OPTIONS'] = {{'charset': {required!r}}}"),
     )
     return [
         Error(
-            f"The database {alias!r} cannot hold every text: the character set of {place} is {given}.",
-            hint=f"Names of skins contain characters such as ★. Change it to {NEEDED}: {cure}",
+            f"The database {alias!r} cannot store every text: the character set of {place} is {given}.",
+            hint=f"Names of skins contain characters such as ★. Change it to {required}: {remedy}",
             id="skinsback.E008",
         )
-        for place, given, cure in places
-        if given != NEEDED
+        for place, given, remedy in places
+        if given != required
     ]
 
 
 def _character_sets(alias: str, tables: Sequence[str]) -> tuple[dict[str, str], str, str]:
-    """Character sets of the tables that differ from what is needed, of the database, and of the connection."""
-    marks = ", ".join(["%s"] * len(tables))
+    """Return the character sets of the tables that are not as required, of the database, and of the connection."""
+    differing = {}
     with connections[alias].cursor() as cursor:
-        cursor.execute(
-            "SELECT table_name, MIN(character_set_name) FROM information_schema.columns "  # noqa: S608 - marks alone
-            f"WHERE table_schema = DATABASE() AND table_name IN ({marks}) AND character_set_name <> %s "
-            "GROUP BY table_name ORDER BY table_name",
-            [*tables, NEEDED],
-        )
-        differing = dict(cursor.fetchall())
+        for table in tables:
+            cursor.execute(
+                "SELECT MIN(character_set_name) FROM information_schema.columns "
+                "WHERE table_schema = DATABASE() AND table_name = %s AND character_set_name <> %s",
+                [table, REQUIRED_CHARACTER_SET],
+            )
+            if (given := cursor.fetchone()[0]) is not None:
+                differing[table] = given
         cursor.execute("SELECT @@character_set_database, @@character_set_client")
         of_database, of_connection = cursor.fetchone()
     return differing, of_database, of_connection

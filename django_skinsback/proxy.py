@@ -1,4 +1,4 @@
-"""The HTTP proxy through which a site reaches SkinsBack: which addresses are accepted, and when it is used."""
+"""Rules of the HTTP proxy to SkinsBack: which addresses are accepted, and for which calls it is used."""
 
 import re
 from urllib.parse import unquote, urlsplit
@@ -20,7 +20,7 @@ _PASSWORD = re.compile(r"[\x20-\x7e]+")
 
 
 def is_proxy_url(value: object) -> bool:
-    """Whether ``value`` is the address of an HTTP proxy that both requests and websockets can use."""
+    """Return whether ``value`` is the address of an HTTP proxy that both requests and websockets can use."""
     if not isinstance(value, str) or not value.isascii() or not _ADDRESS.fullmatch(value):
         return False
     try:
@@ -35,9 +35,10 @@ def is_proxy_url(value: object) -> bool:
 
 
 def proxy_for(url: str, proxy_url: str | None) -> str | None:
-    """The proxy for ``url``, hidden from tracebacks; None for an address on this machine.
+    """Return the proxy for ``url``, which no traceback shows; None for an address on this machine.
 
-    On another machine the proxy would look for the sandbox on its own. Raises ConfigurationError, which quotes nothing.
+    A proxy on another machine could not reach a sandbox on this one. Raises ConfigurationError for a proxy address that
+    cannot be used; the message does not quote it.
     """
     if proxy_url is None:
         return None

@@ -1,9 +1,10 @@
-"""SkinsBack's events by websocket (``/docs/api/v1/api_event_websocket``).
+"""Receive SkinsBack's events by websocket (``/docs/api/v1/api_event_websocket``).
 
-``Conversation`` knows what frames mean and what is to be said when; it has neither socket nor clock. ``listen`` keeps
-one connection open around it and opens the next one when that ends. Nothing is replayed after a reconnect, so whoever
-listens asks about what he may have missed. The address carries a digest that opens the project's events and passes for
-SkinsBack wherever ``X-SIGN`` is believed: it is in no log, no exception and no ``repr``.
+``listen`` keeps one connection open and reconnects when it ends. ``Conversation`` contains the rules of the protocol,
+without socket and clock. SkinsBack does not repeat events after a reconnect: the caller polls what it may have missed.
+
+The address contains a digest of the keys. With it anyone can read the project's events, and forge notifications where
+``X-SIGN`` is accepted as a signature. So no log, exception or ``repr`` shows it.
 """
 
 import asyncio
@@ -18,25 +19,24 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 from .exceptions import ConfigurationError, UnreadableNotification
 from .proxy import LOOPBACK, proxy_for
 from .sensitive import hide
-from .websocket import Lost, Socket, open_socket
-from .websocket import require_library as require_library  # noqa: PLC0414 - flows ask for it here
+from .websocket import ConnectionLost, Socket, open_socket
 from .wire.notifications import Event, parse_event
 from .wire.signing import client_digest
 
 PING = "ping"
 PING_SECONDS = 25.0
-"""SkinsBack wants to hear from a listener every 30 seconds."""
+"""The time between two pings. SkinsBack requires one every 30 seconds."""
 
 GREETING_SECONDS = 20.0
-"""How long the first frame, which says whether the keys are right, is waited for."""
+"""How long to wait for the first frame, which says whether SkinsBack accepts the keys."""
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
-LIVED_SECONDS = 60.0
-"""A connection that held this long was a good one: after it the pauses are short again."""
+STABLE_SECONDS = 60.0
+"""A connection that lasted this long was successful: the next pause is short again."""
 
 
 class Address:
-    """Where a project's events are heard. Prints itself without the digest; only ``url`` has it."""
+    """The websocket address of a project. Only ``url`` contains the digest; ``repr`` and ``shown`` do not."""
 
     def __init__(
         self,
@@ -47,9 +47,10 @@ class Address:
         allow_plain: bool = False,
         proxy_url: str | None = None,
     ) -> None:
-        """``url`` is ``wss://…``; ``ws://…`` only on this machine, or with ``allow_plain``. Else ConfigurationError.
+        """Raise ConfigurationError unless ``url`` begins with ``wss://``.
 
-        ``proxy_url`` is an HTTP proxy for an address on another machine.
+        ``ws://`` is allowed on this machine, and elsewhere with ``allow_plain``. ``proxy_url`` is an HTTP proxy, used
+        for an address on another machine.
         """
         client_secret, proxy_url = hide(client_secret), hide(proxy_url)
         host = parts = None
@@ -61,7 +62,7 @@ class Address:
         )
         if parts is None or not host or not secure or parts.username is not None:
             raise ConfigurationError(
-                "SKINSBACK['WEBSOCKET_URL'] must begin with wss://, since the address carries a key; "
+                "SKINSBACK['WEBSOCKET_URL'] must begin with wss://, because the address contains a key; "
                 "ws:// is for a sandbox on this machine."
             )
         self.proxy_url = proxy_for(url, proxy_url)
@@ -74,26 +75,31 @@ class Address:
 
 
 def _host(parts: SplitResult) -> str:
-    """The host of an address; ValueError where host or port cannot be one."""
+    """Return the host of an address, or empty text for port 0. Raises ValueError for an invalid host or port."""
     return "" if parts.port == 0 else (parts.hostname or "").encode("idna").decode()
 
 
 class Stage(Enum):
-    GREETING = "waits for the first frame"
-    LISTENING = "the keys were taken"
-    REFUSED = "the keys were not taken"
+    """What SkinsBack has answered so far on one connection."""
+
+    GREETING = "no frame yet"
+    LISTENING = "the keys were accepted"
+    REFUSED = "the keys were refused"
 
 
 class Conversation:
-    """One connection's frames, without the connection. Times are seconds of any clock that goes forward."""
+    """The protocol of one connection: what received frames mean and when to send. Times are seconds of any clock."""
 
     def __init__(self, now: float) -> None:
         self.stage = Stage.GREETING
         self._greet_until = now + GREETING_SECONDS
         self._ping_at = now + PING_SECONDS
 
-    def hear(self, frame: str | bytes) -> Event | None:
-        """The event in a frame; None where it has none: the answer to a ping, a greeting, anything that is no JSON."""
+    def receive(self, frame: str | bytes) -> Event | None:
+        """Return the event of a frame, and update ``stage``.
+
+        None for a frame without an event: the answer to a ping, a greeting, anything that is not JSON.
+        """
         body = frame if isinstance(frame, bytes) else frame.encode(errors="replace")
         if not body.lstrip().startswith(b"{"):
             return None
@@ -107,33 +113,34 @@ class Conversation:
         self.stage = Stage.LISTENING
         return None if event.name == "auth_success" else event
 
-    def say(self, now: float) -> list[str]:
-        """What is to be sent now."""
+    def frames_to_send(self, now: float) -> list[str]:
+        """Return the frames to send now: a ping, if one is due."""
         if now < self._ping_at:
             return []
         self._ping_at = now + PING_SECONDS
         return [PING]
 
-    def is_ignored(self, now: float) -> bool:
-        """Whether SkinsBack took the connection and then never said a word."""
+    def is_greeting_overdue(self, now: float) -> bool:
+        """Return whether SkinsBack has sent no frame within 20 seconds."""
         return self.stage is Stage.GREETING and now >= self._greet_until
 
-    def next_at(self) -> float:
-        """When ``say`` and ``is_ignored`` are to be asked again."""
+    def next_action_at(self) -> float:
+        """Return when to call ``frames_to_send`` and ``is_greeting_overdue`` again."""
         return min(self._ping_at, self._greet_until) if self.stage is Stage.GREETING else self._ping_at
 
 
-def pause_seconds(vain: int, uniform: Callable[[float, float], float] = random.uniform) -> float:
-    """How long to wait after so many connections in a row that did not live: twice as long each time.
+def pause_seconds(failures: int, uniform: Callable[[float, float], float] = random.uniform) -> float:
+    """Return how many seconds to wait before reconnecting: 1 to 60, doubled for each earlier failure in a row.
 
-    A second is the least and a minute the most; the half of it that is drawn by lot keeps many listeners from coming
-    back in the same moment.
+    Half of it is random, so that many listeners do not reconnect at the same time.
     """
-    longest = min(LONGEST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS * 2 ** min(vain, 20))
+    longest = min(LONGEST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS * 2 ** min(failures, 20))
     return uniform(longest / 2, longest)
 
 
 class State(StrEnum):
+    """The states of a listener's connection. ``refused`` and ``stopped`` are the last ones."""
+
     CONNECTING = "connecting"
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
@@ -143,13 +150,13 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of the connection. After ``disconnected`` the next one is tried in ``pause_seconds``."""
+    """A new state of the connection. After ``disconnected`` the listener reconnects in ``pause_seconds``."""
 
     state: State
     reason: str = ""
     pause_seconds: float | None = None
-    vain: int = 0
-    """Connections in a row that did not live, this one included."""
+    failures: int = 0
+    """Connections in a row that lasted less than a minute, with this one."""
 
 
 Connect = Callable[[str], AbstractAsyncContextManager[Socket]]
@@ -159,39 +166,39 @@ Handle = Callable[[Event], Awaitable[object]]
 async def listen(
     address: Address,
     handle: Handle,
-    tell: Callable[[Change], object],
+    on_change: Callable[[Change], object],
     *,
     connect: Connect | None = None,
     uniform: Callable[[float, float], float] = random.uniform,
 ) -> None:
-    """Listen until SkinsBack refuses the keys; cancel it to stop. Every other end is followed by a new connection.
+    """Listen until SkinsBack refuses the keys. Reconnect whenever the connection ends for another reason.
 
-    ``handle`` is awaited for one event after the other, while pings go on; ``tell`` hears how the connection fares.
-    Without ``connect`` the library websockets is used, through the address's proxy.
+    Each event is passed to ``handle``, one at a time, while pings continue. Each change of the connection is passed to
+    ``on_change``. Without ``connect``, the library websockets connects through the address's proxy. Cancel it to stop.
     """
     connect = connect or partial(open_socket, proxy_url=address.proxy_url)
     clock = asyncio.get_running_loop().time
-    vain = 0
+    failures = 0
     try:
         while True:
-            tell(Change(State.CONNECTING))
+            on_change(Change(State.CONNECTING))
             began = clock()
             conversation = Conversation(began)
             reason = ""
             try:
-                await _converse(conversation, connect(address.url), handle, tell)
-            except Lost as lost:
+                await _converse(conversation, connect(address.url), handle, on_change)
+            except ConnectionLost as lost:
                 reason = str(lost)
             if conversation.stage is Stage.REFUSED:
-                tell(Change(State.REFUSED))
+                on_change(Change(State.REFUSED))
                 return
-            lived = conversation.stage is Stage.LISTENING and clock() - began >= LIVED_SECONDS
-            vain = 0 if lived else vain + 1
-            pause = pause_seconds(max(vain - 1, 0), uniform)
-            tell(Change(State.DISCONNECTED, reason, pause, vain))
+            was_stable = conversation.stage is Stage.LISTENING and clock() - began >= STABLE_SECONDS
+            failures = 0 if was_stable else failures + 1
+            pause = pause_seconds(max(failures - 1, 0), uniform)
+            on_change(Change(State.DISCONNECTED, reason, pause, failures))
             await asyncio.sleep(pause)
     except asyncio.CancelledError:
-        tell(Change(State.STOPPED))
+        on_change(Change(State.STOPPED))
         raise
 
 
@@ -199,31 +206,31 @@ async def _converse(
     conversation: Conversation,
     opening: AbstractAsyncContextManager[Socket],
     handle: Handle,
-    tell: Callable[[Change], object],
+    on_change: Callable[[Change], object],
 ) -> None:
-    """Talk until the keys are refused; Lost when the connection ends."""
+    """Send and receive until the keys are refused. Raises ConnectionLost when the connection ends."""
     clock = asyncio.get_running_loop().time
     async with opening as connection:
-        hearing = asyncio.create_task(_hear(conversation, connection, handle, tell))
+        receiving = asyncio.create_task(_receive_frames(conversation, connection, handle, on_change))
         try:
-            while not (await asyncio.wait([hearing], timeout=max(conversation.next_at() - clock(), 0)))[0]:
-                if conversation.is_ignored(clock()):
-                    raise Lost("no greeting came")
-                for text in conversation.say(clock()):
+            while not (await asyncio.wait([receiving], timeout=max(conversation.next_action_at() - clock(), 0)))[0]:
+                if conversation.is_greeting_overdue(clock()):
+                    raise ConnectionLost("SkinsBack sent no first frame")
+                for text in conversation.frames_to_send(clock()):
                     await connection.send(text)
-            hearing.result()
+            receiving.result()
         finally:
-            hearing.cancel()
-            await asyncio.gather(hearing, return_exceptions=True)
+            receiving.cancel()
+            await asyncio.gather(receiving, return_exceptions=True)
 
 
-async def _hear(
-    conversation: Conversation, connection: Socket, handle: Handle, tell: Callable[[Change], object]
+async def _receive_frames(
+    conversation: Conversation, connection: Socket, handle: Handle, on_change: Callable[[Change], object]
 ) -> None:
     while conversation.stage is not Stage.REFUSED:
         is_greeting = conversation.stage is Stage.GREETING
-        event = conversation.hear(await connection.recv())
+        event = conversation.receive(await connection.recv())
         if is_greeting and conversation.stage is Stage.LISTENING:
-            tell(Change(State.CONNECTED))
+            on_change(Change(State.CONNECTED))
         if event is not None:
             await handle(event)

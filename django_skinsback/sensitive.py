@@ -1,15 +1,18 @@
-"""Text that no ``repr`` shows: trade URLs, their tokens, addresses that hold a password."""
+"""Secrets: text that no ``repr`` shows (trade URLs, their tokens, addresses with a password), and what a key may be."""
 
-from typing import TypeVar
+import re
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
+_KEY = re.compile(r"[\x21-\x7e]+")
+
 
 class SensitiveText(str):
-    """A text whose ``repr`` hides it. ``str()`` and formatting give the text itself.
+    """Text whose ``repr`` does not show it. ``str()`` and formatting return the text.
 
-    Debug pages, mails to administrators and error trackers print the local variables of a traceback by ``repr``.
-    Django's ``sensitive_variables`` does not hide them while DEBUG is on, and cannot be imported below Django.
+    Debug pages, mails to administrators and error trackers show the ``repr`` of local variables. Django's
+    ``sensitive_variables`` does not hide them while DEBUG is on, and modules below Django cannot import it.
     """
 
     __slots__ = ()
@@ -18,6 +21,15 @@ class SensitiveText(str):
         return "'********'"
 
 
-def hide(value: T) -> T:
-    """The same text, hidden; anything else as it is. A function that is given a secret begins with this."""
-    return SensitiveText(value) if isinstance(value, str) else value  # type: ignore[return-value] # a text is a text
+@overload
+def hide(value: str) -> SensitiveText: ...
+@overload
+def hide(value: T) -> T: ...
+def hide(value: object) -> object:
+    """Return text as SensitiveText and anything else unchanged. Functions call it first for a secret argument."""
+    return SensitiveText(value) if isinstance(value, str) else value
+
+
+def is_key(value: object) -> bool:
+    """Return whether ``value`` can be a Client ID or Client Secret: printable ASCII characters without blanks."""
+    return isinstance(value, str) and _KEY.fullmatch(value) is not None

@@ -1,12 +1,12 @@
-"""What a site can listen to.
+"""The signals that the package sends.
 
-``entry_posted(sender=LedgerEntry, entry)`` is sent inside the database transaction that posts the entry, once for
-each entry. Move the user's money there, and touch only the database: what it does is undone with everything else, and
-then it may be called again. An exception undoes everything, and for a ``charge`` vetoes the purchase.
+``entry_posted(sender=LedgerEntry, entry)`` is sent once for each ledger entry, inside the database transaction that
+posts it. The receiver moves the user's money and may change only the database: after a rollback it is called again. If
+it raises, the database transaction is rolled back; for a ``charge``, the purchase is vetoed.
 
-The others are sent after the commit and cannot undo anything: ``deposit_changed(deposit, change)``,
-``purchase_changed(purchase, change)``, ``review_needed(row, reason)``, ``notification_refused(account, kind, error)``,
-``balance_low(account, balance)`` (US dollars).
+The other signals are sent after the commit. An exception of their receivers is logged and undoes nothing:
+``deposit_changed(deposit, change)``, ``purchase_changed(purchase, change)``, ``review_needed(row, reason)``,
+``notification_refused(account, kind, error)``, ``balance_low(account, balance)`` (US dollars).
 """
 
 from django.dispatch import Signal

@@ -1,21 +1,21 @@
-"""What a status means: which may follow which, and which one moves money.
+"""The statuses of deposits and purchases: which may follow which, and which ones post a ledger entry.
 
-SkinsBack's words are kept as they are. Ours are ``created`` and ``abandoned`` of a deposit, ``requested``,
-``unknown`` and ``refused`` of a purchase.
+SkinsBack's words are stored unchanged (``/docs/api/v1/callback``, ``/docs/api/v1/market_getinfo``). The package's own
+are ``created`` and ``abandoned`` of a deposit, and ``requested``, ``unknown`` and ``refused`` of a purchase.
 
 Deposit::
 
     created ─► pending ─► in_hold ─► hold_approved ─► success | hold_returned
                   │           └────► success | fail
                   ├─► success | fail
-                  └─► abandoned ─► anything SkinsBack says later
+                  └─► abandoned ─► any status that SkinsBack reports later
 
 Purchase::
 
     requested ─► unknown ─► creating_trade ─► waiting_accept ─► accepted ─► rollback_user | rollback_supplier
         └───────────┴───► refused   └───────────────┴───► canceled | timeout | …
 
-A step may be skipped, none is taken back.
+Statuses may be skipped. No status goes back to an earlier one.
 """
 
 from enum import Enum, StrEnum
@@ -33,6 +33,8 @@ __all__ = [
 
 
 class DepositStatus(StrEnum):
+    """The statuses of a deposit. A row may have another one if SkinsBack reported an unknown word."""
+
     CREATED = "created"
     PENDING = "pending"
     IN_HOLD = "in_hold"
@@ -44,6 +46,8 @@ class DepositStatus(StrEnum):
 
 
 class PurchaseStatus(StrEnum):
+    """The statuses of a purchase. A row may have another one if SkinsBack reported an unknown word."""
+
     REQUESTED = "requested"
     UNKNOWN = "unknown"
     CREATING_TRADE = "creating_trade"
@@ -60,7 +64,7 @@ class PurchaseStatus(StrEnum):
 
 
 class EntryKind(StrEnum):
-    """Ledger entries, seen from the user: a credit and a refund give, a reversal and a charge take."""
+    """The kinds of ledger entries. A credit and a refund give the user money, a reversal and a charge take it."""
 
     CREDIT = "credit"
     REVERSAL = "reversal"
@@ -69,18 +73,18 @@ class EntryKind(StrEnum):
 
 
 class Verdict(Enum):
-    """What a reported status means for a row that has another."""
+    """What a reported status means for the status of a row."""
 
     ADVANCE = "advance"
-    """Comes later in the life of the row: take it."""
+    """The reported status comes later: the row gets it."""
     REPEAT = "repeat"
     """The row has this status already."""
     STALE = "stale"
-    """Comes earlier: an old report that was late."""
+    """The reported status comes earlier: an old report arrived late."""
     CONFLICT = "conflict"
-    """Both cannot be true: SkinsBack is to be asked, or an operator."""
+    """Both statuses cannot be true: SkinsBack or an operator decides."""
     UNKNOWN = "unknown"
-    """No status that we know."""
+    """The reported word is not a known status."""
 
 
 D, P = DepositStatus, PurchaseStatus
@@ -88,7 +92,7 @@ D, P = DepositStatus, PurchaseStatus
 DEPOSIT_OURS = frozenset({D.CREATED, D.ABANDONED})
 DEPOSIT_FINAL = frozenset({D.SUCCESS, D.FAIL, D.HOLD_RETURNED})
 DEPOSIT_UNPAID = DEPOSIT_OURS | {D.PENDING, D.IN_HOLD}
-"""Nothing has been posted yet, unless by an operator."""
+"""No entry has been posted yet, unless by an operator."""
 DEPOSIT_OPEN = frozenset(D) - DEPOSIT_FINAL - {D.ABANDONED}
 
 PURCHASE_OURS = frozenset({P.REQUESTED, P.UNKNOWN, P.REFUSED})
@@ -103,21 +107,21 @@ PURCHASE_FAILURES = frozenset(
     }
 )
 CANCELLED = "cancelled"
-"""``error_message`` of a refused purchase that an operator gave up; SkinsBack did not refuse it."""
+"""``error_message`` of a refused purchase that an operator cancelled before it was sent."""
 
 PURCHASE_ROLLBACKS = frozenset({P.ROLLBACK_USER, P.ROLLBACK_SUPPLIER})
 PURCHASE_FINAL = PURCHASE_FAILURES | PURCHASE_ROLLBACKS
-"""``accepted`` is not among them: until its hold is over the trade can be rolled back."""
+"""Without ``accepted``: until its hold is over, the trade can be rolled back."""
 
 DEPOSIT_ENTRY: dict[str, EntryKind] = {
     D.HOLD_APPROVED: EntryKind.CREDIT,
     D.SUCCESS: EntryKind.CREDIT,
     D.HOLD_RETURNED: EntryKind.REVERSAL,
 }
-"""What reaching a status posts to the ledger; the unique entry makes the second credit no credit."""
+"""The kind of entry that a status posts. The unique constraint of entries prevents a second credit."""
 
 PURCHASE_ENTRY: dict[str, EntryKind] = dict.fromkeys(PURCHASE_FAILURES | {P.ROLLBACK_SUPPLIER}, EntryKind.REFUND)
-"""The same for a purchase that was charged; ``rollback_user`` follows the site's setting."""
+"""The same for a purchase that was charged. For ``rollback_user``, the setting ``REFUND_USER_ROLLBACK`` decides."""
 
 _DEPOSIT_WORDS, _PURCHASE_WORDS = frozenset[str](D), frozenset[str](P)
 
@@ -153,10 +157,10 @@ _CONTRADICTS: dict[str, frozenset[str]] = {
 
 
 def judge(current: str, reported: str) -> Verdict:
-    """What ``reported`` means for a deposit or purchase whose status is ``current``.
+    """Return what the status ``reported`` means for a deposit or purchase whose status is ``current``.
 
-    A ``reported`` of the other kind of row, or one never seen, is UNKNOWN. Our own words are judged as well,
-    because flows use them; whether SkinsBack may say them is asked with ``is_theirs``.
+    A status of the other kind of row and an unknown word are UNKNOWN. The package's own statuses are judged too: flows
+    set them. ``is_theirs`` returns whether SkinsBack may report a status.
     """
     if reported not in (_DEPOSIT_WORDS if current in _DEPOSIT_WORDS else _PURCHASE_WORDS):
         return Verdict.UNKNOWN
@@ -170,5 +174,5 @@ def judge(current: str, reported: str) -> Verdict:
 
 
 def is_theirs(status: str) -> bool:
-    """Whether SkinsBack can have said this word: only those may arrive in its messages."""
+    """Return whether SkinsBack may report this status: False for the package's own statuses."""
     return status not in DEPOSIT_OURS and status not in PURCHASE_OURS

@@ -1,4 +1,4 @@
-"""Steam's names for people and things: Steam IDs, trade URLs, the games whose skins are traded."""
+"""Steam IDs, trade URLs, and the games whose skins SkinsBack trades."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,11 +15,12 @@ FIRST_STEAM_ID = 76561197960265728
 
 _ACCOUNT_LIMIT = 2**32
 _PARTNER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{8}", re.ASCII)
+
+_TRADE_TOKEN = re.compile(r"[A-Za-z0-9_-]{8}")
 _HOSTS = {"steamcommunity.com", "www.steamcommunity.com"}
 _END = r"""\s<>"'()\[\]{}“”„«»\u200b\ufeff"""
 _LINK = re.compile(rf"""(?:https?://|(?<![^\s<("'“„«])(?=(?:www\.)?steamcommunity\.com))[^{_END}]+""", re.IGNORECASE)
-"""A link and where it ends in a text."""
+"""A link in a text, up to its end."""
 
 _MOST_FIELDS = 10
 _EXAMPLE = "It looks like https://steamcommunity.com/tradeoffer/new/?partner=…&token=…"
@@ -28,7 +29,7 @@ _STEAM_ID = re.compile(r"[0-9]{17}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Game:
-    """One game whose items are skins; ``app_id`` and ``context_id`` name its inventory on Steam."""
+    """A game whose skins SkinsBack trades. ``app_id`` and ``context_id`` identify its inventory on Steam."""
 
     app_id: int
     context_id: int
@@ -44,7 +45,11 @@ GAMES = {
 
 @dataclass(frozen=True, slots=True, init=False)
 class TradeURL:
-    """Where a user receives trade offers. ``token`` lets anyone send him one: no ``repr`` and no traceback shows it."""
+    """The address at which a user receives trade offers. Raises InvalidTradeURL for an invalid partner or token.
+
+    ``partner`` is the user's Steam account number. ``token`` lets anyone send a trade offer to the user, so no
+    ``repr`` and no traceback shows it.
+    """
 
     partner: str
     token: str = field(repr=False)
@@ -53,25 +58,23 @@ class TradeURL:
         token = hide(token)
         if not (_PARTNER.fullmatch(partner) and int(partner) < _ACCOUNT_LIMIT):
             raise InvalidTradeURL("The trade URL's partner is not a Steam account number.")
-        if not _TOKEN.fullmatch(token):
-            raise InvalidTradeURL("The trade URL's token must be 8 letters, digits, '-' or '_'.")
         object.__setattr__(self, "partner", partner)
-        object.__setattr__(self, "token", token)
+        object.__setattr__(self, "token", check_trade_token(token))
 
     @classmethod
     def parse(cls, url: str) -> Self:
         """Read ``https://steamcommunity.com/tradeoffer/new/?partner=…&token=…`` as users paste it.
 
-        ``http://``, ``www.``, ``:443``, upper case, a missing scheme and text around the link make no difference.
-        Raises InvalidTradeURL, which says what is wrong and quotes nothing.
+        ``http://``, ``www.``, ``:443``, upper case, a missing scheme and text around the link are accepted.
+        Raises InvalidTradeURL, whose message says what is wrong and quotes nothing of the text.
         """
         text = hide(url) if isinstance(url, str) else ""
         del url  # tracebacks show local variables
         links = _links(text)
-        problems = [_problem(link) for link in links]
+        problems = [_link_problem(link) for link in links]
         trade_urls = {link for link, problem in zip(links, problems, strict=True) if not problem}
         if len(trade_urls) > 1:
-            raise InvalidTradeURL("The text holds more than one trade URL.")
+            raise InvalidTradeURL("The text contains more than one trade URL.")
         if not trade_urls:
             raise InvalidTradeURL(problems[0] if problems else f"This is not a Steam trade URL. {_EXAMPLE}")
         partners, tokens = _values(trade_urls.pop())
@@ -84,22 +87,22 @@ class TradeURL:
 
     @property
     def steam_id(self) -> str:
-        """SteamID64 of the URL's owner, 17 digits."""
+        """SteamID64 of the URL's owner: 17 digits."""
         return str(FIRST_STEAM_ID + int(self.partner))
 
     @property
     def url(self) -> str:
-        """The URL as Steam writes it."""
+        """The URL in Steam's own format."""
         return hide(f"https://steamcommunity.com/tradeoffer/new/?partner={self.partner}&token={self.token}")
 
 
 def _links(text: str) -> list[str]:
-    """The links in a text, hidden. Without a scheme only those that begin with Steam's host."""
+    """Return the links in a text, hidden. A link without a scheme is found if it begins with Steam's host."""
     return [hide(link.rstrip(".,;:!?")) for link in _LINK.findall(text.replace("&amp;", "&"))]
 
 
-def _problem(link: str) -> str:
-    """Why a link is not to the page of a trade URL; nothing if it is."""
+def _link_problem(link: str) -> str:
+    """Return why a link is not a trade URL; empty if it is one."""
     try:
         parts = urlsplit(link if "//" in link else f"https://{link}")
         port = parts.port
@@ -117,13 +120,24 @@ def _problem(link: str) -> str:
 
 
 def _values(link: str) -> tuple[list[str], list[str]]:
-    """The partners and the hidden tokens of a link."""
+    """Return the partners and the hidden tokens of a link."""
     query = parse_qs(urlsplit(link).query)
     return query.get("partner", []), [hide(token) for token in query.get("token", [])]
 
 
+def check_trade_token(text: str | None) -> str:
+    """Return the trade token, which no ``repr`` shows. Raises InvalidTradeURL if it is not a valid token.
+
+    A token is 8 letters, digits, '-' or '_' (``/docs/api/v1/createorder``).
+    """
+    token = hide(text)
+    if not isinstance(token, str) or not _TRADE_TOKEN.fullmatch(token):
+        raise InvalidTradeURL("The trade URL's token must be 8 letters, digits, '-' or '_'.")
+    return token
+
+
 def check_steam_id(text: str) -> str:
-    """The same text if it is a person's SteamID64, else InvalidSteamID."""
+    """Return the text if it is the SteamID64 of a person. Raises InvalidSteamID otherwise."""
     if not isinstance(text, str) or not _STEAM_ID.fullmatch(text):
         raise InvalidSteamID
     if not FIRST_STEAM_ID < int(text) < FIRST_STEAM_ID + _ACCOUNT_LIMIT:
@@ -132,7 +146,7 @@ def check_steam_id(text: str) -> str:
 
 
 def check_game(code: str) -> str:
-    """The same text if SkinsBack trades that game, else InvalidInput."""
+    """Return the code if SkinsBack trades that game: ``cs2``, ``dota2``, ``rust``. Raises InvalidInput otherwise."""
     if code not in GAMES:
         raise InvalidInput(f"Unknown game: use one of {', '.join(GAMES)}.")
     return code

@@ -1,7 +1,6 @@
-"""For the tests of a site: rows in any state, notifications signed as SkinsBack signs them, a sandbox.
+"""Tools for a site's tests: rows with any status, signed notifications, and a sandbox. Needs the extra ``testing``.
 
-``pytest_plugins = ["django_skinsback.testing"]`` in your ``conftest.py`` gives the fixture ``skinsback_sandbox``.
-This module needs the extra ``testing``.
+``pytest_plugins = ["django_skinsback.testing"]`` in ``conftest.py`` adds the fixture ``skinsback_sandbox``.
 """
 
 import random
@@ -38,24 +37,25 @@ __all__ = [
 ]
 
 SITE_URL = "https://testserver"
-"""The address of Django's test client, where the site under test has no ``SITE_URL``."""
+"""The address of Django's test client. The fixture uses it if the site has no ``SITE_URL``."""
 
 
 def allow_sandbox_secret() -> None:
-    """Let this process use the sandbox's public secret although ``DEBUG`` is off, as it is in tests.
+    """Allow this process to use the sandbox's public secret while ``DEBUG`` is off, as in tests.
 
-    The pytest plugin calls this. Call it yourself under another test runner, and never in a process that serves a site.
+    The pytest plugin calls this. Call it yourself if you use another test runner. Never call it in a process that
+    serves a site.
     """
     conf.sandbox_secret_allowed = True
 
 
 def pytest_configure() -> None:
-    """Of the pytest plugin."""
+    """The hook of the pytest plugin: allow the sandbox's secret."""
     allow_sandbox_secret()
 
 
 def _new_id() -> str:
-    """An id like SkinsBack's, and not a counter's: other processes may make rows in the same database."""
+    """Return an ID like SkinsBack's. It is random, because other processes may make rows in the same database."""
     return str(random.SystemRandom().randrange(10**17, 10**18))
 
 
@@ -96,21 +96,22 @@ class PurchaseFactory(factory.django.DjangoModelFactory[Purchase]):
 
 
 def make_deposit(**values: Any) -> Deposit:
-    """A saved deposit, ``pending`` unless told otherwise; whatever is not given is filled in."""
+    """Save and return a deposit with these fields. The other fields get usable values; ``status`` is ``pending``."""
     return DepositFactory.create(**values)
 
 
 def make_purchase(**values: Any) -> Purchase:
-    """A saved purchase, ``requested`` unless told otherwise; whatever is not given is filled in."""
+    """Save and return a purchase with these fields. The other fields get usable values; ``status`` is ``requested``."""
     return PurchaseFactory.create(**values)
 
 
 def signed_notification(
     deposit: Deposit, status: str = "success", *, secret: str | None = None, **fields: Any
 ) -> dict[str, Any]:
-    """What SkinsBack would POST about ``deposit``, signed; ``fields`` add to it, replace, or drop by None.
+    """Return the signed fields of a notification about ``deposit`` (``/docs/api/v1/callback``).
 
-    Raises ConfigurationError without ``secret`` if the keys of the deposit's account cannot be used.
+    ``fields`` adds or replaces fields; None removes one. Without ``secret``, the secret of the deposit's account signs
+    it; raises ConfigurationError if the account's keys cannot be used.
     """
     message: dict[str, Any] = {
         "status": status,
@@ -126,39 +127,42 @@ def signed_notification(
 
 
 def post_notification(client: Any, message: Mapping[str, Any], account: str = conf.DEFAULT_ACCOUNT) -> Any:
-    """POST ``message`` form-encoded, over https, to the site's Result URL with Django's test client."""
+    """POST ``message`` to the site's Result URL with Django's test client and return its response.
+
+    The message is form-encoded and sent over https.
+    """
     from django.urls import reverse
 
     arguments = {} if account == conf.DEFAULT_ACCOUNT else {"account": account}
     return client.post(
         _below_script_name(reverse("skinsback:result", kwargs=arguments)),
-        urlencode(_flat(message)),
+        urlencode(_form_pairs(message)),
         content_type="application/x-www-form-urlencoded",
         secure=True,
     )
 
 
 def _below_script_name(path: str) -> str:
-    """The path that a server gives Django: without ``FORCE_SCRIPT_NAME``, which ``reverse`` puts before it."""
+    """Return the path as a server passes it to Django: without ``FORCE_SCRIPT_NAME``, which ``reverse`` adds."""
     from django.conf import settings
 
     script_name = (settings.FORCE_SCRIPT_NAME or "").rstrip("/")
     return path.removeprefix(script_name) if path.startswith(f"{script_name}/") else path
 
 
-def _flat(value: Any, name: str = "") -> list[tuple[str, Any]]:
-    """Nested values under keys with brackets, as PHP writes and reads them."""
+def _form_pairs(value: Any, name: str = "") -> list[tuple[str, Any]]:
+    """Return nested values as form fields with brackets in their names, as PHP reads them."""
     if isinstance(value, Mapping):
         pairs: Iterable[tuple[Any, Any]] = value.items()
     elif isinstance(value, list):
         pairs = enumerate(value)
     else:
         return [(name, value)]
-    return [pair for key, item in pairs for pair in _flat(item, f"{name}[{key}]" if name else str(key))]
+    return [pair for key, item in pairs for pair in _form_pairs(item, f"{name}[{key}]" if name else str(key))]
 
 
 class SiteSandbox(Sandbox):
-    """A sandbox whose notifications go to the views of the site under test, without a socket."""
+    """A sandbox that delivers its notifications directly to the views of the site under test, without a network."""
 
     def __init__(self) -> None:
         from django.test import Client
@@ -168,9 +172,9 @@ class SiteSandbox(Sandbox):
         self._problems: list[str] = []
 
     def deliver_pending(self) -> int:
-        """Send every notification that is due, and return how many were sent.
+        """Send every notification that is due and return how many were sent.
 
-        Raises AssertionError after the last of them if the site answered any with something other than 2xx.
+        Raises AssertionError after the last one if the site answered any of them with a status other than 2xx.
         """
         self._problems = []
         sent = super().deliver_pending()
@@ -195,23 +199,23 @@ class SiteSandbox(Sandbox):
 
 @pytest.fixture(autouse=True)
 def _no_pause_of_another_test() -> Iterator[None]:
-    """A pause after too many calls, in one test, is not the next one's: many sites never clear their cache in tests."""
+    """Forget a pause after too many calls before and after each test, because many sites do not clear their cache."""
     _forget_limits()
     yield
     _forget_limits()
 
 
 def _forget_limits() -> None:
-    with suppress(Exception):  # a cache in the database, and a test without one
+    with suppress(Exception):  # the cache may be in the database, and the test may not use the database
         ratelimit.forget()
 
 
 @pytest.fixture
 def skinsback_sandbox(settings: Any) -> Iterator[Sandbox]:
-    """A running sandbox, with ``SKINSBACK`` set to talk to it.
+    """A running sandbox. The setting ``SKINSBACK`` is set to use it.
 
-    Its notifications go to this site's views without a socket, when the test calls ``deliver_pending()``, which raises
-    AssertionError where the site does not answer with 2xx; its clock moves when the test calls ``clock.advance()``.
+    ``deliver_pending()`` delivers its notifications to this site's views; it raises AssertionError if the site does not
+    answer with 2xx. Its clock moves when the test calls ``clock.advance()``.
     """
     allow_sandbox_secret()
     with SiteSandbox() as sandbox:

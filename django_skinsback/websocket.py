@@ -1,4 +1,4 @@
-"""One connection of the library websockets, which never shows the address that it goes to, nor its proxy's."""
+"""Open a websocket with the library websockets. No log and no exception shows its address or its proxy's."""
 
 import errno
 import logging
@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from typing import Protocol
 
 from .exceptions import ConfigurationError
@@ -16,66 +17,66 @@ _OPEN_SECONDS, _CLOSE_SECONDS, _DEAD_SECONDS = 10.0, 3.0, 60
 
 
 class Socket(Protocol):
-    """What is needed of a connection. When it ends, leaving its context raises Lost."""
+    """The methods of a connection that are used. Its context raises ConnectionLost when the connection ends."""
 
     async def recv(self) -> str | bytes: ...
     async def send(self, text: str, /) -> None: ...
 
 
-class Lost(Exception):
-    """The connection could not be opened, or is gone; the message says why and quotes no address."""
+class ConnectionLost(Exception):
+    """The connection could not be opened, or has ended. The message says why and contains no address."""
 
 
 def require_library() -> None:
-    """ConfigurationError, which says what to install, where websockets is missing."""
+    """Raise ConfigurationError, which says what to install, if the library websockets is missing."""
     try:
-        import websockets.asyncio.client  # noqa: F401 - whether it is there
+        import_module("websockets.asyncio.client")
     except ImportError:
         raise ConfigurationError("websockets is missing: pip install 'django-skinsback[realtime]'.") from None
 
 
 @asynccontextmanager
 async def open_socket(url: str, proxy_url: str | None = None) -> AsyncIterator[Socket]:
-    """A websocket of the library's: bounded, never redirected, and silent about its address and its proxy's.
+    """Open a websocket, yield it and close it. Raises ConnectionLost, whose message contains no address.
 
-    The environment chooses no proxy.
+    Redirects are not followed, frames of more than 64 KiB end the connection, and the environment sets no proxy.
     """
     from websockets.asyncio.client import connect
     from websockets.exceptions import ProxyError, WebSocketException
 
-    class Straight(connect):
+    class ConnectWithoutRedirect(connect):
         def process_redirect(self, exc: Exception) -> Exception | str:
             return exc
 
-    silent = logging.Logger("silent")  # has no parent and no handler, so that no level makes it log the address
+    silent = logging.Logger("silent")  # without parent and handlers: the library would log the address at DEBUG
     silent.disabled = True
     reason = ""
     try:
-        async with Straight(
+        async with ConnectWithoutRedirect(
             url,
             compression=None,
-            proxy=proxy_url,  # None means none; left out, the library would look into the environment
+            proxy=proxy_url,  # None means no proxy; without the argument, the library would read the environment
             open_timeout=_OPEN_SECONDS,
             close_timeout=_CLOSE_SECONDS,
-            ping_interval=None,  # SkinsBack documents a text to be sent, and nothing about ping frames
+            ping_interval=None,  # SkinsBack documents a text to send, and nothing about ping frames
             max_size=MAX_FRAME_BYTES,
             logger=silent,
         ) as connection:
-            _notice_silence(connection.transport.get_extra_info("socket"))
+            _set_dead_timeout(connection.transport.get_extra_info("socket"))
             try:
                 yield connection
             finally:
-                await connection.close()  # as a normal end; the library takes being stopped for an error
+                await connection.close()  # a normal end; if it is cancelled, the library would report an error
     except ProxyError as error:
         reason = _proxy_reason(error)
     except (OSError, EOFError, WebSocketException) as error:
-        reason = _reason(error)
-    if reason:  # raised here, so that it does not drag along an error that quotes the address
-        raise Lost(reason)
+        reason = _loss_reason(error)
+    if reason:  # raised here, so that its context is not an error that contains the address
+        raise ConnectionLost(reason)
 
 
-def _notice_silence(connection: socket.socket) -> None:
-    """Have the connection break if the other side is gone and acknowledges no ping."""
+def _set_dead_timeout(connection: socket.socket) -> None:
+    """Let the connection fail if the other side acknowledges nothing for 60 seconds."""
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_SECONDS * 1000)
 
@@ -86,7 +87,7 @@ def _proxy_reason(error: Exception) -> str:
     return f"the proxy {answer}"
 
 
-def _reason(error: Exception) -> str:
+def _loss_reason(error: Exception) -> str:
     response, closed = getattr(error, "response", None), getattr(error, "rcvd", None)
     if response is not None:
         return f"the answer was HTTP {response.status_code}, not a websocket"

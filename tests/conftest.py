@@ -10,32 +10,32 @@ from django.db import connection
 from django.utils import timezone
 from hypothesis import settings as hypothesis_settings
 
-hypothesis_settings.register_profile("default", deadline=None)  # a busy machine is no counterexample
+hypothesis_settings.register_profile("default", deadline=None)  # a slow machine is not a failure
 hypothesis_settings.load_profile("default")
 
 pytest_plugins = ["django_skinsback.testing" if importlib.util.find_spec("factory") else "tests.core.rows"]
 
 
 def pytest_report_header(config):
-    """Say which database the run is on."""
+    """Print the database of the run."""
     return f"database: {connection.display_name}"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Begin with what takes long, or one worker is left with it at the end while the others have nothing to do."""
+    """Run slow tests first, so that no worker is left with them at the end."""
     items.sort(key=lambda item: item.path.parent.name not in {"e2e", "hosts", "simulator", "races"})
 
 
 def pytest_collection_finish():
-    """Have the garbage collector leave alone what stays until the end: thousands of tests and all of Django."""
+    """Exclude all tests and Django from garbage collection: they stay until the end."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(autouse=True)
 def empty_cache():
-    """Pauses and standstills of one test are not the next one's."""
+    """Clear the cache, so that pauses and stalled work of one test do not reach the next."""
     cache.clear()
 
 
@@ -57,27 +57,27 @@ def admins(settings):
 
 
 class World:
-    """A site and a sandbox under one clock that stands still until it is moved."""
+    """A site and a sandbox with one clock, which the test moves."""
 
     def __init__(self, sandbox, traveller):
         self.sandbox = sandbox
         self._traveller = traveller
 
     def advance(self, **delta):
-        """Let time pass on both sides; what the sandbox sends meanwhile is delivered."""
+        """Move the clock of both, and deliver what the sandbox sends."""
         self._traveller.shift(timedelta(**delta))
         self.sandbox.clock.advance(**delta)
         self.deliver()
 
     def deliver(self):
-        """Have the sandbox send what it has to send."""
+        """Let the sandbox send what is due."""
         while self.sandbox.deliver_pending():
             pass
 
 
 @pytest.fixture
 def world(db, skinsback_sandbox):
-    """The sandbox, delivering to this site without a socket, under the clock of the test."""
+    """A sandbox that delivers to this site without a network, with the clock of the test."""
     with time_machine.travel(timezone.now(), tick=False) as traveller:
         skinsback_sandbox.clock.advance(seconds=timezone.now().timestamp() - skinsback_sandbox.clock.now())
         skinsback_sandbox.configure(events_url="https://shop.example/skinsback/events/")

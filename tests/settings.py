@@ -52,7 +52,10 @@ _SERVERS: dict[str, dict[str, object]] = {
     "sqlite": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(Path(tempfile.gettempdir(), "skinsback.sqlite3")),
-        "OPTIONS": {"timeout": 20, "init_command": "PRAGMA synchronous=OFF"},  # what only a power cut could tell
+        "OPTIONS": {
+            "timeout": 20,
+            "init_command": "PRAGMA synchronous=OFF",
+        },  # faster; only a power cut loses data
         # A file, because threads and processes race for it and a database in memory has other locks.
         "TEST": {"NAME": str(Path(tempfile.gettempdir(), f"skinsback-tests-{os.getpid()}.sqlite3"))},
     },

@@ -1,16 +1,16 @@
-"""The client: one method for each method of SkinsBack's API, over ``requests``.
+"""The client of SkinsBack's API: ``SkinsBackClient`` has one method for each API method.
 
 >>> client = SkinsBackClient("client id", "client secret")
 >>> client.create_deposit("order-1", currency="usd").pay_url  # doctest: +SKIP
 'https://skinsback.com/_/pay/9421749033d9d3f725c67572575975de/'
 
-Every method may raise, besides what it names itself: InvalidInput before anything is sent, RequestNotSent if
-nothing reached SkinsBack, UnknownOutcome if something did and no readable answer came, and APIError (or one of
-its kinds) if SkinsBack said no. Amounts are Decimal; market prices are in USD.
+Every method may raise InvalidInput before anything is sent, RequestNotSent if nothing reached SkinsBack, UnknownOutcome
+if something was sent and the answer cannot be read, and APIError or a subclass if SkinsBack answered with an error.
+Amounts are Decimal. Market prices are in USD.
 
-A request of which no byte was sent is tried again, a few times. A method that changes nothing is tried once more
-when its answer cannot be read. ``create``, ``create_from_user_inventory``, ``market_buy``, ``market_batch_buy``
-and ``offer_approve`` are never sent twice: the caller settles them by asking.
+A request of which no byte was sent is tried up to three times. A method that changes nothing is called a second time if
+its answer cannot be read. ``create``, ``create_from_user_inventory``, ``market_buy``, ``market_batch_buy`` and
+``offer_approve`` are never sent twice: the caller asks SkinsBack for the outcome.
 """
 
 import random
@@ -28,7 +28,7 @@ from ..steam import TradeURL
 from ..wire import requests as api
 from ..wire.answers import read_answer
 from ..wire.arguments import (
-    BatchItem,
+    BuySkinOptions,
     DepositOptions,
     InventoryDepositOptions,
     InventoryOptions,
@@ -36,7 +36,7 @@ from ..wire.arguments import (
     Time,
 )
 from ..wire.pricelist import PriceListReader
-from ..wire.requests import Request
+from ..wire.requests import API_URL, Request
 from ..wire.types import (
     Balance,
     BatchResult,
@@ -52,12 +52,11 @@ from ..wire.types import (
     PurchaseReport,
     ServiceStatus,
     Skin,
-    readable,
+    list_reader,
 )
-from .calls import noted
+from .calls import log_call
 from .transport import Transport, chunks
 
-API_URL = "https://skinsback.com/api.php"
 ANSWER_LIMIT_BYTES = 8 << 20
 PRICE_LIST_LIMIT_BYTES = 512 << 20
 ATTEMPTS = 3
@@ -68,13 +67,15 @@ T = TypeVar("T")
 
 
 class SkinsBackClient:
-    """A project at SkinsBack.
+    """The client of one project at SkinsBack. Raises ConfigurationError for arguments that cannot be used.
 
-    ``authentication`` is ``"headers"`` or ``"signature"``; ``timeout`` is seconds to connect and seconds to wait
-    for data. ``proxy_url`` is an HTTP proxy for calls to other machines; none is taken from the environment.
-    ``limiter``, if given, is called with the name of the method for each attempt and gives a context manager: entering
-    it may wait, or raise so that nothing is sent; leaving it sees what the attempt raised. The connections are kept
-    open between calls, so use one client for each thread and ``close()`` it in the end.
+    ``authentication`` is ``"headers"`` or ``"signature"``. ``timeout`` is the seconds to connect and to wait for
+    data. ``proxy_url`` is an HTTP proxy for calls to other machines; the environment's proxies are not used.
+    ``answer_limit`` and ``price_list_limit`` are in bytes, unpacked.
+
+    ``limiter`` is called with the method's name for each attempt and returns a context manager. Its entry may wait, or
+    raise so that nothing is sent. Its exit gets the exception of the attempt. Connections stay open between calls: use
+    one client for each thread, and call ``close()`` at the end.
     """
 
     def __init__(
@@ -125,7 +126,10 @@ class SkinsBackClient:
     # Deposits
 
     def create_deposit(self, order_id: str, **options: Unpack[DepositOptions]) -> DepositLink:
-        """Open a deposit; send the user to ``pay_url`` (``/docs/api/v1/createorder``). Raises OrderIdExists."""
+        """Create a deposit and return its ``pay_url``, to which the user is sent (``/docs/api/v1/createorder``).
+
+        Raises OrderIdExists.
+        """
         if "trade_token" in options:
             options["trade_token"] = hide(options["trade_token"])
         return self._ask(api.create_deposit(order_id, **options), DepositLink.from_wire)
@@ -133,48 +137,53 @@ class SkinsBackClient:
     def create_deposit_from_inventory(
         self, order_id: str, **options: Unpack[InventoryDepositOptions]
     ) -> InventoryDeposit:
-        """Open a deposit of chosen items and send the user a trade offer.
+        """Create a deposit of items from ``get_inventory()`` and return the trade offer that SkinsBack sends the user.
 
-        The items come from ``get_inventory()``. Raises OrderIdExists, DepositTooSmall.
-        Page: ``/docs/api/v1/create_from_user_inventory``.
+        Raises OrderIdExists, DepositTooSmall. Page: ``/docs/api/v1/create_from_user_inventory``.
         """
         if "trade_token" in options:
             options["trade_token"] = hide(options["trade_token"])
         return self._ask(api.create_deposit_from_inventory(order_id, **options), InventoryDeposit.from_wire)
 
     def get_deposit(self, *, order_id: str = "", transaction_id: str = "") -> DepositReport:
-        """The state of one deposit (``/docs/api/v1/orderstatus``). Raises TransactionNotFound."""
+        """Return the report of one deposit (``/docs/api/v1/orderstatus``). Give one of the IDs.
+
+        Raises TransactionNotFound.
+        """
         return self._ask(api.get_deposit(order_id, transaction_id), DepositReport.from_wire)
 
     def list_deposits(self, starting: Time, ending: Time, start_from: str | int | None = None) -> Page[DepositReport]:
-        """Deposits of a time range, at most 1000 on a page (``/docs/api/v1/orders``)."""
+        """Return one page of the deposits of a time range, at most 1000 (``/docs/api/v1/orders``).
+
+        ``starting`` and ``ending`` are aware datetimes or UNIX seconds.
+        """
         return self._ask(api.list_deposits(starting, ending, start_from), Page.reader(DepositReport.from_wire))
 
     def approve_hold(self, *, order_id: str = "", transaction_id: str = "") -> None:
-        """Take a held deposit at one's own risk; cannot be undone (``/docs/api/v1/offer_approve``).
+        """Approve a held deposit at the site's own risk. It cannot be undone (``/docs/api/v1/offer_approve``).
 
-        Raises AlreadyDecided, TransactionNotFound.
+        Give one of the IDs. Raises AlreadyDecided, TransactionNotFound.
         """
         self._ask(api.approve_hold(order_id, transaction_id), dict)
 
     def list_failed_notifications(self, start_from: str | int | None = None) -> Page[FailedNotification]:
-        """Notifications the site did not take (``/docs/api/v1/callback_errors``)."""
+        """Return one page of notifications that the site did not answer with 200 (``/docs/api/v1/callback_errors``)."""
         return self._ask(api.list_failed_notifications(start_from), Page.reader(FailedNotification.from_wire))
 
     def get_inventory(
         self, game: str, steam_id: str, trade_token: str, **options: Unpack[InventoryOptions]
     ) -> Inventory:
-        """What a user owns and could pay with (``/docs/api/v1/user_inventory``)."""
+        """Return the skins that a user owns and can pay with (``/docs/api/v1/user_inventory``)."""
         trade_token = hide(trade_token)
         return self._ask(api.get_inventory(game, steam_id, trade_token, **options), Inventory.from_wire)
 
     # Market
 
     def get_price_list(self, game: str, *, full: bool = False) -> PriceList:
-        """The whole price list (``/docs/api/v1/market_pricelist``). Raises MarketDisabled.
+        """Return the whole price list (``/docs/api/v1/market_pricelist``). Raises MarketDisabled.
 
-        Grouped by name with counts, or, if ``full``, every single skin with its id: then prefer
-        ``iter_price_list``. Rows without a readable name or price are left out.
+        Its rows are grouped by name, with counts. With ``full``, each skin is a row with its ID; then use
+        ``iter_price_list``, which needs less memory. Rows without a readable name or price are left out.
         """
         request = api.get_price_list(game, full)
 
@@ -185,9 +194,9 @@ class SkinsBackClient:
         return self._repeating(request, attempt)
 
     def iter_price_list(self, game: str, *, full: bool = False) -> Iterator[PriceListItem]:
-        """The rows of the price list while they arrive, in little memory. Raises what ``get_price_list`` does.
+        """Yield the rows of the price list while they arrive. Raises what ``get_price_list`` raises.
 
-        UnknownOutcome may come after some rows: then the list is not whole, and a row's absence means nothing.
+        UnknownOutcome may be raised after some rows. The list is then incomplete, and a missing row means nothing.
         """
         request = api.get_price_list(game, full)
 
@@ -195,7 +204,7 @@ class SkinsBackClient:
             with ExitStack() as stack:
                 response = stack.enter_context(closing(self._transport.post(request)))
                 rows = iter(PriceListReader(chunks(response, self._price_list_limit)))
-                first = list(islice(rows, 1))  # or the error that was sent instead, which the limiter must hear of
+                first = list(islice(rows, 1))  # raises the error SkinsBack sent instead, inside the limiter's context
                 return stack.pop_all(), chain(first, rows)
 
         stack, rows = self._repeating(request, attempt)
@@ -203,31 +212,34 @@ class SkinsBackClient:
             yield from rows
 
     def search_skins(self, game: str, name: str = "", *, names: Sequence[str] = ()) -> list[Skin]:
-        """Skins for sale by one name, or part of it, or by several names (``/docs/api/v1/market_search``)."""
-        return self._ask(api.search_skins(game, name, names), readable(Skin.from_wire))
+        """Return skins for sale by one name or a part of it, or by several names (``/docs/api/v1/market_search``)."""
+        return self._ask(api.search_skins(game, name, names), list_reader(Skin.from_wire))
 
-    def buy_skin(self, trade_url: TradeURL, custom_id: str, **skin: Unpack[SkinToBuy]) -> PurchaseReport:
-        """Buy one skin, by ``skin_id``, or the cheapest of a ``market_hash_name`` and ``game``.
+    def buy_skin(self, trade_url: TradeURL, custom_id: str, **skin: Unpack[BuySkinOptions]) -> PurchaseReport:
+        """Buy one skin by ``skin_id``, or the cheapest skin of a ``market_hash_name`` and ``game``; return its report.
 
-        ``max_price`` must be given.
+        ``max_price`` in USD is required. Page: ``/docs/api/v1/market_buy``.
 
         Raises CustomIdExists, InsufficientFunds, SkinUnavailable, PriceAboveCap, TradeURLRefused,
-        TooManyFailedAttempts, MarketDisabled. Page: ``/docs/api/v1/market_buy``.
+        TooManyFailedAttempts, MarketDisabled.
         """
         request = api.buy_skin(trade_url, custom_id, **skin)
         return self._ask(request, lambda fields: PurchaseReport.bought(fields, custom_id))
 
-    def buy_skins(self, trade_url: TradeURL, items: Sequence[BatchItem]) -> BatchResult:
-        """Buy up to 50 different skins at once; each may succeed or fail (``/docs/api/v1/market_batch_buy``).
+    def buy_skins(self, trade_url: TradeURL, items: Sequence[SkinToBuy]) -> BatchResult:
+        """Buy up to 50 different skins in one call; each may succeed or fail (``/docs/api/v1/market_batch_buy``).
 
-        Raises TradeURLRefused, TooManyFailedAttempts, MarketDisabled for all of them.
+        TradeURLRefused, TooManyFailedAttempts and MarketDisabled are raised for all skins.
         """
         request = api.buy_skins(trade_url, items)
         custom_ids = {str(item["skin_id"]): item["custom_id"] for item in items}
         return self._ask(request, lambda fields: BatchResult.from_wire(fields, custom_ids))
 
     def get_purchase(self, *, buy_id: str = "", custom_id: str = "") -> PurchaseReport:
-        """The state of one purchase (``/docs/api/v1/market_getinfo``). Raises PurchaseNotFound, ContradictoryAnswer."""
+        """Return the report of one purchase (``/docs/api/v1/market_getinfo``). Give one of the IDs.
+
+        Raises PurchaseNotFound, and ContradictoryAnswer if the answer has the purchase twice with different content.
+        """
         if buy_id and not custom_id:
             found = self._ask(api.get_purchase(buy_id), PurchaseReport.list_from_wire)
             found = [report for report in found if report.buy_id == str(buy_id)]
@@ -240,36 +252,39 @@ class SkinsBackClient:
         return found[0]
 
     def get_purchases(self, *, buy_ids: Sequence[str] = (), custom_ids: Sequence[str] = ()) -> list[PurchaseReport]:
-        """The states of several purchases (``/docs/api/v1/market_getinfo``).
+        """Return the reports of several purchases (``/docs/api/v1/market_getinfo``).
 
-        One that is not in the answer is unknown, not failed. SkinsBack may also raise PurchaseNotFound for all
-        of them because of one.
+        A purchase that is not in the answer is unknown; it has not failed. If SkinsBack does not know one of them, it
+        may answer with an error for all: PurchaseNotFound.
         """
         request = api.get_purchases(buy_ids, custom_ids)
-        asked = {str(each) for each in buy_ids or custom_ids}
+        requested = {str(each) for each in buy_ids or custom_ids}
         reports = self._ask(request, PurchaseReport.list_from_wire)
-        return [report for report in reports if (report.buy_id if buy_ids else report.custom_id) in asked]
+        return [report for report in reports if (report.buy_id if buy_ids else report.custom_id) in requested]
 
     def list_purchases(self, starting: Time, ending: Time, start_from: str | int | None = None) -> Page[PurchaseReport]:
-        """Purchases of a time range, at most 1000 on a page (``/docs/api/v1/market_history``)."""
+        """Return one page of the purchases of a time range, at most 1000 (``/docs/api/v1/market_history``).
+
+        ``starting`` and ``ending`` are aware datetimes or UNIX seconds.
+        """
         return self._ask(api.list_purchases(starting, ending, start_from), Page.reader(PurchaseReport.from_wire))
 
     # The project
 
     def get_balance(self) -> Balance:
-        """The project's balance (method ``balance``)."""
+        """Return the project's balance (method ``balance``)."""
         return self._ask(api.build("balance", {}), Balance.from_wire)
 
     def list_currencies(self) -> list[CurrencyRate]:
-        """Currencies and their rates (method ``currencies``)."""
-        return self._ask(api.build("currencies", {}), readable(CurrencyRate.from_wire))
+        """Return the currencies and their rates (method ``currencies``)."""
+        return self._ask(api.build("currencies", {}), list_reader(CurrencyRate.from_wire))
 
     def get_status(self) -> ServiceStatus:
-        """Whether SkinsBack takes deposits now (method ``status``)."""
+        """Return whether SkinsBack accepts deposits now (method ``status``)."""
         return self._ask(api.build("status", {}), ServiceStatus.from_wire)
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Any method by its own name; gives the answer as it is, fractions as text."""
+        """Call any API method by its name and return its answer unchanged; fractions are text."""
         params |= {name: hide(params[name]) for name in {"token", "trade_token"} & set(params)}
         return self._ask(api.build(method, params), dict)
 
@@ -279,20 +294,20 @@ class SkinsBackClient:
         return self._repeating(request, lambda: self._answer(request, read))
 
     def _repeating(self, request: Request, attempt: Callable[[], T]) -> T:
-        unsent = unread = 0
+        unsent = unreadable = 0
         while True:
             try:
-                with self._limiter(request.method), noted(request.method):
+                with self._limiter(request.method), log_call(request.method):
                     return attempt()
             except RequestNotSent:
                 unsent += 1
                 if unsent == ATTEMPTS:
                     raise
             except UnknownOutcome:
-                unread += 1
-                if unread > 1 or request.method not in api.READS:
+                unreadable += 1
+                if unreadable > 1 or request.method not in api.READS:
                     raise
-            self._sleep(_FIRST_PAUSE_SECONDS * 2 ** (unsent + unread) * (0.5 + self._random() / 2))
+            self._sleep(_FIRST_PAUSE_SECONDS * 2 ** (unsent + unreadable) * (0.5 + self._random() / 2))
 
     def _answer(self, request: Request, read: Callable[[Mapping[str, Any]], T]) -> T:
         with closing(self._transport.post(request)) as response:

@@ -1,4 +1,4 @@
-"""A log record of every call at the level DEBUG: which method, how long it took, what came of it."""
+"""Write a log record at DEBUG for every attempt of a call: its method, duration and outcome."""
 
 import logging
 import time
@@ -9,16 +9,16 @@ from ..exceptions import APIError
 
 logger = logging.getLogger("django_skinsback")
 
-_NOTHING = nullcontext()
+_NO_LOG = nullcontext()
 
 
-def noted(method: str) -> AbstractContextManager[None]:
-    """A context in which one attempt is made; it writes nothing, and costs next to nothing, above DEBUG."""
-    return _noted(method) if logger.isEnabledFor(logging.DEBUG) else _NOTHING
+def log_call(method: str) -> AbstractContextManager[None]:
+    """Return a context manager for one attempt. It logs the attempt if DEBUG is enabled, and does nothing otherwise."""
+    return _log_call(method) if logger.isEnabledFor(logging.DEBUG) else _NO_LOG
 
 
 @contextmanager
-def _noted(method: str, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
+def _log_call(method: str, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
     start, outcome, code = clock(), "ok", 0
     try:
         yield
@@ -28,4 +28,4 @@ def _noted(method: str, clock: Callable[[], float] = time.monotonic) -> Iterator
     finally:
         seconds = round(clock() - start, 6)
         extra = {"method": method, "seconds": seconds, "outcome": outcome, "code": code}
-        logger.debug("skinsback.called", extra=extra)
+        logger.debug("skinsback.call_finished", extra=extra)

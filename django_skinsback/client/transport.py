@@ -1,4 +1,4 @@
-"""One request out, one answer in: who we are, what was sent, how much is read."""
+"""Send one request over HTTP and return its answer: authentication, proxy, timeouts, and whether anything was sent."""
 
 import re
 import threading
@@ -15,20 +15,19 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from .. import __version__
 from ..exceptions import ConfigurationError, RequestNotSent, UnknownOutcome
 from ..proxy import proxy_for
-from ..sensitive import hide
+from ..sensitive import hide, is_key
 from ..wire.answers import bounded
 from ..wire.requests import Request
 from ..wire.signing import sign
 
 _CHUNK_BYTES = 1 << 16
-_KEY = re.compile(r"[\x21-\x7e]+")
 _BROKEN = (requests.RequestException, HTTPError, OSError)
 _REFUSED_TUNNEL = re.compile("Tunnel connection failed: ([0-9]{3}) ")
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[\x21-\x7e]*)?")
 
 
 class Transport:
-    """Sends requests with the keys of a project, in headers or as a signature; never follows a redirect."""
+    """Sends requests with a project's keys, in headers or as a signature. It follows no redirect."""
 
     def __init__(
         self,
@@ -42,19 +41,19 @@ class Transport:
         proxy_url: str | None,
     ) -> None:
         client_secret, proxy_url = hide(client_secret), hide(proxy_url)
-        if not _KEY.fullmatch(client_id) or not _KEY.fullmatch(client_secret):
+        if not is_key(client_id) or not is_key(client_secret):
             raise ConfigurationError("Client ID and client secret must be given, without blanks.")
         if authentication not in {"headers", "signature"}:
             raise ConfigurationError('authentication must be "headers" or "signature".')
         if not _URL.fullmatch(api_url):
-            raise ConfigurationError("api_url must be a whole address, beginning with https://.")
+            raise ConfigurationError("api_url must be a complete address that begins with https://.")
         self.client_id = client_id
         self.api_url = api_url
         self._client_secret = client_secret
         self._authentication = authentication
         self._timeout = timeout
         if session is not None and proxy_url is not None:
-            raise ConfigurationError("Give a session or proxy_url: a session of your own has its own proxies.")
+            raise ConfigurationError("Give either session or proxy_url: a session has its own proxies.")
         self._session = session or open_session(api_url, proxy_url)
 
     def __repr__(self) -> str:
@@ -65,14 +64,14 @@ class Transport:
         self._session.close()
 
     def post(self, request: Request) -> requests.Response:
-        """Send once and wait for the head of the answer, which the caller must close.
+        """Send the request once and return the answer when its headers have arrived. The caller must close it.
 
-        Raises RequestNotSent or UnknownOutcome.
+        Raises RequestNotSent if no byte of the request was sent, UnknownOutcome if some was sent or may have been.
         """
         failure: BaseException
-        _progress.connected = True  # our adapter says otherwise until it is; a session of the site's says nothing
+        _progress.connected = True  # our adapter sets it to False until it is connected; a session of the site does not
         try:
-            # Nothing that holds a secret is a local variable here: error reports show those.
+            # No local variable contains a secret here, because error reports show local variables.
             response = self._session.post(
                 self.api_url,
                 data=urlencode(self._signed(request)),
@@ -83,16 +82,16 @@ class Transport:
             )
         except _BROKEN as error:
             kind = RequestNotSent if _is_unsent(error) else UnknownOutcome
-            failure = kind(f"{request.method}: {_reason(error)}.")
+            failure = kind(f"{request.method}: {_failure_text(error)}.")
         except BaseException as error:  # noqa: BLE001 - such as a task's time limit; raised again below
             failure = error.with_traceback(None)
         else:
             if not 300 <= response.status_code < 400:
                 return response
             response.close()
-            failure = UnknownOutcome(f"{request.method}: SkinsBack redirects, which is not followed.")
-        # Raised here and not above, so that the frames of requests are not dragged along: their variables hold the
-        # keys, the fields and the proxy's password.
+            failure = UnknownOutcome(f"{request.method}: SkinsBack answered with a redirect, which is not followed.")
+        # Raised here and not above, so that the traceback has no frames of requests: their variables contain the keys,
+        # the fields and the proxy's password.
         failure.__context__ = None
         raise failure
 
@@ -115,9 +114,9 @@ class Transport:
 
 
 def open_session(url: str, proxy_url: str | None) -> requests.Session:
-    """A session for calls to ``url``: through the proxy, if there is one, and without anything of the environment.
+    """Return a session for calls to ``url`` that uses the proxy, if one is given, and no setting of the environment.
 
-    Raises ConfigurationError for a proxy that cannot be used.
+    Raises ConfigurationError for a proxy address that cannot be used.
     """
     proxy = proxy_for(url, proxy_url)
     session = _Session()
@@ -127,9 +126,9 @@ def open_session(url: str, proxy_url: str | None) -> requests.Session:
 
 
 def chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
-    """The body, unpacked and bounded; packed bytes are read raw, because ``requests`` unpacks without a bound.
+    """Yield the unpacked body, up to ``limit`` bytes. The packed bytes are unpacked here: requests has no limit.
 
-    Raises UnknownOutcome if there is more than ``limit`` bytes or if it breaks off.
+    Raises UnknownOutcome if the body is larger or incomplete.
     """
     failure = ""
     try:
@@ -142,7 +141,7 @@ def chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
 
 
 class _Progress(threading.local):
-    """Whether this thread's request has had a connection to be written to."""
+    """Whether the request of this thread had a connection that it could be written to."""
 
     connected = True
 
@@ -151,7 +150,7 @@ _progress = _Progress()
 
 
 class _Connection(HTTPSConnection):
-    """Notes that the TLS handshake is over and the request is about to be written."""
+    """Sets ``_progress.connected`` when the TLS handshake is over and the request is about to be written."""
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         _progress.connected = True
@@ -176,13 +175,13 @@ class _Adapter(HTTPAdapter):
         return manager
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        # Over plain HTTP there is no handshake; there the exceptions alone tell.
+        # Plain HTTP has no handshake. There, only the type of the exception shows whether anything was sent.
         _progress.connected = not (request.url or "").startswith("https:")
         return super().send(request, *args, **kwargs)
 
 
 class _Session(requests.Session):
-    """A session for one address. Ignores proxies and passwords of the environment and follows no redirect."""
+    """A session for one address. It ignores the environment's proxies and passwords and follows no redirect."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -192,7 +191,7 @@ class _Session(requests.Session):
         self.mount("http://", _Adapter())
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        # Address and headers are the same each time, and to prepare them again costs more than all we do besides.
+        # Address and headers are the same for every call. Preparing them again would cost more than the rest of a call.
         if self._template is None:
             self._template = super().prepare_request(request)
         prepared = self._template.copy()
@@ -200,20 +199,20 @@ class _Session(requests.Session):
         return prepared
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        # requests reads the whole body of a redirect, however large, even when it may not follow it.
+        # If this returned an address, requests would read the whole body of a redirect that it does not follow.
         return None
 
 
-def _reason(error: Exception) -> str:
-    """What went wrong, in our own text: messages of the libraries may quote keys or addresses."""
+def _failure_text(error: Exception) -> str:
+    """Return what went wrong. The libraries' own messages are not used, because they may quote keys or addresses."""
     refused = _REFUSED_TUNNEL.search(str(error))
     return f"the proxy answered {refused[1]}" if refused else type(error).__name__
 
 
 def _is_unsent(error: Exception) -> bool:
-    """Whether it is certain that no byte of the request reached SkinsBack.
+    """Return whether no byte of the request reached SkinsBack for certain.
 
-    A connection that was open from an earlier call and breaks looks like any broken connection: not certain.
+    False for a connection that was open from an earlier call and then broke: something may have been sent.
     """
     if isinstance(error, requests.ConnectTimeout):
         return True

@@ -23,6 +23,7 @@ from ..models import Purchase
 from ..models.fields import utc_now
 from ..realtime import Change, Connect, State
 from ..statuses import PURCHASE_FINAL, PurchaseStatus
+from ..websocket import require_library
 from ..wire.notifications import Event
 from .ledger.database import database, run
 from .ledger.edit import Edit, Source
@@ -138,7 +139,7 @@ def listen(accounts: Iterable[str], tell: Tell, *, stopped: Callable[[], bool], 
     connected. The calling thread records the events.
     """
     if connect is None:
-        realtime.require_library()
+        require_library()
     addresses = {account: address(account) for account in accounts}
     with WebsocketThread(addresses, connect) as sockets:
         listener = _Listener(sockets, tell, stopped)
@@ -235,8 +236,8 @@ class _Listener:
                 logger.info("skinsback.listener_connected", extra={"account": account})
                 self._say(account, change.state, address=shown)
             case State.DISCONNECTED:
-                extra = {"account": account, "reason": change.reason, "attempts": change.vain}
-                level = logging.WARNING if change.vain == OUTAGE else logging.INFO
+                extra = {"account": account, "reason": change.reason, "attempts": change.failures}
+                level = logging.WARNING if change.failures == OUTAGE else logging.INFO
                 logger.log(level, "skinsback.listener_disconnected", extra=extra)
                 pause = round(change.pause_seconds or 0, 1)
                 self._say(account, change.state, reason=change.reason, pause_seconds=pause)

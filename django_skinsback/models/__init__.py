@@ -1,4 +1,4 @@
-"""Rows about money. Read them freely; change them through ``django_skinsback.flows`` alone."""
+"""The package's tables. A site may read every row; only ``deposits`` and ``purchases`` may change one."""
 
 from .deposit import Deposit
 from .discrepancy import Discrepancy, ListCursor, ListName

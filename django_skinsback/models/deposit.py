@@ -1,6 +1,4 @@
-"""A user pays with skins."""
-
-from datetime import datetime
+"""Deposits: a user pays with skins."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -22,16 +20,17 @@ DEPOSIT_STATUS_LABELS = {
 
 
 class DepositQuerySet(RowQuerySet["Deposit"]):
-    def due(self, now: datetime) -> "DepositQuerySet":
-        """Rows SkinsBack is to be asked about, in the order in which a walk by key visits them."""
-        return self.filter(next_poll_at__lte=now).order_by("pk")
-
     def open(self) -> "DepositQuerySet":
+        """Deposits that are neither final nor abandoned: SkinsBack is polled about them."""
         return self.filter(status__in=DEPOSIT_OPEN)
 
 
 class Deposit(Row):
-    """One order of a user to pay with skins. Its status changes only through ``flows.deposits``."""
+    """One payment of a user with skins. Its status changes only through ``django_skinsback.deposits``.
+
+    ``order_id`` is this site's ID and ``transaction_id`` is SkinsBack's. ``amount`` and ``user_amount`` are in
+    ``amount_currency``; ``min_amount`` and ``max_amount`` are in ``currency`` (``/docs/api/v1/createorder``).
+    """
 
     order_id = models.CharField(_("order ID"), max_length=fields.ID_LENGTH)
     transaction_id = models.CharField(_("transaction ID"), max_length=fields.ID_LENGTH, null=True, blank=True)
@@ -40,23 +39,27 @@ class Deposit(Row):
     )
     payer_steam_id = models.CharField(_("payer's Steam ID"), max_length=fields.STEAM_ID_LENGTH, blank=True)
     currency = models.CharField(
-        _("currency"), max_length=fields.CURRENCY_LENGTH, blank=True, help_text=_("asked for with the limits")
+        _("currency"), max_length=fields.CURRENCY_LENGTH, blank=True, help_text=_("of the minimum and maximum amount")
     )
-    min_amount = fields.amount_field(_("minimum amount"), null=True, blank=True)
-    max_amount = fields.amount_field(_("maximum amount"), null=True, blank=True)
-    pay_url = models.URLField(_("pay URL"), max_length=2000, blank=True)
+    min_amount = fields.amount_field(
+        _("minimum amount"), null=True, blank=True, help_text=_("in the requested currency")
+    )
+    max_amount = fields.amount_field(
+        _("maximum amount"), null=True, blank=True, help_text=_("in the requested currency")
+    )
+    pay_url = models.URLField(_("pay URL"), max_length=fields.URL_LENGTH, blank=True)
     amount = fields.amount_field(
-        _("amount"), null=True, blank=True, help_text=_("what the site earns, signed by SkinsBack")
+        _("amount"), null=True, blank=True, help_text=_("what the site earns, in the amount's currency")
     )
     amount_currency = models.CharField(_("amount's currency"), max_length=fields.CURRENCY_LENGTH, blank=True)
     user_amount = fields.amount_field(
         _("user amount"),
         null=True,
         blank=True,
-        help_text=_("what the user was shown: amount times multiplier"),
+        help_text=_("amount times price multiplier, in the amount's currency; SkinsBack showed it to the user"),
     )
-    skins = models.JSONField(_("skins"), default=list, blank=True, help_text=_("not signed, for show"))
-    user_risk = models.JSONField(_("user risk"), default=dict, blank=True, help_text=_("not signed, for show"))
+    skins = models.JSONField(_("skins"), default=list, blank=True, help_text=_("not signed; for display only"))
+    user_risk = models.JSONField(_("user risk"), default=dict, blank=True, help_text=_("not signed; for display only"))
     trade_offer_expires_at = fields.UTCDateTimeField(_("trade offer expires at"), null=True, blank=True)
 
     bot_name = models.CharField(_("bot's name"), max_length=fields.ID_LENGTH, blank=True)
@@ -74,7 +77,7 @@ class Deposit(Row):
         permissions = [
             ("approve_hold", _("Can approve held deposits")),
             ("settle_deposit", _("Can settle deposits under review")),
-            ("refresh_deposit", _("Can ask SkinsBack about deposits")),
+            ("refresh_deposit", _("Can refresh deposits from SkinsBack")),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Columns that every table here shares."""
+"""Column types and lengths that several tables use."""
 
 import datetime
 from decimal import Decimal
@@ -8,26 +8,30 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from ..wire import limits
+
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.auth.models import AnonymousUser
 
 ALIAS_LENGTH = 64
-ID_LENGTH = 64
+ID_LENGTH = limits.ID_LENGTH
+STEAM_ID_LENGTH = limits.STEAM_ID_LENGTH
+TEXT_LENGTH = limits.TEXT_LENGTH
+URL_LENGTH = limits.URL_LENGTH
 WORD_LENGTH = 64
-STEAM_ID_LENGTH = 20
 CURRENCY_LENGTH = 8
 
-# AnonymousUser is here because it is one type of request.user; Django refuses it when the row is made.
+# AnonymousUser is included because request.user may be one; Django refuses it when the row is made.
 OptionalUser: TypeAlias = "AbstractBaseUser | AnonymousUser | None"
 
-# What a column takes and what it gives, for type checkers.
+# The types of a column when it is set and when it is read, for type checkers.
 _Set = TypeVar("_Set")
 _Get = TypeVar("_Get")
 
 
 def utc_now() -> datetime.datetime:
-    """This moment, aware whatever ``USE_TZ`` says."""
+    """Return the current time, aware whether or not ``USE_TZ`` is on."""
     return datetime.datetime.now(datetime.UTC)
 
 
@@ -40,7 +44,7 @@ def amount_field(
     verbose_name: Any, *, null: Literal[True], **options: Any
 ) -> "models.DecimalField[Decimal | None, Decimal | None]": ...
 def amount_field(verbose_name: Any, **options: Any) -> "models.DecimalField[Any, Any]":
-    """An exact amount with six decimals; SQLite keeps it whole up to 15 significant digits."""
+    """Return a column for amounts with six decimals. SQLite stores up to 15 significant digits exactly."""
     return models.DecimalField(verbose_name, max_digits=20, decimal_places=6, **options)
 
 
@@ -49,14 +53,14 @@ if TYPE_CHECKING:
 else:
 
     class DateTimeField(models.DateTimeField):
-        """Django's, which is generic in the type stubs alone."""
+        """Django's field, which is generic only in the type stubs."""
 
         def __class_getitem__(cls, _types):
             return cls
 
 
 class UTCDateTimeField(DateTimeField[_Set, _Get]):
-    """A moment that is aware in Python whatever ``USE_TZ`` says; the database keeps what ``USE_TZ`` stores."""
+    """A time that is aware in Python whether or not ``USE_TZ`` is on; the database stores what ``USE_TZ`` requires."""
 
     if TYPE_CHECKING:
 

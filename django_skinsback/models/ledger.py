@@ -1,4 +1,4 @@
-"""What was given to a user and taken from him: written once, never changed."""
+"""The ledger: what was given to users and taken from them. An entry is never changed or deleted."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -24,19 +24,22 @@ ENTRY_KIND_LABELS = {
 
 class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
     def balance(self, user: Any, currency: str) -> Decimal:
-        """Sum of all that ``user`` was given and charged in ``currency``; may be below zero after a reversal."""
+        """Return the sum of the entries of ``user`` in ``currency``, a Decimal in that currency.
+
+        It may be below zero after a reversal. 0 if there is no entry.
+        """
         amounts: Iterable[Decimal] = self._of(user, currency).values_list("amount", flat=True)
         return sum(amounts, Decimal(0))  # in Python: SQLite adds decimals as floats
 
     def statement(self, user: Any, currency: str) -> "Iterator[tuple[LedgerEntry, Decimal]]":
-        """The entries of ``user`` in ``currency``, oldest first, each with the balance after it."""
+        """Iterate over the entries of ``user`` in ``currency``, oldest first, each with the balance after it."""
         balance = Decimal(0)
         for entry in self._of(user, currency).order_by("pk").iterator():
             balance += entry.amount
             yield entry, balance
 
     def _of(self, user: Any, currency: str) -> "LedgerQuerySet":
-        """Read from the database that is written to: a replica may not know the newest entry yet."""
+        """Read from the database that is written to: a replica may not have the newest entry yet."""
         return self.using(router.db_for_write(self.model)).filter(user=user, currency=currency.lower())
 
     def update(self, **_changes: Any) -> NoReturn:
@@ -49,14 +52,18 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
 if TYPE_CHECKING:
 
     class LedgerManager(models.Manager["LedgerEntry"]):
-        """What ``LedgerQuerySet.as_manager()`` makes, for type checkers without the plugin of django-stubs."""
+        """The manager of LedgerEntry, for type checkers without the plugin of django-stubs."""
 
         def balance(self, user: Any, currency: str) -> Decimal: ...
         def statement(self, user: Any, currency: str) -> Iterator[tuple["LedgerEntry", Decimal]]: ...
 
 
 class LedgerEntry(models.Model):
-    """One movement of a user's value. At most one of each kind for a deposit or purchase: that is "exactly once"."""
+    """One change of a user's balance. A deposit or purchase has at most one entry of each kind.
+
+    ``amount`` is in ``currency``: above zero for a credit and a refund, below zero for a reversal and a charge.
+    Saving an entry again and deleting one raise TypeError.
+    """
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -72,11 +79,13 @@ class LedgerEntry(models.Model):
         Purchase, verbose_name=_("purchase"), null=True, on_delete=models.PROTECT, related_name="entries"
     )
     kind = models.CharField(_("kind"), max_length=16, choices=list(ENTRY_KIND_LABELS.items()))
-    amount = fields.amount_field(_("amount"), help_text=_("above zero is given to the user, below is taken"))
+    amount = fields.amount_field(
+        _("amount"), help_text=_("above zero: given to the user; below zero: taken from the user")
+    )
     currency = models.CharField(_("currency"), max_length=fields.CURRENCY_LENGTH)
     created_at = fields.UTCDateTimeField(_("created at"), default=fields.utc_now)
 
-    objects: "ClassVar[LedgerManager]" = LedgerQuerySet.as_manager()  # type: ignore[assignment]
+    objects: "ClassVar[LedgerManager]" = LedgerQuerySet.as_manager()  # type: ignore[assignment] # see LedgerManager
 
     class Meta:
         verbose_name = _("ledger entry")

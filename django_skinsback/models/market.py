@@ -1,7 +1,7 @@
-"""What the market offers and what the project's balance was."""
+"""The price list of the market, and snapshots of the project's balance."""
 
 from contextlib import suppress
-from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from typing import Self
 
 from django.db import models
@@ -10,19 +10,19 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import conf
 from ..exceptions import ConfigurationError, InvalidAmount
-from ..money import PLACES, parse_amount
+from ..money import EXACT, PLACES, parse_amount
 from . import fields
-
-# A site may have set a smaller precision for the whole process.
-_EXACT = Context(prec=64)
 
 
 class MarketItemQuerySet(models.QuerySet["MarketItem"]):
-    """For a shop's pages. One game's available items, in any of the three orders, are read from an index in that
-    order, so a page costs the same wherever it is: give the last item of a page as ``after`` to get the next one.
+    """Queries for the pages of a shop.
+
+    The available items of one game are read from an index in each of the three orders, so every page costs the same.
+    Pass the last item of a page as ``after`` to get the next page.
     """
 
     def available(self) -> Self:
+        """Items that were in the last price list."""
         # Not available=True: Django writes that as a bare column, for which SQLite uses no index.
         return self.filter(available__in=[True])
 
@@ -31,10 +31,10 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         return self.filter(game=game)
 
     def search(self, words: str) -> Self:
-        """Items whose name holds every one of the words, anywhere and in any case.
+        """Items whose name contains every one of the words, in any order; case is ignored for A to Z.
 
-        No index helps with that: the names of the game are read until the page is full. Case is ignored for A to Z;
-        for other letters that is up to the database.
+        Whether case is ignored for other letters depends on the database. No index is used: the names of the game are
+        read until the page is full.
         """
         found = self
         for word in words.split():
@@ -42,7 +42,7 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         return found
 
     def priced(self, lowest: Decimal | None = None, highest: Decimal | None = None) -> Self:
-        """Items within these market prices, in US dollars; the limits belong to the range."""
+        """Items whose market price is from ``lowest`` to ``highest``, in US dollars; both limits are included."""
         found = self
         if lowest is not None:
             found = found.filter(price__gte=lowest)
@@ -51,7 +51,7 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         return found
 
     def cheapest_first(self, after: "MarketItem | None" = None) -> Self:
-        """By price; ``after`` is the last item of the page before."""
+        """Order by price; ``after`` is the last item of the previous page."""
         rows = self.order_by("price", "pk")
         if after is None:
             return rows
@@ -59,7 +59,7 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         return rows.filter(beyond, price__gte=after.price)
 
     def dearest_first(self, after: "MarketItem | None" = None) -> Self:
-        """By price, from the highest down; ``after`` is the last item of the page before."""
+        """Order by price, highest first; ``after`` is the last item of the previous page."""
         rows = self.order_by("-price", "-pk")
         if after is None:
             return rows
@@ -67,18 +67,21 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         return rows.filter(beyond, price__lte=after.price)
 
     def by_name(self, after: "MarketItem | None" = None) -> Self:
-        """In the order of the names, which a game has once each; ``after`` is the last item of the page before."""
+        """Order by name, which is unique in a game; ``after`` is the last item of the previous page."""
         rows = self.order_by("market_hash_name")
         return rows if after is None else rows.filter(market_hash_name__gt=after.market_hash_name)
 
 
 class MarketItem(models.Model):
-    """One line of the grouped price list: all skins of one name, priced at the cheapest."""
+    """One row of SkinsBack's grouped price list: all skins of one name and the price of the cheapest one.
+
+    ``price`` is in US dollars (``/docs/api/v1/market_pricelist``).
+    """
 
     game = models.CharField(_("game"), max_length=16)
-    market_hash_name = models.CharField(_("market hash name"), max_length=255)
+    market_hash_name = models.CharField(_("market hash name"), max_length=fields.TEXT_LENGTH)
     price = fields.amount_field(_("price"), help_text=_("US dollars"))
-    count = models.PositiveIntegerField(_("count"), default=0)
+    count = models.PositiveIntegerField(_("count"), default=0, help_text=_("skins for sale"))
     class_id = models.CharField(_("class ID"), max_length=fields.ID_LENGTH, blank=True)
     available = models.BooleanField(_("available"), default=True)
     updated_at = fields.UTCDateTimeField(_("updated at"), default=fields.utc_now)
@@ -98,29 +101,29 @@ class MarketItem(models.Model):
 
     @property
     def site_price(self) -> Decimal:
-        """What the site asks for it: the market's price, or what ``PRICE_MARKUP`` makes of it; US dollars.
+        """The site's price in US dollars: what ``PRICE_MARKUP`` returns for the market price, else the market price.
 
-        More than six decimals are cut off. Raises ConfigurationError if ``PRICE_MARKUP`` makes no amount above zero.
+        More than six decimals are cut off. Raises ConfigurationError if ``PRICE_MARKUP`` returns no amount above zero.
         """
         markup = conf.callable_setting("PRICE_MARKUP")
-        return self.price if markup is None else _checked(markup(self.price), self.price)
+        return self.price if markup is None else _valid_price(markup(self.price), self.price)
 
 
-def _checked(made: object, price: Decimal) -> Decimal:
+def _valid_price(returned: object, price: Decimal) -> Decimal:
     amount = None
-    if isinstance(made, Decimal) and made.is_finite():
+    if isinstance(returned, Decimal) and returned.is_finite():
         with suppress(InvalidAmount, InvalidOperation):
-            amount = parse_amount(made.quantize(PLACES, rounding=ROUND_DOWN, context=_EXACT))
+            amount = parse_amount(returned.quantize(PLACES, rounding=ROUND_DOWN, context=EXACT))
     if not amount:
         raise ConfigurationError(
-            f"SKINSBACK['PRICE_MARKUP'] made {made!r} of the market price {price}. The function it names must return "
-            "a Decimal above zero, in US dollars."
+            f"SKINSBACK['PRICE_MARKUP'] returned {returned!r} for the market price {price}. It must return a Decimal "
+            "above zero, in US dollars."
         )
     return amount
 
 
 class BalanceSnapshot(models.Model):
-    """The project's balance at SkinsBack at one moment, US dollars."""
+    """The project's balance at SkinsBack at one time, in US dollars. A row is added only when the balance changed."""
 
     account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)
     balance = fields.amount_field(_("balance"), help_text=_("US dollars"))

@@ -1,6 +1,4 @@
-"""The site buys a skin for a user."""
-
-from datetime import datetime
+"""Purchases: the site buys a skin for a user."""
 
 from django.conf import settings
 from django.db import models
@@ -28,24 +26,27 @@ PURCHASE_STATUS_LABELS = {
 
 
 class PurchaseQuerySet(RowQuerySet["Purchase"]):
-    def due(self, now: datetime) -> "PurchaseQuerySet":
-        """Rows to be sent or asked about, in the order in which a walk by key visits them."""
-        return self.filter(next_poll_at__lte=now).order_by("pk")
-
     def open(self) -> "PurchaseQuerySet":
+        """Purchases that are not final: they are to be sent, or SkinsBack is polled about them."""
         return self.exclude(status__in=PURCHASE_FINAL)
 
 
 class Purchase(Row):
-    """One skin bought for one user. Its status changes only through ``flows.purchases``. Prices are US dollars."""
+    """One skin bought for one user. Its status changes only through ``django_skinsback.purchases``.
+
+    ``custom_id`` is this site's ID and ``buy_id`` is SkinsBack's. ``by`` is the person who requested the purchase.
+    ``max_price``, ``price`` and ``debited_amount`` are in US dollars; ``charge_amount`` is in ``charge_currency``
+    (``/docs/api/v1/market_getinfo``).
+    """
 
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        verbose_name=_("requested by"),
+        verbose_name=_("by"),
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
+        help_text=_("the operator who requested the purchase; empty if the user or the site did"),
     )
     custom_id = models.CharField(_("custom ID"), max_length=fields.ID_LENGTH)
     batch_id = models.CharField(_("batch ID"), max_length=fields.ID_LENGTH, blank=True, db_index=True)
@@ -60,16 +61,18 @@ class Purchase(Row):
     error_message = models.CharField(_("error message"), max_length=200, blank=True)
     error_reason = models.CharField(_("error reason"), max_length=fields.WORD_LENGTH, blank=True)
     partner = models.CharField(_("partner"), max_length=10)
-    token = models.CharField(_("token"), max_length=8, blank=True, help_text=_("kept until the purchase is final"))
+    token = models.CharField(_("token"), max_length=8, blank=True, help_text=_("deleted when the purchase is final"))
     skin_id = models.CharField(_("skin ID"), max_length=fields.ID_LENGTH, blank=True)
-    market_hash_name = models.CharField(_("market hash name"), max_length=255, blank=True)
+    market_hash_name = models.CharField(_("market hash name"), max_length=fields.TEXT_LENGTH, blank=True)
     class_id = models.CharField(_("class ID"), max_length=fields.ID_LENGTH, blank=True)
     max_price = fields.amount_field(_("price cap"), help_text=_("US dollars"))
-    price = fields.amount_field(_("price"), null=True, blank=True, help_text=_("US dollars"))
+    price = fields.amount_field(_("price"), null=True, blank=True, help_text=_("US dollars, as SkinsBack reported it"))
     debited_amount = fields.amount_field(
         _("debited amount"), null=True, blank=True, help_text=_("US dollars taken from the project's balance")
     )
-    charge_amount = fields.amount_field(_("charge"), null=True, blank=True, help_text=_("what the user pays"))
+    charge_amount = fields.amount_field(
+        _("charge"), null=True, blank=True, help_text=_("what the user pays, in the charge's currency")
+    )
     charge_currency = models.CharField(_("charge's currency"), max_length=fields.CURRENCY_LENGTH, blank=True)
     in_hold = models.BooleanField(_("in hold"), null=True, blank=True)
     in_hold_until = fields.UTCDateTimeField(_("in hold until"), null=True, blank=True)
@@ -89,7 +92,7 @@ class Purchase(Row):
         permissions = [
             ("buy_skins", _("Can buy skins")),
             ("settle_purchase", _("Can settle purchases under review")),
-            ("refresh_purchase", _("Can ask SkinsBack about purchases")),
+            ("refresh_purchase", _("Can refresh purchases from SkinsBack")),
         ]
 
     def __str__(self) -> str:

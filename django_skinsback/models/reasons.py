@@ -1,7 +1,7 @@
-"""Why a deposit, a purchase or a delivery needs manual review: a code and its data, and the text shown for it.
+"""Why a deposit or purchase needs manual review: codes with data, and the text that is shown for each code.
 
-``Row.review_reasons`` and ``StatusChange.settled_reasons`` store reasons as ``{"code": …, "data": {…}}``. Two reasons
-are the same reason if both parts are equal. Texts are translations, made when a reason is shown and never compared.
+``Row.review_reasons`` and ``StatusChange.settled_reasons`` store a reason as ``{"code": …, "data": {…}}``. Two reasons
+are equal if code and data are equal. Texts are translated when a reason is shown; they are never stored or compared.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ REASON_TEXTS: dict[str, Promise] = {
     # Deposits
     "currency_missing": gettext_lazy("“%(status)s” came without a currency; nothing was credited."),
     "currency_mismatch": gettext_lazy(
-        "“%(status)s” in “%(reported)s”, asked for in “%(requested)s”; nothing was credited."
+        "“%(status)s” was reported in the currency “%(reported)s” instead of “%(requested)s”; nothing was credited."
     ),
     "amount_missing": gettext_lazy("“%(status)s” came without a usable amount."),
     "other_amount": gettext_lazy(
@@ -62,22 +62,25 @@ REASON_TEXTS: dict[str, Promise] = {
     ),
     "unknown_status": gettext_lazy("SkinsBack used a status that is not known: “%(status)s”."),
     "failing": gettext_lazy("Every attempt to bring this row up to date has failed since %(since)s."),
-    "stuck": gettext_lazy("The status “%(status)s” has lasted longer than it can."),
+    "stuck": gettext_lazy("The status “%(status)s” has lasted too long."),
 }
-"""Every code this version uses. A code stored by another version is shown as it is."""
+"""Code -> text. A code that another version stored and that is missing here is shown as the code itself."""
 
 Reason = dict[str, Any]
 
 
 def make_reason(code: str, data: Mapping[str, object]) -> Reason:
-    """The stored form. Values become text, so that a reason read back from any database is equal to it."""
+    """Return a reason as it is stored. Values become text, so that every database returns an equal reason.
+
+    Raises KeyError for an unknown code.
+    """
     if code not in REASON_TEXTS:
         raise KeyError(code)
     return {"code": code, "data": {name: " ".join(str(value).split()) for name, value in data.items()}}
 
 
 def reason_text(reason: Reason) -> str:
-    """The reason in the active language."""
+    """Return the text of a reason in the active language."""
     code, data = str(reason.get("code", "")), reason.get("data") or {}
     template = REASON_TEXTS.get(code)
     if template is None:
@@ -89,5 +92,5 @@ def reason_text(reason: Reason) -> str:
 
 
 def reason_texts(reasons: Iterable[Reason]) -> list[str]:
-    """The reasons in the active language, in their order."""
+    """Return the texts of reasons in the active language, in the same order."""
     return [reason_text(reason) for reason in reasons]

@@ -1,8 +1,8 @@
-"""What a deposit and a purchase have in common."""
+"""The base of Deposit and Purchase: columns, querysets and properties that both have."""
 
 import hashlib
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
 from django.conf import settings
@@ -16,19 +16,27 @@ RowModel = TypeVar("RowModel", bound="Row")
 
 
 def owner_key(key: Any) -> str:
-    """A user's key as text; the digest of a text that is longer than the column ``owner_id``."""
-    words = str(key)
-    return words if len(words) <= fields.ID_LENGTH else hashlib.sha256(words.encode()).hexdigest()
+    """Return a user's primary key as text for ``owner_id``; a text too long for the column becomes its SHA-256."""
+    text = str(key)
+    return text if len(text) <= fields.ID_LENGTH else hashlib.sha256(text.encode()).hexdigest()
 
 
 class RowQuerySet(models.QuerySet[RowModel]):
+    def due(self, now: datetime) -> Self:
+        """Rows whose ``next_poll_at`` has come, ordered by primary key."""
+        return self.filter(next_poll_at__lte=now).order_by("pk")
+
     def to_review(self) -> Self:
-        """Rows that wait for an operator."""
+        """Rows that are flagged for manual review."""
         return self.filter(needs_review=True)
 
 
 class Row(models.Model):
-    """One thing SkinsBack does with one user's skins, and what is to be done about it."""
+    """The columns that deposits and purchases share.
+
+    ``next_poll_at`` is when the row is due: a purchase that was not sent is sent, any other row is polled. It is empty
+    for a row that is never polled again. ``user`` becomes empty when the user is deleted; ``owner_id`` stays.
+    """
 
     public_id = models.UUIDField(_("public ID"), default=uuid.uuid4, unique=True, editable=False)
     account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH, default="default")
@@ -45,7 +53,7 @@ class Row(models.Model):
         max_length=fields.ID_LENGTH,
         blank=True,
         editable=False,
-        help_text=_("the user's key as text; stays when the user is deleted"),
+        help_text=_("the user's primary key as text; it stays when the user is deleted"),
     )
     steam_id = models.CharField(_("Steam ID"), max_length=fields.STEAM_ID_LENGTH, blank=True)
     game = models.CharField(_("game"), max_length=16, blank=True)
@@ -63,16 +71,16 @@ class Row(models.Model):
         null=True,
         blank=True,
         db_index=True,
-        help_text=_("first of the consecutive failures to bring this row up to date"),
+        help_text=_("when the first of the consecutive failed updates of this row happened"),
     )
     forgotten_at = fields.UTCDateTimeField(
         _("forgotten at"),
         null=True,
         blank=True,
         editable=False,
-        help_text=_("when the user's Steam data was removed; later reports add none"),
+        help_text=_("when the user's Steam data was deleted; later reports do not add it again"),
     )
-    metadata = models.JSONField(_("metadata"), default=dict, blank=True, help_text=_("the site's own"))
+    metadata = models.JSONField(_("metadata"), default=dict, blank=True, help_text=_("the site's own data"))
     created_at = fields.UTCDateTimeField(_("created at"), default=fields.utc_now, editable=False)
     updated_at = fields.UTCDateTimeField(_("updated at"), default=fields.utc_now, editable=False)
     finished_at = fields.UTCDateTimeField(_("finished at"), null=True, blank=True)
@@ -91,10 +99,10 @@ class Row(models.Model):
 
     @property
     def review_reason(self) -> str:
-        """The review reasons as text in the active language, one a line."""
+        """The review reasons as text in the active language, one reason per line."""
         return "\n".join(reason_texts(self.review_reasons))
 
     @property
     def is_owner_gone(self) -> bool:
-        """Whether the row had a user who was deleted since."""
+        """Whether the row's user was deleted."""
         return self.user_id is None and bool(self.owner_id)

@@ -1,4 +1,4 @@
-"""The history of deposits and purchases, and of what was said about them in vain."""
+"""The history of deposits and purchases, including reports and decisions that changed no status."""
 
 from django.conf import settings
 from django.db import models
@@ -22,7 +22,11 @@ DECISION_LABELS = {
 
 
 class StatusChange(models.Model):
-    """What moved a row from one status to another. Equal statuses: something was noted and nothing moved."""
+    """One entry of a row's history. If both statuses are equal, something was recorded and the status stayed.
+
+    ``amount`` is what the report said, in ``currency``. ``credit_amount`` is what ``CREDIT`` returned for it, in
+    ``credit_currency``. ``by`` is the person who decided.
+    """
 
     class Source(models.TextChoices):
         FLOW = "flow", _("this site")
@@ -57,13 +61,19 @@ class StatusChange(models.Model):
         related_name="+",
     )
     decision = models.CharField(
-        _("decision"), max_length=16, blank=True, choices=list(DECISION_LABELS.items()), help_text=_("of a person")
+        _("decision"),
+        max_length=16,
+        blank=True,
+        choices=list(DECISION_LABELS.items()),
+        help_text=_("what a person decided"),
     )
     settled_reasons = models.JSONField(_("settled reasons"), default=list, blank=True)
     note = models.TextField(_("note"), blank=True)
-    amount = fields.amount_field(_("reported amount"), null=True)
+    amount = fields.amount_field(_("reported amount"), null=True, help_text=_("in the reported currency"))
     currency = models.CharField(_("reported currency"), max_length=fields.CURRENCY_LENGTH, blank=True)
-    credit_amount = fields.amount_field(_("credit"), null=True, help_text=_("what the amount is worth to the user"))
+    credit_amount = fields.amount_field(
+        _("credit"), null=True, help_text=_("what the user is given for the amount, in the credit's currency")
+    )
     credit_currency = models.CharField(_("credit's currency"), max_length=fields.CURRENCY_LENGTH, blank=True)
     created_at = fields.UTCDateTimeField(_("created at"), default=fields.utc_now)
 
@@ -83,5 +93,5 @@ class StatusChange(models.Model):
 
     @property
     def text(self) -> str:
-        """Decision, note and settled reasons as text in the active language, one a line."""
+        """Decision, note and settled reasons as text in the active language, one per line."""
         return "\n".join(filter(None, [self.get_decision_display(), self.note, *reason_texts(self.settled_reasons)]))

@@ -1,4 +1,4 @@
-"""What SkinsBack delivered, byte for byte."""
+"""The deliveries of both webhooks, stored as they were received."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -9,9 +9,10 @@ from .purchase import Purchase
 
 
 class WebhookEvent(models.Model):
-    """One verified delivery. ``processed_at`` is empty while it is still to be applied, and then ``error`` says why.
+    """One delivery with a valid signature. The same delivery received again adds to ``deliveries`` and no row.
 
-    ``next_try_at`` is when the sweep tries it again; empty where it was applied or has been tried for long enough.
+    If it could not be applied, ``error`` says why, ``processed_at`` is empty, and the sweep tries again at
+    ``next_try_at``. ``next_try_at`` is empty once it was applied, or has failed for too long and needs review.
     """
 
     class Kind(models.TextChoices):
@@ -20,23 +21,23 @@ class WebhookEvent(models.Model):
 
     class Outcome(models.TextChoices):
         APPLIED = "applied", _("applied")
-        REPEAT = "repeat", _("said nothing new")
-        STALE = "stale", _("older than what is known")
-        CONFLICT = "conflict", _("contradicts what is known")
-        UNKNOWN_STATUS = "unknown_status", _("status not known")
-        UNMATCHED = "unmatched", _("no such row here")
-        MISMATCHED = "mismatched", _("ids do not belong together")
-        WITHHELD = "withheld", _("kept back for review")
-        IGNORED = "ignored", _("of no concern")
+        REPEAT = "repeat", _("no change")
+        STALE = "stale", _("outdated")
+        CONFLICT = "conflict", _("contradiction")
+        UNKNOWN_STATUS = "unknown_status", _("unknown status")
+        UNMATCHED = "unmatched", _("no matching row")
+        MISMATCHED = "mismatched", _("IDs do not match")
+        WITHHELD = "withheld", _("withheld for review")
+        IGNORED = "ignored", _("ignored")
         FAILED = "failed", _("could not be applied")
         DISMISSED = "dismissed", _("dismissed by an operator")
 
     account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
-    digest = models.CharField(_("digest"), max_length=64, help_text=_("SHA-256 of the body"))
-    body = models.BinaryField(_("body"))
+    digest = models.CharField(_("digest"), max_length=64, help_text=_("SHA-256 of the body, hexadecimal"))
+    body = models.BinaryField(_("body"), help_text=_("the bytes as they were received"))
     content_type = models.CharField(_("content type"), max_length=100, blank=True)
-    headers = models.JSONField(_("headers"), default=dict, blank=True)
+    headers = models.JSONField(_("headers"), default=dict, blank=True, help_text=_("a fixed list; never X-SIGN"))
     remote_addr = models.CharField(_("remote address"), max_length=64, blank=True)
     received_at = fields.UTCDateTimeField(_("received at"), default=fields.utc_now, db_index=True)
     processed_at = fields.UTCDateTimeField(_("processed at"), null=True, blank=True)
@@ -48,7 +49,7 @@ class WebhookEvent(models.Model):
         _("needs review"),
         default=False,
         db_index=True,
-        help_text=_("could not be applied for too long; replay or dismiss it"),
+        help_text=_("could not be applied for too long: replay or dismiss it"),
     )
     deposit = models.ForeignKey(
         Deposit,
@@ -73,7 +74,7 @@ class WebhookEvent(models.Model):
         ]
         permissions = [
             ("view_webhook_body", _("Can see raw bodies of deliveries")),
-            ("replay_webhookevent", _("Can apply deliveries again")),
+            ("replay_webhookevent", _("Can replay deliveries")),
             ("dismiss_webhookevent", _("Can dismiss deliveries that could not be applied")),
         ]
 

@@ -1,1 +1,5 @@
-"""How SkinsBack writes things down: text and bytes in, data out. Nothing here opens a file or a socket."""
+"""SkinsBack's wire format: requests, answers, notifications and their signatures. No input or output happens here.
+
+``requests`` builds a request, ``answers`` and ``pricelist`` read what comes back, ``notifications`` verifies and reads
+webhooks, ``types`` and ``market`` are the values that these return.
+"""

@@ -1,7 +1,7 @@
-"""From an HTTP answer to data, or to the error it means (``/docs/api/v1/main``).
+"""Read an HTTP answer: return its data, or raise the error it means (``/docs/api/v1/main``).
 
-Whatever is not plainly an answer of SkinsBack's is UnknownOutcome: HTML, an empty or cut body, another
-charset. The HTTP status decides nothing, because SkinsBack sends its errors with any.
+Everything that is not clearly an answer of SkinsBack's raises UnknownOutcome: HTML, an empty or incomplete body,
+another charset. The HTTP status is ignored, because SkinsBack sends errors with any status.
 """
 
 import zlib
@@ -16,17 +16,17 @@ from .fields import Number
 
 T = TypeVar("T")
 
-_JSON: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Number)
+_ANSWER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Number)
 _GZIP = 16 + zlib.MAX_WBITS
-_DECODED_AT_ONCE = 1 << 16
+_UNPACKED_CHUNK_BYTES = 1 << 16
 
 
 def read_answer(method: str, http_status: int, body: bytes, read: Callable[[Mapping[str, Any]], T]) -> T:
-    """What ``read`` makes of the fields of the answer.
+    """Call ``read`` with the fields of the answer and return its result.
 
-    Raises APIError if SkinsBack answered with an error, UnknownOutcome if no answer can be read.
+    Raises APIError if SkinsBack answered with an error, and UnknownOutcome if the answer cannot be read.
     """
-    answer = _decoded(body)
+    answer = _json_object(body)
     if answer is None:
         raise UnknownOutcome(f"{method}: the answer is not a JSON object (HTTP {http_status}).")
     check_status(method, answer)
@@ -34,9 +34,9 @@ def read_answer(method: str, http_status: int, body: bytes, read: Callable[[Mapp
 
 
 def check_status(method: str, answer: Mapping[str, Any]) -> None:
-    """Raise what the field ``status`` says.
+    """Raise APIError or UnknownOutcome unless the field ``status`` says that the call succeeded.
 
-    In ``orderstatus`` it is the state of the deposit: ``fail`` is a good answer, ``success`` means paid.
+    In ``orderstatus`` it is the status of the deposit: ``fail`` is a valid answer, and ``success`` means paid.
     """
     status = readers.text(answer.get("status"))
     if status == "error":
@@ -44,13 +44,13 @@ def check_status(method: str, answer: Mapping[str, Any]) -> None:
         error = APIError.for_answer(method, code, readers.text(answer.get("error_message")))
         if code or type(error) is not APIError:
             raise error
-        raise UnknownOutcome(f"{method}: SkinsBack answered with an error and did not say which.")
+        raise UnknownOutcome(f"{method}: SkinsBack answered with an error without code and message.")
     if not status or (status != "success" and method != "orderstatus"):
-        raise UnknownOutcome(f"{method}: the answer does not say whether it worked.")
+        raise UnknownOutcome(f"{method}: the answer does not say whether the call succeeded.")
 
 
 def bounded(chunks: Iterable[bytes], encoding: str, limit: int) -> Iterator[bytes]:
-    """The unpacked body, chunk by chunk. Raises UnknownOutcome beyond ``limit`` bytes, counted unpacked."""
+    """Yield the unpacked body in chunks. Raises UnknownOutcome after ``limit`` unpacked bytes."""
     size = 0
     for chunk in _unpacked(chunks, encoding.strip().lower()):
         size += len(chunk)
@@ -64,13 +64,13 @@ def _unpacked(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
         yield from chunks
         return
     if encoding != "gzip":
-        raise UnknownOutcome("The answer is packed in a way that was not asked for.")
+        raise UnknownOutcome("The answer has a Content-Encoding that was not requested.")
     unpacker = zlib.decompressobj(_GZIP)
     for chunk in chunks:
         packed = chunk
         while packed and not unpacker.eof:
             try:
-                unpacked = unpacker.decompress(packed, _DECODED_AT_ONCE)
+                unpacked = unpacker.decompress(packed, _UNPACKED_CHUNK_BYTES)
             except zlib.error:
                 raise UnknownOutcome("The answer cannot be unpacked.") from None
             packed = unpacker.unconsumed_tail
@@ -79,10 +79,10 @@ def _unpacked(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
         raise UnknownOutcome("The answer ended too early.")
 
 
-def _decoded(body: bytes) -> dict[str, Any] | None:
-    # The error is raised elsewhere, so that it does not drag the body along as its context.
+def _json_object(body: bytes) -> dict[str, Any] | None:
+    # The caller raises the error, so that its context does not contain the body.
     try:
-        answer = _JSON.decode(body)
+        answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None

@@ -1,4 +1,4 @@
-"""Checking the arguments of a call; each function gives back what is sent, or raises InvalidInput."""
+"""Functions that check the arguments of a call. Each returns the value that is sent, or raises InvalidInput."""
 
 import re
 from collections.abc import Sequence
@@ -6,22 +6,26 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NotRequired, TypedDict
 
-from ..exceptions import InvalidInput, InvalidTradeURL
+from ..exceptions import InvalidInput
 from ..money import parse_amount, parse_currency
 from ..sensitive import hide
-from ..steam import check_game, check_steam_id
+from ..steam import check_game, check_steam_id, check_trade_token
 
 Amount = Decimal | str | int
 Time = datetime | int
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{8}")
+
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{0,64}")
 _UNSENDABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class PriceOptions(TypedDict, total=False):
-    """How prices are shown to the user: times a factor, or in a currency of the site's own."""
+    """How SkinsBack shows prices to the user: multiplied, or in the site's own currency.
+
+    ``custom_multiplier`` is from 0.5 to 2. ``custom_currency`` has at most 4 characters and needs
+    ``custom_currency_rate``, which is at least 0.1 (``/docs/api/v1/createorder``).
+    """
 
     custom_multiplier: Amount | None
     custom_currency: str
@@ -29,13 +33,16 @@ class PriceOptions(TypedDict, total=False):
 
 
 class InventoryOptions(PriceOptions, total=False):
-    """In which currency an inventory shows its prices (``/docs/api/v1/user_inventory``)."""
+    """The options of ``get_inventory()``; local prices are in ``currency`` (``/docs/api/v1/user_inventory``)."""
 
     currency: str
 
 
 class DepositOptions(PriceOptions, total=False):
-    """What may be said about a new deposit, apart from its id (``/docs/api/v1/createorder``)."""
+    """The options of ``create_deposit()`` (``/docs/api/v1/createorder``).
+
+    ``min_amount`` and ``max_amount`` are in ``currency``, which is then required.
+    """
 
     steam_id: str
     trade_token: str
@@ -50,7 +57,7 @@ class DepositOptions(PriceOptions, total=False):
 
 
 class InventoryDepositOptions(TypedDict):
-    """A deposit of chosen items (``/docs/api/v1/create_from_user_inventory``)."""
+    """The options of ``create_deposit_from_inventory()`` (``/docs/api/v1/create_from_user_inventory``)."""
 
     game: str
     steam_id: str
@@ -60,8 +67,11 @@ class InventoryDepositOptions(TypedDict):
     result_url: NotRequired[str]
 
 
-class SkinToBuy(TypedDict):
-    """One skin by its id, or the cheapest of a name and game; ``max_price`` is in USD."""
+class BuySkinOptions(TypedDict):
+    """The options of ``buy_skin()``: one skin by its ID, or the cheapest skin of a name and game.
+
+    ``max_price`` is in USD (``/docs/api/v1/market_buy``).
+    """
 
     skin_id: NotRequired[str]
     market_hash_name: NotRequired[str]
@@ -69,8 +79,8 @@ class SkinToBuy(TypedDict):
     max_price: Amount
 
 
-class BatchItem(TypedDict):
-    """One skin of a bulk purchase; ``max_price`` is in USD."""
+class SkinToBuy(TypedDict):
+    """One skin of ``buy_skins()``; ``max_price`` is in USD (``/docs/api/v1/market_batch_buy``)."""
 
     skin_id: str
     max_price: Amount
@@ -78,29 +88,29 @@ class BatchItem(TypedDict):
 
 
 def text(name: str, value: object) -> str:
-    """Text of one line. A float ends here too: nobody may guess its decimals."""
+    """Return text without control characters. A float is refused too, because its decimals are not exact."""
     if not isinstance(value, str) or not value or _UNSENDABLE.search(value):
         raise InvalidInput(f"{name} must be text without control characters; amounts are Decimal, not float.")
     return str(value)
 
 
 def identifier(name: str, value: object) -> str:
-    """An id, ours or theirs, as text."""
-    words = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    if not _ID.fullmatch(words):
+    """Return an ID, ours or SkinsBack's, as text."""
+    written = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not _ID.fullmatch(written):
         raise InvalidInput(f"{name} must be 1 to 64 letters, digits, '-' or '_'.")
-    return words
+    return written
 
 
 def several(name: str, values: Sequence[str]) -> Sequence[str]:
-    """A list; a single text would be taken for a list of letters."""
+    """Return a list. A single text is refused, because it would be read as a list of letters."""
     if isinstance(values, str):
         raise InvalidInput(f"{name} must be a list.")
     return values
 
 
 def identifiers(name: str, values: Sequence[str]) -> list[str]:
-    """At least one id."""
+    """Return a list of at least one ID."""
     ids = [identifier(name, value) for value in several(name, values)]
     if not ids:
         raise InvalidInput(f"{name} must not be empty.")
@@ -108,7 +118,7 @@ def identifiers(name: str, values: Sequence[str]) -> list[str]:
 
 
 def one_of(**ids: str) -> dict[str, str]:
-    """Exactly one of two ids."""
+    """Return the one ID that is given, with its name; refuse none and two."""
     given = {name: value for name, value in ids.items() if value}
     if len(given) != 1:
         raise InvalidInput(f"Give either {' or '.join(ids)}.")
@@ -116,7 +126,7 @@ def one_of(**ids: str) -> dict[str, str]:
 
 
 def window(starting: Time, ending: Time, start_from: str | int | None) -> dict[str, Any]:
-    """A time range and where to go on in its list."""
+    """Return the parameters of a list: its time range in UNIX seconds and where to continue."""
     return {
         "starting": _seconds("starting", starting),
         "ending": _seconds("ending", ending),
@@ -133,11 +143,11 @@ def _seconds(name: str, value: Time) -> int:
 
 
 def cursor(value: str | int | None) -> str:
-    """Where a list goes on: what the previous page gave."""
-    words = "" if value is None else str(value)
-    if not _CURSOR.fullmatch(words):
-        raise InvalidInput("start_from must be what the previous page gave.")
-    return words
+    """Return where a list continues: ``start_from`` of the previous page; empty for the first page."""
+    written = "" if value is None else str(value)
+    if not _CURSOR.fullmatch(written):
+        raise InvalidInput("start_from must be the start_from of the previous page.")
+    return written
 
 
 def prices(
@@ -145,7 +155,7 @@ def prices(
     custom_currency: str = "",
     custom_currency_rate: Amount | None = None,
 ) -> dict[str, Any]:
-    """How prices are shown to the user."""
+    """Return the parameters of PriceOptions."""
     multiplier, rate = optional_amount(custom_multiplier), optional_amount(custom_currency_rate)
     if multiplier is not None and not Decimal("0.5") <= multiplier <= 2:
         raise InvalidInput("custom_multiplier must be from 0.5 to 2.")
@@ -161,12 +171,12 @@ def prices(
 
 
 def optional_amount(value: Amount | None) -> Decimal | None:
-    """An amount, or None."""
+    """Return an amount, or None."""
     return None if value is None else parse_amount(value)
 
 
 def price(value: Amount | None) -> Decimal:
-    """The most a skin may cost, in USD."""
+    """Return a price cap in USD; it is required and above zero."""
     if value is None:
         raise InvalidInput("max_price must be given.")
     highest = parse_amount(value)
@@ -176,32 +186,28 @@ def price(value: Amount | None) -> Decimal:
 
 
 def currency(value: str | None) -> str:
-    """A currency code, or nothing."""
+    """Return a currency code, or empty text."""
     return parse_currency(value) if value else ""
 
 
 def game(value: str | None) -> str:
-    """A game, or nothing."""
+    """Return a game's code, or empty text."""
     return check_game(value) if value else ""
 
 
 def steam_id(value: str | None) -> str:
-    """A Steam ID, or nothing."""
+    """Return a Steam ID, or empty text."""
     return check_steam_id(value) if value else ""
 
 
-def token(value: str | None, *, needed: bool = False) -> str:
-    """A trade URL's token, hidden."""
+def token(value: str | None, *, required: bool = False) -> str:
+    """Return a trade token, which no ``repr`` shows, or empty text if it is not required."""
     value = hide(value)
-    if not value and not needed:
-        return ""
-    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
-        raise InvalidTradeURL("A trade token is 8 letters, digits, '-' or '_'.")
-    return value
+    return check_trade_token(value) if value or required else ""
 
 
 def url(name: str, value: str | None) -> str:
-    """A whole address, or nothing."""
+    """Return a complete address, or empty text."""
     if value and not value.startswith(("https://", "http://")):
-        raise InvalidInput(f"{name} must be a whole address, beginning with https://.")
+        raise InvalidInput(f"{name} must be a complete address that begins with https://.")
     return text(name, value) if value else ""

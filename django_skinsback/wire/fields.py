@@ -1,6 +1,6 @@
-"""The fields of a notification's body, form-encoded or JSON; every number stays the text it came as.
+"""Functions that read the body of a notification, form-encoded or JSON. Numbers stay the text they were sent as.
 
-A stranger can send anything, so the scalars, which alone are signed, can be had first and at little cost.
+Anyone can send a body. Only scalars are signed, so ``parse_scalars`` reads them cheaply for a first check.
 """
 
 import json
@@ -16,7 +16,7 @@ from ..exceptions import UnreadableNotification
 
 MAX_FIELDS = 5000
 MAX_SCALARS = 200
-"""SkinsBack documents a dozen."""
+"""SkinsBack documents about twelve."""
 MAX_SCALAR_LENGTH = 4096
 MAX_DEPTH = 32
 
@@ -24,45 +24,48 @@ _SCALARS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SCALAR = msgspec.json.Decoder(str | bool | None)
 _BEGIN_OF_NUMBERS = frozenset({bytes([digit]) for digit in b"-0123456789"})
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""NUL and half characters: some databases cannot store them."""
+
 _MANGLED_BY_PHP = str.maketrans(" .", "__")
 
 
 class Number(str):
-    """A JSON number, as it was written."""
+    """A JSON number as the text it was sent as."""
 
     __slots__ = ()
 
 
 def parse_fields(body: bytes, content_type: str) -> dict[str, Any]:
-    """The top-level fields of a body; nested ones are dicts and lists.
+    """Return the top-level fields of a body; nested fields are dicts and lists.
 
-    SkinsBack does not document the content type of its notifications, so the first character decides and the
-    header only refuses what can be neither. Raises UnreadableNotification for everything that two readers
-    could understand in two ways, or that a database could not keep: doubled fields, other charsets, bad
-    UTF-8, NUL, NaN, thousands of fields, deep nesting.
+    SkinsBack does not document the content type of its notifications. The first character decides between form and
+    JSON; the header only refuses other types and charsets.
+
+    Raises UnreadableNotification for a body that could be understood in two ways or could not be stored: a repeated
+    field, another charset, invalid UTF-8, NUL, NaN, more than 5000 fields, more than 32 levels.
     """
-    text, is_json = _decoded(body, content_type)
+    text, is_json = _body_text(body, content_type)
     fields = _parse_json(text) if is_json else _parse_form(text)
-    if len({_mangled(name) for name in fields}) != len(fields):
+    if len({_php_name(name) for name in fields}) != len(fields):
         raise UnreadableNotification("A field is given twice.")
     return fields
 
 
 def parse_scalars(body: bytes, content_type: str) -> dict[str, Any]:
-    """The top-level fields of a body that are neither objects nor lists, without a look into those.
+    """Return the top-level scalars of a body without reading its objects and lists.
 
-    Gives the scalars that ``parse_fields`` gives wherever that gives any, at a fraction of the cost, and refuses less.
-    Raises UnreadableNotification.
+    Where ``parse_fields`` returns fields, this returns the same scalars at a fraction of the cost. It refuses fewer
+    bodies. Raises UnreadableNotification.
     """
-    text, is_json = _decoded(body, content_type)
+    text, is_json = _body_text(body, content_type)
     return _json_scalars(body) if is_json else _form_scalars(text)
 
 
 def _json_scalars(body: bytes) -> dict[str, Any]:
     if body.count(b":") > 2 * MAX_FIELDS:
         raise UnreadableNotification("The notification has too many fields.")
-    # The error is raised below, so that it does not drag the body along as its context.
+    # The error is raised below, so that its context does not contain the body.
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raw = ((name, bytes(value)) for name, value in _SCALARS.decode(body).items())
         written = {name: value for name, value in raw if value[:1] not in {b"{", b"["}}
@@ -90,8 +93,8 @@ def _check_sizes(written: Mapping[str, bytes | str]) -> None:
         raise UnreadableNotification("The notification has too many fields, or one that is too long.")
 
 
-def _decoded(body: bytes, content_type: str) -> tuple[str, bool]:
-    """The body as text, and whether it is JSON."""
+def _body_text(body: bytes, content_type: str) -> tuple[str, bool]:
+    """Return the body as text and whether it is JSON."""
     kind, _, parameters = content_type.lower().partition(";")
     kind = kind.strip()
     if kind.startswith("multipart/"):
@@ -126,17 +129,17 @@ def _parse_json(text: str) -> dict[str, Any]:
         raise UnreadableNotification(f"{name} is not a number.")
 
     value = None
-    # The error is raised below, so that it does not drag the body along as its context.
+    # The error is raised below, so that its context does not contain the body.
     with suppress(json.JSONDecodeError, RecursionError):
         value = json.loads(text, object_pairs_hook=pairs, parse_float=Number, parse_int=Number, parse_constant=constant)
     if not isinstance(value, dict):
         raise UnreadableNotification("The body is not a JSON object.")
-    if "\\u" in text or "[" in text or text.count("{") > 1:  # else there is nothing nested, and nothing is hidden
-        _check(value)
+    if "\\u" in text or "[" in text or text.count("{") > 1:  # otherwise nothing is nested or escaped
+        _check_nested(value)
     return value
 
 
-def _check(value: object) -> None:
+def _check_nested(value: object) -> None:
     level = [value]
     for _ in range(MAX_DEPTH):
         deeper: list[object] = []
@@ -145,8 +148,8 @@ def _check(value: object) -> None:
                 deeper += [*item, *item.values()]
             elif isinstance(item, list):
                 deeper += item
-            elif isinstance(item, str) and _UNSTORABLE.search(item):
-                raise UnreadableNotification("The notification holds a character that cannot be stored.")
+            elif isinstance(item, str) and UNSTORABLE.search(item):
+                raise UnreadableNotification("The notification contains a character that cannot be stored.")
         if not deeper:
             return
         level = deeper
@@ -162,21 +165,21 @@ def _parse_form(text: str) -> dict[str, Any]:
     scalars: dict[str, Any] = {}
     nested: dict[str, Any] = {}
     for name, value in pairs:
-        if _UNSTORABLE.search(name) or _UNSTORABLE.search(value):
-            raise UnreadableNotification("The notification holds a character that cannot be stored.")
+        if UNSTORABLE.search(name) or UNSTORABLE.search(value):
+            raise UnreadableNotification("The notification contains a character that cannot be stored.")
         if "[" in name:
-            _place(nested, name, value)
+            _insert_nested(nested, name, value)
         elif name in scalars:
             raise UnreadableNotification("A field is given twice.")
         else:
             scalars[name] = value
-    if {_mangled(name) for name in scalars} & {_mangled(name) for name in nested}:
+    if {_php_name(name) for name in scalars} & {_php_name(name) for name in nested}:
         raise UnreadableNotification("A field is given twice.")
     return {**nested, **scalars}
 
 
-def _place(nested: dict[str, Any], name: str, value: str) -> None:
-    """Put ``skins[0][name]`` where it belongs; what contradicts an earlier field is left out."""
+def _insert_nested(nested: dict[str, Any], name: str, value: str) -> None:
+    """Insert a field such as ``skins[0][name]`` into nested dicts; skip it if it contradicts an earlier field."""
     top, _, rest = name.partition("[")
     path = [top, *_BRACKETS.findall("[" + rest)]
     if len(path) > MAX_DEPTH:
@@ -191,5 +194,6 @@ def _place(nested: dict[str, Any], name: str, value: str) -> None:
     nested.setdefault(path[-1] or str(len(nested)), value)
 
 
-def _mangled(name: str) -> str:
+def _php_name(name: str) -> str:
+    """Return the name as PHP stores it: it replaces blanks and points by underscores."""
     return name.lstrip(" ").translate(_MANGLED_BY_PHP)

@@ -1,6 +1,6 @@
-"""Skins, prices and balances that SkinsBack tells, as immutable values; amounts are in USD or say otherwise.
+"""The values that the client returns: skins, prices and balances. Amounts are in USD unless the name says otherwise.
 
-In lists, rows without a readable name or price are left out: nobody could buy them.
+Rows of a list without a readable name or price are left out, because they cannot be bought.
 """
 
 import re
@@ -15,9 +15,10 @@ import msgspec
 from ..exceptions import UnknownOutcome
 from . import readers
 from .fields import Number
+from .limits import ID_LENGTH, TEXT_LENGTH, URL_LENGTH
 
 LARGEST_COUNT = (1 << 31) - 1
-"""What every database keeps; a larger count is not readable."""
+"""The largest integer that every database can store. A larger count is read as None."""
 
 
 class Skin(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +31,7 @@ class Skin(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self | None:
-        """Read a row of ``market_search``; None without id, name or price."""
+        """Read a row of ``market_search``; None without ID, name or price."""
         skin_id = readers.text(fields.get("id"))
         name = readers.text(fields.get("name"))
         price = readers.amount(fields.get("price"))
@@ -42,8 +43,8 @@ class Skin(msgspec.Struct, frozen=True, kw_only=True):
 class PriceListItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the price list (``/docs/api/v1/market_pricelist``).
 
-    The grouped list gives ``count``, the full one ``skin_id``; a full list may name one ``skin_id`` twice,
-    with and without the phase of a Doppler.
+    A row of the grouped list has ``count``; a row of the full list has ``skin_id``. A full list may contain a skin
+    twice: with and without the phase of a Doppler in its name.
     """
 
     market_hash_name: str
@@ -59,53 +60,54 @@ class PriceListItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @classmethod
     def from_values(cls, name: object, price: object, class_id: object, count: object, skin_id: object) -> Self | None:
-        """The same of the values of the row's fields; None stands for one that is missing."""
-        words = _text(name)
+        """Read the values of a row's fields, where None is a missing field; None without name or price."""
+        market_hash_name = _plain_text(name)
         if isinstance(price, Number):
             price = readers.number_text(str(price))
-        amount = _price(price) if type(price) is str else readers.amount(price)
-        if not words or amount is None:
+        amount = _cached_price(price) if type(price) is str else readers.amount(price)
+        if not market_hash_name or amount is None:
             return None
         return cls(
-            market_hash_name=words,
+            market_hash_name=market_hash_name,
             price=amount,
-            class_id=_text(class_id, readers.ID_LIMIT) if class_id is not None else "",
-            count=count if type(count) is int and 0 <= count <= LARGEST_COUNT else _count(count),
-            skin_id=_text(skin_id, readers.ID_LIMIT) if skin_id is not None else "",
+            class_id=_plain_text(class_id, ID_LENGTH) if class_id is not None else "",
+            count=count if type(count) is int and 0 <= count <= LARGEST_COUNT else _storable_count(count),
+            skin_id=_plain_text(skin_id, ID_LENGTH) if skin_id is not None else "",
         )
 
 
-# Lists are long. Most values are plain and most prices have been read before, so the careful way is left to the rest.
+# Lists are long. Most values are plain text and most prices repeat, so the slower readers are called only for the rest.
 _PLAIN_PRICE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 
 
 @lru_cache(maxsize=1 << 11)
-def _price(text: str) -> Decimal | None:
+def _cached_price(text: str) -> Decimal | None:
     return Decimal(text) if _PLAIN_PRICE.fullmatch(text) else readers.amount(text)
 
 
-def _text(value: object, limit: int = readers.TEXT_LIMIT) -> str:
+def _plain_text(value: object, limit: int = TEXT_LENGTH) -> str:
     if type(value) is str and len(value) <= limit and value.isprintable():
         return value
     return readers.text(value, limit)
 
 
-def _count(value: object) -> int | None:
+def _storable_count(value: object) -> int | None:
     count = readers.count(value)
     return count if count is not None and count <= LARGEST_COUNT else None
 
 
 class PriceList(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole price list and when SkinsBack made it (UTC)."""
+    """The whole price list, and when SkinsBack last updated it (UTC)."""
 
     last_update: datetime | None
     items: list[PriceListItem]
 
 
 class InventoryItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A skin a user owns; the two local prices are in the currency of the inventory.
+    """A skin that a user owns (``/docs/api/v1/user_inventory``).
 
-    ``price`` is None where it cannot be read: the user owns the skin all the same.
+    ``price`` is in USD. ``price_local`` and ``user_price_local`` (``price_local`` times the multiplier) are in
+    ``currency_local`` of the inventory. A price that cannot be read is None.
     """
 
     asset_id: str
@@ -133,19 +135,19 @@ class InventoryItem(msgspec.Struct, frozen=True, kw_only=True):
             disabled=readers.flag(fields.get("disabled")),
             app_id=readers.text(item.get("app_id")),
             class_id=readers.text(item.get("class_id")),
-            icon_url=readers.text(item.get("icon_url"), limit=readers.URL_LIMIT),
+            icon_url=readers.text(item.get("icon_url"), limit=URL_LENGTH),
         )
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user owns on Steam (``/docs/api/v1/user_inventory``)."""
+    """The skins a user owns on Steam (``/docs/api/v1/user_inventory``)."""
 
     items: list[InventoryItem] = []
     currency_local: str = ""
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read an answer of ``user_inventory``, with or without ``data`` around it."""
+        """Read an answer of ``user_inventory``, with or without the wrapper ``data``."""
         data = readers.mapping(fields.get("data")) or fields
         items = [InventoryItem.from_wire(row) for row in readers.rows(data.get("items"))]
         return cls(
@@ -155,16 +157,19 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
-    """The project's balance at SkinsBack; it may be below zero."""
+    """The project's balance at SkinsBack (method ``balance``). It may be below zero.
+
+    ``usd`` is in US dollars; ``in_currencies`` maps a currency code in lower case to the balance in it.
+    """
 
     usd: Decimal
     in_currencies: dict[str, Decimal] = {}
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read an answer of ``balance``. Raises UnknownOutcome if it gives no dollars.
+        """Read an answer of ``balance``. Raises UnknownOutcome if it has no balance in USD.
 
-        The unit of its bare field ``balance`` is not documented, so it is not read.
+        The answer's field ``balance`` is not read, because its unit is not documented.
         """
         read = {
             readers.currency(code): readers.balance(value)
@@ -172,12 +177,12 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
         }
         known = {code: value for code, value in read.items() if code and value is not None}
         if "usd" not in known:
-            raise UnknownOutcome("balance: the answer gives no balance in USD.")
+            raise UnknownOutcome("balance: the answer has no balance in USD.")
         return cls(usd=known["usd"], in_currencies=known)
 
 
 class CurrencyRate(msgspec.Struct, frozen=True, kw_only=True):
-    """A currency SkinsBack knows; what the rate is relative to is not documented."""
+    """A currency of SkinsBack's and its rate (method ``currencies``). The base of the rate is not documented."""
 
     code: str
     name: str
@@ -192,14 +197,14 @@ class CurrencyRate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether deposits work now, and if not, SkinsBack's word for why: ``site_off``, ``no_bots``."""
+    """Whether SkinsBack accepts deposits now (method ``status``); if not, ``reason``: ``site_off``, ``no_bots``."""
 
     available: bool
     reason: str = ""
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read an answer of ``status``. Raises UnknownOutcome if it does not say."""
+        """Read an answer of ``status``. Raises UnknownOutcome if ``available`` is missing."""
         available = readers.flag(fields.get("available"))
         if available is None:
             raise UnknownOutcome("status: the answer does not say whether SkinsBack is available.")

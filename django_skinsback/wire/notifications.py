@@ -1,4 +1,4 @@
-"""From the bytes of a notification to a verified report, or to the reason why it is refused."""
+"""Verify and read notifications: bytes in, a verified report or event out. A refused notification raises."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -11,17 +11,18 @@ from .fields import parse_fields, parse_scalars
 from .signing import is_ambiguous, signed_text, verify_event
 from .types import DepositReport, PurchaseReport
 
-_NEEDED = ("status", "order_id", "transaction_id")
+_REQUIRED = ("status", "order_id", "transaction_id")
 _LARGE_BYTES = 4096
-"""A larger body is not read closely before its signature is verified: a stranger must not order much work."""
-_ONLY_SHOWN = ("skins", "skins_info", "user_risk")
+"""Of a larger body only the scalars are read before its signature is verified, to limit the work anyone can cause."""
+_UNSIGNED = ("skins", "skins_info", "user_risk")
+"""Nested fields: ``sign`` does not cover them, and they are only displayed."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One event (``/docs/api/v1/api_event_webhook``): ``buy_item``, ``status_change`` or ``balance_change``.
 
-    ``purchase`` is None unless the event names a purchase and its status; ``balance`` is in USD and None
-    unless the event tells it. Other names are kept, without data.
+    ``purchase`` is None unless the event has a status and an ID of a purchase. ``balance`` is in USD and None unless
+    the event has it. An event of another name has only its name.
     """
 
     name: str
@@ -30,13 +31,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_deposit_notification(body: bytes, content_type: str, *, secrets: Sequence[str]) -> DepositReport:
-    """The report in a notification to the Result URL (``/docs/api/v1/callback``).
+    """Verify a notification to the Result URL and return its report (``/docs/api/v1/callback``).
 
-    Only fields that ``sign`` covers are read, apart from ``skins`` and ``user_risk``, which are for show. The
-    header ``X-SIGN`` is the same for every message and proves nothing, so it is not looked at.
+    Only fields that ``sign`` covers are read, and ``skins`` and ``user_risk`` for display. The header ``X-SIGN`` is not
+    read, because it is the same for every message.
 
-    Raises NoSecret if there is no secret to verify with, UnreadableNotification if the body has no clear
-    meaning or is not about a deposit, BadSignature if none of the secrets has signed it.
+    Raises NoSecret if there is no secret, BadSignature if no secret has signed the body, and UnreadableNotification if
+    the body is ambiguous or is not about a deposit.
     """
     if not any(secrets):
         raise NoSecret
@@ -52,24 +53,24 @@ def read_deposit_notification(body: bytes, content_type: str, *, secrets: Sequen
         raise UnreadableNotification("The signed text could be read in two ways.")
     if "method" in signed:
         raise UnreadableNotification("This is a request to SkinsBack, not a notification.")
-    report = DepositReport.from_wire({name: fields.get(name) for name in _ONLY_SHOWN} | signed)
-    if not all(getattr(report, name) for name in _NEEDED):
-        raise UnreadableNotification(f"A notification needs {', '.join(_NEEDED)}.")
+    report = DepositReport.from_wire({name: fields.get(name) for name in _UNSIGNED} | signed)
+    if not all(getattr(report, name) for name in _REQUIRED):
+        raise UnreadableNotification(f"A notification needs {', '.join(_REQUIRED)}.")
     return msgspec.structs.replace(
         report,
-        # The spelling that was signed is the value. PHP signs true as 1, which is no amount.
+        # The signed text is the value. PHP signs true as 1, which is not an amount.
         amount=report.amount if isinstance(fields.get("amount"), str) else None,
         user_amount=report.user_amount if isinstance(fields.get("user_amount"), str) else None,
-        # PHP spells a number too large for it INF, which would read as a code.
+        # PHP writes a number that is too large for it as INF, which looks like a currency code.
         amount_currency=report.amount_currency if type(fields.get("amount_currency")) is str else "",
     )
 
 
 def read_event(body: bytes, headers: Mapping[str, str], *, secrets: Sequence[str]) -> Event:
-    """The event in a notification to the Webhook Events URL (``/docs/api/v1/api_event_webhook``).
+    """Verify a notification to the Webhook Events URL and return its event (``/docs/api/v1/api_event_webhook``).
 
-    Its signature, in the header ``Signature`` or, as the page says elsewhere, ``Authorization``, covers the
-    whole body. Raises NoSecret, BadSignature, UnreadableNotification.
+    The signature covers the whole body. It is in the header ``Signature``; the page also names ``Authorization``, which
+    is read if ``Signature`` is missing. Raises NoSecret, BadSignature, UnreadableNotification.
     """
     if not any(secrets):
         raise NoSecret
@@ -80,7 +81,7 @@ def read_event(body: bytes, headers: Mapping[str, str], *, secrets: Sequence[str
 
 
 def parse_event(body: bytes, content_type: str) -> Event:
-    """The event in a body whose signature was verified before. Raises UnreadableNotification."""
+    """Read an event whose signature was verified before. Raises UnreadableNotification if it has no name."""
     fields = parse_fields(body, content_type)
     name = readers.text(fields.get("event"))
     if not name:

@@ -1,11 +1,12 @@
-"""Reading a price list while it arrives: a full one is far too large to be held in memory.
+"""Read a price list while it arrives, because a full list is too large for memory.
 
-``/docs/api/v1/market_pricelist`` itself warns of that and advises a streaming parser.
+``/docs/api/v1/market_pricelist`` advises a streaming parser.
 """
 
 import codecs
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -17,22 +18,22 @@ from .fields import Number
 from .market import PriceList, PriceListItem
 
 _METHOD = "market_pricelist"
-_LARGEST_VALUE = 1 << 20
-_CUTS = 8
-_NO_JSON = "\0"
+_MAX_VALUE_CHARACTERS = 1 << 20
+_BATCH_TRIES = 8
+_INVALID_JSON = "\0"
 _BLANKS = " \t\r\n"
-_GOES_ON = {"", ".", "e", "E"}  # after a number: the next chunk may hold the rest of it
+_MAY_CONTINUE_NUMBER = {"", ".", "e", "E"}  # after a number: the rest of it may be in the next chunk
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-_JSON = json.JSONDecoder(parse_float=Number, parse_constant=_refuse)
+_VALUE = json.JSONDecoder(parse_float=Number, parse_constant=_refuse)
 
 
 class _Row(msgspec.Struct, gc=False):
-    """The fields of a row that are read, as they stand."""
+    """The fields of a row that are used, not yet checked."""
 
     name: Any = None
     price: Any = None
@@ -45,10 +46,10 @@ _ROWS = msgspec.json.Decoder(list[_Row], float_hook=Number)
 
 
 class PriceListReader:
-    """The rows of a price list, one by one; ``last_update`` is known when SkinsBack has said it.
+    """An iterator over the rows of a price list that arrives in chunks. Rows without name or price are left out.
 
-    Rows without a readable name or price are left out. Raises APIError if SkinsBack answered with an error,
-    and UnknownOutcome, possibly after some rows, if the list cannot be read to its end.
+    ``last_update`` is set when its field was read. Raises APIError if SkinsBack answered with an error, and
+    UnknownOutcome, possibly after some rows, if the list cannot be read to its end.
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
@@ -58,10 +59,10 @@ class PriceListReader:
         self._at = 0
         self._complete = False
         self._one_by_one = False
-        self.last_update = readers.moment(None)
+        self.last_update = readers.utc_time(None)
 
     def read(self) -> PriceList:
-        """The whole list."""
+        """Read and return the whole list."""
         items = list(self)
         return PriceList(last_update=self.last_update, items=items)
 
@@ -75,7 +76,7 @@ class PriceListReader:
                 continue
             envelope[name] = self._value()
             if name == "last_update":
-                self.last_update = readers.moment(envelope[name])
+                self.last_update = readers.utc_time(envelope[name])
         if self._next():
             raise self._unreadable()
         check_status(_METHOD, envelope)
@@ -83,7 +84,7 @@ class PriceListReader:
     def _rows(self) -> Iterator[PriceListItem]:
         entries = self._names() if self._next() == "{" else self._entries("]")
         for entry in entries:
-            rows = self._arrived_rows() if entry is None else []
+            rows = self._decode_batch() if entry is None else []
             for row in rows:
                 item = PriceListItem.from_values(row.name, row.price, row.classid, row.count, row.id)
                 if item is not None:
@@ -93,14 +94,14 @@ class PriceListReader:
                 if item is not None:
                     yield item
 
-    def _arrived_rows(self) -> list[_Row]:
-        """The rows that have arrived whole, read at once: far quicker than one by one. Empty if that cannot be.
+    def _decode_batch(self) -> list[_Row]:
+        """Decode all rows that have arrived completely in one step, which is much faster than one by one.
 
-        Text that begins where a row begins, ends with a brace and is a list if put in brackets can be read in one
-        way only, so it holds whole rows, whatever comes after it. A brace inside a string or a row makes no list.
+        The text from the start of a row to a closing brace is put in brackets. If that is a JSON list, it contains
+        complete rows; a brace inside a string or a row gives no valid list. Empty after eight failed tries.
         """
         end = len(self._text)
-        for _ in range(0 if self._one_by_one else _CUTS):
+        for _ in range(0 if self._one_by_one else _BATCH_TRIES):
             end = self._text.rfind("}", self._at, end)
             if end < 0:
                 break
@@ -122,7 +123,7 @@ class PriceListReader:
             yield name
 
     def _entries(self, closing: str) -> Iterator[None]:
-        """One turn for every entry between the bracket that comes next and ``closing``."""
+        """Yield once for each entry between the next bracket and ``closing``."""
         self._at += 1
         if self._next() == closing:
             self._at += 1
@@ -137,29 +138,27 @@ class PriceListReader:
                 return
 
     def _next(self) -> str:
-        """The next character that is no blank; empty at the end."""
+        """Return the next character that is not a blank; empty at the end."""
         while True:
             while self._at < len(self._text) and self._text[self._at] in _BLANKS:
                 self._at += 1
             if self._at < len(self._text):
                 return self._text[self._at]
-            if not self._more():
+            if not self._read_chunk():
                 return ""
 
     def _value(self) -> Any:
         self._next()
         while True:
-            try:
-                value, end = _JSON.raw_decode(self._text, self._at)
-            except (ValueError, RecursionError):
-                end = None
-            if end is not None and not (isinstance(value, Number | int) and self._text[end : end + 1] in _GOES_ON):
-                self._at = end
-                return value
-            if len(self._text) - self._at > _LARGEST_VALUE or not self._more():
+            with suppress(ValueError, RecursionError):
+                value, end = _VALUE.raw_decode(self._text, self._at)
+                if not (isinstance(value, Number | int) and self._text[end : end + 1] in _MAY_CONTINUE_NUMBER):
+                    self._at = end
+                    return value
+            if len(self._text) - self._at > _MAX_VALUE_CHARACTERS or not self._read_chunk():
                 raise self._unreadable()
 
-    def _more(self) -> bool:
+    def _read_chunk(self) -> bool:
         if self._complete:
             return False
         chunk = next(self._chunks, None)
@@ -167,7 +166,7 @@ class PriceListReader:
         try:
             arrived = self._decoder.decode(chunk or b"", final=self._complete)
         except UnicodeDecodeError:
-            arrived, self._complete = _NO_JSON, True
+            arrived, self._complete = _INVALID_JSON, True
         self._text = self._text[self._at :] + arrived
         self._at = 0
         self._one_by_one = False

@@ -1,6 +1,6 @@
-"""Reading one value of SkinsBack's, whose numbers may be text and whose lists may be objects.
+"""Functions that read one value of an answer or notification, where numbers may be text and lists may be objects.
 
-Every function here takes anything and never raises: what cannot be read is empty or None.
+Every function accepts any value and never raises. It returns an empty value or None for what it cannot read.
 """
 
 import re
@@ -11,81 +11,78 @@ from typing import Any
 
 from ..exceptions import InvalidInput
 from ..money import MAX_DIGITS, parse_amount, parse_currency, parse_number
-from .fields import Number
+from .fields import UNSTORABLE, Number
+from .limits import ID_LENGTH, STEAM_ID_LENGTH, TEXT_LENGTH
 from .signing import php_float
-
-TEXT_LIMIT = 255
-URL_LIMIT = 2000
-ID_LIMIT = 64
-STEAM_ID_LIMIT = 20
 
 _FIRST_YEAR, _LAST_YEAR = 1971, 2100
 _UNIX_TIME = re.compile(r"([0-9]{1,11})(?:\.[0-9]+)?")
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
-def text(value: object, limit: int = TEXT_LIMIT) -> str:
-    """An id or a word, verbatim; empty if it is neither text nor number, too long, or not storable."""
+def text(value: object, limit: int = TEXT_LENGTH) -> str:
+    """Return an ID or word unchanged, as text.
+
+    Empty if it is neither text nor a whole number, is longer than ``limit`` characters, or cannot be stored.
+    """
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     if isinstance(value, int) and value.bit_length() > 64:
         return ""
-    # str() of a str subclass: a Number leaves here as plain text.
-    words = str(value)
-    return "" if len(words) > limit or _UNSTORABLE.search(words) else words
+    written = str(value)  # turns a Number, a subclass of str, into plain text
+    return "" if len(written) > limit or UNSTORABLE.search(written) else written
 
 
 def identifier(value: object) -> str:
-    """An id, ours or theirs."""
-    return text(value, ID_LIMIT)
+    """Return an ID, ours or SkinsBack's, as text of at most 64 characters."""
+    return text(value, ID_LENGTH)
 
 
 def steam_id(value: object) -> str:
-    """Somebody's Steam ID."""
-    return text(value, STEAM_ID_LIMIT)
+    """Return a Steam ID as text of at most 20 characters."""
+    return text(value, STEAM_ID_LENGTH)
 
 
 def amount(value: object) -> Decimal | None:
-    """An amount of zero or more, exact to six decimals; None if it is not written as one."""
-    return _amount(value, parse_amount)
+    """Return an amount of zero or more, cut to six decimals; None if the value is not an amount."""
+    return _decimal(value, parse_amount)
 
 
 def rate(value: object) -> Decimal | None:
-    """A rate, with all its decimals."""
-    return _amount(value, parse_number)
+    """Return a rate with all its decimals; None if the value is not a number of zero or more."""
+    return _decimal(value, parse_number)
 
 
 def balance(value: object) -> Decimal | None:
-    """An amount that may be below zero."""
-    words = _amount_text(value)
-    if words.startswith("-"):
-        debt = amount(words[1:])
+    """Return an amount that may be below zero; None if the value is not an amount."""
+    written = _amount_text(value)
+    if written.startswith("-"):
+        debt = amount(written[1:])
         return None if debt is None else -debt
-    return amount(words)
+    return amount(written)
 
 
 def currency(value: object) -> str:
-    """A currency code in lower case."""
+    """Return a currency code in lower case; empty if the value is not one."""
     try:
         return parse_currency(text(value))
     except InvalidInput:
         return ""
 
 
-def moment(value: object) -> datetime | None:
-    """An aware UTC time from UNIX seconds, as number or text, or from ISO 8601; without a zone it is UTC.
+def utc_time(value: object) -> datetime | None:
+    """Return an aware UTC time, read from UNIX seconds (number or text) or ISO 8601. Without a time zone it is UTC.
 
-    Zero, and years after 2100, are no times: something is reckoned from every time that is read.
+    None if the value is not a time, or is before 1971 or after 2100: callers calculate with every time they get.
     """
-    words = text(value)
-    seconds = _UNIX_TIME.fullmatch(words)
+    written = text(value)
+    seconds = _UNIX_TIME.fullmatch(written)
     try:
         if seconds:
             parsed = datetime.fromtimestamp(int(seconds[1]), UTC)
         else:
-            parsed = datetime.fromisoformat(words)
+            parsed = datetime.fromisoformat(written)
             parsed = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
@@ -93,41 +90,41 @@ def moment(value: object) -> datetime | None:
 
 
 def flag(value: object) -> bool | None:
-    """A yes or no: true, 1, "1", "true" and their opposites."""
+    """Return a boolean, read from true, 1, "1", "true" and their opposites; None for anything else."""
     if isinstance(value, bool):
         return value
     return _FLAGS.get(text(value).lower())
 
 
 def count(value: object) -> int | None:
-    """A whole number of zero or more."""
-    words = text(value)
-    return int(words) if _WHOLE.fullmatch(words) and not words.startswith("-") else None
+    """Return a whole number of zero or more; None if the value is not one."""
+    written = text(value)
+    return int(written) if _WHOLE.fullmatch(written) and not written.startswith("-") else None
 
 
 def error_code(value: object) -> int:
-    """An error code, as number or digits; 0 if there is none."""
-    words = text(value)
-    return int(words) if _WHOLE.fullmatch(words) else 0
+    """Return an error code, read from a number or digits; 0 if there is none."""
+    written = text(value)
+    return int(written) if _WHOLE.fullmatch(written) else 0
 
 
 def mapping(value: object) -> dict[str, Any]:
-    """An object; PHP writes an empty one as ``[]``."""
+    """Return an object as a dict; empty if the value is not one. PHP writes an empty object as ``[]``."""
     return value if isinstance(value, dict) else {}
 
 
 def rows(value: object) -> list[dict[str, Any]]:
-    """The objects of a list; PHP writes a list with gaps as ``{"1": ...}``."""
+    """Return the objects of a list. PHP writes a list with missing keys as ``{"1": ...}``."""
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [item for item in items if isinstance(item, dict)]
 
 
-def shown(value: Any) -> Any:
-    """Nested data that is only shown, as plain JSON data: whole numbers as int, fractions as exact text."""
+def display_data(value: Any) -> Any:
+    """Return nested data as plain JSON data for display: whole numbers become int, fractions become exact text."""
     if isinstance(value, dict):
-        return {storable(str(key)): shown(item) for key, item in value.items()}
+        return {storable(str(key)): display_data(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [shown(item) for item in value]
+        return [display_data(item) for item in value]
     if isinstance(value, Number):
         return int(value) if _WHOLE.fullmatch(value) else number_text(str(value))
     if isinstance(value, int) and value.bit_length() > 63:
@@ -136,24 +133,24 @@ def shown(value: Any) -> Any:
 
 
 def number_text(lexeme: str) -> str:
-    """A JSON number that no signature spells, as text.
+    """Return a JSON number that no signature covers as text.
 
-    With more significant digits than an amount may have it is a binary float that PHP wrote in full
-    (``serialize_precision=17``): ``40.759999999999998`` stands for the ``40.76`` that PHP shows and signs.
+    A number with more than 15 significant digits is a binary float that PHP wrote in full
+    (``serialize_precision=17``): ``40.759999999999998`` becomes ``40.76``, which PHP displays and signs.
     """
-    if len(lexeme) <= MAX_DIGITS + 1:  # with the point
+    if len(lexeme) <= MAX_DIGITS + 1:  # the decimal point counts too
         return lexeme
     mantissa = lexeme.lower().partition("e")[0]
     digits = mantissa.replace(".", "").lstrip("-").strip("0")
     return php_float(lexeme) if len(digits) > MAX_DIGITS else lexeme
 
 
-def storable(words: str) -> str:
-    """Text that every database keeps."""
-    return _UNSTORABLE.sub("\ufffd", words)
+def storable(value: str) -> str:
+    """Return the text with NUL and half characters replaced, so that every database can store it."""
+    return UNSTORABLE.sub("\ufffd", value)
 
 
-def _amount(value: object, parse: Callable[[str], Decimal]) -> Decimal | None:
+def _decimal(value: object, parse: Callable[[str], Decimal]) -> Decimal | None:
     try:
         return parse(_amount_text(value))
     except InvalidInput:
@@ -161,5 +158,5 @@ def _amount(value: object, parse: Callable[[str], Decimal]) -> Decimal | None:
 
 
 def _amount_text(value: object) -> str:
-    # Only a number can be a float: the digits of a text were chosen by its writer.
+    # Only a JSON number can be a float in full length. The digits of a text are as its sender meant them.
     return number_text(text(value)) if isinstance(value, Number) else text(value)

@@ -1,7 +1,6 @@
-"""The request of every call: its method and parameters, spelled once as the text that is signed and sent.
+"""One function for each API method that checks its arguments and returns the request: the texts to be signed and sent.
 
-Arguments are checked as far as SkinsBack documents their limits; what is wrong raises InvalidInput (or one of
-its kinds) before anything is sent.
+Arguments are checked as far as SkinsBack documents their limits. A wrong argument raises InvalidInput or a subclass.
 """
 
 import re
@@ -15,9 +14,10 @@ from ..money import wire_amount
 from ..sensitive import hide
 from ..steam import TradeURL, check_game, check_steam_id
 from . import arguments
-from .arguments import Amount, BatchItem, PriceOptions, Time
+from .arguments import Amount, PriceOptions, SkinToBuy, Time
 
-LARGEST_BATCH = 50
+API_URL = "https://skinsback.com/api.php"
+MAX_SKINS_PER_BATCH = 50
 
 READS = frozenset(
     {
@@ -34,27 +34,30 @@ READS = frozenset(
         "user_inventory",
     }
 )
-"""Methods that change nothing, so that asking twice does no harm. All others may have an effect."""
+"""Methods that change nothing, so that they can be called again. All others may have an effect."""
 
-_METHOD = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_METHOD_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _RESERVED = {"method", "shopid", "sign"}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A method and its parameters as text. They may hold a trade token, so ``repr`` leaves them out."""
+    """A method and its parameters as text. They may contain a trade token, so ``repr`` leaves them out."""
 
     method: str
     fields: dict[str, str] = field(repr=False)
 
 
 def build(method: str, params: Mapping[str, Any]) -> Request:
-    """Any request. None, False and empty text are left out, True is ``1``, lists are flattened as in PHP."""
-    if not _METHOD.fullmatch(method):
+    """Return the request of any method. Raises InvalidInput.
+
+    None, False and empty text are left out, True becomes ``1``, lists are flattened as in PHP.
+    """
+    if not _METHOD_NAME.fullmatch(method):
         raise InvalidInput("A method is a word in lower case, such as balance.")
     if reserved := _RESERVED & set(params):
         raise InvalidInput(f"{reserved.pop()} is not a parameter: the client sets it.")
-    return Request(method, {"method": method, **dict(_flat(params))})
+    return Request(method, {"method": method, **dict(_form_fields(params))})
 
 
 def create_deposit(
@@ -72,7 +75,7 @@ def create_deposit(
     game: str = "",
     **shown: Unpack[PriceOptions],
 ) -> Request:
-    """``create``. Limits are in ``currency`` and need it."""
+    """Return the request of ``create``. ``min_amount`` and ``max_amount`` are in ``currency``, which they require."""
     trade_token = hide(trade_token)
     smallest, largest = arguments.optional_amount(min_amount), arguments.optional_amount(max_amount)
     if not currency and (smallest is not None or largest is not None):
@@ -108,7 +111,7 @@ def create_deposit_from_inventory(
     currency: str = "",
     result_url: str = "",
 ) -> Request:
-    """``create_from_user_inventory``."""
+    """Return the request of ``create_from_user_inventory``."""
     trade_token = hide(trade_token)
     return build(
         "create_from_user_inventory",
@@ -116,7 +119,7 @@ def create_deposit_from_inventory(
             "order_id": arguments.identifier("order_id", order_id),
             "game": check_game(game),
             "steam_id": check_steam_id(steam_id),
-            "trade_token": arguments.token(trade_token, needed=True),
+            "trade_token": arguments.token(trade_token, required=True),
             "item_asset_ids": arguments.identifiers("item_asset_ids", item_asset_ids),
             "currency": arguments.currency(currency),
             "result_url": arguments.url("result_url", result_url),
@@ -125,36 +128,36 @@ def create_deposit_from_inventory(
 
 
 def get_deposit(order_id: str, transaction_id: str) -> Request:
-    """``orderstatus`` by one of the two ids."""
+    """Return the request of ``orderstatus`` with one of the two IDs."""
     return build("orderstatus", arguments.one_of(order_id=order_id, transaction_id=transaction_id))
 
 
 def approve_hold(order_id: str, transaction_id: str) -> Request:
-    """``offer_approve`` by one of the two ids."""
+    """Return the request of ``offer_approve`` with one of the two IDs."""
     return build("offer_approve", arguments.one_of(order_id=order_id, transaction_id=transaction_id))
 
 
 def list_deposits(starting: Time, ending: Time, start_from: str | int | None) -> Request:
-    """``orders``."""
+    """Return the request of ``orders``."""
     return build("orders", arguments.window(starting, ending, start_from))
 
 
 def list_failed_notifications(start_from: str | int | None) -> Request:
-    """``callback_error_list``."""
+    """Return the request of ``callback_error_list``."""
     return build("callback_error_list", {"start_from": arguments.cursor(start_from)})
 
 
 def get_inventory(
     game: str, steam_id: str, trade_token: str, *, currency: str = "", **shown: Unpack[PriceOptions]
 ) -> Request:
-    """``user_inventory``."""
+    """Return the request of ``user_inventory``."""
     trade_token = hide(trade_token)
     return build(
         "user_inventory",
         {
             "game": check_game(game),
             "steam_id": check_steam_id(steam_id),
-            "trade_token": arguments.token(trade_token, needed=True),
+            "trade_token": arguments.token(trade_token, required=True),
             "currency": arguments.currency(currency),
             **arguments.prices(**shown),
         },
@@ -162,12 +165,12 @@ def get_inventory(
 
 
 def get_price_list(game: str, full: bool) -> Request:
-    """``market_pricelist``."""
+    """Return the request of ``market_pricelist``."""
     return build("market_pricelist", {"game": check_game(game), "full": full})
 
 
 def search_skins(game: str, name: str, names: Sequence[str]) -> Request:
-    """``market_search`` by one name or by several."""
+    """Return the request of ``market_search`` for one name or for several."""
     if bool(name) == bool(names):
         raise InvalidInput("Give either name or names.")
     several = [arguments.text("names", each) for each in arguments.several("names", names)] if names else []
@@ -186,29 +189,29 @@ def buy_skin(
     game: str = "",
     max_price: Amount,
 ) -> Request:
-    """``market_buy`` of one skin by its id, or of the cheapest one of a name."""
+    """Return the request of ``market_buy`` for one skin by its ID, or for the cheapest skin of a name."""
     if bool(skin_id) == bool(market_hash_name):
         raise InvalidInput("Give either skin_id or market_hash_name.")
     if skin_id:
-        which = {"id": arguments.identifier("skin_id", skin_id)}
+        skin = {"id": arguments.identifier("skin_id", skin_id)}
     else:
-        which = {"name": arguments.text("market_hash_name", market_hash_name), "game": check_game(game)}
+        skin = {"name": arguments.text("market_hash_name", market_hash_name), "game": check_game(game)}
     return build(
         "market_buy",
         {
             "partner": trade_url.partner,
             "token": trade_url.token,
-            **which,
+            **skin,
             "max_price": arguments.price(max_price),
             "custom_id": arguments.identifier("custom_id", custom_id),
         },
     )
 
 
-def buy_skins(trade_url: TradeURL, items: Sequence[BatchItem]) -> Request:
-    """``market_batch_buy``. SkinsBack answers by skin, so none may be named twice."""
-    if not 1 <= len(items) <= LARGEST_BATCH:
-        raise InvalidInput(f"Buy 1 to {LARGEST_BATCH} skins at once.")
+def buy_skins(trade_url: TradeURL, items: Sequence[SkinToBuy]) -> Request:
+    """Return the request of ``market_batch_buy``. No skin may be named twice, because SkinsBack answers by skin."""
+    if not 1 <= len(items) <= MAX_SKINS_PER_BATCH:
+        raise InvalidInput(f"Buy 1 to {MAX_SKINS_PER_BATCH} skins at once.")
     rows = [
         {
             "id": arguments.identifier("skin_id", item.get("skin_id")),
@@ -224,12 +227,12 @@ def buy_skins(trade_url: TradeURL, items: Sequence[BatchItem]) -> Request:
 
 
 def get_purchase(buy_id: str) -> Request:
-    """``market_getinfo`` of one purchase by SkinsBack's id."""
+    """Return the request of ``market_getinfo`` for one purchase by SkinsBack's ID."""
     return build("market_getinfo", {"buy_id": arguments.identifier("buy_id", buy_id)})
 
 
 def get_purchases(buy_ids: Sequence[str], custom_ids: Sequence[str]) -> Request:
-    """``market_getinfo`` of several purchases, by SkinsBack's ids or by ours."""
+    """Return the request of ``market_getinfo`` for several purchases by SkinsBack's IDs or by ours."""
     if bool(buy_ids) == bool(custom_ids):
         raise InvalidInput("Give either buy_ids or custom_ids.")
     name, ids = ("buy_ids", buy_ids) if buy_ids else ("custom_ids", custom_ids)
@@ -237,24 +240,24 @@ def get_purchases(buy_ids: Sequence[str], custom_ids: Sequence[str]) -> Request:
 
 
 def list_purchases(starting: Time, ending: Time, start_from: str | int | None) -> Request:
-    """``market_history``."""
+    """Return the request of ``market_history``."""
     return build("market_history", arguments.window(starting, ending, start_from))
 
 
-def _flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def _form_fields(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, value in params.items():
         name = f"{prefix}[{key}]" if prefix else key
         if value is None or value is False or value == "":
             continue
         if isinstance(value, Mapping):
-            yield from _flat(value, name)
+            yield from _form_fields(value, name)
         elif isinstance(value, list | tuple):
-            yield from _flat({str(index): item for index, item in enumerate(value)}, name)
+            yield from _form_fields({str(index): item for index, item in enumerate(value)}, name)
         else:
-            yield name, _scalar(name, value)
+            yield name, _scalar_text(name, value)
 
 
-def _scalar(name: str, value: object) -> str:
+def _scalar_text(name: str, value: object) -> str:
     if value is True:
         return "1"
     if isinstance(value, Decimal):

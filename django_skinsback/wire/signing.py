@@ -1,9 +1,9 @@
-"""The four signatures of SkinsBack.
+"""Make and verify SkinsBack's signatures.
 
-Requests and deposit notifications carry an HMAC-SHA1 over their top-level scalars
-(``/docs/api/v1/signature``), event notifications an HMAC-SHA256 over the raw body
-(``/docs/api/v1/api_event_webhook``); the websocket and the header ``X-SIGN`` use one MD5 that is the same for
-every message and therefore proves nothing about any of them.
+* Requests and deposit notifications: HMAC-SHA1 of the top-level scalars (``/docs/api/v1/signature``).
+* Event notifications: HMAC-SHA256 of the raw body (``/docs/api/v1/api_event_webhook``).
+* The websocket and the header ``X-SIGN``: an MD5 of both keys. It is the same for every message, so it proves nothing
+  about a message.
 """
 
 import hashlib
@@ -16,20 +16,20 @@ from typing import Any
 from ..exceptions import ConfigurationError
 from .fields import Number
 
-_BEGIN_OF_INTEGERS = frozenset("-0123456789")
+_FIRST_OF_INTEGER = frozenset("-0123456789")
 _PHP_INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
-_LONGEST_NUMBER = 64
-_MOST_MIXED = 3
+_MAX_NUMBER_LENGTH = 64
+_MAX_MIXED_NUMBERS = 3
 _NESTED = (Mapping, list, tuple)
 
 
 def sign(params: Mapping[str, Any], secret: str) -> str:
-    """The ``sign`` of a request or a deposit notification: HMAC-SHA1, lower-case hex.
+    """Return the ``sign`` of a request or a deposit notification: HMAC-SHA1, lower-case hexadecimal.
 
-    Only text and whole numbers are signed. Arrays, objects and their flattened keys (``items[0][id]``) are
-    not part of the signature. Raises TypeError for booleans, floats and None, because every language spells
-    them in its own way: turn them into text first.
+    Text and whole numbers are signed. Arrays, objects and their flattened keys (``items[0][id]``) are not part of the
+    signature. Raises TypeError for booleans, floats and None, because languages write them in different ways: convert
+    them to text first. Raises ConfigurationError for an empty secret.
     """
     pairs = {}
     for key, value in params.items():
@@ -42,25 +42,25 @@ def sign(params: Mapping[str, Any], secret: str) -> str:
 
 
 def canonical_text(pairs: Iterable[tuple[str, str]]) -> str:
-    """The text that is signed: ``key:value;`` for every pair, in the order of PHP's ``ksort``."""
+    """Return the text that is signed: ``key:value;`` for every pair, sorted like PHP's ``ksort``."""
     return "".join(f"{key}:{value};" for key, value in sorted(pairs, key=lambda pair: _ksort(pair[0])))
 
 
 def verify_deposit_sign(fields: Mapping[str, Any], signature: object, secrets: Sequence[str]) -> bool:
-    """Whether ``signature`` is SkinsBack's for these fields under any of the secrets. Never raises.
+    """Return whether ``signature`` is valid for these fields and one of the secrets. Never raises.
 
-    Fields whose text could be read back in two ways are not verified.
+    False for fields whose signed text is the text of other fields too.
     """
     return not is_ambiguous(fields) and signed_text(fields, signature, secrets) is not None
 
 
 def signed_text(fields: Mapping[str, Any], signature: object, secrets: Sequence[str]) -> dict[str, str] | None:
-    """The scalar fields as the sender spelled them for signing; None if no secret gives this signature.
+    """Return the scalar fields as the texts that were signed; None if no secret gives this signature. Never raises.
 
-    The same rule reads notifications and, in the sandbox, calls. A JSON number may be signed as it is written,
-    which JavaScript does, or as PHP spells it: PHP signs ``40.76`` and sends ``40.759999999999998``. Booleans are
-    ``true`` and ``false``, or ``1`` and empty; null is left out, or empty. Every combination is tried with every
-    secret and compared in constant time. Never raises.
+    A JSON number may be signed as it was sent, as JavaScript does, or as PHP writes it: PHP signs ``40.76`` and sends
+    ``40.759999999999998``. Booleans are signed as ``true`` and ``false``, or as ``1`` and empty text. Null is left out,
+    or signed as empty text. Every combination is tried with every secret and compared in constant time. The sandbox
+    verifies calls with the same function.
     """
     given = signature.encode("utf-8", "replace") if type(signature) is str else b""
     found = None
@@ -72,10 +72,10 @@ def signed_text(fields: Mapping[str, Any], signature: object, secrets: Sequence[
 
 
 def is_ambiguous(fields: Mapping[str, Any]) -> bool:
-    """Whether the signed text of these fields is the text of other fields too.
+    """Return whether the signed text of these fields is the text of other fields too.
 
-    Reading it back, a piece between two semicolons begins a new field if it holds a colon. So no key may hold
-    either sign, and no value a semicolon with a colon somewhere after it.
+    A piece of the text between two semicolons begins a new field if it contains a colon. So no key may contain a colon
+    or semicolon, and no value may contain a semicolon that is followed by a colon.
     """
     return any(
         ":" in key or ";" in key or any(":" in piece for piece in str(value).split(";")[1:])
@@ -84,17 +84,17 @@ def is_ambiguous(fields: Mapping[str, Any]) -> bool:
 
 
 def client_digest(client_id: str, client_secret: str) -> str:
-    """MD5 of both keys: the websocket's ``signature`` and the header ``X-SIGN``; as good as a password."""
+    """Return the MD5 of both keys: ``signature`` of the websocket and the header ``X-SIGN``. Treat it as a password."""
     return hashlib.md5(_bytes(client_id + client_secret), usedforsecurity=False).hexdigest()
 
 
 def event_signature(body: bytes, secret: str) -> str:
-    """The header ``Signature`` of an event notification: HMAC-SHA256 of the raw body, lower-case hex."""
-    return hmac.new(_key(secret), body, hashlib.sha256).hexdigest()
+    """Return the header ``Signature`` of an event notification: HMAC-SHA256 of the raw body, lower-case hexadecimal."""
+    return hmac.new(_hmac_key(secret), body, hashlib.sha256).hexdigest()
 
 
 def verify_event(body: bytes, header: object, secrets: Sequence[str]) -> bool:
-    """Whether ``header`` signs this body under any of the secrets. Never raises."""
+    """Return whether ``header`` is a valid signature of this body with one of the secrets. Never raises."""
     given = header.encode("utf-8", "replace") if isinstance(header, str) else b""
     verified = False
     for secret in _usable(secrets):
@@ -103,18 +103,18 @@ def verify_event(body: bytes, header: object, secrets: Sequence[str]) -> bool:
 
 
 def _usable(secrets: Sequence[str]) -> list[str]:
-    # A single text is a sequence too: of secrets one character long, which anybody can guess.
+    # A single text is a sequence too, of secrets of one character, which anyone can guess.
     several = [secrets] if isinstance(secrets, str) else secrets
     return [secret for secret in several if isinstance(secret, str) and secret]
 
 
 def _hmac_sha1(text: str, secret: str) -> str:
-    return hmac.digest(_key(secret), _bytes(text), "sha1").hex()
+    return hmac.digest(_hmac_key(secret), _bytes(text), "sha1").hex()
 
 
-def _key(secret: str) -> bytes:
+def _hmac_key(secret: str) -> bytes:
     if not secret:
-        raise ConfigurationError("The client secret is empty; anybody could sign with it.")
+        raise ConfigurationError("The client secret is empty: anyone could sign with it.")
     return _bytes(secret)
 
 
@@ -123,17 +123,17 @@ def _bytes(text: str) -> bytes:
 
 
 def _ksort(key: str) -> tuple[bool, int, str]:
-    # PHP turns keys such as "12" into integers and sorts them by value, before all others.
-    if key[:1] in _BEGIN_OF_INTEGERS and _PHP_INTEGER_KEY.fullmatch(key):
+    # PHP turns keys such as "12" into integers. It sorts these by value and before all other keys.
+    if key[:1] in _FIRST_OF_INTEGER and _PHP_INTEGER_KEY.fullmatch(key):
         return False, int(key), ""
     return True, 0, key
 
 
 def _spellings(fields: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Every text that may have been signed, with the fields it spells."""
+    """Return every text that may have been signed, with its fields."""
     scalars = _scalars(fields)
     scalars = {key: scalars[key] for key in sorted(scalars, key=_ksort)}
-    if all(type(value) is str for value in scalars.values()):  # as in every form: there is one spelling
+    if all(type(value) is str for value in scalars.values()):  # every form: there is only one text
         return {_joined(scalars): scalars}
     present = {key: value for key, value in scalars.items() if value is not None}
     spelled = (
@@ -146,17 +146,17 @@ def _spellings(fields: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def _respelled_numbers(scalars: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """Which numbers may have been signed in PHP's spelling; the others are signed as they are written.
+    """Yield the numbers to sign as PHP writes them, by key; the other numbers are signed as they were sent.
 
-    Each for itself. Among many such numbers only what a PHP server does is tried, because a stranger must not order
-    much work: none, those that cannot be integers, all.
+    With up to three such numbers, every combination is yielded. With more, only what a PHP server does, to limit the
+    work that anyone can cause: none, all that are not integers, all.
     """
     respelled = {
         key: spelling
         for key, value in scalars.items()
         if isinstance(value, Number) and (spelling := php_float(value)) != value
     }
-    if len(respelled) > _MOST_MIXED:
+    if len(respelled) > _MAX_MIXED_NUMBERS:
         yield {}
         yield {key: spelling for key, spelling in respelled.items() if not _INTEGER.fullmatch(scalars[key])}
         yield respelled
@@ -187,10 +187,13 @@ def _as_php(value: object) -> str:
 
 
 def php_float(lexeme: str) -> str:
-    """How PHP spells a float in text: 14 significant digits, ``1.0E+15`` from 15 digits on."""
-    if len(lexeme) > _LONGEST_NUMBER:
+    """Return a number as PHP writes a float: with 14 significant digits, and ``1.0E+15`` from 15 digits on.
+
+    Text of more than 64 characters is returned unchanged.
+    """
+    if len(lexeme) > _MAX_NUMBER_LENGTH:
         return lexeme
-    # Binary on purpose: PHP rounds the binary value. The result is compared with a signature and no more.
+    # A binary float on purpose: PHP rounds the binary value.
     mantissa, _, exponent = f"{float(lexeme):.14G}".partition("E")
     if not exponent:
         return mantissa

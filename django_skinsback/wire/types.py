@@ -1,8 +1,8 @@
-"""What SkinsBack says, as immutable values.
+"""The values that the client returns: reports of deposits and purchases, and pages of them.
 
-Each class has ``from_wire``, which reads every spelling that has been seen: ids and amounts as text or
-numbers, ``[]`` for an empty object, ``{"1": ...}`` for a list. Unknown fields are ignored and unknown words
-kept. In a report, whatever cannot be read is empty or None. Amounts are exact decimals.
+Each class has ``from_wire``, which accepts every format that SkinsBack has been seen to use: IDs and amounts as text or
+numbers, ``[]`` for an empty object, ``{"1": ...}`` for a list. Unknown fields are ignored and unknown words are kept.
+A field of a report that cannot be read is empty or None. Amounts are Decimal and exact.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +14,7 @@ import msgspec
 
 from ..exceptions import APIError, UnknownOutcome
 from . import readers
+from .limits import URL_LENGTH
 from .market import (
     Balance,
     CurrencyRate,
@@ -41,7 +42,7 @@ __all__ = [
     "PurchaseReport",
     "ServiceStatus",
     "Skin",
-    "readable",
+    "list_reader",
 ]
 
 T = TypeVar("T")
@@ -50,9 +51,9 @@ T = TypeVar("T")
 class DepositReport(msgspec.Struct, frozen=True, kw_only=True):
     """What SkinsBack says about one deposit (``/docs/api/v1/callback``, ``orderstatus``, ``orders``).
 
-    ``amount`` and ``user_amount`` (times the project's multiplier) are in ``amount_currency``. ``skins`` and
-    ``user_risk`` are not signed in a notification: show them, never count on them. Whole numbers in them are
-    int and fractions are text.
+    ``amount`` and ``user_amount`` (``amount`` times the project's multiplier) are in ``amount_currency``. ``skins`` and
+    ``user_risk`` are not signed in a notification: display them, and never decide by them. Whole numbers in them are
+    int, fractions are text. ``created_at`` is UTC.
     """
 
     status: str
@@ -70,25 +71,25 @@ class DepositReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read a notification, an answer of ``orderstatus`` or a row of ``orders``."""
+        """Read a notification, an answer of ``orderstatus`` or a row of ``orders``. Never raises."""
         return cls(
             status=readers.text(fields.get("status")),
             order_id=readers.identifier(fields.get("order_id")),
             transaction_id=readers.identifier(fields.get("transaction_id")),
             steam_id=readers.steam_id(fields.get("steam_id")),
-            created_at=readers.moment(fields.get("date")),
+            created_at=readers.utc_time(fields.get("date")),
             amount=readers.amount(fields.get("amount")),
             amount_currency=readers.currency(fields.get("amount_currency")),
             user_amount=readers.amount(fields.get("user_amount")),
-            skins=readers.shown(readers.rows(fields.get("skins") or fields.get("skins_info"))),
-            user_risk=readers.shown(readers.mapping(fields.get("user_risk"))),
+            skins=readers.display_data(readers.rows(fields.get("skins") or fields.get("skins_info"))),
+            user_risk=readers.display_data(readers.mapping(fields.get("user_risk"))),
             trade_offer_id=_trade_offer_id(fields),
             reason=readers.text(fields.get("reason")),
         )
 
 
 class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What SkinsBack says about one purchase (``/docs/api/v1/market_getinfo``). Amounts are in USD."""
+    """What SkinsBack says about one purchase (``/docs/api/v1/market_getinfo``). Amounts are in USD, times are UTC."""
 
     status: str
     custom_id: str = ""
@@ -107,7 +108,10 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any], skin_id: str = "") -> Self:
-        """Read an answer, a row or the data of an event; ``skin_id`` where only the key of a row tells it."""
+        """Read an answer, a row or the data of an event. Never raises.
+
+        ``skin_id`` is used if the item has no ID: ``market_batch_buy`` gives it as the key of the row.
+        """
         item = readers.mapping(fields.get("item"))
         return cls(
             status=readers.text(fields.get("offer_status")),
@@ -121,16 +125,16 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
             steam_id=readers.steam_id(fields.get("steamid")) or readers.steam_id(fields.get("steam_id")),
             trade_offer_id=_trade_offer_id(fields),
             in_hold=readers.flag(fields.get("in_hold")),
-            in_hold_until=readers.moment(fields.get("in_hold_until")),
+            in_hold_until=readers.utc_time(fields.get("in_hold_until")),
             error_reason=readers.text(fields.get("error_reason")),
-            created_at=readers.moment(fields.get("date")),
+            created_at=readers.utc_time(fields.get("date")),
         )
 
     @classmethod
     def bought(cls, fields: Mapping[str, Any], custom_id: str) -> Self:
-        """Read the answer of ``market_buy``, which need not repeat ``custom_id``.
+        """Read the answer of ``market_buy``, which may leave out ``custom_id``.
 
-        Raises UnknownOutcome if it has no id or status, or is about another purchase.
+        Raises UnknownOutcome if ID or status are missing, or if the answer names another ``custom_id``.
         """
         report = cls.from_wire(fields)
         if not report.status or not report.buy_id or report.custom_id not in {"", custom_id}:
@@ -139,20 +143,21 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def list_from_wire(cls, fields: Mapping[str, Any]) -> list[Self]:
-        """Read an answer of ``market_getinfo``: a list, or one purchase alone at the top level.
+        """Read an answer of ``market_getinfo``: a list, or one purchase at the top level.
 
-        Raises UnknownOutcome if it is neither.
+        Rows without a status are skipped. Raises UnknownOutcome if the answer is neither.
         """
         if "items" not in fields and "offer_status" not in fields:
-            raise UnknownOutcome("market_getinfo: the answer tells of no purchase.")
+            raise UnknownOutcome("market_getinfo: the answer contains no purchase.")
         found = readers.rows(fields["items"]) if "items" in fields else [fields]
         return [report for row in found if (report := cls.from_wire(row)).status]
 
 
 class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of each skin of a bulk purchase (``/docs/api/v1/market_batch_buy``).
+    """The outcome for each skin of a batch purchase (``/docs/api/v1/market_batch_buy``).
 
-    A skin that is in neither has an unknown outcome. One that SkinsBack names in both was bought.
+    ``unavailable`` maps the skin's ID to its error. A skin in neither list has an unknown outcome. A skin in both lists
+    of the answer was bought.
     """
 
     purchased: list[PurchaseReport] = []
@@ -160,7 +165,7 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any], custom_ids: Mapping[str, str]) -> Self:
-        """Read an answer of ``market_batch_buy``; ``custom_ids`` are those asked for, by skin."""
+        """Read an answer of ``market_batch_buy``; ``custom_ids`` maps each requested skin's ID to our ID."""
         bought = fields.get("purchased")
         keyed = bought.items() if isinstance(bought, dict) else (("", row) for row in readers.rows(bought))
         purchased = [
@@ -184,24 +189,24 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DepositLink(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to send the user to pay (``/docs/api/v1/createorder``)."""
+    """Where to send the user to pay, and SkinsBack's ID of the deposit (``/docs/api/v1/createorder``)."""
 
     pay_url: str
     transaction_id: str
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read an answer of ``create``. Raises UnknownOutcome if address or id are missing."""
-        pay_url = readers.text(fields.get("url"), limit=readers.URL_LIMIT)
+        """Read an answer of ``create``. Raises UnknownOutcome if the address or the ID is missing."""
+        pay_url = readers.text(fields.get("url"), limit=URL_LENGTH)
         if not pay_url.startswith(("https://", "http://")):
             raise UnknownOutcome("create: the answer has no address to pay at.")
-        return cls(pay_url=pay_url, transaction_id=_needed("create", fields, "transaction_id"))
+        return cls(pay_url=pay_url, transaction_id=_transaction_id("create", fields))
 
 
 class InventoryDeposit(msgspec.Struct, frozen=True, kw_only=True):
     """The trade offer of a deposit without SkinsBack's page (``/docs/api/v1/create_from_user_inventory``).
 
-    ``amount`` is in USD; ``amount_local`` and ``user_amount_local`` (times the multiplier) in
+    ``amount`` is in USD; ``amount_local`` and ``user_amount_local`` (``amount_local`` times the multiplier) are in
     ``currency_local``. The user must accept the offer on Steam before ``trade_offer_expires_at`` (UTC).
     """
 
@@ -217,12 +222,12 @@ class InventoryDeposit(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read the answer. Raises UnknownOutcome if the id of the deposit is missing."""
+        """Read the answer. Raises UnknownOutcome if the deposit's ID is missing."""
         data = readers.mapping(fields.get("data")) or fields
         return cls(
-            transaction_id=_needed("create_from_user_inventory", data, "transaction_id"),
+            transaction_id=_transaction_id("create_from_user_inventory", data),
             trade_offer_id=_trade_offer_id(data),
-            trade_offer_expires_at=readers.moment(data.get("trade_offer_expiry_at")),
+            trade_offer_expires_at=readers.utc_time(data.get("trade_offer_expiry_at")),
             amount=readers.amount(data.get("sum")),
             amount_local=readers.amount(data.get("local_sum")),
             user_amount_local=readers.amount(data.get("local_sum_multiplied")),
@@ -233,7 +238,7 @@ class InventoryDeposit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """One page of a list; pass ``start_from`` back for the next one while ``has_more``."""
+    """One page of a list. While ``has_more``, pass ``start_from`` to the next call to get the next page."""
 
     items: list[T]
     total_count: int | None = None
@@ -242,7 +247,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     @classmethod
     def reader(cls, item: Callable[[Mapping[str, Any]], T]) -> "Callable[[Mapping[str, Any]], Page[T]]":
-        """The function that reads a page whose rows ``item`` reads."""
+        """Return a function that reads a page and reads each row with ``item``."""
 
         def read(fields: Mapping[str, Any]) -> Page[T]:
             return Page(
@@ -256,7 +261,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class FailedNotification(msgspec.Struct, frozen=True, kw_only=True):
-    """A notification the site did not answer with 200 (``/docs/api/v1/callback_errors``)."""
+    """A notification that the site did not answer with 200 (``/docs/api/v1/callback_errors``)."""
 
     transaction_id: str = ""
     order_id: str = ""
@@ -272,8 +277,8 @@ class FailedNotification(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def readable(item: Callable[[Mapping[str, Any]], T | None]) -> Callable[[Mapping[str, Any]], list[T]]:
-    """The function that reads a list whose rows ``item`` reads, without those that it cannot."""
+def list_reader(item: Callable[[Mapping[str, Any]], T | None]) -> Callable[[Mapping[str, Any]], list[T]]:
+    """Return a function that reads a list, each row with ``item``, and leaves out rows for which it returns None."""
 
     def read(fields: Mapping[str, Any]) -> list[T]:
         return [row for row in map(item, readers.rows(fields.get("items"))) if row is not None]
@@ -286,12 +291,11 @@ def _with_custom_id(report: PurchaseReport, custom_ids: Mapping[str, str]) -> Pu
     return msgspec.structs.replace(report, custom_id=custom_id)
 
 
-def _needed(method: str, fields: Mapping[str, Any], name: str) -> str:
-    limit = readers.URL_LIMIT if name == "url" else readers.ID_LIMIT
-    words = readers.text(fields.get(name), limit)
-    if not words:
-        raise UnknownOutcome(f"{method}: the answer has no {name}.")
-    return words
+def _transaction_id(method: str, fields: Mapping[str, Any]) -> str:
+    transaction_id = readers.identifier(fields.get("transaction_id"))
+    if not transaction_id:
+        raise UnknownOutcome(f"{method}: the answer has no transaction_id.")
+    return transaction_id
 
 
 def _trade_offer_id(fields: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What the Webhook Events URL must do whatever arrives."""
+"""What the Webhook Events URL must do with any message."""
 
 import json
 from decimal import Decimal
@@ -110,7 +110,7 @@ def test_a_balance_is_kept(client, value):
     [("balance_change", {"item": {"id": "1"}}), ("festival", {"a": 1}), ("status_change", [])],
     ids=["no balance in it", "unknown event", "no data"],
 )
-def test_what_concerns_nothing_here_is_kept_and_answered_200(client, event, data):
+def test_an_event_without_a_purchase_is_kept_and_answered_200(client, event, data):
     assert post(client, event, data).status_code == 200
 
     assert WebhookEvent.objects.get().outcome == "ignored"

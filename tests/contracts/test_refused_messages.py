@@ -1,4 +1,4 @@
-"""The messages that the documentation names as refused though SkinsBack signed them."""
+"""The messages that are refused although SkinsBack signed them, as the documentation lists them."""
 
 import gzip
 import json
@@ -24,14 +24,14 @@ FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
 
 def in_form(values, content_type=FORM, **headers):
-    """What PHP sends: signed, then ``http_build_query``."""
+    """Return a body as PHP sends it: signed, then ``http_build_query``."""
     fields = {name: int(value) if isinstance(value, bool) else value for name, value in values.items()}
     fields = {name: value for name, value in fields.items() if value is not None}
     return urlencode({**fields, "sign": signed_by_php(values, SECRET)}).encode(), content_type, headers
 
 
 def in_json(values, raw="", content_type=JSON):
-    """Signed by the JavaScript sample; ``raw`` is JSON that stands behind the fields."""
+    """Return a body signed like the JavaScript sample; ``raw`` is JSON added after the fields."""
     signature = signed_by_javascript(values, SECRET)
     return json.dumps({**values, "sign": signature}).encode()[:-1] + raw.encode() + b"}", content_type, {}
 
@@ -49,7 +49,7 @@ def packed(values):
 
 
 def respelled(values, raw, signed):
-    """``raw`` is the JSON of a field ``amount`` that was signed as the text ``signed``."""
+    """Return a body whose field ``amount`` is the JSON ``raw`` and was signed as the text ``signed``."""
     signature = signed_by_php({**values, "amount": signed}, SECRET)
     others = {name: value for name, value in values.items() if name != "amount"}
     return f'{json.dumps({**others, "sign": signature})[:-1]}, "amount": {raw}}}'.encode(), JSON, {}
@@ -129,8 +129,8 @@ def test_a_genuine_message_that_cannot_be_verified_or_read_is_refused_as_documen
         lambda m: respelled(m, "40.759999999999998", "40.76"),
     ],
 )
-def test_what_stands_beside_a_refused_case_is_accepted(client, message, send):
-    """So that the cases above are refused for the reason that is named."""
+def test_the_valid_message_next_to_each_refused_one_is_accepted(client, message, send):
+    """This shows that the messages above are refused for the named reason."""
     body, content_type, headers = send(message)
 
     response = client.post(reverse("skinsback:result"), body, content_type=content_type, headers=headers)

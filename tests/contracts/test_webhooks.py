@@ -1,4 +1,4 @@
-"""What the Result URL must do whatever arrives, whoever sends it and however often."""
+"""What the Result URL must do with any message, from any sender, any number of times."""
 
 import json
 from io import BytesIO
@@ -152,7 +152,7 @@ def test_changing_a_signed_field_breaks_the_signature(client, deposit, field):
     ],
     ids=["cut", "list", "nan", "doubled key", "deep", "bad utf-8", "bad escape", "empty", "multipart"],
 )
-def test_what_cannot_be_read_is_refused_without_a_query(client, body, content_type, django_assert_num_queries):
+def test_an_unreadable_body_is_refused_without_a_query(client, body, content_type, django_assert_num_queries):
     with django_assert_num_queries(0):
         response = post(client, body, content_type)
 
@@ -167,7 +167,7 @@ def test_a_large_body_is_413(client, settings):
     assert not WebhookEvent.objects.exists()
 
 
-def test_a_body_that_breaks_off_is_refused_even_if_what_came_is_signed(deposit, django_assert_num_queries):
+def test_an_incomplete_body_is_refused_even_if_the_received_part_is_signed(deposit, django_assert_num_queries):
     body = urlencode(signed_notification(deposit))
     request = RequestFactory().post(reverse("skinsback:result"), body, content_type=FORM)
     request.META["CONTENT_LENGTH"] = str(len(body) + 10)
@@ -177,7 +177,7 @@ def test_a_body_that_breaks_off_is_refused_even_if_what_came_is_signed(deposit, 
         assert views.result(request).status_code == 400
 
 
-def test_without_a_secret_nothing_is_believed(client, deposit, settings):
+def test_without_a_secret_nothing_is_accepted(client, deposit, settings):
     message = signed_notification(deposit)
     settings.SKINSBACK = {"CLIENT_ID": "1", "CLIENT_SECRET": ""}
 
@@ -221,7 +221,7 @@ def test_an_unknown_status_is_kept_and_moves_no_money(client, deposit):
 
 
 @pytest.mark.parametrize("word", ["created", "abandoned", "requested", "accepted", "unknown"])
-def test_a_word_that_is_not_one_of_theirs_for_deposits_moves_nothing(client, deposit, word):
+def test_a_status_that_skinsback_does_not_use_for_deposits_changes_nothing(client, deposit, word):
     assert post_notification(client, signed_notification(deposit, word)).status_code == 200
 
     deposit.refresh_from_db()
@@ -258,7 +258,7 @@ def test_another_transaction_id_is_answered_200_and_kept_and_moves_nothing(clien
     assert not LedgerEntry.objects.exists()
 
 
-def test_a_failing_listener_undoes_all_and_the_delivery_is_kept(client, deposit):
+def test_an_exception_of_a_receiver_undoes_everything_and_the_delivery_is_kept(client, deposit):
     from django_skinsback.flows.webhooks.receive import LONGEST_RETRY_DELAY
     from django_skinsback.flows.webhooks.replay import apply_kept
 
@@ -287,7 +287,7 @@ def test_a_failing_listener_undoes_all_and_the_delivery_is_kept(client, deposit)
     assert (event.outcome, event.error) == ("applied", "")
 
 
-def test_a_previous_secret_is_still_believed(client, deposit, settings):
+def test_a_previous_secret_is_still_accepted(client, deposit, settings):
     message = signed_notification(deposit)
     settings.SKINSBACK = {"CLIENT_ID": "1", "CLIENT_SECRET": "new", "PREVIOUS_SECRETS": ["123"]}
 
@@ -305,7 +305,7 @@ def test_one_account_cannot_touch_the_rows_of_another(client, deposit):
     assert WebhookEvent.objects.get().outcome == "unmatched"
 
 
-def test_a_refusal_is_told_to_the_site(client, deposit):
+def test_a_refusal_sends_a_signal_to_the_site(client, deposit):
     heard = []
 
     def listen(**kwargs):

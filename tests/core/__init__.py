@@ -1,1 +1,1 @@
-"""The package as a site has it that installs no extra, and as it is built."""
+"""Tests of the package without extras, and of the built wheel."""

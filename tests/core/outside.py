@@ -1,4 +1,4 @@
-"""Copy all but the package to the current directory, so that tests run there import it from the wheel."""
+"""Copy everything except the package to the current directory, so that tests there import the installed wheel."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Stands for ``django_skinsback.testing`` where its extra is not installed, so that the tests of the core have rows.
+"""Replaces ``django_skinsback.testing`` where its extra is not installed, so that the tests of the core can make rows.
 
 No factory-boy and no sandbox: a test that needs the sandbox is skipped.
 """

@@ -1,4 +1,4 @@
-"""What is installed is the whole package, and more than Python files."""
+"""The wheel contains the whole package, including files that are not Python."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ def files(package):
 @pytest.mark.parametrize(
     "pattern", ["py.typed", "templates/**/*.html", "static/**/*.css", "sandbox/web/templates/*.html"]
 )
-def test_what_is_not_python_is_installed(pattern):
+def test_files_that_are_not_python_are_installed(pattern):
     assert list(PACKAGE.glob(pattern))
 
 

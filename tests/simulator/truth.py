@@ -35,7 +35,7 @@ PURCHASE_REASONS = (
     "SkinsBack said “refused” and then",
     "The user took the trade back",
     "Every attempt to bring this row up to date has failed",
-    "The status “",  # has lasted longer than it can: the clock was ahead
+    "The status “",  # has lasted too long: the clock was ahead
 )
 """Why a purchase may be under review."""
 

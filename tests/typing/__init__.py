@@ -1,1 +1,1 @@
-"""What type checkers of a site make of this package."""
+"""Tests of the types that a site sees."""

@@ -1,4 +1,4 @@
-"""Code of a site: mypy and pyright accept it, but for the lines marked ``# error``, which both must reject."""
+"""Code of a site. mypy and pyright must reject the lines marked ``# error`` and accept all others."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The types that a site sees: checkers accept its code, and reject what would lose money."""
+"""Type checkers accept a site's correct code and reject code that would lose money."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The log records this package writes: names that stay, fields that are documented, and no clash with logging's own."""
+"""The log records of the package: documented events and fields, no secrets, and no field of logging's own."""
 
 import ast
 import logging
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import django_skinsback
-from django_skinsback.client.calls import noted
+from django_skinsback.client.calls import log_call
 from django_skinsback.exceptions import APIError
 
 ROOT = Path(__file__).parents[2]
@@ -18,11 +18,11 @@ LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 OF_LOGGING = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 NEVER = {"secret", "sign", "signature", "token", "trade_url", "body", "headers", "url", "address"}
-"""Words that no field may be called by, since nobody would dare to hold them."""
+"""Names that no field may have, because they would contain a secret."""
 
 
 DYNAMIC = "*"
-"""Stands for fields that the source alone does not name."""
+"""Stands for fields whose names are not in the source."""
 
 
 class Records(ast.NodeVisitor):
@@ -121,13 +121,13 @@ def test_every_record_is_named_by_its_event_alone():
 
 def test_the_page_lists_every_event_with_its_fields_and_no_other():
     found, _ = records()
-    told = {event: fields for event, (_, fields) in documented().items()}
-    assert set(told) == set(found)
+    listed = {event: fields for event, (_, fields) in documented().items()}
+    assert set(listed) == set(found)
     for event, fields in found.items():
         if DYNAMIC in fields:
-            assert told[event] > fields - {DYNAMIC}, event
+            assert listed[event] > fields - {DYNAMIC}, event
         else:
-            assert told[event] == fields, event
+            assert listed[event] == fields, event
 
 
 def test_no_field_is_one_of_loggings_own():
@@ -147,20 +147,20 @@ def test_every_logger_is_the_one_that_is_documented():
 
 
 class TestCalls:
-    def test_a_call_is_told_with_its_outcome_and_time(self, caplog):
+    def test_a_call_is_logged_with_its_outcome_and_time(self, caplog):
         caplog.set_level(logging.DEBUG, "django_skinsback")
-        with noted("balance"):
+        with log_call("balance"):
             pass
-        with pytest.raises(APIError), noted("market_buy"):
+        with pytest.raises(APIError), log_call("market_buy"):
             raise APIError("market_buy", 5, "skin_unavailable")
-        told = [(record.method, record.outcome, record.code) for record in caplog.records]
-        assert told == [("balance", "ok", 0), ("market_buy", "APIError", 5)]
+        logged = [(record.method, record.outcome, record.code) for record in caplog.records]
+        assert logged == [("balance", "ok", 0), ("market_buy", "APIError", 5)]
         assert all(record.seconds >= 0 for record in caplog.records)
-        assert caplog.messages == ["skinsback.called"] * 2
+        assert caplog.messages == ["skinsback.call_finished"] * 2
 
-    def test_above_debug_it_makes_nothing(self, caplog):
+    def test_above_debug_nothing_is_logged(self, caplog):
         caplog.set_level(logging.INFO, "django_skinsback")
-        assert noted("balance") is noted("market_buy")
-        with noted("balance"):
+        assert log_call("balance") is log_call("market_buy")
+        with log_call("balance"):
             pass
         assert caplog.records == []

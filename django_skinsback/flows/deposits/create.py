@@ -205,7 +205,7 @@ def _record_answer(edit: Edit[Deposit], answer: Answer, store: Callable[[Edit[De
     store(edit, answer)
     if edit.row.status in {DepositStatus.CREATED, DepositStatus.ABANDONED}:
         edit.move(DepositStatus.PENDING)
-        delay = schedule.next_check(DepositStatus.PENDING, edit.now - edit.row.created_at, attempts=0)
+        delay = schedule.next_deposit_poll(DepositStatus.PENDING, edit.now - edit.row.created_at, poll_count=0)
         edit.set(next_poll_at=edit.now + delay if delay else None)
 
 

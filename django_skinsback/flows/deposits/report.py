@@ -235,7 +235,9 @@ def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome, *, decisive: b
             edit.set(next_poll_at=edit.now)
     elif moved or asked:
         poll_count = 0 if moved else deposit.poll_count + 1
-        delay = schedule.next_check(deposit.status, schedule.age_for_waiting(deposit.created_at, edit.now), poll_count)
+        delay = schedule.next_deposit_poll(
+            deposit.status, schedule.age_for_waiting(deposit.created_at, edit.now), poll_count
+        )
         if delay is None and outcome == Outcome.WITHHELD and not edit.entries():
-            delay = schedule.backoff(poll_count) if poll_count < schedule.WITHHELD_CHECKS else None
+            delay = schedule.backoff(poll_count) if poll_count < schedule.WITHHELD_POLLS else None
         edit.set(failing_since=None, poll_count=poll_count, next_poll_at=edit.now + delay if delay else None)

@@ -99,7 +99,7 @@ def _next_time(row: Deposit, report: DepositReport, moment: Moment, *, decisive:
     decided_here = _is_too_old(row, age) or (row.status == DepositStatus.IN_HOLD and _hold_policy() is not None)
     if decided_here or is_news_of_deposit(row, report, decisive=decisive):
         return None
-    delay = schedule.next_check(row.status, age, row.poll_count + 1)
+    delay = schedule.next_deposit_poll(row.status, age, row.poll_count + 1)
     return moment.after(delay) if delay else None
 
 
@@ -121,8 +121,8 @@ def _not_found(edit: Edit[Deposit], chance: float) -> None:
         edit.move(DepositStatus.ABANDONED, note=_("SkinsBack does not know the order."))
         edit.set(poll_count=0, next_poll_at=None)
         return
-    delay = schedule.next_check(row.status, age, row.poll_count + 1)
-    if delay is None and row.poll_count < schedule.WITHHELD_CHECKS:
+    delay = schedule.next_deposit_poll(row.status, age, row.poll_count + 1)
+    if delay is None and row.poll_count < schedule.WITHHELD_POLLS:
         delay = schedule.backoff(row.poll_count)
     if delay is None or row.status in {DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED}:
         edit.flag("deposit_not_known")

@@ -162,7 +162,7 @@ def _may_be_sent_again(row: Purchase) -> bool:
 def _is_repeatable(row: Purchase) -> bool:
     """Whether nothing in the row speaks against it; a review of what merely kept it waiting does not."""
     doubtful = row.needs_review and not only_waits(row.review_reasons)
-    sent = row.submitted_at is not None and row.attempts <= schedule.RESEND_ATMOST
+    sent = row.submitted_at is not None and row.attempts <= schedule.MAX_RESENDS
     return row.status in OPEN and sent and not row.buy_id and not doubtful
 
 

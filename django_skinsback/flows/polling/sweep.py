@@ -123,7 +123,7 @@ def _take(one: Sweep[Row], work: Work[Row], keys: list[int]) -> bool:
         try:
             work.ask(one, lease)
         except SkinsBackError:
-            lease.put_off(utc_now() + schedule.spread(schedule.LEASE, (1 + one.chance()) / 2))
+            lease.put_off(utc_now() + schedule.spread(schedule.ACCOUNT_ERROR_DELAY, (1 + one.chance()) / 2))
             raise
         if one.is_over():
             return False

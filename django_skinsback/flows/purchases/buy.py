@@ -17,7 +17,7 @@ from ...sensitive import hide
 from ...statuses import EntryKind
 from ...steam import TradeURL, check_game
 from ...wire.arguments import identifier, text
-from ...wire.readers import TEXT_LIMIT
+from ...wire.limits import TEXT_LENGTH
 from ..celery_wakeup import ring
 from ..ledger.database import database, raise_if_rolled_back, run
 from ..ledger.edit import Edit, Source, verify_saved
@@ -198,7 +198,7 @@ def _skin(item: Mapping[str, Any]) -> dict[str, str]:
     if skin_id:
         return {"skin_id": identifier("skin_id", str(skin_id)), "game": game}
     market_hash_name = text("market_hash_name", name)
-    if len(market_hash_name) > TEXT_LIMIT:
+    if len(market_hash_name) > TEXT_LENGTH:
         raise InvalidInput(_("No skin has a name that long."))
     return {"market_hash_name": market_hash_name, "game": game}
 

@@ -191,7 +191,7 @@ def next_poll_at(purchase: Purchase, now: datetime, poll_count: int, chance: flo
     ``chance``, from 0 to 1, spreads the times; 0.5 leaves them as they are.
     """
     age = schedule.age_for_waiting(purchase.submitted_at or purchase.created_at, now)
-    delay = schedule.next_poll(purchase.status, age, poll_count)
+    delay = schedule.next_purchase_poll(purchase.status, age, poll_count)
     due = now + schedule.spread(delay, chance) if delay else None
     if purchase.status == PurchaseStatus.ACCEPTED and purchase.accepted_at:
         accepted_at = now - schedule.age_for_waiting(purchase.accepted_at, now)

@@ -31,7 +31,7 @@ from ...models import Purchase
 from ...models.fields import WORD_LENGTH, utc_now
 from ...statuses import PurchaseStatus
 from ...steam import TradeURL
-from ...wire.arguments import BatchItem
+from ...wire.arguments import SkinToBuy
 from ...wire.types import PurchaseReport
 from ..ledger.database import database, refuse_inside_transaction
 from ..ledger.duplicate_rows import by_id, flag_differing
@@ -169,7 +169,7 @@ def _call_skinsback(client: SkinsBackClient, rows: list[Purchase]) -> list[Answe
             else {"market_hash_name": first.market_hash_name, "game": first.game}
         )
         return [client.buy_skin(receiver, custom_id=first.custom_id, max_price=first.max_price, **skin)]
-    items: list[BatchItem] = [
+    items: list[SkinToBuy] = [
         {"skin_id": row.skin_id, "max_price": row.max_price, "custom_id": row.custom_id} for row in rows
     ]
     result = client.buy_skins(receiver, items)

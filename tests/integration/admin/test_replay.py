@@ -54,7 +54,7 @@ def test_a_delivery_that_is_not_applied_is_shown_with_its_outcome(client):
 
     response = act(browser, "replay", event)
 
-    assert messages_of(browser, response) == [f"Delivery {event} was not applied: ids do not belong together."]
+    assert messages_of(browser, response) == [f"Delivery {event} was not applied: IDs do not match."]
 
 
 def test_a_delivery_that_fails_again_is_shown_with_its_error(failed):

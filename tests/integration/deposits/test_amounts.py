@@ -53,7 +53,10 @@ class TestACurrencyThatIsMissing:
         assert tell(deposit, "success", amount_currency="eur") == "withheld"
 
         assert deposit.needs_review
-        assert deposit.review_reason == "“success” in “eur”, asked for in “usd”; nothing was credited."
+        assert (
+            deposit.review_reason
+            == "“success” was reported in the currency “eur” instead of “usd”; nothing was credited."
+        )
 
     def test_is_not_credited_where_the_site_has_ended_the_review_by_itself(self, deposit):
         tell(deposit, "success", amount_currency="")

@@ -88,7 +88,7 @@ class TestTheRow:
         deposit = create()
 
         assert (deposit.status, deposit.transaction_id) == ("pending", "13")
-        assert deposit.next_poll_at == now + schedule.next_check("pending", timedelta(0), 0)
+        assert deposit.next_poll_at == now + schedule.next_deposit_poll("pending", timedelta(0), 0)
 
     def test_keeps_the_bot_of_a_trade_offer(self, told):
         deposit = from_inventory()

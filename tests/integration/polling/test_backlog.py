@@ -287,7 +287,7 @@ class TestDeposits:
         assert skinsback.calls == ["list_deposits"] * (count // 10)
         assert (counts.asked, counts.changed) == (count, 0)
         assert len(statements(queries)) == 2 + 2 * (count // 10) + 1
-        delay = schedule.next_check("pending", timedelta(0), 1)
+        delay = schedule.next_deposit_poll("pending", timedelta(0), 1)
         assert set(Deposit.objects.values_list("next_poll_at", "poll_count")) == {(now + delay * 1.1, 1)}
 
     def test_all_webhooks_dropped_the_ledger_is_that_of_an_undisturbed_day(self, skinsback, user, now):

@@ -191,7 +191,7 @@ class TestLongestWait:
         count=st.integers(0, 1000),
     )
     def test_no_deposit_waits_longer(self, status, age, count):
-        delay = schedule.next_check(status, age, count)
+        delay = schedule.next_deposit_poll(status, age, count)
         assert delay is None or schedule.spread(delay, 1) <= schedule.LONGEST_WAIT
 
     def test_no_kept_delivery_waits_longer(self):
@@ -292,7 +292,7 @@ class TestPastEvents:
         deposits.record_report(DepositReport(status=status, order_id=row.order_id), "poll")
 
         wait = fresh(row).next_poll_at - timezone.now()
-        assert wait == schedule.next_check(status, schedule.LONG_AGO, 1)
+        assert wait == schedule.next_deposit_poll(status, schedule.LONG_AGO, 1)
 
     def test_an_accepted_purchase_without_a_known_hold_is_over(self, skinsback, ahead):
         row = make_purchase(status="accepted", accepted_at=timezone.now() + ahead, game="cs2")
@@ -319,7 +319,9 @@ class TestPastEvents:
 
         poll_purchases(chance=lambda: 0.5)
 
-        assert fresh(row).next_poll_at - timezone.now() == schedule.next_poll("waiting_accept", schedule.LONG_AGO, 1)
+        assert fresh(row).next_poll_at - timezone.now() == schedule.next_purchase_poll(
+            "waiting_accept", schedule.LONG_AGO, 1
+        )
 
     @pytest.mark.parametrize("reached", [True, False])
     def test_one_that_cannot_be_sent_is_reviewed_though_no_pass_comes_to_it(self, skinsback, user, ahead, reached):

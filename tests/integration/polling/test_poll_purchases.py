@@ -148,7 +148,7 @@ class TestWithoutNews:
         poll_purchases(chance=lambda: chance)
 
         for row in rows:
-            delay = schedule.next_poll(row.status, timedelta(hours=1), 1)
+            delay = schedule.next_purchase_poll(row.status, timedelta(hours=1), 1)
             assert fresh(row).next_poll_at == now + delay * part
 
     def test_the_end_of_a_hold_is_waited_for_exactly(self, skinsback, now):
@@ -206,7 +206,7 @@ class TestWithNews:
         poll_purchases()
 
         assert (fresh(row).status, fresh(row).poll_count) == ("accepted", 0)
-        assert fresh(row).next_poll_at == now + schedule.next_poll("accepted", timedelta(0), 0)
+        assert fresh(row).next_poll_at == now + schedule.next_purchase_poll("accepted", timedelta(0), 0)
         assert fresh(other).poll_count == 1
 
     @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ class TestStopping:
 
         assert (counts.asked, counts.changed) == (2, 0)
         assert "under_maintenance" in counts.stopped_by
-        assert [fresh(row).next_poll_at for row in rows[:2]] == [now + schedule.LEASE] * 2
+        assert [fresh(row).next_poll_at for row in rows[:2]] == [now + schedule.ACCOUNT_ERROR_DELAY] * 2
         assert all(fresh(row).next_poll_at <= now for row in rows[2:])
         assert {fresh(row).poll_count for row in rows} == {0}
 

@@ -50,14 +50,14 @@ class TestPurchases:
         self.tell(purchase, status, source)
 
         assert purchase.poll_count == 5
-        assert purchase.next_poll_at == now + schedule.next_poll("waiting_accept", timedelta(hours=1), 5)
+        assert purchase.next_poll_at == now + schedule.next_purchase_poll("waiting_accept", timedelta(hours=1), 5)
 
     @pytest.mark.parametrize("source", ["webhook", "poll"])
     def test_a_move_begins_anew(self, purchase, now, source):
         self.tell(purchase, "accepted", source, in_hold=True, in_hold_until=now + timedelta(days=8))
 
         assert purchase.poll_count == 0
-        assert purchase.next_poll_at == now + schedule.next_poll("accepted", timedelta(hours=1), 0)
+        assert purchase.next_poll_at == now + schedule.next_purchase_poll("accepted", timedelta(hours=1), 0)
 
     def test_a_hold_is_over_a_day_after_the_time_it_was_told_to_end(self, purchase, now):
         end = now + timedelta(hours=3)
@@ -80,7 +80,7 @@ class TestPurchases:
 
         self.tell(purchase, "waiting_accept", "poll")
 
-        assert purchase.next_poll_at == now + schedule.next_poll("waiting_accept", timedelta(hours=2), 10)
+        assert purchase.next_poll_at == now + schedule.next_purchase_poll("waiting_accept", timedelta(hours=2), 10)
 
     def test_a_final_one_is_asked_about_no_more_whatever_is_told(self):
         purchase = make_purchase(status="timeout")
@@ -110,13 +110,13 @@ class TestDeposits:
         self.tell(deposit, status, "poll")
 
         assert deposit.poll_count == 5
-        assert deposit.next_poll_at == now + schedule.next_check("in_hold", now - deposit.created_at, 5)
+        assert deposit.next_poll_at == now + schedule.next_deposit_poll("in_hold", now - deposit.created_at, 5)
 
     def test_a_move_begins_anew(self, deposit, now):
         self.tell(deposit, "hold_approved", "webhook", **PAID)
 
         assert deposit.poll_count == 0
-        assert deposit.next_poll_at == now + schedule.next_check("hold_approved", now - deposit.created_at, 0)
+        assert deposit.next_poll_at == now + schedule.next_deposit_poll("hold_approved", now - deposit.created_at, 0)
 
     def test_a_withheld_credit_is_asked_about_ever_more_rarely(self, user, now):
         deposit = make_deposit(user=user)
@@ -125,15 +125,15 @@ class TestDeposits:
             self.tell(deposit, "success", "poll", **{**PAID, "amount_currency": ""})
             pauses.append(deposit.next_poll_at and deposit.next_poll_at - now)
 
-        assert pauses == [*(schedule.backoff(attempts) for attempts in range(schedule.WITHHELD_CHECKS)), None]
+        assert pauses == [*(schedule.backoff(attempts) for attempts in range(schedule.WITHHELD_POLLS)), None]
 
     def test_one_held_longer_than_a_hold_lasts_is_asked_about_ever_more_rarely(self, deposit, now):
         type(deposit).objects.update(created_at=now - timedelta(days=9))
 
         self.tell(deposit, "in_hold", "poll")
 
-        assert deposit.next_poll_at == now + schedule.next_check("in_hold", timedelta(days=9), 5)
-        assert deposit.next_poll_at != now + schedule.next_check("in_hold", timedelta(days=9), 0)
+        assert deposit.next_poll_at == now + schedule.next_deposit_poll("in_hold", timedelta(days=9), 5)
+        assert deposit.next_poll_at != now + schedule.next_deposit_poll("in_hold", timedelta(days=9), 0)
 
     @pytest.mark.parametrize(("status", "at_once"), [("in_hold", True), ("pending", False), ("success", False)])
     def test_the_sites_policy_has_only_what_came_into_hold_asked_about_at_once(
@@ -197,7 +197,7 @@ class TestNotKnown:
 
         pauses = self.live(row, "next_poll_at", checking.poll_deposits, now + timedelta(days=30))
 
-        assert pauses == [*(schedule.backoff(attempts) for attempts in range(schedule.WITHHELD_CHECKS)), None]
+        assert pauses == [*(schedule.backoff(attempts) for attempts in range(schedule.WITHHELD_POLLS)), None]
         assert asked == ["orderstatus"] * len(pauses)
         assert (row.needs_review, row.review_reason) == (True, "SkinsBack does not know this deposit any more.")
 
@@ -207,7 +207,7 @@ class TestNotKnown:
 
         pauses = self.live(row, "next_poll_at", checking.poll_deposits, now + timedelta(hours=5))
 
-        assert pauses == [schedule.next_check(status, timedelta(0), 1)]
+        assert pauses == [schedule.next_deposit_poll(status, timedelta(0), 1)]
         assert row.review_reason == "SkinsBack does not know this deposit any more."
 
     def test_a_deposit_nobody_paid_is_given_up_and_needs_no_operator(self, now, asked):

@@ -130,5 +130,5 @@ def test_of_a_deposit(now, user, status, source):
             assert state(Deposit, row.pk) == before, (reported, told, values)
             row.refresh_from_db()
             if source == "poll":
-                assert row.next_poll_at == now + schedule.next_check(status, now - row.created_at, 1)
+                assert row.next_poll_at == now + schedule.next_deposit_poll(status, now - row.created_at, 1)
     assert quiet or status == "created"

@@ -26,7 +26,7 @@ urlpatterns = [
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 OF_EACH_RUN = {"id", "public_id", "order_id", "transaction_id", "digest", "body", "headers"}
-"""Columns that say which deposit it is, or were given by the sender."""
+"""Columns that identify the deposit or come from the sender."""
 MOMENTS = {"created_at", "updated_at", "received_at", "processed_at", "finished_at"}
 
 

@@ -1,4 +1,4 @@
-"""Databases that cannot hold the names of skins: said by a check, and never written over in silence."""
+"""Databases that cannot store the names of skins: a check reports them, and no text is changed silently."""
 
 import re
 from pathlib import Path
@@ -46,7 +46,7 @@ def latin1():
 
 @pytest.fixture
 def market(monkeypatch):
-    """Have the names offered that are given."""
+    """Return a price list with these names."""
 
     def offer(*names):
         items = [PriceListItem(market_hash_name=name, price=1, class_id="5", count=1, skin_id="") for name in names]
@@ -102,7 +102,7 @@ def test_row_78_a_name_that_the_table_cannot_hold_is_an_error_and_nothing_is_kep
     assert not MarketItem.objects.exists()
 
 
-def test_row_78_nothing_is_written_that_the_database_may_ignore(market):
+def test_row_78_no_insert_lets_the_database_ignore_rows(market):
     market("AK-47", STAR)
     with CaptureQueriesContext(connection) as captured:
         prices.sync_prices(game="cs2")

@@ -23,7 +23,7 @@ IDS |= {"skinsback.W005", "skinsback.W006", "skinsback.E007", "skinsback.E008"}
 
 @pytest.fixture
 def site(settings, monkeypatch):
-    """A site in production with nothing to complain about, but for what is passed."""
+    """Settings of a correct production site, changed by ``values``."""
     monkeypatch.setattr(conf, "sandbox_secret_allowed", False)  # what the pytest plugin has switched on
     settings.DEBUG = False
     settings.CACHES = SHARED_CACHE
@@ -38,7 +38,7 @@ def site(settings, monkeypatch):
 
 
 def found():
-    """Our messages, found the way ``manage.py check`` finds them."""
+    """Return the package's messages as ``manage.py check`` finds them."""
     return [message for message in django_checks.run_checks() if (message.id or "").startswith("skinsback.")]
 
 
@@ -46,12 +46,12 @@ def ids():
     return sorted(message.id for message in found())
 
 
-def test_a_site_in_order_hears_nothing(site):
+def test_a_correct_site_has_no_messages(site):
     assert ids() == []
 
 
 @pytest.mark.parametrize("value", [None, "text", ["CLIENT_ID"], 5])
-def test_settings_that_are_no_dict_are_e001(site, value):
+def test_settings_that_are_not_a_dict_are_e001(site, value):
     site(value)
     assert "skinsback.E001" in ids()
     assert "skinsback.E003" not in ids()
@@ -187,13 +187,13 @@ def test_none_as_a_key_of_an_account_is_not_set(site):
 
 
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in FINE.items() for value in values])
-def test_a_right_value_is_not_complained_about(site, key, value):
+def test_a_right_value_has_no_message(site, key, value):
     site({key: value})
     assert ids() == []
 
 
 @pytest.mark.parametrize("value", [None, 5, "text", ["CLIENT_ID"]])
-def test_an_account_that_is_no_dict_is_e003(site, value):
+def test_an_account_that_is_not_a_dict_is_e003(site, value):
     site({"ACCOUNTS": {"second": value}})
     assert ids() == ["skinsback.E003"]
 
@@ -231,7 +231,7 @@ def test_a_missing_key_of_an_account_is_e004_and_the_account_is_named(site):
     "alias",
     ["", "two words", "a/b", "a.b", "a%2f", "näher", "٣", 5, "a" * 65],
 )
-def test_an_alias_that_is_no_part_of_an_address_is_e005(site, alias):
+def test_an_alias_that_cannot_be_part_of_an_address_is_e005(site, alias):
     site({"ACCOUNTS": {alias: GOOD}})
     assert ids() == ["skinsback.E005"]
 
@@ -283,7 +283,7 @@ def test_a_key_with_blanks_is_e004_and_is_named_with_what_to_do(site, key, value
         site(keys)
         (message,) = found()
         assert message.id == "skinsback.E004"
-        assert f"[{key!r}] has blanks" in message.msg
+        assert f"[{key!r}] contains blanks" in message.msg
         assert ("second" in message.msg) is ("ACCOUNTS" in keys)
         assert ".strip()" in message.hint
         assert "123" not in message.msg + message.hint
@@ -297,7 +297,7 @@ def test_another_api_in_production_is_w001(site):
 
 
 @pytest.mark.parametrize("backend", ["locmem.LocMemCache", "dummy.DummyCache"])
-def test_a_cache_of_one_process_is_w002_in_production(site, backend):
+def test_a_per_process_cache_is_w002_in_production(site, backend):
     caches = SHARED_CACHE | {"limits": {"BACKEND": f"django.core.cache.backends.{backend}"}}
     site({"CACHE": "limits"}, CACHES=caches)
     (message,) = found()
@@ -310,7 +310,7 @@ def test_a_cache_of_one_process_is_w002_in_production(site, backend):
     assert ids() == []
 
 
-def test_a_database_cache_that_forgets_is_w004_in_production(site):
+def test_a_small_database_cache_is_w004_in_production(site):
     cache = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "limits"}
     site({}, CACHES={"default": cache})
     (message,) = found()
@@ -326,7 +326,7 @@ def test_a_database_cache_that_forgets_is_w004_in_production(site):
     assert ids() == []
 
 
-def test_a_site_that_listens_to_no_entry_is_w003(site, monkeypatch):
+def test_a_site_without_a_receiver_of_entries_is_w003(site, monkeypatch):
     monkeypatch.setattr(entry_posted, "receivers", [])
     assert ids() == ["skinsback.W003"]
 
@@ -369,7 +369,7 @@ def test_webhook_addresses_in_another_namespace_are_e007(site):
     ],
     ids=["none", "no namespace", "a name of its own", "both"],
 )
-def test_webhook_addresses_that_can_be_found_or_are_not_there_are_fine(site, patterns):
+def test_webhook_addresses_that_are_found_or_missing_have_no_message(site, patterns):
     site({}, ROOT_URLCONF=urlconf(*patterns))
     assert ids() == []
 
@@ -395,7 +395,7 @@ def test_errors_stop_a_deployment_and_warnings_do_not(site):
 
 
 def everything_wrong(site, monkeypatch):
-    """Settings after settings until each message has been given."""
+    """Yield the messages of different settings, until each message has been returned."""
     for value in (
         None,
         {"NO": 1, "ACCOUNTS": {"b c": GOOD, "third": {}}},

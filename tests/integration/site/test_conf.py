@@ -7,6 +7,7 @@ import pytest
 from django_skinsback import conf
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import ConfigurationError
+from django_skinsback.wire.requests import API_URL
 
 GOOD = {"CLIENT_ID": "1", "CLIENT_SECRET": "123"}
 
@@ -60,16 +61,16 @@ def test_settings_are_read_when_they_are_needed(skinsback):
     skinsback(DEFAULT_GAME="rust", API_URL="http://127.0.0.1:8600/api.php", TIMEOUT=(1, 2))
     assert (conf.default_game(), conf.api_url(), conf.timeout()) == ("rust", "http://127.0.0.1:8600/api.php", (1, 2))
     skinsback()
-    assert (conf.default_game(), conf.api_url(), conf.timeout()) == ("cs2", conf.API_URL, (3.05, 20))
+    assert (conf.default_game(), conf.api_url(), conf.timeout()) == ("cs2", API_URL, (3.05, 20))
 
 
-def test_a_setting_nobody_knows_is_a_mistake_of_ours():
+def test_an_unknown_setting_is_a_key_error():
     with pytest.raises(KeyError):
         conf.get("CLIENT_KEY")
 
 
 @pytest.mark.parametrize("value", [None, "text", 5])
-def test_settings_that_are_no_dict_are_read_as_empty(settings, value):
+def test_settings_that_are_not_a_dict_are_read_as_empty(settings, value):
     settings.SKINSBACK = value
     assert conf.raw() == {}
     assert conf.accounts() == ("default",)
@@ -89,7 +90,7 @@ def test_an_account_takes_nothing_from_the_default_one(skinsback):
     assert (second.client_id, second.client_secret, second.secrets) == ("", "", ())
 
 
-def test_an_account_nobody_configured_is_refused_and_the_known_ones_are_named(skinsback):
+def test_an_unknown_account_is_refused_and_the_known_ones_are_named(skinsback):
     skinsback(ACCOUNTS={"second": GOOD})
     with pytest.raises(ConfigurationError, match=r"'third'.*default, second"):
         conf.account("third")
@@ -124,13 +125,13 @@ def test_a_setting_that_holds_a_word_or_nothing_gives_no_function(skinsback, key
     assert conf.callable_setting(key) is None
 
 
-def test_a_function_that_is_not_there_is_an_error_and_not_silence(skinsback):
+def test_a_missing_function_is_an_import_error(skinsback):
     skinsback(HOLD_POLICY="decimal.nothing")
     with pytest.raises(ImportError):
         conf.callable_setting("HOLD_POLICY")
 
 
-def test_a_client_is_kept_until_the_settings_change(skinsback):
+def test_a_client_is_reused_until_the_settings_change(skinsback):
     skinsback()
     first = get_client()
     assert get_client() is first
@@ -161,7 +162,7 @@ def test_there_is_no_client_without_keys(skinsback, key):
         get_client()
 
 
-def test_there_is_no_client_of_an_account_nobody_configured(skinsback):
+def test_there_is_no_client_of_an_unknown_account(skinsback):
     skinsback()
     with pytest.raises(ConfigurationError, match="third"):
         get_client("third")

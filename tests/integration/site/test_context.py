@@ -89,7 +89,7 @@ def test_row_72_lists_are_compared_in_the_thread_that_calls_it(bought, started):
 
 
 class Socket:
-    """A connection on which one event comes."""
+    """A connection that receives one event."""
 
     def __init__(self, event):
         self._frames = [json.dumps({"event": "auth_success"}), json.dumps(event)]

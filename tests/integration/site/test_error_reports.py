@@ -50,7 +50,7 @@ def error_of(act):
 
 
 def frames_of_ours(request, error):
-    """What Django would show of the local variables of this package's frames, those of dataclasses included."""
+    """Return the local variables of this package's frames as Django's error report shows them."""
     reporter = ExceptionReporter(request, type(error), error, error.__traceback__)
     frames = [
         frame
@@ -62,7 +62,7 @@ def frames_of_ours(request, error):
 
 @pytest.fixture
 def row(monkeypatch):
-    """A purchase that is kept and not yet sent."""
+    """A saved purchase that is not sent yet."""
     return purchases.buy(trade_url=url(), market_hash_name="x", max_price=5)
 
 

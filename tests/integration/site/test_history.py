@@ -1,4 +1,4 @@
-"""Who did what, when, and what was told: rows and their history keep it."""
+"""The history of rows: who did what, when, and what SkinsBack reported."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -82,7 +82,7 @@ class TestApprovals:
 
         deposits.approve_hold(held)
 
-        assert seen == [([("in_hold", "flow", None, ASKED_FOR)], now + schedule.LEASE)]
+        assert seen == [([("in_hold", "flow", None, ASKED_FOR)], now + schedule.ACCOUNT_ERROR_DELAY)]
 
     def test_the_sweeps_repeated_attempts_are_one_line_and_each_operators_is_his_own(self, skinsback, held, operator):
         skinsback.approval = RateLimited("offer_approve", -7, "too_many_requests")
@@ -152,7 +152,7 @@ class TestRefreshing:
         mine.refresh_from_db()
         assert mine.status == "pending"
 
-    def test_what_skinsback_does_not_know_is_told_and_changes_nothing(self, skinsback, user):
+    def test_an_unknown_deposit_raises_and_changes_nothing(self, skinsback, user):
         deposit = make_deposit(user=user)
         skinsback.status = TransactionNotFound("orderstatus", 3, "transaction_not_found")
 
@@ -253,7 +253,7 @@ class TestDecisions:
 
 class TestReviews:
     @pytest.fixture
-    def told(self):
+    def reported(self):
         heard = []
 
         def listen(sender, row, reason, **_kwargs):
@@ -263,7 +263,7 @@ class TestReviews:
         yield heard
         review_needed.disconnect(listen)
 
-    def test_reasons_add_up_and_each_is_told_once(self, told, django_capture_on_commit_callbacks):
+    def test_reasons_add_up_and_each_is_sent_once(self, reported, django_capture_on_commit_callbacks):
         purchase = make_purchase(status="waiting_accept", skin_id="5", max_price=Decimal(5))
         with django_capture_on_commit_callbacks(execute=True):
             for fields in ({"price": Decimal(6)}, {"price": Decimal(6)}, {"skin_id": "6", "price": Decimal(6)}):
@@ -275,7 +275,7 @@ class TestReviews:
             "SkinsBack bought another skin than the one asked for: 6.",
         ]
         assert purchase.review_reason.splitlines() == reasons
-        assert told == [(Purchase, purchase.pk, reason) for reason in reasons]
+        assert reported == [(Purchase, purchase.pk, reason) for reason in reasons]
 
 
 def say(purchase, status, source="poll", **fields):
@@ -287,10 +287,10 @@ def say(purchase, status, source="poll", **fields):
 
 
 class TestWhatWasBought:
-    """By id the id must be right and by name the name; what SkinsBack does not repeat proves nothing."""
+    """Bought by ID, the ID must match; bought by name, the name. A missing value is not a mismatch."""
 
     @pytest.mark.parametrize(
-        ("asked", "told", "reason"),
+        ("asked", "reported", "reason"),
         [
             ({"skin_id": "5"}, {"skin_id": "5"}, ""),
             ({"skin_id": "5"}, {}, ""),
@@ -302,10 +302,10 @@ class TestWhatWasBought:
             ({"skin_id": "5", "class_id": "1"}, {"skin_id": "6"}, ""),
         ],
     )
-    def test_is_compared_with_what_was_asked_for(self, asked, told, reason):
+    def test_is_compared_with_what_was_asked_for(self, asked, reported, reason):
         purchase = make_purchase(**{"market_hash_name": "", **asked})
 
-        say(purchase, "creating_trade", **told)
+        say(purchase, "creating_trade", **reported)
 
         assert purchase.needs_review is bool(reason)
         assert reason in purchase.review_reason
@@ -342,13 +342,13 @@ class TestReports:
         deposit = make_deposit(user=user)
         for currency in ("usd", "", "eur"):
             assert not deposit.needs_review
-            told = {**PAID, "amount_currency": currency}
-            deposits.record_report(DepositReport(status="success", order_id=deposit.order_id, **told), "poll")
+            reported = {**PAID, "amount_currency": currency}
+            deposits.record_report(DepositReport(status="success", order_id=deposit.order_id, **reported), "poll")
             deposit.refresh_from_db()
 
         assert "another amount" in deposit.review_reason
 
-    def test_an_unsigned_risk_is_shown_only_until_the_api_has_told_one(self, user):
+    def test_an_unsigned_risk_is_replaced_by_the_apis_and_never_back(self, user):
         deposit, seen = make_deposit(user=user), []
         for source, risk in [("webhook", 1), ("poll", 2), ("webhook", 3), ("answer", 4)]:
             report = DepositReport(status="in_hold", order_id=deposit.order_id, user_risk={"rollbacks": risk}, **PAID)
@@ -392,15 +392,15 @@ class TestReports:
     def test_a_credit_that_waited_for_its_currency_goes_to_the_owner_and_says_why(self, user):
         deposit = make_deposit(user=user)
         for currency in ("", "usd"):
-            told = {**PAID, "amount_currency": currency}
-            deposits.record_report(DepositReport(status="success", order_id=deposit.order_id, **told), "poll")
+            reported = {**PAID, "amount_currency": currency}
+            deposits.record_report(DepositReport(status="success", order_id=deposit.order_id, **reported), "poll")
 
         line = deposit.changes.latest("pk")
         assert (line.note, line.amount, line.currency) == ("Credited when the currency was told.", 5, "usd")
         assert (deposit.entries.get().user, line.credit_amount) == (user, 6)
 
     @pytest.mark.parametrize("make", [make_deposit, make_purchase])
-    def test_a_word_this_version_does_not_know_is_kept_and_explained(self, make):
+    def test_an_unknown_status_is_recorded_with_a_reason(self, make):
         row = make(status="pending" if make is make_deposit else "waiting_accept")
         if make is make_deposit:
             deposits.record_report(DepositReport(status="blessed", order_id=row.order_id), "webhook")
@@ -418,8 +418,8 @@ class TestReports:
         other = {"amount": "user_amount", "user_amount": "amount"}[setting]
         first = {setting: Decimal(amount), other: Decimal(1), "amount_currency": "usd"}
 
-        for status, told in [("hold_approved", first), ("success", {**first, other: Decimal(9)})]:
-            deposits.record_report(DepositReport(status=status, order_id=deposit.order_id, **told), "poll")
+        for status, reported in [("hold_approved", first), ("success", {**first, other: Decimal(9)})]:
+            deposits.record_report(DepositReport(status=status, order_id=deposit.order_id, **reported), "poll")
 
         deposit.refresh_from_db()
         assert (deposit.status, deposit.needs_review, deposit.entries.get().amount) == ("success", False, amount)
@@ -432,9 +432,9 @@ class TestReports:
     def test_a_credit_withheld_for_another_currency_is_not_given_by_its_repetition(self, user, now, again):
         deposit = make_deposit(user=user, currency="usd")
         for currency in ("eur", again, again):
-            told = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": currency}
+            reported = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": currency}
             recorded = deposits.record_report(
-                DepositReport(status="success", order_id=deposit.order_id, **told), "webhook"
+                DepositReport(status="success", order_id=deposit.order_id, **reported), "webhook"
             )
 
         assert recorded.outcome == "withheld"

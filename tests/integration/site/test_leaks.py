@@ -1,4 +1,4 @@
-"""Secrets, signs and tokens are in no log, no mail and no repr; and a stranger cannot have mails sent."""
+"""Secrets, signatures and tokens are in no log, mail or repr, and forged messages send no mail."""
 
 import logging
 import traceback
@@ -39,14 +39,14 @@ def distinctive_keys(settings):
 
 
 def guarded():
-    """What must never be shown: the keys of all accounts, and the tokens of users."""
+    """Return the secrets that must never be shown: the keys of all accounts and the tokens of users."""
     keys = [conf.account(alias) for alias in conf.accounts()]
     digests = [client_digest(key.client_id, key.client_secret) for key in keys]
     return [TOKEN, *digests, *(secret for key in keys for secret in key.secrets)]
 
 
-def told(records):
-    """All that a handler could write of these records, their extra fields and tracebacks included."""
+def logged_text(records):
+    """Return everything that a handler could write: messages, extra fields and tracebacks."""
     return "\n".join(
         f"{record.getMessage()} {vars(record)} {''.join(traceback.format_exception(record.exc_info[1]))}"
         if record.exc_info
@@ -115,7 +115,7 @@ class TestLogs:
 
         deposit.refresh_from_db()
         assert deposit.status == "success"
-        logged = told(caplog.records)
+        logged = logged_text(caplog.records)
         assert "skinsback.notification_failed" in logged
         assert not [secret for secret in guarded() if secret in logged]
 
@@ -129,8 +129,8 @@ class TestLogs:
             )
 
         assert answer.status_code == status
-        assert message["sign"] not in told(caplog.records)
-        assert "c0ffee5ecret" not in told(caplog.records)
+        assert message["sign"] not in logged_text(caplog.records)
+        assert "c0ffee5ecret" not in logged_text(caplog.records)
 
     def test_an_events_signature_is_not_logged(self, client, caplog):
         caplog.set_level(logging.DEBUG)
@@ -140,11 +140,11 @@ class TestLogs:
         client.post("/skinsback/events/", body, content_type="application/json", headers={"Signature": signature})
         client.post("/skinsback/events/", b"{}", content_type="application/json", headers={"Signature": signature})
 
-        assert signature not in told(caplog.records)
+        assert signature not in logged_text(caplog.records)
 
 
 def read_headers(get_response):
-    """Middleware that looks at the headers before the view takes one of them away."""
+    """Middleware that reads the headers before the view removes one."""
 
     def middleware(request):
         assert request.headers is not None
@@ -204,14 +204,16 @@ class TestMails:
             ("result/second/", "status=success&sign=0", FORM, 503),
         ],
     )
-    def test_a_stranger_has_none_sent(self, client, admins, mailoutbox, settings, path, body, content_type, status):
+    def test_a_forged_message_sends_no_mail(
+        self, client, admins, mailoutbox, settings, path, body, content_type, status
+    ):
         settings.SKINSBACK = {**settings.SKINSBACK, "ACCOUNTS": {"second": {"CLIENT_ID": "2", "CLIENT_SECRET": ""}}}
 
         answer = client.post(f"/skinsback/{path}", body, content_type=content_type)
 
         assert (answer.status_code, mailoutbox) == (status, [])
 
-    def test_a_wrong_method_has_none_sent(self, client, admins, mailoutbox):
+    def test_a_wrong_method_sends_no_mail(self, client, admins, mailoutbox):
         assert client.get("/skinsback/result/").status_code == 405
         assert mailoutbox == []
 

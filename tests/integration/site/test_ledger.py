@@ -78,7 +78,7 @@ def test_a_statement_shows_the_balance_after_each_entry(rich):
 class TestAudit:
     @pytest.fixture
     def history(self, rich, operator):
-        """Everything that may happen rightly."""
+        """A history with every correct kind of change."""
         pay(rich, "success")
         pay(rich, "in_hold", "hold_approved", "success")
         pay(rich, "hold_approved", "hold_returned")
@@ -94,7 +94,7 @@ class TestAudit:
         purchases.settle(taken_back, "refund", by=operator)
         make_purchase(status="timeout")
 
-    def test_a_right_history_has_no_differences(self, history, capsys):
+    def test_a_correct_history_has_no_differences(self, history, capsys):
         assert list(audit()) == []
         call_command("skinsback_audit")
         assert "is what the history says" in capsys.readouterr().out
@@ -118,7 +118,7 @@ class TestAudit:
         assert (difference.row, difference.row_id) == ("deposit", first.deposit_id)
         assert (difference.expected, difference.found) == ({"credit usd": "12.600000"}, {})
 
-    def test_an_entry_that_nobody_knows_of_is_found(self, rich):
+    def test_an_entry_that_should_not_exist_is_found(self, rich):
         deposit = make_deposit(user=rich, status="in_hold")
         LedgerEntry.objects.create(user=rich, deposit=deposit, kind="credit", amount=5, currency="usd")
 
@@ -141,22 +141,22 @@ class TestAudit:
 
         assert len(list(audit())) == 1
 
-    def test_what_an_operator_has_before_him_is_no_difference(self, rich):
+    def test_a_row_under_review_is_not_a_difference(self, rich):
         deposit = make_deposit(user=rich, status="success", needs_review=True)
 
         assert list(audit()) == []
         deposits.settle(deposit, "keep")
         assert list(audit()) == []
 
-    def test_the_command_ends_with_3_and_tells_json(self, rich, capsys):
+    def test_the_command_ends_with_3_and_prints_json(self, rich, capsys):
         make_deposit(user=rich, status="success", order_id="abc")
 
         with pytest.raises(SystemExit) as end:
             call_command("skinsback_audit", "--json")
 
         assert end.value.code == 3
-        told = json.loads(capsys.readouterr().out)
-        assert (told["row"], told["reference"], told["expected"]) == ("deposit", "abc", {})
+        printed = json.loads(capsys.readouterr().out)
+        assert (printed["row"], printed["reference"], printed["expected"]) == ("deposit", "abc", {})
 
     def test_one_account_alone_can_be_audited(self, rich):
         make_deposit(user=rich, status="success", account="second")

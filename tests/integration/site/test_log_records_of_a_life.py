@@ -1,4 +1,4 @@
-"""What is logged in a life of deposits and purchases: documented fields alone, and nothing that opens a door."""
+"""The log records of deposits and purchases from start to end: only documented fields, and no secret."""
 
 import logging
 import re
@@ -12,7 +12,7 @@ from django_skinsback.flows.monitoring.health import health
 from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.testing import post_notification, signed_notification
-from tests.integration.site.test_leaks import TRADE_URL, broken_wallet, distinctive_keys, guarded, told
+from tests.integration.site.test_leaks import TRADE_URL, broken_wallet, distinctive_keys, guarded, logged_text
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
@@ -59,5 +59,5 @@ def test_every_record_is_as_documented_and_holds_no_secret(world, user, client, 
     for record in records:
         assert set(vars(record)) - OF_LOGGING <= fields_of(record.message), record.message
         assert record.levelname.lower() in level_of(record.message), record.message
-    assert not [secret for secret in guarded() if secret in told(records)]
-    assert "0" * 40 not in told(records)
+    assert not [secret for secret in guarded() if secret in logged_text(records)]
+    assert "0" * 40 not in logged_text(records)

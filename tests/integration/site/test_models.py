@@ -1,4 +1,4 @@
-"""What the tables allow, and what they forget."""
+"""Constraints, deletion rules, querysets and times of the tables."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -71,7 +71,7 @@ def test_the_migrations_are_up_to_date():
     ],
     ids=["deposit", "purchase", "entry"],
 )
-def test_every_word_has_a_label_of_its_own(labels, words):
+def test_every_status_and_kind_has_its_own_label(labels, words):
     assert list(labels) == list(words)
     assert len({str(label) for label in labels.values()}) == len(words)
 
@@ -84,27 +84,27 @@ def test_every_word_has_a_label_of_its_own(labels, words):
         (LedgerEntry, "kind", EntryKind),
     ],
 )
-def test_the_choices_of_a_column_are_the_words_of_the_rules(model, column, words):
+def test_the_choices_of_a_column_are_those_of_the_rules(model, column, words):
     field = model._meta.get_field(column)
     assert [value for value, _ in field.choices] == list(words)
     assert max(map(len, words)) <= field.max_length
 
 
 @pytest.mark.parametrize("status", list(DepositStatus))
-def test_a_deposits_status_comes_back_as_the_word_it_was(status):
+def test_a_deposits_status_is_stored_unchanged(status):
     deposit = Deposit.objects.get(pk=make_deposit(status=status).pk)
     assert deposit.status == status == str(deposit.status)
     assert deposit.get_status_display() == str(DEPOSIT_STATUS_LABELS[status])
 
 
 @pytest.mark.parametrize("status", list(PurchaseStatus))
-def test_a_purchases_status_comes_back_as_the_word_it_was(status):
+def test_a_purchases_status_is_stored_unchanged(status):
     purchase = Purchase.objects.get(pk=make_purchase(status=status).pk)
     assert purchase.status == status == str(purchase.status)
     assert purchase.get_status_display() == str(PURCHASE_STATUS_LABELS[status])
 
 
-def test_the_app_is_called_skinsback_and_counts_far():
+def test_the_app_label_is_skinsback_and_keys_are_big_integers():
     assert OURS.name == "django_skinsback"
     assert all(isinstance(model._meta.pk, models.BigAutoField) for model in OURS.get_models())
 
@@ -118,7 +118,7 @@ def test_every_amount_is_a_decimal_of_twenty_digits_with_six_places():
     assert not any(isinstance(f, models.FloatField) for model in OURS.get_models() for f in model._meta.fields)
 
 
-def test_every_moment_is_a_utc_one():
+def test_every_time_column_is_utc():
     moments = [f for model in OURS.get_models() for f in model._meta.fields if isinstance(f, models.DateTimeField)]
     assert moments
     assert all(isinstance(field, UTCDateTimeField) for field in moments)
@@ -131,13 +131,13 @@ def test_an_amount_of_up_to_fifteen_digits_is_kept_exactly(amount):
     assert deposit.amount == deposit.user_amount == Decimal(amount)
 
 
-def test_texts_from_outside_survive_in_every_alphabet():
+def test_texts_in_every_alphabet_are_stored_unchanged():
     item = MarketItem.objects.create(game="cs2", market_hash_name="★ Karambit | Доплер 龍 💎", price=TEN)
     item.refresh_from_db()
     assert item.market_hash_name == "★ Karambit | Доплер 龍 💎"
 
 
-def test_rows_are_shown_by_what_an_operator_looks_for(user):
+def test_the_text_of_a_row_is_its_id(user):
     deposit, purchase = make_deposit(order_id="order-1"), make_purchase(custom_id="c1", market_hash_name="")
     change = StatusChange(deposit=deposit, from_status="pending", to_status="success")
     shown = [
@@ -162,7 +162,7 @@ def test_rows_are_shown_by_what_an_operator_looks_for(user):
     ]
 
 
-# Once, and only with the right sign.
+# Unique entries with the right sign.
 
 
 @pytest.mark.parametrize(
@@ -265,13 +265,13 @@ def test_a_change_is_of_one_row():
     assert not refused(change, purchase=purchase)
 
 
-def test_a_name_is_on_the_market_once_in_each_game():
+def test_a_name_is_unique_in_each_game():
     MarketItem.objects.create(game="cs2", market_hash_name="AK-47", price=TEN)
     assert refused(MarketItem.objects.create, game="cs2", market_hash_name="AK-47", price=TEN)
     assert not refused(MarketItem.objects.create, game="rust", market_hash_name="AK-47", price=TEN)
 
 
-# Written once.
+# Append-only entries.
 
 
 def test_an_entry_is_never_changed():
@@ -316,7 +316,7 @@ def test_a_balance_is_the_exact_sum_of_one_user_in_one_currency(user, operator):
     assert LedgerEntry.objects.balance(user, "gbp") == 0
 
 
-# Who goes, and what stays.
+# Deletion.
 
 
 def test_a_user_with_an_entry_cannot_be_deleted(user):
@@ -372,7 +372,7 @@ def test_history_outlives_the_delivery_that_made_it():
     assert change.webhook_event is None
 
 
-def test_only_the_ledger_holds_on_to_a_user(user):
+def test_only_the_ledger_protects_a_user(user):
     rules = {
         (model.__name__, field.name): field.remote_field.on_delete
         for model in OURS.get_models()
@@ -399,7 +399,7 @@ def test_only_the_ledger_holds_on_to_a_user(user):
         (Purchase, make_purchase, "next_poll_at"),
     ],
 )
-def test_due_rows_are_those_whose_time_has_come_in_the_order_of_their_keys(model, make, column):
+def test_due_rows_are_those_whose_next_poll_has_come_ordered_by_key(model, make, column):
     now = datetime(2026, 3, 1, 12, tzinfo=UTC)
     late, exact = make(**{column: now}), make(**{column: now - timedelta(days=1)})
     make(**{column: now + timedelta(seconds=1)})
@@ -423,7 +423,7 @@ def test_rows_to_review_are_those_that_were_flagged():
     assert [*Deposit.objects.to_review(), *Purchase.objects.to_review()] == [deposit, purchase]
 
 
-def test_saving_a_row_says_when():
+def test_saving_a_row_updates_its_time():
     deposit, purchase = make_deposit(), make_purchase()
     for row in (deposit, purchase):
         before = row.updated_at
@@ -439,14 +439,14 @@ ABROAD = SUMMER.astimezone(timezone(timedelta(hours=-7)))
 
 @pytest.fixture(params=[True, False], ids=["USE_TZ", "no USE_TZ"])
 def use_tz(request, settings):
-    """Both ways to keep time, far from Greenwich."""
+    """Both values of ``USE_TZ``, in a time zone other than UTC."""
     settings.TIME_ZONE = "Asia/Kathmandu"
     settings.USE_TZ = request.param
     return request.param
 
 
 @pytest.mark.parametrize("moment", [SUMMER, ABROAD], ids=["utc", "abroad"])
-def test_a_moment_comes_back_aware_and_is_the_same(use_tz, moment):
+def test_a_time_is_read_aware_and_equal(use_tz, moment):
     deposit = make_deposit(next_poll_at=moment, created_at=moment)
     deposit.refresh_from_db()
     assert deposit.next_poll_at.tzinfo is not None
@@ -458,20 +458,20 @@ def test_a_moment_comes_back_aware_and_is_the_same(use_tz, moment):
     assert Deposit.objects.aggregate(last=models.Max("next_poll_at"))["last"] == SUMMER
 
 
-def test_no_moment_comes_back_as_none(use_tz):
+def test_an_empty_time_is_read_as_none(use_tz):
     deposit = make_deposit(next_poll_at=None)
     deposit.refresh_from_db()
     assert deposit.next_poll_at is None
 
 
-def test_a_moment_can_be_updated(use_tz):
+def test_a_time_can_be_updated(use_tz):
     deposit = make_deposit()
     Deposit.objects.filter(pk=deposit.pk).update(next_poll_at=ABROAD)
     deposit.refresh_from_db()
     assert deposit.next_poll_at == SUMMER
 
 
-def test_a_row_just_made_knows_when(use_tz):
+def test_a_new_row_has_an_aware_time(use_tz):
     deposit = Deposit(order_id="1")
     assert deposit.created_at.tzinfo is not None
     deposit.save()

@@ -54,7 +54,7 @@ def test_calls_go_through_the_proxy_of_the_settings(through):
     assert proxy.asked == ["POST http://skinsback.test/api.php HTTP/1.1"]
 
 
-def test_a_client_is_made_anew_for_another_proxy(through):
+def test_another_proxy_makes_a_new_client(through):
     through("http://proxy.example:3128")
     first = get_client()
     assert get_client() is first
@@ -78,7 +78,7 @@ def check_output():
     return out.getvalue() + err.getvalue()
 
 
-def test_skinsback_check_knocks_at_this_site_and_at_skinsback_through_the_proxy(through, monkeypatch):
+def test_skinsback_check_calls_this_site_and_skinsback_through_the_proxy(through, monkeypatch):
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with Server(http(load("balance").body)) as server, Proxy(server.address, user=USER, password=PASSWORD) as proxy:
@@ -111,7 +111,7 @@ def test_no_output_of_skinsback_check_shows_the_proxys_password(through, caplog,
     assert PASSWORD not in shown
 
 
-def test_a_value_that_is_no_proxy_is_shown_by_no_check(through):
+def test_no_check_shows_a_value_that_is_not_a_proxy(through):
     through(f"socks5://{USER}:{PASSWORD}@proxy.example:1080")
     (message,) = [each for each in checks.run_checks() if each.id == "skinsback.E003"]
     assert "SOCKS is not supported" in message.msg

@@ -53,13 +53,13 @@ def german(tmp_path, settings):
 def credited(user):
     Wallet.objects.create(user=user)
     deposit = make_deposit(user=user, steam_id="76561198050648523")
-    tell(deposit, "success")
+    record(deposit, "success")
     return deposit
 
 
-def tell(deposit, status, **fields):
-    told = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd", **fields}
-    report = DepositReport(status=status, order_id=deposit.order_id, **told)
+def record(deposit, status, **fields):
+    reported = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd", **fields}
+    report = DepositReport(status=status, order_id=deposit.order_id, **reported)
     recorded = deposits.record_report(report, "webhook")
     deposit.refresh_from_db()
     return recorded
@@ -67,7 +67,7 @@ def tell(deposit, status, **fields):
 
 def test_the_catalogue_of_this_test_translates(credited):
     with override("de"):
-        tell(credited, "fail")
+        record(credited, "fail")
 
         assert credited.review_reason == "SkinsBack meldete „success“ und dann „fail“."
 
@@ -75,11 +75,11 @@ def test_the_catalogue_of_this_test_translates(credited):
 @BOTH_WAYS
 def test_a_keep_is_not_reopened_by_the_same_report(credited, operator, decided_in, told_in):
     with override(decided_in):
-        tell(credited, "fail")
+        record(credited, "fail")
         deposits.settle(credited, "keep", operator)
 
     with override(told_in):
-        tell(credited, "fail")
+        record(credited, "fail")
 
     assert not credited.needs_review
 
@@ -88,7 +88,7 @@ def test_a_keep_is_not_reopened_by_the_same_report(credited, operator, decided_i
 def test_a_kept_dispute_is_not_decided_otherwise_by_orderstatus(credited, operator, decided_in, told_in):
     """The answer that decides a contradiction would take the credit back."""
     with override(decided_in):
-        tell(credited, "fail")
+        record(credited, "fail")
         deposits.settle(credited, "keep", operator)
 
     with override(told_in):
@@ -122,18 +122,18 @@ def test_a_kept_oddity_of_a_purchase_is_not_flagged_again(operator, decided_in, 
 def test_a_reason_that_stands_is_not_added_again(credited, decided_in, told_in):
     for language in (decided_in, told_in):
         with override(language):
-            tell(credited, "fail")
+            record(credited, "fail")
 
     assert len(credited.review_reason.splitlines()) == 1
 
 
 def test_a_keep_of_another_amount_does_not_silence_a_third_amount(credited, operator):
-    tell(credited, "success", user_amount=Decimal(7))
+    record(credited, "success", user_amount=Decimal(7))
     deposits.settle(credited, "keep", operator)
 
-    tell(credited, "success", user_amount=Decimal(7))
+    record(credited, "success", user_amount=Decimal(7))
     assert not credited.needs_review
-    tell(credited, "success", user_amount=Decimal(8))
+    record(credited, "success", user_amount=Decimal(8))
 
     assert credited.needs_review
     assert "8 usd" in credited.review_reason
@@ -141,7 +141,7 @@ def test_a_keep_of_another_amount_does_not_silence_a_third_amount(credited, oper
 
 def test_settled_reasons_are_stored_as_codes_and_shown_in_the_language_of_the_reader(credited, operator):
     with override("de"):
-        tell(credited, "fail")
+        record(credited, "fail")
         deposits.settle(credited, "keep", operator)
 
     line = credited.changes.get(source="operator")
@@ -153,7 +153,7 @@ def test_settled_reasons_are_stored_as_codes_and_shown_in_the_language_of_the_re
 
 
 def test_the_admin_shows_reasons_in_the_readers_language(credited, settings):
-    tell(credited, "fail")
+    record(credited, "fail")
     staff = browser_of(*VIEW_ALL)
 
     assert "SkinsBack said “success” and then “fail”." in staff.get(page_url(credited)).content.decode()
@@ -163,8 +163,8 @@ def test_the_admin_shows_reasons_in_the_readers_language(credited, settings):
 
 @pytest.mark.parametrize("language", ["de", "en"])
 def test_a_token_is_the_same_in_each_language(credited, language):
-    """An operator reads the page in one language, and the report that was recorded before it came under another."""
-    tell(credited, "fail")
+    """An operator reads the page in one language; the report was recorded in another."""
+    record(credited, "fail")
     purchase = make_purchase(needs_review=True, review_reasons=[{"code": "purchase_not_known", "data": {}}])
     before = deposits.seen(credited), purchases.seen(purchase)
 

@@ -1,4 +1,4 @@
-"""What the site hears of changes, and what the history of a purchase keeps of them."""
+"""The signals after a change, and the history of a purchase."""
 
 from decimal import Decimal
 
@@ -17,13 +17,13 @@ TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i
 
 @pytest.fixture
 def heard(django_capture_on_commit_callbacks):
-    """What listeners of one model's changes are told while a function runs."""
+    """Return the arguments that receivers of one model's signal get while a function runs."""
 
     def heard(signal, model, function):
-        told = []
+        sent = []
 
         def listen(**arguments):
-            told.append(arguments)
+            sent.append(arguments)
 
         signal.connect(listen, sender=model)
         try:
@@ -31,29 +31,29 @@ def heard(django_capture_on_commit_callbacks):
                 function()
         finally:
             signal.disconnect(listen, sender=model)
-        return told
+        return sent
 
     return heard
 
 
-def test_a_deposits_listeners_are_told_of_the_row_and_its_change(heard):
+def test_deposit_changed_has_the_row_and_its_change(heard):
     deposit = make_deposit()
     report = DepositReport(status="fail", order_id=deposit.order_id)
 
-    [told] = heard(deposit_changed, Deposit, lambda: deposits.record_report(report, "poll"))
+    [sent] = heard(deposit_changed, Deposit, lambda: deposits.record_report(report, "poll"))
 
-    assert (told["deposit"], told["deposit"].status) == (deposit, "fail")
-    assert told["change"] == deposit.changes.get()
+    assert (sent["deposit"], sent["deposit"].status) == (deposit, "fail")
+    assert sent["change"] == deposit.changes.get()
 
 
-def test_a_purchases_listeners_are_told_of_the_row_and_its_change(heard):
+def test_purchase_changed_has_the_row_and_its_change(heard):
     purchase = make_purchase(status="waiting_accept")
     report = PurchaseReport(status="accepted", custom_id=purchase.custom_id)
 
-    [told] = heard(purchase_changed, Purchase, lambda: purchases.record_report(report, "poll"))
+    [sent] = heard(purchase_changed, Purchase, lambda: purchases.record_report(report, "poll"))
 
-    assert (told["purchase"], told["purchase"].status) == (purchase, "accepted")
-    assert told["change"] == purchase.changes.get()
+    assert (sent["purchase"], sent["purchase"].status) == (purchase, "accepted")
+    assert sent["change"] == purchase.changes.get()
 
 
 @pytest.mark.parametrize(("debited", "currency"), [(Decimal("8.28"), "usd"), (None, "")])

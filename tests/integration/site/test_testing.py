@@ -1,4 +1,4 @@
-"""What a site gets for its own tests."""
+"""``django_skinsback.testing``: the tools for a site's tests."""
 
 import socket
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_ids_of_rows_made_in_a_second_process_are_others():
-    """What a process counts begins anew in the next one, and the database may be the same."""
+    """A counter would start again in the next process, which may use the same database."""
     for factory, status in ((DepositFactory, "success"), (PurchaseFactory, "accepted")):
         rows = []
         for _process in range(2):
@@ -56,7 +56,7 @@ def test_rows_can_be_made_by_the_dozen(make):
     assert type(rows[0]).objects.count() == 12
 
 
-def test_a_deposit_is_pending_and_known_to_skinsback_unless_told_otherwise(user):
+def test_a_made_deposit_is_pending_and_known_to_skinsback_by_default(user):
     deposit = make_deposit(user=user, amount=Decimal("10.5"))
     deposit.refresh_from_db()
     assert (deposit.status, deposit.user, deposit.amount, deposit.account) == (
@@ -69,7 +69,7 @@ def test_a_deposit_is_pending_and_known_to_skinsback_unless_told_otherwise(user)
     assert deposit.next_poll_at
 
 
-def test_a_purchase_is_requested_and_not_yet_known_unless_told_otherwise(user):
+def test_a_made_purchase_is_requested_and_not_yet_known_by_default(user):
     purchase = make_purchase(user=user, charge_amount=Decimal(5), charge_currency="usd")
     purchase.refresh_from_db()
     assert (purchase.status, purchase.user, purchase.buy_id, purchase.attempts) == ("requested", user, None, 0)
@@ -108,7 +108,7 @@ def test_a_purchase_that_was_sent_says_so(status):
     assert (purchase.accepted_at is not None) is (status == "accepted")
 
 
-def test_whatever_is_given_is_taken():
+def test_given_values_are_used():
     moment = datetime(2026, 3, 1, tzinfo=UTC)
     deposit = make_deposit(status="success", transaction_id="13", finished_at=moment, next_poll_at=moment)
     purchase = make_purchase(status="canceled", buy_id="65", next_poll_at=moment)
@@ -117,7 +117,7 @@ def test_whatever_is_given_is_taken():
 
 
 @pytest.mark.parametrize("status", [status for status in DepositStatus if status not in {"created", "abandoned"}])
-def test_a_signed_notification_is_taken_for_skinsbacks_own(client, user, status):
+def test_a_signed_notification_is_accepted(client, user, status):
     deposit = make_deposit(user=user, status="created")
     message = signed_notification(deposit, status)
     assert verify_deposit_sign(message, message["sign"], ["123"])
@@ -178,7 +178,7 @@ def test_a_notification_is_readable_by_itself():
     assert (report.status, report.user_amount, report.amount_currency) == ("success", Decimal("12.6"), "usd")
 
 
-def test_the_sandbox_runs_on_this_machine_and_the_settings_lead_to_it(skinsback_sandbox):
+def test_the_sandbox_runs_on_this_machine_and_the_settings_use_it(skinsback_sandbox):
     assert isinstance(skinsback_sandbox, Sandbox)
     assert conf.api_url() == skinsback_sandbox.api_url
     assert skinsback_sandbox.url.startswith("http://127.0.0.1:")
@@ -186,7 +186,7 @@ def test_the_sandbox_runs_on_this_machine_and_the_settings_lead_to_it(skinsback_
     assert conf.account("second").client_id == "sandbox-2"
 
 
-def test_a_site_that_does_not_take_a_notification_fails_the_test_that_delivers_it(skinsback_sandbox, user):
+def test_a_refused_notification_fails_the_test_that_delivers_it(skinsback_sandbox, user):
     def fail(**_kwargs):
         raise RuntimeError("the wallet is broken")
 

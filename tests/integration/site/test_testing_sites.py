@@ -1,4 +1,4 @@
-"""What a site gets for its own tests, in test runs of sites that differ."""
+"""``django_skinsback.testing`` in test runs of sites with different settings."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Keys that anybody knows, or that nothing was signed with, are refused where system checks never run."""
+"""Public keys and unusable keys are refused in processes that run no system checks."""
 
 import subprocess
 import sys
@@ -72,7 +72,7 @@ def secrets_of(keys):
 
 
 @pytest.mark.django_db
-def test_the_webhook_answers_503_and_believes_nothing(client, user, keys, account, caplog):
+def test_the_webhook_answers_503_and_accepts_nothing(client, user, keys, account, caplog):
     deposit = make_deposit(user=user, account=account)
     for secret in [*secrets_of(keys), "123"]:
         message = signed_notification(deposit, secret=secret)
@@ -143,7 +143,7 @@ def test_the_reason_is_in_the_log_and_no_secret_is(client, settings, monkeypatch
 
 
 @pytest.mark.django_db
-def test_the_sandboxes_secret_is_believed_with_debug_and_where_testing_has_allowed_it(
+def test_the_sandboxes_secret_is_accepted_with_debug_and_where_testing_has_allowed_it(
     client, user, settings, monkeypatch
 ):
     monkeypatch.setattr(conf, "sandbox_secret_allowed", False)
@@ -166,7 +166,7 @@ settings.configure(
     DEBUG=False,
     ALLOWED_HOSTS=["shop.example"],
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django_skinsback"],
-    DATABASES={"default": {"ENGINE": "django.db.backends.dummy"}},  # whoever asks it makes the answer a 500
+    DATABASES={"default": {"ENGINE": "django.db.backends.dummy"}},  # a query would make the answer a 500
     SECRET_KEY="tests",
     ROOT_URLCONF="django_skinsback.urls",
     SKINSBACK=eval(sys.argv[1]),
@@ -184,7 +184,7 @@ answer = application(environ, lambda status, headers: print(status.split()[0]))
 
 
 def wsgi_answer(skinsback, secret):
-    """The status that a WSGI process, in which no system check ever ran, gives to a message signed with ``secret``."""
+    """Send a message signed with ``secret`` to a WSGI process, which runs no system checks, and return its status."""
     message = {"status": "success", "order_id": "1", "transaction_id": "1", "amount": "500", "amount_currency": "usd"}
     body = "&".join(f"{name}={value}" for name, value in {**message, "sign": sign(message, secret)}.items())
     done = subprocess.run(
@@ -211,6 +211,6 @@ def test_a_wsgi_process_refuses_everything_rather_than_genuine_messages_while_it
     assert wsgi_answer(keys, "123") == wsgi_answer(keys, "123\n") == 503
 
 
-def test_a_wsgi_process_with_a_secret_of_its_own_believes_it():
-    """The next thing it asks is the database, which is none."""
+def test_a_wsgi_process_with_its_own_secret_accepts_it():
+    """The message passes and the next step fails, because the process has no database."""
     assert wsgi_answer(GOOD, "123") == 500

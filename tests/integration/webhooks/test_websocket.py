@@ -415,7 +415,7 @@ def test_an_outage_is_warned_of_once(caplog, short_pauses):
 
     @asynccontextmanager
     async def nobody_there(_url):
-        raise realtime.Lost("connection refused")
+        raise realtime.ConnectionLost("connection refused")
         yield
 
     def stopped():

@@ -57,7 +57,7 @@ def sleeps():
 
 @pytest.fixture
 def client_of(sleeps):
-    """Makes a client of a server, or of an address, that never really sleeps."""
+    """Returns a client of a server or an address whose ``sleep`` does not wait."""
     with ExitStack() as stack:
 
         def make(server, **options):
@@ -117,7 +117,7 @@ def test_every_call_is_sent_and_its_answer_read(method, client_of):
     assert received.fields["method"] == method
 
 
-def test_keys_travel_in_headers(client_of):
+def test_keys_are_sent_in_headers(client_of):
     with Server(sample("status")) as server:
         client_of(server).get_status()
     (received,) = server.requests
@@ -128,7 +128,7 @@ def test_keys_travel_in_headers(client_of):
 
 
 @pytest.mark.parametrize("method", CALLS)
-def test_a_signature_covers_what_was_sent_and_the_secret_stays_here(method, client_of):
+def test_a_signature_covers_the_request_and_the_secret_is_not_sent(method, client_of):
     with Server(sample(SAMPLES.get(method, method))) as server:
         CALLS[method][0](client_of(server, authentication="signature"))
     (received,) = server.requests
@@ -155,7 +155,7 @@ def test_one_connection_serves_many_calls(client_of):
     assert (len(server.requests), server.connections) == (3, 1)
 
 
-def test_a_call_without_a_name_of_its_own_gives_the_answer_as_it_is(client_of):
+def test_call_returns_the_answer_unchanged(client_of):
     with Server(http(b'{"status":"success","rows":[0.10]}')) as server:
         answer = client_of(server).call("money_history", start_from=5, flags=[True])
     assert answer == {"status": "success", "rows": ["0.10"]}
@@ -181,7 +181,7 @@ def test_an_error_of_skinsbacks_is_raised_and_not_repeated(client_of):
     assert len(server.requests) == 1
 
 
-def test_the_state_fail_is_a_good_answer(client_of):
+def test_the_status_fail_is_a_valid_answer(client_of):
     with Server(sample("orderstatus_fail")) as server:
         assert client_of(server).get_deposit(transaction_id="13").status == "fail"
 
@@ -204,7 +204,7 @@ def test_a_purchase_is_asked_for_by_one_id(asked, client_of):
         client_of("http://127.0.0.1:9/").get_purchase(**asked)
 
 
-def test_purchases_nobody_asked_for_are_left_out(client_of):
+def test_purchases_that_were_not_requested_are_left_out(client_of):
     rows = b",".join(b'{"buy_id":%d,"offer_status":"accepted","custom_id":"c%d"}' % (n, n) for n in (3, 1, 9))
     with Server(http(b'{"status":"success","items":[%s]}' % rows)) as server:
         client = client_of(server)
@@ -212,7 +212,7 @@ def test_purchases_nobody_asked_for_are_left_out(client_of):
         assert [report.custom_id for report in client.get_purchases(buy_ids=[9])] == ["c9"]
 
 
-def test_a_bulk_purchase_is_told_apart_by_skin(client_of):
+def test_a_batch_purchase_is_matched_by_skin(client_of):
     with Server(sample("market_batch_buy")) as server:
         result = client_of(server).buy_skins(
             TRADE_URL,
@@ -242,7 +242,7 @@ def test_a_price_list_is_given_row_by_row_while_it_arrives(client_of):
     assert server.requests[0].fields == {"method": "market_pricelist", "game": "cs2", "full": "1"}
 
 
-def test_a_price_list_that_breaks_off_says_so(client_of):
+def test_an_interrupted_price_list_raises(client_of):
     whole = sample("market_pricelist_full")
     with Server(lambda connection: connection.sendall(whole[:-100])) as server:
         rows = client_of(server).iter_price_list("cs2")
@@ -318,13 +318,13 @@ def test_an_unknown_method_may_have_an_effect_and_is_not_repeated(client_of):
     assert len(server.requests) == 1
 
 
-def test_silence_is_an_unknown_outcome(client_of):
+def test_a_timeout_is_an_unknown_outcome(client_of):
     with Server(wait) as server, pytest.raises(UnknownOutcome):
         client_of(server, timeout=(2, 0.05)).create_deposit("1")
     assert len(server.requests) == 1
 
 
-def test_silence_in_the_middle_of_an_answer_is_an_unknown_outcome(client_of):
+def test_a_timeout_in_the_middle_of_an_answer_is_an_unknown_outcome(client_of):
     def stop(connection):
         cut(connection)
         wait(connection)
@@ -351,7 +351,7 @@ def test_a_packed_answer_is_unpacked(client_of):
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
 @pytest.mark.parametrize("authentication", ["headers", "signature"])
-def test_a_redirect_is_not_followed_and_takes_no_secret_along(status, authentication, client_of):
+def test_a_redirect_is_not_followed_and_gets_no_secret(status, authentication, client_of):
     with Server(sample("create")) as other:
         redirect = http(load("create").body, status, Location=other.url)
         with Server(redirect) as server, pytest.raises(UnknownOutcome):
@@ -541,7 +541,7 @@ class Failing(requests.Session):
         (ConnectionResetError(), UnknownOutcome),
     ],
 )
-def test_what_is_not_certainly_unsent_is_an_unknown_outcome(error, kind, client_of):
+def test_a_failure_that_is_not_certainly_unsent_is_an_unknown_outcome(error, kind, client_of):
     with pytest.raises(kind):
         client_of("https://skinsback.example/", session=Failing(error)).create_deposit("1")
 
@@ -550,7 +550,7 @@ def test_what_is_not_certainly_unsent_is_an_unknown_outcome(error, kind, client_
 
 
 class Limiter:
-    """Notes what it is asked and what it sees."""
+    """A limiter that records its calls and the exceptions it gets."""
 
     def __init__(self, refusal=None):
         self.refusal = refusal
@@ -590,7 +590,7 @@ def test_row_52_the_limiter_sees_that_skinsback_was_asked_too_often(call, client
     assert [error for _, error in limiter.seen] == [RateLimited]
 
 
-def test_a_price_list_is_not_in_the_limiters_way_while_it_arrives(client_of):
+def test_the_limiter_is_left_before_the_rest_of_a_price_list_arrives(client_of):
     limiter = Limiter()
     with Server(sample("market_pricelist_full")) as server:
         rows = client_of(server, limiter=limiter).iter_price_list("cs2")
@@ -607,7 +607,7 @@ def test_nothing_is_sent_when_the_limiter_refuses(client_of):
 
 
 @pytest.mark.parametrize(("random", "pauses"), [(0.0, [0.25, 0.5]), (1.0, [0.5, 1.0])])
-def test_pauses_grow_and_differ(random, pauses, client_of, sleeps):
+def test_pauses_grow_and_are_random(random, pauses, client_of, sleeps):
     with pytest.raises(RequestNotSent):
         client_of(f"http://{closed_port()}/", random=lambda: random).get_status()
     assert sleeps == pauses
@@ -628,7 +628,7 @@ def test_pauses_grow_and_differ(random, pauses, client_of, sleeps):
         ({"api_url": "https:///api.php"}, "api_url"),
     ],
 )
-def test_a_client_that_could_not_work_is_not_made(changes, word):
+def test_a_client_with_unusable_arguments_is_refused(changes, word):
     options = {"client_id": CLIENT_ID, "client_secret": SECRET} | changes
     with pytest.raises(ConfigurationError, match=word) as refused:
         SkinsBackClient(**options)
@@ -657,7 +657,7 @@ def test_no_failure_shows_secret_signature_or_token(answer, authentication, clie
     with Server(answer) as server, pytest.raises(SkinsBackError) as raised:
         CALLS["market_buy"][0](client_of(server, authentication=authentication))
     frames = everything_about(raised.value)
-    # The test's own frame holds its constants only by name.
+    # The frame of the test contains its constants only by name.
     assert SECRET not in frames
     assert TOKEN not in frames
     assert not re.search(r"\bsign['\"=]", frames)

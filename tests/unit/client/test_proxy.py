@@ -20,7 +20,7 @@ from django_skinsback import realtime
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import ConfigurationError, RequestNotSent, SkinsBackError, UnknownOutcome
 from django_skinsback.proxy import is_proxy_url, proxy_for
-from django_skinsback.realtime import Address, Lost, State, listen
+from django_skinsback.realtime import Address, ConnectionLost, State, listen
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
 from django_skinsback.steam import TradeURL
 from tests.samples import load
@@ -33,7 +33,7 @@ CREDENTIALS = f"{USER}:{quote(PASSWORD, safe='')}"
 SECRET = secrets.token_urlsafe(9)
 STATUS = http(load("status").body)
 HIDDEN = [USER, PASSWORD, quote(PASSWORD, safe=""), PASSWORD[:12]]
-"""What nothing may show. A value made by chance, because reports quote the source of this file."""
+"""A text that nothing may show. It is random, because error reports quote the source of this file."""
 
 
 def proxy_url(proxy, scheme="http"):
@@ -79,7 +79,7 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture
 def secure(certificate):
-    """A TLS server's greeting, and what makes a client trust it."""
+    """Return the TLS context of a server, and the certificate that makes a client trust it."""
 
     def greet(connection):
         with suppress(OSError):
@@ -103,7 +103,7 @@ def everything_about(error):
     seen += traceback.format_exception(error)
     for frame, _ in traceback.walk_tb(error.__traceback__):
         for value in [] if frame.f_code.co_filename == __file__ else frame.f_locals.values():
-            with suppress(AttributeError):  # an object that is not made to its end
+            with suppress(AttributeError):  # an object whose __init__ did not finish
                 seen.append(repr(value))
     for other in (error.__cause__, error.__context__):
         if other is not None:
@@ -219,7 +219,7 @@ def test_a_connection_that_breaks_behind_the_proxy_is_an_unknown_outcome(client_
     assert len(server.requests) == 1
 
 
-def test_a_proxy_that_wants_another_password_is_named_with_its_status(client_of):
+def test_a_proxy_that_refuses_the_password_is_reported_with_its_status(client_of):
     with Proxy("127.0.0.1:9", user="somebody", password="else") as proxy, pytest.raises(RequestNotSent) as raised:
         client_of(proxy_url(proxy), scheme="https").get_status()
     assert str(raised.value) == "status: the proxy answered 407."
@@ -251,12 +251,12 @@ def test_no_failure_of_a_call_shows_the_proxys_password(client_of, caplog, schem
 
 
 class Interrupted(Exception):
-    """As Celery's soft time limit: raised wherever the code happens to be."""
+    """Like Celery's soft time limit: it may be raised at any line."""
 
 
 @pytest.mark.parametrize("error", [Interrupted(), KeyboardInterrupt(), MemoryError()])
-def test_an_exception_of_another_kind_drags_no_key_along(client_of, monkeypatch, error):
-    """The frames of the libraries hold headers, fields and the proxy's address."""
+def test_an_exception_of_another_kind_contains_no_key(client_of, monkeypatch, error):
+    """The frames of the libraries contain headers, fields and the proxy's address."""
 
     def interrupted(*_args, **_options):
         try:
@@ -345,12 +345,12 @@ def test_an_address_on_this_machine_needs_no_proxy(url):
 
 
 def heard(address):
-    """Listen until the connection stands or could not be opened; what was told."""
-    told = []
+    """Listen until the connection is open or could not be opened; return the changes."""
+    changes = []
 
     async def main():
         def note(change):
-            told.append(change)
+            changes.append(change)
             if change.state in {State.CONNECTED, State.DISCONNECTED, State.REFUSED}:
                 listening.cancel()
 
@@ -362,7 +362,7 @@ def heard(address):
             await listening
 
     asyncio.run(main(), debug=True)
-    return told
+    return changes
 
 
 def address_through(proxy, host=HOST, **options):
@@ -380,10 +380,10 @@ def test_the_websocket_goes_through_the_proxy():
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         with protected(f"127.0.0.1:{server.socket.getsockname()[1]}") as proxy:
-            told = heard(address_through(proxy_url(proxy)))
+            changes = heard(address_through(proxy_url(proxy)))
         server.shutdown()
         serving.join()
-    assert State.CONNECTED in [change.state for change in told]
+    assert State.CONNECTED in [change.state for change in changes]
     assert [line.split()[0] for line in proxy.asked] == ["CONNECT"]
     assert HOST in proxy.asked[0]
 
@@ -392,14 +392,14 @@ def test_the_websocket_takes_no_proxy_from_the_environment(monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "all_proxy", "socks_proxy", "ws_proxy"):
         monkeypatch.setenv(name, f"http://{closed_port()}")
     with Sandbox(manual=True) as sandbox:
-        told = heard(address_through(None, sandbox.websocket_url.split("/")[2]))
-    assert State.CONNECTED in [change.state for change in told]
+        changes = heard(address_through(None, sandbox.websocket_url.split("/")[2]))
+    assert State.CONNECTED in [change.state for change in changes]
 
 
 def test_the_websocket_of_the_sandbox_on_this_machine_needs_no_proxy():
     with Sandbox(manual=True) as sandbox:
-        told = heard(address_through(proxy_url(closed_port()), sandbox.websocket_url.split("/")[2]))
-    assert State.CONNECTED in [change.state for change in told]
+        changes = heard(address_through(proxy_url(closed_port()), sandbox.websocket_url.split("/")[2]))
+    assert State.CONNECTED in [change.state for change in changes]
 
 
 REASONS = {
@@ -415,16 +415,16 @@ def test_no_failure_of_the_websocket_shows_the_proxys_password(caplog, answer):
     caplog.set_level(logging.DEBUG)
     with Proxy("127.0.0.1:9", answer=FAILURES[answer]) as proxy:
         address = address_through(proxy_url(closed_port() if answer == "down" else proxy))
-        told = heard(address)
+        changes = heard(address)
 
         async def connect():
             async with realtime.open_socket(address.url, address.proxy_url):
                 pass
 
-        with pytest.raises(Lost) as lost:
+        with pytest.raises(ConnectionLost) as lost:
             asyncio.run(connect())
     report = everything_about(lost.value)
-    assert not shown(report + repr(told) + repr(address) + repr(vars(address)))
+    assert not shown(report + repr(changes) + repr(address) + repr(vars(address)))
     assert not shown(caplog.text + "".join(str(vars(record)) for record in caplog.records))
     assert "signature=" not in report
     assert str(lost.value).startswith(REASONS.get(answer, ""))

@@ -1,4 +1,4 @@
-"""The websocket's protocol without sockets: what frames mean, what is said when, when the next try is made."""
+"""The websocket's protocol without sockets: what frames mean, when to ping, when to reconnect."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from django_skinsback.exceptions import ConfigurationError
-from django_skinsback.realtime import Address, Conversation, Lost, Stage, State, listen, pause_seconds
+from django_skinsback.realtime import Address, ConnectionLost, Conversation, Stage, State, listen, pause_seconds
 from django_skinsback.wire.signing import client_digest
 from tests import samples
 from tests.support.virtual_loop import run
@@ -21,20 +21,20 @@ DIGEST = client_digest("1", SECRET)
 
 
 class TestConversation:
-    def test_the_first_frame_says_whether_the_keys_were_taken(self):
+    def test_the_first_frame_says_whether_the_keys_were_accepted(self):
         for frame, stage in ((GREETING, Stage.LISTENING), (REFUSAL, Stage.REFUSED)):
             conversation = Conversation(0)
             assert conversation.stage is Stage.GREETING
-            assert conversation.hear(frame) is None
+            assert conversation.receive(frame) is None
             assert conversation.stage is stage
 
     def test_the_documented_example_is_a_purchase(self):
-        event = Conversation(0).hear(samples.load("event_status_change").body)
+        event = Conversation(0).receive(samples.load("event_status_change").body)
         assert (event.purchase.custom_id, event.purchase.status) == ("123456", "waiting_accept")
 
     @pytest.mark.parametrize("frame", [BALANCE, BALANCE.encode(), " " + BALANCE, BALANCE.replace('"758.93"', "758.93")])
-    def test_a_balance_is_heard_as_text_and_as_bytes_as_string_and_as_number(self, frame):
-        assert Conversation(0).hear(frame).balance == Decimal("758.93")
+    def test_a_balance_is_read_from_text_and_bytes_as_string_and_number(self, frame):
+        assert Conversation(0).receive(frame).balance == Decimal("758.93")
 
     @pytest.mark.parametrize(
         "frame",
@@ -59,52 +59,52 @@ class TestConversation:
         ],
         ids=lambda frame: repr(frame[:20]),
     )
-    def test_what_is_no_event_is_ignored_and_nothing_raises(self, frame):
+    def test_frames_without_an_event_are_ignored_without_an_exception(self, frame):
         conversation = Conversation(0)
-        heard = conversation.hear(frame)
+        heard = conversation.receive(frame)
         assert heard is None or heard.purchase is heard.balance is None
         assert conversation.stage is not Stage.REFUSED
 
-    def test_an_unknown_word_is_an_event_without_meaning(self):
-        event = Conversation(0).hear('{"event":"maintenance_soon","data":[]}')
+    def test_an_event_with_an_unknown_name_has_no_data(self):
+        event = Conversation(0).receive('{"event":"maintenance_soon","data":[]}')
         assert (event.name, event.purchase, event.balance) == ("maintenance_soon", None, None)
 
-    def test_an_event_before_any_greeting_shows_that_the_keys_were_taken(self):
+    def test_an_event_before_any_greeting_means_that_the_keys_were_accepted(self):
         conversation = Conversation(0)
-        conversation.hear(BALANCE)
+        conversation.receive(BALANCE)
         assert conversation.stage is Stage.LISTENING
 
     def test_keys_can_be_refused_later_too(self):
         conversation = Conversation(0)
-        conversation.hear(GREETING)
-        conversation.hear(REFUSAL)
+        conversation.receive(GREETING)
+        conversation.receive(REFUSAL)
         assert conversation.stage is Stage.REFUSED
 
-    def test_a_ping_is_said_every_25_seconds_and_late_ones_are_not_made_up_for(self):
+    def test_a_ping_is_sent_every_25_seconds_and_missed_ones_are_not_repeated(self):
         conversation = Conversation(1000)
-        conversation.hear(GREETING)
-        said = [(now, conversation.say(now)) for now in (1000, 1024.9, 1025, 1026, 1050, 1200, 1201, 1225)]
+        conversation.receive(GREETING)
+        said = [(now, conversation.frames_to_send(now)) for now in (1000, 1024.9, 1025, 1026, 1050, 1200, 1201, 1225)]
         assert [now for now, texts in said if texts == ["ping"]] == [1025, 1050, 1200, 1225]
-        assert conversation.next_at() == 1250
+        assert conversation.next_action_at() == 1250
 
-    def test_silence_in_place_of_a_greeting_ends_after_20_seconds(self):
+    def test_a_missing_greeting_is_overdue_after_20_seconds(self):
         conversation = Conversation(0)
-        assert conversation.next_at() == 20
-        assert not conversation.is_ignored(19.9)
-        assert conversation.is_ignored(20)
-        conversation.hear(GREETING)
-        assert not conversation.is_ignored(10_000)
+        assert conversation.next_action_at() == 20
+        assert not conversation.is_greeting_overdue(19.9)
+        assert conversation.is_greeting_overdue(20)
+        conversation.receive(GREETING)
+        assert not conversation.is_greeting_overdue(10_000)
 
 
 class TestPause:
-    def test_it_doubles_from_a_second_to_a_minute(self):
+    def test_the_pause_doubles_from_one_second_to_one_minute(self):
         shortest = [pause_seconds(vain, lambda least, _most: least) for vain in range(8)]
         longest = [pause_seconds(vain, lambda _least, most: most) for vain in range(8)]
         assert shortest == [1, 2, 4, 8, 16, 30, 30, 30]
         assert longest == [2, 4, 8, 16, 32, 60, 60, 60]
         assert pause_seconds(10**9, lambda _least, most: most) == 60
 
-    def test_listeners_that_were_cut_off_together_do_not_come_back_together(self):
+    def test_listeners_disconnected_together_reconnect_at_different_times(self):
         assert len({pause_seconds(3) for _ in range(20)}) > 10
 
 
@@ -143,14 +143,14 @@ class TestAddress:
     def test_plain_text_elsewhere_has_to_be_allowed(self):
         assert Address("ws://skinsback.com/ws/", "1", "123", allow_plain=True).shown == "ws://skinsback.com/ws/"
 
-    def test_it_does_not_print_its_key(self):
+    def test_its_repr_does_not_show_the_key(self):
         address = Address("wss://x/?token=abc", "1", SECRET)
         assert not [text for text in (repr(address), str(address), f"{address}") if DIGEST in text or "abc" in text]
         assert DIGEST in address.url
 
 
 class Line:
-    """A connection that plays a script: texts are frames, numbers are seconds that pass, Lost ends it."""
+    """A scripted connection: a text is a frame, a number is a wait in seconds, ConnectionLost ends it."""
 
     def __init__(self, *script):
         self.script = list(script)
@@ -176,7 +176,7 @@ def now():
 
 
 def connecting(*lines):
-    """A ``connect`` that gives one line after the other; Lost in a line's place keeps it from being opened."""
+    """A ``connect`` that opens one line after the other, or raises a ConnectionLost that stands in a line's place."""
     waiting = list(lines)
 
     @asynccontextmanager
@@ -193,25 +193,28 @@ def connecting(*lines):
     return connect
 
 
-class Ear:
-    """Listens for so many virtual seconds and remembers what it was told, and when."""
+def longest_pause(_least, most):
+    return most
+
+
+class Listener:
+    """Listens for some virtual seconds and stores the events and changes it gets, with their times."""
 
     def __init__(self, handle=None):
         self.changes, self.events, self._handle = [], [], handle
 
     async def listen(self, *lines, seconds):
         address = Address("wss://x/", "1", SECRET)
-        longest = lambda _least, most: most  # noqa: E731
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await listen(address, self.handle, self.tell, connect=connecting(*lines), uniform=longest)
+                await listen(address, self.handle, self.on_change, connect=connecting(*lines), uniform=longest_pause)
 
     async def handle(self, event):
         self.events.append((now(), event.name))
         if self._handle:
             await self._handle(event)
 
-    def tell(self, change):
+    def on_change(self, change):
         self.changes.append((now(), change))
 
     def states(self):
@@ -220,69 +223,73 @@ class Ear:
 
 class TestListening:
     def test_pings_go_out_while_an_event_is_being_handled_for_minutes(self):
-        line, ear = Line(GREETING, BALANCE, BALANCE), Ear(lambda _event: asyncio.sleep(90))
-        run(ear.listen(line, seconds=185))
+        line, listener = Line(GREETING, BALANCE, BALANCE), Listener(lambda _event: asyncio.sleep(90))
+        run(listener.listen(line, seconds=185))
         assert line.said == [(pytest.approx(25 * n, abs=0.1), "ping") for n in range(1, 8)]
-        assert [round(at) for at, _ in ear.events] == [0, 90]
+        assert [round(at) for at, _ in listener.events] == [0, 90]
 
     def test_events_are_handled_one_after_the_other_in_their_order(self):
         frames = [json.dumps({"event": f"e{n}"}) for n in range(5)]
-        ear = Ear(lambda _event: asyncio.sleep(1))
-        run(ear.listen(Line(GREETING, *frames), seconds=60))
-        assert [(round(at), name) for at, name in ear.events] == [(n, f"e{n}") for n in range(5)]
+        listener = Listener(lambda _event: asyncio.sleep(1))
+        run(listener.listen(Line(GREETING, *frames), seconds=60))
+        assert [(round(at), name) for at, name in listener.events] == [(n, f"e{n}") for n in range(5)]
 
-    def test_a_server_that_cannot_be_reached_is_tried_ever_more_rarely(self):
-        ear = Ear()
-        run(ear.listen(*[Lost("connection refused")] * 20, seconds=400))
-        tries = [round(at) for at, change in ear.changes if change.state is State.CONNECTING]
+    def test_the_pauses_grow_while_the_server_cannot_be_reached(self):
+        listener = Listener()
+        run(listener.listen(*[ConnectionLost("connection refused")] * 20, seconds=400))
+        tries = [round(at) for at, change in listener.changes if change.state is State.CONNECTING]
         assert tries == [0, 2, 6, 14, 30, 62, 122, 182, 242, 302, 362]
-        reasons = {change.reason for _, change in ear.changes if change.state is State.DISCONNECTED}
+        reasons = {change.reason for _, change in listener.changes if change.state is State.DISCONNECTED}
         assert reasons == {"connection refused"}
 
-    def test_the_pauses_are_short_again_after_a_connection_that_lived(self):
-        refused, short = Lost("x"), [Line(GREETING, 5, Lost("y"))]
-        ear = Ear()
-        run(ear.listen(refused, refused, *short, Line(GREETING, 61, Lost("z")), refused, Line(GREETING), seconds=300))
-        pauses = [change.pause_seconds for _, change in ear.changes if change.state is State.DISCONNECTED]
+    def test_the_pauses_are_short_again_after_a_stable_connection(self):
+        refused, short = ConnectionLost("x"), [Line(GREETING, 5, ConnectionLost("y"))]
+        listener = Listener()
+        run(
+            listener.listen(
+                refused, refused, *short, Line(GREETING, 61, ConnectionLost("z")), refused, Line(GREETING), seconds=300
+            )
+        )
+        pauses = [change.pause_seconds for _, change in listener.changes if change.state is State.DISCONNECTED]
         assert pauses == [2, 4, 8, 2, 2]
 
-    def test_refused_keys_end_it_and_nobody_knocks_again(self):
-        line, ear = Line(REFUSAL), Ear()
-        run(ear.listen(line, AssertionError("knocked again"), seconds=1000))
-        assert ear.states() == [State.CONNECTING, State.REFUSED]
+    def test_refused_keys_end_it_without_a_reconnect(self):
+        line, listener = Line(REFUSAL), Listener()
+        run(listener.listen(line, AssertionError("knocked again"), seconds=1000))
+        assert listener.states() == [State.CONNECTING, State.REFUSED]
         assert line.closed == pytest.approx(0, abs=0.1)
 
     def test_keys_refused_in_the_middle_end_it_too(self):
-        ear = Ear()
-        run(ear.listen(Line(GREETING, BALANCE, 30, REFUSAL), AssertionError("knocked again"), seconds=1000))
-        assert ear.states() == [State.CONNECTING, State.CONNECTED, State.REFUSED]
+        listener = Listener()
+        run(listener.listen(Line(GREETING, BALANCE, 30, REFUSAL), AssertionError("knocked again"), seconds=1000))
+        assert listener.states() == [State.CONNECTING, State.CONNECTED, State.REFUSED]
 
-    def test_a_server_that_says_nothing_is_given_up_after_20_seconds(self):
-        mute, ear = Line(), Ear()
-        run(ear.listen(mute, Line(GREETING), seconds=60))
+    def test_a_server_that_sends_nothing_is_disconnected_after_20_seconds(self):
+        mute, listener = Line(), Listener()
+        run(listener.listen(mute, Line(GREETING), seconds=60))
         assert mute.closed == pytest.approx(20, abs=0.1)
-        assert State.CONNECTED in ear.states()
-        assert ear.changes[1][1].reason == "no greeting came"
+        assert State.CONNECTED in listener.states()
+        assert listener.changes[1][1].reason == "SkinsBack sent no first frame"
 
-    def test_being_stopped_closes_the_connection_and_is_told(self):
-        line, ear = Line(GREETING), Ear()
-        run(ear.listen(line, seconds=40))
+    def test_stopping_closes_the_connection_and_is_reported(self):
+        line, listener = Line(GREETING), Listener()
+        run(listener.listen(line, seconds=40))
         assert line.closed == pytest.approx(40, abs=0.1)
-        assert ear.states() == [State.CONNECTING, State.CONNECTED, State.STOPPED]
+        assert listener.states() == [State.CONNECTING, State.CONNECTED, State.STOPPED]
 
     def test_it_can_be_stopped_while_it_waits_for_the_next_try(self):
-        ear = Ear()
-        run(ear.listen(Lost("x"), seconds=1))
-        assert ear.states() == [State.CONNECTING, State.DISCONNECTED, State.STOPPED]
+        listener = Listener()
+        run(listener.listen(ConnectionLost("x"), seconds=1))
+        assert listener.states() == [State.CONNECTING, State.DISCONNECTED, State.STOPPED]
 
-    def test_a_connection_lost_while_an_event_is_handled_is_noticed_afterwards_and_the_event_is_not_cut_off(self):
+    def test_a_connection_lost_while_an_event_is_handled_does_not_interrupt_the_handler(self):
         done = []
 
         async def handle(_event):
             await asyncio.sleep(30)
             done.append(now())
 
-        ear = Ear(handle)
-        run(ear.listen(Line(GREETING, BALANCE, Lost("x")), Line(GREETING), seconds=60))
+        listener = Listener(handle)
+        run(listener.listen(Line(GREETING, BALANCE, ConnectionLost("x")), Line(GREETING), seconds=60))
         assert [round(at) for at in done] == [30]
-        assert ear.states().count(State.CONNECTED) == 2
+        assert listener.states().count(State.CONNECTED) == 2

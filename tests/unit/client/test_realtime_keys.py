@@ -1,4 +1,4 @@
-"""The websocket over real sockets: nothing that goes wrong shows the key in its address, and nothing is endless."""
+"""The websocket over real sockets: no failure shows the key in its address, and every wait ends."""
 
 import asyncio
 import logging
@@ -16,8 +16,9 @@ from websockets.sync.server import serve
 
 from django_skinsback import realtime, websocket
 from django_skinsback.exceptions import ConfigurationError
-from django_skinsback.realtime import Address, Lost, State, listen
+from django_skinsback.realtime import Address, ConnectionLost, State, listen
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET, Options, Sandbox
+from django_skinsback.websocket import require_library
 from django_skinsback.wire.signing import client_digest
 from tests.support.loopback import Server, hang_up, http, reset
 
@@ -25,7 +26,7 @@ SECRET = "an-own-5ecret"
 
 
 def self_signed(tmp_path):
-    """A server's TLS context that nobody trusts."""
+    """A server's TLS context with an untrusted certificate."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     subprocess.run(
@@ -45,21 +46,21 @@ def self_signed(tmp_path):
 
 
 def nonsense(connection):
-    """Say what no web server says."""
+    """Answer with text that is not HTTP."""
     connection.sendall(b"220 mail.example ESMTP\r\n\r\n")
 
 
-def one_try(address, tell=lambda _change: None, *, bare=True):
-    """Connect once, for real; what was told, and the exception that ``listen`` keeps to itself, as text."""
-    told = []
+def one_try(address, on_change=lambda _change: None, *, bare=True):
+    """Connect once and return the changes, and the exception that ``listen`` does not raise, as text."""
+    changes = []
 
     async def ignore(_event):
         pass
 
     async def main():
         def note(change):
-            told.append(change)
-            tell(change)
+            changes.append(change)
+            on_change(change)
             if change.state is State.DISCONNECTED:
                 listening.cancel()
 
@@ -76,25 +77,25 @@ def one_try(address, tell=lambda _change: None, *, bare=True):
     if bare:
         try:
             asyncio.run(connect())
-        except Lost as error:
-            told += traceback.format_exception(error)
-    return told
+        except ConnectionLost as error:
+            changes += traceback.format_exception(error)
+    return changes
 
 
 class TestKeysAreNotShown:
-    """Row 62: the digest in the address passes for SkinsBack's wherever X-SIGN is believed."""
+    """Row 62: with the digest of the address anyone can forge messages where X-SIGN is accepted."""
 
     def check(self, url, caplog, reason, keys=("1", SECRET), **options):
         caplog.set_level(logging.DEBUG)
-        told = one_try(Address(url, *keys), **options)
-        assert any(reason in str(change) for change in told if not isinstance(change, str)), told
+        changes = one_try(Address(url, *keys), **options)
+        assert any(reason in str(change) for change in changes if not isinstance(change, str)), changes
         logged = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
-        for text in (logged, repr(told)):
+        for text in (logged, repr(changes)):
             assert client_digest(*keys) not in text
             assert keys[1] not in text
             assert "signature=" not in text
 
-    def test_nobody_listens(self, caplog):
+    def test_a_closed_port(self, caplog):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
         self.check(f"ws://127.0.0.1:{port}/ws/", caplog, "connection refused")
@@ -116,7 +117,7 @@ class TestKeysAreNotShown:
         with Server(answer) as server:
             self.check(f"ws://{server.address}/ws/", caplog, reason)
 
-    def test_the_certificate_is_nobodys(self, caplog, tmp_path):
+    def test_an_untrusted_certificate(self, caplog, tmp_path):
         with Server(b"", greet=self_signed(tmp_path)) as server:
             self.check(f"wss://{server.address.replace('127.0.0.1', 'localhost')}/ws/", caplog, "certificate")
 
@@ -136,12 +137,12 @@ class TestKeysAreNotShown:
             if fault:
                 sandbox.faults.add(fault)
 
-            def tell(change):
+            def on_change(change):
                 if change.state is State.CONNECTED:
                     sandbox.websocket.broadcast(CLIENT_ID, "{}")
 
             keys = (CLIENT_ID, CLIENT_SECRET)
-            self.check(sandbox.websocket_url, caplog, reason, keys=keys, tell=tell, bare=False)
+            self.check(sandbox.websocket_url, caplog, reason, keys=keys, on_change=on_change, bare=False)
 
     def test_the_keys_are_refused(self, caplog):
         with Sandbox(manual=True) as sandbox:
@@ -149,7 +150,7 @@ class TestKeysAreNotShown:
 
 
 def test_a_redirect_is_not_followed():
-    """Row 57: the address carries a key, and where it leads is not for an answer to say."""
+    """Row 57: the address contains a key, so an answer must not send it to another address."""
     with Server(http(b"")) as elsewhere:
         there = f"ws://{elsewhere.address}/ws/"
         with Server(http(b"", "307 Temporary Redirect", Location=there)) as server:
@@ -157,13 +158,13 @@ def test_a_redirect_is_not_followed():
         assert elsewhere.connections == 0
 
 
-def test_no_proxy_of_the_environment_is_told_the_address(monkeypatch):
+def test_no_proxy_of_the_environment_gets_the_address(monkeypatch):
     with Server(http(b"", "502 Bad Gateway")) as proxy, Sandbox(manual=True) as sandbox:
         for name in ("http_proxy", "https_proxy", "ws_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://{proxy.address}")
         monkeypatch.setenv("no_proxy", "")
-        told = one_try(Address(sandbox.websocket_url, "1", SECRET), bare=False)
-        assert told[-1].state is State.REFUSED
+        changes = one_try(Address(sandbox.websocket_url, "1", SECRET), bare=False)
+        assert changes[-1].state is State.REFUSED
         assert proxy.connections == 0
 
 
@@ -178,12 +179,12 @@ def test_a_frame_without_end_is_cut_short():
                 sandbox.websocket.broadcast(CLIENT_ID, huge)
                 await connection.recv()
 
-        with pytest.raises(Lost):
+        with pytest.raises(ConnectionLost):
             asyncio.run(main())
 
 
-def test_being_stopped_says_goodbye():
-    codes, told = [], []
+def test_stopping_sends_a_close_frame():
+    codes, changes = [], []
 
     def greet(line):
         line.send('{"event":"auth_success"}')
@@ -196,24 +197,24 @@ def test_being_stopped_says_goodbye():
         serving.start()
 
         async def main():
-            def tell(change):
-                told.append(change.state)
+            def on_change(change):
+                changes.append(change.state)
                 if change.state is State.CONNECTED:
                     asyncio.get_running_loop().call_soon(listening.cancel)
 
             address = Address(f"ws://127.0.0.1:{server.socket.getsockname()[1]}/ws/", "1", SECRET)
-            listening = asyncio.ensure_future(listen(address, None, tell))
+            listening = asyncio.ensure_future(listen(address, None, on_change))
             with suppress(asyncio.CancelledError):
                 await listening
 
         asyncio.run(main())
         server.shutdown()
         serving.join()
-    assert told[-1] is State.STOPPED
+    assert changes[-1] is State.STOPPED
     assert codes == [1000]
 
 
 def test_a_missing_library_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "websockets.asyncio.client", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'django-skinsback\[realtime\]'"):
-        realtime.require_library()
+        require_library()

@@ -1,4 +1,4 @@
-"""Where one character more or less of a number or a key makes the difference."""
+"""Limits of numbers and keys: one character more or less changes the result."""
 
 from decimal import Decimal
 
@@ -62,17 +62,17 @@ def test_exponents_lose_their_leading_zeros_only(lexeme, spelled):
     assert php_float(lexeme) == spelled
 
 
-def test_a_signature_that_is_no_ascii_is_wrong_and_no_error():
+def test_a_signature_that_is_not_ascii_is_refused_without_an_exception():
     assert not verify_event(b"{}", "\ud800é", ["123"])
     assert not verify_deposit_sign({"a": "b"}, "\ud800é", ["123"])
 
 
-def test_half_a_character_is_wrong_and_no_error():
+def test_half_a_character_in_a_signature_is_refused_without_an_exception():
     assert not verify_deposit_sign({"a": "\ud800"}, "0" * 40, ["123"])
     assert not verify_deposit_sign({"a": "b"}, "0" * 40, ["\udfff"])
     assert not verify_event(b"{}", "0" * 64, ["\udfff"])
 
 
 @pytest.mark.parametrize("nested", [["x"], ("x",), {"x": "y"}], ids=lambda value: type(value).__name__)
-def test_what_is_nested_is_not_signed(nested):
+def test_nested_fields_are_not_signed(nested):
     assert sign({"a": "b", "nested": nested}, "123") == sign({"a": "b"}, "123")

@@ -1,10 +1,10 @@
-import time
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from django_skinsback import money
 from django_skinsback.exceptions import InvalidAmount, InvalidInput
 from django_skinsback.money import parse_amount, parse_currency, parse_number, wire_amount
 
@@ -86,17 +86,26 @@ def test_an_amount_is_read_exactly(written, value):
 @pytest.mark.parametrize(
     "written", UNREADABLE, ids=lambda value: repr(value)[:20] if not isinstance(value, int) else ""
 )
-def test_what_is_not_written_as_an_amount_is_refused(written):
+def test_anything_that_is_not_an_amount_is_refused(written):
     with pytest.raises(InvalidAmount):
         parse_amount(written)
 
 
-def test_a_huge_exponent_costs_no_time():
-    started = time.perf_counter()
-    for written in ("1e4000000", "9" * 100_000, Decimal("1e4000000"), 10**100_000):
-        with pytest.raises(InvalidAmount):
-            parse_amount(written)
-    assert time.perf_counter() - started < 1
+@pytest.mark.parametrize("written", ["1e4000000", "9" * 100_000, 10**100_000], ids=["exponent", "digits", "int"])
+def test_a_huge_number_is_refused_before_it_is_converted(written, monkeypatch):
+    converted = []
+
+    class RecordingDecimal(Decimal):
+        def __new__(cls, value):
+            converted.append(value)
+            return super().__new__(cls, value)
+
+    monkeypatch.setattr(money, "Decimal", RecordingDecimal)
+    assert parse_amount("8.28") == Decimal("8.28")
+    assert converted == ["8.28"]
+    with pytest.raises(InvalidAmount):
+        parse_amount(written)
+    assert converted == ["8.28"]
 
 
 @given(st.text())
@@ -110,7 +119,7 @@ def test_any_text_is_an_amount_or_is_refused(text):
 
 
 @given(st.decimals(min_value=0, max_value=10**9, allow_nan=False, allow_infinity=False))
-def test_no_amount_grows_and_none_loses_a_millionth(number):
+def test_decimals_are_cut_off_after_the_sixth(number):
     text = format(number, "f")[:32]
     try:
         amount = parse_amount(text)
@@ -120,7 +129,7 @@ def test_no_amount_grows_and_none_loses_a_millionth(number):
 
 
 @given(st.from_regex(r"[0-9]{1,8}\.[0-9]{1,6}", fullmatch=True))
-def test_an_amount_survives_being_sent_and_read(text):
+def test_an_amount_is_the_same_after_it_was_sent_and_read(text):
     amount = parse_amount(text)
     sent = wire_amount(amount)
     assert "e" not in sent.lower()
@@ -156,6 +165,6 @@ def test_currency_codes_are_lower_case(text, code):
 @pytest.mark.parametrize(
     "text", ["", "u", "us dollar", "usd ", "dollarsss", "€ur", "\u212ard", "\u017fek", "us\n", None, 840]
 )
-def test_what_is_no_currency_code_is_refused(text):
+def test_anything_that_is_not_a_currency_code_is_refused(text):
     with pytest.raises(InvalidInput):
         parse_currency(text)

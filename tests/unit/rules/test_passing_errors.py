@@ -1,4 +1,4 @@
-"""Which errors of a database are worth another try."""
+"""Which database errors are passing errors, so that the block runs again."""
 
 import pytest
 from django.db import OperationalError
@@ -35,5 +35,5 @@ def raised_from(cause, *args):
     ],
     ids=str,
 )
-def test_only_what_passes_by_itself_is(error, passing):
+def test_only_passing_errors_are_tried_again(error, passing):
     assert is_passing(error) is passing

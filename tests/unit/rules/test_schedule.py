@@ -1,4 +1,4 @@
-"""When SkinsBack is asked again."""
+"""When a row is polled again."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,15 +10,15 @@ from django_skinsback.schedule import (
     ACCEPT_WITHIN,
     CREATE_UNANSWERED,
     HOLD,
+    MAX_RESENDS,
     PAY_LINK_LIFETIME,
     RESEND_AFTER,
-    RESEND_ATMOST,
     REVIEW_AFTER,
     ROLLBACK_MARGIN,
     accepted_until,
     backoff,
-    next_check,
-    next_poll,
+    next_deposit_poll,
+    next_purchase_poll,
     spread,
 )
 from django_skinsback.statuses import DEPOSIT_FINAL, DEPOSIT_OPEN, PURCHASE_FINAL, DepositStatus, PurchaseStatus
@@ -30,13 +30,13 @@ ages = st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=400))
 attempts = st.integers(min_value=0, max_value=100_000)
 
 
-def test_the_documented_times_are_kept():
+def test_the_constants_are_as_documented():
     assert CREATE_UNANSWERED == 10 * MINUTE
     assert HOLD == 8 * DAY
     assert ROLLBACK_MARGIN == DAY
     assert ACCEPT_WITHIN == 10 * MINUTE
     assert RESEND_AFTER == 2 * MINUTE
-    assert RESEND_ATMOST == 5
+    assert MAX_RESENDS == 5
     assert REVIEW_AFTER == DAY
     assert PAY_LINK_LIFETIME == 3 * DAY
 
@@ -64,8 +64,8 @@ def test_the_documented_times_are_kept():
         ("abandoned", timedelta(0), 0, None),
     ],
 )
-def test_a_deposit_is_asked_for_by_its_status_and_age(status, age, tries, wait):
-    assert next_check(status, age, tries) == wait
+def test_a_deposit_is_polled_by_its_status_and_age(status, age, tries, wait):
+    assert next_deposit_poll(status, age, tries) == wait
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ def test_a_deposit_is_asked_for_by_its_status_and_age(status, age, tries, wait):
         *((status, timedelta(0), 0, None) for status in sorted(PURCHASE_FINAL)),
     ],
 )
-def test_a_purchase_is_asked_for_by_its_status_and_age(status, age, tries, wait):
-    assert next_poll(status, age, tries) == wait
+def test_a_purchase_is_polled_by_its_status_and_age(status, age, tries, wait):
+    assert next_purchase_poll(status, age, tries) == wait
 
 
 @given(st.sampled_from(list(DepositStatus)), ages, attempts)
-def test_an_open_deposit_always_comes_round_again_and_a_final_one_never(status, age, tries):
-    wait = next_check(status, age, tries)
+def test_an_open_deposit_is_always_polled_again_and_a_final_one_never(status, age, tries):
+    wait = next_deposit_poll(status, age, tries)
     assert (wait is not None) is (status in DEPOSIT_OPEN)
     if status in DEPOSIT_FINAL:
         assert wait is None
@@ -101,17 +101,17 @@ def test_an_open_deposit_always_comes_round_again_and_a_final_one_never(status, 
 
 
 @given(st.sampled_from(list(PurchaseStatus)), ages, attempts)
-def test_an_open_purchase_always_comes_round_again_and_a_final_one_never(status, age, tries):
-    wait = next_poll(status, age, tries)
+def test_an_open_purchase_is_always_polled_again_and_a_final_one_never(status, age, tries):
+    wait = next_purchase_poll(status, age, tries)
     assert (wait is None) is (status in PURCHASE_FINAL)
     assert wait is None or 10 * SECOND <= wait <= 6 * HOUR
 
 
 @given(st.text(), ages, attempts)
-def test_a_status_nobody_knows_is_asked_for_too(word, age, tries):
+def test_an_unknown_status_is_polled_too(word, age, tries):
     if word not in {*DepositStatus, *PurchaseStatus}:
-        assert next_check(word, age, tries)
-        assert next_poll(word, age, tries)
+        assert next_deposit_poll(word, age, tries)
+        assert next_purchase_poll(word, age, tries)
 
 
 @given(ages, st.floats(min_value=0, max_value=1))

@@ -1,4 +1,4 @@
-"""The rules about statuses, against tables that are written out by hand."""
+"""The rules about statuses, compared with tables written by hand."""
 
 import pytest
 from hypothesis import given
@@ -87,7 +87,7 @@ def test_the_tables_have_a_line_for_every_status():
     assert len(PURCHASE_PAIRS) == len(PurchaseStatus) ** 2
 
 
-def test_the_words_are_skinsbacks_own_and_ours():
+def test_the_statuses_are_skinsbacks_and_ours():
     theirs = {"pending", "in_hold", "hold_approved", "success", "fail", "hold_returned"}
     assert set(DepositStatus) == theirs | {"created", "abandoned"}
     theirs = {
@@ -106,12 +106,12 @@ def test_the_words_are_skinsbacks_own_and_ours():
     assert set(EntryKind) == {"credit", "reversal", "charge", "refund"}
 
 
-def test_no_word_belongs_to_both_kinds_of_row():
+def test_no_status_belongs_to_both_deposits_and_purchases():
     assert not set(DepositStatus) & set(PurchaseStatus)
 
 
 @pytest.mark.parametrize("word", [*DepositStatus, *PurchaseStatus])
-def test_only_words_skinsback_can_have_said_are_theirs(word):
+def test_only_statuses_that_skinsback_may_report_are_theirs(word):
     assert is_theirs(word) is (word not in {"created", "abandoned", "requested", "unknown", "refused"})
 
 
@@ -139,7 +139,7 @@ def test_money_moves_at_these_statuses_and_at_no_other():
     }
 
 
-def test_what_moves_money_is_a_status_and_an_entry():
+def test_the_tables_of_entries_contain_statuses_and_kinds():
     assert set(DEPOSIT_ENTRY) <= set(DepositStatus)
     assert set(PURCHASE_ENTRY) <= set(PurchaseStatus)
     assert {*DEPOSIT_ENTRY.values(), *PURCHASE_ENTRY.values()} <= set(EntryKind)
@@ -152,24 +152,24 @@ any_triple = some_row.flatmap(lambda words: st.tuples(*[st.sampled_from(list(wor
 
 
 @given(any_pair)
-def test_a_repeat_is_an_equal_word_and_nothing_else(pair):
+def test_only_an_equal_status_is_a_repeat(pair):
     current, reported = pair
     assert (judge(current, reported) is Verdict.REPEAT) is (current == reported)
 
 
 @given(some_row.flatmap(lambda words: st.sampled_from(list(words))), st.text())
-def test_a_word_that_is_not_in_the_list_is_unknown(current, word):
+def test_a_status_that_is_not_in_the_list_is_unknown(current, word):
     known = DepositStatus if current in set(DepositStatus) else PurchaseStatus
     assert (judge(current, word) is Verdict.UNKNOWN) is (word not in set(known))
 
 
 @pytest.mark.parametrize("word", ["", "SUCCESS", "Success", "success ", "success\n", "paid", "None", "true"])
-def test_a_word_spelled_differently_is_unknown(word):
+def test_a_status_in_another_spelling_is_unknown(word):
     assert judge("pending", word) is Verdict.UNKNOWN
 
 
 @given(st.sampled_from(list(DepositStatus)), st.sampled_from(list(PurchaseStatus)))
-def test_a_word_of_the_other_kind_of_row_is_unknown(deposit_status, purchase_status):
+def test_a_status_of_the_other_kind_of_row_is_unknown(deposit_status, purchase_status):
     assert judge(deposit_status, purchase_status) is Verdict.UNKNOWN
     assert judge(purchase_status, deposit_status) is Verdict.UNKNOWN
 
@@ -189,7 +189,7 @@ def test_a_final_status_is_left_only_for_a_rollback(pair):
 
 
 @given(any_pair)
-def test_no_step_is_taken_back_but_that_out_of_abandoned(pair):
+def test_no_status_goes_back_except_from_abandoned(pair):
     current, reported = pair
     if DepositStatus.ABANDONED not in pair and judge(current, reported) is Verdict.ADVANCE:
         assert judge(reported, current) is not Verdict.ADVANCE
@@ -203,7 +203,7 @@ def test_a_step_may_be_skipped(triple):
 
 
 @given(st.sampled_from(list(PurchaseStatus)), st.sampled_from(sorted(PURCHASE_ROLLBACKS)))
-def test_a_rollback_is_news_for_every_purchase_that_was_not_rolled_back(current, rollback):
+def test_a_rollback_advances_every_purchase_that_was_not_rolled_back(current, rollback):
     if current not in PURCHASE_ROLLBACKS:
         assert judge(current, rollback) is Verdict.ADVANCE
 
@@ -225,7 +225,7 @@ PURCHASE_TRACES = [
 
 
 def _arrivals(trace):
-    """What SkinsBack said, each word once or more, in any order."""
+    """The reported statuses, each once or more, in any order."""
     words = trace.split()
     return st.lists(st.sampled_from(words), max_size=6).flatmap(lambda again: st.permutations(words + again))
 
@@ -243,8 +243,8 @@ def _end(start, arrivals):
     st.sampled_from(["created", "pending", "abandoned"]),
     st.sampled_from(DEPOSIT_TRACES).flatmap(lambda trace: st.tuples(st.just(trace), _arrivals(trace))),
 )
-def test_a_deposit_ends_the_same_in_whatever_order_it_is_told(start, told):
-    trace, arrivals = told
+def test_a_deposit_has_the_same_final_status_in_any_order_of_reports(start, reports):
+    trace, arrivals = reports
     assert _end(start, arrivals) == trace.split()[-1]
 
 
@@ -252,13 +252,13 @@ def test_a_deposit_ends_the_same_in_whatever_order_it_is_told(start, told):
     st.sampled_from(["requested", "unknown"]),
     st.sampled_from(PURCHASE_TRACES).flatmap(lambda trace: st.tuples(st.just(trace), _arrivals(trace))),
 )
-def test_a_purchase_ends_the_same_in_whatever_order_it_is_told(start, told):
-    trace, arrivals = told
+def test_a_purchase_has_the_same_final_status_in_any_order_of_reports(start, reports):
+    trace, arrivals = reports
     assert _end(start, arrivals) == trace.split()[-1]
 
 
 @given(some_row.flatmap(lambda words: st.tuples(st.sampled_from(list(words)), st.lists(st.sampled_from(list(words))))))
-def test_a_stream_that_is_told_twice_moves_nothing_the_second_time(row):
+def test_the_same_reports_a_second_time_change_nothing(row):
     start, stream = row
 
     def play(current):
@@ -270,7 +270,7 @@ def test_a_stream_that_is_told_twice_moves_nothing_the_second_time(row):
         assert play(play(start)) == play(start)
 
 
-def test_the_drawing_names_every_status():
+def test_the_diagram_contains_every_status():
     drawing = (statuses.__doc__ or "").partition("Deposit::")[2]
     drawn = {word.strip("─►|└┴┬ ") for word in drawing.split()}
     left_to_the_dots = {"timeout", "invalid_trade_token", "user_not_tradable", "trade_create_error"}

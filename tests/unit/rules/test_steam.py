@@ -84,7 +84,7 @@ def test_a_trade_url_is_read_as_users_paste_it(text):
         "https://steamcommunity.com/tradeoffer/new/?partner=4294967296&token=i1ArBZey",
         "https://steamcommunity.com/tradeoffer/new/?partner=99999999999&token=i1ArBZey",
         "https://steamcommunity.com/tradeoffer/new/?partner=1e5&token=i1ArBZey",
-        "https://steamcommunity.com/tradeoffer/new/?partner=１２３&token=i1ArBZey",  # noqa: RUF001 - wide digits
+        "https://steamcommunity.com/tradeoffer/new/?partner=\uff11\uff12\uff13&token=i1ArBZey",
         "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZe",
         "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey1",
         "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZe%0A",
@@ -94,7 +94,7 @@ def test_a_trade_url_is_read_as_users_paste_it(text):
         URL + "&a=1" * 11,
     ],
 )
-def test_anything_else_is_no_trade_url(text):
+def test_anything_else_is_refused_as_a_trade_url(text):
     with pytest.raises(InvalidTradeURL):
         TradeURL.parse(text)
 
@@ -129,19 +129,19 @@ EXAMPLE = "It looks like https://steamcommunity.com/tradeoffer/new/?partner=…&
         (URL.partition("?")[0], f"The trade URL has no partner. Copy it whole. {EXAMPLE}"),
         (f"{URL}&partner=5", "The trade URL has more than one partner."),
         (f"{URL}&token=aaaaaaaa", "The trade URL has more than one token."),
-        (f"{URL} {URL.replace('903', '904')}", "The text holds more than one trade URL."),
+        (f"{URL} {URL.replace('903', '904')}", "The text contains more than one trade URL."),
         (URL[:-1], "The trade URL's token must be 8 letters, digits, '-' or '_'."),
         (URL.replace("903", "x"), "The trade URL's partner is not a Steam account number."),
     ],
 )
-def test_what_is_refused_is_refused_for_the_true_reason(text, reason):
+def test_a_refused_trade_url_is_refused_with_the_right_reason(text, reason):
     with pytest.raises(InvalidTradeURL) as caught:
         TradeURL.parse(text)
     assert str(caught.value) == reason
 
 
 @pytest.mark.parametrize("value", [None, 5, b"https://steamcommunity.com/", ["x"]])
-def test_what_is_not_text_is_no_trade_url(value):
+def test_anything_but_text_is_refused_as_a_trade_url(value):
     with pytest.raises(InvalidTradeURL):
         TradeURL.parse(value)
 
@@ -153,7 +153,7 @@ def test_any_text_is_a_trade_url_or_refused(text):
 
 
 @given(partners, tokens)
-def test_a_trade_url_survives_being_written_and_read(partner, token):
+def test_a_trade_url_is_the_same_after_it_was_written_and_read(partner, token):
     trade_url = TradeURL(partner, token)
     assert TradeURL.parse(trade_url.url) == trade_url
     assert check_steam_id(trade_url.steam_id) == trade_url.steam_id
@@ -181,7 +181,7 @@ def test_a_trade_url_is_a_value():
 
 
 @pytest.mark.parametrize("text", ["76561198827262007", str(FIRST_STEAM_ID + 1), str(FIRST_STEAM_ID + 2**32 - 1)])
-def test_a_persons_steam_id_is_taken_as_it_is(text):
+def test_a_steam_id_is_returned_unchanged(text):
     assert check_steam_id(text) == text
 
 
@@ -194,7 +194,7 @@ def test_a_persons_steam_id_is_taken_as_it_is(text):
         "765611988272620070",
         " 76561198827262007",
         "76561198827262007\n",
-        "７６５６１１９８８２７２６２００７",  # noqa: RUF001 - wide digits
+        "76561198827262007".translate({ord("0") + digit: 0xFF10 + digit for digit in range(10)}),  # wide digits
         "STEAM_0:1:433498139",
         "00000000000000001",
         str(FIRST_STEAM_ID),
@@ -204,7 +204,7 @@ def test_a_persons_steam_id_is_taken_as_it_is(text):
         b"76561198827262007",
     ],
 )
-def test_anything_else_is_no_steam_id(value):
+def test_anything_else_is_refused_as_a_steam_id(value):
     with pytest.raises(InvalidSteamID):
         check_steam_id(value)
 

@@ -36,7 +36,7 @@ def test_a_good_answer_gives_its_fields():
 
 
 @pytest.mark.parametrize("http_status", [200, 400, 403, 404, 429, 500, 502, 503])
-def test_the_http_status_decides_nothing(http_status):
+def test_the_http_status_is_ignored(http_status):
     assert read("create", load("create").body, http_status)["status"] == "success"
     with pytest.raises(RateLimited):
         read("create", load("rate_limited").body, http_status)
@@ -72,7 +72,7 @@ def test_an_error_may_be_known_by_its_message_alone():
 @pytest.mark.parametrize(
     "rest", ["", ',"error_code":null', ',"error_code":"x","error_message":[]', ',"error_message":"oops"']
 )
-def test_an_error_that_does_not_say_which_is_an_unknown_outcome(rest):
+def test_an_error_without_code_and_message_is_an_unknown_outcome(rest):
     with pytest.raises(UnknownOutcome):
         read("market_buy", b'{"status":"error"%s}' % rest.encode())
 
@@ -80,7 +80,7 @@ def test_an_error_that_does_not_say_which_is_an_unknown_outcome(rest):
 @pytest.mark.parametrize(
     "status", ["pending", "success", "fail", "in_hold", "hold_approved", "hold_returned", "new_word"]
 )
-def test_the_status_of_orderstatus_is_the_deposits(status):
+def test_the_status_in_orderstatus_is_the_status_of_the_deposit(status):
     report = read_answer("orderstatus", 200, json.dumps({"status": status}).encode(), DepositReport.from_wire)
     assert report.status == status
 
@@ -116,7 +116,7 @@ NO_ANSWERS = [
 
 @pytest.mark.parametrize("body", NO_ANSWERS, ids=lambda body: repr(body[:30]))
 @pytest.mark.parametrize("method", METHODS)
-def test_whatever_is_no_answer_of_skinsbacks_is_an_unknown_outcome(method, body):
+def test_anything_that_is_not_an_answer_of_skinsbacks_is_an_unknown_outcome(method, body):
     with pytest.raises(UnknownOutcome) as raised:
         read(method, body, 502)
     assert raised.value.__context__ is None
@@ -128,7 +128,7 @@ def test_any_bytes_are_an_unknown_outcome(body):
         read("market_buy", body)
 
 
-def test_an_exception_holds_neither_the_body_nor_a_long_message():
+def test_an_exception_contains_neither_the_body_nor_a_long_message():
     body = json.dumps({"status": "error", "error_code": 3, "error_message": "x" * 200, "token": "i1ArBZey"}).encode()
     with pytest.raises(APIError) as raised:
         read("market_buy", body)
@@ -150,11 +150,11 @@ def unpack(chunks, encoding="", limit=1000):
     return b"".join(bounded(chunks, encoding, limit))
 
 
-def test_a_body_within_its_limit_is_given_whole():
+def test_a_body_within_the_limit_is_returned_complete():
     assert unpack([b"x" * 500, b"y" * 500]) == b"x" * 500 + b"y" * 500
 
 
-def test_a_body_beyond_its_limit_is_not_read_on():
+def test_reading_stops_at_the_limit():
     def endless():
         while True:
             yield b"x" * 400
@@ -164,7 +164,7 @@ def test_a_body_beyond_its_limit_is_not_read_on():
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
-def test_a_packed_body_is_unpacked_in_any_pieces(size):
+def test_a_gzipped_body_is_unpacked_in_chunks_of_any_size(size):
     text = bytes(range(256)) * 100
     packed = gzip.compress(text)
     pieces = [packed[at : at + size] for at in range(0, len(packed), size)]
@@ -174,7 +174,7 @@ def test_a_packed_body_is_unpacked_in_any_pieces(size):
         unpack(pieces, "gzip", len(text) - 1)
 
 
-def test_a_bomb_is_stopped_after_its_limit_and_takes_no_memory():
+def test_a_zip_bomb_is_stopped_at_the_limit_and_uses_little_memory():
     bomb = gzip.compress(b"\0" * (200 << 20), compresslevel=9)
     tracemalloc.start()
     with pytest.raises(UnknownOutcome, match="larger"):
@@ -197,7 +197,7 @@ def test_a_bomb_is_stopped_after_its_limit_and_takes_no_memory():
         ([gzip.compress(gzip.compress(b"x"))], "gzip, gzip"),
     ],
 )
-def test_a_body_packed_otherwise_or_cut_is_an_unknown_outcome(chunks, encoding):
+def test_another_encoding_or_an_incomplete_body_is_an_unknown_outcome(chunks, encoding):
     with pytest.raises(UnknownOutcome):
         unpack(chunks, encoding)
 
@@ -227,14 +227,14 @@ def test_a_price_list_is_read():
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 64, 10_000])
-def test_a_full_price_list_is_read_in_any_pieces(size):
+def test_a_full_price_list_is_read_in_chunks_of_any_size(size):
     items = listed(load("market_pricelist_full").body, size)
     assert [item.skin_id for item in items] == ["62696971", "62696971"]
     assert [item.price for item in items] == [Decimal("312.5")] * 2
     assert items[0].market_hash_name.startswith("★ Bayonet")
 
 
-def test_the_whole_list_knows_when_it_was_made():
+def test_the_whole_list_has_the_time_of_its_last_update():
     late = b'{"items":[{"name":"x","price":"1.50"}],"status":"success","last_update":"1748862060"}'
     price_list = PriceListReader([late]).read()
     assert price_list.last_update == datetime(2025, 6, 2, 11, 1, tzinfo=UTC)
@@ -255,7 +255,7 @@ def test_the_whole_list_knows_when_it_was_made():
         b'[{"name":"x","price":-1}]',
     ],
 )
-def test_a_price_list_may_hold_nothing_that_can_be_bought(items):
+def test_a_price_list_may_contain_no_usable_row(items):
     assert listed(b'{"status":"success","items":' + items + b"}") == []
 
 
@@ -281,7 +281,7 @@ def test_an_error_instead_of_a_price_list_is_raised():
     [body for body in NO_ANSWERS if b"amount" not in body and b"ud800" not in body],
     ids=lambda body: repr(body[:30]),
 )
-def test_what_is_no_price_list_is_an_unknown_outcome(body):
+def test_anything_that_is_not_a_price_list_is_an_unknown_outcome(body):
     with pytest.raises(UnknownOutcome):
         listed(body, 1000)
 
@@ -290,7 +290,7 @@ WHOLE = load("market_pricelist_full").body
 
 
 @pytest.mark.parametrize("length", range(0, len(WHOLE) - 1, 7))
-def test_a_price_list_cut_anywhere_is_an_unknown_outcome(length):
+def test_an_incomplete_price_list_is_an_unknown_outcome(length):
     with pytest.raises(UnknownOutcome):
         listed(WHOLE[:length])
 
@@ -301,7 +301,7 @@ def test_anything_after_a_price_list_is_an_unknown_outcome(rest):
         listed(WHOLE + rest)
 
 
-def test_a_single_endless_row_is_given_up():
+def test_reading_a_row_without_end_is_stopped():
     def endless():
         yield b'{"status":"success","items":[{"name":"'
         while True:
@@ -311,7 +311,7 @@ def test_a_single_endless_row_is_given_up():
         list(PriceListReader(endless()))
 
 
-def test_a_long_price_list_takes_little_memory():
+def test_a_long_price_list_uses_little_memory():
     row = b'{"id":"%d","name":"AK-47 | Safari Mesh","price":12.34,"classid":"1"},'
 
     def long():
@@ -338,7 +338,7 @@ prices = st.integers(0, 10**9).map(lambda cents: f"{cents // 100}.{cents % 100:0
 
 
 @given(st.lists(st.tuples(st.text(min_size=1).filter(lambda name: "\0" not in name), prices)), st.integers(1, 200))
-def test_every_row_of_a_price_list_is_read_whatever_the_pieces(rows, size):
+def test_every_row_of_a_price_list_is_read_in_chunks_of_any_size(rows, size):
     items = [{"name": name, "price": price} for name, price in rows]
     body = json.dumps({"status": "success", "items": items}, ensure_ascii=False).encode("utf-8", "replace")
     expected = json.loads(body)["items"]

@@ -1,4 +1,4 @@
-"""The scalars of a body, had without a look into what is nested."""
+"""``parse_scalars``: the scalars of a body, read without its nested fields."""
 
 import json
 from urllib.parse import urlencode
@@ -18,7 +18,7 @@ values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(w
 
 
 def the_same(body, content_type):
-    """Both readings of a body, where the strict one gives any."""
+    """Assert that ``parse_scalars`` returns the scalars of ``parse_fields`` if that accepts the body."""
     try:
         fields = parse_fields(body, content_type)
     except UnreadableNotification:
@@ -32,12 +32,12 @@ def the_same(body, content_type):
 
 
 @given(st.dictionaries(words, values, max_size=20), st.booleans())
-def test_they_are_those_that_the_strict_reading_of_json_gives(fields, ascii_only):
+def test_scalars_of_json_are_those_of_parse_fields(fields, ascii_only):
     the_same(json.dumps(fields, ensure_ascii=ascii_only, indent=1).encode("utf-8", "surrogatepass"), JSON)
 
 
 @given(st.lists(st.tuples(words | st.sampled_from(["a[b]", "a[b][]", "[", "a b", "+"]), words), max_size=20))
-def test_they_are_those_that_the_strict_reading_of_a_form_gives(pairs):
+def test_scalars_of_a_form_are_those_of_parse_fields(pairs):
     the_same(urlencode(pairs).encode(), FORM)
     the_same("&".join("=".join(pair) for pair in pairs).encode("utf-8", "surrogatepass"), FORM)
 
@@ -52,7 +52,7 @@ def test_any_bytes_are_read_or_refused(body):
             continue
 
 
-def test_numbers_are_as_they_were_written():
+def test_numbers_keep_the_text_they_were_sent_as():
     read = parse_scalars(b'{"a": 10.50, "b": -1e400, "c": "10.50", "d": [1], "e": {"f": 2}}', JSON)
 
     assert read == {"a": Number("10.50"), "b": Number("-1e400"), "c": "10.50"}
@@ -75,16 +75,16 @@ def test_numbers_are_as_they_were_written():
     ],
     ids=["deep", "many", "many in a form", "long", "long in a form", "long number", "cut", "surrogate", "not UTF-8"],
 )
-def test_what_no_notification_has_is_refused(body):
+def test_too_many_or_too_long_scalars_are_refused(body):
     with pytest.raises(UnreadableNotification):
         parse_scalars(body, JSON if body.startswith(b"{") else FORM)
 
 
-def test_many_nested_fields_are_no_reason_to_refuse():
+def test_many_nested_fields_are_accepted():
     skins = [(f"skins[{number}][name]", "AK-47 | Redline") for number in range(1000)]
 
     assert parse_scalars(urlencode([*skins, ("status", "success")]).encode(), FORM) == {"status": "success"}
 
 
-def test_a_signature_of_any_length_is_given():
+def test_a_signature_of_any_length_is_returned():
     assert len(parse_scalars(b"sign=" + b"x" * 100_000, FORM)["sign"]) == 100_000

@@ -61,7 +61,7 @@ def test_a_notification_is_read():
     assert report.user_risk == {}
 
 
-def test_form_and_json_give_the_same_report():
+def test_form_and_json_result_in_the_same_report():
     form, text = load("notification_form"), load("notification_success")
     assert read(form.body, form.content_type) == read(text.body, text.content_type)
 
@@ -75,7 +75,7 @@ def test_the_risk_of_a_held_deposit_is_shown_with_exact_fractions():
     json.dumps([report.skins, report.user_risk])
 
 
-def test_what_php_signs_with_fewer_digits_than_it_sends_is_verified_and_does_not_grow():
+def test_a_number_that_php_signs_with_fewer_digits_is_verified_and_not_larger():
     report = read(load("notification_php_floats").body)
     assert report.amount == Decimal("0.3")
     assert report.user_amount == Decimal("870")
@@ -83,7 +83,7 @@ def test_what_php_signs_with_fewer_digits_than_it_sends_is_verified_and_does_not
     assert report.created_at is not None
 
 
-def test_a_number_written_larger_than_it_was_signed_does_not_count():
+def test_a_number_sent_larger_than_it_was_signed_is_not_used():
     genuine = signed(amount="1234567890.9")
     inflated = as_json(genuine).replace(b'"1234567890.9"', b"1234567890.90004")
     assert read(as_json(genuine)).amount == Decimal("1234567890.9")
@@ -109,7 +109,7 @@ def test_a_missing_amount_is_none():
 
 
 @pytest.mark.parametrize("value", [b"true", b"[]", b"{}", b"null", b'[["12.6"]]'])
-def test_an_amount_outside_the_signature_never_counts(value):
+def test_an_unsigned_amount_is_never_used(value):
     body = as_json(signed(amount=None)).replace(b'"status"', b'"amount": ' + value + b', "status"')
     with suppress(BadSignature):
         assert read(body).amount is None
@@ -173,7 +173,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
 @pytest.mark.parametrize("content_type", ["", FORM])
-def test_a_body_without_one_clear_meaning_is_unreadable(body, content_type):
+def test_an_ambiguous_body_is_unreadable(body, content_type):
     started = time.perf_counter()
     with pytest.raises(UnreadableNotification) as refused:
         read(body, content_type)
@@ -210,7 +210,7 @@ def test_the_constant_x_sign_never_stands_for_a_signature():
 
 
 @pytest.mark.parametrize("name", ["status", "order_id", "amount", "amount_currency", "user_amount", "transaction_id"])
-def test_every_change_of_a_signed_field_is_noticed(name):
+def test_every_change_of_a_signed_field_breaks_the_signature(name):
     for changed in ({**SUCCESS, name: "7"}, {k: v for k, v in SUCCESS.items() if k != name}):
         with pytest.raises(BadSignature):
             read(as_json(changed))
@@ -225,7 +225,7 @@ def test_without_a_secret_nothing_is_verified(secrets):
     assert refused.value.http_status == 503
 
 
-def test_a_previous_secret_is_still_good():
+def test_a_previous_secret_still_verifies():
     assert read(as_json(signed(secret="old")), secrets=("new", "old")).amount == Decimal("10.5")
     with pytest.raises(BadSignature):
         read(as_json(signed(secret="older")), secrets=("new", "old"))
@@ -281,7 +281,7 @@ def test_a_signed_body_with_a_method_is_no_notification():
         read(as_json(signed(method="create")))
 
 
-def test_a_refusal_repeats_nothing_of_what_was_sent():
+def test_a_refusal_contains_nothing_that_was_sent():
     for body in (b'{"status": "secret-text', b"\xffsecret-text", as_json(signed(order_id="secret-text;a:b"))):
         with pytest.raises(NotificationRefused) as refused:
             read(body)
@@ -308,7 +308,7 @@ def test_nothing_nested_changes_the_money(nested):
 
 
 @given(st.binary(max_size=300), st.text(max_size=50))
-def test_any_bytes_are_refused_politely(body, content_type):
+def test_any_bytes_are_refused_without_another_exception(body, content_type):
     with pytest.raises(NotificationRefused):
         read(body, content_type)
 
@@ -317,7 +317,7 @@ def test_any_bytes_are_refused_politely(body, content_type):
     st.recursive(values, lambda inner: st.dictionaries(st.sampled_from(list(SUCCESS)), inner)),
     st.sampled_from(["", JSON, FORM]),
 )
-def test_any_json_is_refused_politely(message, content_type):
+def test_any_json_is_refused_without_another_exception(message, content_type):
     with pytest.raises(NotificationRefused):
         read(as_json(message), content_type)
 

@@ -1,4 +1,4 @@
-"""The price list is read in bundles of rows; it must read as if it were read row by row, whatever the pieces."""
+"""The price list is decoded in batches of rows. The result is the same as row by row, for chunks of any size."""
 
 import json
 import tracemalloc
@@ -46,31 +46,31 @@ def listed(body, size=1 << 16):
 
 def read_slowly(body):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pricelist.PriceListReader, "_arrived_rows", lambda _: [])
+        patch.setattr(pricelist.PriceListReader, "_decode_batch", lambda _: [])
         return listed(body)
 
 
 @given(st.lists(rows | values, max_size=12), st.integers(1, 300), st.booleans(), st.sampled_from([None, 1]))
-def test_any_rows_are_read_as_if_one_by_one_whatever_the_pieces(items, size, as_ascii, indent):
+def test_batches_give_the_same_rows_as_reading_one_by_one(items, size, as_ascii, indent):
     body = body_of(items, ensure_ascii=as_ascii, indent=indent).decode().encode("utf-8", "replace")
     assert listed(body, size) == listed(body) == read_slowly(body)
 
 
 @pytest.mark.parametrize("number", ["0.0", "1.5e+10", "-1E-5", "12", "true"])
-def test_a_number_between_two_pieces_is_one_number(number):
+def test_a_number_split_between_two_chunks_is_one_number(number):
     body = f'{{"before":{number},"items":[{number},{{"name":"x","price":1}},{number}],"status":"success"}}'
     assert [item.market_hash_name for item in listed(body.encode(), 1)] == ["x"]
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64, 1000])
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_odd_names_come_whole(name, size):
+def test_names_with_special_characters_are_read_completely(name, size):
     items = [{"name": f"{name} {number}", "price": 1, "extra": [{"a": name}, {}]} for number in range(3)]
     for body in (body_of(items, ensure_ascii=False), body_of(items, indent=2)):
         assert [item.market_hash_name for item in listed(body, size)] == [row["name"] for row in items]
 
 
-def test_rows_are_read_in_bundles(monkeypatch):
+def test_rows_are_read_in_batches(monkeypatch):
     def never(self):
         raise AssertionError("read on its own")
 
@@ -87,8 +87,8 @@ def test_rows_are_read_in_bundles(monkeypatch):
     [b'{"name":"x","price":1}{}', b'{"name":"x","price":1},', b'{"name":"x","price":1},,{}', b'{"name":"x}', b"}"],
 )
 @pytest.mark.parametrize("size", [1, 1000])
-def test_rows_that_are_no_list_are_refused(items, size):
-    """Row 55: what cannot be read to its end is no list."""
+def test_rows_that_are_not_a_list_are_refused(items, size):
+    """Row 55: a list that cannot be read to its end is refused."""
     with pytest.raises(UnknownOutcome):
         listed(b'{"status":"success","items":[' + items + b"]}", size)
 
@@ -112,12 +112,12 @@ def test_rows_that_are_no_list_are_refused(items, size):
         ("99999999999999999999", None),
     ],
 )
-def test_a_price_is_exact_or_no_price(written, price):
+def test_a_price_is_exact_or_refused(written, price):
     items = listed(f'{{"status":"success","items":[{{"name":"x","price":{written}}}]}}'.encode())
     assert [item.price for item in items] == ([] if price is None else [price])
 
 
-def test_what_a_database_could_not_keep_is_not_read():
+def test_values_that_a_database_cannot_store_are_not_read():
     row = {"name": "x", "price": 1, "classid": "c" * 65, "id": "i" * 65, "count": 1 << 31}
     (item,) = listed(body_of([row, {**row, "name": "n" * 256}, {**row, "name": "a\0b"}, {**row, "name": "\ud800"}]))
     assert (item.class_id, item.skin_id, item.count) == ("", "", None)

@@ -156,7 +156,7 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("request_", "fields"), CALLS)
-def test_a_call_is_spelled_as_text(request_, fields):
+def test_the_parameters_of_a_call_become_text(request_, fields):
     assert request_.fields == fields
     assert request_.method == fields["method"]
     assert all(type(value) is str for value in request_.fields.values())
@@ -207,7 +207,7 @@ WRONG = [
     lambda: requests.get_deposit("", ""),
     lambda: requests.get_deposit("1", "13"),
     lambda: requests.approve_hold("1", "13"),
-    lambda: requests.list_deposits(datetime(2020, 8, 9), 5, None),  # noqa: DTZ001 - naive on purpose
+    lambda: requests.list_deposits(datetime.fromisoformat("2020-08-09"), 5, None),
     lambda: requests.list_deposits(1.5, 5, None),
     lambda: requests.list_deposits(True, 5, None),
     lambda: requests.list_deposits(1, 5, "a b"),

@@ -1,4 +1,4 @@
-"""A number may be spelled in one way and signed in another: what was signed is what is read."""
+"""A number may be sent in one format and signed in another. The value is the text that was signed."""
 
 import hashlib
 import hmac
@@ -24,7 +24,7 @@ def hmac_sha1(pairs):
 
 
 def in_json(sent, signed):
-    """A body with the numbers of ``sent`` as they stand, signed as ``signed`` spells them."""
+    """Return a body with the numbers of ``sent`` and the signature of the texts in ``signed``."""
     signature = hmac_sha1(FIELDS | signed)
     numbers = "".join(f', "{name}": {lexeme}' for name, lexeme in sent.items())
     return (json.dumps(FIELDS | {"sign": signature})[:-1] + numbers + "}").encode()
@@ -39,7 +39,7 @@ def read(body, content_type=JSON):
 
 
 def sent_by_php(number):
-    """What ``json_encode`` writes with ``serialize_precision=17``, and what the same float is in a text."""
+    """Return a float as ``json_encode`` writes it with ``serialize_precision=17``, and as PHP writes it as text."""
     binary = float(number)
     return f"{binary:.17g}", in_php_text(Decimal(binary))
 
@@ -68,7 +68,7 @@ def in_php_text(exact):
         ("1.0e-5", "1.0E-5"),
     ],
 )
-def test_the_spelling_that_was_signed_is_the_value(sent, signed):
+def test_the_text_that_was_signed_is_the_value(sent, signed):
     report = read(in_json({"amount": sent, "user_amount": sent}, {"amount": signed, "user_amount": signed}))
 
     exact = Decimal(signed).quantize(Decimal("0.000001"), rounding="ROUND_DOWN")
@@ -77,7 +77,7 @@ def test_the_spelling_that_was_signed_is_the_value(sent, signed):
 
 @pytest.mark.parametrize("amount", ["0.3", "0.30000000000000004"])
 @pytest.mark.parametrize("user_amount", ["40.76", "40.759999999999998"])
-def test_each_field_may_have_been_signed_in_another_spelling(amount, user_amount):
+def test_each_number_may_have_been_signed_in_its_own_format(amount, user_amount):
     sent = {"amount": "0.30000000000000004", "user_amount": "40.759999999999998"}
 
     report = read(in_json(sent, {"amount": amount, "user_amount": user_amount}))
@@ -101,7 +101,7 @@ def test_among_many_numbers_those_of_php_are_still_verified():
 
 
 def test_a_form_is_what_was_signed():
-    """PHP's ``http_build_query`` spells a float with the 14 digits that it signs."""
+    """PHP's ``http_build_query`` writes a float with the 14 digits that it signs."""
     spelled = {"amount": "40.76", "user_amount": "1.0E-5"}
 
     report = read(in_form(spelled, spelled), FORM)
@@ -109,7 +109,7 @@ def test_a_form_is_what_was_signed():
     assert (report.amount, report.user_amount) == (Decimal("40.76"), Decimal("0.00001"))
 
 
-def test_a_text_is_never_believed_in_another_spelling_than_its_own():
+def test_a_text_is_verified_only_as_it_was_sent():
     sent, signed = {"user_amount": "40.759999999999998"}, {"user_amount": "40.76"}
     with pytest.raises(BadSignature):
         read(in_form(sent, signed), FORM)
@@ -151,7 +151,7 @@ def test_row_71_an_amount_of_up_to_six_decimals_never_loses_or_gains_a_millionth
 
 @given(floats, st.integers(-(10**6), 10**6).filter(bool))
 def test_row_71_no_amount_is_credited_that_was_not_signed(number, millionths):
-    """The signed spelling counts even where a stranger changes the digits that PHP does not sign."""
+    """The signed text is the value, even if someone changes the digits that PHP does not sign."""
     sent, signed = sent_by_php(number)
     changed = f"{Decimal(sent) + millionths * Decimal('1e-16'):f}"
     try:

@@ -63,7 +63,7 @@ VECTORS = [
     (NOTIFICATION | {"status": "in_hold"}, "123", "e895f489bfbeecc2e1934f7539ec747f7c973001"),
 ]
 
-# What PHP and JavaScript make of the same body, where they differ.
+# The texts that PHP and JavaScript sign for the same body, where they differ.
 SPELLINGS = [
     ({"a": "1", "b": None, "method": "x"}, "fcf13aaa8dcfccbda15a0661d868eca7f54eb44d"),
     ({"a": "1", "b": None, "method": "x"}, "992ad42aec19ef1d6b8e9107610dd2866faca4ed"),
@@ -95,7 +95,7 @@ def test_documented_signatures_are_verified(params, secret, signature):
 
 
 @pytest.mark.parametrize(("fields", "signature"), SPELLINGS)
-def test_the_spellings_of_php_and_javascript_are_verified(fields, signature):
+def test_values_written_by_php_and_by_javascript_are_verified(fields, signature):
     assert verify_deposit_sign(fields, signature, ["123"])
 
 
@@ -136,7 +136,7 @@ def test_every_secret_is_tried(secrets):
     assert verify_event(b"x", event_signature(b"x", "123"), secrets)
 
 
-def test_a_single_text_is_one_secret_and_not_one_for_each_letter():
+def test_a_single_text_is_one_secret():
     forged = sign(ORDERSTATUS, "1")
     assert not verify_deposit_sign(ORDERSTATUS, forged, "123")
     assert verify_deposit_sign(ORDERSTATUS, VECTORS[0][2], "123")
@@ -186,7 +186,7 @@ def test_any_other_signature_is_refused_without_an_exception(signature):
         ("123456789.123456789", "123456789.12346"),
     ],
 )
-def test_floats_are_spelled_as_php_spells_them(lexeme, spelling):
+def test_floats_are_written_as_php_writes_them(lexeme, spelling):
     assert php_float(lexeme) == spelling
 
 
@@ -211,16 +211,16 @@ def test_floats_are_spelled_as_php_spells_them(lexeme, spelling):
         ({"имя": "я"}, "имя:я;"),
     ],
 )
-def test_every_likely_spelling_of_a_message_is_tried(fields, signed):
+def test_every_text_that_may_have_been_signed_is_tried(fields, signed):
     assert verify_deposit_sign(fields, sha1(signed), ["123"])
 
 
-def test_text_is_never_respelled():
+def test_text_is_never_changed_for_the_signature():
     assert not verify_deposit_sign({"amount": "10.50"}, sha1("amount:10.5;"), ["123"])
 
 
 @pytest.mark.parametrize("other", [True, None, Number("10.5")])
-def test_nor_is_text_beside_what_has_several_spellings(other):
+def test_text_beside_numbers_is_not_changed_for_the_signature(other):
     fields = {"name": "AK-47", "z": other}
     spelled = "" if other is None else str(other).lower()
 
@@ -296,9 +296,9 @@ def test_signatures_are_compared_in_constant_time(monkeypatch):
     compared = []
     monkeypatch.setattr(hmac, "compare_digest", lambda a, b: compared.append((a, b)) or False)
     verify_deposit_sign(ORDERSTATUS, "x", ["123", "456"])
-    assert len(compared) == 2  # text has one spelling
+    assert len(compared) == 2  # one text for a string
     verify_deposit_sign({**ORDERSTATUS, "amount": Number("10.50")}, "x", ["123", "456"])
-    assert len(compared) == 2 + 4  # and this number two
+    assert len(compared) == 2 + 4  # and two texts for this number
     verify_event(b"x", "x", ["123", "456"])
     assert len(compared) == 2 + 4 + 2
     assert all(isinstance(side, bytes) for pair in compared for side in pair)

@@ -27,7 +27,7 @@ from django_skinsback.wire.types import (
     PurchaseReport,
     ServiceStatus,
     Skin,
-    readable,
+    list_reader,
 )
 from tests.samples import FOLDER, cases, load
 
@@ -166,7 +166,7 @@ def test_a_deposit_from_the_inventory_is_read():
 
 
 def test_skins_found_by_name_are_read():
-    skins = read("market_search", readable(Skin.from_wire))
+    skins = read("market_search", list_reader(Skin.from_wire))
     assert [(skin.skin_id, skin.price) for skin in skins] == [("2715", Decimal("77.02")), ("2722", Decimal("77.02"))]
 
 
@@ -174,7 +174,7 @@ def test_skins_found_by_name_are_read():
     "row", [{}, {"id": 1}, {"id": 1, "name": "x"}, {"id": 1, "name": "x", "price": "-1"}, {"id": 1, "price": 1}]
 )
 def test_a_skin_that_cannot_be_bought_is_left_out(row):
-    assert readable(Skin.from_wire)({"items": [row, {"id": 2, "name": "y", "price": "1"}]}) == [
+    assert list_reader(Skin.from_wire)({"items": [row, {"id": 2, "name": "y", "price": "1"}]}) == [
         Skin(skin_id="2", market_hash_name="y", price=Decimal(1))
     ]
     assert PriceListItem.from_wire({**row, "name": None}) is None
@@ -196,7 +196,7 @@ def test_a_purchase_is_read():
     assert read("market_buy", lambda fields: PurchaseReport.bought(fields, "10000")) == BOUGHT
 
 
-def test_a_purchase_whose_answer_does_not_repeat_our_id_has_it_all_the_same():
+def test_a_purchase_has_our_id_if_the_answer_leaves_it_out():
     fields = {"buy_id": 1, "offer_status": "creating_trade"}
     assert PurchaseReport.bought(fields, "10000").custom_id == "10000"
 
@@ -232,7 +232,7 @@ def test_a_bulk_purchase_of_nothing_is_read():
     assert type(result.unavailable["62696979"]) is InsufficientFunds
 
 
-def test_the_key_of_a_bulk_purchase_tells_skin_and_custom_id():
+def test_the_key_in_a_batch_answer_gives_skin_and_custom_id():
     result = batch(
         '{"status":"success","purchased":{"5":{"buy_id":1,"offer_status":"x"}},"unavailable":[]}', {"5": "c5"}
     )
@@ -281,7 +281,7 @@ def test_purchases_are_read_from_a_list():
     assert old.status == "rollback_user"
 
 
-def test_an_answer_that_tells_of_no_purchase_is_an_unknown_outcome():
+def test_an_answer_without_a_purchase_is_an_unknown_outcome():
     with pytest.raises(UnknownOutcome):
         PurchaseReport.list_from_wire({"status": "success"})
     assert PurchaseReport.list_from_wire({"status": "success", "items": None}) == []
@@ -304,14 +304,14 @@ def test_a_balance_of_unknown_currency_is_not_guessed(fields):
 
 
 def test_currencies_are_read():
-    assert read("currencies", readable(CurrencyRate.from_wire)) == [
+    assert read("currencies", list_reader(CurrencyRate.from_wire)) == [
         CurrencyRate(code="usd", name="US Dollar", rate=Decimal(1)),
         CurrencyRate(code="rub", name="Russian ruble", rate=Decimal("80.0131")),
     ]
     assert CurrencyRate.from_wire({"code": "usd", "rate": "?"}) is None
 
 
-def test_whether_skinsback_works_is_read():
+def test_the_service_status_is_read():
     assert read("status", ServiceStatus.from_wire) == ServiceStatus(available=True)
     assert read("status", ServiceStatus.from_wire, "status_off") == ServiceStatus(available=False, reason="no_bots")
     with pytest.raises(UnknownOutcome):
@@ -364,8 +364,8 @@ def test_ids_and_words_are_text(value, text):
         ([], None),
     ],
 )
-def test_times_are_read_from_every_spelling(value, moment):
-    read_moment = readers.moment(value)
+def test_times_are_read_from_every_format(value, moment):
+    read_moment = readers.utc_time(value)
     assert (read_moment and read_moment.isoformat()) == moment
 
 
@@ -387,7 +387,7 @@ def test_times_are_read_from_every_spelling(value, moment):
         ([], None),
     ],
 )
-def test_flags_are_read_from_every_spelling(value, flag):
+def test_flags_are_read_from_every_format(value, flag):
     assert readers.flag(value) is flag
 
 
@@ -435,9 +435,9 @@ def test_reading_any_answer_gives_a_value_or_an_unknown_outcome(fields):
         lambda each: PurchaseReport.bought(each, "1"),
         lambda each: BatchResult.from_wire(each, {}),
         Page.reader(FailedNotification.from_wire),
-        readable(Skin.from_wire),
-        readable(PriceListItem.from_wire),
-        readable(CurrencyRate.from_wire),
+        list_reader(Skin.from_wire),
+        list_reader(PriceListItem.from_wire),
+        list_reader(CurrencyRate.from_wire),
         Balance.from_wire,
         ServiceStatus.from_wire,
     ):
@@ -446,8 +446,8 @@ def test_reading_any_answer_gives_a_value_or_an_unknown_outcome(fields):
 
 
 @given(anything)
-def test_what_is_only_shown_can_be_stored_as_json(value):
-    shown = readers.shown(value)
+def test_display_data_can_be_stored_as_json(value):
+    shown = readers.display_data(value)
     text = json.dumps(shown, allow_nan=False)
     assert "\\u0000" not in text
     text.encode()

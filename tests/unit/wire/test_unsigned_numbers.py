@@ -1,4 +1,4 @@
-"""A JSON number that nothing signs is read as PHP spells it once it has more digits than an amount can have."""
+"""An unsigned JSON number with more digits than an amount may have is read as PHP writes it."""
 
 import json
 from decimal import Decimal
@@ -12,7 +12,7 @@ from django_skinsback.wire.market import Balance, CurrencyRate, Inventory, Skin
 from django_skinsback.wire.notifications import parse_event
 from django_skinsback.wire.pricelist import PriceListReader
 from django_skinsback.wire.readers import number_text
-from django_skinsback.wire.types import BatchResult, DepositReport, InventoryDeposit, Page, PurchaseReport, readable
+from django_skinsback.wire.types import BatchResult, DepositReport, InventoryDeposit, Page, PurchaseReport, list_reader
 
 NOISY, EXACT = "40.759999999999998", Decimal("40.76")
 GETINFO = '{"items":[{"item":{"price":NUMBER},"buy_id":"1","offer_status":"accepted","balance_debited_sum":NUMBER}]}'
@@ -54,14 +54,14 @@ AMOUNTS = {
         answer(lambda fields: BatchResult.from_wire(fields, {}), BATCH.replace("NUMBER", number)).purchased[0].price
     ),
     "market_search": lambda number: (
-        answer(readable(Skin.from_wire), f'{{"items":[{{"id":1,"name":"A","price":{number}}}]}}')[0].price
+        answer(list_reader(Skin.from_wire), f'{{"items":[{{"id":1,"name":"A","price":{number}}}]}}')[0].price
     ),
     "market_pricelist": lambda number: price_list(f'[{{"name":"A","price":{number}}}]'),
     "market_pricelist, row by row": lambda number: price_list(f'{{"1":{{"name":"A","price":{number}}}}}'),
     "balance": lambda number: answer(Balance.from_wire, f'{{"balance_in_currencies":{{"usd":{number}}}}}').usd,
     "debt": lambda number: -answer(Balance.from_wire, f'{{"balance_in_currencies":{{"usd":-{number}}}}}').usd,
     "currencies": lambda number: (
-        answer(readable(CurrencyRate.from_wire), f'{{"items":[{{"code":"usd","rate":{number}}}]}}')[0].rate
+        answer(list_reader(CurrencyRate.from_wire), f'{{"items":[{{"code":"usd","rate":{number}}}]}}')[0].rate
     ),
     "the event buy_item": lambda number: (
         parse_event((EVENT.replace("NUMBER", number)).encode(), "application/json").purchase.debited_amount
@@ -79,19 +79,19 @@ def price_list(items):
 
 @pytest.mark.parametrize("read", AMOUNTS.values(), ids=AMOUNTS)
 class TestEveryAnswer:
-    def test_gives_the_amount_that_php_means(self, read):
+    def test_a_float_in_full_length_is_the_amount_that_php_means(self, read):
         assert read(NOISY) == EXACT
         assert read("0.30000000000000004") == Decimal("0.3")
 
-    def test_has_its_limit_of_digits_applied_after_that(self, read):
+    def test_the_limit_of_digits_is_applied_after_that(self, read):
         assert read("1234567890.1234567") == Decimal("1234567890.1235")
 
-    def test_gives_a_number_of_fifteen_digits_as_it_stands(self, read):
+    def test_a_number_of_fifteen_digits_is_unchanged(self, read):
         assert read("123456789.123456") == Decimal("123456789.123456")
 
 
 @pytest.mark.parametrize("read", [read for name, read in AMOUNTS.items() if name not in {"debt", "currencies"}])
-def test_a_text_is_read_as_it_stands(read):
+def test_a_text_is_read_unchanged(read):
     assert read('"40.76"') == EXACT
     assert read(f'"{NOISY}"') == Decimal("40.759999")
 
@@ -111,11 +111,11 @@ def test_a_text_is_read_as_it_stands(read):
         ("2.00", "2.00"),
     ],
 )
-def test_only_a_number_of_more_than_fifteen_significant_digits_is_respelled(lexeme, text):
+def test_only_a_number_of_more_than_fifteen_significant_digits_is_changed(lexeme, text):
     assert number_text(lexeme) == text
 
 
-def test_what_is_only_shown_has_no_noise_either():
+def test_display_data_has_no_float_noise():
     report = answer(
         DepositReport.from_wire,
         '{"status":"in_hold","skins":[{"price":NUMBER}],"user_risk":{"total_deposits_sum":NUMBER,"n":2}}'.replace(
