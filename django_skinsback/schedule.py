@@ -27,8 +27,8 @@ CLAIM = 2 * MINUTE
 CLAIM_EXTENDED_BELOW = MINUTE
 """A sweep extends its claim, between two calls, once less than this is left of it."""
 
-LEASE = 2 * MINUTE
-"""How long a row is left alone after a call that every other call would have met as well failed."""
+ACCOUNT_ERROR_DELAY = 2 * MINUTE
+"""Delay of the next poll after an error that every call of the account would meet."""
 
 OFFER_LIFETIME = ACCEPT_WITHIN + 2 * MINUTE
 """How long after it was sent a purchase can wait for its user: SkinsBack makes the offer first."""

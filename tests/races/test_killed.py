@@ -189,7 +189,7 @@ def test_a_process_killed_before_the_intent_is_committed_owes_nothing(user, poin
 def test_a_process_killed_while_it_approves_a_hold_credits_what_skinsback_approved(sandbox, traveller, user, point):
     deposit = deposits.create(user)
     sandbox.pay(deposit.order_id, held=True)
-    poll_deposits(now=timezone.now() + schedule.LEASE)
+    poll_deposits(now=timezone.now() + schedule.ACCOUNT_ERROR_DELAY)
     deposit.refresh_from_db()
     assert deposit.status == "in_hold"
 

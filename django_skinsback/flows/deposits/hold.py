@@ -62,4 +62,4 @@ def _note_approval(edit: Edit[Deposit], seen: str) -> None:
     repeated = newest is not None and newest.decision == APPROVE and newest.by_id is None and edit.by is None
     if newest is None or not repeated or (newest.amount, newest.currency) != tuple(shown.values()):
         edit.note(deposit.status, deposit.status, decision=APPROVE, **shown)
-    edit.set(next_poll_at=edit.now + schedule.LEASE)
+    edit.set(next_poll_at=edit.now + schedule.ACCOUNT_ERROR_DELAY)

@@ -17,7 +17,7 @@ from ..ledger.database import database, refuse_inside_transaction
 from ..ledger.duplicate_rows import by_id, flag_differing
 from ..ledger.edit import Source
 from ..ledger.record import change
-from ..ledger.stuck import put_off
+from ..ledger.stuck import postpone
 from .report import record_report
 
 
@@ -118,8 +118,8 @@ def _get_by_buy_id(client: SkinsBackClient, row: Purchase) -> PurchaseReport | N
 def ask(account: str, rows: list[Purchase], source: Source, *, by: Any = None) -> list[Purchase]:
     """Ask ``market_getinfo`` about rows, record what it says, and return those it does not know.
 
-    Rows of which that failed are put off. Raises what the client raises, and what made the first of them fail after all
-    others are recorded.
+    Rows of which that failed are postponed. Raises what the client raises, and what made the first of them fail after
+    all others are recorded.
     """
     absent: list[Purchase] = []
     failures: dict[int, Exception] = {}
@@ -137,17 +137,17 @@ def ask(account: str, rows: list[Purchase], source: Source, *, by: Any = None) -
                 absent.append(row)
     for row in rows:
         if row.pk in failures:
-            put_off_purchase(row, failures[row.pk])
+            postpone_purchase(row, failures[row.pk])
     if failures:
         raise next(iter(failures.values()))
     return absent
 
 
-def put_off_purchase(row: Purchase, error: Exception, chance: float = 0.5) -> None:
-    """``put_off``, and flag a row that the answer contained twice."""
+def postpone_purchase(row: Purchase, error: Exception, chance: float = 0.5) -> None:
+    """``postpone``, and flag a row that the answer contained twice."""
     if isinstance(error, ContradictoryAnswer):
         change(Purchase, row.pk, Source.POLL, flag_differing)
-    put_off(row, error, chance)
+    postpone(row, error, chance)
 
 
 def refresh(purchases: Iterable[Purchase], *, by: Any = None) -> list[Purchase]:

@@ -149,7 +149,7 @@ class Matcher:
         """Flag our rows that the page contains twice with different content, and make them due."""
         _none, differing = by_id(reports, lambda report: row[0] if (row := ours(report)) else None)
         for pk in differing:
-            review_differing(self._subject.model, pk, self._subject.due, Source.LIST)  # type: ignore[type-var] # one of the two
+            review_differing(self._subject.model, pk, Source.LIST)  # type: ignore[type-var] # one of the two
         self._differing |= differing
 
     def _weigh(self, report: Any, told: Compared, row: Ours, asked_at: datetime) -> None:

@@ -86,8 +86,8 @@ def test_it_follows_a_trade_in_json_until_it_is_told_to_stop(skinsback_sandbox, 
 
 def test_people_read_sentences_and_ctrl_c_is_no_error(skinsback_sandbox):
     with listening() as command:
-        command.wait_for("connected; trades are followed as they happen")
-        command.wait_for("asked about 0 purchases")
+        command.wait_for("connected; events are recorded as they come")
+        command.wait_for("polled 0 purchases")
         code, out, errors = command.end(signal.SIGINT)
     assert (code, errors) == (0, "")
     assert out.splitlines()[-1].endswith("default: stopped")
@@ -102,7 +102,7 @@ def test_refused_keys_end_it_with_4_and_a_sentence(skinsback_sandbox):
     with listening("-v", "3", "--traceback") as command:
         code, out, errors = command.end()
     assert code == 4
-    assert "SkinsBack refused the keys. Look at CLIENT_ID and CLIENT_SECRET" in errors
+    assert "SkinsBack refused the keys. Correct CLIENT_ID and CLIENT_SECRET" in errors
     assert "Traceback" not in errors
     for secret in (client_digest(CLIENT_ID, CLIENT_SECRET), CLIENT_SECRET, "signature="):
         assert secret not in out + errors
@@ -130,7 +130,7 @@ def test_a_signal_ends_it_before_the_call_that_is_under_way_ends(skinsback_sandb
     purchases.submit(purchases.buy(user=user, trade_url=TRADE_URL, skin_id=str(item.skin_id), max_price=20))
     skinsback_sandbox.faults.add("slow", "market_getinfo", value=18)
     with listening() as command:
-        command.wait_for("connected; trades are followed as they happen")
+        command.wait_for("connected; events are recorded as they come")
         time.sleep(0.5)
         code, out, errors = command.end(number)
     assert not answered

@@ -21,7 +21,7 @@ from django_skinsback.flows.market import prices
 from django_skinsback.flows.monitoring import balance
 from django_skinsback.flows.polling import deposits as deposit_queue
 from django_skinsback.flows.polling import purchases as purchase_queue
-from django_skinsback.flows.polling.queue import Counts
+from django_skinsback.flows.polling.sweep import Counts
 from django_skinsback.flows.reconciliation import run as reconciliation
 from django_skinsback.flows.webhooks import replay as replaying
 from django_skinsback.management.output import Diary
@@ -133,7 +133,7 @@ class TestTheRoutine:
 
     def test_each_job_does_what_its_task_does(self, calls):
         for job in routine.JOBS:
-            job.run(None, routine.nobody)
+            job.run(None, routine.no_progress)
             by_job, calls[:] = [(name, args) for name, args, _ in calls], []
             getattr(tasks, job.name)()
             by_task, calls[:] = [(name, args) for name, args, _ in calls], []
@@ -141,7 +141,7 @@ class TestTheRoutine:
 
     def test_a_job_can_be_done_for_one_account(self, calls):
         for job in routine.JOBS:
-            job.run("second", routine.nobody)
+            job.run("second", routine.no_progress)
         assert {"second"} == {
             (*args, *options.values())[0] if args else options["account"]
             for name, args, options in calls
@@ -163,17 +163,17 @@ class TestForEver:
             jobs,
             None,
             stopped=lambda: clock.now >= until,
-            told=lambda job, result: heard.append((job.name, result)),
-            idle=lambda: None,
+            on_result=lambda job, result: heard.append((job.name, result)),
+            on_idle=lambda: None,
             clock=clock,
             sleep=clock.sleep,
         )
         return done, heard
 
     def job(self, name, run, done, clock):
-        def do(_account, advance):
+        def do(_account, on_progress):
             done.append((name, clock.now))
-            return run(clock, advance)
+            return run(clock, on_progress)
 
         return do
 
@@ -201,11 +201,11 @@ class TestForEver:
     def test_a_sweep_is_ended_between_two_batches(self):
         clock, batches = Clock(), []
 
-        def sweep(clock, advance):
+        def sweep(clock, on_progress):
             while True:
                 batches.append(clock.now)
                 clock.sleep(5)
-                advance(100)
+                on_progress(100)
 
         self.repeat({"sweep": (10, sweep)}, until=12, clock=clock)
         assert batches == [0, 5, 10]

@@ -87,7 +87,7 @@ def skinsback(monkeypatch):
 class TestPurchases:
     @pytest.fixture(autouse=True)
     def small(self, monkeypatch, settings):
-        monkeypatch.setattr(polling, "BACKLOG", 20)
+        monkeypatch.setattr(polling.PurchaseSweep, "list_from", 20)
         settings.SKINSBACK = {**settings.SKINSBACK, "POLL_BATCH_SIZE": 4}
 
     def backlog(self, skinsback, count, **values):
@@ -192,32 +192,29 @@ class TestPurchases:
         assert "request_limit_reached" in poll_purchases("default").stopped_by
         assert skinsback.calls == ["list_purchases"]
 
-    def test_one_process_reads_the_list_and_the_others_leave_it_to_him(self, skinsback, now):
-        self.backlog(skinsback, 20)
+    def test_a_second_sweep_that_reads_the_same_list_costs_only_calls(self, skinsback, now):
+        rows = self.backlog(skinsback, 20)
+        skinsback.rows[3] = skinsback.say(rows[3], "accepted")
         others = []
         page = skinsback.page
 
-        def page_while_others_sweep(start_from):
+        def page_while_another_sweep_reads(start_from):
             skinsback.page = page
             others.append(poll_purchases("default"))
             return page(start_from)
 
-        skinsback.page = page_while_others_sweep
+        skinsback.page = page_while_another_sweep_reads
 
-        assert poll_purchases("default").asked == 20
-        assert [other.asked for other in others] == [0]
-        assert skinsback.calls == ["list_purchases"] * 2
+        counts = poll_purchases("default")
 
-    def test_a_cache_that_is_down_keeps_nobody_from_reading(self, skinsback, now, settings):
+        assert [(each.asked, each.changed) for each in (counts, *others)] == [(0, 0), (20, 1)]
+        assert skinsback.calls == ["list_purchases"] * 3
+        assert StatusChange.objects.count() == 1
+        assert set(Purchase.objects.exclude(pk=rows[3].pk).values_list("poll_count", flat=True)) == {1}
+
+    def test_the_list_is_read_while_the_cache_is_down(self, skinsback, now, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "CACHE": "nowhere"}
         self.backlog(skinsback, 20)
-        assert poll_purchases("default").asked == 20
-
-    def test_row_53_a_cache_that_hides_its_outage_keeps_nobody_from_reading(self, skinsback, now, monkeypatch):
-        monkeypatch.setattr(cache, "add", lambda *_arguments, **_options: False)
-        monkeypatch.setattr(cache, "get", lambda *_arguments, **_options: None)
-        self.backlog(skinsback, 20)
-
         assert poll_purchases("default").asked == 20
 
     def test_a_cursor_that_cannot_be_sent_back_ends_the_list_and_not_the_pass(self, skinsback, now, caplog):
@@ -262,7 +259,7 @@ class TestPurchases:
 class TestDeposits:
     @pytest.fixture(autouse=True)
     def small(self, monkeypatch):
-        monkeypatch.setattr(checking, "BACKLOG", 20)
+        monkeypatch.setattr(checking.DepositSweep, "list_from", 20)
 
     def backlog(self, skinsback, count, listed="", user=None, status="pending", **fields):
         rows = [make_deposit(status=status, user=user) for _ in range(count)]
@@ -391,7 +388,7 @@ class TestAListThatSaysLess:
 
     @pytest.mark.parametrize("untold", ["user_amount", "amount_currency"])
     def test_paid_deposits_are_credited_and_nobody_has_to_look(self, user, monkeypatch, asked, untold):
-        rows = [make_deposit(user=user) for _ in range(checking.BACKLOG + 5)]
+        rows = [make_deposit(user=user) for _ in range(checking.DepositSweep.list_from + 5)]
         told = {name: value for name, value in self.PAID.items() if name != untold}
         self.listed(monkeypatch, [DepositReport(status="success", order_id=row.order_id, **told) for row in rows])
 
@@ -402,7 +399,7 @@ class TestAListThatSaysLess:
         assert not Deposit.objects.to_review().exists()
 
     def test_a_contradiction_is_asked_about_though_many_others_are_due(self, user, monkeypatch, asked):
-        others = [make_deposit() for _ in range(checking.BACKLOG + 5)]
+        others = [make_deposit() for _ in range(checking.DepositSweep.list_from + 5)]
         row = make_deposit(user=user, status="fail", next_poll_at=timezone.now())
         pending = [DepositReport(status="pending", order_id=other.order_id) for other in others]
         self.listed(monkeypatch, [*pending, DepositReport(status="success", order_id=row.order_id, **self.PAID)])

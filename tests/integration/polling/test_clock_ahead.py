@@ -16,9 +16,9 @@ from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import MarketDisabled, PurchaseNotFound, TransactionNotFound, UnknownOutcome
 from django_skinsback.flows.monitoring import stalled as standstill
 from django_skinsback.flows.polling import deposits as checking
-from django_skinsback.flows.polling.claims import take_due
+from django_skinsback.flows.polling.claims import claim_due
 from django_skinsback.flows.polling.purchases import poll_purchases
-from django_skinsback.flows.polling.queue import DEPOSITS, PURCHASES, is_due
+from django_skinsback.flows.polling.queue import due_rows, is_due
 from django_skinsback.flows.purchases.report import next_poll_at
 from django_skinsback.flows.webhooks.receive import LONGEST_PAUSE
 from django_skinsback.flows.webhooks.replay import apply_kept
@@ -127,13 +127,13 @@ class TestDueTimes:
         assert poll_purchases().changed == 1
         assert poll_purchases().asked == 0
 
-    @pytest.mark.parametrize("queue", [DEPOSITS, PURCHASES], ids=["deposits", "purchases"])
-    def test_a_due_time_within_the_longest_wait_is_waited_for(self, queue):
-        row = make_deposit() if queue is DEPOSITS else make_purchase(status="accepted")
+    @pytest.mark.parametrize("model", [Deposit, Purchase])
+    def test_a_due_time_within_the_longest_wait_is_waited_for(self, model):
+        row = make_deposit() if model is Deposit else make_purchase(status="accepted")
         now = timezone.now()
         for wait, due in ((schedule.LONGEST_WAIT, False), (schedule.LONGEST_WAIT + timedelta(seconds=1), True)):
-            queue.rows().update(**{queue.due: now + wait})
-            assert (queue.due_keys("default", now, 10) == [row.pk]) is due
+            model.objects.update(next_poll_at=now + wait)
+            assert (list(due_rows(model, "default", now)) == [row]) is due
 
     def test_a_row_that_is_never_asked_about_is_not_due(self):
         make_deposit(status="success", next_poll_at=None)
@@ -141,13 +141,13 @@ class TestDueTimes:
         assert checking.poll_deposits().asked == poll_purchases().asked == 0
 
     def test_a_row_that_another_process_claimed_meanwhile_is_left_to_it(self):
-        """Its due time was too far ahead when the keys were read, and is not any more."""
+        """Its due time was too far ahead when the keys were read; the claim has moved it."""
         row = make_deposit()
         Deposit.objects.update(next_poll_at=timezone.now() + timedelta(days=30))
-        keys = DEPOSITS.due_keys("default", timezone.now(), 10)
-        first = list(take_due(DEPOSITS, keys, 10, timezone.now()))
-        assert [lease.rows[0].pk for lease in first] == [row.pk]
-        assert not list(take_due(DEPOSITS, keys, 10, timezone.now()))
+        due = due_rows(Deposit, "default", timezone.now())
+        [claim] = claim_due(due, [row.pk], 10, timezone.now())
+        assert [each.pk for each in claim.rows] == [row.pk]
+        assert not list(claim_due(due, [row.pk], 10, timezone.now()))
 
     @pytest.mark.parametrize("ahead", AHEAD, ids=str)
     def test_a_kept_delivery_is_tried_again_when_the_clock_is_right(self, ahead):

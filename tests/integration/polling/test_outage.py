@@ -14,7 +14,7 @@ from django_skinsback.flows.monitoring.health import Verdict, health
 from django_skinsback.flows.monitoring.stalled import standstill
 from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.flows.polling.purchases import poll_purchases
-from django_skinsback.flows.polling.sweep import PASS
+from django_skinsback.flows.polling.sweep import LONGEST_SWEEP
 from django_skinsback.models import Deposit, Purchase
 from django_skinsback.signals import review_needed
 from django_skinsback.testing import make_deposit, make_purchase
@@ -194,7 +194,7 @@ class TestWhatIsSent:
 
         assert poll_purchases("default").stopped_by == ""
 
-        assert timezone.now() - start == PASS
+        assert timezone.now() - start == LONGEST_SWEEP
         assert [fresh(row).status for row in rows] == ["creating_trade"] * 3 + ["requested"] * 7
         assert all(fresh(row).next_poll_at <= timezone.now() for row in rows[3:])
 
@@ -202,7 +202,7 @@ class TestWhatIsSent:
         for _ in range(3):
             make_purchase(status="waiting_accept")
         rows = [make_purchase() for _ in range(3)]
-        skinsback.takes = PASS
+        skinsback.takes = LONGEST_SWEEP
 
         poll_purchases("default")
 
@@ -231,7 +231,7 @@ class TestWhatIsSent:
         asked = []
 
         def list_deposits(_client, *_arguments):
-            clock.shift(PASS)
+            clock.shift(LONGEST_SWEEP)
             return Page(items=listed, has_more=False, total_count=60, start_from="")
 
         def get_deposit(_client, *, order_id):

@@ -13,11 +13,11 @@ from django.utils import timezone
 from django_skinsback import purchases, schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import MarketDisabled, PurchaseNotFound, UnderMaintenance, UnknownOutcome
-from django_skinsback.flows.polling import claims as leases
+from django_skinsback.flows.polling.claims import claim_due
 from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.flows.polling.purchases import poll_purchases
-from django_skinsback.flows.polling.queue import DEPOSITS, PURCHASES
-from django_skinsback.models import LedgerEntry, Purchase, StatusChange
+from django_skinsback.flows.polling.queue import due_rows
+from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire import arguments
 from django_skinsback.wire.types import PurchaseReport
@@ -351,7 +351,7 @@ class TestStopping:
 
         assert (counts.asked, counts.changed) == (2, 0)
         assert "under_maintenance" in counts.stopped_by
-        assert [fresh(row).next_poll_at for row in rows[:2]] == [now + schedule.LEASE] * 2
+        assert [fresh(row).next_poll_at for row in rows[:2]] == [now + schedule.ACCOUNT_ERROR_DELAY] * 2
         assert all(fresh(row).next_poll_at <= now for row in rows[2:])
         assert {fresh(row).poll_count for row in rows} == {0}
 
@@ -375,16 +375,19 @@ class TestStopping:
         assert asked.count("market_getinfo") <= 2
 
 
-class TestLeases:
-    def take(self, now, size=10):
-        return list(leases.take_due(PURCHASES, PURCHASES.due_keys("default", now, 100), size, now))
+def claim(now, *, model=Purchase, size=10, keys=None):
+    """Claim the due rows, or those of them that have these keys."""
+    due = due_rows(model, "default", now)
+    return list(claim_due(due, keys or list(due.order_by("pk").values_list("pk", flat=True)), size, now))
 
+
+class TestClaims:
     def test_row_49_what_a_killed_sweep_had_taken_is_due_again_after_two_minutes_at_most(self, skinsback, now):
         rows = make_open(3, status="waiting_accept")
         for row in rows:
             skinsback.say(row, "timeout")
-        taken = self.take(now)  # and its process is gone
-        assert [len(lease.rows) for lease in taken] == [3]
+        [killed] = claim(now)  # its process is gone
+        assert len(killed.rows) == 3
         assert poll_purchases().asked == 0
 
         with time_machine.travel(now + timedelta(minutes=2), tick=False):
@@ -392,7 +395,7 @@ class TestLeases:
 
     def test_rows_are_taken_a_batch_at_a_time_by_key(self, now):
         rows = make_open(5)
-        assert [[row.pk for row in lease.rows] for lease in self.take(now, size=2)] == [
+        assert [[row.pk for row in each.rows] for each in claim(now, size=2)] == [
             [row.pk for row in rows[:2]],
             [row.pk for row in rows[2:4]],
             [rows[4].pk],
@@ -400,21 +403,20 @@ class TestLeases:
 
     def test_what_somebody_else_took_after_the_keys_were_read_is_left_to_him(self, now):
         rows = make_open(3)
-        keys = PURCHASES.due_keys("default", now, 100)
         Purchase.objects.filter(pk=rows[1].pk).update(next_poll_at=now + timedelta(seconds=9))
 
-        taken = list(leases.take_due(PURCHASES, keys, 10, now))
+        [mine] = claim(now, keys=[row.pk for row in rows])
 
-        assert [row.pk for lease in taken for row in lease.rows] == [rows[0].pk, rows[2].pk]
+        assert [row.pk for row in mine.rows] == [rows[0].pk, rows[2].pk]
 
     def test_rows_at_different_times_are_rescheduled_in_one_statement(self, now):
         rows = [*make_open(4), make_purchase()]
-        [lease] = self.take(now)
+        [mine] = claim(now)
         times = {row.pk: now + timedelta(minutes=number // 2) for number, row in enumerate(rows)}
         Purchase.objects.filter(pk=rows[0].pk).update(next_poll_at=None)
 
         with CaptureQueriesContext(connection) as queries:
-            lease.reschedule(times)
+            mine.reschedule(times)
 
         assert len(statements(queries)) == 1
         assert fresh(rows[0]).next_poll_at is None
@@ -422,48 +424,48 @@ class TestLeases:
             (times[row.pk], 1) for row in rows[1:]
         ]
 
-    @pytest.mark.parametrize("queue", [PURCHASES, DEPOSITS], ids=["purchases", "deposits"])
-    def test_a_claim_lasts_two_minutes_and_is_extended_once_less_than_one_is_left(self, now, queue):
-        row = make_purchase(status="accepted") if queue is PURCHASES else make_deposit()
-        [lease] = leases.take_due(queue, [row.pk], 10, now)
-        first = getattr(queue.rows().get(), queue.due)
+    @pytest.mark.parametrize("model", [Purchase, Deposit])
+    def test_a_claim_lasts_two_minutes_and_is_extended_once_less_than_one_is_left(self, now, model):
+        row = make_purchase(status="accepted") if model is Purchase else make_deposit()
+        [mine] = claim(now, model=model)
+        first = model.objects.get().next_poll_at
         assert now + timedelta(seconds=119) <= first <= now + timedelta(minutes=2)
 
         with time_machine.travel(now + timedelta(seconds=58), tick=False), CaptureQueriesContext(connection) as queries:
-            lease.extend()
+            mine.extend()
         assert not statements(queries)
 
         later = now + timedelta(seconds=61)
         with time_machine.travel(later, tick=False):
-            lease.extend()
-        second = getattr(queue.rows().get(), queue.due)
+            mine.extend()
+        second = model.objects.get().next_poll_at
         assert later + timedelta(seconds=119) <= second <= later + timedelta(minutes=2)
 
-        lease.reschedule({row.pk: now + timedelta(days=1)})  # the extended claim is still this sweep's
-        assert getattr(queue.rows().get(), queue.due) == now + timedelta(days=1)
+        mine.reschedule({row.pk: now + timedelta(days=1)})  # the extended claim is still this sweep's
+        assert model.objects.get().next_poll_at == now + timedelta(days=1)
 
     def test_no_other_sweep_asks_about_rows_whose_claim_was_extended(self, skinsback, now):
         row = make_purchase(status="waiting_accept")
         skinsback.say(row, "timeout")
-        [lease] = self.take(now)
+        [mine] = claim(now)
         with time_machine.travel(now + timedelta(seconds=90), tick=False):
-            lease.extend()
+            mine.extend()
         with time_machine.travel(now + timedelta(seconds=200), tick=False):
             assert poll_purchases().asked == 0
         with time_machine.travel(now + timedelta(seconds=211), tick=False):
             assert poll_purchases().changed == 1
 
     def test_a_row_that_another_sweep_has_claimed_or_rescheduled_is_not_extended(self, now):
-        mine, other, done = make_open(3)
-        [lease] = self.take(now)
+        rest, other, done = make_open(3)
+        [mine] = claim(now)
         elsewhere = now + timedelta(seconds=33)
         Purchase.objects.filter(pk=other.pk).update(next_poll_at=elsewhere)
-        lease.reschedule({done.pk: elsewhere})
+        mine.reschedule({done.pk: elsewhere})
 
         with time_machine.travel(now + timedelta(seconds=90), tick=False):
-            lease.extend()
+            mine.extend()
 
-        assert fresh(mine).next_poll_at > now + timedelta(minutes=3)
+        assert fresh(rest).next_poll_at > now + timedelta(minutes=3)
         assert [fresh(row).next_poll_at for row in (other, done)] == [elsewhere] * 2
 
     def test_a_claim_that_was_outlived_costs_one_more_call_and_no_money(self, skinsback, user, now):

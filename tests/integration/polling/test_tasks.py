@@ -101,7 +101,7 @@ def test_the_sweep_of_purchases_polls(calls):
 
 def test_the_sweep_of_deposits_applies_what_was_kept_before_it_asks(calls):
     tasks.poll_deposits.delay()
-    assert calls == [("apply_kept", (), {}), ("poll_deposits", (None,), {"advance": routine.nobody})]
+    assert calls == [("apply_kept", (), {}), ("poll_deposits", (None,), {"on_progress": routine.no_progress})]
 
 
 def test_a_sweep_of_deposits_that_fails_has_applied_what_was_kept(calls, monkeypatch):

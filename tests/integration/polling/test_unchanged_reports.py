@@ -10,7 +10,7 @@ import time_machine
 from django.utils import timezone
 
 from django_skinsback import deposits, purchases, schedule
-from django_skinsback.flows.polling.changes import is_news_of_deposit, is_news_of_purchase
+from django_skinsback.flows.polling.changes import changes_deposit, changes_purchase
 from django_skinsback.flows.purchases.report import next_poll_at
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
 from django_skinsback.statuses import DepositStatus, PurchaseStatus
@@ -73,7 +73,7 @@ def test_of_a_purchase(now, status):
         report = PurchaseReport(status=reported, custom_id=row.custom_id, **told)
         row.refresh_from_db()
         due = next_poll_at(row, now, row.poll_count + 1) if row.next_poll_at else None
-        if due is None or is_news_of_purchase(row, report):
+        if due is None or changes_purchase(row, report):
             continue
         quiet += 1
         before = state(Purchase, row.pk)
@@ -123,7 +123,7 @@ def test_of_a_deposit(now, user, status, source):
             LedgerEntry.objects.create(deposit=row, user=user, kind="credit", amount=row.user_amount, currency="usd")
         row.refresh_from_db()
         report = DepositReport(status=reported, order_id=row.order_id, **told)
-        if not is_news_of_deposit(row, report, decisive=source == "poll"):
+        if not changes_deposit(row, report, decisive=source == "poll"):
             quiet += 1
             before = state(Deposit, row.pk)
             deposits.record_report(report, source)

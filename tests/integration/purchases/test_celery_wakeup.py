@@ -86,7 +86,7 @@ def test_a_bell_nobody_hears_is_logged_and_the_purchase_stands(
         buy()
 
     assert Purchase.objects.get().status == "requested"
-    assert "skinsback.bell_unheard" in caplog.messages
+    assert "skinsback.celery_enqueue_failed" in caplog.messages
 
 
 def test_without_a_broker_nothing_is_tried(request, caplog, django_capture_on_commit_callbacks):

@@ -82,7 +82,7 @@ class TestApprovals:
 
         deposits.approve_hold(held)
 
-        assert seen == [([("in_hold", "flow", None, ASKED_FOR)], now + schedule.LEASE)]
+        assert seen == [([("in_hold", "flow", None, ASKED_FOR)], now + schedule.ACCOUNT_ERROR_DELAY)]
 
     def test_the_sweeps_repeated_attempts_are_one_line_and_each_operators_is_his_own(self, skinsback, held, operator):
         skinsback.approval = RateLimited("offer_approve", -7, "too_many_requests")

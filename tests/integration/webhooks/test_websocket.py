@@ -18,7 +18,7 @@ from django_skinsback.flows import websocket as listening
 from django_skinsback.flows.monitoring.balance import keep_balance
 from django_skinsback.flows.purchases.report import record_report
 from django_skinsback.flows.websocket import catch_up, listen, record_event
-from django_skinsback.flows.websocket_thread import EVENTS_ATMOST
+from django_skinsback.flows.websocket_thread import MAX_WAITING_EVENTS
 from django_skinsback.models import BalanceSnapshot, LedgerEntry, Purchase, StatusChange
 from django_skinsback.models.fields import utc_now
 from django_skinsback.signals import entry_posted
@@ -221,7 +221,7 @@ class Listener:
         while True:
             news = self._queue.get(timeout=SECONDS)
             self.news.append(news)
-            if news.what == what and details.items() <= news.details.items():
+            if news.kind == what and details.items() <= news.details.items():
                 return news
 
 
@@ -262,7 +262,7 @@ class TestListening:
             bought.refresh_from_db()
             assert (bought.status, bought.changes.last().source) == ("accepted", "socket")
         assert listener.result is True
-        assert listener.news[-1].what == "stopped"
+        assert listener.news[-1].kind == "stopped"
         assert listener.news[-1].details["outcomes"]["applied"] == 2
         assert skinsback_sandbox.listeners() == 0
 
@@ -317,7 +317,7 @@ class TestListening:
             skinsback_sandbox.change_balance(Decimal(1))
             listener.wait_for("event", event="balance_change")
         assert listener.result is False
-        assert [news.what for news in listener.news if news.account == "second"] == ["connecting", "refused"]
+        assert [news.kind for news in listener.news if news.account == "second"] == ["connecting", "refused"]
         assert "skinsback.listener_refused" in caplog.text
 
     def test_all_accounts_refused_is_the_end(self, skinsback_sandbox):
@@ -344,19 +344,19 @@ class TestListening:
             taken = socket.taken
             while len(socket.said) < 40:
                 time.sleep(0.01)
-            assert EVENTS_ATMOST <= taken == socket.taken <= EVENTS_ATMOST + 3
+            assert MAX_WAITING_EVENTS <= taken == socket.taken <= MAX_WAITING_EVENTS + 3
             let_go.set()
-            for _ in range(EVENTS_ATMOST + 10):  # and then it goes on with all of them
+            for _ in range(MAX_WAITING_EVENTS + 10):  # and then it goes on with all of them
                 listener.wait_for("event", outcome="applied")
 
     def test_a_catch_up_of_many_batches_keeps_no_event_waiting_and_ends_when_it_is_stopped(self, monkeypatch):
         socket, batches = Flood(events=1), []
 
-        def long(_account, *, advance):
+        def long(_account, *, on_progress):
             while True:
                 batches.append(1)
                 time.sleep(0.01)
-                advance(1)
+                on_progress(1)
 
         monkeypatch.setattr(listening, "catch_up", long)
         with Listener("default", connect=socket.connect) as listener:
@@ -405,7 +405,7 @@ class TestListening:
             listener.wait_for("event")
             listener.wait_for("event")
         assert listener.news[-1].details == {"outcomes": {"unmatched": 2}}
-        heard = [record for record in caplog.records if record.message == "skinsback.event_heard"]
+        heard = [record for record in caplog.records if record.message == "skinsback.event_recorded"]
         assert len([record for record in heard if record.levelname == "INFO"]) == 1
 
 
@@ -421,7 +421,7 @@ def test_an_outage_is_warned_of_once(caplog, short_pauses):
     def stopped():
         return lost.count("disconnected") == 20
 
-    assert listen(["default"], lambda news: lost.append(news.what), stopped=stopped, connect=nobody_there) is True
+    assert listen(["default"], lambda news: lost.append(news.kind), stopped=stopped, connect=nobody_there) is True
     told = [record for record in caplog.records if record.message == "skinsback.listener_disconnected"]
     assert [record.attempts for record in told if record.levelname == "WARNING"] == [5]
     assert len(told) >= 20
@@ -435,7 +435,7 @@ def test_an_unexpected_error_in_the_websocket_thread_is_raised_where_listen_was_
 
     heard = []
     with pytest.raises(RuntimeError, match="a bug"):
-        listen(["default"], lambda news: heard.append(news.what), stopped=lambda: False, connect=broken)
+        listen(["default"], lambda news: heard.append(news.kind), stopped=lambda: False, connect=broken)
     assert heard == ["connecting"]
 
 
