@@ -15,8 +15,8 @@ from django_skinsback.testing import post_notification, signed_notification
 
 POINTS = {
     "before the claim": "django_skinsback.flows.purchases.send:_claim_unsent",
-    "between claim and call": "django_skinsback.flows.purchases.send:_call",
-    "between call and record": "django_skinsback.flows.purchases.send:_take",
+    "between claim and call": "django_skinsback.flows.purchases.send:_call_skinsback",
+    "between call and record": "django_skinsback.flows.purchases.send:_record_answer",
     "between record and commit": "django_skinsback.models:StatusChange.save",
     "before the intent": "django_skinsback.flows.deposits.create:_open",
     "between intent and create": "django_skinsback.client:SkinsBackClient.create_deposit",

@@ -1,4 +1,4 @@
-"""The limit kept by four real processes at once, through each cache that is told to work."""
+"""Four real processes share the limit, through Redis and through a database cache."""
 
 import uuid
 
@@ -12,7 +12,7 @@ from tests.support import services
 PER_MINUTE = 480
 
 
-def expect_the_law(granted):
+def check_limit(granted):
     total = sum(map(len, granted))
     assert 0.98 * PER_MINUTE <= total <= PER_MINUTE
     assert len(granted) == PROCESSES
@@ -29,7 +29,7 @@ def test_row_52_four_processes_share_the_limit_through_redis():
         "LOCATION": "redis://127.0.0.1:6379/14",
         "KEY_PREFIX": uuid.uuid4().hex,
     }
-    expect_the_law(take_turns(PER_MINUTE, 60, cache))
+    check_limit(take_turns(PER_MINUTE, 60, cache))
 
 
 @pytest.mark.database
@@ -46,4 +46,4 @@ def test_row_52_four_processes_share_the_limit_through_a_database_cache():
     finally:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE limits")
-    expect_the_law(granted)
+    check_limit(granted)

@@ -209,7 +209,7 @@ def _take_answer(edit: Edit[Deposit], answer: Answer, take: Callable[[Edit[Depos
 
 def _take_link(edit: Edit[Deposit], answer: Any) -> None:
     edit.set(pay_url=answer.pay_url)
-    edit.learn_id("transaction_id", answer.transaction_id)
+    edit.accept_id("transaction_id", answer.transaction_id)
 
 
 def _take_trade_offer(edit: Edit[Deposit], answer: Any) -> None:
@@ -219,7 +219,7 @@ def _take_trade_offer(edit: Edit[Deposit], answer: Any) -> None:
         bot_name=answer.bot_name[:ID_LENGTH],
         bot_steam_id=answer.bot_steam_id,
     )
-    edit.learn_id("transaction_id", answer.transaction_id)
+    edit.accept_id("transaction_id", answer.transaction_id)
 
 
 def _abandon(edit: Edit[Deposit], reason: str) -> None:

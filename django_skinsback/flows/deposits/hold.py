@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from ... import schedule
+from ... import conf, schedule
 from ...connection import get_client
 from ...exceptions import AlreadyDecided, InvalidInput, RowDeleted, SkinsBackError, UnknownOutcome
 from ...models import Deposit
@@ -14,7 +14,6 @@ from ...statuses import DepositStatus
 from ..ledger.database import refuse_inside_transaction
 from ..ledger.edit import Edit, Source
 from ..ledger.record import change
-from .credit import basis_of_credit
 from .refresh import refresh
 from .report import APPROVE
 from .seen import require_seen
@@ -57,8 +56,8 @@ def _note_approval(edit: Edit[Deposit], seen: str) -> None:
     require_seen(edit, seen)
     if deposit.status != DepositStatus.IN_HOLD:
         raise InvalidInput(_("Only a deposit in hold can be approved."))
-    shown = {"amount": basis_of_credit(deposit), "currency": deposit.amount_currency}
-    newest = edit.lines().order_by("-pk").first()
+    shown = {"amount": getattr(deposit, conf.credit_column()), "currency": deposit.amount_currency}
+    newest = edit.stored_history().order_by("-pk").first()
     repeated = newest is not None and newest.decision == APPROVE and newest.by_id is None and edit.by is None
     if newest is None or not repeated or (newest.amount, newest.currency) != tuple(shown.values()):
         edit.note(deposit.status, deposit.status, decision=APPROVE, **shown)

@@ -14,8 +14,7 @@ from ...exceptions import InvalidInput, RowChanged, RowDeleted
 from ...models import Deposit
 from ...statuses import EntryKind
 from ..ledger.database import run
-from ..ledger.edit import Source
-from ..ledger.record import lock_for_edit
+from ..ledger.edit import Source, lock_for_edit
 from .credit import NothingToCredit, credit_of
 from .seen import require_seen
 from .seen import seen as token_of

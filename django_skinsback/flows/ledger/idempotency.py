@@ -5,9 +5,11 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
+
 from ...exceptions import IdempotencyConflict
 from ...money import amount_text
-from .database import database
+from .database import current, database
 from .edit import Row
 
 
@@ -34,7 +36,9 @@ def find_earlier(model: type[Row], key: str | None, request: str) -> Row | None:
     """
     if key is None:
         return None
-    row: Row | None = model._default_manager.using(database()).filter(idempotency_digest=key).first()
+    rows = model._default_manager.using(database()).filter(idempotency_digest=key)
+    in_transaction = transaction.get_connection(database()).in_atomic_block
+    row: Row | None = (current(rows) if in_transaction else rows).first()
     if row is not None and row.request_digest != request:
         raise IdempotencyConflict
     return row

@@ -77,14 +77,15 @@ class Sweep(ABC, Generic[Row, Report]):
     """Conditions of rows that are polled before the list is read."""
 
     def __init__(
-        self, account: str, counts: Counts, now: datetime, chance: Callable[[], float], on_progress: OnProgress
+        self, account: str, counts: Counts, now: datetime | None, chance: Callable[[], float], on_progress: OnProgress
     ) -> None:
+        began_at = utc_now()
         self.account = account
         self.counts = counts
-        self.now = now
+        self.now = now or began_at
         self.chance = chance
         self._on_progress = on_progress
-        self._ends_at = utc_now() + LONGEST_SWEEP
+        self._ends_at = began_at + LONGEST_SWEEP
 
     @abstractmethod
     def poll(self, claim: Claim[Row]) -> None:
@@ -198,7 +199,7 @@ def sweep(
     counts, failure = Counts(), None
     for alias in [account] if account else conf.accounts():
         try:
-            kind(alias, counts, now or utc_now(), chance, on_progress).run()
+            kind(alias, counts, now, chance, on_progress).run()
         except Exception as error:
             logger.exception("skinsback.sweep_failed", extra={"rows": kind.model.__name__, "account": alias})
             failure = error

@@ -16,8 +16,7 @@ from ...exceptions import InvalidInput, RowDeleted
 from ...models import Purchase
 from ...statuses import CANCELLED, PurchaseStatus
 from ..ledger.database import run
-from ..ledger.edit import Edit, Source
-from ..ledger.record import lock_for_edit
+from ..ledger.edit import Edit, Source, lock_for_edit
 from .report import reach, refund
 from .seen import require_seen
 from .seen import seen as token_of

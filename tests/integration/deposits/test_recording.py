@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_skinsback import deposits, purchases
-from django_skinsback.flows.ledger.record import lock
+from django_skinsback.flows.ledger.database import lock
 from django_skinsback.flows.webhooks.replay import apply_kept
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
 from django_skinsback.signals import entry_posted

@@ -16,7 +16,7 @@ from django_skinsback.flows.monitoring import balance
 from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.reconciliation.run import reconcile
-from django_skinsback.flows.webhooks import rejections as refusals
+from django_skinsback.flows.webhooks import rejections
 from django_skinsback.flows.webhooks.replay import apply_again
 from django_skinsback.models import BalanceSnapshot, Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET
@@ -134,7 +134,7 @@ def test_a_stored_delivery_is_not_applied(account, kind):
 @pytest.mark.django_db
 def test_the_reason_is_in_the_log_and_no_secret_is(client, settings, monkeypatch, caplog):
     monkeypatch.setattr(conf, "sandbox_secret_allowed", False)
-    monkeypatch.setattr(refusals, "refusals", refusals.Refusals())  # nothing was logged in the last minute
+    monkeypatch.setattr(rejections, "rejections", rejections.Rejections())  # nothing was logged in the last minute
     settings.SKINSBACK = UNUSABLE["the sandbox's"]
     post_notification(client, signed_notification(make_deposit(), secret=CLIENT_SECRET))
     (record,) = [record for record in caplog.records if record.message == "skinsback.notification_refused"]
