@@ -4,12 +4,11 @@ A report without a change is not recorded. A batch without changes then costs on
 the answer is yes: ``record_report`` decides, and recording a known report does no harm.
 """
 
-from collections.abc import Mapping
-
 from ...models import Deposit, Purchase
 from ...statuses import DEPOSIT_ENTRY, EntryKind, Verdict, is_theirs, judge
 from ...wire.types import DepositReport, PurchaseReport
 from ..deposits.credit import has_other_amount
+from ..deposits.report import DETAILS
 from ..purchases.report import details
 
 
@@ -40,22 +39,14 @@ def changes_deposit(deposit: Deposit, report: DepositReport, *, decisive: bool) 
         return verdict is not Verdict.STALE
     if DEPOSIT_ENTRY.get(report.status) is EntryKind.CREDIT:
         return deposit.needs_review or has_other_amount(deposit, report)
-    reported = {
-        "amount": report.amount,
-        "user_amount": report.user_amount,
-        "amount_currency": report.amount_currency,
-        "payer_steam_id": report.steam_id,
-        "trade_offer_id": report.trade_offer_id,
-        "skins": report.skins,
-    }
-    if decisive or not deposit.user_risk:
-        return deposit.user_risk != report.user_risk or _differs(deposit, reported)
-    return _differs(deposit, reported)
+    reported = {column: getattr(report, name) for column, name in DETAILS.items()}
+    differs = any(
+        value not in (None, "", []) and getattr(deposit, column) != value for column, value in reported.items()
+    )
+    if decisive or not deposit.user_risk:  # a report of a list or webhook does not replace user_risk
+        return differs or deposit.user_risk != report.user_risk
+    return differs
 
 
 def _judge(status: str, reported: str) -> Verdict:
     return judge(status, reported) if is_theirs(reported) else Verdict.UNKNOWN
-
-
-def _differs(row: Deposit, reported: Mapping[str, object]) -> bool:
-    return any(value not in (None, "", []) and getattr(row, name) != value for name, value in reported.items())

@@ -66,7 +66,7 @@ def listening(*arguments, settings="tests.settings"):
 
 
 @pytest.mark.database
-def test_it_follows_a_trade_in_json_until_it_is_told_to_stop(skinsback_sandbox, user):
+def test_it_prints_events_as_json_until_a_signal(skinsback_sandbox, user):
     item = next(item for item in skinsback_sandbox.state.stock.values() if not item.sold and item.price < 10)
     bought = purchases.buy(user=user, trade_url=TRADE_URL, skin_id=str(item.skin_id), max_price=20)
     purchases.submit(bought)
@@ -84,7 +84,7 @@ def test_it_follows_a_trade_in_json_until_it_is_told_to_stop(skinsback_sandbox, 
     assert skinsback_sandbox.listeners() == 0
 
 
-def test_people_read_sentences_and_ctrl_c_is_no_error(skinsback_sandbox):
+def test_without_json_it_prints_sentences_and_ctrl_c_is_no_error(skinsback_sandbox):
     with listening() as command:
         command.wait_for("connected; events are recorded as they come")
         command.wait_for("polled 0 purchases")
@@ -96,7 +96,7 @@ def test_people_read_sentences_and_ctrl_c_is_no_error(skinsback_sandbox):
         assert secret not in out
 
 
-def test_refused_keys_end_it_with_4_and_a_sentence(skinsback_sandbox):
+def test_refused_keys_end_it_with_4_and_a_message(skinsback_sandbox):
     """Row 62: even then the digest is not shown."""
     skinsback_sandbox.faults.add("ws_auth_failed", times=None)
     with listening("-v", "3", "--traceback") as command:
@@ -108,7 +108,7 @@ def test_refused_keys_end_it_with_4_and_a_sentence(skinsback_sandbox):
         assert secret not in out + errors
 
 
-def test_it_waits_for_a_skinsback_that_is_away_and_stops_at_once_meanwhile(skinsback_sandbox):
+def test_it_reconnects_during_an_outage_and_stops_at_once_on_a_signal(skinsback_sandbox):
     skinsback_sandbox.stop()
     with listening() as command:
         command.wait_for("not connected (connection refused); next try in")
@@ -118,7 +118,7 @@ def test_it_waits_for_a_skinsback_that_is_away_and_stops_at_once_meanwhile(skins
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_before_the_call_that_is_under_way_ends(skinsback_sandbox, user, number, monkeypatch):
+def test_a_signal_ends_it_before_a_running_call_ends(skinsback_sandbox, user, number, monkeypatch):
     answered, wait = [], API._wait
 
     def wait_and_note(api, fault):
@@ -138,13 +138,13 @@ def test_a_signal_ends_it_before_the_call_that_is_under_way_ends(skinsback_sandb
     assert out.splitlines()[-1].endswith("default: stopped")
 
 
-def test_a_missing_library_says_what_to_install(monkeypatch):
+def test_a_missing_library_is_an_error_that_names_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "websockets.asyncio.client", None)
     with pytest.raises(CommandError, match=r"pip install 'django-skinsback\[realtime\]'") as refused:
         call_command("skinsback_listen")
     assert refused.value.returncode == 4
 
 
-def test_an_account_that_is_not_in_the_settings_is_said():
+def test_an_unknown_account_is_an_error():
     with pytest.raises(CommandError, match="has no account 'third'"):
         call_command("skinsback_listen", account="third")

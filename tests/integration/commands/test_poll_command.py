@@ -54,7 +54,7 @@ def once(*arguments):
 
 class TestOnce:
     @pytest.mark.django_db
-    def test_a_program_gets_one_object(self, world):
+    def test_json_output_is_one_object(self, world):
         make_deposit(status="pending")
         printed, code = once("--json")
         assert code == 0
@@ -63,7 +63,7 @@ class TestOnce:
         assert json.loads(line) == {"deliveries": 0, "deposits": {**nothing, "asked": 1}, "purchases": nothing}
 
     @pytest.mark.django_db
-    def test_a_sweep_that_was_stopped_ends_with_4_and_the_other_is_made_all_the_same(self, world):
+    def test_a_sweep_stopped_by_an_error_ends_with_4_and_the_other_sweep_follows(self, world):
         make_deposit()
         world.sandbox.faults.add("maintenance", "orderstatus")
         printed, code = once()
@@ -72,7 +72,7 @@ class TestOnce:
         assert "purchases: 0 due, 0 changed" in printed
 
     @pytest.mark.django_db
-    def test_a_sweep_that_raises_ends_with_5_and_the_other_is_made_all_the_same(self, world, monkeypatch, caplog):
+    def test_a_sweep_that_raises_ends_with_5_and_the_other_sweep_follows(self, world, monkeypatch, caplog):
         def fail(*_args, **_options):
             raise RuntimeError("a bug")
 
@@ -88,7 +88,7 @@ class TestOnce:
         assert caplog.messages.count("skinsback.job_failed") == 2
 
     @pytest.mark.django_db
-    def test_a_database_without_our_tables_ends_with_4_and_says_what_to_run(self, caplog):
+    def test_a_database_without_tables_ends_with_4_and_names_the_command_to_run(self, caplog):
         def fail(*_args):
             raise OperationalError("no such table: skinsback_webhookevent")
 
@@ -98,7 +98,7 @@ class TestOnce:
         assert (refused.value.returncode, out.getvalue(), caplog.messages) == (4, "", [])
 
     @pytest.mark.parametrize("period", ["0", "-1", "nan", "inf"])
-    def test_a_period_that_is_none_is_refused(self, period):
+    def test_an_invalid_period_is_refused(self, period):
         with pytest.raises(CommandError, match="above zero") as refused:
             call_command("skinsback_poll", "--forever", "--every", period)
         assert refused.value.returncode == 2
@@ -127,11 +127,11 @@ class TestTheRoutine:
         replace(retention, "prune")
         return made
 
-    def test_it_is_what_beat_plans(self):
+    def test_the_jobs_are_those_of_the_beat_schedule(self):
         planned = {entry["task"]: entry["schedule"] for entry in tasks.beat_schedule(7).values()}
         assert {f"skinsback.{job.name}": job.seconds or 7 for job in routine.JOBS} == planned
 
-    def test_each_job_does_what_its_task_does(self, calls):
+    def test_each_job_calls_the_flow_of_its_task(self, calls):
         for job in routine.JOBS:
             job.run(None, routine.no_progress)
             by_job, calls[:] = [(name, args) for name, args, _ in calls], []
@@ -139,7 +139,7 @@ class TestTheRoutine:
             by_task, calls[:] = [(name, args) for name, args, _ in calls], []
             assert [name for name, _ in by_job] == [name for name, _ in by_task]
 
-    def test_a_job_can_be_done_for_one_account(self, calls):
+    def test_a_job_can_be_run_for_one_account(self, calls):
         for job in routine.JOBS:
             job.run("second", routine.no_progress)
         assert {"second"} == {
@@ -177,7 +177,7 @@ class TestForEver:
 
         return do
 
-    def test_every_job_is_done_at_once_and_then_at_its_period(self):
+    def test_every_job_runs_at_once_and_then_at_its_period(self):
         def quick(*_):
             return None
 
@@ -185,11 +185,11 @@ class TestForEver:
         assert [moment for name, moment in done if name == "sweep"] == [0, 10, 20, 30]
         assert [moment for name, moment in done if name == "prune"] == [0, 25]
 
-    def test_a_job_that_takes_longer_than_its_period_is_not_made_up_for(self):
+    def test_a_job_longer_than_its_period_skips_the_missed_runs(self):
         done, _ = self.repeat({"slow": (10, lambda clock, _: clock.sleep(35))}, until=100)
         assert [moment for _, moment in done] == [0, 35, 70]
 
-    def test_an_exception_ends_nothing_and_is_logged(self, caplog):
+    def test_an_exception_is_logged_and_the_jobs_go_on(self, caplog):
         def fail(*_):
             raise RuntimeError("a bug")
 
@@ -198,7 +198,7 @@ class TestForEver:
         assert [str(result) for name, result in heard if name == "bad"] == ["a bug"] * 2
         assert caplog.messages == ["skinsback.job_failed"] * 2
 
-    def test_a_sweep_is_ended_between_two_batches(self):
+    def test_a_stop_ends_a_sweep_between_two_batches(self):
         clock, batches = Clock(), []
 
         def sweep(clock, on_progress):
@@ -210,7 +210,7 @@ class TestForEver:
         self.repeat({"sweep": (10, sweep)}, until=12, clock=clock)
         assert batches == [0, 5, 10]
 
-    def test_what_was_done_is_told_once_a_minute_or_rarely_where_nothing_is_new(self):
+    def test_a_summary_is_printed_once_a_minute_or_rarely_without_work(self):
         clock, told = Clock(), []
         diary = Diary(lambda text, **values: told.append((clock.now, text, values)), clock)
         for second in range(0, 1500, 10):
@@ -226,7 +226,7 @@ class TestForEver:
 
     @pytest.mark.django_db(transaction=True)
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
-    def test_a_process_sweeps_until_it_is_told_to_stop_and_ends_with_0(self, settings, number):
+    def test_a_process_runs_until_a_signal_and_ends_with_0(self, settings, number):
         with Sandbox(manual=True, send=lambda *_message: 200) as sandbox:
             settings.SKINSBACK = {
                 **settings.SKINSBACK,

@@ -114,9 +114,7 @@ def bought(sandbox, count):
     return rows
 
 
-def test_row_50_the_workers_are_killed_and_the_broker_is_emptied_and_all_is_done_by_the_next_sweeps(
-    sandbox, app, start
-):
+def test_row_50_after_killed_workers_and_an_emptied_broker_the_next_sweeps_do_all_work(sandbox, app, start):
     rows = bought(sandbox, 6)
     sandbox.faults.add("slow", "market_getinfo", value=30)
     first = start()

@@ -96,7 +96,7 @@ def fresh(row):
 
 class TestWithoutNews:
     @pytest.mark.parametrize("count", [10, 90])
-    def test_a_batch_costs_four_statements_however_many_rows_it_has(self, skinsback, now, count):
+    def test_a_batch_costs_four_statements_whatever_its_size(self, skinsback, now, count):
         for row in make_open(count):
             skinsback.say(row)
 
@@ -120,7 +120,7 @@ class TestWithoutNews:
         assert len(skinsback.asked) == count // 5
         assert len(statements(queries)) == 1 + 3 * (count // 5)
 
-    def test_nothing_but_when_it_is_asked_next_is_written(self, skinsback, now):
+    def test_only_the_next_poll_is_written(self, skinsback, now):
         row = make_open(1, poll_count=3)[0]
         skinsback.say(row)
         before = vars(fresh(row))
@@ -133,14 +133,14 @@ class TestWithoutNews:
         assert after["poll_count"] == 4
         assert not StatusChange.objects.exists()
 
-    def test_a_sweep_of_nothing_asks_once_for_each_account(self, now):
+    def test_a_sweep_without_due_rows_costs_one_statement_for_each_account(self, now):
         make_purchase(next_poll_at=now + timedelta(seconds=1))
         with CaptureQueriesContext(connection) as queries:
             poll_purchases()
         assert len(statements(queries)) == 2
 
     @pytest.mark.parametrize(("chance", "part"), [(0, 0.9), (0.5, 1), (1, 1.1)])
-    def test_the_next_time_is_spread_by_a_tenth(self, skinsback, now, chance, part):
+    def test_the_next_poll_is_spread_by_a_tenth(self, skinsback, now, chance, part):
         rows = make_open(6, submitted_at=now - timedelta(hours=1))
         for row in rows:
             skinsback.say(row)
@@ -151,7 +151,7 @@ class TestWithoutNews:
             delay = schedule.next_poll(row.status, timedelta(hours=1), 1)
             assert fresh(row).next_poll_at == now + delay * part
 
-    def test_the_end_of_a_hold_is_waited_for_exactly(self, skinsback, now):
+    def test_the_next_poll_is_exactly_at_the_end_of_the_hold(self, skinsback, now):
         end = now + timedelta(hours=3)
         row = make_purchase(status="accepted", in_hold=True, in_hold_until=end - schedule.ROLLBACK_MARGIN)
         skinsback.say(row)
@@ -160,7 +160,7 @@ class TestWithoutNews:
 
         assert fresh(row).next_poll_at == end
 
-    def test_an_accepted_one_whose_hold_is_over_is_finished(self, skinsback, now):
+    def test_an_accepted_purchase_whose_hold_is_over_is_finished(self, skinsback, now):
         row = make_purchase(status="accepted", in_hold=True, in_hold_until=now - timedelta(days=2))
         skinsback.say(row)
 
@@ -168,7 +168,7 @@ class TestWithoutNews:
 
         assert (fresh(row).next_poll_at, fresh(row).finished_at, fresh(row).token) == (None, now, "")
 
-    def test_of_an_old_report_nothing_is_recorded(self, skinsback, now):
+    def test_a_stale_report_is_not_recorded(self, skinsback, now):
         row = make_purchase(status="accepted")
         skinsback.say(row, "creating_trade")
 
@@ -192,7 +192,7 @@ class TestWithNews:
 
         assert costs[0] == costs[1] <= 4 + 10
 
-    def test_what_a_webhook_said_during_the_call_stands(self, skinsback, now):
+    def test_a_webhook_that_arrives_during_the_call_stands(self, skinsback, now):
         end = now + timedelta(days=8)
         row, other = make_open(2, status="waiting_accept")
         skinsback.say(row)
@@ -221,7 +221,7 @@ class TestWithNews:
         ],
         ids=lambda news: next(iter(news)),
     )
-    def test_a_detail_that_is_new_is_kept(self, skinsback, now, news):
+    def test_a_new_detail_is_stored(self, skinsback, now, news):
         row = make_purchase(status="waiting_accept")
         skinsback.say(row, **news)
 
@@ -244,9 +244,7 @@ class TestTheAnswerToAList:
     def accepted(self, rows):
         return [fresh(row).status == "accepted" for row in rows]
 
-    def test_row_46_is_matched_by_id_in_any_order_and_what_was_not_asked_for_is_left_alone(
-        self, skinsback, rows, monkeypatch
-    ):
+    def test_row_46_is_matched_by_id_in_any_order_and_other_rows_are_ignored(self, skinsback, rows, monkeypatch):
         stranger = make_purchase(status="waiting_accept", next_poll_at=timezone.now() + timedelta(hours=1))
         skinsback.say(stranger, "accepted")
         get = skinsback.get_purchases
@@ -257,7 +255,7 @@ class TestTheAnswerToAList:
         assert all(self.accepted(rows))
         assert fresh(stranger).status == "waiting_accept"
 
-    def test_row_46_one_that_is_missing_is_asked_about_by_skinsbacks_own_id(self, skinsback, rows):
+    def test_row_46_a_missing_row_is_polled_by_skinsbacks_own_id(self, skinsback, rows):
         missing = rows[3]
         report = skinsback.reports.pop(missing.custom_id)
         skinsback.by_buy_id[missing.buy_id] = PurchaseReport(status=report.status, buy_id=missing.buy_id)
@@ -268,7 +266,7 @@ class TestTheAnswerToAList:
         assert (len(skinsback.asked), skinsback.asked_singly) == (1, [missing.buy_id])
         assert not fresh(missing).needs_review
 
-    def test_row_46_an_answer_by_skinsbacks_id_about_another_purchase_is_not_taken(self, skinsback, rows):
+    def test_row_46_an_answer_by_skinsbacks_id_about_another_purchase_is_ignored(self, skinsback, rows):
         missing = rows[3]
         del skinsback.reports[missing.custom_id]
         skinsback.by_buy_id[missing.buy_id] = skinsback.reports[rows[0].custom_id]
@@ -277,9 +275,7 @@ class TestTheAnswerToAList:
 
         assert self.accepted(rows) == [row is not missing for row in rows]
 
-    def test_row_46_one_that_is_missing_everywhere_is_reviewed_once_and_asked_about_by_both_ids_ever_more_rarely(
-        self, skinsback, rows
-    ):
+    def test_row_46_a_row_missing_under_both_ids_is_flagged_once_and_polled_with_a_backoff(self, skinsback, rows):
         missing = rows[3]
         del skinsback.reports[missing.custom_id]
 
@@ -293,7 +289,7 @@ class TestTheAnswerToAList:
         assert skinsback.asked_singly == [missing.buy_id] * 2
         assert fresh(missing).next_poll_at > first.next_poll_at
 
-    def test_row_46_a_refusal_of_all_because_of_one_is_halved_until_that_is_alone(self, skinsback, rows):
+    def test_row_46_a_batch_refused_because_of_one_row_is_halved_until_that_row_is_alone(self, skinsback, rows):
         poison, get = rows[5], skinsback.get_purchases
 
         def refuse(custom_ids):
@@ -310,7 +306,7 @@ class TestTheAnswerToAList:
         assert len(skinsback.asked) == 1 + 2 * 3  # twice the logarithm of eight
 
     @pytest.mark.parametrize("name", ["custom_id", "buy_id"])
-    def test_row_46_an_id_that_cannot_be_sent_keeps_no_other_row_waiting(self, skinsback, rows, name, monkeypatch):
+    def test_row_46_an_id_that_cannot_be_sent_delays_no_other_row(self, skinsback, rows, name, monkeypatch):
         poison = rows[5]
         Purchase.objects.filter(pk=poison.pk).update(**{name: "12/34"})
         del skinsback.reports[poison.custom_id]
@@ -324,7 +320,7 @@ class TestTheAnswerToAList:
         assert fresh(poison).next_poll_at > timezone.now()
 
 
-def test_what_is_open_is_asked_about_though_the_market_that_buys_is_off(skinsback, now, monkeypatch):
+def test_open_purchases_are_polled_although_buying_is_disabled(skinsback, now, monkeypatch):
     make_purchase()
     row = make_purchase(status="waiting_accept")
     skinsback.say(row, "accepted")
@@ -339,7 +335,9 @@ def test_what_is_open_is_asked_about_though_the_market_that_buys_is_off(skinsbac
 
 
 class TestStopping:
-    def test_what_was_taken_waits_for_two_minutes_and_what_was_not_is_due(self, skinsback, now, settings):
+    def test_after_an_account_wide_error_claimed_rows_wait_two_minutes_and_others_are_due(
+        self, skinsback, now, settings
+    ):
         settings.SKINSBACK = {**settings.SKINSBACK, "POLL_BATCH_SIZE": 2}
         rows = make_open(4)
 
@@ -356,7 +354,7 @@ class TestStopping:
         assert {fresh(row).poll_count for row in rows} == {0}
 
     @pytest.mark.parametrize("fault", ["rate_limited", "maintenance", "html_error"])
-    def test_beats_do_not_go_on_asking_about_it_every_ten_seconds(self, world, fault, monkeypatch):
+    def test_sweeps_every_ten_seconds_do_not_repeat_the_call(self, world, fault, monkeypatch):
         make_open(3)
         make_deposit()
         world.sandbox.faults.add(fault, times=None)
@@ -382,7 +380,7 @@ def claim(now, *, model=Purchase, size=10, keys=None):
 
 
 class TestClaims:
-    def test_row_49_what_a_killed_sweep_had_taken_is_due_again_after_two_minutes_at_most(self, skinsback, now):
+    def test_row_49_rows_that_a_killed_sweep_had_claimed_are_due_again_within_two_minutes(self, skinsback, now):
         rows = make_open(3, status="waiting_accept")
         for row in rows:
             skinsback.say(row, "timeout")
@@ -393,7 +391,7 @@ class TestClaims:
         with time_machine.travel(now + timedelta(minutes=2), tick=False):
             assert poll_purchases().changed == 3
 
-    def test_rows_are_taken_a_batch_at_a_time_by_key(self, now):
+    def test_rows_are_claimed_batch_by_batch_in_the_order_of_their_keys(self, now):
         rows = make_open(5)
         assert [[row.pk for row in each.rows] for each in claim(now, size=2)] == [
             [row.pk for row in rows[:2]],
@@ -401,7 +399,7 @@ class TestClaims:
             [rows[4].pk],
         ]
 
-    def test_what_somebody_else_took_after_the_keys_were_read_is_left_to_him(self, now):
+    def test_a_row_that_another_sweep_claimed_after_the_keys_were_read_is_skipped(self, now):
         rows = make_open(3)
         Purchase.objects.filter(pk=rows[1].pk).update(next_poll_at=now + timedelta(seconds=9))
 
@@ -468,7 +466,7 @@ class TestClaims:
         assert fresh(rest).next_poll_at > now + timedelta(minutes=3)
         assert [fresh(row).next_poll_at for row in (other, done)] == [elsewhere] * 2
 
-    def test_a_claim_that_was_outlived_costs_one_more_call_and_no_money(self, skinsback, user, now):
+    def test_a_call_longer_than_the_claim_costs_one_more_call_and_no_money(self, skinsback, user, now):
         """The call takes longer than the claim, and a second sweep asks about the same row meanwhile."""
         Wallet.objects.create(user=user, balance=10)
         row = purchases.buy(
@@ -490,7 +488,7 @@ class TestClaims:
         assert Wallet.objects.get().balance == 10
         assert (fresh(row).status, fresh(row).next_poll_at) == ("canceled", None)
 
-    def test_halving_an_odd_batch_ends_with_the_pass_and_the_rest_stays_due(self, skinsback, monkeypatch):
+    def test_halving_a_failing_batch_ends_with_the_sweep_and_the_rest_stays_due(self, skinsback, monkeypatch):
         with time_machine.travel(timezone.now(), tick=False) as clock:
             rows = make_open(8, status="waiting_accept")
 
@@ -512,7 +510,7 @@ class TestClaims:
             del skinsback.get_purchases
             assert poll_purchases("default").changed == 4
 
-    def test_asking_singly_by_skinsbacks_id_ends_with_the_pass_and_the_rest_stays_due(self, skinsback):
+    def test_polling_by_skinsbacks_id_ends_with_the_sweep_and_the_rest_stays_due(self, skinsback):
         with time_machine.travel(timezone.now(), tick=False) as clock:
             rows = make_open(6, status="waiting_accept")
             get = skinsback.get_purchase
@@ -530,7 +528,7 @@ class TestClaims:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_row_50_many_sweeps_at_once_ask_about_each_row_once(skinsback, settings):
+def test_row_50_many_sweeps_at_once_poll_each_row_once(skinsback, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "POLL_BATCH_SIZE": 4}
     rows = make_open(40)
     for row in rows:
@@ -558,7 +556,7 @@ def test_row_50_many_sweeps_at_once_ask_about_each_row_once(skinsback, settings)
     assert set(Purchase.objects.values_list("poll_count", flat=True)) == {1}
 
 
-def test_row_50_a_message_that_comes_twice_costs_no_further_call(skinsback, now):
+def test_row_50_a_doubled_message_costs_no_further_call(skinsback, now):
     for row in make_open(3):
         skinsback.say(row)
     for _ in range(5):
@@ -566,7 +564,7 @@ def test_row_50_a_message_that_comes_twice_costs_no_further_call(skinsback, now)
     assert len(skinsback.asked) == 1
 
 
-def test_an_unreadable_single_answer_is_asked_for_by_the_other_id_too(skinsback, now):
+def test_after_an_unreadable_answer_a_single_row_is_polled_by_the_other_id(skinsback, now):
     row = make_purchase(status="waiting_accept")
 
     def odd():
@@ -581,7 +579,7 @@ def test_an_unreadable_single_answer_is_asked_for_by_the_other_id_too(skinsback,
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_one_that_is_over_but_due_is_asked_about_once(skinsback, now, known):
+def test_a_final_row_that_is_due_is_polled_once(skinsback, now, known):
     row = make_purchase(status="canceled", next_poll_at=timezone.now())
     if known:
         skinsback.say(row)

@@ -64,7 +64,7 @@ def purchase_case(seed, now):
 
 
 @pytest.mark.parametrize("status", [status for status in PurchaseStatus if status != "refused"])
-def test_of_a_purchase(now, status):
+def test_recording_a_report_without_a_change_leaves_the_purchase_as_it_is(now, status):
     quiet = 0
     for reported, seed in product([*PurchaseStatus, "no_such_word"], SEEDS[:12]):
         values, told = purchase_case(f"{status}{reported}{seed}", now)
@@ -113,7 +113,7 @@ def deposit_case(seed):
 
 @pytest.mark.parametrize("source", ["poll", "list"])
 @pytest.mark.parametrize("status", ["created", "pending", "in_hold", "hold_approved"])
-def test_of_a_deposit(now, user, status, source):
+def test_recording_a_report_without_a_change_leaves_the_deposit_as_it_is(now, user, status, source):
     quiet = 0
     for reported, seed in product([*DepositStatus, "no_such_word"], SEEDS):
         values, told = deposit_case(f"{status}{reported}{source}{seed}")
