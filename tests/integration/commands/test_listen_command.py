@@ -1,4 +1,4 @@
-"""``manage.py skinsback_listen`` as a supervisor runs it: what it prints, how it ends, what it never prints."""
+"""``manage.py skinsback_listen`` as a supervisor runs it: its output, its exit codes, and secrets it never prints."""
 
 import json
 import os
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 
 
 class Running:
-    """The command in a process of its own."""
+    """The command, running in its own process."""
 
     def __init__(self, process):
         self.process = process
@@ -38,7 +38,7 @@ class Running:
         raise AssertionError(f"{text!r} was never printed: {self.printed} {self.process.stderr.read()}")
 
     def end(self, number=None):
-        """Send a signal, if any; the exit code and everything that was printed."""
+        """Send a signal, if any. Returns the exit code and everything that was printed."""
         if number is not None:
             self.process.send_signal(number)
         out, errors = self.process.communicate(timeout=SECONDS)

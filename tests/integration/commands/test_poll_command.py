@@ -1,4 +1,4 @@
-"""``skinsback_poll``: once, or for ever in the place of Celery's worker and beat."""
+"""``skinsback_poll``: once, or repeated instead of Celery's worker and beat."""
 
 import json
 import os
@@ -110,7 +110,7 @@ class TestOnce:
         assert refused.value.returncode == 2
 
 
-class TestTheRoutine:
+class TestJobs:
     @pytest.fixture
     def calls(self, monkeypatch):
         made = []
@@ -150,11 +150,11 @@ class TestTheRoutine:
 
 
 @pytest.mark.django_db  # it closes old connections
-class TestForEver:
+class TestForever:
     def repeat(self, periods, until, *, clock=None):
-        """Run jobs until the clock shows ``until``; when each was done."""
+        """Run jobs until the clock shows ``until``. Returns when each was run, and the results."""
         clock = clock or Clock()
-        done, heard = [], []
+        done, results = [], []
         jobs = {
             routine.Job(name, seconds, self.job(name, run, done, clock)): seconds
             for name, (seconds, run) in periods.items()
@@ -163,12 +163,12 @@ class TestForEver:
             jobs,
             None,
             stopped=lambda: clock.now >= until,
-            on_result=lambda job, result: heard.append((job.name, result)),
+            on_result=lambda job, result: results.append((job.name, result)),
             on_idle=lambda: None,
             clock=clock,
             sleep=clock.sleep,
         )
-        return done, heard
+        return done, results
 
     def job(self, name, run, done, clock):
         def do(_account, on_progress):
@@ -193,9 +193,9 @@ class TestForEver:
         def fail(*_):
             raise RuntimeError("a bug")
 
-        done, heard = self.repeat({"bad": (10, fail), "good": (10, lambda *_: 1)}, until=20)
+        done, results = self.repeat({"bad": (10, fail), "good": (10, lambda *_: 1)}, until=20)
         assert [name for name, _ in done] == ["bad", "good"] * 2
-        assert [str(result) for name, result in heard if name == "bad"] == ["a bug"] * 2
+        assert [str(result) for name, result in results if name == "bad"] == ["a bug"] * 2
         assert caplog.messages == ["skinsback.job_failed"] * 2
 
     def test_a_stop_ends_a_sweep_between_two_batches(self):

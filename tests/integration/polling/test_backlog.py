@@ -1,4 +1,4 @@
-"""When much is due, SkinsBack's lists tell of it in a fraction of the calls; what they leave open is asked singly."""
+"""If many rows are due, SkinsBack's list is read first; rows that it does not decide are polled."""
 
 from collections import Counter
 from datetime import timedelta
@@ -367,7 +367,7 @@ def never(_deposit):
     return False
 
 
-class TestAListThatSaysLess:
+class TestListsWithoutAmounts:
     """A list need not tell all that orderstatus does; then each deposit is asked about, however many are due."""
 
     PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd"}

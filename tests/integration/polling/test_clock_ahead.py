@@ -1,4 +1,4 @@
-"""A clock that was ahead for a while and is right again: what it wrote keeps no row waiting and refunds nothing."""
+"""A clock was ahead and is right again: the times it wrote delay no row and refund nothing."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -320,9 +320,7 @@ class TestPastEvents:
         assert fresh(row).next_poll_at - timezone.now() == schedule.next_poll("waiting_accept", schedule.LONG_AGO, 1)
 
     @pytest.mark.parametrize("reached", [True, False])
-    def test_a_purchase_that_cannot_be_sent_is_flagged_although_no_sweep_reaches_it(
-        self, skinsback, user, ahead, reached
-    ):
+    def test_an_unsendable_purchase_is_flagged_although_no_sweep_reaches_it(self, skinsback, user, ahead, reached):
         row = buy(user)
         Purchase.objects.update(created_at=timezone.now() + ahead)
         skinsback.error = MarketDisabled("market_buy", -6, "market_disabled")

@@ -1,4 +1,4 @@
-"""Row 50 of the fault model: all workers are killed, the broker is emptied, and what is due is done all the same."""
+"""Row 50 of the fault model: all workers are killed and the broker is emptied, and all due work is done."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""One row that fails, by SkinsBack's fault or by the site's, keeps no other waiting."""
+"""One row that fails, at SkinsBack or in a receiver of the site, delays no other row."""
 
 from decimal import Decimal
 
@@ -238,9 +238,7 @@ class TestPurchases:
         assert [kinds(row) for row in rows] == [["charge", "refund"]] * len(rows)
         assert not any(row.needs_review for row in rows)
 
-    def test_a_success_that_could_not_be_recorded_is_found_by_polling_and_not_bought_again(
-        self, world, rich, monkeypatch
-    ):
+    def test_a_success_that_could_not_be_recorded_is_polled_and_not_bought_again(self, world, rich, monkeypatch):
         item = min(get_client().get_price_list("rust", full=True).items, key=lambda item: item.price)
         purchase = purchases.buy(user=rich, trade_url=TRADE_URL, skin_id=item.skin_id, game="rust", max_price=50)
         from django_skinsback.flows.purchases import send as sending
@@ -275,7 +273,7 @@ def answer_with(monkeypatch, report_of):
     return asked
 
 
-class TestAnOddAnswerToAList:
+class TestUnreadableAnswerToABatch:
     @pytest.fixture
     def rows(self):
         return [make_purchase(status="waiting_accept") for _ in range(8)]
@@ -309,7 +307,7 @@ class TestAnOddAnswerToAList:
         assert set(statuses(rows)) == {"waiting_accept"}
 
 
-class TestWhatEveryCallWouldMeet:
+class TestAccountWideError:
     @pytest.mark.parametrize("fault", ["rate_limited", "maintenance", "market_disabled", "shop_not_active"])
     def test_ends_the_sweep_at_the_first_call(self, world, rich, calls, fault):
         rows = [buy(rich) for _ in range(5)]

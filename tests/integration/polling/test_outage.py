@@ -1,4 +1,4 @@
-"""SkinsBack does not answer: what is sent all the same, what is asked for again, and who is told."""
+"""SkinsBack does not answer: what is still sent, what is sent again, and what is flagged."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -128,7 +128,7 @@ def market(code, message):
     return APIError.for_answer("market_buy", code, message)
 
 
-class TestWhatIsSent:
+class TestSend:
     @pytest.mark.parametrize("one_is_open", [False, True])
     def test_an_outage_makes_one_purchase_unknown_and_no_other(self, skinsback, clock, rich, one_is_open):
         rows = [buy(rich) for _ in range(30)]
@@ -271,7 +271,7 @@ class TestWhatIsSent:
         assert [fresh(row).status for row in rows] == ["unknown", "creating_trade", "creating_trade"]
 
 
-class TestWhatIsSentAgain:
+class TestResend:
     @pytest.mark.parametrize("kept", [None, False, True], ids=["in time", "reviewed", "kept"])
     def test_a_purchase_that_waited_for_the_market_is_sent_again_and_then_flagged(
         self, skinsback, clock, operator, kept
@@ -313,9 +313,7 @@ class TestWhatIsSentAgain:
 
         assert fresh(row).status == "creating_trade"
 
-    def test_a_purchase_in_review_for_another_reason_is_not_sent_again_and_its_absence_is_flagged(
-        self, skinsback, clock
-    ):
+    def test_a_purchase_in_review_is_not_sent_again_and_its_absence_is_flagged(self, skinsback, clock):
         purchase = make_purchase(status="unknown", needs_review=True, review_reasons=[ODD])
 
         sweep(clock, 5, minutes=30)
@@ -334,7 +332,7 @@ class TestWhatIsSentAgain:
         assert fresh(second).attempts == 1
 
 
-class TestOnesKnownByBuyIdAlone:
+class TestPurchasesKnownOnlyByBuyId:
     def test_are_polled_whatever_they_are_flagged_for(self, skinsback, clock):
         purchase = make_purchase(
             status="waiting_accept",
@@ -372,7 +370,7 @@ class TestOnesKnownByBuyIdAlone:
         assert len(skinsback.asked_singly) == 1
 
 
-class TestADayWithoutSending:
+class TestNotSentForADay:
     @pytest.mark.parametrize("one_is_open", [False, True])
     def test_is_flagged_although_no_sweep_reaches_it(self, skinsback, clock, signals, one_is_open):
         rows = [make_purchase() for _ in range(3)]

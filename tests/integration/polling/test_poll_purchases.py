@@ -1,4 +1,4 @@
-"""Asking about open purchases: few calls, few statements, and only what changed is written."""
+"""Polling open purchases: few calls, few statements, and only changes are written."""
 
 import threading
 from datetime import timedelta
@@ -94,7 +94,7 @@ def fresh(row):
     return Purchase.objects.get(pk=row.pk)
 
 
-class TestWithoutNews:
+class TestUnchanged:
     @pytest.mark.parametrize("count", [10, 90])
     def test_a_batch_costs_four_statements_whatever_its_size(self, skinsback, now, count):
         for row in make_open(count):
@@ -177,7 +177,7 @@ class TestWithoutNews:
         assert (fresh(row).status, fresh(row).poll_count) == ("accepted", 1)
 
 
-class TestWithNews:
+class TestChanged:
     def test_only_the_row_that_changed_is_recorded_and_costs_the_same_in_any_batch(self, skinsback, now):
         costs = []
         for count in (10, 60):
@@ -231,7 +231,7 @@ class TestWithNews:
         assert getattr(fresh(row), name) == value
 
 
-class TestTheAnswerToAList:
+class TestAnswerToABatch:
     """Row 46 of the fault model: one missing, one too many, another order, all refused because of one."""
 
     @pytest.fixture
@@ -334,10 +334,8 @@ def test_open_purchases_are_polled_although_buying_is_disabled(skinsback, now, m
     assert fresh(row).status == "accepted"
 
 
-class TestStopping:
-    def test_after_an_account_wide_error_claimed_rows_wait_two_minutes_and_others_are_due(
-        self, skinsback, now, settings
-    ):
+class TestAccountWideErrors:
+    def test_after_an_account_wide_error_only_claimed_rows_wait_two_minutes(self, skinsback, now, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "POLL_BATCH_SIZE": 2}
         rows = make_open(4)
 

@@ -1,4 +1,4 @@
-"""When SkinsBack is asked next: reckoned anew when a row moves or an answer came, and by nothing else."""
+"""The next poll is computed when the status changes or SkinsBack has answered, and by nothing else."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -158,7 +158,7 @@ def approve(_deposit):
     return True
 
 
-class TestNotKnown:
+class TestNotFound:
     """What SkinsBack does not know any more is asked about ever more rarely, and in the end not at all."""
 
     @pytest.fixture

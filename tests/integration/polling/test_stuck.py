@@ -1,4 +1,4 @@
-"""Row 69 of the fault model: nothing fails for ever, and nothing stays open for ever, without a person."""
+"""Row 69 of the fault model: a row that keeps failing or never ends is flagged for a person."""
 
 from contextlib import contextmanager
 from datetime import timedelta
@@ -241,7 +241,7 @@ class TestDeliveries:
             dismiss(kept, by=operator)
 
 
-class TestOwnerGone:
+class TestDeletedOwner:
     """Row 70: the user was deleted while money was owed."""
 
     @pytest.fixture

@@ -1,4 +1,4 @@
-"""The Celery tasks are doors: each calls its flow, under a name that is kept for ever."""
+"""The Celery tasks: each calls its flow, under a name that never changes."""
 
 import os
 from datetime import timedelta
@@ -28,7 +28,7 @@ NAMES = {
 
 @pytest.fixture(autouse=True)
 def eager():
-    """Tasks run here and now, and their errors are ours."""
+    """Tasks run in this process, and their errors are raised here."""
     conf = celery.current_app.conf
     before = conf.task_always_eager, conf.task_eager_propagates
     conf.task_always_eager = conf.task_eager_propagates = True
@@ -38,7 +38,7 @@ def eager():
 
 @pytest.fixture
 def calls(monkeypatch):
-    """The flows, replaced by a list of what was called with what."""
+    """Replaces the flows; a list of the calls and their arguments."""
     made = []
 
     def replace(module, name):
@@ -157,7 +157,7 @@ def test_a_missing_purchase_is_no_error(calls):
 
 
 def failing_for(first, rest):
-    """A flow that SkinsBack refuses for one account or game, and that notes the others."""
+    """A flow that fails for one account or game, and that appends the others to ``rest``."""
 
     def flow(account="default", game=None):
         if first in {account, game}:

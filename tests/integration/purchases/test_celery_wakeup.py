@@ -1,4 +1,4 @@
-"""The message that makes a purchase sooner: heard where a broker answers, and of no harm where none does."""
+"""The Celery message that makes a purchase sooner. If it cannot be sent, the purchase is sent later."""
 
 import socket
 
@@ -67,7 +67,7 @@ def test_the_message_is_sent_after_the_commit(app, django_capture_on_commit_call
 
 @pytest.fixture
 def silent_port():
-    """A port that takes connections and never says a word."""
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 

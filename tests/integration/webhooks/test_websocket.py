@@ -1,4 +1,4 @@
-"""What the websocket tells is recorded like any other report, and what it missed is asked for."""
+"""Websocket events are recorded like any other report, and purchases are polled after each connect."""
 
 import asyncio
 import json
@@ -217,7 +217,7 @@ class Listener:
             self.news.append(self._queue.get())
 
     def wait_for(self, what, **details):
-        """The next such news."""
+        """The next update of this kind."""
         while True:
             news = self._queue.get(timeout=SECONDS)
             self.news.append(news)
@@ -414,14 +414,14 @@ def test_an_outage_is_logged_as_a_warning_once(caplog, short_pauses):
     lost = []
 
     @asynccontextmanager
-    async def nobody_there(_url):
+    async def refused(_url):
         raise realtime.Lost("connection refused")
         yield
 
     def stopped():
         return lost.count("disconnected") == 20
 
-    assert listen(["default"], lambda news: lost.append(news.kind), stopped=stopped, connect=nobody_there) is True
+    assert listen(["default"], lambda news: lost.append(news.kind), stopped=stopped, connect=refused) is True
     told = [record for record in caplog.records if record.message == "skinsback.listener_disconnected"]
     assert [record.attempts for record in told if record.levelname == "WARNING"] == [5]
     assert len(told) >= 20
