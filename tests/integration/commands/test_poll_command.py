@@ -211,18 +211,18 @@ class TestForever:
         assert batches == [0, 5, 10]
 
     def test_a_summary_is_printed_once_a_minute_or_rarely_without_work(self):
-        clock, told = Clock(), []
-        diary = Diary(lambda text, **values: told.append((clock.now, text, values)), clock)
+        clock, summaries = Clock(), []
+        diary = Diary(lambda text, **values: summaries.append((clock.now, text, values)), clock)
         for second in range(0, 1500, 10):
             clock.now = second
             diary.note("poll_purchases", Counts(asked=5, changed=1) if second < 100 else Counts())
         diary.note("prune", RuntimeError("a bug"))
 
-        assert [moment for moment, _, _ in told] == [60, 120, 720, 1320, 1490]
-        assert told[0][2]["asked"] == 35
-        assert told[0][2]["runs"] == {"poll_purchases": 7}
-        assert told[-1][2]["failed"] == {"prune": "a bug"}
-        assert "a bug" in told[-1][1]
+        assert [moment for moment, _, _ in summaries] == [60, 120, 720, 1320, 1490]
+        assert summaries[0][2]["asked"] == 35
+        assert summaries[0][2]["runs"] == {"poll_purchases": 7}
+        assert summaries[-1][2]["failed"] == {"prune": "a bug"}
+        assert "a bug" in summaries[-1][1]
 
     @pytest.mark.django_db(transaction=True)
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])

@@ -386,11 +386,11 @@ class TestListsWithoutAmounts:
     def listed(self, monkeypatch, reports):
         monkeypatch.setattr(SkinsBackClient, "list_deposits", lambda *_args, **_named: Page(items=reports))
 
-    @pytest.mark.parametrize("untold", ["user_amount", "amount_currency"])
-    def test_paid_deposits_are_credited_without_a_review(self, user, monkeypatch, asked, untold):
+    @pytest.mark.parametrize("missing", ["user_amount", "amount_currency"])
+    def test_paid_deposits_are_credited_without_a_review(self, user, monkeypatch, asked, missing):
         rows = [make_deposit(user=user) for _ in range(checking.DepositSweep.list_from + 5)]
-        told = {name: value for name, value in self.PAID.items() if name != untold}
-        self.listed(monkeypatch, [DepositReport(status="success", order_id=row.order_id, **told) for row in rows])
+        fields = {name: value for name, value in self.PAID.items() if name != missing}
+        self.listed(monkeypatch, [DepositReport(status="success", order_id=row.order_id, **fields) for row in rows])
 
         checking.poll_deposits("default")
 

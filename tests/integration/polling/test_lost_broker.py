@@ -84,7 +84,7 @@ def start(app):
 def until(condition, what):
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        assert time.monotonic() < deadline, f"the deadline passed before {what}"
         time.sleep(0.02)
 
 
@@ -99,7 +99,7 @@ def waiting(app):
 
 
 def bought(sandbox, count):
-    """Purchases of which SkinsBack has news that nobody heard."""
+    """Purchases that have changed at SkinsBack while no webhook was received."""
     from django_skinsback import purchases
     from django_skinsback.connection import get_client
 

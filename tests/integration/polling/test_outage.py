@@ -42,14 +42,14 @@ def rich(user):
 
 @pytest.fixture
 def signals():
-    heard = []
+    flagged_rows = []
 
-    def hear(row, reason, **_kwargs):
-        heard.append((row.pk, reason))
+    def append(row, reason, **_kwargs):
+        flagged_rows.append((row.pk, reason))
 
-    review_needed.connect(hear)
-    yield heard
-    review_needed.disconnect(hear)
+    review_needed.connect(append)
+    yield flagged_rows
+    review_needed.disconnect(append)
 
 
 class FakeSkinsBack:
@@ -303,7 +303,7 @@ class TestResend:
 
     def test_an_operator_who_lets_it_wait_does_not_prevent_a_resend(self, skinsback, clock, operator):
         row = make_purchase(status="unknown", attempts=1, submitted_at=timezone.now(), next_poll_at=timezone.now())
-        skinsback.fail(RequestNotSent("nobody there"), "market_buy")
+        skinsback.fail(RequestNotSent("connection refused"), "market_buy")
         sweep(clock, 120, minutes=16)
         assert fresh(row).review_reason == DELAYED
         purchases.settle(fresh(row), "keep", operator, "until the market is back")

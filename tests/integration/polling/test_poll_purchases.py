@@ -53,16 +53,16 @@ class FakeSkinsBack:
         monkeypatch.setattr(SkinsBackClient, "call", lambda _, method: self.call(method))
 
     def say(self, row, status="", **fields):
-        """Have it say about a row what stands there already, or this."""
-        told = {name: getattr(row, name) for name in ("market_hash_name", "skin_id", "class_id", "steam_id", "price")}
+        """Set its answer about a row: the stored values, or these."""
+        stored = {name: getattr(row, name) for name in ("market_hash_name", "skin_id", "class_id", "steam_id", "price")}
         report = PurchaseReport(
-            status=status or row.status, custom_id=row.custom_id, buy_id=row.buy_id or "", **{**told, **fields}
+            status=status or row.status, custom_id=row.custom_id, buy_id=row.buy_id or "", **{**stored, **fields}
         )
         self.reports[row.custom_id] = report
         return report
 
     def call(self, method):
-        """Any other method: whether it answers at all."""
+        """Answer another method: ``balance`` shows that SkinsBack answers at all."""
         assert method == "balance"
         return {"balance": "758.930"}
 
@@ -199,8 +199,8 @@ class TestChanged:
         skinsback.say(other)
 
         def webhook():
-            news = PurchaseReport(status="accepted", custom_id=row.custom_id, in_hold=True, in_hold_until=end)
-            purchases.record_report(news, "webhook")
+            report = PurchaseReport(status="accepted", custom_id=row.custom_id, in_hold=True, in_hold_until=end)
+            purchases.record_report(report, "webhook")
 
         skinsback.meanwhile = webhook
         poll_purchases()
@@ -210,7 +210,7 @@ class TestChanged:
         assert fresh(other).poll_count == 1
 
     @pytest.mark.parametrize(
-        "news",
+        "detail",
         [
             {"trade_offer_id": "77"},
             {"price": Decimal("3.5")},
@@ -219,15 +219,15 @@ class TestChanged:
             {"error_reason": "user_cant_trade"},
             {"class_id": "12"},
         ],
-        ids=lambda news: next(iter(news)),
+        ids=lambda detail: next(iter(detail)),
     )
-    def test_a_new_detail_is_stored(self, skinsback, now, news):
+    def test_a_new_detail_is_stored(self, skinsback, now, detail):
         row = make_purchase(status="waiting_accept")
-        skinsback.say(row, **news)
+        skinsback.say(row, **detail)
 
         poll_purchases()
 
-        (name, value) = next(iter(news.items()))
+        (name, value) = next(iter(detail.items()))
         assert getattr(fresh(row), name) == value
 
 

@@ -31,7 +31,7 @@ TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i
 SECONDS = 30
 
 
-def told(purchase, status, **fields):
+def status_event(purchase, status, **fields):
     data = {"custom_id": purchase.custom_id, "buy_id": purchase.buy_id, "offer_status": status, **fields}
     return Event(name="status_change", purchase=PurchaseReport.from_wire(data))
 
@@ -51,10 +51,10 @@ def closed_wallet():
 class TestRecording:
     def test_an_event_changes_the_status_and_its_source_is_recorded(self):
         purchase = make_purchase(status="creating_trade")
-        heard = record_event("default", told(purchase, "waiting_accept", tradeofferid="4176876858"))
+        recorded = record_event("default", status_event(purchase, "waiting_accept", tradeofferid="4176876858"))
         purchase.refresh_from_db()
         assert (purchase.status, purchase.trade_offer_id) == ("waiting_accept", "4176876858")
-        assert (heard.outcome, heard.purchase, purchase.changes.get().source) == ("applied", purchase, "socket")
+        assert (recorded.outcome, recorded.purchase, purchase.changes.get().source) == ("applied", purchase, "socket")
 
     def test_an_event_may_arrive_before_the_answer_of_the_buying_call(self):
         """Row 17."""
@@ -71,7 +71,7 @@ class TestRecording:
         """Rows 7 and 11."""
         purchase = make_purchase(status="creating_trade")
         outcomes = [
-            record_event("default", told(purchase, status)).outcome
+            record_event("default", status_event(purchase, status)).outcome
             for status in ("accepted", "accepted", "waiting_accept", "creating_trade")
         ]
         purchase.refresh_from_db()
@@ -84,23 +84,23 @@ class TestRecording:
             user=user, trade_url=TRADE_URL, skin_id="1", max_price=5, charge=Decimal(6), charge_currency="usd"
         )
         for _ in range(3):
-            record_event("default", told(purchase, "canceled", buy_id="65"))
+            record_event("default", status_event(purchase, "canceled", buy_id="65"))
         assert sorted(LedgerEntry.objects.values_list("kind", "amount")) == [("charge", -6), ("refund", 6)]
         assert Wallet.objects.get(user=user).balance == 10
 
     def test_an_unknown_status_changes_nothing_and_is_flagged(self):
         """Row 20."""
         purchase = make_purchase(status="waiting_accept")
-        assert record_event("default", told(purchase, "half_accepted")).outcome == "unknown_status"
+        assert record_event("default", status_event(purchase, "half_accepted")).outcome == "unknown_status"
         purchase.refresh_from_db()
         assert (purchase.status, purchase.needs_review) == ("waiting_accept", True)
 
     def test_a_purchase_of_another_environment_or_account_is_unmatched(self):
         """Rows 16 and 19."""
         purchase = make_purchase(status="waiting_accept", account="second")
-        heard = record_event("default", told(purchase, "accepted"))
+        recorded = record_event("default", status_event(purchase, "accepted"))
         purchase.refresh_from_db()
-        assert (heard.outcome, heard.purchase, purchase.status) == ("unmatched", None, "waiting_accept")
+        assert (recorded.outcome, recorded.purchase, purchase.status) == ("unmatched", None, "waiting_accept")
 
     def test_a_balance_is_stored(self):
         record_event("second", Event(name="balance_change", balance=Decimal("758.93")))
@@ -108,8 +108,8 @@ class TestRecording:
         assert (snapshot.account, snapshot.balance) == ("second", Decimal("758.93"))
 
     def test_other_events_are_ignored_and_their_names_are_not_passed_on(self):
-        heard = record_event("default", Event(name="<script>"))
-        assert (heard.name, heard.outcome) == ("other", "ignored")
+        recorded = record_event("default", Event(name="<script>"))
+        assert (recorded.name, recorded.outcome) == ("other", "ignored")
 
     @pytest.mark.parametrize("status", ["waiting_accept", "accepted"])
     def test_a_receiver_that_raises_leaves_the_purchase_due_now(self, user, caplog, status):
@@ -121,7 +121,7 @@ class TestRecording:
         LedgerEntry.objects.create(purchase=purchase, kind="charge", amount=-6, currency="usd", user=user)
         ending = "canceled" if status == "waiting_accept" else "rollback_supplier"
         with closed_wallet():
-            assert record_event("default", told(purchase, ending)).outcome == "failed"
+            assert record_event("default", status_event(purchase, ending)).outcome == "failed"
         purchase.refresh_from_db()
         assert (purchase.status, LedgerEntry.objects.count()) == (status, 1)
         assert purchase.next_poll_at <= utc_now()
@@ -135,7 +135,7 @@ class TestRecording:
             raise RuntimeError
 
         monkeypatch.setattr("django_skinsback.flows.websocket.record_report", fail)
-        assert record_event("default", told(purchase, "canceled")).outcome == "failed"
+        assert record_event("default", status_event(purchase, "canceled")).outcome == "failed"
         purchase.refresh_from_db()
         assert purchase.next_poll_at is None
 
@@ -147,7 +147,10 @@ class TestRecording:
 
         monkeypatch.setattr(listening, "record_report", gone)
         monkeypatch.setattr(listening, "change", gone)
-        assert record_event("default", told(make_purchase(status="waiting_accept"), "accepted")).outcome == "failed"
+        assert (
+            record_event("default", status_event(make_purchase(status="waiting_accept"), "accepted")).outcome
+            == "failed"
+        )
         assert "skinsback.event_lost" in caplog.text
 
 
@@ -195,7 +198,7 @@ class Listener:
     """Listens in a thread, as the command does in its main thread, until it is stopped."""
 
     def __init__(self, *accounts, connect=None, begin=lambda: None):
-        self.news, self.result = [], None
+        self.updates, self.result = [], None
         self._queue = queue.Queue()
         self._accounts, self._connect, self._begin = accounts, connect, begin
         self._stop = threading.Event()
@@ -214,15 +217,15 @@ class Listener:
         self._thread.join(SECONDS)
         assert not self._thread.is_alive()
         while not self._queue.empty():
-            self.news.append(self._queue.get())
+            self.updates.append(self._queue.get())
 
     def wait_for(self, what, **details):
         """The next update of this kind."""
         while True:
-            news = self._queue.get(timeout=SECONDS)
-            self.news.append(news)
-            if news.kind == what and details.items() <= news.details.items():
-                return news
+            update = self._queue.get(timeout=SECONDS)
+            self.updates.append(update)
+            if update.kind == what and details.items() <= update.details.items():
+                return update
 
 
 class Flood:
@@ -262,8 +265,8 @@ class TestListening:
             bought.refresh_from_db()
             assert (bought.status, bought.changes.last().source) == ("accepted", "socket")
         assert listener.result is True
-        assert listener.news[-1].kind == "stopped"
-        assert listener.news[-1].details["outcomes"]["applied"] == 2
+        assert listener.updates[-1].kind == "stopped"
+        assert listener.updates[-1].details["outcomes"]["applied"] == 2
         assert skinsback_sandbox.listeners() == 0
 
     def test_changes_during_a_lost_connection_are_polled(self, skinsback_sandbox, bought, short_pauses):
@@ -317,7 +320,7 @@ class TestListening:
             skinsback_sandbox.change_balance(Decimal(1))
             listener.wait_for("event", event="balance_change")
         assert listener.result is False
-        assert [news.kind for news in listener.news if news.account == "second"] == ["connecting", "refused"]
+        assert [update.kind for update in listener.updates if update.account == "second"] == ["connecting", "refused"]
         assert "skinsback.listener_refused" in caplog.text
 
     def test_the_listener_ends_when_all_accounts_are_refused(self, skinsback_sandbox):
@@ -404,9 +407,9 @@ class TestListening:
             skinsback_sandbox.end_purchase(bought.custom_id, "accepted")
             listener.wait_for("event")
             listener.wait_for("event")
-        assert listener.news[-1].details == {"outcomes": {"unmatched": 2}}
-        heard = [record for record in caplog.records if record.message == "skinsback.event_recorded"]
-        assert len([record for record in heard if record.levelname == "INFO"]) == 1
+        assert listener.updates[-1].details == {"outcomes": {"unmatched": 2}}
+        logged = [record for record in caplog.records if record.message == "skinsback.event_recorded"]
+        assert len([record for record in logged if record.levelname == "INFO"]) == 1
 
 
 def test_an_outage_is_logged_as_a_warning_once(caplog, short_pauses):
@@ -421,10 +424,10 @@ def test_an_outage_is_logged_as_a_warning_once(caplog, short_pauses):
     def stopped():
         return lost.count("disconnected") == 20
 
-    assert listen(["default"], lambda news: lost.append(news.kind), stopped=stopped, connect=refused) is True
-    told = [record for record in caplog.records if record.message == "skinsback.listener_disconnected"]
-    assert [record.attempts for record in told if record.levelname == "WARNING"] == [5]
-    assert len(told) >= 20
+    assert listen(["default"], lambda update: lost.append(update.kind), stopped=stopped, connect=refused) is True
+    logged = [record for record in caplog.records if record.message == "skinsback.listener_disconnected"]
+    assert [record.attempts for record in logged if record.levelname == "WARNING"] == [5]
+    assert len(logged) >= 20
 
 
 def test_an_unexpected_error_in_the_websocket_thread_is_raised_where_listen_was_called():
@@ -433,10 +436,10 @@ def test_an_unexpected_error_in_the_websocket_thread_is_raised_where_listen_was_
         raise RuntimeError("a bug")
         yield
 
-    heard = []
+    kinds = []
     with pytest.raises(RuntimeError, match="a bug"):
-        listen(["default"], lambda news: heard.append(news.kind), stopped=lambda: False, connect=broken)
-    assert heard == ["connecting"]
+        listen(["default"], lambda update: kinds.append(update.kind), stopped=lambda: False, connect=broken)
+    assert kinds == ["connecting"]
 
 
 class TestAddress:
