@@ -147,10 +147,8 @@ class TestRecording:
 
         monkeypatch.setattr(listening, "record_report", gone)
         monkeypatch.setattr(listening, "change", gone)
-        assert (
-            record_event("default", status_event(make_purchase(status="waiting_accept"), "accepted")).outcome
-            == "failed"
-        )
+        event = status_event(make_purchase(status="waiting_accept"), "accepted")
+        assert record_event("default", event).outcome == "failed"
         assert "skinsback.event_lost" in caplog.text
 
 
