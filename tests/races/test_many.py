@@ -233,7 +233,7 @@ PASSING = {
 @pytest.fixture
 def pauses(monkeypatch):
     """How long the repeats would have paused; they do not."""
-    monkeypatch.setattr(database, "_LONGEST_RETRY_DELAY_SECONDS", 0)
+    monkeypatch.setattr(database, "_LONGEST_PAUSE_SECONDS", 0)
 
 
 @pytest.mark.parametrize("make_error", PASSING.values(), ids=PASSING)

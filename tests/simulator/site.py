@@ -112,7 +112,7 @@ class Site:
         make_client = partial(SkinsBackClient, session=session, sleep=lambda _seconds: None, random=lambda: 0.5)
         self._enter(mock.patch.object(clients, "SkinsBackClient", make_client))
         self._enter(mock.patch.object(clients, "_local", type("Local", (), {})()))
-        self._enter(mock.patch.object(database, "_LONGEST_RETRY_DELAY_SECONDS", 0))
+        self._enter(mock.patch.object(database, "_LONGEST_PAUSE_SECONDS", 0))
         for receiver in (self._break, self._swallow):
             entry_posted.connect(receiver)
             self._stack.callback(entry_posted.disconnect, receiver)

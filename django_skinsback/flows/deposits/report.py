@@ -24,7 +24,7 @@ from ...money import amount_text
 from ...statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, DepositStatus, EntryKind, Verdict, is_theirs, judge
 from ...wire.types import DepositReport
 from ..ledger.edit import Edit, Source, lock_for_edit
-from ..ledger.record import DECISIVE, Decision, Outcome, Recorded, record
+from ..ledger.record import DECISIVE, Outcome, PendingChange, Recorded, record
 from ..market.price_rows import game_of_skins
 from .credit import (
     NothingToCredit,
@@ -81,12 +81,12 @@ def decide(
     by: Any = None,
     now: datetime | None = None,
     asked: Deposit | None = None,
-) -> Decision[Deposit]:
+) -> PendingChange[Deposit]:
     """Lock the row of a report and decide what the report means. Nothing is written yet."""
     ids = {"order_id": report.order_id} if report.order_id else {"transaction_id": report.transaction_id}
     edit = lock_for_edit(Deposit, source, now=now, event=event, by=by, account=account, **ids)
     if edit is None:
-        return Decision(Outcome.UNMATCHED)
+        return PendingChange(Outcome.UNMATCHED)
     decisive = edit.source in DECISIVE and (asked is None or asked.updated_at == edit.row.updated_at)
     if not edit.accept_id("transaction_id", report.transaction_id):
         outcome = Outcome.MISMATCHED
@@ -105,7 +105,7 @@ def decide(
                 edit.note_unknown_status(report.status)
                 outcome = Outcome.UNKNOWN_STATUS
     _schedule(edit, outcome, decisive=decisive)
-    return Decision(outcome, edit)
+    return PendingChange(outcome, edit)
 
 
 def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None) -> WebhookEvent.Outcome:
@@ -120,7 +120,7 @@ def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None)
         return Outcome.WITHHELD
     if owed and deposit.status == DepositStatus.IN_HOLD:
         _compare_with_approval(edit, report)
-    _take_details(edit, report, credited=credit is not None)
+    _store_details(edit, report, credited=credit is not None)
     try:
         due = credit_due(edit, report) if owed else None
     except NothingToCredit as error:
@@ -150,7 +150,7 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
         waits_for_approval = deposit.status == DepositStatus.IN_HOLD and conf.callable_setting("CREDIT")
         if differs and not credited and waits_for_approval:
             _compare_with_approval(edit, report)  # the approval keeps one amount, and the function may use both
-        _take_details(edit, report, credited=credited)
+        _store_details(edit, report, credited=credited)
         return Outcome.REPEAT
     if not deposit.needs_review and not has_other_amount(deposit, report):
         return Outcome.REPEAT
@@ -161,7 +161,7 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
     incomplete = not getattr(report, conf.credit_column()) or (edit.source is Source.LIST and not is_complete(report))
     if not deposit.needs_review or incomplete or not edit.undecided_since_last_change():
         return Outcome.REPEAT
-    _take_details(edit, report)
+    _store_details(edit, report)
     try:
         credit = credit_due(edit, report)
     except NothingToCredit as error:
@@ -206,7 +206,7 @@ def _compare_with_approval(edit: Edit[Deposit], report: DepositReport) -> None:
         edit.flag("differs_from_approval", approved=shown, reported=reported_amounts(report))
 
 
-def _take_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
+def _store_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
     """Store what the report contains. Amounts that were credited stay: a credit is made from one report alone."""
     reported = {
         column: value for column, name in DETAILS.items() if (value := getattr(report, name)) not in (None, "", [])

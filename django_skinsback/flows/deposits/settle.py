@@ -28,7 +28,7 @@ class Decision(StrEnum):
     REVERSE = "reverse"
 
 
-def settle(deposit: Deposit, decision: Decision | str, by: Any = None, note: str = "", *, seen: str = "") -> Deposit:
+def settle(deposit: Deposit, decision: Decision | str, by: Any = None, note: str = "", seen: str = "") -> Deposit:
     """Apply a person's decision about a deposit, end its review, and return the row.
 
     ``keep`` moves no money, ``credit`` posts what the row's amounts say, ``reverse`` posts the opposite of the credit.

@@ -53,8 +53,10 @@ def current(rows: QuerySet[M]) -> QuerySet[M]:
     """Have a query about a locked row read the newest version, where the database can.
 
     In a REPEATABLE READ transaction of the caller's a plain SELECT shows rows as they were when that transaction began.
+    On PostgreSQL the lock is ``FOR NO KEY UPDATE``, as an UPDATE takes it: inserts that refer to the row do not wait.
     """
-    return rows.select_for_update() if _has_current_reads() else rows
+    features = connections[database()].features
+    return rows.select_for_update(no_key=features.has_select_for_no_key_update) if _has_current_reads() else rows
 
 
 def _has_current_reads() -> bool:

@@ -21,12 +21,12 @@ def key_digest(account: str, person: Any, key: str, position: int = 0) -> str | 
     if not key:
         return None
     owner = "" if person is None else str(person.pk)
-    return _digest([account, owner, key, position])
+    return digest([account, owner, key, position])
 
 
 def request_digest(**parameters: Any) -> str:
     """Digest of the parameters of a request, to tell a repetition from another request with the same key."""
-    return _digest(parameters)
+    return digest(parameters)
 
 
 def find_earlier(model: type[Row], key: str | None, request: str) -> Row | None:
@@ -44,7 +44,8 @@ def find_earlier(model: type[Row], key: str | None, request: str) -> Row | None:
     return row
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """SHA-256 of a value as JSON. Amounts are equal however many zeros a database adds to them."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=_text).encode()).hexdigest()
 
 

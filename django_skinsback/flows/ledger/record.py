@@ -24,14 +24,14 @@ class Recorded(NamedTuple, Generic[Row]):
     row: Row | None = None
 
 
-class Decision(NamedTuple, Generic[Row]):
+class PendingChange(NamedTuple, Generic[Row]):
     """What a report means for its locked row. ``edit`` is not saved yet; it is None if there is no such row."""
 
     outcome: WebhookEvent.Outcome
     edit: Edit[Row] | None = None
 
 
-def record(decide: Callable[[], Decision[Row]]) -> Recorded[Row]:
+def record(decide: Callable[[], PendingChange[Row]]) -> Recorded[Row]:
     """Record a report in one database transaction: ``decide`` locks the row and decides, then its edit is saved.
 
     A passing database error runs all of it again. Raises RolledBack if the change was not saved.

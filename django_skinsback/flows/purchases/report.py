@@ -19,7 +19,7 @@ from ...money import amount_text
 from ...statuses import PURCHASE_ENTRY, PURCHASE_FINAL, EntryKind, PurchaseStatus, Verdict, is_theirs, judge
 from ...wire.types import PurchaseReport
 from ..ledger.edit import Edit, lock_for_edit
-from ..ledger.record import DECISIVE, Decision, Outcome, Recorded, record
+from ..ledger.record import DECISIVE, Outcome, PendingChange, Recorded, record
 
 CENT = Decimal("0.01")
 """Amounts that are closer than this differ by their rounding."""
@@ -50,15 +50,15 @@ def decide(
     event: WebhookEvent | None = None,
     by: Any = None,
     now: datetime | None = None,
-) -> Decision[Purchase]:
+) -> PendingChange[Purchase]:
     """Lock the row of a report and decide what the report means. Nothing is written yet."""
     ids = {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
     edit = lock_for_edit(Purchase, source, now=now, event=event, by=by, account=account, **ids)
     if edit is None:
-        return Decision(Outcome.UNMATCHED)
+        return PendingChange(Outcome.UNMATCHED)
     outcome = _judge(edit, report)
     _schedule(edit)
-    return Decision(outcome, edit)
+    return PendingChange(outcome, edit)
 
 
 def _judge(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.Outcome:
@@ -68,11 +68,11 @@ def _judge(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.Outcome
     verdict = judge(purchase.status, report.status) if is_theirs(report.status) else Verdict.UNKNOWN
     match verdict:
         case Verdict.ADVANCE:
-            _take_details(edit, report)
+            _store_details(edit, report)
             reach(edit, report.status)
             return Outcome.APPLIED
         case Verdict.REPEAT:
-            _take_details(edit, report)
+            _store_details(edit, report)
             return Outcome.REPEAT
         case Verdict.STALE:
             return Outcome.STALE
@@ -120,7 +120,7 @@ def refund(edit: Edit[Purchase]) -> bool:
     return True
 
 
-def _take_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
+def _store_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
     """Store what the report contains, and flag what differs from the request."""
     purchase = edit.row
     if purchase.skin_id and report.skin_id and report.skin_id != purchase.skin_id and not purchase.class_id:

@@ -25,7 +25,7 @@ from ..deposits import report as deposits
 from ..forget_user import RAW_DATA
 from ..ledger.database import database, run
 from ..ledger.edit import Source
-from ..ledger.record import Decision, Outcome
+from ..ledger.record import Outcome, PendingChange
 from ..monitoring.balance import keep_balance
 from ..purchases import report as purchases
 from .rejections import refuse
@@ -50,9 +50,9 @@ def receive(
     """Receive one delivery: ``deposit`` (``/docs/api/v1/callback``) or ``event`` (``/docs/api/v1/api_event_webhook``).
 
     Returns the outcome after the commit. Inside a database transaction of the caller's it returns before the commit,
-    and the caller must not answer SkinsBack before it commits. Raises NotificationRefused, before any query, if SkinsBack
-    did not sign the delivery. Any other exception means that the delivery could not be applied; it is then stored with
-    the error, unless the database is down.
+    and the caller must not answer SkinsBack before it commits. Raises NotificationRefused, before any query, if
+    SkinsBack did not sign the delivery. Any other exception means that the delivery could not be applied;
+    it is then stored with the error, unless the database is down.
     """
     try:
         message = verify(kind, account, body, headers)
@@ -105,25 +105,25 @@ def _run_or_keep(event: WebhookEvent, apply: Callable[[], WebhookEvent.Outcome])
 
 def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bool) -> WebhookEvent.Outcome:
     """Lock the row, decide, store the delivery, write its effect, and verify that both are saved."""
-    decision: Decision[Any]
+    pending: PendingChange[Any]
     about: dict[str, Any] = {"account": event.account, "event": event}
     if isinstance(message, DepositReport):
-        decision = deposits.decide(message, Source.WEBHOOK, **about)
+        pending = deposits.decide(message, Source.WEBHOOK, **about)
     elif message.purchase is not None:
-        decision = purchases.decide(message.purchase, Source.WEBHOOK, **about)
+        pending = purchases.decide(message.purchase, Source.WEBHOOK, **about)
     else:
-        decision = Decision(Outcome.IGNORED if message.balance is None else Outcome.APPLIED)
-    outcome, edit = decision
+        pending = PendingChange(Outcome.IGNORED if message.balance is None else Outcome.APPLIED)
+    outcome, edit = pending
     deliveries = WebhookEvent.objects.using(database())
     if is_stored:
-        result = _result(event, decision, utc_now())
+        result = _result(event, pending, utc_now())
         if not deliveries.filter(pk=event.pk, processed_at=event.processed_at).update(**result, error=""):
             return Outcome.REPEAT
     elif outcome != Outcome.APPLIED and _count_repeat(event):
         return Outcome.REPEAT
     else:
         event.pk, event._state.adding = None, True  # as it was before an attempt that was rolled back
-        for name, value in _result(event, decision, utc_now()).items():
+        for name, value in _result(event, pending, utc_now()).items():
             setattr(event, name, value)
         event.save(using=database(), force_insert=True)
     if edit is not None:
@@ -136,12 +136,12 @@ def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bo
     return outcome
 
 
-def _result(event: WebhookEvent, decision: Decision[Any], now: datetime) -> dict[str, Any]:
+def _result(event: WebhookEvent, pending: PendingChange[Any], now: datetime) -> dict[str, Any]:
     """The columns of a delivery that say what became of it."""
-    row = decision.edit.row if decision.edit is not None else None
-    unmatched = decision.outcome == Outcome.UNMATCHED
+    row = pending.edit.row if pending.edit is not None else None
+    unmatched = pending.outcome == Outcome.UNMATCHED
     return {
-        "outcome": decision.outcome,
+        "outcome": pending.outcome,
         "processed_at": None if unmatched else now,
         "next_try_at": _next_try_at(event) if unmatched else None,
         "needs_review": False,

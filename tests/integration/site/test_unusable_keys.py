@@ -90,7 +90,7 @@ def test_every_flow_that_calls_skinsback_raises_before_it_writes(user, account):
     purchase = make_purchase(account=account, attempts=1, status="unknown")
     trade = {"user": user, "account": account, "trade_url": TRADE_URL}
     flows = [
-        lambda: creation.create_deposit(user, account=account),
+        lambda: creation.create(user, account=account),
         lambda: creation.create_from_inventory(**trade, item_asset_ids=["1"]),
         lambda: deposits.refresh(deposit),
         lambda: deposits.approve_hold(deposit),
