@@ -11,13 +11,13 @@ PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd
 class FakeLists:
     """Three lists that are given in pages of ``size`` rows; ``start_from`` is the number of rows before a page.
 
-    ``errors`` maps a call's number, from 1, to what it raises. ``windows`` and ``places`` keep what was asked for.
+    ``errors`` maps a call's number, from 1, to what it raises. ``windows`` and ``start_froms`` keep what was asked for.
     """
 
     def __init__(self, monkeypatch, size=1000):
         self.orders, self.history, self.failed, self.statuses = [], [], [], {}
         self.size, self.errors, self.calls = size, {}, 0
-        self.windows, self.places, self.asked = [], [], []
+        self.windows, self.start_froms, self.asked = [], [], []
         monkeypatch.setattr(
             SkinsBackClient,
             "list_deposits",
@@ -78,7 +78,7 @@ class FakeLists:
 
     def _page(self, rows, start_from):
         self._call()
-        self.places.append(start_from)
+        self.start_froms.append(start_from)
         begin = int(start_from or 0)
         end = begin + self.size
         more = end < len(rows)

@@ -20,6 +20,8 @@ logger = logging.getLogger("django_skinsback")
 class NothingToCredit(InvalidInput):
     """No amount can be credited. ``code`` and ``data`` are the reason for the manual review."""
 
+    slug = "nothing_to_credit"
+
     def __init__(self, code: str, **data: object) -> None:
         super().__init__(reason_text(make_reason(code, data)))
         self.code, self.data = code, data

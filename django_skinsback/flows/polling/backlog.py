@@ -15,7 +15,7 @@ from ...exceptions import ACCOUNT_WIDE, APIError, InvalidInput, UnknownOutcome
 from ...models.fields import utc_now
 from ..ledger.duplicate_rows import by_id, review_differing
 from ..ledger.edit import Source
-from ..pages import Reading
+from ..pages import PageReader
 from .queue import reschedule
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def read_list(sweep: "Sweep[Any, Any]") -> None:
     first, last = sweep.due_rows().aggregate(first=Min(sweep.list_time), last=Max(sweep.list_time)).values()
     if first is None:
         return
-    pages = Reading(
+    pages = PageReader(
         lambda start_from: sweep.fetch_page(first - MARGIN, last + MARGIN, start_from), attrgetter(sweep.our_id)
     )
     try:

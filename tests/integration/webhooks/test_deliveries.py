@@ -64,10 +64,10 @@ class TestReplay:
         post_notification(client, signed_notification(deposit))
 
         replayed("--since", "2000-01-01")
-        assert capsys.readouterr().out == "deliveries replayed: none; left alone, since they were processed before: 1\n"
+        assert capsys.readouterr().out == "deliveries replayed: none; skipped because they were processed before: 1\n"
 
         replayed("--since", "2000-01-01", "--json")
-        assert json.loads(capsys.readouterr().out) == {"replayed": 0, "outcomes": {}, "left_alone": 1}
+        assert json.loads(capsys.readouterr().out) == {"replayed": 0, "outcomes": {}, "skipped": 1}
 
     def test_a_whole_history_replayed_leaves_everything_as_it_is(self, client, deposit):
         for status in ("in_hold", "hold_approved", "success", "fail", "blessed"):
@@ -165,7 +165,7 @@ class TestReplay:
         assert capsys.readouterr().out.count("processed before: 1") == count
 
     def test_without_a_choice_it_asks_for_one(self):
-        with pytest.raises(CommandError, match="Say which"):
+        with pytest.raises(CommandError, match="Select deliveries"):
             replayed()
 
     def test_a_word_that_is_no_time_is_refused(self):
