@@ -1,4 +1,4 @@
-"""Celery tasks: each opens the door to a flow. What is due stands in the database, so a lost message loses nothing."""
+"""Celery tasks: each calls a flow. Due work stands in the database, so a lost message only delays it."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ _OPTIONS: dict[str, Any] = {"ignore_result": True, "acks_late": True, "reject_on
 
 @shared_task(name="skinsback.submit_purchase", **_OPTIONS)
 def submit_purchase(purchase_id: int) -> None:
-    """Send a purchase now instead of with the next sweep."""
+    """Send a purchase now instead of in the next sweep."""
     purchase = Purchase.objects.using(database()).filter(pk=purchase_id).first()
     if purchase is not None:
         submit(purchase)
@@ -41,47 +41,47 @@ def submit_purchase(purchase_id: int) -> None:
 
 @shared_task(name="skinsback.poll_purchases", **_OPTIONS)
 def poll_purchases() -> None:
-    """Send and ask about purchases that are due."""
+    """Send and poll the purchases that are due."""
     purchase_queue.poll_purchases()
     note_pass()
 
 
 @shared_task(name="skinsback.poll_deposits", **_OPTIONS)
 def poll_deposits() -> None:
-    """Apply deliveries that were kept, then ask about deposits that are due."""
+    """Apply stored deliveries that failed before, then poll the deposits that are due."""
     scheduler.poll_deposits()
     note_pass()
 
 
 @shared_task(name="skinsback.sync_prices", **_OPTIONS)
 def sync_prices() -> None:
-    """Take over the price lists of the games."""
+    """Import the price lists of all games."""
     scheduler.sync_prices()
 
 
 @shared_task(name="skinsback.reconcile", **_OPTIONS)
 def reconcile() -> None:
-    """Compare SkinsBack's lists with the rows here."""
+    """Compare SkinsBack's lists with the stored rows."""
     reconciliation.reconcile()
 
 
 @shared_task(name="skinsback.prune", **_OPTIONS)
 def prune() -> None:
-    """Forget old deliveries."""
+    """Delete what is older than ``RETENTION_DAYS``."""
     retention.prune()
 
 
 @shared_task(name="skinsback.snapshot_balance", **_OPTIONS)
 def snapshot_balance() -> None:
-    """Keep the balance of every account."""
+    """Store the balance of every account."""
     scheduler.snapshot_balance()
 
 
 def beat_schedule(sweep_seconds: float = 10.0) -> dict[str, dict[str, Any]]:
-    """What Celery's beat has to start: ``app.conf.beat_schedule = beat_schedule()``.
+    """The schedule for Celery's beat: ``app.conf.beat_schedule = beat_schedule()``.
 
-    ``sweep_seconds`` is how often due rows are looked for; each row says itself when it is due. A message not taken
-    within the period is dropped, because the next one does its work.
+    ``sweep_seconds`` is the period of ``poll_deposits`` and ``poll_purchases``, which poll only rows that are due. A
+    message that no worker takes within its period expires, because the next one does the same work.
     """
 
     def every(seconds: float, task: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A Celery message that makes due work sooner. The row is the work; a bell nobody hears costs only time."""
+"""Sends a Celery message so that due work is done sooner. The row is the work, so a lost message only delays it."""
 
 import logging
 import sys
@@ -11,23 +11,26 @@ from .ledger.database import database
 
 logger = logging.getLogger("django_skinsback")
 
-_PATIENCE_SECONDS = 1
+_TIMEOUT_SECONDS = 1
 _TRANSPORT_OPTIONS = {
-    "socket_connect_timeout": _PATIENCE_SECONDS,  # these two are Redis's
-    "socket_timeout": _PATIENCE_SECONDS,
-    "read_timeout": _PATIENCE_SECONDS,  # these two RabbitMQ's
-    "write_timeout": _PATIENCE_SECONDS,
+    "socket_connect_timeout": _TIMEOUT_SECONDS,  # this and the next are for Redis
+    "socket_timeout": _TIMEOUT_SECONDS,
+    "read_timeout": _TIMEOUT_SECONDS,  # this and the next are for RabbitMQ
+    "write_timeout": _TIMEOUT_SECONDS,
     "max_retries": 0,
 }
 
 
-def ring(task: str, *args: Any) -> None:
-    """After the commit, ask a worker to run ``task`` now, where the site uses Celery and has a broker."""
-    transaction.on_commit(partial(_ring, task, args), using=database(), robust=True)
+def send_task_after_commit(task: str, *args: Any) -> None:
+    """Send a Celery task once the database transaction is committed, if the site uses Celery and has a broker.
+
+    Connecting may take one second and is not retried. An error is logged and not raised.
+    """
+    transaction.on_commit(partial(_send_task, task, args), using=database(), robust=True)
 
 
-def _ring(task: str, args: tuple[Any, ...]) -> None:
-    celery = sys.modules.get("celery")  # a site that uses Celery has imported it; others do not pay for it
+def _send_task(task: str, args: tuple[Any, ...]) -> None:
+    celery = sys.modules.get("celery")  # a site that uses Celery has imported it; other sites need not install it
     if celery is None:
         return
     app = celery.current_app
@@ -35,7 +38,7 @@ def _ring(task: str, args: tuple[Any, ...]) -> None:
         return
     options = {**app.conf.broker_transport_options, **_TRANSPORT_OPTIONS}
     try:
-        with app.connection_for_write(connect_timeout=_PATIENCE_SECONDS, transport_options=options) as connection:
+        with app.connection_for_write(connect_timeout=_TIMEOUT_SECONDS, transport_options=options) as connection:
             app.signature(task, args=args).apply_async(connection=connection, retry=False, ignore_result=True)
-    except Exception as error:  # noqa: BLE001 - every transport raises its own; the sweep does the work anyway
-        logger.warning("skinsback.bell_unheard", extra={"task": task, "error": type(error).__name__})
+    except Exception as error:  # noqa: BLE001 - each transport raises its own errors; the sweep does the work later
+        logger.warning("skinsback.celery_enqueue_failed", extra={"task": task, "error": type(error).__name__})

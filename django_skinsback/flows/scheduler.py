@@ -1,4 +1,4 @@
-"""What has to be done again and again: by Celery's worker and beat, or, without them, by one process for ever."""
+"""The recurring jobs. Celery's worker and beat run them, or ``skinsback_poll --forever`` does in one process."""
 
 import logging
 import time
@@ -17,51 +17,51 @@ from .monitoring import balance
 from .monitoring.stalled import note_pass
 from .polling import deposits as deposit_queue
 from .polling import purchases as purchase_queue
-from .polling.queue import Advance, Counts, nobody
+from .polling.sweep import Counts, OnProgress, no_progress
 from .reconciliation import run as reconciliation
 from .webhooks import replay
 
 logger = logging.getLogger("django_skinsback")
 
 LONGEST_SLEEP_SECONDS = 1.0
-"""How long a signal to stop may wait to be heard."""
+"""How long it may take until ``stopped`` is called again while no job is due."""
 
 
 class Stop(BaseException):
-    """Raised by an ``Advance`` to end a sweep between two batches; no failure, and nobody goes on after it."""
+    """Raised by an ``on_progress`` to end a sweep between two batches. It is not an error, so nothing catches it."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One thing to do, for one account or for all (None); ``run`` returns what came of it.
+    """A recurring job. ``run`` does it for one account, or for all accounts (None), and returns the flow's result.
 
-    ``name`` is that of its task, without the prefix; ``seconds`` how often it is done, None: as often as is swept.
+    ``name`` is the name of its Celery task without the prefix. ``seconds`` is its period; None means that of the sweep.
     """
 
     name: str
     seconds: float | None
-    run: Callable[[str | None, Advance], Any]
+    run: Callable[[str | None, OnProgress], Any]
 
 
-def poll_deposits(account: str | None = None, advance: Advance = nobody) -> Counts:
-    """Apply deliveries that were kept, then ask about deposits that are due."""
+def poll_deposits(account: str | None = None, on_progress: OnProgress = no_progress) -> Counts:
+    """Apply stored deliveries that failed before, then poll the deposits that are due."""
     replay.apply_kept()
-    return deposit_queue.poll_deposits(account, advance=advance)
+    return deposit_queue.poll_deposits(account, on_progress=on_progress)
 
 
 def sync_prices(account: str | None = None) -> None:
-    """Take over the price lists of the games."""
-    each(GAMES, lambda game: prices.sync_prices(account or conf.DEFAULT_ACCOUNT, game=game))
+    """Import the price lists of all games."""
+    call_for_each(GAMES, lambda game: prices.sync_prices(account or conf.DEFAULT_ACCOUNT, game=game))
 
 
 def snapshot_balance(account: str | None = None) -> None:
-    """Keep the balance of every account."""
-    each([account] if account else conf.accounts(), balance.snapshot_balance)
+    """Store the balance of the account, or of every account."""
+    call_for_each([account] if account else conf.accounts(), balance.snapshot_balance)
 
 
 JOBS = (
     Job("poll_deposits", None, poll_deposits),
-    Job("poll_purchases", None, lambda account, advance: purchase_queue.poll_purchases(account, advance=advance)),
+    Job("poll_purchases", None, lambda account, progress: purchase_queue.poll_purchases(account, on_progress=progress)),
     Job("reconcile", 3600.0, lambda account, _: reconciliation.reconcile(account)),
     Job("sync_prices", 3600.0, lambda account, _: sync_prices(account)),
     Job("snapshot_balance", 900.0, lambda account, _: snapshot_balance(account)),
@@ -69,8 +69,8 @@ JOBS = (
 )
 
 
-def each(names: Iterable[str], flow: Callable[[str], object]) -> None:
-    """Call the flow for every name; one that fails keeps none of the others from it, and is raised afterwards."""
+def call_for_each(names: Iterable[str], flow: Callable[[str], object]) -> None:
+    """Call the flow for every name. If it fails for one, it is called for the others, and the error is raised then."""
     failure: SkinsBackError | None = None
     for name in names:
         try:
@@ -86,37 +86,38 @@ def repeat(
     account: str | None,
     *,
     stopped: Callable[[], bool],
-    told: Callable[[Job, Any], object],
-    idle: Callable[[], object],
+    on_result: Callable[[Job, Any], object],
+    on_idle: Callable[[], object],
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Do each job at once and then every so many seconds, until ``stopped`` says so; what is under way is ended first.
+    """Run each job at once and then at its period in seconds, until ``stopped`` returns True.
 
-    ``told`` hears what came of a job: what its flow returned, or the exception, which ends nothing else. ``idle`` is
-    called about once a second while nothing is to be done.
+    A sweep that is running then ends after its batch; any other job is finished first. ``on_result`` is called with
+    each job and its result: what its flow returned, or the exception it raised. ``on_idle`` is called about once a
+    second while no job is due.
     """
     due = dict.fromkeys(periods, clock())
 
-    def advance(_rows: int) -> None:
+    def on_progress(_rows: int) -> None:
         if stopped():
             raise Stop
 
     while not stopped():
-        job = min(due, key=lambda each: due[each])
+        job = min(due, key=due.__getitem__)
         wait = due[job] - clock()
         if wait > 0:
-            idle()
+            on_idle()
             sleep(min(wait, LONGEST_SLEEP_SECONDS))
             continue
         due[job] = max(due[job] + periods[job], clock())
         close_old_connections()
         try:
-            told(job, job.run(account, advance))
+            on_result(job, job.run(account, on_progress))
             if job.seconds is None:
                 note_pass()
         except Stop:
             return
         except Exception as error:
             logger.exception("skinsback.job_failed", extra={"job": job.name})
-            told(job, error)
+            on_result(job, error)

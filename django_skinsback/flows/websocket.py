@@ -1,10 +1,11 @@
-"""The websocket beside the event webhook: its frames are reports like any other, and what it misses is asked for.
+"""Listens to SkinsBack's events by websocket and records them like any other report.
 
-Nothing is replayed after a reconnect and nothing proves that a frame came through, so a connection only makes news
-come sooner: every new one begins with asking about what may have moved meanwhile, and the sweep goes on as ever.
+SkinsBack does not repeat an event after a reconnect, and does not confirm that an event has arrived. So the websocket
+only makes reports come sooner. After each connect the listener polls purchases that may have changed meanwhile, and the
+sweep polls as it always does.
 
-The connections live in a thread of their own, see ``flows.websocket_thread``. Events are recorded by the thread that
-calls ``listen``, which has the site's tenant, router and database connection.
+The connections live in a thread of their own, see ``flows.websocket_thread``. The thread that calls ``listen`` records
+the events: it has the site's tenant, router and database connection.
 """
 
 import logging
@@ -30,30 +31,30 @@ from .ledger.edit import Edit, Source
 from .ledger.record import Outcome, change
 from .monitoring.balance import keep_balance
 from .polling.purchases import poll_purchases
-from .polling.queue import Advance, Counts, nobody
+from .polling.sweep import Counts, OnProgress, no_progress
 from .purchases.report import record_report
 from .scheduler import Stop
-from .websocket_thread import EVENTS_ATMOST, WebsocketThread
+from .websocket_thread import MAX_WAITING_EVENTS, WebsocketThread
 
 logger = logging.getLogger("django_skinsback")
 
-MAY_HAVE_MOVED = (PurchaseStatus.UNKNOWN, PurchaseStatus.CREATING_TRADE, PurchaseStatus.WAITING_ACCEPT)
-"""Sent, and on the way to an end within minutes. A rollback in the days of a hold is left to the sweep."""
+MAY_HAVE_CHANGED = (PurchaseStatus.UNKNOWN, PurchaseStatus.CREATING_TRADE, PurchaseStatus.WAITING_ACCEPT)
+"""Statuses that change within minutes. A rollback during a hold of days is left to the sweep."""
 
 EVENTS = frozenset({"buy_item", "status_change", "balance_change"})
-OUTAGE = 5
-"""So many connections in a row that did not live are worth a warning: a minute without news."""
+WARN_AFTER = 5
+"""After so many failed connections in a row, about a minute, a warning is logged."""
 
 STOP_SECONDS = 0.2
-"""How long to wait for an event before looking whether to stop."""
+"""How long to wait for an event before ``stopped`` is called again."""
 
 GRACE_SECONDS = 5.0
-"""How long the events that were received are still recorded when the listener is stopped; the sweep asks later."""
+"""How long received events are still recorded after the listener was stopped. The sweep polls the other purchases."""
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What became of an event. ``name`` is a word we know, or ``other``."""
+class RecordedEvent:
+    """The result of an event. ``name`` is the event's name, or ``other`` if this version does not know it."""
 
     name: str
     outcome: Outcome
@@ -62,37 +63,40 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class News:
-    """What a listener has to tell of an account: how its connection fares (``State``), an event, a catch-up."""
+class ListenerUpdate:
+    """What happened to the listener of an account.
+
+    ``kind`` is a ``State`` of its connection, ``event``, ``caught_up`` or ``catch_up_failed``.
+    """
 
     account: str
-    what: str
+    kind: str
     details: dict[str, Any] = field(default_factory=dict)
 
 
-Tell = Callable[[News], object]
+OnUpdate = Callable[[ListenerUpdate], object]
 
 
-def record_event(account: str, event: Event) -> Heard:
-    """Record what an event says. Never raises: a purchase whose news could not be taken is due now, for the sweep."""
+def record_event(account: str, event: Event) -> RecordedEvent:
+    """Record an event. Never raises: if recording fails, the purchase is made due, so that the sweep polls it."""
     name = event.name if event.name in EVENTS else "other"
     try:
         if event.purchase is not None:
             recorded = record_report(event.purchase, Source.SOCKET, account=account)
-            return Heard(name, recorded.outcome, recorded.row)
+            return RecordedEvent(name, recorded.outcome, recorded.row)
         if event.balance is not None:
             keep_balance(account, event.balance)
-            return Heard(name, Outcome.APPLIED, details={"balance": event.balance})
+            return RecordedEvent(name, Outcome.APPLIED, details={"balance": event.balance})
     except Exception:
         logger.exception("skinsback.event_failed", extra={"account": account, "event": name})
         if not transaction.get_connection(database()).in_atomic_block:
-            close_old_connections()  # a connection that was lost is opened anew
-        _ask_soon(account, event)
-        return Heard(name, Outcome.FAILED)
-    return Heard(name, Outcome.IGNORED)
+            close_old_connections()  # a lost connection is replaced by a new one
+        _make_due(account, event)
+        return RecordedEvent(name, Outcome.FAILED)
+    return RecordedEvent(name, Outcome.IGNORED)
 
 
-def _ask_soon(account: str, event: Event) -> None:
+def _make_due(account: str, event: Event) -> None:
     if event.purchase is None:
         return
     report = event.purchase
@@ -100,28 +104,28 @@ def _ask_soon(account: str, event: Event) -> None:
     try:
         row = Purchase.objects.using(database()).filter(account=account, **ids).first()
         if row is not None:
-            change(Purchase, row.pk, Source.SOCKET, _due_now)
+            change(Purchase, row.pk, Source.SOCKET, _set_due)
     except Exception:
         logger.exception("skinsback.event_lost", extra={"account": account})
 
 
-def _due_now(edit: Edit[Purchase]) -> None:
+def _set_due(edit: Edit[Purchase]) -> None:
     if edit.row.status not in PURCHASE_FINAL:
         edit.set(next_poll_at=edit.now)
 
 
-def catch_up(account: str, *, now: datetime | None = None, advance: Advance = nobody) -> Counts:
-    """Ask about the purchases that may have moved while nobody listened, and about whatever else is due."""
-    moment = now or utc_now()
+def catch_up(account: str, *, now: datetime | None = None, on_progress: OnProgress = no_progress) -> Counts:
+    """Poll the purchases that may have changed while there was no connection, and all others that are due."""
+    due_at = now or utc_now()
     waiting = Purchase.objects.using(database()).filter(
-        account=account, status__in=MAY_HAVE_MOVED, next_poll_at__gt=moment
+        account=account, status__in=MAY_HAVE_CHANGED, next_poll_at__gt=due_at
     )
-    run(lambda: waiting.update(next_poll_at=moment))
-    return poll_purchases(account, now=now, advance=advance)
+    run(lambda: waiting.update(next_poll_at=due_at))
+    return poll_purchases(account, now=now, on_progress=on_progress)
 
 
 def address(account: str) -> realtime.Address:
-    """Where the account's events are heard; ConfigurationError if its keys or ``WEBSOCKET_URL`` are not usable."""
+    """The address of the account's websocket. Raises ConfigurationError if the keys or the URL are unusable."""
     keys = conf.keys(account)
     return realtime.Address(
         conf.websocket_url(),
@@ -132,17 +136,19 @@ def address(account: str) -> realtime.Address:
     )
 
 
-def listen(accounts: Iterable[str], tell: Tell, *, stopped: Callable[[], bool], connect: Connect | None = None) -> bool:
-    """Listen for all these accounts until ``stopped``; False if SkinsBack refused the keys of any of them.
+def listen(
+    accounts: Iterable[str], on_update: OnUpdate, *, stopped: Callable[[], bool], connect: Connect | None = None
+) -> bool:
+    """Listen for these accounts until ``stopped`` returns True, or until SkinsBack has refused the keys of all.
 
-    An account that is refused is not tried again, and the others go on. Raises ConfigurationError before anything is
-    connected. The calling thread records the events.
+    The calling thread records the events and calls ``on_update``. An account whose keys are refused is not tried again,
+    and the others go on. Returns False if any account was refused. Raises ConfigurationError before it connects.
     """
     if connect is None:
         require_library()
     addresses = {account: address(account) for account in accounts}
     with WebsocketThread(addresses, connect) as sockets:
-        listener = _Listener(sockets, tell, stopped)
+        listener = _Listener(sockets, on_update, stopped)
         try:
             listener.run()
         finally:
@@ -152,101 +158,101 @@ def listen(accounts: Iterable[str], tell: Tell, *, stopped: Callable[[], bool], 
 
 
 class _Listener:
-    """Takes events and changes of the connections from the queue, and records them one after the other."""
+    """Takes events and connection changes from the queue, and records them one after the other."""
 
-    def __init__(self, sockets: WebsocketThread, tell: Tell, stopped: Callable[[], bool]) -> None:
+    def __init__(self, sockets: WebsocketThread, on_update: OnUpdate, stopped: Callable[[], bool]) -> None:
         self.refused: set[str] = set()
         self._sockets = sockets
-        self._tell = tell
+        self._on_update = on_update
         self._stopped = stopped
         self._outcomes: dict[str, Counter[str]] = {account: Counter() for account in sockets.addresses}
-        self._behind: dict[str, None] = {}
-        """Accounts that have connected since they caught up, in that order."""
+        self._to_catch_up: dict[str, None] = {}
+        """Accounts that have connected since their last catch-up, in that order."""
 
     def run(self) -> None:
-        """Go on until ``stopped``, or until every account is refused."""
+        """Record events and catch up until ``stopped`` returns True, or until every account is refused."""
         while not self._stopped():
-            item = self._sockets.get(0 if self._behind else STOP_SECONDS)
+            item = self._sockets.get(0 if self._to_catch_up else STOP_SECONDS)
             if item is not None:
-                self._take(*item)
-            elif self._behind:
-                self._catch_up(next(iter(self._behind)))
+                self._handle(*item)
+            elif self._to_catch_up:
+                self._catch_up(next(iter(self._to_catch_up)))
             elif self._sockets.has_ended:
                 return
 
     def finish(self) -> None:
-        """Record what was received before the end, and say how the connections ended. Nothing is asked for."""
+        """Record events that were received before the stop, and report how the connections ended."""
         until = time.monotonic() + GRACE_SECONDS
         while (item := self._sockets.get(0)) is not None:
             if isinstance(item[1], Change) or time.monotonic() < until:
-                self._take(*item)
+                self._handle(*item)
 
-    def _take(self, account: str, what: Event | Change) -> None:
-        if isinstance(what, Event):
-            self._record(account, what)
+    def _handle(self, account: str, item: Event | Change) -> None:
+        if isinstance(item, Event):
+            self._record(account, item)
             return
-        self._note_change(account, what)
-        if what.state is State.CONNECTED:
-            self._behind[account] = None
+        self._report_change(account, item)
+        if item.state is State.CONNECTED:
+            self._to_catch_up[account] = None
 
     def _catch_up(self, account: str) -> None:
-        del self._behind[account]
+        del self._to_catch_up[account]
         close_old_connections()
         try:
-            counts = catch_up(account, advance=self._record_waiting)
+            counts = catch_up(account, on_progress=self._record_waiting)
         except Stop:
             return
         except Exception:
             logger.exception("skinsback.catch_up_failed", extra={"account": account})
-            self._say(account, "catch_up_failed")
+            self._update(account, "catch_up_failed")
         else:
-            self._say(account, "caught_up", asked=counts.asked, changed=counts.changed, stopped_by=counts.stopped_by)
+            self._update(account, "caught_up", asked=counts.asked, changed=counts.changed, stopped_by=counts.stopped_by)
         finally:
             close_old_connections()
 
     def _record_waiting(self, _rows: int) -> None:
-        """Between two batches of a catch-up: record the events that came meanwhile, and end it if that is asked for."""
+        """Between two batches of a catch-up, record waiting events. Raises Stop if the listener is stopped."""
         if self._stopped():
             raise Stop
-        for _ in range(EVENTS_ATMOST):
+        for _ in range(MAX_WAITING_EVENTS):
             if (item := self._sockets.get(0)) is None:
                 return
-            self._take(*item)
+            self._handle(*item)
 
     def _record(self, account: str, event: Event) -> None:
         close_old_connections()
-        heard = record_event(account, event)
+        recorded = record_event(account, event)
         close_old_connections()
         outcomes = self._outcomes[account]
-        outcomes[heard.outcome] += 1
-        extra = {"account": account, "event": heard.name, "outcome": str(heard.outcome)}
-        news = heard.outcome in {Outcome.UNMATCHED, Outcome.IGNORED} and outcomes[heard.outcome] == 1
-        logger.log(logging.INFO if news else logging.DEBUG, "skinsback.event_heard", extra=extra)
-        row, details = heard.purchase, dict(heard.details)
+        outcomes[recorded.outcome] += 1
+        extra = {"account": account, "event": recorded.name, "outcome": str(recorded.outcome)}
+        first_of_kind = recorded.outcome in {Outcome.UNMATCHED, Outcome.IGNORED} and outcomes[recorded.outcome] == 1
+        logger.log(logging.INFO if first_of_kind else logging.DEBUG, "skinsback.event_recorded", extra=extra)
+        row, details = recorded.purchase, dict(recorded.details)
         if row is not None:
             details |= {"custom_id": row.custom_id, "buy_id": row.buy_id, "status": row.status}
-        self._say(account, "event", event=heard.name, outcome=str(heard.outcome), **details)
+        self._update(account, "event", event=recorded.name, outcome=str(recorded.outcome), **details)
 
-    def _note_change(self, account: str, change: Change) -> None:
+    def _report_change(self, account: str, change: Change) -> None:
         shown = self._sockets.addresses[account].shown
         match change.state:
             case State.CONNECTING:
-                self._say(account, change.state, address=shown)
+                self._update(account, change.state, address=shown)
             case State.CONNECTED:
                 logger.info("skinsback.listener_connected", extra={"account": account})
-                self._say(account, change.state, address=shown)
+                self._update(account, change.state, address=shown)
             case State.DISCONNECTED:
                 extra = {"account": account, "reason": change.reason, "attempts": change.failures}
-                level = logging.WARNING if change.failures == OUTAGE else logging.INFO
+                level = logging.WARNING if change.failures == WARN_AFTER else logging.INFO
                 logger.log(level, "skinsback.listener_disconnected", extra=extra)
                 pause = round(change.pause_seconds or 0, 1)
-                self._say(account, change.state, reason=change.reason, pause_seconds=pause)
+                self._update(account, change.state, reason=change.reason, pause_seconds=pause)
             case State.REFUSED:
                 self.refused.add(account)
                 logger.error("skinsback.listener_refused", extra={"account": account})
-                self._say(account, change.state)
+                self._update(account, change.state)
             case State.STOPPED:
-                self._say(account, change.state, outcomes=dict(self._outcomes[account]))
+                self._update(account, change.state, outcomes=dict(self._outcomes[account]))
 
-    def _say(self, account: str, what: str, **details: Any) -> None:
-        self._tell(News(account, str(what), details))
+    def _update(self, account: str, kind: str, **details: Any) -> None:
+        self._on_update(ListenerUpdate(account, str(kind), details))

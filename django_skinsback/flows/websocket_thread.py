@@ -1,7 +1,7 @@
-"""The websockets of all accounts, in one thread of their own, which never touches the database.
+"""Holds the websockets of all accounts in one thread of their own, which never uses the database.
 
-A thread has neither the site's tenant nor its database router's context, and with a pool of one connection it waits
-for ever. So this thread only holds the connections, and puts what happens into a queue.
+A thread has neither the site's tenant nor the context of its database router. With a pool of one connection it would
+wait forever. So this thread only holds the connections and puts events and connection changes into a queue.
 """
 
 import asyncio
@@ -17,24 +17,24 @@ from .. import realtime
 from ..realtime import Address, Change, Connect
 from ..wire.notifications import Event
 
-EVENTS_ATMOST = 100
-"""Limit of the events that wait to be recorded. At the limit no frame is read, so SkinsBack holds them back."""
+MAX_WAITING_EVENTS = 100
+"""How many events may wait to be recorded. At this limit no frame is read, so the frames wait in the socket."""
 
-FULL_SECONDS = 0.05
-"""How long to wait before looking again whether the queue has room."""
+FULL_QUEUE_SECONDS = 0.05
+"""How long to wait before a full queue is looked at again."""
 
-END_SECONDS = 5.0
-"""How long the connections have to close."""
+CLOSE_SECONDS = 5.0
+"""How long ``stop`` waits for the connections to close."""
 
 Item = tuple[str, Event | Change]
-"""An account, and what happened to it."""
+"""An account, and its event or connection change."""
 
 
 class WebsocketThread:
-    """Listens while the ``with`` block runs; ``get`` takes what happened from the queue.
+    """Listens while the ``with`` block runs. ``get`` takes events and connection changes from the queue.
 
-    Pings go out whatever the other thread does. Changes of a connection do not count for the limit of the queue: they
-    are at most three for each connection, and connections are seconds apart.
+    Pings are sent even while the other thread is busy. Connection changes do not count for the limit of the queue:
+    there are at most three for each connection, and connections are seconds apart.
     """
 
     def __init__(self, addresses: Mapping[str, Address], connect: Connect | None = None) -> None:
@@ -57,7 +57,10 @@ class WebsocketThread:
         self.stop()
 
     def get(self, seconds: float) -> Item | None:
-        """What happened next; None after so many seconds. Raises the exception that ended the thread."""
+        """Take the next item from the queue; None if none comes within ``seconds``.
+
+        Raises the exception that ended the thread.
+        """
         with suppress(Empty):
             return self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait()
         if self._error is not None and not self._thread.is_alive():
@@ -66,22 +69,22 @@ class WebsocketThread:
 
     @property
     def has_ended(self) -> bool:
-        """Whether no connection is left, and everything was taken from the queue."""
+        """Whether all connections have ended and the queue is empty."""
         return not self._thread.is_alive() and self._queue.empty()
 
     def stop(self) -> None:
-        """Close the connections. What is in the queue stays there."""
+        """Close the connections. The items in the queue stay there."""
         if self._running is not None:
             loop, work = self._running
-            with suppress(RuntimeError):  # the loop has ended by itself
+            with suppress(RuntimeError):  # the loop has ended already
                 loop.call_soon_threadsafe(work.cancel)
-        self._thread.join(END_SECONDS)
+        self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
         try:
             with suppress(asyncio.CancelledError):
                 asyncio.run(self._listen())
-        except BaseException as error:  # noqa: BLE001 - raised by ``get``, in the thread that can do something about it
+        except BaseException as error:  # noqa: BLE001 - raised by ``get``, in the thread that called ``listen``
             self._error = error
         finally:
             self._started.set()
@@ -97,8 +100,8 @@ class WebsocketThread:
         await realtime.listen(self.addresses[account], put, note, connect=self._connect)
 
     async def _put(self, account: str, event: Event) -> None:
-        while self._queue.qsize() >= EVENTS_ATMOST:
-            await asyncio.sleep(FULL_SECONDS)
+        while self._queue.qsize() >= MAX_WAITING_EVENTS:
+            await asyncio.sleep(FULL_QUEUE_SECONDS)
         self._queue.put((account, event))
 
     def _note(self, account: str, change: Change) -> None:

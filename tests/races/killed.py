@@ -25,10 +25,10 @@ POINTS = {
     "between entry and commit": "django_skinsback.flows.ledger.edit:verify_saved",
     "between commit and hooks": "django.db.backends.base.base:BaseDatabaseWrapper.run_and_clear_commit_hooks",
     "between commit and answer": "django_skinsback.views:_answer",
-    "before the rows are taken": "django_skinsback.flows.polling.claims:_take",
+    "before the rows are taken": "django_skinsback.flows.polling.claims:_claim",
     "between taking and asking": "django_skinsback.client:SkinsBackClient.get_purchases",
     "between ask and record": "django_skinsback.flows.polling.purchases:record_report",
-    "between record and reschedule": "django_skinsback.flows.polling.queue:Queue.reschedule",
+    "between record and reschedule": "django_skinsback.flows.polling.claims:Claim.reschedule",
     "between approval and status": "django_skinsback.flows.deposits.hold:refresh",
     "between note and approval": "django_skinsback.client:SkinsBackClient.approve_hold",
 }

@@ -35,6 +35,18 @@ from .credit import (
     reported_amounts,
 )
 
+DETAILS = {
+    "amount": "amount",
+    "user_amount": "user_amount",
+    "amount_currency": "amount_currency",
+    "payer_steam_id": "steam_id",
+    "trade_offer_id": "trade_offer_id",
+    "skins": "skins",
+}
+"""The columns that a report fills, with their names in a DepositReport. A missing value changes nothing."""
+
+_AMOUNTS = ("amount", "user_amount", "amount_currency")
+
 APPROVE = "approve"
 """The ``decision`` of a StatusChange that asks SkinsBack to end a hold early."""
 
@@ -196,26 +208,20 @@ def _compare_with_approval(edit: Edit[Deposit], report: DepositReport) -> None:
 
 def _store_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
     """Store what the report contains. Amounts that were credited stay: a credit is made from one report alone."""
+    reported = {
+        column: value for column, name in DETAILS.items() if (value := getattr(report, name)) not in (None, "", [])
+    }
     if credited:
         compare_amounts(edit, report)
     else:
-        amounts = {
-            "amount": report.amount,
-            "user_amount": report.user_amount,
-            "amount_currency": report.amount_currency,
-        }
         is_paid = DEPOSIT_ENTRY.get(report.status) is EntryKind.CREDIT
         replaced = {"amount_currency", *conf.credit_columns()} if is_paid else set()
-        edit.set(**{name: value for name, value in amounts.items() if name in replaced or value not in {None, ""}})
+        edit.set(**{name: getattr(report, name) for name in _AMOUNTS if name in replaced or name in reported})
     if edit.row.forgotten_at is not None:
         return
-    details: dict[str, Any] = {}
-    if report.steam_id:
-        details["payer_steam_id"] = report.steam_id
-    if report.trade_offer_id:
-        details["trade_offer_id"] = report.trade_offer_id
+    details = {name: value for name, value in reported.items() if name not in _AMOUNTS}
     if report.skins and report.skins != edit.row.skins:
-        details |= {"skins": report.skins, "game": game_of_skins(report.skins) or edit.row.game}
+        details["game"] = game_of_skins(report.skins) or edit.row.game
     if edit.source in DECISIVE or not edit.row.user_risk:  # a webhook's user_risk is not signed
         details["user_risk"] = report.user_risk
     edit.set(**details)

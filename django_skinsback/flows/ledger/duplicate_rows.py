@@ -32,13 +32,13 @@ def flag_differing(edit: Edit[Any]) -> None:
     edit.flag("conflicting_answer")
 
 
-def review_differing(model: type[Row], pk: int, column: str, source: Source) -> None:
-    """Flag a row that a list page contains twice with different content; make it due by its ``column``."""
+def review_differing(model: type[Row], pk: int, source: Source) -> None:
+    """Flag a row that a list page contains twice with different content, and make it due."""
 
     def act(edit: Edit[Row]) -> None:
         flag_differing(edit)
-        due = getattr(edit.row, column)
-        if due is None or due > edit.now:  # a row that is due already keeps its place in the pass
-            edit.set(**{column: edit.now})
+        due = edit.row.next_poll_at
+        if due is None or due > edit.now:  # a row that is due already keeps its place in the sweep
+            edit.set(next_poll_at=edit.now)
 
     change(model, pk, source, act)

@@ -80,11 +80,11 @@ def _held_since(edit: Edit[Any]) -> datetime:
     return entered or edit.row.created_at
 
 
-def put_off(row: Deposit | Purchase, error: Exception, chance: float = 0.5) -> None:
+def postpone(row: Deposit | Purchase, error: Exception, chance: float = 0.5) -> None:
     """Poll one row later, with exponential backoff, after an error that concerns this row alone."""
     expected = isinstance(error, SkinsBackError)
     extra = {"row": type(row).__name__, "row_id": row.pk, "error": str(error) if expected else type(error).__name__}
-    logger.warning("skinsback.row_put_off", extra=extra, exc_info=None if expected else error)
+    logger.warning("skinsback.row_postponed", extra=extra, exc_info=None if expected else error)
     change(type(row), row.pk, Source.POLL, partial(_later, chance=chance))  # type: ignore[type-var] # one of the two, not their union
 
 

@@ -1,9 +1,9 @@
-"""Claims on due rows: one sweep at a time asks SkinsBack about a row.
+"""Claims on due rows: one sweep at a time polls a row.
 
-A sweep claims rows by moving their due time two minutes ahead. It extends the claim itself, between two calls; no
+A sweep claims rows by moving ``next_poll_at`` two minutes ahead. It extends the claim itself, between two calls; no
 thread does, because a thread has neither the site's tenant nor its database connection. If a worker is killed, or one
-call outlives the claim, the rows are due again. Then a second sweep may ask about them: one more call, and no money
-moves, because every change is checked against the row. No lock is held while SkinsBack is called.
+call takes longer than the claim, the rows are due again. Then a second sweep may poll them: this costs one more call
+and moves no money, because every change is checked against the row. No lock is held while SkinsBack is called.
 """
 
 import random
@@ -14,67 +14,75 @@ from itertools import islice
 from typing import Generic
 
 from django.db import connections
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from ... import schedule
 from ...models.fields import utc_now
 from ..ledger.database import database, run
-from .queue import Queue, Row, is_due
+from .queue import Row, reschedule
 
 
 @dataclass
-class Lease(Generic[Row]):
-    """Rows that a sweep has claimed ``until`` a time, which also identifies the claim."""
+class Claim(Generic[Row]):
+    """Rows that a sweep has claimed. ``until`` is the end of the claim, and identifies it."""
 
-    queue: Queue[Row]
+    model: type[Row]
     rows: list[Row]
     until: datetime
 
     def extend(self) -> None:
-        """Extend the claim if it ends soon; called between two calls. Only rows that are still claimed are extended."""
+        """Extend the claim if it ends soon. A sweep calls this between two calls of SkinsBack."""
         now = utc_now()
-        if self.until - now >= schedule.CLAIM_EXTENDED_BELOW:
-            return
-        until = claim_until(now)
-        self._claimed().update(**{self.queue.due: until})
-        self.until = until
+        if self.until - now < schedule.CLAIM_EXTENDED_BELOW:
+            until = _claim_end(now)
+            self._still_claimed().update(next_poll_at=until)
+            self.until = until
 
     def reschedule(self, times: Mapping[int, datetime]) -> None:
-        """``Queue.reschedule`` of those rows that are still claimed."""
-        self.queue.reschedule(times, Q(**{self.queue.due: self.until}))
+        """Set the next poll of rows that were polled without a change and are still claimed."""
+        if times:
+            reschedule(self._still_claimed(), times)
 
-    def put_off(self, until: datetime) -> None:
-        """Set the due time of all rows that are still claimed."""
-        self._claimed().update(**{self.queue.due: until})
+    def release(self, next_poll_at: datetime) -> None:
+        """Give up the claim: set the next poll of all rows that are still claimed."""
+        self._still_claimed().update(next_poll_at=next_poll_at)
 
-    def _claimed(self) -> QuerySet[Row]:
-        return self.queue.rows(pk__in=[row.pk for row in self.rows], **{self.queue.due: self.until})
+    def _still_claimed(self) -> QuerySet[Row]:
+        rows: QuerySet[Row] = self.model._default_manager.using(database())
+        return rows.filter(pk__in=[row.pk for row in self.rows], next_poll_at=self.until)
 
 
-def take_due(queue: Queue[Row], keys: Iterable[int], size: int, now: datetime) -> Iterator[Lease[Row]]:
-    """Claim those of these rows that are due ``now``, at most ``size`` at a time. Others' claims are left alone."""
+def claim_due(due: QuerySet[Row], keys: Iterable[int], size: int, now: datetime) -> Iterator[Claim[Row]]:
+    """Claim those of the ``due`` rows that have these keys, ``size`` at a time, and yield each claim.
+
+    Rows that another sweep has claimed are skipped. ``now`` is the time at which the rows are due.
+    """
     walk = iter(keys)
     while some := list(islice(walk, size)):
-        until = claim_until(max(now, utc_now()))
-        rows = _take(queue, some, now, until)
+        until = _claim_end(max(now, utc_now()))
+        rows = _claim(due, some, until)
         if rows:
-            yield Lease(queue, rows, until)
+            yield Claim(due.model, rows, until)
 
 
-def _take(queue: Queue[Row], keys: list[int], now: datetime, until: datetime) -> list[Row]:
-    due, claim = queue.rows(is_due(queue.due, now), pk__in=keys), {queue.due: until}
+def _claim(due: QuerySet[Row], keys: list[int], until: datetime) -> list[Row]:
+    chosen = due.filter(pk__in=keys)
+    all_rows: QuerySet[Row] = due.model._default_manager.using(database())
     if connections[database()].features.has_select_for_update_skip_locked:
 
         def block() -> list[Row]:
-            rows = list(due.order_by("pk").select_for_update(skip_locked=True))
+            rows = list(chosen.order_by("pk").select_for_update(skip_locked=True))
             if rows:
-                queue.rows(pk__in=[row.pk for row in rows]).update(**claim)
+                all_rows.filter(pk__in=[row.pk for row in rows]).update(next_poll_at=until)
             return rows
 
         return run(block)
-    return list(queue.rows(pk__in=keys, **claim).order_by("pk")) if due.update(**claim) else []
+    if not chosen.update(next_poll_at=until):
+        return []
+    return list(all_rows.filter(pk__in=keys, next_poll_at=until).order_by("pk"))
 
 
-def claim_until(now: datetime) -> datetime:
-    """When a claim made ``now`` ends, less random microseconds, so that two claims of one moment differ."""
-    return now + schedule.CLAIM - timedelta(microseconds=random.randrange(1_000_000))  # noqa: S311 - no secret
+def _claim_end(now: datetime) -> datetime:
+    """When a claim made ``now`` ends. The random microseconds are the claim token: they make the time unique."""
+    claim_token = timedelta(microseconds=random.randrange(1_000_000))  # noqa: S311 - not a secret
+    return now + schedule.CLAIM - claim_token

@@ -1,4 +1,4 @@
-"""The sweep of deposits: what is open is asked about, what nobody pays is given up, holds are approved by policy."""
+"""The sweep of deposits: open deposits are polled, unpaid ones are abandoned, holds are approved by ``HOLD_POLICY``."""
 
 import logging
 import random
@@ -12,6 +12,7 @@ from ... import conf, schedule
 from ...connection import get_client, require_answer
 from ...exceptions import ACCOUNT_WIDE, APIError, RowChanged, TransactionNotFound, UnknownOutcome
 from ...models import Deposit
+from ...models.fields import utc_now
 from ...statuses import DepositStatus
 from ...wire.types import DepositReport, Page
 from ..deposits.hold import approve_hold
@@ -19,20 +20,12 @@ from ..deposits.refresh import ask_status
 from ..deposits.report import record_report
 from ..ledger.edit import Edit, Source
 from ..ledger.record import Outcome, change
-from ..ledger.stuck import flag_if_stuck, put_off
-from .backlog import Listed
-from .changes import is_news_of_deposit
-from .claims import Lease
-from .queue import DEPOSITS, Advance, Counts, Moment, Sweep, nobody
-from .sweep import Work, sweep
+from ..ledger.stuck import flag_if_stuck, postpone
+from .changes import changes_deposit
+from .claims import Claim
+from .sweep import Counts, OnProgress, Sweep, no_progress, sweep
 
 logger = logging.getLogger("django_skinsback")
-
-AT_ONCE = 20
-"""How many deposits a sweep takes at a time; each is asked about singly."""
-
-BACKLOG = 50
-"""From so many due deposits on ``orders`` is read first."""
 
 
 def poll_deposits(
@@ -40,83 +33,105 @@ def poll_deposits(
     *,
     now: datetime | None = None,
     chance: Callable[[], float] = random.random,
-    advance: Advance = nobody,
+    on_progress: OnProgress = no_progress,
 ) -> Counts:
-    """Ask about deposits that are due, and give up those nobody pays."""
-    listed = Listed(fetch=_orders, take=_take_listed, from_rows=BACKLOG, a_call=2)
-    work = Work(DEPOSITS, size=AT_ONCE, ask=_check, listed=listed)
-    return sweep(work, account, now=now, chance=chance, advance=advance)
+    """Poll the deposits that are due, of one account or of all, and abandon those that were not paid in time."""
+    return sweep(DepositSweep, account, now=now, chance=chance, on_progress=on_progress)
 
 
-def _check(one: Sweep[Deposit], lease: Lease[Deposit]) -> None:
-    times, moment, is_over = {}, one.moment(), False
-    try:
-        for row in lease.rows:
-            lease.extend()
-            try:
-                time = _check_one(one, row, moment)
-                flag_if_stuck(row, moment.now)
-            except ACCOUNT_WIDE:
-                raise
-            except Exception as error:  # noqa: BLE001 - a site's listener may raise anything
-                if isinstance(error, UnknownOutcome):
-                    require_answer(one.account)
-                put_off(row, error, moment.chance)
-            else:
-                if time is not None:
-                    times[row.pk] = time
-            if is_over := one.is_over():  # after one at least, or a slow list could keep all from being asked about
-                break
-    finally:
-        lease.reschedule(times)
-    if is_over:
-        lease.put_off(one.now)
+class DepositSweep(Sweep[Deposit, DepositReport]):
+    """Each deposit is asked about in a call of its own (``orderstatus``)."""
 
+    model = Deposit
+    our_id = "order_id"
+    list_time = "created_at"
+    batch_size = 20
+    rows_per_call = 2
+    list_from = 50
 
-def _check_one(one: Sweep[Deposit], row: Deposit, moment: Moment) -> datetime | None:
-    """Ask about a deposit and record the answer, or return when to ask again where it is no news."""
-    try:
-        report = ask_status(row)
-    except TransactionNotFound:
-        one.note(row, change(Deposit, row.pk, Source.POLL, partial(_not_found, chance=moment.chance)))
+    def poll(self, claim: Claim[Deposit]) -> None:
+        times, now, chance, is_over = {}, utc_now(), self.chance(), False
+        try:
+            for row in claim.rows:
+                claim.extend()
+                try:
+                    time = self._poll_one(row, now, chance)
+                    flag_if_stuck(row, now)
+                except ACCOUNT_WIDE:
+                    raise
+                except Exception as error:  # noqa: BLE001 - a receiver of the site's may raise anything
+                    if isinstance(error, UnknownOutcome):
+                        require_answer(self.account)
+                    postpone(row, error, chance)
+                else:
+                    if time is not None:
+                        times[row.pk] = time
+                if is_over := self.is_over():  # after one row at least, or a slow list would keep all from their turn
+                    break
+        finally:
+            claim.reschedule(times)
+        if is_over:
+            claim.release(self.now)
+
+    def _poll_one(self, row: Deposit, now: datetime, chance: float) -> datetime | None:
+        """Ask about one deposit and record the answer. Returns the next poll of a deposit without a change."""
+        try:
+            report = ask_status(row)
+        except TransactionNotFound:
+            self.count_change(row, change(Deposit, row.pk, Source.POLL, partial(_record_not_found, chance=chance)))
+            return None
+        time = _next_poll_if_unchanged(row, report, now, chance, decisive=True)
+        if time is not None:
+            return time
+        result = record_report(report, Source.POLL, account=row.account, asked=row)
+        recorded = None if result.outcome == Outcome.MISMATCHED else result.row  # a report about another deposit
+        if recorded is not None and report.status == recorded.status == DepositStatus.IN_HOLD:
+            recorded = _apply_hold_policy(recorded)
+        elif recorded is not None and report.status == recorded.status == DepositStatus.PENDING:
+            recorded = change(Deposit, recorded.pk, Source.FLOW, _abandon_if_unpaid)
+        self.count_change(row, recorded)
         return None
-    time = _next_time(row, report, moment, decisive=True)
-    if time is not None:
-        return time
-    told = record_report(report, Source.POLL, account=row.account, asked=row)
-    recorded = None if told.outcome == Outcome.MISMATCHED else told.row  # another deposit's report decides nothing
-    if recorded is not None and report.status == recorded.status == DepositStatus.IN_HOLD:
-        recorded = _apply_hold_policy(recorded)
-    elif recorded is not None and report.status == recorded.status == DepositStatus.PENDING:
-        recorded = change(Deposit, recorded.pk, Source.FLOW, _give_up)
-    one.note(row, recorded)
-    return None
+
+    def fetch_page(self, starting: datetime, ending: datetime, start_from: str | None) -> Page[DepositReport]:
+        return get_client(self.account).list_deposits(starting, ending, start_from)
+
+    def record_listed(self, row: Deposit, report: DepositReport, now: datetime, chance: float) -> datetime | None:
+        if changes_deposit(row, report, decisive=False):
+            try:
+                self.count_change(row, record_report(report, Source.LIST, account=row.account).row)
+            except Exception as error:  # noqa: BLE001 - a receiver of the site's may raise anything
+                postpone(row, error, chance)
+            return None
+        flag_if_stuck(row, now)
+        return _next_poll_if_unchanged(row, report, now, chance, decisive=False)
 
 
-def _next_time(row: Deposit, report: DepositReport, moment: Moment, *, decisive: bool) -> datetime | None:
-    """When a deposit is asked about next of which there is no news and about which there is nothing to decide."""
-    age = schedule.age_for_waiting(row.created_at, moment.now)
-    decided_here = _is_too_old(row, age) or (row.status == DepositStatus.IN_HOLD and _hold_policy() is not None)
-    if decided_here or is_news_of_deposit(row, report, decisive=decisive):
+def _next_poll_if_unchanged(
+    row: Deposit, report: DepositReport, now: datetime, chance: float, *, decisive: bool
+) -> datetime | None:
+    """When to poll a deposit next that the report does not change; None if it does, or if a decision is due."""
+    age = schedule.age_for_waiting(row.created_at, now)
+    decision_due = _is_too_old(row, age) or (row.status == DepositStatus.IN_HOLD and _hold_policy() is not None)
+    if decision_due or changes_deposit(row, report, decisive=decisive):
         return None
     delay = schedule.next_deposit_poll(row.status, age, row.poll_count + 1)
-    return moment.after(delay) if delay else None
+    return now + schedule.spread(delay, chance) if delay else None
 
 
 def _is_too_old(row: Deposit, age: timedelta) -> bool:
     return row.status == DepositStatus.PENDING and age >= schedule.PAY_LINK_LIFETIME
 
 
-def _not_found(edit: Edit[Deposit], chance: float) -> None:
-    """SkinsBack does not know the order: it never did, or has forgotten it."""
+def _record_not_found(edit: Edit[Deposit], chance: float) -> None:
+    """Record that SkinsBack does not know the order. Abandons a deposit that was never opened or not paid in time."""
     row, age = edit.row, schedule.age_for_waiting(edit.row.created_at, edit.now)
     edit.set(failing_since=None)
-    patience = {
+    time_limit = {
         DepositStatus.CREATED: schedule.CREATE_UNANSWERED,
         DepositStatus.PENDING: schedule.PAY_LINK_LIFETIME,
     }.get(DepositStatus(row.status))
-    if patience is not None and age >= patience:
-        if row.status == DepositStatus.CREATED:  # it was never opened: the same idempotency key may try again
+    if time_limit is not None and age >= time_limit:
+        if row.status == DepositStatus.CREATED:  # it was never opened: the same idempotency key may be used again
             edit.set(idempotency_digest=None)
         edit.move(DepositStatus.ABANDONED, note=_("SkinsBack does not know the order."))
         edit.set(poll_count=0, next_poll_at=None)
@@ -132,8 +147,8 @@ def _not_found(edit: Edit[Deposit], chance: float) -> None:
     edit.set(poll_count=row.poll_count + 1, next_poll_at=edit.now + schedule.spread(delay, chance))
 
 
-def _give_up(edit: Edit[Deposit]) -> None:
-    """Nobody paid for so long that the link must be dead. A late payment still counts when SkinsBack tells of it."""
+def _abandon_if_unpaid(edit: Edit[Deposit]) -> None:
+    """Abandon a deposit whose pay link has expired. A later report of a payment still credits it."""
     if _is_too_old(edit.row, schedule.age_for_waiting(edit.row.created_at, edit.now)):
         edit.move(DepositStatus.ABANDONED, note=_("Not paid in time."))
         edit.set(poll_count=0, next_poll_at=None)
@@ -144,7 +159,7 @@ def _hold_policy() -> Callable[[Deposit], object] | None:
 
 
 def _apply_hold_policy(deposit: Deposit) -> Deposit:
-    """Ask the site's HOLD_POLICY whether to credit early. An exception means no, and so does a refused approval."""
+    """Approve the hold if the site's HOLD_POLICY returns True. If it raises, or SkinsBack refuses, the hold stays."""
     policy = _hold_policy()
     if policy is None:
         return deposit
@@ -160,25 +175,10 @@ def _apply_hold_policy(deposit: Deposit) -> Deposit:
         return approve_hold(deposit)
     except ACCOUNT_WIDE:
         raise
-    except RowChanged:  # the policy decided about a row that has changed since; the next sweep asks it again
+    except RowChanged:  # the row has changed since the policy decided; the next sweep calls the policy again
         return deposit
     except APIError as error:
         refused = partial(Edit.flag, code="approval_refused", error=error.message)
         change(Deposit, deposit.pk, Source.POLL, refused)
-        put_off(deposit, error)
+        postpone(deposit, error)
         return deposit
-
-
-def _orders(account: str, starting: datetime, ending: datetime, start_from: str | None) -> Page[DepositReport]:
-    return get_client(account).list_deposits(starting, ending, start_from)
-
-
-def _take_listed(one: Sweep[Deposit], row: Deposit, report: DepositReport, moment: Moment) -> datetime | None:
-    if is_news_of_deposit(row, report, decisive=False):
-        try:
-            one.note(row, record_report(report, Source.LIST, account=row.account).row)
-        except Exception as error:  # noqa: BLE001 - a site's listener may raise anything
-            put_off(row, error, moment.chance)
-        return None
-    flag_if_stuck(row, moment.now)
-    return _next_time(row, report, moment, decisive=False)

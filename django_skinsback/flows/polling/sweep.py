@@ -1,137 +1,208 @@
-"""One pass over what is due, account by account; what it asks and what it makes of the answers are its callers'.
+"""A sweep polls the due rows of one account after the other.
 
-A row whose answer cannot be read, or whose news a listener of the site will not take, is put off and keeps no other
-row waiting. Only what every call of the account would meet ends its pass early: what was taken then waits for a while,
-and ``ratelimit`` keeps all processes from asking meanwhile. A pass also ends, between two calls, when it has lasted for
-``PASS``: what it did not come to stays due for the next one, and the process is free for other work between the two.
+An error that concerns one row postpones that row and no other. An error that every call of the account would meet ends
+the sweep of that account: the rows it had claimed are postponed, and ``ratelimit`` pauses the account's calls in all
+processes. A sweep also ends, between two calls, after ``LONGEST_SWEEP``: the rows that are left stay due for the next
+one, and the process is free for other work.
 """
 
 import logging
-import random
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
+
+from django.db.models import QuerySet
 
 from ... import conf, ratelimit, schedule
 from ...exceptions import SkinsBackError
 from ...models.fields import utc_now
+from ...wire.types import Page
 from ..monitoring.stalled import note_stop, note_work
-from .backlog import Listed, read
-from .claims import Lease, take_due
-from .queue import Advance, Counts, Queue, Row, Sweep, nobody
+from .backlog import read_list
+from .claims import Claim, claim_due
+from .queue import Row, due_rows
 
 logger = logging.getLogger("django_skinsback")
 
-PASS = schedule.MINUTE
-"""After how long a pass over the rows of one account takes up no more of them."""
+Report = TypeVar("Report")
 
-KEYS_AT_ONCE = 50_000
-"""Due rows are found by walking over their keys; asking for them anew for each batch would sort them all each time."""
+LONGEST_SWEEP = schedule.MINUTE
+"""How long a sweep of one account claims further rows."""
+
+KEYS_PER_QUERY = 50_000
+"""Keys of due rows are read in this many at once: reading them again for each batch would sort them all each time."""
+
+OnProgress = Callable[[int], object]
+"""Called with the number of rows that were claimed since the last call. An exception from it ends the sweep."""
 
 
-def nothing_more(_account: str) -> None:
-    """What is done after a pass that was stopped, where nothing is."""
+def no_progress(_rows: int) -> None:
+    """An ``on_progress`` that does nothing."""
 
 
-@dataclass(frozen=True)
-class Work(Generic[Row]):
-    """What a pass does with rows: ``size`` of them at a time, those that are ``first`` (conditions) before the others.
+@dataclass
+class Counts:
+    """What a sweep did: rows polled, rows whose status changed, and the error that ended it early."""
 
-    Where so many are due that SkinsBack's list tells of them in fewer calls, they are looked for in ``listed`` before.
-    ``stopped`` is called with the account after a pass that an error of SkinsBack's has ended.
+    asked: int = 0
+    changed: int = 0
+    stopped_by: str = ""
+
+
+class Sweep(ABC, Generic[Row, Report]):
+    """One sweep over the due rows of one account. A subclass says how rows are polled.
+
+    ``now`` decides which rows are due. ``chance`` returns numbers from 0 to 1, which spread the poll times.
     """
 
-    queue: Queue[Row]
-    size: int
-    ask: Callable[[Sweep[Row], Lease[Row]], None]
-    listed: Listed[Row, Any]
-    first: dict[str, Any] = field(default_factory=dict)
-    stopped: Callable[[str], object] = nothing_more
+    model: type[Row]
+    our_id: str
+    """The column with the ID that we gave the row."""
+
+    list_time: str
+    """The column that is nearest to the time in SkinsBack's list."""
+
+    batch_size: int
+    """How many rows are claimed at a time."""
+
+    rows_per_call: int
+    """About how many rows a call settles without the list."""
+
+    list_from: int
+    """If at least this many rows are due, SkinsBack's list is read first."""
+
+    urgent: Mapping[str, Any] = {}
+    """Conditions of rows that are polled before the list is read."""
+
+    def __init__(
+        self, account: str, counts: Counts, now: datetime | None, chance: Callable[[], float], on_progress: OnProgress
+    ) -> None:
+        began_at = utc_now()
+        self.account = account
+        self.counts = counts
+        self.now = now or began_at
+        self.chance = chance
+        self._on_progress = on_progress
+        self._ends_at = began_at + LONGEST_SWEEP
+
+    @abstractmethod
+    def poll(self, claim: Claim[Row]) -> None:
+        """Ask SkinsBack about the rows of a claim, record the answers and set the next polls."""
+
+    @abstractmethod
+    def fetch_page(self, starting: datetime, ending: datetime, start_from: str | None) -> Page[Report]:
+        """Read a page of SkinsBack's list."""
+
+    @abstractmethod
+    def record_listed(self, row: Row, report: Report, now: datetime, chance: float) -> datetime | None:
+        """Record what the list says about a row if that changes it.
+
+        Returns the time of the next poll of a row without a change; None leaves the row to ``poll``.
+        """
+
+    def after_error(self) -> None:
+        """Called after an error of SkinsBack's has ended the sweep."""
+
+    def run(self) -> None:
+        """Poll all due rows of the account, until an error of SkinsBack's or ``LONGEST_SWEEP`` ends the sweep."""
+        rows, asked = self.model.__name__, self.counts.asked
+        try:
+            with ratelimit.background():
+                self._poll_due()
+        except SkinsBackError as error:
+            logger.warning(
+                "skinsback.sweep_stopped", extra={"rows": rows, "account": self.account, "error": str(error)}
+            )
+            self.counts.stopped_by = f"{self.account}: {error}"
+            note_stop(rows, self.account, str(error))
+            self.after_error()
+        else:
+            if self.counts.asked > asked:
+                note_work(rows, self.account)
+
+    def due_rows(self) -> QuerySet[Row]:
+        """The rows of the account that are due."""
+        return due_rows(self.model, self.account, self.now)
+
+    def is_over(self) -> bool:
+        """Whether the sweep has lasted for ``LONGEST_SWEEP``."""
+        return utc_now() >= self._ends_at
+
+    def add_progress(self, rows: int) -> None:
+        """Count rows as polled, and call ``on_progress``."""
+        self.counts.asked += rows
+        self._on_progress(rows)
+
+    def count_change(self, before: Row, after: Row | None) -> None:
+        """Count a row if its status has changed."""
+        self.counts.changed += after is not None and after.status != before.status
+
+    def _poll_due(self) -> None:
+        due = self.due_rows()
+        keys = list(due.order_by("next_poll_at", "pk").values_list("pk", flat=True)[: self.list_from])
+        if len(keys) < self.list_from:
+            self._poll_keys(due, keys)
+            return
+        if self.urgent and not self._poll_all(due.filter(**self.urgent)):
+            return
+        read_list(self)
+        self._ends_at = utc_now() + LONGEST_SWEEP  # reading the list may have taken long
+        self._poll_all(due)
+
+    def _poll_all(self, due: QuerySet[Row]) -> bool:
+        """Poll all these rows; return False if the sweep is over before that.
+
+        Rows that have been due for the longest come first: otherwise sweeps that end with their time would always poll
+        the same rows.
+        """
+        last = 0
+        while times := dict(due.filter(pk__gt=last).order_by("pk").values_list("pk", "next_poll_at")[:KEYS_PER_QUERY]):
+            keys = sorted(times, key=lambda pk: times[pk] or self.now)
+            if not self._poll_keys(due, keys):
+                return False
+            last = max(keys)
+        return True
+
+    def _poll_keys(self, due: QuerySet[Row], keys: list[int]) -> bool:
+        """Poll the due rows with these keys, at least one batch; return False if the sweep is over before that."""
+        for claim in claim_due(due, keys, self.batch_size, self.now):
+            try:
+                self.add_progress(len(claim.rows))
+            except BaseException:  # on_progress ends the sweep: the rows are due again at once
+                claim.release(self.now)
+                raise
+            try:
+                self.poll(claim)
+            except SkinsBackError:
+                delay = schedule.spread(schedule.ACCOUNT_ERROR_DELAY, (1 + self.chance()) / 2)
+                claim.release(utc_now() + delay)
+                raise
+            if self.is_over():
+                return False
+        return True
 
 
 def sweep(
-    work: Work[Row],
+    kind: type[Sweep[Row, Any]],
     account: str | None,
     *,
-    now: datetime | None = None,
-    chance: Callable[[], float] = random.random,
-    advance: Advance = nobody,
+    now: datetime | None,
+    chance: Callable[[], float],
+    on_progress: OnProgress,
 ) -> Counts:
-    """Do what is due of one account, or of all; ``advance`` is told how many rows were taken up.
+    """Sweep one account, or all of them if ``account`` is None. Returns the counts of all accounts together.
 
-    Whatever ends the pass of one account, the others have theirs; what is no error of SkinsBack's is raised afterwards.
+    If one account fails, the others are swept all the same. Any exception but a SkinsBackError is raised afterwards.
     """
     counts, failure = Counts(), None
     for alias in [account] if account else conf.accounts():
-        one = Sweep(work.queue, alias, now or utc_now(), counts, chance, advance, until=utc_now() + PASS)
         try:
-            _pass(one, work)
+            kind(alias, counts, now, chance, on_progress).run()
         except Exception as error:
-            logger.exception("skinsback.sweep_failed", extra={"rows": work.queue.model.__name__, "account": alias})
+            logger.exception("skinsback.sweep_failed", extra={"rows": kind.model.__name__, "account": alias})
             failure = error
     if failure is not None:
         raise failure
     return counts
-
-
-def _pass(one: Sweep[Row], work: Work[Row]) -> None:
-    rows, asked = work.queue.model.__name__, one.counts.asked
-    try:
-        with ratelimit.background():
-            _sweep(one, work)
-    except SkinsBackError as error:
-        logger.warning("skinsback.sweep_stopped", extra={"rows": rows, "account": one.account, "error": str(error)})
-        one.counts.stopped_by = f"{one.account}: {error}"
-        note_stop(rows, one.account, str(error))
-        work.stopped(one.account)
-    else:
-        if one.counts.asked > asked:
-            note_work(rows, one.account)
-
-
-def _sweep(one: Sweep[Row], work: Work[Row]) -> None:
-    due = one.queue.due_rows(one.account, one.now).order_by(one.queue.due, "pk")
-    keys = list(due.values_list("pk", flat=True)[: work.listed.from_rows])
-    if len(keys) < work.listed.from_rows:
-        _take(one, work, keys)
-        return
-    if work.first and not _walk(one, work, **work.first):
-        return
-    if read(one, work.listed):
-        _walk(replace(one, until=utc_now() + PASS), work)  # the list may have taken long
-
-
-def _walk(one: Sweep[Row], work: Work[Row], **conditions: Any) -> bool:
-    """Take all that is due; False if the time was over before."""
-    last = 0
-    while keys := one.queue.due_keys(one.account, one.now, KEYS_AT_ONCE, pk__gt=last, **conditions):
-        if not _take(one, work, _longest_due_first(one, keys)):
-            return False
-        last = keys[-1]
-    return True
-
-
-def _take(one: Sweep[Row], work: Work[Row], keys: list[int]) -> bool:
-    """Take these rows, at least some of them; False if the time was over before."""
-    for lease in take_due(one.queue, keys, work.size, one.now):
-        try:
-            one.took(len(lease.rows))
-        except BaseException:  # it ends the pass: nobody asks about them, so they are due again at once
-            lease.put_off(one.now)
-            raise
-        try:
-            work.ask(one, lease)
-        except SkinsBackError:
-            lease.put_off(utc_now() + schedule.spread(schedule.ACCOUNT_ERROR_DELAY, (1 + one.chance()) / 2))
-            raise
-        if one.is_over():
-            return False
-    return True
-
-
-def _longest_due_first(one: Sweep[Row], keys: list[int]) -> list[int]:
-    """Passes that end with their time would else ask about the first rows again and again, and never about others."""
-    due = one.queue.due_rows(one.account, one.now).filter(pk__range=(keys[0], keys[-1]))
-    times = dict(due.order_by("pk").values_list("pk", one.queue.due))
-    return sorted(filter(times.__contains__, keys), key=times.__getitem__)

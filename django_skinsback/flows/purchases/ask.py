@@ -17,7 +17,7 @@ from ..ledger.database import database, refuse_inside_transaction
 from ..ledger.duplicate_rows import by_id, flag_differing
 from ..ledger.edit import Source
 from ..ledger.record import change
-from ..ledger.stuck import put_off
+from ..ledger.stuck import postpone
 from .report import record_report
 
 
@@ -139,17 +139,17 @@ def ask(account: str, rows: list[Purchase], source: Source, *, by: Any = None) -
                 absent.append(row)
     for row in rows:
         if row.pk in failures:
-            put_off_purchase(row, failures[row.pk])
+            postpone_purchase(row, failures[row.pk])
     if failures:
         raise next(iter(failures.values()))
     return absent
 
 
-def put_off_purchase(row: Purchase, error: Exception, chance: float = 0.5) -> None:
+def postpone_purchase(row: Purchase, error: Exception, chance: float = 0.5) -> None:
     """Ask about a purchase later, and flag it if the answer contained it twice with different values."""
     if isinstance(error, ContradictoryAnswer):
         change(Purchase, row.pk, Source.POLL, flag_differing)
-    put_off(row, error, chance)
+    postpone(row, error, chance)
 
 
 def refresh(purchases: Iterable[Purchase], *, by: Any = None) -> list[Purchase]:

@@ -18,7 +18,7 @@ from ...statuses import EntryKind
 from ...steam import TradeURL, check_game
 from ...wire.arguments import identifier, text
 from ...wire.limits import TEXT_LENGTH
-from ..celery_wakeup import ring
+from ..celery_wakeup import send_task_after_commit
 from ..ledger.database import database, raise_if_rolled_back, run
 from ..ledger.edit import Edit, Source, verify_saved
 from ..ledger.idempotency import find_earlier, key_digest, request_digest
@@ -162,7 +162,7 @@ def _buy(
             edit.save(verify=False)
             edits.append(edit)
         verify_saved(edits)
-        ring("skinsback.submit_purchase", purchases[0].pk)
+        send_task_after_commit("skinsback.submit_purchase", purchases[0].pk)
 
     try:
         run(block, repeat_after_integrity_error=False)  # a receiver's own constraint is a veto

@@ -147,7 +147,7 @@ class ListMatcher:
         """Flag our rows that the page contains twice with different content, and make them due."""
         _same, differing = by_id(reports, lambda report: row[0] if (row := find(report)) else None)
         for pk in differing:
-            review_differing(self._spec.model, pk, "next_poll_at", Source.LIST)  # type: ignore[type-var] # one of the two
+            review_differing(self._spec.model, pk, Source.LIST)  # type: ignore[type-var] # one of the two
         self._differing |= differing
 
     def _compare_row(self, report: Any, theirs: Values, row: OurRow, requested_at: datetime) -> None:

@@ -1,7 +1,7 @@
 from typing import Any
 
 from ...flows.ledger.record import Outcome
-from ...flows.websocket import GRACE_SECONDS, News, listen
+from ...flows.websocket import GRACE_SECONDS, ListenerUpdate, listen
 from ...models.fields import utc_now
 from ...money import amount_text
 from ...realtime import State
@@ -10,51 +10,51 @@ from ..output import stop_signals
 
 SENTENCES = {
     State.CONNECTING: "connecting to {address}",
-    State.CONNECTED: "connected; trades are followed as they happen",
+    State.CONNECTED: "connected; events are recorded as they come",
     State.DISCONNECTED: "not connected ({reason}); next try in {pause_seconds} seconds",
-    State.REFUSED: "SkinsBack refused the keys. Look at CLIENT_ID and CLIENT_SECRET, then start this again.",
+    State.REFUSED: "SkinsBack refused the keys. Correct CLIENT_ID and CLIENT_SECRET, then start this command again.",
     State.STOPPED: "stopped",
-    "caught_up": "asked about {asked} purchases that were due or may have moved meanwhile; {changed} had",
-    "catch_up_failed": "what was missed could not be asked for; the log says why, and the sweep asks later",
+    "caught_up": "polled {asked} purchases that were due or may have changed meanwhile; {changed} had changed",
+    "catch_up_failed": "the purchases could not be polled; the log says why, and the sweep polls them later",
 }
 
 
 class Command(SkinsBackCommand):
     help = (
-        "Listen to SkinsBack's events by websocket, so that trades are followed within a second. Runs until it is "
-        "stopped, and connects again by itself. It needs no public address, and comes beside worker and beat (or "
-        "skinsback_poll), not in their place: deposits are not told this way."
+        "Listen to SkinsBack's events by websocket, so that changes of purchases are recorded within a second. Runs "
+        "until it is stopped, and reconnects by itself. It needs no public address. Run it in addition to worker and "
+        "beat (or skinsback_poll --forever), not instead: the websocket has no events about deposits."
     )
     examples = (
         ("", "every account, until Ctrl-C"),
-        ("--account second --json", "one account, a JSON object for each event and each change of the connection"),
+        ("--account second --json", "one account, one JSON object for each event and each change of the connection"),
     )
-    exit_codes = {0: "it was stopped", NOT_DONE: "it could not run, or SkinsBack refused the keys of an account"}
+    exit_codes = {0: "stopped by a signal", NOT_DONE: "it could not run, or SkinsBack refused the keys of an account"}
 
     def work(self, *_args: Any, **_options: Any) -> int | None:
         with stop_signals(grace_seconds=GRACE_SECONDS) as stopped:
             try:
-                return None if listen(self.accounts, self._tell_news, stopped=stopped) else NOT_DONE
-            except KeyboardInterrupt:  # what was cut off is asked for by the sweep
+                return None if listen(self.accounts, self._print_update, stopped=stopped) else NOT_DONE
+            except KeyboardInterrupt:  # the sweep polls what the interrupted catch-up did not
                 if not stopped():
                     raise
         return None
 
-    def _tell_news(self, news: News) -> None:
+    def _print_update(self, update: ListenerUpdate) -> None:
         now = utc_now().replace(microsecond=0)
-        text = f"{now:%H:%M:%S}  {news.account}: {_sentence(news)}"
-        if news.what == State.REFUSED and not self.as_json:
+        text = f"{now:%H:%M:%S}  {update.account}: {_sentence(update)}"
+        if update.kind == State.REFUSED and not self.as_json:
             self.warn(text)
         else:
-            self.tell(text, time=now, account=news.account, state=news.what, **news.details)
+            self.tell(text, time=now, account=update.account, state=update.kind, **update.details)
 
 
-def _sentence(news: News) -> str:
-    details = news.details
-    if news.what != "event":
-        told = SENTENCES[news.what].format_map(details)
+def _sentence(update: ListenerUpdate) -> str:
+    details = update.details
+    if update.kind != "event":
+        text = SENTENCES[update.kind].format_map(details)
         stopped_by = details.get("stopped_by")
-        return f"{told}; ended early by {stopped_by}" if stopped_by else told
+        return f"{text}; ended early by {stopped_by}" if stopped_by else text
     if "balance" in details:
         return f"the balance is {amount_text(details['balance'])} USD"
     about = f" purchase {details['custom_id']} is {details['status']}," if "custom_id" in details else ""

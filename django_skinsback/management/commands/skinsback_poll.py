@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from ...flows.monitoring.stalled import note_pass
 from ...flows.polling import deposits as deposit_queue
 from ...flows.polling import purchases as purchase_queue
-from ...flows.polling.queue import Counts
+from ...flows.polling.sweep import Counts
 from ...flows.scheduler import JOBS, repeat
 from ...flows.webhooks import replay
 from ...models import WebhookEvent
@@ -23,24 +23,26 @@ EVERY_SECONDS = 10.0
 
 class Command(SkinsBackCommand):
     help = (
-        "Do what is due, once: apply deliveries that were kept, ask SkinsBack about open deposits, send and ask about "
-        "purchases. With --forever go on like this, and do all that Celery's worker and beat would do: compare lists, "
-        "take over prices, keep the balance, forget old deliveries. Stop it with Ctrl-C or SIGTERM."
+        "Do all due work once: apply stored deliveries that failed before, poll deposits, send and poll purchases. "
+        "With --forever, repeat this and run the other recurring jobs as Celery's worker and beat would: reconcile, "
+        "import prices, store the balance, delete old data. Stop it with Ctrl-C or SIGTERM."
     )
     examples = (
-        ("", "what is due now, of all accounts"),
-        ("--forever", "in the place of Celery; start it with systemd or the like, so that it comes up again"),
-        ("--forever --every 30", "look for due rows every 30 seconds only"),
-        ("--account second --json", "of one account, and one line of JSON for a program"),
+        ("", "all work that is due now, for all accounts"),
+        ("--forever", "instead of Celery; run it under systemd or another supervisor, which restarts it"),
+        ("--forever --every 30", "poll every 30 seconds instead of every 10"),
+        ("--account second --json", "one account, and one line of JSON for a program"),
     )
     exit_codes = {
-        NOT_DONE: "a sweep was ended early by an error; what it left is done by the next one",
-        NOT_KNOWN: "a sweep raised an exception, which is logged; it is not known how much it did",
+        NOT_DONE: "an error ended a sweep early; the next sweep polls the remaining rows",
+        NOT_KNOWN: "a sweep raised an exception, which is logged; it may have done a part of its work",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--forever", action="store_true", help="go on until stopped, without Celery")
-        parser.add_argument("--every", type=float, metavar="SECONDS", help="how often --forever sweeps (default: 10)")
+        parser.add_argument("--forever", action="store_true", help="repeat until stopped, instead of Celery")
+        parser.add_argument(
+            "--every", type=float, metavar="SECONDS", help="period of the sweeps with --forever (default: 10)"
+        )
 
     def work(self, account: str | None, *, forever: bool, every: float | None, **_options: Any) -> int | None:
         if every is not None and not forever:
@@ -53,12 +55,12 @@ class Command(SkinsBackCommand):
         return None
 
     def _once(self, account: str | None) -> int | None:
-        WebhookEvent.objects.exists()  # a database without our tables is one error, not three
+        WebhookEvent.objects.exists()  # without this a missing table would be reported three times
         done: dict[str, Any] = {"deliveries": 0}
         codes: list[int] = []
         try:
             done["deliveries"] = replay.apply_kept()
-        except Exception as error:  # noqa: BLE001 - logged; the sweeps must not wait for it
+        except Exception as error:  # noqa: BLE001 - logged; the sweeps follow all the same
             codes.append(self._failed("deliveries", error))
         else:
             self._say(f"deliveries: {done['deliveries']} applied")
@@ -74,20 +76,20 @@ class Command(SkinsBackCommand):
         return max(codes, default=None)
 
     def _sweep(self, name: str, flow: Callable[..., Counts], account: str | None, codes: list[int]) -> Counts:
-        """One sweep, which keeps no other from being made whatever it raises."""
-        taken = Counts()
+        """Run one sweep. An exception is logged and not raised, so that the other sweep follows."""
+        polled = Counts()
 
-        def advance(rows: int) -> None:
-            taken.asked += rows
-            move(rows)
+        def on_progress(rows: int) -> None:
+            polled.asked += rows
+            move_bar(rows)
 
-        with self.progress.bar(name) as move:
+        with self.progress.bar(name) as move_bar:
             try:
-                counts = flow(account, advance=advance)
-            except Exception as error:  # noqa: BLE001 - logged; a site's code may raise anything
+                counts = flow(account, on_progress=on_progress)
+            except Exception as error:  # noqa: BLE001 - logged; code of the site may raise anything
                 codes.append(self._failed(name, error))
-                taken.stopped_by = described(error)
-                return taken
+                polled.stopped_by = described(error)
+                return polled
         if counts.stopped_by:
             codes.append(NOT_DONE)
         return counts
@@ -105,13 +107,13 @@ class Command(SkinsBackCommand):
         summary = PeriodicSummary(self.tell)
         periods = {job: job.seconds or every for job in JOBS}
         with stop_signals() as stopped:
-            self._say(f"Sweeping every {every:g} seconds. Stop with Ctrl-C.")
+            self._say(f"Polling every {every:g} seconds. Stop with Ctrl-C.")
             repeat(
                 periods,
                 account,
                 stopped=stopped,
-                told=lambda job, result: summary.add(job.name, result),
-                idle=summary.print_if_due,
+                on_result=lambda job, result: summary.add(job.name, result),
+                on_idle=summary.print_if_due,
             )
         summary.print()
         self._say("Stopped.")

@@ -341,7 +341,9 @@ def test_whatever_sweeps_is_seen_by_the_check(sandbox, front, settings, monkeypa
     if sweep == "--forever":
         jobs = {job: 1 for job in routine.JOBS if job.seconds is None}
         seen = []
-        routine.repeat(jobs, None, stopped=lambda: bool(seen), told=lambda *told: seen.append(told), idle=lambda: None)
+        routine.repeat(
+            jobs, None, stopped=lambda: bool(seen), on_result=lambda *result: seen.append(result), on_idle=lambda: None
+        )
     elif sweep == "skinsback_poll":
         run(sweep)
     else:

@@ -1,4 +1,4 @@
-"""``manage.py skinsback_listen`` as a supervisor runs it: what it prints, how it ends, what it never prints."""
+"""``manage.py skinsback_listen`` as a supervisor runs it: its output, its exit codes, and secrets it never prints."""
 
 import json
 import os
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 
 
 class Running:
-    """The command in a process of its own."""
+    """The command, running in its own process."""
 
     def __init__(self, process):
         self.process = process
@@ -38,7 +38,7 @@ class Running:
         raise AssertionError(f"{text!r} was never printed: {self.printed} {self.process.stderr.read()}")
 
     def end(self, number=None):
-        """Send a signal, if any; the exit code and everything that was printed."""
+        """Send a signal, if any. Returns the exit code and everything that was printed."""
         if number is not None:
             self.process.send_signal(number)
         out, errors = self.process.communicate(timeout=SECONDS)
@@ -66,7 +66,7 @@ def listening(*arguments, settings="tests.settings"):
 
 
 @pytest.mark.database
-def test_it_follows_a_trade_in_json_until_it_is_told_to_stop(skinsback_sandbox, user):
+def test_it_prints_events_as_json_until_a_signal(skinsback_sandbox, user):
     item = next(item for item in skinsback_sandbox.state.stock.values() if not item.sold and item.price < 10)
     bought = purchases.buy(user=user, trade_url=TRADE_URL, skin_id=str(item.skin_id), max_price=20)
     purchases.submit(bought)
@@ -84,10 +84,10 @@ def test_it_follows_a_trade_in_json_until_it_is_told_to_stop(skinsback_sandbox, 
     assert skinsback_sandbox.listeners() == 0
 
 
-def test_people_read_sentences_and_ctrl_c_is_no_error(skinsback_sandbox):
+def test_without_json_it_prints_sentences_and_ctrl_c_is_no_error(skinsback_sandbox):
     with listening() as command:
-        command.wait_for("connected; trades are followed as they happen")
-        command.wait_for("asked about 0 purchases")
+        command.wait_for("connected; events are recorded as they come")
+        command.wait_for("polled 0 purchases")
         code, out, errors = command.end(signal.SIGINT)
     assert (code, errors) == (0, "")
     assert out.splitlines()[-1].endswith("default: stopped")
@@ -96,19 +96,19 @@ def test_people_read_sentences_and_ctrl_c_is_no_error(skinsback_sandbox):
         assert secret not in out
 
 
-def test_refused_keys_end_it_with_4_and_a_sentence(skinsback_sandbox):
+def test_refused_keys_end_it_with_4_and_a_message(skinsback_sandbox):
     """Row 62: even then the digest is not shown."""
     skinsback_sandbox.faults.add("ws_auth_failed", times=None)
     with listening("-v", "3", "--traceback") as command:
         code, out, errors = command.end()
     assert code == 4
-    assert "SkinsBack refused the keys. Look at CLIENT_ID and CLIENT_SECRET" in errors
+    assert "SkinsBack refused the keys. Correct CLIENT_ID and CLIENT_SECRET" in errors
     assert "Traceback" not in errors
     for secret in (client_digest(CLIENT_ID, CLIENT_SECRET), CLIENT_SECRET, "signature="):
         assert secret not in out + errors
 
 
-def test_it_waits_for_a_skinsback_that_is_away_and_stops_at_once_meanwhile(skinsback_sandbox):
+def test_it_reconnects_during_an_outage_and_stops_at_once_on_a_signal(skinsback_sandbox):
     skinsback_sandbox.stop()
     with listening() as command:
         command.wait_for("not connected (connection refused); next try in")
@@ -118,7 +118,7 @@ def test_it_waits_for_a_skinsback_that_is_away_and_stops_at_once_meanwhile(skins
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_before_the_call_that_is_under_way_ends(skinsback_sandbox, user, number, monkeypatch):
+def test_a_signal_ends_it_before_a_running_call_ends(skinsback_sandbox, user, number, monkeypatch):
     answered, wait = [], API._wait
 
     def wait_and_note(api, fault):
@@ -130,7 +130,7 @@ def test_a_signal_ends_it_before_the_call_that_is_under_way_ends(skinsback_sandb
     purchases.submit(purchases.buy(user=user, trade_url=TRADE_URL, skin_id=str(item.skin_id), max_price=20))
     skinsback_sandbox.faults.add("slow", "market_getinfo", value=18)
     with listening() as command:
-        command.wait_for("connected; trades are followed as they happen")
+        command.wait_for("connected; events are recorded as they come")
         time.sleep(0.5)
         code, out, errors = command.end(number)
     assert not answered
@@ -138,13 +138,13 @@ def test_a_signal_ends_it_before_the_call_that_is_under_way_ends(skinsback_sandb
     assert out.splitlines()[-1].endswith("default: stopped")
 
 
-def test_a_missing_library_says_what_to_install(monkeypatch):
+def test_a_missing_library_is_an_error_that_names_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "websockets.asyncio.client", None)
     with pytest.raises(CommandError, match=r"pip install 'django-skinsback\[realtime\]'") as refused:
         call_command("skinsback_listen")
     assert refused.value.returncode == 4
 
 
-def test_an_account_that_is_not_in_the_settings_is_said():
+def test_an_unknown_account_is_an_error():
     with pytest.raises(CommandError, match="has no account 'third'"):
         call_command("skinsback_listen", account="third")

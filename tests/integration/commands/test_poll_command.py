@@ -1,4 +1,4 @@
-"""``skinsback_poll``: once, or for ever in the place of Celery's worker and beat."""
+"""``skinsback_poll``: once, or repeated instead of Celery's worker and beat."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from django_skinsback.flows.market import prices
 from django_skinsback.flows.monitoring import balance
 from django_skinsback.flows.polling import deposits as deposit_queue
 from django_skinsback.flows.polling import purchases as purchase_queue
-from django_skinsback.flows.polling.queue import Counts
+from django_skinsback.flows.polling.sweep import Counts
 from django_skinsback.flows.reconciliation import run as reconciliation
 from django_skinsback.flows.webhooks import replay as replaying
 from django_skinsback.management.output import PeriodicSummary
@@ -54,7 +54,7 @@ def once(*arguments):
 
 class TestOnce:
     @pytest.mark.django_db
-    def test_a_program_gets_one_object(self, world):
+    def test_json_output_is_one_object(self, world):
         make_deposit(status="pending")
         printed, code = once("--json")
         assert code == 0
@@ -63,7 +63,7 @@ class TestOnce:
         assert json.loads(line) == {"deliveries": 0, "deposits": {**nothing, "asked": 1}, "purchases": nothing}
 
     @pytest.mark.django_db
-    def test_a_sweep_that_was_stopped_ends_with_4_and_the_other_is_made_all_the_same(self, world):
+    def test_a_sweep_stopped_by_an_error_ends_with_4_and_the_other_sweep_follows(self, world):
         make_deposit()
         world.sandbox.faults.add("maintenance", "orderstatus")
         printed, code = once()
@@ -72,7 +72,7 @@ class TestOnce:
         assert "purchases: 0 due, 0 changed" in printed
 
     @pytest.mark.django_db
-    def test_a_sweep_that_raises_ends_with_5_and_the_other_is_made_all_the_same(self, world, monkeypatch, caplog):
+    def test_a_sweep_that_raises_ends_with_5_and_the_other_sweep_follows(self, world, monkeypatch, caplog):
         def fail(*_args, **_options):
             raise RuntimeError("a bug")
 
@@ -88,7 +88,7 @@ class TestOnce:
         assert caplog.messages.count("skinsback.job_failed") == 2
 
     @pytest.mark.django_db
-    def test_a_database_without_our_tables_ends_with_4_and_says_what_to_run(self, caplog):
+    def test_a_database_without_tables_ends_with_4_and_names_the_command_to_run(self, caplog):
         def fail(*_args):
             raise OperationalError("no such table: skinsback_webhookevent")
 
@@ -98,7 +98,7 @@ class TestOnce:
         assert (refused.value.returncode, out.getvalue(), caplog.messages) == (4, "", [])
 
     @pytest.mark.parametrize("period", ["0", "-1", "nan", "inf"])
-    def test_a_period_that_is_none_is_refused(self, period):
+    def test_an_invalid_period_is_refused(self, period):
         with pytest.raises(CommandError, match="above zero") as refused:
             call_command("skinsback_poll", "--forever", "--every", period)
         assert refused.value.returncode == 2
@@ -110,7 +110,7 @@ class TestOnce:
         assert refused.value.returncode == 2
 
 
-class TestTheRoutine:
+class TestJobs:
     @pytest.fixture
     def calls(self, monkeypatch):
         made = []
@@ -127,21 +127,21 @@ class TestTheRoutine:
         replace(retention, "prune")
         return made
 
-    def test_it_is_what_beat_plans(self):
+    def test_the_jobs_are_those_of_the_beat_schedule(self):
         planned = {entry["task"]: entry["schedule"] for entry in tasks.beat_schedule(7).values()}
         assert {f"skinsback.{job.name}": job.seconds or 7 for job in routine.JOBS} == planned
 
-    def test_each_job_does_what_its_task_does(self, calls):
+    def test_each_job_calls_the_flow_of_its_task(self, calls):
         for job in routine.JOBS:
-            job.run(None, routine.nobody)
+            job.run(None, routine.no_progress)
             by_job, calls[:] = [(name, args) for name, args, _ in calls], []
             getattr(tasks, job.name)()
             by_task, calls[:] = [(name, args) for name, args, _ in calls], []
             assert [name for name, _ in by_job] == [name for name, _ in by_task]
 
-    def test_a_job_can_be_done_for_one_account(self, calls):
+    def test_a_job_can_be_run_for_one_account(self, calls):
         for job in routine.JOBS:
-            job.run("second", routine.nobody)
+            job.run("second", routine.no_progress)
         assert {"second"} == {
             (*args, *options.values())[0] if args else options["account"]
             for name, args, options in calls
@@ -150,11 +150,11 @@ class TestTheRoutine:
 
 
 @pytest.mark.django_db  # it closes old connections
-class TestForEver:
+class TestForever:
     def repeat(self, periods, until, *, clock=None):
-        """Run jobs until the clock shows ``until``; when each was done."""
+        """Run jobs until the clock shows ``until``. Returns when each was run, and the results."""
         clock = clock or Clock()
-        done, heard = [], []
+        done, results = [], []
         jobs = {
             routine.Job(name, seconds, self.job(name, run, done, clock)): seconds
             for name, (seconds, run) in periods.items()
@@ -163,21 +163,21 @@ class TestForEver:
             jobs,
             None,
             stopped=lambda: clock.now >= until,
-            told=lambda job, result: heard.append((job.name, result)),
-            idle=lambda: None,
+            on_result=lambda job, result: results.append((job.name, result)),
+            on_idle=lambda: None,
             clock=clock,
             sleep=clock.sleep,
         )
-        return done, heard
+        return done, results
 
     def job(self, name, run, done, clock):
-        def do(_account, advance):
+        def do(_account, on_progress):
             done.append((name, clock.now))
-            return run(clock, advance)
+            return run(clock, on_progress)
 
         return do
 
-    def test_every_job_is_done_at_once_and_then_at_its_period(self):
+    def test_every_job_runs_at_once_and_then_at_its_period(self):
         def quick(*_):
             return None
 
@@ -185,48 +185,48 @@ class TestForEver:
         assert [moment for name, moment in done if name == "sweep"] == [0, 10, 20, 30]
         assert [moment for name, moment in done if name == "prune"] == [0, 25]
 
-    def test_a_job_that_takes_longer_than_its_period_is_not_made_up_for(self):
+    def test_a_job_longer_than_its_period_skips_the_missed_runs(self):
         done, _ = self.repeat({"slow": (10, lambda clock, _: clock.sleep(35))}, until=100)
         assert [moment for _, moment in done] == [0, 35, 70]
 
-    def test_an_exception_ends_nothing_and_is_logged(self, caplog):
+    def test_an_exception_is_logged_and_the_jobs_go_on(self, caplog):
         def fail(*_):
             raise RuntimeError("a bug")
 
-        done, heard = self.repeat({"bad": (10, fail), "good": (10, lambda *_: 1)}, until=20)
+        done, results = self.repeat({"bad": (10, fail), "good": (10, lambda *_: 1)}, until=20)
         assert [name for name, _ in done] == ["bad", "good"] * 2
-        assert [str(result) for name, result in heard if name == "bad"] == ["a bug"] * 2
+        assert [str(result) for name, result in results if name == "bad"] == ["a bug"] * 2
         assert caplog.messages == ["skinsback.job_failed"] * 2
 
-    def test_a_sweep_is_ended_between_two_batches(self):
+    def test_a_stop_ends_a_sweep_between_two_batches(self):
         clock, batches = Clock(), []
 
-        def sweep(clock, advance):
+        def sweep(clock, on_progress):
             while True:
                 batches.append(clock.now)
                 clock.sleep(5)
-                advance(100)
+                on_progress(100)
 
         self.repeat({"sweep": (10, sweep)}, until=12, clock=clock)
         assert batches == [0, 5, 10]
 
     def test_a_summary_is_printed_every_minute_and_rarely_while_nothing_is_due(self):
-        clock, told = Clock(), []
-        summary = PeriodicSummary(lambda text, **values: told.append((clock.now, text, values)), clock)
+        clock, summaries = Clock(), []
+        summary = PeriodicSummary(lambda text, **values: summaries.append((clock.now, text, values)), clock)
         for second in range(0, 1500, 10):
             clock.now = second
             summary.add("poll_purchases", Counts(asked=5, changed=1) if second < 100 else Counts())
         summary.add("prune", RuntimeError("a bug"))
 
-        assert [moment for moment, _, _ in told] == [60, 120, 720, 1320, 1490]
-        assert told[0][2]["asked"] == 35
-        assert told[0][2]["runs"] == {"poll_purchases": 7}
-        assert told[-1][2]["failed"] == {"prune": "a bug"}
-        assert "a bug" in told[-1][1]
+        assert [moment for moment, _, _ in summaries] == [60, 120, 720, 1320, 1490]
+        assert summaries[0][2]["asked"] == 35
+        assert summaries[0][2]["runs"] == {"poll_purchases": 7}
+        assert summaries[-1][2]["failed"] == {"prune": "a bug"}
+        assert "a bug" in summaries[-1][1]
 
     @pytest.mark.django_db(transaction=True)
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
-    def test_a_process_sweeps_until_it_is_told_to_stop_and_ends_with_0(self, settings, number):
+    def test_a_process_runs_until_a_signal_and_ends_with_0(self, settings, number):
         with Sandbox(manual=True, send=lambda *_message: 200) as sandbox:
             settings.SKINSBACK = {
                 **settings.SKINSBACK,

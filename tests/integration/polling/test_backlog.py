@@ -1,4 +1,4 @@
-"""When much is due, SkinsBack's lists tell of it in a fraction of the calls; what they leave open is asked singly."""
+"""If many rows are due, SkinsBack's list is read first; rows that it does not decide are polled."""
 
 from collections import Counter
 from datetime import timedelta
@@ -87,7 +87,7 @@ def skinsback(monkeypatch):
 class TestPurchases:
     @pytest.fixture(autouse=True)
     def small(self, monkeypatch, settings):
-        monkeypatch.setattr(polling, "BACKLOG", 20)
+        monkeypatch.setattr(polling.PurchaseSweep, "list_from", 20)
         settings.SKINSBACK = {**settings.SKINSBACK, "POLL_BATCH_SIZE": 4}
 
     def backlog(self, skinsback, count, **values):
@@ -96,7 +96,7 @@ class TestPurchases:
         return rows
 
     @pytest.mark.parametrize("count", [20, 60])
-    def test_a_page_settles_what_it_names_in_two_statements(self, skinsback, now, count):
+    def test_a_page_without_a_change_costs_two_statements(self, skinsback, now, count):
         self.backlog(skinsback, count)
 
         with CaptureQueriesContext(connection) as queries:
@@ -110,7 +110,7 @@ class TestPurchases:
         assert not Purchase.objects.filter(next_poll_at__lte=now).exists()
         assert not StatusChange.objects.exists()
 
-    def test_the_range_of_time_reaches_over_all_that_is_due(self, skinsback, now):
+    def test_the_time_range_covers_all_due_rows(self, skinsback, now):
         sent = [now - timedelta(hours=5), now - timedelta(minutes=1)]
         for moment in sent:
             self.backlog(skinsback, 10, submitted_at=moment)
@@ -119,7 +119,7 @@ class TestPurchases:
 
         assert skinsback.windows == {(sent[0] - timedelta(hours=1), sent[1] + timedelta(hours=1))}
 
-    def test_news_is_recorded_with_the_list_as_its_source(self, skinsback, now):
+    def test_a_change_is_recorded_with_the_list_as_its_source(self, skinsback, now):
         rows = self.backlog(skinsback, 20)
         skinsback.rows[3] = skinsback.say(rows[3], "accepted")
 
@@ -130,7 +130,7 @@ class TestPurchases:
             (rows[3].pk, "accepted", "list")
         ]
 
-    def test_what_the_list_leaves_out_is_asked_about(self, skinsback, now):
+    def test_purchases_that_the_list_leaves_out_are_polled(self, skinsback, now):
         rows = self.backlog(skinsback, 23)
         del skinsback.rows[5:8]
 
@@ -140,7 +140,7 @@ class TestPurchases:
         assert sorted(skinsback.asked[0]) == sorted(row.custom_id for row in rows[5:8])
         assert set(Purchase.objects.values_list("poll_count", flat=True)) == {1}
 
-    def test_one_whose_hold_is_over_is_finished_by_asking(self, skinsback, now):
+    def test_a_purchase_whose_hold_is_over_is_polled_once_more_and_finished(self, skinsback, now):
         row = self.backlog(skinsback, 1, status="accepted", in_hold=True, in_hold_until=now - timedelta(days=2))[0]
         self.backlog(skinsback, 29)
 
@@ -149,7 +149,7 @@ class TestPurchases:
         assert skinsback.asked == [[row.custom_id]]
         assert fresh(row).finished_at == now
 
-    def test_pages_that_name_less_than_a_batch_are_read_no_further(self, skinsback, now):
+    def test_reading_ends_with_a_page_that_names_fewer_rows_than_a_batch(self, skinsback, now):
         skinsback.rows = [PurchaseReport(status="timeout", custom_id=f"old{number}") for number in range(500)]
         self.backlog(skinsback, 20)
 
@@ -158,7 +158,7 @@ class TestPurchases:
         assert Counter(skinsback.calls) == {"list_purchases": 1, "get_purchases": 5}
 
     @pytest.mark.parametrize("start_from", ["", "10", "0"])
-    def test_pages_that_stand_still_end_the_reading(self, skinsback, now, start_from):
+    def test_reading_ends_when_a_page_repeats(self, skinsback, now, start_from):
         self.backlog(skinsback, 24)
         skinsback.page = lambda _start_from: Page(
             items=skinsback.rows[:10], has_more=True, start_from=start_from, total_count=24
@@ -169,7 +169,7 @@ class TestPurchases:
         assert skinsback.calls.count("list_purchases") <= 2
         assert not Purchase.objects.filter(next_poll_at__lte=now).exists()
 
-    def test_a_list_nobody_can_read_is_done_without(self, skinsback, now, caplog):
+    def test_an_unreadable_list_is_skipped(self, skinsback, now, caplog):
         self.backlog(skinsback, 20)
 
         def break_down(_start_from):
@@ -181,7 +181,7 @@ class TestPurchases:
         assert Counter(skinsback.calls) == {"list_purchases": 1, "get_purchases": 5}
         assert "skinsback.list_not_read" in caplog.messages
 
-    def test_what_every_call_would_meet_ends_the_pass(self, skinsback, now):
+    def test_an_account_wide_error_ends_the_sweep(self, skinsback, now):
         self.backlog(skinsback, 20)
 
         def refuse(_start_from):
@@ -192,35 +192,32 @@ class TestPurchases:
         assert "request_limit_reached" in poll_purchases("default").stopped_by
         assert skinsback.calls == ["list_purchases"]
 
-    def test_one_process_reads_the_list_and_the_others_leave_it_to_him(self, skinsback, now):
-        self.backlog(skinsback, 20)
+    def test_a_second_sweep_that_reads_the_same_list_costs_only_calls(self, skinsback, now):
+        rows = self.backlog(skinsback, 20)
+        skinsback.rows[3] = skinsback.say(rows[3], "accepted")
         others = []
         page = skinsback.page
 
-        def page_while_others_sweep(start_from):
+        def page_while_another_sweep_reads(start_from):
             skinsback.page = page
             others.append(poll_purchases("default"))
             return page(start_from)
 
-        skinsback.page = page_while_others_sweep
+        skinsback.page = page_while_another_sweep_reads
 
-        assert poll_purchases("default").asked == 20
-        assert [other.asked for other in others] == [0]
-        assert skinsback.calls == ["list_purchases"] * 2
+        counts = poll_purchases("default")
 
-    def test_a_cache_that_is_down_keeps_nobody_from_reading(self, skinsback, now, settings):
+        assert [(each.asked, each.changed) for each in (counts, *others)] == [(0, 0), (20, 1)]
+        assert skinsback.calls == ["list_purchases"] * 3
+        assert StatusChange.objects.count() == 1
+        assert set(Purchase.objects.exclude(pk=rows[3].pk).values_list("poll_count", flat=True)) == {1}
+
+    def test_the_list_is_read_while_the_cache_is_down(self, skinsback, now, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "CACHE": "nowhere"}
         self.backlog(skinsback, 20)
         assert poll_purchases("default").asked == 20
 
-    def test_row_53_a_cache_that_hides_its_outage_keeps_nobody_from_reading(self, skinsback, now, monkeypatch):
-        monkeypatch.setattr(cache, "add", lambda *_arguments, **_options: False)
-        monkeypatch.setattr(cache, "get", lambda *_arguments, **_options: None)
-        self.backlog(skinsback, 20)
-
-        assert poll_purchases("default").asked == 20
-
-    def test_a_cursor_that_cannot_be_sent_back_ends_the_list_and_not_the_pass(self, skinsback, now, caplog):
+    def test_a_cursor_that_cannot_be_sent_back_ends_the_list_and_not_the_sweep(self, skinsback, now, caplog):
         self.backlog(skinsback, 20)
 
         def page(start_from):
@@ -235,7 +232,7 @@ class TestPurchases:
         assert Counter(skinsback.calls) == {"list_purchases": 2, "get_purchases": 3}
         assert "skinsback.list_not_read" in caplog.messages
 
-    def test_ids_that_differ_in_case_alone_are_not_mixed_up(self, skinsback, now):
+    def test_ids_that_differ_only_in_case_are_different_ids(self, skinsback, now):
         self.backlog(skinsback, 20)
         lower, upper = (self.backlog(skinsback, 1, custom_id=name)[0] for name in ("abcd1", "ABCD2"))
         skinsback.rows[-2:] = [PurchaseReport(status="timeout", custom_id="ABCD1"), skinsback.reports["ABCD2"]]
@@ -244,7 +241,7 @@ class TestPurchases:
 
         assert (fresh(lower).status, fresh(upper).status) == ("waiting_accept", "waiting_accept")
 
-    def test_what_was_never_sent_does_not_wait_for_the_list(self, skinsback, now, monkeypatch):
+    def test_unsent_purchases_do_not_wait_for_the_list(self, skinsback, now, monkeypatch):
         unsent = make_purchase()
         self.backlog(skinsback, 20)
         monkeypatch.setattr(
@@ -262,7 +259,7 @@ class TestPurchases:
 class TestDeposits:
     @pytest.fixture(autouse=True)
     def small(self, monkeypatch):
-        monkeypatch.setattr(checking, "BACKLOG", 20)
+        monkeypatch.setattr(checking.DepositSweep, "list_from", 20)
 
     def backlog(self, skinsback, count, listed="", user=None, status="pending", **fields):
         rows = [make_deposit(status=status, user=user) for _ in range(count)]
@@ -278,7 +275,7 @@ class TestDeposits:
         return Counter(Deposit.objects.values_list("status", flat=True))
 
     @pytest.mark.parametrize("count", [20, 60])
-    def test_a_page_settles_what_it_names_in_two_statements(self, skinsback, now, count):
+    def test_a_page_without_a_change_costs_two_statements(self, skinsback, now, count):
         self.backlog(skinsback, count)
 
         with CaptureQueriesContext(connection) as queries:
@@ -290,7 +287,7 @@ class TestDeposits:
         delay = schedule.next_deposit_poll("pending", timedelta(0), 1)
         assert set(Deposit.objects.values_list("next_poll_at", "poll_count")) == {(now + delay * 1.1, 1)}
 
-    def test_all_webhooks_dropped_the_ledger_is_that_of_an_undisturbed_day(self, skinsback, user, now):
+    def test_without_any_webhook_the_list_leads_to_the_same_ledger(self, skinsback, user, now):
         Wallet.objects.create(user=user)
         self.backlog(skinsback, 25, "success", user, **PAID)
         self.backlog(skinsback, 5, "fail", user)
@@ -304,7 +301,7 @@ class TestDeposits:
         assert LedgerEntry.objects.count() == 25
         assert Wallet.objects.get().balance == 25 * 6
 
-    def test_what_cannot_be_credited_from_the_list_is_asked_about_singly(self, skinsback, user, now):
+    def test_a_deposit_that_cannot_be_credited_from_the_list_is_polled(self, skinsback, user, now):
         rows = self.backlog(skinsback, 20, "success", user, **PAID)
         bare = DepositReport(status="success", order_id=rows[0].order_id)
         skinsback.rows[0] = bare
@@ -317,7 +314,7 @@ class TestDeposits:
         assert self.statuses() == {"success": 20}
         assert LedgerEntry.objects.count() == 20
 
-    def test_what_contradicts_itself_is_decided_by_asking_singly(self, skinsback, user, now):
+    def test_a_contradiction_in_the_list_is_decided_by_a_poll(self, skinsback, user, now):
         row = self.backlog(skinsback, 1, "success", user, "fail", **PAID)[0]
         Deposit.objects.filter(pk=row.pk).update(next_poll_at=now)
         self.backlog(skinsback, 19)
@@ -330,7 +327,7 @@ class TestDeposits:
         assert list(changes) == [("success", "poll")]
         assert LedgerEntry.objects.get().deposit_id == row.pk
 
-    def test_what_the_list_leaves_out_is_asked_about_singly(self, skinsback, now):
+    def test_deposits_that_the_list_leaves_out_are_polled_one_by_one(self, skinsback, now):
         rows = self.backlog(skinsback, 20)
         del skinsback.rows[4:6]
 
@@ -339,7 +336,7 @@ class TestDeposits:
         assert Counter(skinsback.calls) == {"list_deposits": 2, "get_deposit": 2}
         assert {row.poll_count for row in Deposit.objects.filter(pk__in=[row.pk for row in rows])} == {1}
 
-    def test_holds_under_a_policy_are_asked_about_singly(self, skinsback, now, settings):
+    def test_holds_under_a_policy_are_polled_one_by_one(self, skinsback, now, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.never"}
         self.backlog(skinsback, 3, status="in_hold")
         self.backlog(skinsback, 17)
@@ -348,7 +345,7 @@ class TestDeposits:
 
         assert Counter(skinsback.calls) == {"list_deposits": 2, "get_deposit": 3}
 
-    def test_what_a_listener_of_the_site_refuses_keeps_no_other_waiting(self, skinsback, user, now, monkeypatch):
+    def test_a_receiver_that_raises_delays_no_other_deposit(self, skinsback, user, now, monkeypatch):
         rows = self.backlog(skinsback, 20, "success", user, **PAID)
         record = checking.record_report
 
@@ -370,7 +367,7 @@ def never(_deposit):
     return False
 
 
-class TestAListThatSaysLess:
+class TestListsWithoutAmounts:
     """A list need not tell all that orderstatus does; then each deposit is asked about, however many are due."""
 
     PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd"}
@@ -389,11 +386,11 @@ class TestAListThatSaysLess:
     def listed(self, monkeypatch, reports):
         monkeypatch.setattr(SkinsBackClient, "list_deposits", lambda *_args, **_named: Page(items=reports))
 
-    @pytest.mark.parametrize("untold", ["user_amount", "amount_currency"])
-    def test_paid_deposits_are_credited_and_nobody_has_to_look(self, user, monkeypatch, asked, untold):
-        rows = [make_deposit(user=user) for _ in range(checking.BACKLOG + 5)]
-        told = {name: value for name, value in self.PAID.items() if name != untold}
-        self.listed(monkeypatch, [DepositReport(status="success", order_id=row.order_id, **told) for row in rows])
+    @pytest.mark.parametrize("missing", ["user_amount", "amount_currency"])
+    def test_paid_deposits_are_credited_without_a_review(self, user, monkeypatch, asked, missing):
+        rows = [make_deposit(user=user) for _ in range(checking.DepositSweep.list_from + 5)]
+        fields = {name: value for name, value in self.PAID.items() if name != missing}
+        self.listed(monkeypatch, [DepositReport(status="success", order_id=row.order_id, **fields) for row in rows])
 
         checking.poll_deposits("default")
 
@@ -401,8 +398,8 @@ class TestAListThatSaysLess:
         assert LedgerEntry.objects.count() == len(rows)
         assert not Deposit.objects.to_review().exists()
 
-    def test_a_contradiction_is_asked_about_though_many_others_are_due(self, user, monkeypatch, asked):
-        others = [make_deposit() for _ in range(checking.BACKLOG + 5)]
+    def test_a_contradiction_is_polled_although_many_others_are_due(self, user, monkeypatch, asked):
+        others = [make_deposit() for _ in range(checking.DepositSweep.list_from + 5)]
         row = make_deposit(user=user, status="fail", next_poll_at=timezone.now())
         pending = [DepositReport(status="pending", order_id=other.order_id) for other in others]
         self.listed(monkeypatch, [*pending, DepositReport(status="success", order_id=row.order_id, **self.PAID)])

@@ -1,4 +1,4 @@
-"""A clock that was ahead for a while and is right again: what it wrote keeps no row waiting and refunds nothing."""
+"""A clock was ahead and is right again: the times it wrote delay no row and refund nothing."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,9 +16,9 @@ from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import MarketDisabled, PurchaseNotFound, TransactionNotFound, UnknownOutcome
 from django_skinsback.flows.monitoring import stalled as standstill
 from django_skinsback.flows.polling import deposits as checking
-from django_skinsback.flows.polling.claims import take_due
+from django_skinsback.flows.polling.claims import claim_due
 from django_skinsback.flows.polling.purchases import poll_purchases
-from django_skinsback.flows.polling.queue import DEPOSITS, PURCHASES, is_due
+from django_skinsback.flows.polling.queue import due_rows, is_due
 from django_skinsback.flows.purchases.report import next_poll_at
 from django_skinsback.flows.webhooks.receive import LONGEST_RETRY_DELAY
 from django_skinsback.flows.webhooks.replay import apply_kept
@@ -98,9 +98,7 @@ def buy(user):
 
 class TestDueTimes:
     @pytest.mark.parametrize("ahead", AHEAD, ids=str)
-    def test_row_77_what_was_asked_about_while_the_clock_was_ahead_is_asked_about_when_it_is_right(
-        self, skinsback, clock, ahead
-    ):
+    def test_row_77_a_row_polled_while_the_clock_was_ahead_is_polled_when_it_is_right(self, skinsback, clock, ahead):
         deposit, purchase = make_deposit(), make_purchase(status="waiting_accept")
         skinsback.say(deposit, "pending")
         skinsback.say(purchase, "waiting_accept")
@@ -127,30 +125,30 @@ class TestDueTimes:
         assert poll_purchases().changed == 1
         assert poll_purchases().asked == 0
 
-    @pytest.mark.parametrize("queue", [DEPOSITS, PURCHASES], ids=["deposits", "purchases"])
-    def test_a_due_time_within_the_longest_wait_is_waited_for(self, queue):
-        row = make_deposit() if queue is DEPOSITS else make_purchase(status="accepted")
+    @pytest.mark.parametrize("model", [Deposit, Purchase])
+    def test_a_due_time_within_the_longest_wait_is_waited_for(self, model):
+        row = make_deposit() if model is Deposit else make_purchase(status="accepted")
         now = timezone.now()
         for wait, due in ((schedule.LONGEST_WAIT, False), (schedule.LONGEST_WAIT + timedelta(seconds=1), True)):
-            queue.rows().update(**{queue.due: now + wait})
-            assert (queue.due_keys("default", now, 10) == [row.pk]) is due
+            model.objects.update(next_poll_at=now + wait)
+            assert (list(due_rows(model, "default", now)) == [row]) is due
 
-    def test_a_row_that_is_never_asked_about_is_not_due(self):
+    def test_a_row_without_a_next_poll_is_not_due(self):
         make_deposit(status="success", next_poll_at=None)
         make_purchase(status="canceled", next_poll_at=None)
         assert checking.poll_deposits().asked == poll_purchases().asked == 0
 
-    def test_a_row_that_another_process_claimed_meanwhile_is_left_to_it(self):
-        """Its due time was too far ahead when the keys were read, and is not any more."""
+    def test_a_row_that_another_process_has_claimed_is_not_claimed_again(self):
+        """Its due time was too far ahead when the keys were read; the claim has moved it."""
         row = make_deposit()
         Deposit.objects.update(next_poll_at=timezone.now() + timedelta(days=30))
-        keys = DEPOSITS.due_keys("default", timezone.now(), 10)
-        first = list(take_due(DEPOSITS, keys, 10, timezone.now()))
-        assert [lease.rows[0].pk for lease in first] == [row.pk]
-        assert not list(take_due(DEPOSITS, keys, 10, timezone.now()))
+        due = due_rows(Deposit, "default", timezone.now())
+        [claim] = claim_due(due, [row.pk], 10, timezone.now())
+        assert [each.pk for each in claim.rows] == [row.pk]
+        assert not list(claim_due(due, [row.pk], 10, timezone.now()))
 
     @pytest.mark.parametrize("ahead", AHEAD, ids=str)
-    def test_a_kept_delivery_is_tried_again_when_the_clock_is_right(self, ahead):
+    def test_a_stored_delivery_is_tried_again_when_the_clock_is_right(self, ahead):
         event = WebhookEvent.objects.create(
             account="default", kind="event", digest="a", body=b'{"event":"x"}', content_type="application/json",
             outcome="failed", next_try_at=timezone.now() + ahead,
@@ -194,7 +192,7 @@ class TestLongestWait:
         delay = schedule.next_deposit_poll(status, age, count)
         assert delay is None or schedule.spread(delay, 1) <= schedule.LONGEST_WAIT
 
-    def test_no_kept_delivery_waits_longer(self):
+    def test_no_stored_delivery_waits_longer(self):
         assert LONGEST_RETRY_DELAY <= schedule.LONGEST_WAIT
 
 
@@ -243,7 +241,7 @@ class TestPastEvents:
         assert fresh(row).status == "creating_trade"
         assert list(LedgerEntry.objects.values_list("kind", flat=True)) == ["charge"]
 
-    def test_a_purchase_nobody_knows_is_never_refunded_for_its_age(self, skinsback, clock, user, ahead):
+    def test_an_unknown_purchase_is_never_refunded_for_its_age(self, skinsback, clock, user, ahead):
         row = buy(user)
         skinsback.error = UnknownOutcome("lost")
         Purchase.objects.update(status="unknown", attempts=9, submitted_at=timezone.now() + ahead)
@@ -255,7 +253,7 @@ class TestPastEvents:
         assert (fresh(row).status, fresh(row).needs_review) == ("unknown", True)
         assert list(LedgerEntry.objects.values_list("kind", flat=True)) == ["charge"]
 
-    def test_a_decision_about_a_purchase_is_found_though_it_was_sent_later_by_a_wrong_clock(
+    def test_a_decision_counts_although_a_wrong_clock_dated_the_sending_later(
         self, skinsback, clock, user, operator, ahead
     ):
         row = buy(user)
@@ -268,14 +266,14 @@ class TestPastEvents:
 
         assert skinsback.sent == []
 
-    def test_a_deposit_that_was_never_opened_is_given_up(self, skinsback, ahead):
+    def test_a_deposit_that_was_never_opened_is_abandoned(self, skinsback, ahead):
         row = make_deposit(status="created", created_at=timezone.now() + ahead)
 
         checking.poll_deposits()
 
         assert fresh(row).status == "abandoned"
 
-    def test_a_deposit_nobody_paid_is_given_up_and_a_late_payment_counts(self, skinsback, user, ahead):
+    def test_an_unpaid_deposit_is_abandoned_and_a_late_payment_counts(self, skinsback, user, ahead):
         row = make_deposit(user=user, created_at=timezone.now() + ahead)
         skinsback.say(row, "pending")
 
@@ -287,7 +285,7 @@ class TestPastEvents:
         assert LedgerEntry.objects.get().amount == 6
 
     @pytest.mark.parametrize("status", ["in_hold", "pending"])
-    def test_a_deposit_is_asked_about_as_rarely_as_an_old_one(self, skinsback, ahead, status):
+    def test_a_deposit_is_polled_as_rarely_as_an_old_one(self, skinsback, ahead, status):
         row = make_deposit(status=status, created_at=timezone.now() + ahead)
         deposits.record_report(DepositReport(status=status, order_id=row.order_id), "poll")
 
@@ -302,7 +300,7 @@ class TestPastEvents:
 
         assert (fresh(row).next_poll_at, fresh(row).finished_at) == (None, timezone.now())
 
-    def test_a_hold_whose_end_skinsback_told_is_waited_for(self, skinsback, ahead):
+    def test_polling_goes_on_until_the_reported_end_of_the_hold(self, skinsback, ahead):
         end = timezone.now() + timedelta(days=8)
         row = make_purchase(
             status="accepted", accepted_at=timezone.now() + ahead, game="cs2", in_hold=True, in_hold_until=end
@@ -313,7 +311,7 @@ class TestPastEvents:
 
         assert fresh(row).next_poll_at is not None
 
-    def test_a_trade_on_its_way_is_asked_about_as_rarely_as_an_old_one(self, skinsback, ahead):
+    def test_an_open_trade_is_polled_as_rarely_as_an_old_one(self, skinsback, ahead):
         row = make_purchase(status="waiting_accept", submitted_at=timezone.now() + ahead)
         skinsback.say(row, "waiting_accept")
 
@@ -324,7 +322,7 @@ class TestPastEvents:
         )
 
     @pytest.mark.parametrize("reached", [True, False])
-    def test_one_that_cannot_be_sent_is_reviewed_though_no_pass_comes_to_it(self, skinsback, user, ahead, reached):
+    def test_an_unsendable_purchase_is_flagged_although_no_sweep_reaches_it(self, skinsback, user, ahead, reached):
         row = buy(user)
         Purchase.objects.update(created_at=timezone.now() + ahead)
         skinsback.error = MarketDisabled("market_buy", -6, "market_disabled")
@@ -349,6 +347,6 @@ class TestPastEvents:
         assert standstill.standstill("default").since == timezone.now()
 
 
-def test_a_condition_of_two_ranges_is_one_of_its_column_alone():
+def test_the_condition_of_due_rows_is_two_ranges_of_one_column():
     now = timezone.now()
     assert is_due("next_poll_at", now) == Q(next_poll_at__lte=now) | Q(next_poll_at__gt=now + schedule.LONGEST_WAIT)

@@ -1,4 +1,4 @@
-"""Row 50 of the fault model: all workers are killed, the broker is emptied, and what is due is done all the same."""
+"""Row 50 of the fault model: all workers are killed and the broker is emptied, and all due work is done."""
 
 import os
 import signal
@@ -84,7 +84,7 @@ def start(app):
 def until(condition, what):
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        assert time.monotonic() < deadline, f"the deadline passed before {what}"
         time.sleep(0.02)
 
 
@@ -99,7 +99,7 @@ def waiting(app):
 
 
 def bought(sandbox, count):
-    """Purchases of which SkinsBack has news that nobody heard."""
+    """Purchases that have changed at SkinsBack while no webhook was received."""
     from django_skinsback import purchases
     from django_skinsback.connection import get_client
 
@@ -114,9 +114,7 @@ def bought(sandbox, count):
     return rows
 
 
-def test_row_50_the_workers_are_killed_and_the_broker_is_emptied_and_all_is_done_by_the_next_sweeps(
-    sandbox, app, start
-):
+def test_row_50_after_killed_workers_and_an_emptied_broker_the_next_sweeps_do_all_work(sandbox, app, start):
     rows = bought(sandbox, 6)
     sandbox.faults.add("slow", "market_getinfo", value=30)
     first = start()

@@ -1,4 +1,4 @@
-"""One row that fails, by SkinsBack's fault or by the site's, keeps no other waiting."""
+"""One row that fails, at SkinsBack or in a receiver of the site, delays no other row."""
 
 from decimal import Decimal
 
@@ -103,7 +103,7 @@ class TestDeposits:
         world.advance(minutes=3)
         return rows
 
-    def test_a_credit_the_site_refuses_holds_up_no_other_and_is_given_later(self, world, paid, closed):
+    def test_a_credit_whose_receiver_raises_delays_no_other_and_is_posted_later(self, world, paid, closed):
         closed.append(paid[0])
 
         assert poll_deposits().stopped_by == ""
@@ -118,7 +118,7 @@ class TestDeposits:
         assert statuses(paid) == ["success"] * 3
         assert kinds(paid[0]) == ["credit"]
 
-    def test_a_row_that_goes_on_failing_is_asked_for_ever_more_rarely(self, world, paid, closed, calls):
+    def test_a_row_that_keeps_failing_is_polled_with_a_backoff(self, world, paid, closed, calls):
         closed.append(paid[0])
 
         for _ in range(60):
@@ -128,7 +128,7 @@ class TestDeposits:
         assert calls.count("get_deposit") < 20
         assert statuses(paid)[0] == "pending"
 
-    def test_an_answer_about_another_deposit_puts_off_its_row_alone(self, world, paid, monkeypatch):
+    def test_an_answer_about_another_deposit_postpones_only_its_row(self, world, paid, monkeypatch):
         ask = SkinsBackClient.get_deposit
         orders = {paid[0].order_id: paid[1].order_id}
 
@@ -142,7 +142,7 @@ class TestDeposits:
         assert statuses(paid) == ["pending", "success", "success"]
         assert [kinds(row) for row in paid] == [[], ["credit"], ["credit"]]
 
-    def test_a_status_nobody_can_read_puts_off_its_row_alone(self, world, paid, monkeypatch):
+    def test_an_unreadable_status_postpones_only_its_row(self, world, paid, monkeypatch):
         ask = SkinsBackClient.get_deposit
 
         def get_deposit(client, *, order_id):
@@ -156,7 +156,7 @@ class TestDeposits:
 
         assert statuses(paid) == ["pending", "success", "success"]
 
-    def test_an_approval_skinsback_refuses_is_reviewed_and_holds_up_no_other(self, world, user, settings):
+    def test_a_refused_approval_is_flagged_and_delays_no_other(self, world, user, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.approve"}
         world.sandbox.faults.add("notify_drop", times=None)
         world.sandbox.faults.add("error", "offer_approve", value="6 not_allowed_for_this_project", times=None)
@@ -179,7 +179,7 @@ def approve(_deposit):
 
 
 class TestPurchases:
-    def test_a_refund_the_site_refuses_holds_up_no_other_and_is_given_later(self, world, rich, closed, monkeypatch):
+    def test_a_refund_whose_receiver_raises_delays_no_other_and_is_posted_later(self, world, rich, closed, monkeypatch):
         rows = [buy(rich) for _ in range(3)]
         for number, row in enumerate(rows):
             Purchase.objects.filter(pk=row.pk).update(status="waiting_accept", attempts=1, buy_id=str(number))
@@ -198,7 +198,7 @@ class TestPurchases:
         assert statuses(rows) == ["timeout"] * 3
         assert Wallet.objects.get().balance == 1000
 
-    def test_asked_for_by_hand_the_others_are_recorded_before_the_error_is_told(self, rich, closed, monkeypatch):
+    def test_a_refresh_records_the_other_rows_before_it_raises(self, rich, closed, monkeypatch):
         rows = [buy(rich) for _ in range(2)]
         Purchase.objects.update(status="waiting_accept", attempts=1)
         answer_with(monkeypatch, lambda custom_id: say("timeout", custom_id, custom_id))
@@ -212,7 +212,7 @@ class TestPurchases:
         assert statuses(rows) == ["waiting_accept", "timeout"]
 
     @pytest.mark.parametrize("alone", [True, False], ids=["alone", "in a batch"])
-    def test_a_refusal_that_could_not_be_booked_is_asked_for_once_more_and_refunded(self, world, rich, closed, alone):
+    def test_a_refusal_that_could_not_be_recorded_is_sent_once_more_and_refunded(self, world, rich, closed, alone):
         items = sorted(get_client().get_price_list("rust", full=True).items, key=lambda item: item.price)
         rows = purchases.buy_batch(
             user=rich,
@@ -238,7 +238,7 @@ class TestPurchases:
         assert [kinds(row) for row in rows] == [["charge", "refund"]] * len(rows)
         assert not any(row.needs_review for row in rows)
 
-    def test_an_unbooked_success_is_found_by_asking_and_not_bought_again(self, world, rich, monkeypatch):
+    def test_a_success_that_could_not_be_recorded_is_polled_and_not_bought_again(self, world, rich, monkeypatch):
         item = min(get_client().get_price_list("rust", full=True).items, key=lambda item: item.price)
         purchase = purchases.buy(user=rich, trade_url=TRADE_URL, skin_id=item.skin_id, game="rust", max_price=50)
         from django_skinsback.flows.purchases import send as sending
@@ -273,12 +273,12 @@ def answer_with(monkeypatch, report_of):
     return asked
 
 
-class TestAnOddAnswerToAList:
+class TestUnreadableAnswerToABatch:
     @pytest.fixture
     def rows(self):
         return [make_purchase(status="waiting_accept") for _ in range(8)]
 
-    def test_is_halved_until_the_odd_one_is_alone(self, world, rows, monkeypatch):
+    def test_is_halved_until_the_failing_row_is_alone(self, world, rows, monkeypatch):
         odd = rows[5]
         buy_ids = {row.custom_id: row.buy_id for row in rows}
 
@@ -297,7 +297,7 @@ class TestAnOddAnswerToAList:
         assert odd.next_poll_at > timezone.now()
         assert (odd.needs_review, odd.poll_count) == (False, 1)
 
-    def test_is_everybodys_if_skinsback_answers_nothing_else_either(self, world, rows, monkeypatch, calls):
+    def test_is_account_wide_if_skinsback_answers_nothing_else_either(self, world, rows, monkeypatch, calls):
         world.sandbox.faults.add("html_error", times=None)
 
         counts = poll_purchases()
@@ -307,9 +307,9 @@ class TestAnOddAnswerToAList:
         assert set(statuses(rows)) == {"waiting_accept"}
 
 
-class TestWhatEveryCallWouldMeet:
+class TestAccountWideError:
     @pytest.mark.parametrize("fault", ["rate_limited", "maintenance", "market_disabled", "shop_not_active"])
-    def test_ends_the_pass_at_the_first_call(self, world, rich, calls, fault):
+    def test_ends_the_sweep_at_the_first_call(self, world, rich, calls, fault):
         rows = [buy(rich) for _ in range(5)]
         world.sandbox.faults.add(fault, "market_buy", times=None)
 
@@ -320,7 +320,7 @@ class TestWhatEveryCallWouldMeet:
         assert set(statuses(rows)) == {"requested"}
         assert LedgerEntry.objects.filter(kind="refund").count() == 0
 
-    def test_is_not_met_by_the_other_accounts(self, world, user, monkeypatch):
+    def test_does_not_affect_the_other_accounts(self, world, user, monkeypatch):
         mine, theirs = (make_deposit(user=user, account=account) for account in ("default", "second"))
         ask = SkinsBackClient.get_deposit
 
@@ -344,7 +344,7 @@ def credit_the_second(deposit):
     return Decimal(0) if deposit.order_id == "first" else deposit.user_amount, "usd"
 
 
-def test_a_credit_setting_that_makes_nothing_of_one_deposit_holds_up_no_other(world, user, settings, monkeypatch):
+def test_a_credit_function_that_fails_for_one_deposit_delays_no_other(world, user, settings, monkeypatch):
     settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_the_second"}
     from django_skinsback.wire.types import DepositReport
 

@@ -1,4 +1,4 @@
-"""SkinsBack does not answer: what is sent all the same, what is asked for again, and who is told."""
+"""SkinsBack does not answer: what is still sent, what is sent again, and what is flagged."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from django_skinsback.flows.monitoring.health import Verdict, health
 from django_skinsback.flows.monitoring.stalled import standstill
 from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.flows.polling.purchases import poll_purchases
-from django_skinsback.flows.polling.sweep import PASS
+from django_skinsback.flows.polling.sweep import LONGEST_SWEEP
 from django_skinsback.models import Deposit, Purchase
 from django_skinsback.signals import review_needed
 from django_skinsback.testing import make_deposit, make_purchase
@@ -42,14 +42,14 @@ def rich(user):
 
 @pytest.fixture
 def signals():
-    heard = []
+    flagged_rows = []
 
-    def hear(row, reason, **_kwargs):
-        heard.append((row.pk, reason))
+    def append(row, reason, **_kwargs):
+        flagged_rows.append((row.pk, reason))
 
-    review_needed.connect(hear)
-    yield heard
-    review_needed.disconnect(hear)
+    review_needed.connect(append)
+    yield flagged_rows
+    review_needed.disconnect(append)
 
 
 class FakeSkinsBack:
@@ -128,9 +128,9 @@ def market(code, message):
     return APIError.for_answer("market_buy", code, message)
 
 
-class TestWhatIsSent:
+class TestSend:
     @pytest.mark.parametrize("one_is_open", [False, True])
-    def test_an_outage_puts_one_purchase_in_doubt_and_no_other(self, skinsback, clock, rich, one_is_open):
+    def test_an_outage_makes_one_purchase_unknown_and_no_other(self, skinsback, clock, rich, one_is_open):
         rows = [buy(rich) for _ in range(30)]
         if one_is_open:
             make_purchase(status="waiting_accept")
@@ -147,7 +147,7 @@ class TestWhatIsSent:
         assert mine.filter(status="refused").count() == 29 + one_is_open
         assert Wallet.objects.get().balance == 999 + one_is_open
 
-    def test_a_market_that_does_not_answer_while_all_else_does_puts_two_in_doubt_in_a_pass(self, skinsback, clock):
+    def test_if_only_buying_does_not_answer_a_sweep_makes_two_purchases_unknown(self, skinsback, clock):
         rows = [make_purchase() for _ in range(10)]
         skinsback.fail(UnknownOutcome("502"), "market_buy")
 
@@ -155,7 +155,7 @@ class TestWhatIsSent:
 
         assert sorted(fresh(row).attempts for row in rows) == [0] * 8 + [1, 1]
 
-    def test_so_it_does_where_few_are_taken_at_a_time(self, skinsback, settings):
+    def test_small_batches_make_no_difference_to_that(self, skinsback, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "POLL_BATCH_SIZE": 1}
         rows = [make_purchase() for _ in range(5)]
         skinsback.fail(UnknownOutcome("502"), "market_buy")
@@ -164,7 +164,7 @@ class TestWhatIsSent:
 
         assert sum(fresh(row).attempts for row in rows) == 2
 
-    def test_an_answer_in_between_shows_that_only_some_are_odd(self, skinsback):
+    def test_an_answer_in_between_resets_the_count_of_unknown_purchases(self, skinsback):
         rows = [make_purchase() for _ in range(9)]
         odd = {row.custom_id for row in rows[::3]}
 
@@ -177,7 +177,7 @@ class TestWhatIsSent:
 
         assert [fresh(row).status for row in rows] == ["unknown", "creating_trade", "creating_trade"] * 3
 
-    def test_a_batch_in_doubt_is_not_gone_on_with(self, skinsback):
+    def test_the_rest_of_a_batch_with_an_unknown_outcome_is_not_sent(self, skinsback):
         items = [{"skin_id": str(number), "max_price": 1} for number in range(1, 61)]
         rows = purchases.buy_batch(trade_url=TRADE_URL, items=items)
         skinsback.fail(UnknownOutcome("502"))
@@ -187,29 +187,29 @@ class TestWhatIsSent:
         assert [len(sent) for sent in skinsback.sent] == [50]
         assert [fresh(row).attempts for row in rows] == [1] * 50 + [0] * 10
 
-    def test_calls_that_take_long_end_with_the_time_of_the_pass_and_the_rest_stays_due(self, skinsback, clock):
+    def test_slow_calls_end_with_the_time_of_the_sweep_and_the_rest_stays_due(self, skinsback, clock):
         rows = [make_purchase() for _ in range(10)]
         skinsback.takes = timedelta(seconds=20)
         start = timezone.now()
 
         assert poll_purchases("default").stopped_by == ""
 
-        assert timezone.now() - start == PASS
+        assert timezone.now() - start == LONGEST_SWEEP
         assert [fresh(row).status for row in rows] == ["creating_trade"] * 3 + ["requested"] * 7
         assert all(fresh(row).next_poll_at <= timezone.now() for row in rows[3:])
 
-    def test_one_at_least_is_sent_however_long_it_took_to_ask_about_the_others(self, skinsback):
+    def test_at_least_one_purchase_is_sent_however_long_polling_took(self, skinsback):
         for _ in range(3):
             make_purchase(status="waiting_accept")
         rows = [make_purchase() for _ in range(3)]
-        skinsback.takes = PASS
+        skinsback.takes = LONGEST_SWEEP
 
         poll_purchases("default")
 
         assert [fresh(row).status for row in rows] == ["creating_trade", "requested", "requested"]
         assert all(fresh(row).next_poll_at <= timezone.now() for row in rows[1:])
 
-    def test_deposits_that_take_long_end_with_the_time_of_the_pass_and_the_rest_stays_due(self, clock, monkeypatch):
+    def test_slow_polls_of_deposits_end_with_the_time_of_the_sweep_and_the_rest_stays_due(self, clock, monkeypatch):
         rows = [make_deposit() for _ in range(10)]
 
         def get_deposit(_client, *, order_id):
@@ -224,14 +224,14 @@ class TestWhatIsSent:
         assert [row.poll_count for row in rows] == [1] * 3 + [0] * 7
         assert all(row.next_poll_at <= timezone.now() for row in rows[3:])
 
-    def test_a_list_that_takes_long_leaves_time_to_ask_about_what_it_does_not_decide(self, clock, monkeypatch):
+    def test_a_slow_list_leaves_time_to_poll_the_rows_that_it_does_not_decide(self, clock, monkeypatch):
         rows = [make_deposit() for _ in range(60)]
         listed = [DepositReport(status="pending", order_id=row.order_id) for row in rows]
         Deposit.objects.update(created_at=timezone.now() - timedelta(days=4))
         asked = []
 
         def list_deposits(_client, *_arguments):
-            clock.shift(PASS)
+            clock.shift(LONGEST_SWEEP)
             return Page(items=listed, has_more=False, total_count=60, start_from="")
 
         def get_deposit(_client, *, order_id):
@@ -246,7 +246,7 @@ class TestWhatIsSent:
         assert len(asked) == 3
         assert Deposit.objects.filter(status="abandoned").count() == 3
 
-    def test_a_balance_that_cannot_be_read_is_an_answer(self, skinsback, monkeypatch):
+    def test_an_unreadable_balance_counts_as_an_answer(self, skinsback, monkeypatch):
         rows = [make_purchase(status="waiting_accept") for _ in range(8)]
         odd, answer = rows[3], skinsback.get_purchases
         for row in rows:
@@ -262,7 +262,7 @@ class TestWhatIsSent:
         assert poll_purchases("default").stopped_by == ""
         assert [fresh(row).status == "accepted" for row in rows] == [row is not odd for row in rows]
 
-    def test_a_refusal_of_the_balance_alone_is_an_answer_too(self, skinsback):
+    def test_a_refused_balance_counts_as_an_answer(self, skinsback):
         rows = [make_purchase() for _ in range(3)]
         skinsback.errors = {"market_buy": UnknownOutcome("odd"), "balance": APIError("balance", 55, "no")}
         skinsback.meanwhile = lambda custom_id: custom_id != rows[0].custom_id and skinsback.errors.clear()
@@ -271,9 +271,9 @@ class TestWhatIsSent:
         assert [fresh(row).status for row in rows] == ["unknown", "creating_trade", "creating_trade"]
 
 
-class TestWhatIsSentAgain:
+class TestResend:
     @pytest.mark.parametrize("kept", [None, False, True], ids=["in time", "reviewed", "kept"])
-    def test_one_that_waited_for_the_market_is_repeated_like_any_other_and_then_reviewed(
+    def test_a_purchase_that_waited_for_the_market_is_sent_again_and_then_flagged(
         self, skinsback, clock, operator, kept
     ):
         purchase = make_purchase()
@@ -292,7 +292,7 @@ class TestWhatIsSentAgain:
         assert (len(skinsback.sent), row.attempts, row.status, row.needs_review) == (6, 6, "unknown", True)
         assert GONE in row.review_reason
 
-    def test_a_decision_about_it_stands_and_nobody_is_asked_again(self, skinsback, clock, operator):
+    def test_after_an_operator_has_decided_it_is_not_flagged_again(self, skinsback, clock, operator):
         purchase = make_purchase(status="unknown")
         purchases.settle(purchase, "keep", operator, "it is lost")
 
@@ -301,9 +301,9 @@ class TestWhatIsSentAgain:
         assert skinsback.sent == []
         assert not fresh(purchase).needs_review
 
-    def test_an_operator_who_lets_it_wait_has_not_decided_against_it(self, skinsback, clock, operator):
+    def test_an_operator_who_lets_it_wait_does_not_prevent_a_resend(self, skinsback, clock, operator):
         row = make_purchase(status="unknown", attempts=1, submitted_at=timezone.now(), next_poll_at=timezone.now())
-        skinsback.fail(RequestNotSent("nobody there"), "market_buy")
+        skinsback.fail(RequestNotSent("connection refused"), "market_buy")
         sweep(clock, 120, minutes=16)
         assert fresh(row).review_reason == DELAYED
         purchases.settle(fresh(row), "keep", operator, "until the market is back")
@@ -313,7 +313,7 @@ class TestWhatIsSentAgain:
 
         assert fresh(row).status == "creating_trade"
 
-    def test_one_in_review_for_something_else_is_not_repeated_and_its_absence_is_told(self, skinsback, clock):
+    def test_a_purchase_in_review_is_not_sent_again_and_its_absence_is_flagged(self, skinsback, clock):
         purchase = make_purchase(status="unknown", needs_review=True, review_reasons=[ODD])
 
         sweep(clock, 5, minutes=30)
@@ -321,7 +321,7 @@ class TestWhatIsSentAgain:
         assert skinsback.sent == []
         assert fresh(purchase).review_reason == f"SkinsBack used a status that is not known: “odd”.\n{GONE}"
 
-    def test_a_decision_made_while_another_one_is_sent_stands(self, skinsback, clock, operator):
+    def test_a_decision_made_while_another_purchase_is_sent_stands(self, skinsback, clock, operator):
         first, second = make_purchase(status="unknown"), make_purchase(status="unknown")
         clock.shift(timedelta(minutes=5))
         skinsback.meanwhile = lambda _custom_id: purchases.settle(second, "keep", operator, "do not send it")
@@ -332,8 +332,8 @@ class TestWhatIsSentAgain:
         assert fresh(second).attempts == 1
 
 
-class TestOnesKnownByBuyIdAlone:
-    def test_are_asked_about_whatever_they_are_reviewed_for(self, skinsback, clock):
+class TestPurchasesKnownOnlyByBuyId:
+    def test_are_polled_whatever_they_are_flagged_for(self, skinsback, clock):
         purchase = make_purchase(
             status="waiting_accept",
             needs_review=True,
@@ -346,7 +346,7 @@ class TestOnesKnownByBuyIdAlone:
         assert fresh(purchase).status == "timeout"
 
     @pytest.mark.parametrize("error", [UnknownOutcome("html"), APIError("market_getinfo", 99, "odd")], ids=str)
-    def test_an_answer_that_cannot_be_read_is_no_absence(self, skinsback, clock, error):
+    def test_an_unreadable_answer_does_not_count_as_absence(self, skinsback, clock, error):
         purchase = make_purchase(status="waiting_accept")
         skinsback.fail(error, "single")
 
@@ -361,7 +361,7 @@ class TestOnesKnownByBuyIdAlone:
         sweep(clock, 1, minutes=30)
         assert fresh(purchase).status == "timeout"
 
-    def test_an_outage_while_they_are_asked_about_ends_the_pass(self, skinsback):
+    def test_an_outage_while_they_are_polled_ends_the_sweep(self, skinsback):
         for _ in range(5):
             make_purchase(status="waiting_accept")
         skinsback.fail(UnknownOutcome("html"), "single", "balance")
@@ -370,9 +370,9 @@ class TestOnesKnownByBuyIdAlone:
         assert len(skinsback.asked_singly) == 1
 
 
-class TestADayWithoutSending:
+class TestNotSentForADay:
     @pytest.mark.parametrize("one_is_open", [False, True])
-    def test_is_reviewed_though_no_pass_comes_to_it(self, skinsback, clock, signals, one_is_open):
+    def test_is_flagged_although_no_sweep_reaches_it(self, skinsback, clock, signals, one_is_open):
         rows = [make_purchase() for _ in range(3)]
         if one_is_open:
             make_purchase(status="accepted", in_hold=True)
@@ -386,7 +386,7 @@ class TestADayWithoutSending:
         assert [fresh(row).review_reason for row in rows] == [DELAYED] * 3
         assert {fresh(row).status for row in rows} == {"requested"}
 
-    def test_is_reviewed_though_the_secret_is_gone(self, skinsback, clock, settings):
+    def test_is_flagged_although_the_secret_is_missing(self, skinsback, clock, settings):
         purchase, other = make_purchase(), make_purchase(account="second")
         settings.SKINSBACK = {**settings.SKINSBACK, "CLIENT_SECRET": ""}
 
@@ -395,7 +395,7 @@ class TestADayWithoutSending:
         assert fresh(purchase).review_reason == DELAYED
         assert not fresh(other).needs_review
 
-    def test_what_an_operator_has_kept_is_not_reviewed_again(self, skinsback, clock, operator):
+    def test_a_purchase_that_an_operator_has_kept_is_not_flagged_again(self, skinsback, clock, operator):
         purchase = make_purchase()
         skinsback.fail(UnderMaintenance("market_buy", -9, "under_maintenance"), "market_buy")
         sweep(clock, 26, hours=1)
@@ -406,7 +406,7 @@ class TestADayWithoutSending:
         assert not fresh(purchase).needs_review
 
     @pytest.mark.django_db(transaction=True)
-    def test_is_told_once_for_each_row_however_the_error_is_worded(self, skinsback, clock, signals):
+    def test_is_flagged_once_for_each_row_whatever_the_text_of_the_error(self, skinsback, clock, signals):
         rows = [make_purchase() for _ in range(5)]
         for number in range(40):
             held_back = f"held back by this site: paused for {240 - number} seconds more"
@@ -419,7 +419,7 @@ class TestADayWithoutSending:
 
 class TestHealth:
     @pytest.mark.parametrize("how", ["secret", "dns", "html"])
-    def test_passes_that_all_end_early_are_a_reason(self, skinsback, clock, settings, how):
+    def test_health_reports_sweeps_that_all_end_early(self, skinsback, clock, settings, how):
         make_purchase(status="accepted", in_hold=True)
         make_purchase()
         if how == "secret":
@@ -439,7 +439,7 @@ class TestHealth:
         assert found.accounts[0].stopped_by
         assert (found.accounts[1].stopped_since, found.accounts[1].stopped_by) == (None, "")
 
-    def test_a_pass_that_comes_to_its_end_ends_it_and_one_without_work_does_not(self, skinsback, clock):
+    def test_a_complete_sweep_ends_it_and_a_sweep_without_work_does_not(self, skinsback, clock):
         make_purchase(status="accepted", in_hold=True)
         skinsback.fail(RequestNotSent("dns"))
         sweep(clock, 1, minutes=1)
@@ -452,7 +452,7 @@ class TestHealth:
         sweep(clock, 1, minutes=5)
         assert standstill("default") is None
 
-    def test_a_cache_that_fails_keeps_nobody_from_anything(self, skinsback, clock, monkeypatch):
+    def test_a_failing_cache_prevents_no_sweep(self, skinsback, clock, monkeypatch):
         purchase = make_purchase()
 
         def broken():

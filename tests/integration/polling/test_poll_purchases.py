@@ -1,4 +1,4 @@
-"""Asking about open purchases: few calls, few statements, and only what changed is written."""
+"""Polling open purchases: few calls, few statements, and only changes are written."""
 
 import threading
 from datetime import timedelta
@@ -13,11 +13,11 @@ from django.utils import timezone
 from django_skinsback import purchases, schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import MarketDisabled, PurchaseNotFound, UnderMaintenance, UnknownOutcome
-from django_skinsback.flows.polling import claims as leases
+from django_skinsback.flows.polling.claims import claim_due
 from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.flows.polling.purchases import poll_purchases
-from django_skinsback.flows.polling.queue import DEPOSITS, PURCHASES
-from django_skinsback.models import LedgerEntry, Purchase, StatusChange
+from django_skinsback.flows.polling.queue import due_rows
+from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire import arguments
 from django_skinsback.wire.types import PurchaseReport
@@ -53,16 +53,16 @@ class FakeSkinsBack:
         monkeypatch.setattr(SkinsBackClient, "call", lambda _, method: self.call(method))
 
     def say(self, row, status="", **fields):
-        """Have it say about a row what stands there already, or this."""
-        told = {name: getattr(row, name) for name in ("market_hash_name", "skin_id", "class_id", "steam_id", "price")}
+        """Set its answer about a row: the stored values, or these."""
+        stored = {name: getattr(row, name) for name in ("market_hash_name", "skin_id", "class_id", "steam_id", "price")}
         report = PurchaseReport(
-            status=status or row.status, custom_id=row.custom_id, buy_id=row.buy_id or "", **{**told, **fields}
+            status=status or row.status, custom_id=row.custom_id, buy_id=row.buy_id or "", **{**stored, **fields}
         )
         self.reports[row.custom_id] = report
         return report
 
     def call(self, method):
-        """Any other method: whether it answers at all."""
+        """Answer another method: ``balance`` shows that SkinsBack answers at all."""
         assert method == "balance"
         return {"balance": "758.930"}
 
@@ -94,9 +94,9 @@ def fresh(row):
     return Purchase.objects.get(pk=row.pk)
 
 
-class TestWithoutNews:
+class TestUnchanged:
     @pytest.mark.parametrize("count", [10, 90])
-    def test_a_batch_costs_four_statements_however_many_rows_it_has(self, skinsback, now, count):
+    def test_a_batch_costs_four_statements_whatever_its_size(self, skinsback, now, count):
         for row in make_open(count):
             skinsback.say(row)
 
@@ -120,7 +120,7 @@ class TestWithoutNews:
         assert len(skinsback.asked) == count // 5
         assert len(statements(queries)) == 1 + 3 * (count // 5)
 
-    def test_nothing_but_when_it_is_asked_next_is_written(self, skinsback, now):
+    def test_only_the_next_poll_is_written(self, skinsback, now):
         row = make_open(1, poll_count=3)[0]
         skinsback.say(row)
         before = vars(fresh(row))
@@ -133,14 +133,14 @@ class TestWithoutNews:
         assert after["poll_count"] == 4
         assert not StatusChange.objects.exists()
 
-    def test_a_sweep_of_nothing_asks_once_for_each_account(self, now):
+    def test_a_sweep_without_due_rows_costs_one_statement_for_each_account(self, now):
         make_purchase(next_poll_at=now + timedelta(seconds=1))
         with CaptureQueriesContext(connection) as queries:
             poll_purchases()
         assert len(statements(queries)) == 2
 
     @pytest.mark.parametrize(("chance", "part"), [(0, 0.9), (0.5, 1), (1, 1.1)])
-    def test_the_next_time_is_spread_by_a_tenth(self, skinsback, now, chance, part):
+    def test_the_next_poll_is_spread_by_a_tenth(self, skinsback, now, chance, part):
         rows = make_open(6, submitted_at=now - timedelta(hours=1))
         for row in rows:
             skinsback.say(row)
@@ -151,7 +151,7 @@ class TestWithoutNews:
             delay = schedule.next_purchase_poll(row.status, timedelta(hours=1), 1)
             assert fresh(row).next_poll_at == now + delay * part
 
-    def test_the_end_of_a_hold_is_waited_for_exactly(self, skinsback, now):
+    def test_the_next_poll_is_exactly_at_the_end_of_the_hold(self, skinsback, now):
         end = now + timedelta(hours=3)
         row = make_purchase(status="accepted", in_hold=True, in_hold_until=end - schedule.ROLLBACK_MARGIN)
         skinsback.say(row)
@@ -160,7 +160,7 @@ class TestWithoutNews:
 
         assert fresh(row).next_poll_at == end
 
-    def test_an_accepted_one_whose_hold_is_over_is_finished(self, skinsback, now):
+    def test_an_accepted_purchase_whose_hold_is_over_is_finished(self, skinsback, now):
         row = make_purchase(status="accepted", in_hold=True, in_hold_until=now - timedelta(days=2))
         skinsback.say(row)
 
@@ -168,7 +168,7 @@ class TestWithoutNews:
 
         assert (fresh(row).next_poll_at, fresh(row).finished_at, fresh(row).token) == (None, now, "")
 
-    def test_of_an_old_report_nothing_is_recorded(self, skinsback, now):
+    def test_a_stale_report_is_not_recorded(self, skinsback, now):
         row = make_purchase(status="accepted")
         skinsback.say(row, "creating_trade")
 
@@ -177,7 +177,7 @@ class TestWithoutNews:
         assert (fresh(row).status, fresh(row).poll_count) == ("accepted", 1)
 
 
-class TestWithNews:
+class TestChanged:
     def test_only_the_row_that_changed_is_recorded_and_costs_the_same_in_any_batch(self, skinsback, now):
         costs = []
         for count in (10, 60):
@@ -192,15 +192,15 @@ class TestWithNews:
 
         assert costs[0] == costs[1] <= 4 + 10
 
-    def test_what_a_webhook_said_during_the_call_stands(self, skinsback, now):
+    def test_a_webhook_that_arrives_during_the_call_stands(self, skinsback, now):
         end = now + timedelta(days=8)
         row, other = make_open(2, status="waiting_accept")
         skinsback.say(row)
         skinsback.say(other)
 
         def webhook():
-            news = PurchaseReport(status="accepted", custom_id=row.custom_id, in_hold=True, in_hold_until=end)
-            purchases.record_report(news, "webhook")
+            report = PurchaseReport(status="accepted", custom_id=row.custom_id, in_hold=True, in_hold_until=end)
+            purchases.record_report(report, "webhook")
 
         skinsback.meanwhile = webhook
         poll_purchases()
@@ -210,7 +210,7 @@ class TestWithNews:
         assert fresh(other).poll_count == 1
 
     @pytest.mark.parametrize(
-        "news",
+        "detail",
         [
             {"trade_offer_id": "77"},
             {"price": Decimal("3.5")},
@@ -219,19 +219,19 @@ class TestWithNews:
             {"error_reason": "user_cant_trade"},
             {"class_id": "12"},
         ],
-        ids=lambda news: next(iter(news)),
+        ids=lambda detail: next(iter(detail)),
     )
-    def test_a_detail_that_is_new_is_kept(self, skinsback, now, news):
+    def test_a_new_detail_is_stored(self, skinsback, now, detail):
         row = make_purchase(status="waiting_accept")
-        skinsback.say(row, **news)
+        skinsback.say(row, **detail)
 
         poll_purchases()
 
-        (name, value) = next(iter(news.items()))
+        (name, value) = next(iter(detail.items()))
         assert getattr(fresh(row), name) == value
 
 
-class TestTheAnswerToAList:
+class TestAnswerToABatch:
     """Row 46 of the fault model: one missing, one too many, another order, all refused because of one."""
 
     @pytest.fixture
@@ -244,9 +244,7 @@ class TestTheAnswerToAList:
     def accepted(self, rows):
         return [fresh(row).status == "accepted" for row in rows]
 
-    def test_row_46_is_matched_by_id_in_any_order_and_what_was_not_asked_for_is_left_alone(
-        self, skinsback, rows, monkeypatch
-    ):
+    def test_row_46_is_matched_by_id_in_any_order_and_other_rows_are_ignored(self, skinsback, rows, monkeypatch):
         stranger = make_purchase(status="waiting_accept", next_poll_at=timezone.now() + timedelta(hours=1))
         skinsback.say(stranger, "accepted")
         get = skinsback.get_purchases
@@ -257,7 +255,7 @@ class TestTheAnswerToAList:
         assert all(self.accepted(rows))
         assert fresh(stranger).status == "waiting_accept"
 
-    def test_row_46_one_that_is_missing_is_asked_about_by_skinsbacks_own_id(self, skinsback, rows):
+    def test_row_46_a_missing_row_is_polled_by_skinsbacks_own_id(self, skinsback, rows):
         missing = rows[3]
         report = skinsback.reports.pop(missing.custom_id)
         skinsback.by_buy_id[missing.buy_id] = PurchaseReport(status=report.status, buy_id=missing.buy_id)
@@ -268,7 +266,7 @@ class TestTheAnswerToAList:
         assert (len(skinsback.asked), skinsback.asked_singly) == (1, [missing.buy_id])
         assert not fresh(missing).needs_review
 
-    def test_row_46_an_answer_by_skinsbacks_id_about_another_purchase_is_not_taken(self, skinsback, rows):
+    def test_row_46_an_answer_by_skinsbacks_id_about_another_purchase_is_ignored(self, skinsback, rows):
         missing = rows[3]
         del skinsback.reports[missing.custom_id]
         skinsback.by_buy_id[missing.buy_id] = skinsback.reports[rows[0].custom_id]
@@ -277,9 +275,7 @@ class TestTheAnswerToAList:
 
         assert self.accepted(rows) == [row is not missing for row in rows]
 
-    def test_row_46_one_that_is_missing_everywhere_is_reviewed_once_and_asked_about_by_both_ids_ever_more_rarely(
-        self, skinsback, rows
-    ):
+    def test_row_46_a_row_missing_under_both_ids_is_flagged_once_and_polled_with_a_backoff(self, skinsback, rows):
         missing = rows[3]
         del skinsback.reports[missing.custom_id]
 
@@ -293,7 +289,7 @@ class TestTheAnswerToAList:
         assert skinsback.asked_singly == [missing.buy_id] * 2
         assert fresh(missing).next_poll_at > first.next_poll_at
 
-    def test_row_46_a_refusal_of_all_because_of_one_is_halved_until_that_is_alone(self, skinsback, rows):
+    def test_row_46_a_batch_refused_because_of_one_row_is_halved_until_that_row_is_alone(self, skinsback, rows):
         poison, get = rows[5], skinsback.get_purchases
 
         def refuse(custom_ids):
@@ -310,7 +306,7 @@ class TestTheAnswerToAList:
         assert len(skinsback.asked) == 1 + 2 * 3  # twice the logarithm of eight
 
     @pytest.mark.parametrize("name", ["custom_id", "buy_id"])
-    def test_row_46_an_id_that_cannot_be_sent_keeps_no_other_row_waiting(self, skinsback, rows, name, monkeypatch):
+    def test_row_46_an_id_that_cannot_be_sent_delays_no_other_row(self, skinsback, rows, name, monkeypatch):
         poison = rows[5]
         Purchase.objects.filter(pk=poison.pk).update(**{name: "12/34"})
         del skinsback.reports[poison.custom_id]
@@ -324,7 +320,7 @@ class TestTheAnswerToAList:
         assert fresh(poison).next_poll_at > timezone.now()
 
 
-def test_what_is_open_is_asked_about_though_the_market_that_buys_is_off(skinsback, now, monkeypatch):
+def test_open_purchases_are_polled_although_buying_is_disabled(skinsback, now, monkeypatch):
     make_purchase()
     row = make_purchase(status="waiting_accept")
     skinsback.say(row, "accepted")
@@ -338,8 +334,8 @@ def test_what_is_open_is_asked_about_though_the_market_that_buys_is_off(skinsbac
     assert fresh(row).status == "accepted"
 
 
-class TestStopping:
-    def test_what_was_taken_waits_for_two_minutes_and_what_was_not_is_due(self, skinsback, now, settings):
+class TestAccountWideErrors:
+    def test_after_an_account_wide_error_only_claimed_rows_wait_two_minutes(self, skinsback, now, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "POLL_BATCH_SIZE": 2}
         rows = make_open(4)
 
@@ -356,7 +352,7 @@ class TestStopping:
         assert {fresh(row).poll_count for row in rows} == {0}
 
     @pytest.mark.parametrize("fault", ["rate_limited", "maintenance", "html_error"])
-    def test_beats_do_not_go_on_asking_about_it_every_ten_seconds(self, world, fault, monkeypatch):
+    def test_sweeps_every_ten_seconds_do_not_repeat_the_call(self, world, fault, monkeypatch):
         make_open(3)
         make_deposit()
         world.sandbox.faults.add(fault, times=None)
@@ -375,46 +371,48 @@ class TestStopping:
         assert asked.count("market_getinfo") <= 2
 
 
-class TestLeases:
-    def take(self, now, size=10):
-        return list(leases.take_due(PURCHASES, PURCHASES.due_keys("default", now, 100), size, now))
+def claim(now, *, model=Purchase, size=10, keys=None):
+    """Claim the due rows, or those of them that have these keys."""
+    due = due_rows(model, "default", now)
+    return list(claim_due(due, keys or list(due.order_by("pk").values_list("pk", flat=True)), size, now))
 
-    def test_row_49_what_a_killed_sweep_had_taken_is_due_again_after_two_minutes_at_most(self, skinsback, now):
+
+class TestClaims:
+    def test_row_49_rows_that_a_killed_sweep_had_claimed_are_due_again_within_two_minutes(self, skinsback, now):
         rows = make_open(3, status="waiting_accept")
         for row in rows:
             skinsback.say(row, "timeout")
-        taken = self.take(now)  # and its process is gone
-        assert [len(lease.rows) for lease in taken] == [3]
+        [killed] = claim(now)  # its process is gone
+        assert len(killed.rows) == 3
         assert poll_purchases().asked == 0
 
         with time_machine.travel(now + timedelta(minutes=2), tick=False):
             assert poll_purchases().changed == 3
 
-    def test_rows_are_taken_a_batch_at_a_time_by_key(self, now):
+    def test_rows_are_claimed_batch_by_batch_in_the_order_of_their_keys(self, now):
         rows = make_open(5)
-        assert [[row.pk for row in lease.rows] for lease in self.take(now, size=2)] == [
+        assert [[row.pk for row in each.rows] for each in claim(now, size=2)] == [
             [row.pk for row in rows[:2]],
             [row.pk for row in rows[2:4]],
             [rows[4].pk],
         ]
 
-    def test_what_somebody_else_took_after_the_keys_were_read_is_left_to_him(self, now):
+    def test_a_row_that_another_sweep_claimed_after_the_keys_were_read_is_skipped(self, now):
         rows = make_open(3)
-        keys = PURCHASES.due_keys("default", now, 100)
         Purchase.objects.filter(pk=rows[1].pk).update(next_poll_at=now + timedelta(seconds=9))
 
-        taken = list(leases.take_due(PURCHASES, keys, 10, now))
+        [mine] = claim(now, keys=[row.pk for row in rows])
 
-        assert [row.pk for lease in taken for row in lease.rows] == [rows[0].pk, rows[2].pk]
+        assert [row.pk for row in mine.rows] == [rows[0].pk, rows[2].pk]
 
     def test_rows_at_different_times_are_rescheduled_in_one_statement(self, now):
         rows = [*make_open(4), make_purchase()]
-        [lease] = self.take(now)
+        [mine] = claim(now)
         times = {row.pk: now + timedelta(minutes=number // 2) for number, row in enumerate(rows)}
         Purchase.objects.filter(pk=rows[0].pk).update(next_poll_at=None)
 
         with CaptureQueriesContext(connection) as queries:
-            lease.reschedule(times)
+            mine.reschedule(times)
 
         assert len(statements(queries)) == 1
         assert fresh(rows[0]).next_poll_at is None
@@ -422,51 +420,51 @@ class TestLeases:
             (times[row.pk], 1) for row in rows[1:]
         ]
 
-    @pytest.mark.parametrize("queue", [PURCHASES, DEPOSITS], ids=["purchases", "deposits"])
-    def test_a_claim_lasts_two_minutes_and_is_extended_once_less_than_one_is_left(self, now, queue):
-        row = make_purchase(status="accepted") if queue is PURCHASES else make_deposit()
-        [lease] = leases.take_due(queue, [row.pk], 10, now)
-        first = getattr(queue.rows().get(), queue.due)
+    @pytest.mark.parametrize("model", [Purchase, Deposit])
+    def test_a_claim_lasts_two_minutes_and_is_extended_once_less_than_one_is_left(self, now, model):
+        row = make_purchase(status="accepted") if model is Purchase else make_deposit()
+        [mine] = claim(now, model=model)
+        first = model.objects.get().next_poll_at
         assert now + timedelta(seconds=119) <= first <= now + timedelta(minutes=2)
 
         with time_machine.travel(now + timedelta(seconds=58), tick=False), CaptureQueriesContext(connection) as queries:
-            lease.extend()
+            mine.extend()
         assert not statements(queries)
 
         later = now + timedelta(seconds=61)
         with time_machine.travel(later, tick=False):
-            lease.extend()
-        second = getattr(queue.rows().get(), queue.due)
+            mine.extend()
+        second = model.objects.get().next_poll_at
         assert later + timedelta(seconds=119) <= second <= later + timedelta(minutes=2)
 
-        lease.reschedule({row.pk: now + timedelta(days=1)})  # the extended claim is still this sweep's
-        assert getattr(queue.rows().get(), queue.due) == now + timedelta(days=1)
+        mine.reschedule({row.pk: now + timedelta(days=1)})  # the extended claim is still this sweep's
+        assert model.objects.get().next_poll_at == now + timedelta(days=1)
 
     def test_no_other_sweep_asks_about_rows_whose_claim_was_extended(self, skinsback, now):
         row = make_purchase(status="waiting_accept")
         skinsback.say(row, "timeout")
-        [lease] = self.take(now)
+        [mine] = claim(now)
         with time_machine.travel(now + timedelta(seconds=90), tick=False):
-            lease.extend()
+            mine.extend()
         with time_machine.travel(now + timedelta(seconds=200), tick=False):
             assert poll_purchases().asked == 0
         with time_machine.travel(now + timedelta(seconds=211), tick=False):
             assert poll_purchases().changed == 1
 
     def test_a_row_that_another_sweep_has_claimed_or_rescheduled_is_not_extended(self, now):
-        mine, other, done = make_open(3)
-        [lease] = self.take(now)
+        rest, other, done = make_open(3)
+        [mine] = claim(now)
         elsewhere = now + timedelta(seconds=33)
         Purchase.objects.filter(pk=other.pk).update(next_poll_at=elsewhere)
-        lease.reschedule({done.pk: elsewhere})
+        mine.reschedule({done.pk: elsewhere})
 
         with time_machine.travel(now + timedelta(seconds=90), tick=False):
-            lease.extend()
+            mine.extend()
 
-        assert fresh(mine).next_poll_at > now + timedelta(minutes=3)
+        assert fresh(rest).next_poll_at > now + timedelta(minutes=3)
         assert [fresh(row).next_poll_at for row in (other, done)] == [elsewhere] * 2
 
-    def test_a_claim_that_was_outlived_costs_one_more_call_and_no_money(self, skinsback, user, now):
+    def test_a_call_longer_than_the_claim_costs_one_more_call_and_no_money(self, skinsback, user, now):
         """The call takes longer than the claim, and a second sweep asks about the same row meanwhile."""
         Wallet.objects.create(user=user, balance=10)
         row = purchases.buy(
@@ -488,7 +486,7 @@ class TestLeases:
         assert Wallet.objects.get().balance == 10
         assert (fresh(row).status, fresh(row).next_poll_at) == ("canceled", None)
 
-    def test_halving_an_odd_batch_ends_with_the_pass_and_the_rest_stays_due(self, skinsback, monkeypatch):
+    def test_halving_a_failing_batch_ends_with_the_sweep_and_the_rest_stays_due(self, skinsback, monkeypatch):
         with time_machine.travel(timezone.now(), tick=False) as clock:
             rows = make_open(8, status="waiting_accept")
 
@@ -510,7 +508,7 @@ class TestLeases:
             del skinsback.get_purchases
             assert poll_purchases("default").changed == 4
 
-    def test_asking_singly_by_skinsbacks_id_ends_with_the_pass_and_the_rest_stays_due(self, skinsback):
+    def test_polling_by_skinsbacks_id_ends_with_the_sweep_and_the_rest_stays_due(self, skinsback):
         with time_machine.travel(timezone.now(), tick=False) as clock:
             rows = make_open(6, status="waiting_accept")
             get = skinsback.get_purchase
@@ -528,7 +526,7 @@ class TestLeases:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_row_50_many_sweeps_at_once_ask_about_each_row_once(skinsback, settings):
+def test_row_50_many_sweeps_at_once_poll_each_row_once(skinsback, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "POLL_BATCH_SIZE": 4}
     rows = make_open(40)
     for row in rows:
@@ -556,7 +554,7 @@ def test_row_50_many_sweeps_at_once_ask_about_each_row_once(skinsback, settings)
     assert set(Purchase.objects.values_list("poll_count", flat=True)) == {1}
 
 
-def test_row_50_a_message_that_comes_twice_costs_no_further_call(skinsback, now):
+def test_row_50_a_doubled_message_costs_no_further_call(skinsback, now):
     for row in make_open(3):
         skinsback.say(row)
     for _ in range(5):
@@ -564,7 +562,7 @@ def test_row_50_a_message_that_comes_twice_costs_no_further_call(skinsback, now)
     assert len(skinsback.asked) == 1
 
 
-def test_an_unreadable_single_answer_is_asked_for_by_the_other_id_too(skinsback, now):
+def test_after_an_unreadable_answer_a_single_row_is_polled_by_the_other_id(skinsback, now):
     row = make_purchase(status="waiting_accept")
 
     def odd():
@@ -579,7 +577,7 @@ def test_an_unreadable_single_answer_is_asked_for_by_the_other_id_too(skinsback,
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_one_that_is_over_but_due_is_asked_about_once(skinsback, now, known):
+def test_a_final_row_that_is_due_is_polled_once(skinsback, now, known):
     row = make_purchase(status="canceled", next_poll_at=timezone.now())
     if known:
         skinsback.say(row)

@@ -1,4 +1,4 @@
-"""When SkinsBack is asked next: reckoned anew when a row moves or an answer came, and by nothing else."""
+"""The next poll is computed when the status changes or SkinsBack has answered, and by nothing else."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -39,27 +39,27 @@ class TestPurchases:
         )
 
     @pytest.mark.parametrize("status", ["waiting_accept", "creating_trade", "new_word"])
-    def test_a_message_that_moves_nothing_changes_no_time(self, purchase, now, status):
+    def test_a_report_without_a_change_leaves_the_next_poll(self, purchase, now, status):
         self.tell(purchase, status, "webhook")
 
         assert (purchase.poll_count, purchase.next_poll_at) == (4, now)
 
     @pytest.mark.parametrize("status", ["waiting_accept", "creating_trade", "new_word"])
     @pytest.mark.parametrize("source", ["poll", "answer"])
-    def test_an_answer_that_moves_nothing_is_counted(self, purchase, now, status, source):
+    def test_a_poll_without_a_change_is_counted(self, purchase, now, status, source):
         self.tell(purchase, status, source)
 
         assert purchase.poll_count == 5
         assert purchase.next_poll_at == now + schedule.next_purchase_poll("waiting_accept", timedelta(hours=1), 5)
 
     @pytest.mark.parametrize("source", ["webhook", "poll"])
-    def test_a_move_begins_anew(self, purchase, now, source):
+    def test_a_status_change_resets_the_poll_count(self, purchase, now, source):
         self.tell(purchase, "accepted", source, in_hold=True, in_hold_until=now + timedelta(days=8))
 
         assert purchase.poll_count == 0
         assert purchase.next_poll_at == now + schedule.next_purchase_poll("accepted", timedelta(hours=1), 0)
 
-    def test_a_hold_is_over_a_day_after_the_time_it_was_told_to_end(self, purchase, now):
+    def test_polling_ends_a_day_after_the_reported_end_of_the_hold(self, purchase, now):
         end = now + timedelta(hours=3)
         self.tell(purchase, "accepted", "poll", in_hold=True, in_hold_until=end)
 
@@ -68,13 +68,13 @@ class TestPurchases:
 
         assert (purchase.next_poll_at, purchase.finished_at) == (None, end + timedelta(days=1))
 
-    def test_a_rollback_after_the_end_is_asked_about_no_more(self, purchase):
+    def test_a_rollback_after_the_end_is_not_polled(self, purchase):
         self.tell(purchase, "accepted", "poll")
         self.tell(purchase, "rollback_supplier", "poll")
 
         assert (purchase.next_poll_at, purchase.poll_count) == (None, 0)
 
-    def test_the_age_of_one_that_was_never_sent_is_that_of_its_row(self, now):
+    def test_the_age_of_an_unsent_purchase_counts_from_its_creation(self, now):
         purchase = make_purchase(status="waiting_accept", submitted_at=None)
         type(purchase).objects.update(created_at=now - timedelta(hours=2), poll_count=9)
 
@@ -82,7 +82,7 @@ class TestPurchases:
 
         assert purchase.next_poll_at == now + schedule.next_purchase_poll("waiting_accept", timedelta(hours=2), 10)
 
-    def test_a_final_one_is_asked_about_no_more_whatever_is_told(self):
+    def test_a_final_row_is_never_polled_whatever_is_reported(self):
         purchase = make_purchase(status="timeout")
 
         self.tell(purchase, "accepted", "poll")
@@ -100,25 +100,25 @@ class TestDeposits:
         return make_deposit(user=user, status="in_hold", poll_count=4, next_poll_at=now)
 
     @pytest.mark.parametrize("status", ["in_hold", "pending", "new_word"])
-    def test_a_message_that_moves_nothing_changes_no_time(self, deposit, now, status):
+    def test_a_report_without_a_change_leaves_the_next_poll(self, deposit, now, status):
         self.tell(deposit, status, "webhook")
 
         assert (deposit.poll_count, deposit.next_poll_at) == (4, now)
 
     @pytest.mark.parametrize("status", ["in_hold", "pending"])
-    def test_an_answer_that_moves_nothing_is_counted(self, deposit, now, status):
+    def test_a_poll_without_a_change_is_counted(self, deposit, now, status):
         self.tell(deposit, status, "poll")
 
         assert deposit.poll_count == 5
         assert deposit.next_poll_at == now + schedule.next_deposit_poll("in_hold", now - deposit.created_at, 5)
 
-    def test_a_move_begins_anew(self, deposit, now):
+    def test_a_status_change_resets_the_poll_count(self, deposit, now):
         self.tell(deposit, "hold_approved", "webhook", **PAID)
 
         assert deposit.poll_count == 0
         assert deposit.next_poll_at == now + schedule.next_deposit_poll("hold_approved", now - deposit.created_at, 0)
 
-    def test_a_withheld_credit_is_asked_about_ever_more_rarely(self, user, now):
+    def test_a_withheld_credit_is_polled_with_a_backoff(self, user, now):
         deposit = make_deposit(user=user)
         pauses = []
         while not pauses or deposit.next_poll_at:
@@ -127,7 +127,7 @@ class TestDeposits:
 
         assert pauses == [*(schedule.backoff(attempts) for attempts in range(schedule.WITHHELD_POLLS)), None]
 
-    def test_one_held_longer_than_a_hold_lasts_is_asked_about_ever_more_rarely(self, deposit, now):
+    def test_a_hold_longer_than_the_maximum_is_polled_with_a_backoff(self, deposit, now):
         type(deposit).objects.update(created_at=now - timedelta(days=9))
 
         self.tell(deposit, "in_hold", "poll")
@@ -136,9 +136,7 @@ class TestDeposits:
         assert deposit.next_poll_at != now + schedule.next_deposit_poll("in_hold", timedelta(days=9), 0)
 
     @pytest.mark.parametrize(("status", "at_once"), [("in_hold", True), ("pending", False), ("success", False)])
-    def test_the_sites_policy_has_only_what_came_into_hold_asked_about_at_once(
-        self, user, settings, now, status, at_once
-    ):
+    def test_a_hold_policy_makes_only_a_new_hold_due_at_once(self, user, settings, now, status, at_once):
         settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.approve"}
         deposit = make_deposit(user=user, status="created", next_poll_at=now + timedelta(days=1))
 
@@ -148,7 +146,7 @@ class TestDeposits:
 
     @pytest.mark.parametrize("ago", [timedelta(minutes=5), timedelta(0), timedelta(minutes=-5)], ids=str)
     @pytest.mark.parametrize("source", ["list", "webhook"])
-    def test_one_a_list_leaves_undecided_is_asked_about_by_the_sweep_that_read_it(self, user, now, ago, source):
+    def test_a_deposit_that_a_list_does_not_decide_is_polled_by_the_same_sweep(self, user, now, ago, source):
         deposit = make_deposit(user=user, next_poll_at=now - ago)
 
         self.tell(deposit, "success", source, amount=Decimal(5), amount_currency="usd")
@@ -160,7 +158,7 @@ def approve(_deposit):
     return True
 
 
-class TestNotKnown:
+class TestNotFound:
     """What SkinsBack does not know any more is asked about ever more rarely, and in the end not at all."""
 
     @pytest.fixture
@@ -192,7 +190,7 @@ class TestNotKnown:
         return pauses
 
     @pytest.mark.parametrize("status", ["fail", "abandoned", "success"])
-    def test_a_finished_deposit_goes_to_an_operator_in_the_end(self, now, asked, status):
+    def test_a_finished_deposit_that_skinsback_does_not_know_is_flagged_in_the_end(self, now, asked, status):
         row = make_deposit(status=status, next_poll_at=now)
 
         pauses = self.live(row, "next_poll_at", checking.poll_deposits, now + timedelta(days=30))
@@ -202,7 +200,7 @@ class TestNotKnown:
         assert (row.needs_review, row.review_reason) == (True, "SkinsBack does not know this deposit any more.")
 
     @pytest.mark.parametrize("status", ["in_hold", "hold_approved"])
-    def test_a_hold_goes_to_an_operator_at_once_and_is_asked_about_as_before(self, now, asked, status):
+    def test_a_hold_that_skinsback_does_not_know_is_flagged_at_once_and_still_polled(self, now, asked, status):
         row = make_deposit(status=status, next_poll_at=now)
 
         pauses = self.live(row, "next_poll_at", checking.poll_deposits, now + timedelta(hours=5))
@@ -210,14 +208,14 @@ class TestNotKnown:
         assert pauses == [schedule.next_deposit_poll(status, timedelta(0), 1)]
         assert row.review_reason == "SkinsBack does not know this deposit any more."
 
-    def test_a_deposit_nobody_paid_is_given_up_and_needs_no_operator(self, now, asked):
+    def test_an_unpaid_deposit_is_abandoned_without_a_review(self, now, asked):
         row = make_deposit(status="pending", next_poll_at=now)
 
         self.live(row, "next_poll_at", checking.poll_deposits, now + timedelta(days=30))
 
         assert (row.status, row.needs_review, row.poll_count) == ("abandoned", False, 0)
 
-    def test_an_accepted_purchase_is_asked_about_as_rarely_as_ever_and_is_over_after_its_hold(self, now, asked):
+    def test_an_accepted_purchase_that_skinsback_does_not_know_is_polled_until_its_hold_is_over(self, now, asked):
         row = make_purchase(
             status="accepted", in_hold=True, in_hold_until=now + timedelta(days=2), submitted_at=now, next_poll_at=now
         )
@@ -263,7 +261,7 @@ class TestLimits:
     @pytest.mark.parametrize(
         "known", [{"amount_currency": "usd"}, {"user_amount": 6}], ids=["no amount", "no currency"]
     )
-    def test_half_an_amount_cannot_be_credited_by_hand(self, user, known):
+    def test_an_incomplete_amount_cannot_be_credited_by_hand(self, user, known):
         deposit = make_deposit(user=user, **known)
         deposit.refresh_from_db()
 

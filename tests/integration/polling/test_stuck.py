@@ -1,4 +1,4 @@
-"""Row 69 of the fault model: nothing fails for ever, and nothing stays open for ever, without a person."""
+"""Row 69 of the fault model: a row that keeps failing or never ends is flagged for a person."""
 
 from contextlib import contextmanager
 from datetime import timedelta
@@ -79,7 +79,7 @@ def codes(row):
 
 
 class TestFailing:
-    def test_row_69_a_deposit_that_a_receiver_never_takes_is_flagged_after_a_day(self, user, skinsback, clock):
+    def test_row_69_a_deposit_whose_receiver_always_raises_is_flagged_after_a_day(self, user, skinsback, clock):
         deposit = make_deposit(user=user, next_poll_at=timezone.now())
         skinsback["deposit"] = "success"
         with broken_receiver():
@@ -106,7 +106,7 @@ class TestFailing:
 
         assert codes(deposit) == []
 
-    def test_what_is_taken_at_last_fails_no_longer(self, user, skinsback, clock):
+    def test_a_success_ends_the_failing_time(self, user, skinsback, clock):
         Wallet.objects.create(user=user)
         deposit = make_deposit(user=user, next_poll_at=timezone.now())
         skinsback["deposit"] = "success"
@@ -117,7 +117,7 @@ class TestFailing:
         deposit.refresh_from_db()
         assert (deposit.status, deposit.failing_since) == ("success", None)
 
-    def test_a_refund_that_a_receiver_never_takes_is_flagged(self, user, skinsback, clock):
+    def test_a_refund_whose_receiver_always_raises_is_flagged(self, user, skinsback, clock):
         Wallet.objects.create(user=user, balance=10)
         purchase = purchases.buy(
             user=user,
@@ -157,7 +157,7 @@ class TestStuck:
 
         assert codes(deposit) == ["stuck"]
 
-    def test_keep_silences_it_for_as_long_again(self, operator, skinsback, clock):
+    def test_the_decision_keep_silences_the_reason_for_the_same_time_again(self, operator, skinsback, clock):
         purchase = make_purchase(
             status="waiting_accept", attempts=1, submitted_at=timezone.now(), next_poll_at=timezone.now()
         )
@@ -170,7 +170,7 @@ class TestStuck:
         sweep(clock, 2)
         assert codes(purchase) == ["stuck"]
 
-    def test_the_setting_says_how_long(self, settings, skinsback, clock):
+    def test_the_setting_decides_how_long(self, settings, skinsback, clock):
         settings.SKINSBACK = {**settings.SKINSBACK, "STUCK_AFTER_HOURS": 2}
         purchase = make_purchase(
             status="waiting_accept", attempts=1, submitted_at=timezone.now(), next_poll_at=timezone.now()
@@ -193,7 +193,7 @@ class TestDeliveries:
                 clock.shift(timedelta(hours=6))
                 apply_kept()
 
-    def test_row_69_one_that_cannot_be_applied_for_a_day_needs_review_and_is_tried_on(self, kept, clock):
+    def test_row_69_a_delivery_that_cannot_be_applied_for_a_day_is_flagged_and_still_retried(self, kept, clock):
         assert not kept.needs_review
         self.retry(clock, 1)
 
@@ -201,7 +201,7 @@ class TestDeliveries:
         assert (kept.needs_review, kept.outcome) == (True, "failed")
         assert kept.next_try_at is not None
 
-    def test_row_69_one_that_is_given_up_is_counted_by_health_until_a_person_deals_with_it(
+    def test_row_69_a_delivery_that_is_no_longer_retried_is_counted_by_health_until_a_person_handles_it(
         self, kept, operator, clock, settings
     ):
         settings.SKINSBACK = {**settings.SKINSBACK, "STUCK_AFTER_HOURS": 8760}
@@ -214,7 +214,7 @@ class TestDeliveries:
         dismiss(kept, by=operator, note="credited by hand")
         assert health().deliveries_to_review == 0
 
-    def test_one_that_is_applied_at_last_needs_no_review(self, kept, user, clock):
+    def test_a_delivery_that_is_applied_later_needs_no_review(self, kept, user, clock):
         Wallet.objects.create(user=user)
         self.retry(clock, 1)
 
@@ -223,7 +223,7 @@ class TestDeliveries:
         kept.refresh_from_db()
         assert not kept.needs_review
 
-    def test_one_that_was_dismissed_is_not_applied_by_a_repeated_delivery(self, kept, client, operator):
+    def test_a_dismissed_delivery_is_not_applied_when_it_is_repeated(self, kept, client, operator):
         dismiss(kept, by=operator)
 
         body = bytes(kept.body)
@@ -233,7 +233,7 @@ class TestDeliveries:
         kept.refresh_from_db()
         assert (kept.outcome, kept.deliveries, kept.deposit) == ("dismissed", 2, None)
 
-    def test_one_that_was_applied_meanwhile_is_not_dismissed(self, kept, user, operator):
+    def test_a_delivery_that_was_applied_meanwhile_is_not_dismissed(self, kept, user, operator):
         Wallet.objects.create(user=user)
         apply_again(WebhookEvent.objects.get())
 
@@ -241,7 +241,7 @@ class TestDeliveries:
             dismiss(kept, by=operator)
 
 
-class TestOwnerGone:
+class TestDeletedOwner:
     """Row 70: the user was deleted while money was owed."""
 
     @pytest.fixture
@@ -270,7 +270,7 @@ class TestOwnerGone:
         assert codes(orphan) == ["owner_gone"]
         assert not orphan.entries.exists()
 
-    def test_one_that_never_had_an_owner_is_credited(self):
+    def test_a_deposit_that_never_had_an_owner_is_credited(self):
         deposit = make_deposit(user=None)
         report = DepositReport(status="success", order_id=deposit.order_id, **PAID)
 

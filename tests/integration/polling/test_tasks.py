@@ -1,4 +1,4 @@
-"""The Celery tasks are doors: each calls its flow, under a name that is kept for ever."""
+"""The Celery tasks: each calls its flow, under a name that never changes."""
 
 import os
 from datetime import timedelta
@@ -28,7 +28,7 @@ NAMES = {
 
 @pytest.fixture(autouse=True)
 def eager():
-    """Tasks run here and now, and their errors are ours."""
+    """Tasks run in this process, and their errors are raised here."""
     conf = celery.current_app.conf
     before = conf.task_always_eager, conf.task_eager_propagates
     conf.task_always_eager = conf.task_eager_propagates = True
@@ -38,7 +38,7 @@ def eager():
 
 @pytest.fixture
 def calls(monkeypatch):
-    """The flows, replaced by a list of what was called with what."""
+    """Replaces the flows; a list of the calls and their arguments."""
     made = []
 
     def replace(module, name):
@@ -59,7 +59,7 @@ def test_every_task_is_registered_under_its_name():
     assert all(getattr(tasks, name.removeprefix("skinsback.")).name == name for name in NAMES)
 
 
-def test_every_task_says_what_it_does():
+def test_every_task_has_a_docstring():
     assert all(celery.current_app.tasks[name].__doc__ for name in NAMES)
 
 
@@ -69,7 +69,7 @@ def test_a_task_that_loses_its_worker_is_run_again_and_leaves_no_result():
         assert (task.acks_late, task.reject_on_worker_lost, task.ignore_result) == (True, True, True)
 
 
-def test_beat_starts_tasks_that_exist_and_drops_what_comes_too_late():
+def test_beat_names_existing_tasks_and_their_messages_expire():
     planned = tasks.beat_schedule()
     assert {entry["task"] for entry in planned.values()} == NAMES - {"skinsback.submit_purchase"}
     for entry in planned.values():
@@ -77,14 +77,14 @@ def test_beat_starts_tasks_that_exist_and_drops_what_comes_too_late():
         assert entry["options"]["expires"] == entry["schedule"]
 
 
-def test_beat_sweeps_as_often_as_it_is_told_to():
+def test_beat_sweeps_at_the_given_period():
     periods = {entry["task"]: entry["schedule"] for entry in tasks.beat_schedule(sweep_seconds=60).values()}
     assert periods["skinsback.poll_purchases"] == periods["skinsback.poll_deposits"] == 60
     assert periods["skinsback.sync_prices"] == 3600
     assert periods["skinsback.snapshot_balance"] == 900
 
 
-def test_celery_takes_the_schedule_as_it_is():
+def test_celery_accepts_the_schedule():
     from celery.beat import Scheduler
 
     app = celery.Celery("site", set_as_current=False, broker="memory://")
@@ -99,12 +99,12 @@ def test_the_sweep_of_purchases_polls(calls):
     assert calls == [("poll_purchases", (), {})]
 
 
-def test_the_sweep_of_deposits_applies_what_was_kept_before_it_asks(calls):
+def test_the_sweep_of_deposits_applies_stored_deliveries_before_it_polls(calls):
     tasks.poll_deposits.delay()
-    assert calls == [("apply_kept", (), {}), ("poll_deposits", (None,), {"advance": routine.nobody})]
+    assert calls == [("apply_kept", (), {}), ("poll_deposits", (None,), {"on_progress": routine.no_progress})]
 
 
-def test_a_sweep_of_deposits_that_fails_has_applied_what_was_kept(calls, monkeypatch):
+def test_a_sweep_of_deposits_that_fails_has_applied_stored_deliveries(calls, monkeypatch):
     def fail(*_args, **_options):
         raise DatabaseError
 
@@ -116,7 +116,7 @@ def test_a_sweep_of_deposits_that_fails_has_applied_what_was_kept(calls, monkeyp
 
 
 @pytest.mark.parametrize("limit", [None, 384])
-def test_a_worker_that_was_forked_shares_no_connection_with_its_parent(settings, monkeypatch, limit):
+def test_a_forked_worker_shares_no_connection_with_its_parent(settings, monkeypatch, limit):
     settings.SKINSBACK = {**settings.SKINSBACK, "REQUESTS_PER_MINUTE": limit}
     client = connection.get_client()
     assert connection.get_client() is client
@@ -133,12 +133,12 @@ def test_the_lists_of_every_account_are_compared(calls):
     assert calls == [("reconcile", (), {})]
 
 
-def test_the_price_lists_of_all_games_are_taken_over(calls):
+def test_the_price_lists_of_all_games_are_imported(calls):
     tasks.sync_prices.delay()
     assert calls == [("sync_prices", ("default",), {"game": game}) for game in ("cs2", "dota2", "rust")]
 
 
-def test_the_balance_of_every_account_is_kept(calls):
+def test_the_balance_of_every_account_is_stored(calls):
     tasks.snapshot_balance.delay()
     assert calls == [("snapshot_balance", (account,), {}) for account in ("default", "second")]
 
@@ -151,13 +151,13 @@ def test_a_purchase_is_submitted_by_its_key(calls):
 
 
 @pytest.mark.django_db
-def test_a_purchase_that_is_not_there_is_no_error(calls):
+def test_a_missing_purchase_is_no_error(calls):
     tasks.submit_purchase.delay(404)
     assert calls == []
 
 
 def failing_for(first, rest):
-    """A flow that SkinsBack refuses for one account or game, and that notes the others."""
+    """A flow that fails for one account or game, and that appends the others to ``rest``."""
 
     def flow(account="default", game=None):
         if first in {account, game}:
@@ -167,14 +167,14 @@ def failing_for(first, rest):
     return flow
 
 
-def test_an_account_that_fails_does_not_keep_the_others_from_their_balance(monkeypatch):
+def test_an_account_that_fails_does_not_prevent_the_balance_of_the_others(monkeypatch):
     done = []
     monkeypatch.setattr(routine.balance, "snapshot_balance", failing_for("default", done))
     tasks.snapshot_balance.apply(throw=False)
     assert done == ["second"]
 
 
-def test_a_game_that_fails_does_not_keep_the_others_from_their_prices(monkeypatch):
+def test_a_game_that_fails_does_not_prevent_the_import_of_the_others(monkeypatch):
     done = []
     monkeypatch.setattr(routine.prices, "sync_prices", failing_for("cs2", done))
     tasks.sync_prices.apply(throw=False)
@@ -182,7 +182,7 @@ def test_a_game_that_fails_does_not_keep_the_others_from_their_prices(monkeypatc
 
 
 @pytest.mark.django_db
-def test_the_tasks_do_their_work_against_a_skinsback(world):
+def test_the_tasks_work_against_the_sandbox(world):
     purchase = make_purchase(market_hash_name=_cheap(world), max_price=Decimal(1000))
     tasks.submit_purchase.delay(purchase.pk)
     purchase.refresh_from_db()

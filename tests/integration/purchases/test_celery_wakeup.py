@@ -1,4 +1,4 @@
-"""The message that makes a purchase sooner: heard where a broker answers, and of no harm where none does."""
+"""The Celery message that makes a purchase sooner. If it cannot be sent, the purchase is sent later."""
 
 import socket
 
@@ -51,7 +51,7 @@ def buy():
     ],
     indirect=True,
 )
-def test_a_worker_is_told_after_the_commit(app, django_capture_on_commit_callbacks):
+def test_the_message_is_sent_after_the_commit(app, django_capture_on_commit_callbacks):
     with app.connection_for_read() as connection, connection.SimpleQueue(QUEUE) as queue:
         queue.clear()
         with django_capture_on_commit_callbacks(execute=True):
@@ -67,14 +67,14 @@ def test_a_worker_is_told_after_the_commit(app, django_capture_on_commit_callbac
 
 @pytest.fixture
 def silent_port():
-    """A port that takes connections and never says a word."""
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
 @pytest.mark.parametrize("kind", ["closed", "silent"])
-def test_a_bell_nobody_hears_is_logged_and_the_purchase_stands(
+def test_a_message_that_cannot_be_sent_is_logged_and_the_purchase_stands(
     scheme, kind, silent_port, request, caplog, django_capture_on_commit_callbacks
 ):
     before = current_app._get_current_object()
@@ -86,10 +86,10 @@ def test_a_bell_nobody_hears_is_logged_and_the_purchase_stands(
         buy()
 
     assert Purchase.objects.get().status == "requested"
-    assert "skinsback.bell_unheard" in caplog.messages
+    assert "skinsback.celery_enqueue_failed" in caplog.messages
 
 
-def test_without_a_broker_nothing_is_tried(request, caplog, django_capture_on_commit_callbacks):
+def test_without_a_broker_no_message_is_sent(request, caplog, django_capture_on_commit_callbacks):
     before = current_app._get_current_object()
     Celery("site", broker=None).set_current()
     request.addfinalizer(lambda: _set_current_app(before))

@@ -186,7 +186,7 @@ class TestListsThatASweepReads:
         return Lists(monkeypatch)
 
     def test_a_purchase_is_reviewed_and_then_asked_about_singly(self, skinsback, monkeypatch, settings):
-        monkeypatch.setattr(polling, "BACKLOG", 20)
+        monkeypatch.setattr(polling.PurchaseSweep, "list_from", 20)
         settings.SKINSBACK = {**settings.SKINSBACK, "POLL_BATCH_SIZE": 4}
         skinsback.size = 50
         rows = [make_purchase(status="waiting_accept") for _ in range(20)]
@@ -203,7 +203,7 @@ class TestListsThatASweepReads:
         assert Purchase.objects.to_review().count() == 1
 
     def test_a_deposit_is_reviewed_and_then_asked_about_singly(self, skinsback, user, monkeypatch):
-        monkeypatch.setattr(checking, "BACKLOG", 20)
+        monkeypatch.setattr(checking.DepositSweep, "list_from", 20)
         skinsback.size = 50
         rows = [make_deposit(user=user) for _ in range(20)]
         skinsback.rows = [DepositReport(status="pending", order_id=row.order_id) for row in rows]

@@ -117,13 +117,13 @@ def test_row_72_the_listener_records_events_and_catches_up_in_the_thread_that_ca
     heard = []
 
     def stopped():
-        return {"event", "caught_up"} <= {news.what for news in heard}
+        return {"event", "caught_up"} <= {news.kind for news in heard}
 
     assert listen(["default"], heard.append, stopped=stopped, connect=Socket(events[name]).connect)
 
-    [outcome] = [news.details["outcome"] for news in heard if news.what == "event"]
+    [outcome] = [news.details["outcome"] for news in heard if news.kind == "event"]
     assert outcome in {"applied", "repeat"}  # the latter if the catch-up was first
-    assert not [news for news in heard if news.what == "catch_up_failed"]
+    assert not [news for news in heard if news.kind == "catch_up_failed"]
     assert Purchase.objects.get().status == "accepted"
     assert BalanceSnapshot.objects.filter(balance=Decimal("758.93")).exists() is (name == "balance")
     assert ours(started) == ["skinsback-websocket"]  # it has no tenant, so a query of its own would have failed

@@ -108,7 +108,7 @@ FAILURES = {
     "buy: settings": ((buying.conf, "account"), one),
     "buy: item": ((buying, "read_item"), one),
     "buy: save": ((Purchase, "save"), one),
-    "buy: enqueue": ((buying, "ring"), one),
+    "buy: enqueue": ((buying, "send_task_after_commit"), one),
     "buy_batch: settings": ((buying.conf, "account"), several),
     "buy_batch: save": ((Purchase, "save"), several),
     "create_deposit: settings": ((creation, "webhook_url"), lambda: deposits.create(trade_url=url())),

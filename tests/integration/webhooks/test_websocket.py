@@ -1,4 +1,4 @@
-"""What the websocket tells is recorded like any other report, and what it missed is asked for."""
+"""Websocket events are recorded like any other report, and purchases are polled after each connect."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from django_skinsback.flows import websocket as listening
 from django_skinsback.flows.monitoring.balance import keep_balance
 from django_skinsback.flows.purchases.report import record_report
 from django_skinsback.flows.websocket import catch_up, listen, record_event
-from django_skinsback.flows.websocket_thread import EVENTS_ATMOST
+from django_skinsback.flows.websocket_thread import MAX_WAITING_EVENTS
 from django_skinsback.models import BalanceSnapshot, LedgerEntry, Purchase, StatusChange
 from django_skinsback.models.fields import utc_now
 from django_skinsback.signals import entry_posted
@@ -31,7 +31,7 @@ TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i
 SECONDS = 30
 
 
-def told(purchase, status, **fields):
+def status_event(purchase, status, **fields):
     data = {"custom_id": purchase.custom_id, "buy_id": purchase.buy_id, "offer_status": status, **fields}
     return Event(name="status_change", purchase=PurchaseReport.from_wire(data))
 
@@ -49,14 +49,14 @@ def closed_wallet():
 @pytest.mark.django_db
 @pytest.mark.database
 class TestRecording:
-    def test_a_change_moves_the_purchase_and_says_where_it_came_from(self):
+    def test_an_event_changes_the_status_and_its_source_is_recorded(self):
         purchase = make_purchase(status="creating_trade")
-        heard = record_event("default", told(purchase, "waiting_accept", tradeofferid="4176876858"))
+        recorded = record_event("default", status_event(purchase, "waiting_accept", tradeofferid="4176876858"))
         purchase.refresh_from_db()
         assert (purchase.status, purchase.trade_offer_id) == ("waiting_accept", "4176876858")
-        assert (heard.outcome, heard.purchase, purchase.changes.get().source) == ("applied", purchase, "socket")
+        assert (recorded.outcome, recorded.purchase, purchase.changes.get().source) == ("applied", purchase, "socket")
 
-    def test_an_event_may_be_sooner_than_the_answer_to_the_purchase_it_is_about(self):
+    def test_an_event_may_arrive_before_the_answer_of_the_buying_call(self):
         """Row 17."""
         purchase = make_purchase(status="requested", attempts=1, buy_id=None)
         bought = PurchaseReport.from_wire(
@@ -67,52 +67,52 @@ class TestRecording:
         purchase.refresh_from_db()
         assert (purchase.status, purchase.buy_id, purchase.attempts) == ("creating_trade", "65", 1)
 
-    def test_repeats_and_late_frames_change_nothing(self):
+    def test_repeated_and_late_frames_change_nothing(self):
         """Rows 7 and 11."""
         purchase = make_purchase(status="creating_trade")
         outcomes = [
-            record_event("default", told(purchase, status)).outcome
+            record_event("default", status_event(purchase, status)).outcome
             for status in ("accepted", "accepted", "waiting_accept", "creating_trade")
         ]
         purchase.refresh_from_db()
         assert (purchase.status, purchase.changes.count()) == ("accepted", 1)
         assert outcomes == ["applied", "repeat", "stale", "stale"]
 
-    def test_a_failure_is_refunded_once_however_often_it_is_told(self, user):
+    def test_a_failure_is_refunded_once_however_often_it_is_reported(self, user):
         Wallet.objects.create(user=user, balance=10)
         purchase = purchases.buy(
             user=user, trade_url=TRADE_URL, skin_id="1", max_price=5, charge=Decimal(6), charge_currency="usd"
         )
         for _ in range(3):
-            record_event("default", told(purchase, "canceled", buy_id="65"))
+            record_event("default", status_event(purchase, "canceled", buy_id="65"))
         assert sorted(LedgerEntry.objects.values_list("kind", "amount")) == [("charge", -6), ("refund", 6)]
         assert Wallet.objects.get(user=user).balance == 10
 
-    def test_an_unknown_word_moves_nothing_and_is_looked_at(self):
+    def test_an_unknown_status_changes_nothing_and_is_flagged(self):
         """Row 20."""
         purchase = make_purchase(status="waiting_accept")
-        assert record_event("default", told(purchase, "half_accepted")).outcome == "unknown_status"
+        assert record_event("default", status_event(purchase, "half_accepted")).outcome == "unknown_status"
         purchase.refresh_from_db()
         assert (purchase.status, purchase.needs_review) == ("waiting_accept", True)
 
-    def test_a_purchase_of_another_environment_or_account_is_nobodys(self):
+    def test_a_purchase_of_another_environment_or_account_is_unmatched(self):
         """Rows 16 and 19."""
         purchase = make_purchase(status="waiting_accept", account="second")
-        heard = record_event("default", told(purchase, "accepted"))
+        recorded = record_event("default", status_event(purchase, "accepted"))
         purchase.refresh_from_db()
-        assert (heard.outcome, heard.purchase, purchase.status) == ("unmatched", None, "waiting_accept")
+        assert (recorded.outcome, recorded.purchase, purchase.status) == ("unmatched", None, "waiting_accept")
 
-    def test_a_balance_is_kept(self):
+    def test_a_balance_is_stored(self):
         record_event("second", Event(name="balance_change", balance=Decimal("758.93")))
         snapshot = BalanceSnapshot.objects.get()
         assert (snapshot.account, snapshot.balance) == ("second", Decimal("758.93"))
 
-    def test_other_events_are_of_no_concern_and_their_names_are_not_passed_on(self):
-        heard = record_event("default", Event(name="<script>"))
-        assert (heard.name, heard.outcome) == ("other", "ignored")
+    def test_other_events_are_ignored_and_their_names_are_not_passed_on(self):
+        recorded = record_event("default", Event(name="<script>"))
+        assert (recorded.name, recorded.outcome) == ("other", "ignored")
 
     @pytest.mark.parametrize("status", ["waiting_accept", "accepted"])
-    def test_a_listener_of_the_site_that_raises_leaves_the_purchase_due_now(self, user, caplog, status):
+    def test_a_receiver_that_raises_leaves_the_purchase_due_now(self, user, caplog, status):
         """Row 32."""
         later = utc_now() + timedelta(hours=5)
         purchase = make_purchase(
@@ -121,25 +121,25 @@ class TestRecording:
         LedgerEntry.objects.create(purchase=purchase, kind="charge", amount=-6, currency="usd", user=user)
         ending = "canceled" if status == "waiting_accept" else "rollback_supplier"
         with closed_wallet():
-            assert record_event("default", told(purchase, ending)).outcome == "failed"
+            assert record_event("default", status_event(purchase, ending)).outcome == "failed"
         purchase.refresh_from_db()
         assert (purchase.status, LedgerEntry.objects.count()) == (status, 1)
         assert purchase.next_poll_at <= utc_now()
         assert "skinsback.event_failed" in caplog.text
         assert "Secr3t_t" not in caplog.text
 
-    def test_of_a_purchase_that_is_over_nothing_is_asked_whatever_becomes_of_the_event(self, monkeypatch):
+    def test_a_final_purchase_is_not_made_due_by_an_event_that_fails(self, monkeypatch):
         purchase = make_purchase(status="canceled")
 
         def fail(*_args, **_kwargs):
             raise RuntimeError
 
         monkeypatch.setattr("django_skinsback.flows.websocket.record_report", fail)
-        assert record_event("default", told(purchase, "canceled")).outcome == "failed"
+        assert record_event("default", status_event(purchase, "canceled")).outcome == "failed"
         purchase.refresh_from_db()
         assert purchase.next_poll_at is None
 
-    def test_a_database_that_does_not_answer_raises_nothing(self, monkeypatch, caplog):
+    def test_a_failing_database_raises_nothing(self, monkeypatch, caplog):
         """Row 58."""
 
         def gone(*_args, **_kwargs):
@@ -147,7 +147,8 @@ class TestRecording:
 
         monkeypatch.setattr(listening, "record_report", gone)
         monkeypatch.setattr(listening, "change", gone)
-        assert record_event("default", told(make_purchase(status="waiting_accept"), "accepted")).outcome == "failed"
+        event = status_event(make_purchase(status="waiting_accept"), "accepted")
+        assert record_event("default", event).outcome == "failed"
         assert "skinsback.event_lost" in caplog.text
 
 
@@ -165,7 +166,7 @@ def put_to_sleep(purchase, hours=5, **values):
 
 @pytest.mark.database
 class TestCatchingUp:
-    def test_what_moved_while_nobody_listened_is_found_although_it_was_not_due(self, skinsback_sandbox, bought):
+    def test_a_change_without_a_connection_is_found_although_the_row_was_not_due(self, skinsback_sandbox, bought):
         skinsback_sandbox.end_purchase(bought.custom_id, "timeout")
         put_to_sleep(bought)
         counts = catch_up("default")
@@ -177,13 +178,13 @@ class TestCatchingUp:
         [{"status": "accepted"}, {"status": "requested", "attempts": 1}, {"status": "canceled"}, {"account": "second"}],
         ids=str,
     )
-    def test_what_cannot_have_moved_is_not_asked_about(self, skinsback_sandbox, bought, values):
+    def test_rows_that_cannot_have_changed_are_not_polled(self, skinsback_sandbox, bought, values):
         put_to_sleep(bought, **values)
         asleep = Purchase.objects.get().next_poll_at
         assert catch_up("default").asked == 0
         assert Purchase.objects.get().next_poll_at == asleep
 
-    def test_skinsback_out_of_reach_is_told_and_nothing_is_lost(self, skinsback_sandbox, bought):
+    def test_an_outage_is_returned_and_the_rows_are_polled_later(self, skinsback_sandbox, bought):
         skinsback_sandbox.faults.add("maintenance", times=None)
         put_to_sleep(bought)
         assert "under_maintenance" in catch_up("default").stopped_by
@@ -195,7 +196,7 @@ class Listener:
     """Listens in a thread, as the command does in its main thread, until it is stopped."""
 
     def __init__(self, *accounts, connect=None, begin=lambda: None):
-        self.news, self.result = [], None
+        self.updates, self.result = [], None
         self._queue = queue.Queue()
         self._accounts, self._connect, self._begin = accounts, connect, begin
         self._stop = threading.Event()
@@ -214,15 +215,15 @@ class Listener:
         self._thread.join(SECONDS)
         assert not self._thread.is_alive()
         while not self._queue.empty():
-            self.news.append(self._queue.get())
+            self.updates.append(self._queue.get())
 
     def wait_for(self, what, **details):
-        """The next such news."""
+        """The next update of this kind."""
         while True:
-            news = self._queue.get(timeout=SECONDS)
-            self.news.append(news)
-            if news.what == what and details.items() <= news.details.items():
-                return news
+            update = self._queue.get(timeout=SECONDS)
+            self.updates.append(update)
+            if update.kind == what and details.items() <= update.details.items():
+                return update
 
 
 class Flood:
@@ -254,7 +255,7 @@ def short_pauses(monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 class TestListening:
-    def test_a_trade_is_followed_as_it_happens_and_the_end_is_clean(self, skinsback_sandbox, bought):
+    def test_a_change_is_recorded_at_once_and_the_listener_stops_cleanly(self, skinsback_sandbox, bought):
         with Listener("default") as listener:
             listener.wait_for("caught_up")
             skinsback_sandbox.end_purchase(bought.custom_id, "accepted")
@@ -262,11 +263,11 @@ class TestListening:
             bought.refresh_from_db()
             assert (bought.status, bought.changes.last().source) == ("accepted", "socket")
         assert listener.result is True
-        assert listener.news[-1].what == "stopped"
-        assert listener.news[-1].details["outcomes"]["applied"] == 2
+        assert listener.updates[-1].kind == "stopped"
+        assert listener.updates[-1].details["outcomes"]["applied"] == 2
         assert skinsback_sandbox.listeners() == 0
 
-    def test_what_a_lost_connection_missed_is_asked_for(self, skinsback_sandbox, bought, short_pauses):
+    def test_changes_during_a_lost_connection_are_polled(self, skinsback_sandbox, bought, short_pauses):
         with Listener("default") as listener:
             listener.wait_for("caught_up")
             skinsback_sandbox.faults.add("ws_silent", times=2)
@@ -279,7 +280,7 @@ class TestListening:
         assert (bought.status, bought.changes.last().source) == ("accepted", "poll")
 
     @pytest.mark.parametrize("fault", ["ws_twice", "ws_garbage"])
-    def test_odd_frames_do_no_harm(self, skinsback_sandbox, bought, fault):
+    def test_unusual_frames_do_no_harm(self, skinsback_sandbox, bought, fault):
         with Listener("default") as listener:
             listener.wait_for("caught_up")
             skinsback_sandbox.faults.add(fault, times=None)
@@ -293,7 +294,7 @@ class TestListening:
             "accepted",
         ]
 
-    def test_a_listener_of_the_site_that_raises_ends_nothing(self, skinsback_sandbox, bought, user):
+    def test_a_receiver_that_raises_does_not_end_the_listener(self, skinsback_sandbox, bought, user):
         LedgerEntry.objects.create(purchase=bought, kind="charge", amount=-6, currency="usd", user=user)
         with Listener("default") as listener:
             listener.wait_for("caught_up")
@@ -305,7 +306,7 @@ class TestListening:
         bought.refresh_from_db()
         assert (bought.status, LedgerEntry.objects.filter(kind="refund").count()) == ("canceled", 1)
 
-    def test_an_account_whose_keys_are_refused_is_given_up_and_the_others_go_on(
+    def test_an_account_whose_keys_are_refused_ends_and_the_others_go_on(
         self, skinsback_sandbox, settings, caplog, short_pauses
     ):
         wrong = {"CLIENT_ID": "sandbox-2", "CLIENT_SECRET": "guessed"}
@@ -317,17 +318,17 @@ class TestListening:
             skinsback_sandbox.change_balance(Decimal(1))
             listener.wait_for("event", event="balance_change")
         assert listener.result is False
-        assert [news.what for news in listener.news if news.account == "second"] == ["connecting", "refused"]
+        assert [update.kind for update in listener.updates if update.account == "second"] == ["connecting", "refused"]
         assert "skinsback.listener_refused" in caplog.text
 
-    def test_all_accounts_refused_is_the_end(self, skinsback_sandbox):
+    def test_the_listener_ends_when_all_accounts_are_refused(self, skinsback_sandbox):
         skinsback_sandbox.faults.add("ws_auth_failed")
         with Listener("default") as listener:
             listener.wait_for("refused")
             listener._thread.join(SECONDS)
             assert listener.result is False
 
-    def test_a_slow_database_keeps_no_ping_waiting_and_frames_are_left_in_the_socket(self, monkeypatch):
+    def test_a_slow_database_delays_no_ping_and_frames_wait_in_the_socket(self, monkeypatch):
         entered, let_go = threading.Event(), threading.Event()
 
         def slow(*_args):
@@ -344,19 +345,19 @@ class TestListening:
             taken = socket.taken
             while len(socket.said) < 40:
                 time.sleep(0.01)
-            assert EVENTS_ATMOST <= taken == socket.taken <= EVENTS_ATMOST + 3
+            assert MAX_WAITING_EVENTS <= taken == socket.taken <= MAX_WAITING_EVENTS + 3
             let_go.set()
-            for _ in range(EVENTS_ATMOST + 10):  # and then it goes on with all of them
+            for _ in range(MAX_WAITING_EVENTS + 10):  # and then it goes on with all of them
                 listener.wait_for("event", outcome="applied")
 
-    def test_a_catch_up_of_many_batches_keeps_no_event_waiting_and_ends_when_it_is_stopped(self, monkeypatch):
+    def test_a_long_catch_up_delays_no_event_and_ends_when_the_listener_is_stopped(self, monkeypatch):
         socket, batches = Flood(events=1), []
 
-        def long(_account, *, advance):
+        def long(_account, *, on_progress):
             while True:
                 batches.append(1)
                 time.sleep(0.01)
-                advance(1)
+                on_progress(1)
 
         monkeypatch.setattr(listening, "catch_up", long)
         with Listener("default", connect=socket.connect) as listener:
@@ -404,27 +405,27 @@ class TestListening:
             skinsback_sandbox.end_purchase(bought.custom_id, "accepted")
             listener.wait_for("event")
             listener.wait_for("event")
-        assert listener.news[-1].details == {"outcomes": {"unmatched": 2}}
-        heard = [record for record in caplog.records if record.message == "skinsback.event_heard"]
-        assert len([record for record in heard if record.levelname == "INFO"]) == 1
+        assert listener.updates[-1].details == {"outcomes": {"unmatched": 2}}
+        logged = [record for record in caplog.records if record.message == "skinsback.event_recorded"]
+        assert len([record for record in logged if record.levelname == "INFO"]) == 1
 
 
-def test_an_outage_is_warned_of_once(caplog, short_pauses):
+def test_an_outage_is_logged_as_a_warning_once(caplog, short_pauses):
     caplog.set_level("INFO", logger="django_skinsback")
     lost = []
 
     @asynccontextmanager
-    async def nobody_there(_url):
+    async def refused(_url):
         raise realtime.ConnectionLost("connection refused")
         yield
 
     def stopped():
         return lost.count("disconnected") == 20
 
-    assert listen(["default"], lambda news: lost.append(news.what), stopped=stopped, connect=nobody_there) is True
-    told = [record for record in caplog.records if record.message == "skinsback.listener_disconnected"]
-    assert [record.attempts for record in told if record.levelname == "WARNING"] == [5]
-    assert len(told) >= 20
+    assert listen(["default"], lambda update: lost.append(update.kind), stopped=stopped, connect=refused) is True
+    logged = [record for record in caplog.records if record.message == "skinsback.listener_disconnected"]
+    assert [record.attempts for record in logged if record.levelname == "WARNING"] == [5]
+    assert len(logged) >= 20
 
 
 def test_an_unexpected_error_in_the_websocket_thread_is_raised_where_listen_was_called():
@@ -433,10 +434,10 @@ def test_an_unexpected_error_in_the_websocket_thread_is_raised_where_listen_was_
         raise RuntimeError("a bug")
         yield
 
-    heard = []
+    kinds = []
     with pytest.raises(RuntimeError, match="a bug"):
-        listen(["default"], lambda news: heard.append(news.what), stopped=lambda: False, connect=broken)
-    assert heard == ["connecting"]
+        listen(["default"], lambda update: kinds.append(update.kind), stopped=lambda: False, connect=broken)
+    assert kinds == ["connecting"]
 
 
 class TestAddress:
@@ -447,7 +448,7 @@ class TestAddress:
         settings.DEBUG = True
         assert listening.address("default").shown == "ws://sandbox.lan/ws/"
 
-    def test_an_account_without_keys_is_said(self, settings):
+    def test_an_account_without_keys_is_a_configuration_error(self, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "CLIENT_SECRET": ""}
         with pytest.raises(ConfigurationError, match="CLIENT_SECRET"):
             listening.address("default")
