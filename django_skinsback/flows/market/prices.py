@@ -67,7 +67,7 @@ def sync_prices(
     for rows, size, write in (
         (gone, price_rows.COMPARED_AT_ONCE, lambda batch: price_rows.withdraw(batch, now)),
         (changed, _BATCH, lambda batch: price_rows.update(game, batch, now)),
-        (new, _BATCH, lambda batch: price_rows.insert(game, batch, now)),
+        (new, _BATCH, lambda batch: price_rows.insert_rows(game, batch, now)),
     ):
         for batch in _batches(rows, size):
             run(partial(write, batch))

@@ -95,7 +95,7 @@ def seed(game, count):
         for number in range(count)
     ]
     with transaction.atomic():
-        price_rows.insert(game, items, utc_now())
+        price_rows.insert_rows(game, items, utc_now())
     MarketItem.objects.filter(game=game, market_hash_name__endswith="7").update(available=False)
 
 
