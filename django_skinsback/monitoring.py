@@ -18,7 +18,7 @@ def health(request: HttpRequest) -> HttpResponse:
 
     Never calls SkinsBack. A stranger costs two queries.
     """
-    from .flows.monitoring.health import Verdict, is_failing
+    from .flows.monitoring.health import HealthStatus, is_failing
     from .flows.monitoring.health import health as look
 
     try:
@@ -26,7 +26,7 @@ def health(request: HttpRequest) -> HttpResponse:
             failing = is_failing()
             return _answer({"status": "failing" if failing else "ok"}, failing=failing)
         found = look()
-        return _answer(found.as_dict(), failing=found.verdict is Verdict.FAILING)
+        return _answer(found.as_dict(), failing=found.status is HealthStatus.FAILING)
     except DatabaseError:  # nothing is known, and nothing can be done
         return _answer({"status": "failing"}, failing=True)
 

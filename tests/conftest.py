@@ -35,7 +35,7 @@ def pytest_collection_finish():
 
 @pytest.fixture(autouse=True)
 def empty_cache():
-    """Pauses and standstills of one test are not the next one's."""
+    """Each test begins with an empty cache: no pause and no note about passes."""
     cache.clear()
 
 

@@ -26,7 +26,7 @@ from .. import conf, purchases
 from ..connection import get_client
 from ..exceptions import SkinsBackError
 from ..flows.ledger.database import database
-from ..flows.monitoring.balance import lasting, runway
+from ..flows.monitoring.balance import days_left_text, estimate_days_left
 from ..flows.purchases.send import OPEN
 from ..models import Purchase
 from ..money import wire_amount
@@ -112,7 +112,7 @@ def _balance(account: str) -> dict[str, Any]:
         "balance": usd,
         "shown_balance": display.money(usd),
         "balance_low": low is not None and usd < low,
-        "balance_lasts": lasting(runway(account)),
+        "balance_lasts": days_left_text(estimate_days_left(account)),
     }
 
 

@@ -16,7 +16,7 @@ from typing import Any, Generic
 from ... import conf, ratelimit, schedule
 from ...exceptions import SkinsBackError
 from ...models.fields import utc_now
-from ..monitoring.stalled import note_stop, note_work
+from ..monitoring import passes
 from .backlog import Listed, read
 from .claims import Lease, take_due
 from .queue import Advance, Counts, Queue, Row, Sweep, nobody
@@ -83,11 +83,11 @@ def _pass(one: Sweep[Row], work: Work[Row]) -> None:
     except SkinsBackError as error:
         logger.warning("skinsback.sweep_stopped", extra={"rows": rows, "account": one.account, "error": str(error)})
         one.counts.stopped_by = f"{one.account}: {error}"
-        note_stop(rows, one.account, str(error))
+        passes.note_failed(rows, one.account, str(error))
         work.stopped(one.account)
     else:
         if one.counts.asked > asked:
-            note_work(rows, one.account)
+            passes.note_completed(rows, one.account)
 
 
 def _sweep(one: Sweep[Row], work: Work[Row]) -> None:

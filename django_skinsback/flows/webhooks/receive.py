@@ -25,7 +25,7 @@ from ..forget_user import RAW_DATA
 from ..ledger.database import database, run
 from ..ledger.edit import Source
 from ..ledger.record import Decision, Outcome
-from ..monitoring.balance import keep_balance
+from ..monitoring.balance import store_balance
 from ..purchases import report as purchases
 from .rejections import refuse
 
@@ -134,7 +134,7 @@ def _apply(event: WebhookEvent, message: DepositReport | Event, decision: Decisi
     """Write the effect of a delivery that is stored, and verify that both are saved."""
     decision.save()
     if isinstance(message, Event) and message.balance is not None:
-        keep_balance(event.account, message.balance)
+        store_balance(event.account, message.balance)
     is_verified = decision.edit is not None and decision.edit.changed  # together with the row
     if not is_verified and not WebhookEvent.objects.using(database()).filter(pk=event.pk).exists():
         raise RolledBack

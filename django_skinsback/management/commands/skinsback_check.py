@@ -15,8 +15,8 @@ from ...exceptions import AccountFault, ConfigurationError, RateLimited, SkinsBa
 from ...flows.addresses import webhook_url
 from ...flows.ledger.database import database
 from ...flows.monitoring.balance import snapshot_balance
-from ...flows.monitoring.health import STANDING_STILL, health
-from ...flows.monitoring.stalled import is_shared, last_pass
+from ...flows.monitoring.health import FAILING_AFTER, health
+from ...flows.monitoring.passes import is_shared, last_pass
 from ...models import BalanceSnapshot, WebhookEvent
 from ...models.fields import utc_now
 from ...money import amount_text
@@ -197,7 +197,7 @@ def _worker(overdue: str | None) -> Line:
     seen = last_pass()
     if seen is not None:
         at = f"{seen:%Y-%m-%d %H:%M:%S} UTC"
-        if utc_now() - seen <= STANDING_STILL:
+        if utc_now() - seen <= FAILING_AFTER:
             return Line(what, ok=True, text=f"nothing is overdue; due rows were last looked for at {at}")
         return Line(what, ok=False, text=f"due rows were last looked for at {at}: {start}")
     if is_shared():

@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from ...flows.monitoring.balance import lasting
-from ...flows.monitoring.health import AccountHealth, Health, Verdict, health
+from ...flows.monitoring.balance import days_left_text
+from ...flows.monitoring.health import AccountHealth, Health, HealthStatus, health
 from ...money import amount_text
 from ..command import NEEDS_PERSON, NOT_DONE, SkinsBackCommand
 
@@ -31,16 +31,16 @@ class Command(SkinsBackCommand):
     def work(self, *_args: Any, account: str | None, probe: bool, **_options: Any) -> int | None:
         found = health(account, probe=probe)
         self.tell("\n".join(self._lines(found)), **found.as_dict())
-        return {Verdict.DEGRADED: NEEDS_PERSON, Verdict.FAILING: NOT_DONE}.get(found.verdict)
+        return {HealthStatus.DEGRADED: NEEDS_PERSON, HealthStatus.FAILING: NOT_DONE}.get(found.status)
 
     def _lines(self, found: Health) -> list[str]:
         style = {
-            Verdict.OK: self.style.SUCCESS,
-            Verdict.DEGRADED: self.style.WARNING,
-            Verdict.FAILING: self.style.ERROR,
+            HealthStatus.OK: self.style.SUCCESS,
+            HealthStatus.DEGRADED: self.style.WARNING,
+            HealthStatus.FAILING: self.style.ERROR,
         }
-        lines = [style[found.verdict](found.verdict)]
-        lines += [style[reason.verdict](f"  {reason.verdict}: {reason.text}") for reason in found.reasons]
+        lines = [style[found.status](found.status)]
+        lines += [style[reason.status](f"  {reason.status}: {reason.text}") for reason in found.reasons]
         lines.append(f"  last delivery: {_moment(found.last_delivery_at) or 'none yet'}")
         return lines + [f"  {account.account}: {_words(account)}" for account in found.accounts]
 
@@ -52,7 +52,10 @@ def _words(account: AccountHealth) -> str:
     if account.balance is None:
         said.append("no balance known yet")
     else:
-        said += [f"{amount_text(account.balance)} USD on {_moment(account.balance_at)}", lasting(account.days_left)]
+        said += [
+            f"{amount_text(account.balance)} USD on {_moment(account.balance_at)}",
+            days_left_text(account.days_left),
+        ]
     return ", ".join(filter(None, said))
 
 

@@ -20,8 +20,7 @@ from django.utils import timezone
 
 from django_skinsback import tasks
 from django_skinsback.flows import scheduler as routine
-from django_skinsback.flows.monitoring import health
-from django_skinsback.flows.monitoring import stalled as standstill
+from django_skinsback.flows.monitoring import health, passes
 from django_skinsback.management.commands import skinsback_check
 from django_skinsback.models import BalanceSnapshot, Deposit, MarketItem, Purchase, WebhookEvent
 from django_skinsback.testing import make_deposit, make_purchase
@@ -91,7 +90,7 @@ def sandbox(skinsback_sandbox, settings, db):
     """The sandbox as the only account, on a developer's machine, where a worker has just looked for due rows."""
     settings.DEBUG = True
     settings.SKINSBACK = {**settings.SKINSBACK, "ACCOUNTS": {}}
-    standstill.note_pass()
+    passes.note_pass()
     return skinsback_sandbox
 
 
@@ -327,8 +326,8 @@ def test_whether_a_worker_runs_is_not_known_where_processes_share_no_cache(sandb
 
 
 def test_a_worker_that_has_not_looked_for_long_is_to_be_started(sandbox, front):
-    with time_machine.travel(timezone.now() - health.STANDING_STILL - timedelta(minutes=1)):
-        standstill.note_pass()
+    with time_machine.travel(timezone.now() - health.FAILING_AFTER - timedelta(minutes=1)):
+        passes.note_pass()
     printed, code = run("skinsback_check")
     assert code == 3
     assert "due rows were last looked for at 20" in todo(printed)["worker and beat"]
@@ -425,12 +424,12 @@ def test_a_delivery_that_was_not_applied_is_to_be_looked_at(sandbox, front):
     assert todo(printed) == {"deliveries": "1 wait to be applied: look at them in the admin"}
 
 
-def test_a_row_under_review_waits_for_an_operator(sandbox, front):
+def test_rows_that_need_review_are_counted(sandbox, front):
     make_deposit(needs_review=True)
     make_purchase(needs_review=True)
     printed, code = run("skinsback_check")
     assert code == 3
-    assert todo(printed) == {"review": "2 rows wait for an operator: look at them in the admin."}
+    assert todo(printed) == {"review": "2 rows need review: look at them in the admin."}
 
 
 def test_no_line_shows_a_secret(sandbox, front, settings):

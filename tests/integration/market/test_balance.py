@@ -9,7 +9,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_skinsback.flows.monitoring.balance import days_left, keep_balance, lasting, runway
+from django_skinsback.flows.monitoring.balance import days_left, days_left_text, estimate_days_left, store_balance
 from django_skinsback.flows.retention import prune
 from django_skinsback.models import BalanceSnapshot
 
@@ -70,53 +70,53 @@ class TestRunway:
         for days_ago, usd in ((30, 9000), (6, 700), (4, 500), (0, 100)):
             self.keep(days_ago, usd)
             self.keep(days_ago, 5, account="second")
-        assert runway() == Decimal("1.0")
-        assert runway("second") is None
-        assert runway("third") is None
+        assert estimate_days_left() == Decimal("1.0")
+        assert estimate_days_left("second") is None
+        assert estimate_days_left("third") is None
 
     def test_it_takes_one_query_however_many_there_are(self, django_assert_num_queries, monkeypatch):
         from django_skinsback.flows.monitoring import balance
 
-        monkeypatch.setattr(balance, "SNAPSHOTS_READ", 3)
+        monkeypatch.setattr(balance, "MAX_SNAPSHOTS_READ", 3)
         for days_ago in (6, 5, 4, 2, 0):
             self.keep(days_ago, 100 * days_ago)
         with django_assert_num_queries(1):
-            assert runway() == 0
+            assert estimate_days_left() == 0
 
     def test_a_busy_site_needs_no_day_to_be_judged(self, monkeypatch):
         from django_skinsback.flows.monitoring import balance
 
-        monkeypatch.setattr(balance, "SNAPSHOTS_READ", 3)
+        monkeypatch.setattr(balance, "MAX_SNAPSHOTS_READ", 3)
         for hours_ago, usd in ((3, 100), (2, 99), (0, 98)):
             self.keep(hours_ago / 24, usd)
-        assert runway() == Decimal("6.1")
-        monkeypatch.setattr(balance, "SNAPSHOTS_READ", 4)
-        assert runway() is None
+        assert estimate_days_left() == Decimal("6.1")
+        monkeypatch.setattr(balance, "MAX_SNAPSHOTS_READ", 4)
+        assert estimate_days_left() is None
 
     def test_words_for_it(self):
-        assert lasting(None) == ""
-        assert lasting(Decimal("2.5")) == "lasts for about 2.5 days"
-        assert lasting(Decimal(366)) == "lasts for more than a year"
+        assert days_left_text(None) == ""
+        assert days_left_text(Decimal("2.5")) == "lasts for about 2.5 days"
+        assert days_left_text(Decimal(366)) == "lasts for more than a year"
 
 
 @pytest.mark.django_db
 class TestKeeping:
     def test_an_unchanged_balance_costs_two_statements(self, django_assert_num_queries):
         for _ in range(2):
-            keep_balance("default", Decimal(5))
+            store_balance("default", Decimal(5))
         with django_assert_num_queries(2):
-            keep_balance("default", Decimal("5.000000"))
+            store_balance("default", Decimal("5.000000"))
         assert BalanceSnapshot.objects.count() == 2
 
     def test_so_does_a_changed_one_and_a_fall_five_more(self, django_assert_num_queries, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "LOW_BALANCE": Decimal(5)}
-        keep_balance("default", Decimal(7))
+        store_balance("default", Decimal(7))
         with django_assert_num_queries(2):
-            keep_balance("default", Decimal(6))
+            store_balance("default", Decimal(6))
         with django_assert_num_queries(7):
-            keep_balance("default", Decimal(4))
+            store_balance("default", Decimal(4))
         with django_assert_num_queries(5):  # low as before
-            keep_balance("default", Decimal(3))
+            store_balance("default", Decimal(3))
 
     def test_the_runway_of_a_balance_that_falls_seldom_is_that_of_all_its_snapshots(self):
         """Two rows for a balance that stays: when it was told first, and when last."""
