@@ -86,9 +86,9 @@ def test_it_counts_what_it_writes_while_it_does(market, monkeypatch):
     monkeypatch.setattr(prices, "_BATCH", 20)
     told = []
     market.offer(*(f"AK-47 {number}" for number in range(45)))
-    sync_prices(game="cs2", report=told.append)
+    sync_prices(game="cs2", on_progress=told.append)
     assert told == [20, 20, 5]
-    sync_prices(game="cs2", report=told.append)
+    sync_prices(game="cs2", on_progress=told.append)
     assert told == [20, 20, 5]
 
 
