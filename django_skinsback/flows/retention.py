@@ -57,7 +57,7 @@ def prune(
     pruned = Pruned(
         *(_delete_all(rows if account is None else rows.filter(account=account), on_progress) for rows in old)
     )
-    logger.info("skinsback.pruned", extra=pruned._asdict())
+    logger.info("skinsback.rows_pruned", extra=pruned._asdict())
     return pruned
 
 

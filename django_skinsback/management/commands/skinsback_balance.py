@@ -9,12 +9,12 @@ from ..command import NEEDS_PERSON, SkinsBackCommand
 
 class Command(SkinsBackCommand):
     help = (
-        "Ask SkinsBack for the project's balance in US dollars, keep it, and say for how many days it will last if you "
-        "go on buying as in the last seven days and put nothing in."
+        "Ask SkinsBack for the project's balance in US dollars and store it. Also prints for how many days it lasts at "
+        "the average spending of the last seven days, without top-ups."
     )
     examples = (
         ("", "the balance of every account"),
-        ("--account second --json", "of one account, for a program"),
+        ("--account second --json", "the balance of one account, as JSON"),
     )
     exit_codes = {NEEDS_PERSON: "a balance is below LOW_BALANCE"}
 

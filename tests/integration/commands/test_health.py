@@ -1,4 +1,4 @@
-"""What a monitor is told: whether work is done, and, if it may know, what is wrong."""
+"""The health of a site: its reasons, the address for monitors, and ``skinsback_health``."""
 
 import json
 from datetime import timedelta
@@ -90,12 +90,12 @@ class TestRules:
 @pytest.mark.django_db
 @pytest.mark.database
 class TestFacts:
-    def test_a_site_that_has_nothing_to_do_is_in_order(self):
+    def test_a_site_without_rows_is_ok(self):
         found = health()
         assert (found.status, found.reasons, found.overdue_seconds) == (HealthStatus.OK, (), 0)
         assert [account.account for account in found.accounts] == ["default", "second"]
 
-    def test_everything_is_found(self, settings):
+    def test_each_figure_is_counted(self, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "LOW_BALANCE": Decimal(50)}
         make_deposit(next_poll_at=minutes_ago(20), needs_review=True)
         make_purchase(next_poll_at=minutes_ago(6))
@@ -122,7 +122,7 @@ class TestFacts:
         assert codes(found) == ["overdue", "deliveries", "review", "discrepancies", "low_balance"]
         assert found.status is HealthStatus.FAILING
 
-    def test_one_account_is_looked_at_alone(self):
+    def test_the_health_of_one_account_ignores_other_accounts(self):
         make_deposit(next_poll_at=minutes_ago(20))
         make_purchase(needs_review=True)
         a_failed_delivery()
@@ -143,14 +143,14 @@ class TestFacts:
         with django_assert_max_num_queries(14):
             health()
 
-    def test_what_a_stranger_may_know_takes_two(self, django_assert_num_queries):
+    def test_is_failing_takes_two_queries(self, django_assert_num_queries):
         make_deposit(next_poll_at=minutes_ago(14))
         with django_assert_num_queries(2):
             assert is_failing() is False
         make_purchase(next_poll_at=minutes_ago(16))
         assert is_failing() is True
 
-    def test_a_pause_is_told_with_its_end(self, monkeypatch):
+    def test_a_pause_is_a_reason_with_its_end(self, monkeypatch):
         until = timezone.now() + timedelta(seconds=40)
         monkeypatch.setattr(ratelimit, "pause_until", lambda account: until if account == "second" else None)
         found = health()
@@ -161,11 +161,11 @@ class TestFacts:
 
 @pytest.mark.django_db
 class TestProbe:
-    def test_without_it_nobody_is_called(self, world):
+    def test_without_it_no_call_is_made(self, world):
         world.sandbox.stop()
         assert [account.answers for account in health().accounts] == [None, None]
 
-    def test_with_it_the_balance_is_asked_for_once_for_each_account_and_kept(self, world):
+    def test_with_it_the_balance_of_each_account_is_asked_for_once_and_stored(self, world):
         found = health(probe=True)
         assert [account.answers for account in found.accounts] == [True, True]
         assert [account.balance for account in found.accounts] == [
@@ -180,7 +180,7 @@ class TestProbe:
         assert (found.status, codes(found)) == (HealthStatus.FAILING, ["no_answer", "no_answer"])
         assert [account.answers for account in found.accounts] == [False, False]
 
-    def test_the_limit_of_requests_is_no_failure(self, monkeypatch):
+    def test_the_limit_of_requests_is_only_degraded(self, monkeypatch):
         def refuse(_account):
             raise APIError.for_answer("balance", -7, "request_limit_reached")
 
@@ -199,27 +199,27 @@ class TestView:
     def may_see(self, user):
         user.user_permissions.add(Permission.objects.get(codename="view_balancesnapshot"))
 
-    def test_a_stranger_learns_one_word_for_two_queries(self, client, django_assert_num_queries):
+    def test_an_anonymous_caller_sees_only_the_status_for_two_queries(self, client, django_assert_num_queries):
         make_deposit(needs_review=True)
         with django_assert_num_queries(2):
             answer = client.get(URL)
         assert (answer.status_code, answer.json(), answer["Cache-Control"]) == (200, {"status": "ok"}, "no-store")
 
-    def test_work_that_stands_still_is_a_503(self, client, mailoutbox, admins):
+    def test_failing_is_a_503(self, client, mailoutbox, admins):
         make_deposit(next_poll_at=minutes_ago(16))
         answer = client.get(URL)
         assert (answer.status_code, answer.json()) == (503, {"status": "failing"})
         assert mailoutbox == []
 
     @pytest.mark.parametrize(("is_staff", "permitted"), [(False, False), (True, False), (False, True)])
-    def test_whoever_may_not_see_the_balance_learns_one_word(self, client, django_user_model, is_staff, permitted):
+    def test_users_without_the_permission_see_only_the_status(self, client, django_user_model, is_staff, permitted):
         user = django_user_model.objects.create_user("bob", is_staff=is_staff)
         if permitted:
             self.may_see(user)
         client.force_login(user)
         assert client.get(URL).json() == {"status": "ok"}
 
-    def test_staff_who_may_see_the_balance_learn_everything_but_secrets(self, client, staff, settings):
+    def test_staff_with_the_permission_see_everything_but_secrets(self, client, staff, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "CLIENT_SECRET": "1-own-5ecret"}
         self.may_see(staff)
         make_purchase(needs_review=True, review_reasons=[{"code": "unknown_status", "data": {"status": "odd"}}])
@@ -254,7 +254,7 @@ class TestView:
         answer = client.get(URL)
         assert (answer.status_code, answer.json()) == (503, {"status": "failing"})
 
-    def test_it_calls_nobody(self, client, staff, world):
+    def test_it_makes_no_call(self, client, staff, world):
         self.may_see(staff)
         world.sandbox.stop()
         assert client.get(URL).json()["status"] == "ok"
@@ -270,13 +270,13 @@ class TestCommand:
             code = end.code
         return out.getvalue(), code
 
-    def test_in_order(self):
+    def test_a_site_without_rows_is_ok(self):
         assert self.run() == (
             "ok\n  last delivery: none yet\n  default: no balance known yet\n  second: no balance known yet\n",
             0,
         )
 
-    def test_what_is_wrong_is_said_with_what_to_do(self):
+    def test_each_reason_says_what_to_do(self):
         make_purchase(next_poll_at=minutes_ago(17))
         make_purchase(needs_review=True)
         printed, code = self.run()
@@ -291,7 +291,7 @@ class TestCommand:
         assert code == 0
         assert "  default: SkinsBack answers, 1000 USD on " in printed
 
-    def test_its_json_says_all_of_it(self):
+    def test_its_json_has_all_fields(self):
         make_purchase(needs_review=True)
         printed, code = self.run("--json")
         found = json.loads(printed)
