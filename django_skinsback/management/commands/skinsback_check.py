@@ -44,9 +44,9 @@ class Line(NamedTuple):
 
 class Command(SkinsBackCommand):
     help = (
-        "Check that this site can take deposits and buy skins. Each line is marked ok, or TODO with what to do, or ?? if "
-        "the answer is not known. It calls SkinsBack and sends a test request to this site's own webhook URLs. Run it "
-        "after installing and after each change. For a monitor, use skinsback_health."
+        "Check that this site can take deposits and buy skins. Each line is marked ok, or TODO with what to do, or ?? "
+        "if the answer is not known. It calls SkinsBack and sends a test request to this site's own webhook URLs. "
+        "Run it after installing and after each change. For a monitor, use skinsback_health."
     )
     examples = (
         ("", "check everything"),
