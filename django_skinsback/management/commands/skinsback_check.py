@@ -180,7 +180,7 @@ def _work(account: str | None) -> Iterator[Line]:
     problems = {reason.code: reason.text for reason in health(account).reasons}
     unapplied = WebhookEvent.objects.filter(processed_at=None, **({"account": account} if account else {})).count()
     if unapplied:
-        problems["deliveries"] = f"{unapplied} are not applied yet: look at them in the admin"
+        problems["deliveries"] = f"{unapplied} not applied yet: see the deliveries in the admin"
     yield _worker(problems.get("overdue"))
     for what, code, ok_text in (
         ("deliveries", "deliveries", "all applied"),

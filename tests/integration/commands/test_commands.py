@@ -419,7 +419,7 @@ def test_a_delivery_that_was_not_applied_is_to_be_looked_at(sandbox, front):
     WebhookEvent.objects.create(account="default", kind="deposit", digest="d", body=b"", outcome="failed")
     printed, code = run("skinsback_check")
     assert code == 3
-    assert todo(printed) == {"deliveries": "1 are not applied yet: look at them in the admin"}
+    assert todo(printed) == {"deliveries": "1 not applied yet: see the deliveries in the admin"}
 
 
 def test_rows_that_need_review_are_counted(sandbox, front):
