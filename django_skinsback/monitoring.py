@@ -14,9 +14,9 @@ DETAILS_PERMISSION = "skinsback.view_balancesnapshot"
 @without_transaction
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """200, or 503 where work stands still. Why is told only to staff who may see the balance.
+    """Answer 503 if the site is failing, else 200. Only staff who may see the balance get the reasons.
 
-    Never calls SkinsBack. A stranger costs two queries.
+    Never calls SkinsBack. An anonymous request costs two queries.
     """
     from .flows.monitoring.health import HealthStatus, is_failing
     from .flows.monitoring.health import health as look

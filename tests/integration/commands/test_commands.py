@@ -511,7 +511,7 @@ def test_a_balance_is_written_plainly(world):
 
 
 @pytest.mark.django_db
-def test_a_low_balance_is_told_by_the_exit_code_too(world, settings):
+def test_a_low_balance_has_an_exit_code(world, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "LOW_BALANCE": Decimal("1000.50")}
     printed, code = run("skinsback_balance", "--account", "default")
     assert code == 3

@@ -1,4 +1,4 @@
-"""How long the project's balance lasts, and how long balances are kept."""
+"""Estimates of how long the balance lasts, and the storage of balances."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
