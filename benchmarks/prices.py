@@ -22,7 +22,7 @@ from benchmarks.scale import Scale
 from benchmarks.statements import count
 from benchmarks.timing import Paired
 from django_skinsback.conf import raw
-from django_skinsback.flows.market.prices import Synced, sync_prices
+from django_skinsback.flows.market.prices import SyncCounts, sync_prices
 from django_skinsback.models import MarketItem
 
 CHANGED = 0.05
@@ -71,7 +71,7 @@ def _imports(number: int, scale: Scale) -> Iterator[Result]:
             again.append((taken[_ours][1], taken[_plain][1]))
             raw_seconds.append(_raw(number))
         _fill(after)
-        synced: list[Synced] = []
+        synced: list[SyncCounts] = []
         unchanged = count(lambda: synced.append(_ours(after)))
         unchanged_seconds = statistics.median(_timed(_ours, after) for _ in range(scale.rounds))
     plain = "json.loads and bulk_create(update_conflicts)"
@@ -103,7 +103,7 @@ def _timed(contestant: Any, url: str) -> float:
     return time.perf_counter() - start
 
 
-def _ours(url: str) -> Synced:
+def _ours(url: str) -> SyncCounts:
     with override_settings(SKINSBACK={**raw(), "API_URL": url}):
         return sync_prices("default", "cs2")
 

@@ -14,11 +14,11 @@ DETAILS_PERMISSION = "skinsback.view_balancesnapshot"
 @without_transaction
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """Answer 200, or 503 if work has stalled. Only staff with the permission for balances get the reasons.
+    """Answer 503 if the site is failing, else 200. Only staff who may see the balance get the reasons.
 
-    It never calls SkinsBack. Without that permission it costs two queries.
+    Never calls SkinsBack. An anonymous request costs two queries.
     """
-    from .flows.monitoring.health import Verdict, is_failing
+    from .flows.monitoring.health import HealthStatus, is_failing
     from .flows.monitoring.health import health as look
 
     try:
@@ -26,7 +26,7 @@ def health(request: HttpRequest) -> HttpResponse:
             failing = is_failing()
             return UnloggedResponse({"status": "failing" if failing else "ok"}, status=503 if failing else 200)
         found = look()
-        return UnloggedResponse(found.as_dict(), status=503 if found.verdict is Verdict.FAILING else 200)
+        return UnloggedResponse(found.as_dict(), status=503 if found.status is HealthStatus.FAILING else 200)
     except DatabaseError:
         return UnloggedResponse({"status": "failing"}, status=503)
 

@@ -4,9 +4,8 @@ import re
 from urllib.parse import unquote, urlsplit
 
 from .exceptions import ConfigurationError
+from .loopback import is_loopback
 from .sensitive import hide
-
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 EXPECTED = (
     "None or the address of an HTTP proxy, such as http://proxy.example:3128 or "
@@ -45,4 +44,4 @@ def proxy_for(url: str, proxy_url: str | None) -> str | None:
     proxy_url = hide(proxy_url)
     if not is_proxy_url(proxy_url):
         raise ConfigurationError(f"The proxy (PROXY_URL) must be {EXPECTED}.")
-    return None if urlsplit(url).hostname in LOOPBACK else proxy_url
+    return None if is_loopback(urlsplit(url).hostname) else proxy_url

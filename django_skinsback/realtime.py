@@ -17,7 +17,8 @@ from functools import partial
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from .exceptions import ConfigurationError, UnreadableNotification
-from .proxy import LOOPBACK, proxy_for
+from .loopback import is_loopback
+from .proxy import proxy_for
 from .sensitive import hide
 from .websocket import ConnectionLost, Socket, open_socket
 from .wire.notifications import Event, parse_event
@@ -58,7 +59,7 @@ class Address:
             parts = urlsplit(url)
             host = _host(parts)
         secure = parts is not None and (
-            parts.scheme == "wss" or (parts.scheme == "ws" and (host in LOOPBACK or allow_plain))
+            parts.scheme == "wss" or (parts.scheme == "ws" and (is_loopback(host) or allow_plain))
         )
         if parts is None or not host or not secure or parts.username is not None:
             raise ConfigurationError(

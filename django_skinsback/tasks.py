@@ -11,7 +11,7 @@ except ImportError as missing:
 
 from .flows import retention, scheduler
 from .flows.ledger.database import database
-from .flows.monitoring.stalled import note_pass
+from .flows.monitoring.passes import note_pass
 from .flows.polling import purchases as purchase_queue
 from .flows.purchases.send import submit
 from .flows.reconciliation import run as reconciliation

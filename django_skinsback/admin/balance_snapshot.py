@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from .. import conf
-from ..flows.monitoring.balance import lasting, runway
+from ..flows.monitoring.balance import days_left_text, estimate_days_left
 from ..models import BalanceSnapshot
 from . import display
 from .base import ReadOnlyAdmin
@@ -40,4 +40,6 @@ def _current_balance(alias: str) -> str:
     newest = BalanceSnapshot.objects.filter(account=alias).order_by("-pk").first()
     if newest is None:
         return ""
-    return ", ".join(filter(None, [f"{alias}: {display.money(newest.balance)}", lasting(runway(alias))]))
+    return ", ".join(
+        filter(None, [f"{alias}: {display.money(newest.balance)}", days_left_text(estimate_days_left(alias))])
+    )

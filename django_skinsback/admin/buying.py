@@ -27,7 +27,7 @@ from ..error_texts import text_for
 from ..exceptions import SkinsBackError
 from ..flows.ledger.database import database
 from ..flows.ledger.idempotency import key_digest
-from ..flows.monitoring.balance import lasting, runway
+from ..flows.monitoring.balance import days_left_text, estimate_days_left
 from ..flows.purchases.send import OPEN
 from ..models import Purchase
 from ..money import wire_amount
@@ -110,7 +110,7 @@ def _balance(account: str) -> dict[str, Any]:
         "balance": usd,
         "shown_balance": display.money(usd),
         "balance_low": low is not None and usd < low,
-        "balance_lasts": lasting(runway(account)),
+        "balance_lasts": days_left_text(estimate_days_left(account)),
     }
 
 

@@ -1,4 +1,4 @@
-"""Addresses of this site that are told to SkinsBack."""
+"""Absolute URLs of this site that are sent to SkinsBack."""
 
 from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
@@ -10,19 +10,23 @@ from django.utils.translation import gettext as _
 
 from .. import conf
 from ..exceptions import ConfigurationError, InvalidInput
+from ..loopback import is_loopback
 
 APP_NAME = "skinsback"
 URLS_HINT = 'add path("skinsback/", include("django_skinsback.urls")) to the root URLconf, outside of other namespaces.'
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def site_url(request: HttpRequest | None = None) -> str | None:
-    """Scheme and host of this site: ``SITE_URL``, else the request's, which ``ALLOWED_HOSTS`` has checked."""
+    """Scheme and host of this site, from ``SITE_URL``, else from the request; None without both.
+
+    Django compares the host of a request with ``ALLOWED_HOSTS`` and raises DisallowedHost. Raises ConfigurationError if
+    the address is not https; http is accepted for this machine, and for every host while DEBUG is on.
+    """
     given = conf.get("SITE_URL")
     if not given and request is None:
         return None
-    parts = urlsplit(given or request.build_absolute_uri("/"))  # type: ignore[union-attr] # one of both is there
-    secure = parts.scheme == "https" or (parts.scheme == "http" and (parts.hostname in _LOOPBACK or settings.DEBUG))
+    parts = urlsplit(given or request.build_absolute_uri("/"))  # type: ignore[union-attr] # one of the two is set
+    secure = parts.scheme == "https" or (parts.scheme == "http" and (is_loopback(parts.hostname) or settings.DEBUG))
     if not secure or not parts.hostname:
         raise ConfigurationError(
             "SkinsBack must reach this site over https: set SKINSBACK['SITE_URL'] to 'https://your.site'."
@@ -31,7 +35,10 @@ def site_url(request: HttpRequest | None = None) -> str | None:
 
 
 def webhook_url(name: str, account: str, request: HttpRequest | None = None) -> str | None:
-    """Where SkinsBack delivers: ``name`` is ``result`` or ``events``; None if the site's address is not known."""
+    """The URL of a webhook (``name``: ``result`` or ``events``); None if the address of this site is not known.
+
+    Raises ConfigurationError if the webhook URLs are not in the URLconf.
+    """
     site = site_url(request)
     if site is None:
         return None
@@ -44,31 +51,34 @@ def webhook_url(name: str, account: str, request: HttpRequest | None = None) -> 
 
 
 def nested_urls() -> str:
-    """Why ``reverse("skinsback:result")`` fails although the webhook addresses are there; else nothing."""
-    around = list(_namespaces(get_resolver()))
-    if not around or "" in around:
+    """An error text if the webhook URLs are included only inside another URL namespace; else an empty text."""
+    namespaces = list(_enclosing_namespaces(get_resolver()))
+    if not namespaces or "" in namespaces:
         return ""
-    return f"The webhook addresses are inside the URL namespace {around[0]!r}, where they are not looked for"
+    return f"The webhook addresses are inside the URL namespace {namespaces[0]!r}, where they cannot be found"
 
 
-def _namespaces(resolver: URLResolver, around: str = "") -> Iterator[str]:
-    """For each time that our URLs are included, the namespaces around them, joined by colons."""
+def _enclosing_namespaces(resolver: URLResolver, enclosing: str = "") -> Iterator[str]:
+    """Yield, for each include of our URLs, the namespaces that enclose it, joined by colons."""
     for entry in resolver.url_patterns:
         if not isinstance(entry, URLResolver):
             continue
         if entry.app_name == APP_NAME:
-            yield around
+            yield enclosing
         else:
-            yield from _namespaces(entry, ":".join(filter(None, [around, entry.namespace])))
+            yield from _enclosing_namespaces(entry, ":".join(filter(None, [enclosing, entry.namespace])))
 
 
 def page_url(url: str | None, request: HttpRequest | None = None) -> str | None:
-    """An absolute address of a page of this site, from a path or an address; InvalidInput if it is elsewhere."""
+    """The absolute URL of a page of this site, from a path or a URL; None for an empty one.
+
+    Raises InvalidInput for a page of another site, and ConfigurationError if the address of this site is not known.
+    """
     if not url:
         return None
     site = site_url(request)
     if site is None:
-        raise ConfigurationError("Pages to return to need SKINSBACK['SITE_URL'], or pass the request.")
+        raise ConfigurationError("Return pages need SKINSBACK['SITE_URL']. Set it, or pass the request.")
     absolute = urljoin(f"{site}/", url)
     if urlsplit(absolute)[:2] != urlsplit(site)[:2]:
         raise InvalidInput(_("Users can only be sent back to pages of this site."))

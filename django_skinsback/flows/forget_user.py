@@ -75,9 +75,9 @@ def forget_user(
 
 
 def _rows_of(model: type[Any], user: Any, account: str | None) -> QuerySet[Any]:
-    """Rows of the user as they are now, and those that lost him. A site may have given a row to another user."""
-    theirs = Q(user_id=user.pk) | Q(user_id=None, owner_id=owner_key(user.pk))
-    rows: QuerySet[Any] = model._default_manager.using(database()).filter(theirs)
+    """The rows whose user is this one, and rows without a user that have this user's key as owner ID."""
+    owned = Q(user_id=user.pk) | Q(user_id=None, owner_id=owner_key(user.pk))
+    rows: QuerySet[Any] = model._default_manager.using(database()).filter(owned)
     return rows if account is None else rows.filter(account=account)
 
 

@@ -14,7 +14,7 @@ from ..steam import GAMES
 from . import retention
 from .market import prices
 from .monitoring import balance
-from .monitoring.stalled import note_pass
+from .monitoring.passes import note_pass
 from .polling import deposits as deposit_queue
 from .polling import purchases as purchase_queue
 from .polling.sweep import Counts, OnProgress, no_progress

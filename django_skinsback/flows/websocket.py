@@ -29,7 +29,7 @@ from ..wire.notifications import Event
 from .ledger.database import database, run
 from .ledger.edit import Edit, Source
 from .ledger.record import Outcome, change
-from .monitoring.balance import keep_balance
+from .monitoring.balance import store_balance
 from .polling.purchases import poll_purchases
 from .polling.sweep import Counts, OnProgress, no_progress
 from .purchases.report import record_report
@@ -85,7 +85,7 @@ def record_event(account: str, event: Event) -> RecordedEvent:
             recorded = record_report(event.purchase, Source.SOCKET, account=account)
             return RecordedEvent(name, recorded.outcome, recorded.row)
         if event.balance is not None:
-            keep_balance(account, event.balance)
+            store_balance(account, event.balance)
             return RecordedEvent(name, Outcome.APPLIED, details={"balance": event.balance})
     except Exception:
         logger.exception("skinsback.event_failed", extra={"account": account, "event": name})

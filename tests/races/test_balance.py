@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from django_skinsback import conf
-from django_skinsback.flows.monitoring.balance import keep_balance
+from django_skinsback.flows.monitoring.balance import store_balance
 from django_skinsback.models import BalanceSnapshot
 from django_skinsback.signals import balance_low
 from django_skinsback.wire.signing import event_signature
@@ -33,7 +33,7 @@ def told(settings):
 
 
 def keep(usd):
-    return lambda: keep_balance("default", Decimal(usd))
+    return lambda: store_balance("default", Decimal(usd))
 
 
 def event(usd):
@@ -47,7 +47,7 @@ def event(usd):
 
 def test_a_fall_that_many_keep_at_once_is_told_once(told):
     for turn in range(10):
-        keep_balance("default", Decimal(60))
+        store_balance("default", Decimal(60))
 
         kept = at_once(*[keep(f"40.{turn}{thread}") for thread in range(8)])
 
@@ -58,7 +58,7 @@ def test_a_fall_that_many_keep_at_once_is_told_once(told):
 
 def test_a_fall_told_by_events_and_by_the_task_at_once_is_told_once(told):
     for turn in range(10):
-        keep_balance("default", Decimal(60))
+        store_balance("default", Decimal(60))
 
         answers = at_once(
             *[event(f"39.{turn}{thread}") for thread in range(4)], *[keep(f"38.{turn}{thread}") for thread in range(4)]
@@ -72,30 +72,30 @@ def test_a_fall_is_told_while_others_keep_the_balance_before_it(told):
     """Keeping an unchanged balance moves the time of the row by which a fall is claimed."""
     for turn in range(10):
         for _ in range(3):
-            keep_balance("default", Decimal(60))
+            store_balance("default", Decimal(60))
 
         kept = at_once(keep("60"), keep("60"), keep("40"), keep("60"), keep("60"))
 
         assert all(isinstance(snapshot, BalanceSnapshot) for snapshot in kept), kept
         assert len(told) == turn + 1
-        keep_balance("default", Decimal(70 + turn))
+        store_balance("default", Decimal(70 + turn))
 
 
 def test_accounts_do_not_share_a_fall(told):
-    keep_balance("default", Decimal(60))
-    keep_balance("second", Decimal(60))
-    at_once(keep("40"), lambda: keep_balance("second", Decimal(41)))
+    store_balance("default", Decimal(60))
+    store_balance("second", Decimal(60))
+    at_once(keep("40"), lambda: store_balance("second", Decimal(41)))
     assert sorted(told) == [40, 41]
 
 
 def test_a_balance_that_stays_the_same_takes_two_rows(told):
     before = timezone.now() - timedelta(seconds=1)
     for _ in range(5):
-        keep_balance("default", Decimal("60.5"))
+        store_balance("default", Decimal("60.5"))
 
     first, last = BalanceSnapshot.objects.order_by("pk")
 
     assert before < first.taken_at < last.taken_at
-    keep_balance("default", Decimal("60.4"))
+    store_balance("default", Decimal("60.4"))
     assert BalanceSnapshot.objects.count() == 3
     assert told == []

@@ -1,4 +1,4 @@
-"""What the ledger should hold, recomputed from the history, against what it holds."""
+"""Compares the ledger with the entries that the history of each row requires."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -16,8 +16,8 @@ Sums = dict[tuple[str, str], Decimal]
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """One row whose ledger is not what its history says. Amounts are texts by "kind currency"."""
+class LedgerDifference:
+    """One row whose entries differ from its history. The keys of the amounts are "kind currency"."""
 
     row: str
     row_id: int
@@ -30,10 +30,12 @@ class Difference:
         return asdict(self)
 
 
-def audit(account: str | None = None, *, report: Callable[[int], object] | None = None) -> Iterator[Difference]:
-    """Walk all deposits and purchases by key and yield what differs; four queries for each 500 rows.
+def audit(
+    account: str | None = None, *, on_progress: Callable[[int], object] | None = None
+) -> Iterator[LedgerDifference]:
+    """Yield a difference for each deposit and purchase whose ledger entries are wrong. Changes nothing.
 
-    ``report`` is told how many rows were looked at with every batch.
+    Four queries for each 500 rows. ``on_progress`` is called with the number of rows of each batch.
     """
     for model, kinds in (
         (Deposit, (EntryKind.CREDIT, EntryKind.REVERSAL)),
@@ -45,14 +47,14 @@ def audit(account: str | None = None, *, report: Callable[[int], object] | None 
         last = 0
         while batch := list(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):
             last = batch[-1].pk
-            if report is not None:
-                report(len(batch))
+            if on_progress is not None:
+                on_progress(len(batch))
             suspects = [difference.row_id for difference in _audit_batch(model, batch, kinds)]
-            if suspects:  # look twice: something may have been posted between the queries
+            if suspects:  # compare them again: an entry may have been posted between the queries
                 yield from _audit_batch(model, list(rows.filter(pk__in=suspects).order_by("pk")), kinds)
 
 
-def _audit_batch(model: Any, batch: list[Any], kinds: tuple[EntryKind, EntryKind]) -> Iterator[Difference]:
+def _audit_batch(model: Any, batch: list[Any], kinds: tuple[EntryKind, EntryKind]) -> Iterator[LedgerDifference]:
     name = model._meta.model_name
     keys = [row.pk for row in batch]
     found: dict[int, Sums] = defaultdict(lambda: defaultdict(Decimal))
@@ -76,16 +78,16 @@ def _audit_batch(model: Any, batch: list[Any], kinds: tuple[EntryKind, EntryKind
                 decided.pop(key, None)
     for row in batch:
         held, due = found[row.pk], expected[row.pk]
-        problem = "the ledger is not what the history says" if held != due else ""
+        problem = "the ledger differs from the history" if held != due else ""
         if not problem and not row.needs_review and row.pk not in decided:
             problem = _broken_rule(row, {kind for kind, _ in held})
         if problem:
             reference = row.order_id if isinstance(row, Deposit) else row.custom_id
-            yield Difference(name, row.pk, reference, _texts(due), _texts(held), problem)
+            yield LedgerDifference(name, row.pk, reference, _texts(due), _texts(held), problem)
 
 
 def _both_since(accepted: list[int], refunded_at: dict[int, int]) -> dict[int, int]:
-    """For each accepted and refunded purchase the later of the two lines of its history. A person knows both since."""
+    """For each accepted and refunded purchase the later of the two history lines. A later decision knew of both."""
     moves = StatusChange.objects.using(database()).filter(purchase__in=accepted, to_status=PurchaseStatus.ACCEPTED)
     moves = moves.exclude(from_status=PurchaseStatus.ACCEPTED).order_by("pk")
     accepted_at = dict(moves.values_list("purchase_id", "pk"))
@@ -93,7 +95,7 @@ def _both_since(accepted: list[int], refunded_at: dict[int, int]) -> dict[int, i
 
 
 def _broken_rule(row: Deposit | Purchase, kinds: set[str]) -> str:
-    """What the status calls for and the ledger lacks, or the other way round; not asked of what an operator decides."""
+    """Which entry is missing or surplus for the status; empty if none. Not called for rows that an operator decided."""
     if isinstance(row, Deposit):
         holds_money = EntryKind.CREDIT in kinds and EntryKind.REVERSAL not in kinds
         if DEPOSIT_ENTRY.get(row.status) is EntryKind.CREDIT and not holds_money:

@@ -1,4 +1,4 @@
-"""The market's price list, kept as rows that a shop's pages can search."""
+"""Imports SkinsBack's price list into rows that a shop can search."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ _BATCH = 10_000
 
 
 @dataclass
-class Synced:
-    """How many names the list held, how many rows were new or had changed, and how many names have gone."""
+class SyncCounts:
+    """Names in the list (``items``), rows inserted or updated (``written``), rows marked unavailable (``gone``)."""
 
     items: int = 0
     written: int = 0
@@ -32,48 +32,48 @@ class Synced:
 
 
 def sync_prices(
-    account: str = conf.DEFAULT_ACCOUNT, game: str | None = None, *, report: Callable[[int], object] | None = None
-) -> Synced:
-    """Take over the grouped price list of one game (``/docs/api/v1/market_pricelist``): prices in US dollars.
+    account: str = conf.DEFAULT_ACCOUNT, game: str | None = None, *, on_progress: Callable[[int], object] | None = None
+) -> SyncCounts:
+    """Import the grouped price list of one game (``/docs/api/v1/market_pricelist``); prices are in US dollars.
 
-    Rows that did not change are not written; a name that is not listed any more becomes unavailable, and is not
-    deleted. A name listed twice is one row with the lower of the prices and both counts. The list is read to its end
-    and compared before anything is written, in short database transactions; ``report`` is told with each how many
-    rows it wrote. The list is held in memory, about 300 bytes an item; rows never are, but for those that change.
+    Unchanged rows are not written. A row whose name is not listed any more becomes unavailable and is not deleted. A
+    name listed twice is one row with the lower price and the sum of the counts. The whole list is read and compared
+    before the first write. Rows are written in batches, each in its own database transaction; ``on_progress`` is called
+    with the number of rows of each batch. The list needs about 300 bytes of memory for each item.
 
-    Raises what the client raises, and then nothing has changed. Two at once do no harm.
+    Raises what the client raises; then nothing has changed. Two imports may run at the same time.
     """
     game = check_game(game or conf.default_game())
     with background():
         listed = _by_name(get_client(account).get_price_list(game).items)
-    synced = Synced(items=len(listed))
+    counts = SyncCounts(items=len(listed))
     changed: list[tuple[int, PriceListItem]] = []
     gone: list[int] = []
-    for key, name, price, count, class_id in price_rows.read(game, available=True):
+    for key, name, price, count, class_id in price_rows.read_rows(game, available=True):
         item = listed.pop(name, None)
         if item is None:
             gone.append(key)
         elif item.price != price or (item.count or 0) != count or item.class_id != class_id:
             changed.append((key, item))
-    for key, name, *_ in price_rows.read(game, available=False):
+    for key, name, *_ in price_rows.read_rows(game, available=False):
         item = listed.pop(name, None)
         if item is not None:
             changed.append((key, item))
     new = list(listed.values())
-    if len(new) < synced.items:
-        new = price_rows.without_equals(game, new)
-    synced.written, synced.gone = len(changed) + len(new), len(gone)
+    if len(new) < counts.items:
+        new = price_rows.items_without_row(game, new)
+    counts.written, counts.gone = len(changed) + len(new), len(gone)
     now = utc_now()
     for rows, size, write in (
-        (gone, price_rows.COMPARED_AT_ONCE, lambda batch: price_rows.withdraw(batch, now)),
-        (changed, _BATCH, lambda batch: price_rows.update(game, batch, now)),
-        (new, _BATCH, lambda batch: price_rows.insert(game, batch, now)),
+        (gone, price_rows.COMPARE_AT_ONCE, lambda batch: price_rows.mark_unavailable(batch, now)),
+        (changed, _BATCH, lambda batch: price_rows.update_rows(game, batch, now)),
+        (new, _BATCH, lambda batch: price_rows.insert_rows(game, batch, now)),
     ):
         for batch in _batches(rows, size):
             run(partial(write, batch))
-            if report is not None:
-                report(len(batch))
-    return synced
+            if on_progress is not None:
+                on_progress(len(batch))
+    return counts
 
 
 def _by_name(items: Iterable[PriceListItem]) -> dict[str, PriceListItem]:
@@ -81,7 +81,7 @@ def _by_name(items: Iterable[PriceListItem]) -> dict[str, PriceListItem]:
     for item in items:
         other = listed.setdefault(item.market_hash_name, item)
         if other is not item:
-            cheapest = min(other, item, key=lambda each: each.price)
+            cheapest = min(other, item, key=lambda item: item.price)
             count = min((other.count or 0) + (item.count or 0), LARGEST_COUNT)
             listed[item.market_hash_name] = msgspec.structs.replace(cheapest, count=count)
     return listed

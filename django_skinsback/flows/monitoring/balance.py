@@ -1,4 +1,4 @@
-"""The project's balance at SkinsBack, in US dollars: kept as it is told, and how long it will last."""
+"""Stores the project's balance at SkinsBack in US dollars, and estimates how many days it lasts."""
 
 import logging
 from collections.abc import Sequence
@@ -19,52 +19,55 @@ from ...signals import balance_low
 from ..ledger.database import database, run
 from ..ledger.edit import after_commit, log_after_commit
 
-RUNWAY_WINDOW = timedelta(days=7)
-RUNWAY_OBSERVED_ATLEAST = timedelta(days=1)
-"""A shorter time says more about the hour of the day than about the days to come."""
+ESTIMATE_WINDOW = timedelta(days=7)
+MINIMUM_OBSERVED = timedelta(days=1)
+"""No estimate from a shorter time: spending depends on the hour of the day."""
 
-SNAPSHOTS_READ = 2000
-"""Of a site whose balance changes more often than this in a week, the newest tell as much, be it in an hour."""
+MAX_SNAPSHOTS_READ = 2000
+"""The estimate uses at most so many of the newest snapshots."""
 
-BUSY_OBSERVED_ATLEAST = timedelta(hours=1)
+MINIMUM_OBSERVED_BUSY = timedelta(hours=1)
+"""In place of ``MINIMUM_OBSERVED`` where ``MAX_SNAPSHOTS_READ`` snapshots were read."""
 
 _SECONDS_A_DAY = 86400
 _EXACT = Context(prec=64)  # a site may have set a smaller precision for the whole process
 
 
 def snapshot_balance(account: str = conf.DEFAULT_ACCOUNT) -> BalanceSnapshot:
-    """Ask for the balance and keep it; sends ``balance_low`` when it has just fallen below ``LOW_BALANCE``.
+    """Ask SkinsBack for the balance and store it. Sends ``balance_low`` if it has just fallen below ``LOW_BALANCE``.
 
     Raises what the client raises.
     """
     with background():
         usd = get_client(account).get_balance().usd
-    return keep_balance(account, usd)
+    return store_balance(account, usd)
 
 
-def keep_balance(account: str, usd: Decimal) -> BalanceSnapshot:
-    """Keep a balance SkinsBack told, in an answer or an event.
+def store_balance(account: str, usd: Decimal) -> BalanceSnapshot:
+    """Store a balance from an answer or an event. Sends ``balance_low`` if it has just fallen below ``LOW_BALANCE``.
 
-    A balance that stays the same takes two rows however long it does: when it was told first and when last. Part of
-    applying an event, so two statements, and five more where it falls below ``LOW_BALANCE``.
+    An unchanged balance has two rows: the first report of it, and the newest. Costs two statements, and five more if
+    the balance falls below ``LOW_BALANCE``.
     """
     now = utc_now()
     snapshots = BalanceSnapshot.objects.using(database())
     newest = list(snapshots.filter(account=account).order_by("-pk")[:2])
-    if [kept.balance for kept in newest] == [usd, usd] and snapshots.filter(pk=newest[0].pk).update(taken_at=now):
+    if [snapshot.balance for snapshot in newest] == [usd, usd] and snapshots.filter(pk=newest[0].pk).update(
+        taken_at=now
+    ):
         newest[0].taken_at = now
         return newest[0]
 
-    def keep() -> BalanceSnapshot:
+    def create() -> BalanceSnapshot:
         return snapshots.create(account=account, balance=usd, taken_at=now)
 
     limit = conf.low_balance()
     if limit is None or usd >= limit:
-        return keep()
+        return create()
 
     def block() -> BalanceSnapshot:
-        snapshot = keep()
-        if _crosses(snapshot, limit):
+        snapshot = create()
+        if _is_first_below(snapshot, limit):
             log_after_commit(logging.WARNING, "skinsback.balance_low", account=account, balance=amount_text(usd))
             after_commit(balance_low, sender=BalanceSnapshot, account=account, balance=usd)
         return snapshot
@@ -72,11 +75,10 @@ def keep_balance(account: str, usd: Decimal) -> BalanceSnapshot:
     return run(block)
 
 
-def _crosses(snapshot: BalanceSnapshot, limit: Decimal) -> bool:
-    """Whether it is this balance that falls below the limit, and not one that another process keeps at this moment.
+def _is_first_below(snapshot: BalanceSnapshot, limit: Decimal) -> bool:
+    """Whether the snapshot before this one was not below the limit, or does not exist.
 
-    Whoever locks the one before it by a write, and finds that it still is the one before it, crosses. The very first
-    balance of an account has none before it and is told if it is low.
+    It locks that snapshot by a write and compares again, so that of several processes only one returns True.
     """
     others = BalanceSnapshot.objects.using(database()).filter(account=snapshot.account).exclude(pk=snapshot.pk)
     before = others.order_by("-pk").first()
@@ -89,36 +91,37 @@ def _crosses(snapshot: BalanceSnapshot, limit: Decimal) -> bool:
     return before is None
 
 
-def runway(account: str = conf.DEFAULT_ACCOUNT, *, now: datetime | None = None) -> Decimal | None:
-    """For how many days the balance will last, judged by the last seven; None where that cannot be said."""
-    since = (now or utc_now()) - RUNWAY_WINDOW
+def estimate_days_left(account: str = conf.DEFAULT_ACCOUNT, *, now: datetime | None = None) -> Decimal | None:
+    """For how many days the balance lasts, estimated from the last seven days; None without an estimate."""
+    since = (now or utc_now()) - ESTIMATE_WINDOW
     snapshots = BalanceSnapshot.objects.using(database()).filter(account=account, taken_at__gte=since)
-    told = snapshots.order_by("-pk").values_list("taken_at", "balance")[:SNAPSHOTS_READ]
-    oldest_first = list(reversed(told))
-    busy = len(oldest_first) == SNAPSHOTS_READ
-    return days_left(oldest_first, observed_atleast=BUSY_OBSERVED_ATLEAST if busy else RUNWAY_OBSERVED_ATLEAST)
+    newest = snapshots.order_by("-pk").values_list("taken_at", "balance")[:MAX_SNAPSHOTS_READ]
+    oldest_first = list(reversed(newest))
+    is_busy = len(oldest_first) == MAX_SNAPSHOTS_READ
+    return days_left(oldest_first, minimum_observed=MINIMUM_OBSERVED_BUSY if is_busy else MINIMUM_OBSERVED)
 
 
 def days_left(
-    told: Sequence[tuple[datetime, Decimal]], *, observed_atleast: timedelta = RUNWAY_OBSERVED_ATLEAST
+    balances: Sequence[tuple[datetime, Decimal]], *, minimum_observed: timedelta = MINIMUM_OBSERVED
 ) -> Decimal | None:
-    """For how many days a balance will last if it goes on falling as it did and nothing comes in.
+    """For how many days the newest balance lasts at the average daily spending of these (time, balance), oldest first.
 
-    ``told`` are balances and when they were told, oldest first. What made the balance rise is left out: top-ups, and
-    users' skins, come as they please. None if nothing was spent or a shorter time was seen than ``observed_atleast``.
+    Increases are ignored: top-ups and users' skins cannot be predicted. Returns None if nothing was spent, or if the
+    balances cover less than ``minimum_observed``.
     """
-    if len(told) < 2:
+    if len(balances) < 2:
         return None
-    observed = told[-1][0] - told[0][0]
-    spent = sum((max(before - after, Decimal(0)) for (_, before), (_, after) in pairwise(told)), Decimal(0))
-    if not spent or observed < observed_atleast:
+    observed = balances[-1][0] - balances[0][0]
+    spent = sum((max(before - after, Decimal(0)) for (_, before), (_, after) in pairwise(balances)), Decimal(0))
+    if not spent or observed < minimum_observed:
         return None
     seconds = Decimal(observed // timedelta(seconds=1))
-    return (max(told[-1][1], Decimal(0)) * seconds / spent / _SECONDS_A_DAY).quantize(Decimal("0.1"), context=_EXACT)
+    days = max(balances[-1][1], Decimal(0)) * seconds / spent / _SECONDS_A_DAY
+    return days.quantize(Decimal("0.1"), context=_EXACT)
 
 
-def lasting(days: Decimal | None) -> str:
-    """``days_left`` in words; empty where it cannot be said."""
+def days_left_text(days: Decimal | None) -> str:
+    """A text for ``days_left``; empty for None."""
     if days is None:
         return ""
     if days > 365:

@@ -1,4 +1,4 @@
-"""Whether this site keeps up with SkinsBack: what monitors ask, in a constant number of queries."""
+"""Health of this site for monitors: overdue work, rows for review, balances. The number of queries is constant."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -18,23 +18,20 @@ from ...models.fields import utc_now
 from ...money import amount_text
 from ..ledger.database import database
 from ..ledger.record import Outcome
-from .balance import runway, snapshot_balance
-from .stalled import standstill
+from .balance import estimate_days_left, snapshot_balance
+from .passes import failing_passes
 
-LATE = timedelta(minutes=5)
-"""A row due for longer than this was not taken up when it should have been."""
+OVERDUE_AFTER = timedelta(minutes=5)
+"""A row that has been due for longer than this is overdue, and the site is degraded."""
 
-STANDING_STILL = timedelta(minutes=15)
-"""Nothing at all is taken up when a row is due for longer than this."""
+FAILING_AFTER = timedelta(minutes=15)
+"""The site is failing when a row has been due for longer than this."""
 
-SHORT_RUNWAY_DAYS = Decimal(2)
-
-DUE = ("next_poll_at", "next_poll_at")
-"""When a deposit, and when a purchase, is due."""
+FEW_DAYS_LEFT = Decimal(2)
 
 
-class Verdict(StrEnum):
-    """``degraded`` works, and wants a person today; ``failing`` does not do its work."""
+class HealthStatus(StrEnum):
+    """``degraded``: the site works but needs a person today. ``failing``: the site does not do its work."""
 
     OK = "ok"
     DEGRADED = "degraded"
@@ -43,20 +40,22 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why it is not ``ok``: a word for programs, and what it means and what to do for people."""
+    """Why the site is not ``ok``: a code for programs, and a text that says what is wrong and what to do."""
 
     code: str
-    verdict: Verdict
+    status: HealthStatus
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class AccountHealth:
-    """One account. ``balance`` in US dollars is the newest that SkinsBack told, ``balance_at`` when it did.
+    """Health of one account.
 
-    ``answers`` is whether SkinsBack answered just now, None if it was not asked. ``paused_until`` is when calls go on
-    that SkinsBack has refused for a while. ``days_left`` is that of ``flows.balance.runway``. ``stopped_since`` is when
-    errors began to end every pass over due rows that has something to do, ``stopped_by`` the last of them.
+    ``answers``: whether SkinsBack answered the probe; None without a probe.
+    ``balance``, ``balance_at``: the newest known balance in US dollars, and when SkinsBack reported it.
+    ``days_left``: see ``estimate_days_left``.
+    ``paused_until``: when the pause of calls ends that a refusal by SkinsBack has caused; None without a pause.
+    ``failing_since``, ``last_error``: since when errors have ended every pass over due rows, and the newest error.
     """
 
     account: str
@@ -65,18 +64,22 @@ class AccountHealth:
     balance_at: datetime | None
     days_left: Decimal | None
     paused_until: datetime | None
-    stopped_since: datetime | None = None
-    stopped_by: str = ""
+    failing_since: datetime | None = None
+    last_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What ``health`` found. ``late_rows`` have been due for more than five minutes, the oldest ``overdue_seconds``."""
+    """What ``health`` returns.
+
+    ``overdue_seconds``: for how long the oldest due row has been due. ``overdue_rows``: how many rows have been due for
+    more than five minutes. ``failed_deliveries``: how many deliveries could not be applied and are retried.
+    """
 
     checked_at: datetime
     overdue_seconds: int
-    late_rows: int
-    kept_deliveries: int
+    overdue_rows: int
+    failed_deliveries: int
     last_delivery_at: datetime | None
     deliveries_to_review: int
     rows_to_review: int
@@ -85,14 +88,15 @@ class Health:
     reasons: tuple[Reason, ...] = ()
 
     @property
-    def verdict(self) -> Verdict:
-        """The worst of the reasons."""
-        verdicts = {reason.verdict for reason in self.reasons}
-        return next((one for one in (Verdict.FAILING, Verdict.DEGRADED) if one in verdicts), Verdict.OK)
+    def status(self) -> HealthStatus:
+        """The worst status of the reasons."""
+        found = {reason.status for reason in self.reasons}
+        worst_first = (HealthStatus.FAILING, HealthStatus.DEGRADED)
+        return next((status for status in worst_first if status in found), HealthStatus.OK)
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as plain values for JSON: amounts as text, times as they are."""
-        values = {"status": self.verdict.value, **asdict(self)}
+        """All fields and the status, for JSON: amounts are text, times are datetimes."""
+        values = {"status": self.status.value, **asdict(self)}
         for account in values["accounts"]:
             for name in ("balance", "days_left"):
                 account[name] = None if account[name] is None else amount_text(account[name])
@@ -100,15 +104,15 @@ class Health:
 
 
 def is_failing(now: datetime | None = None) -> bool:
-    """Whether work stands still, in two queries: what a stranger may know."""
-    return _overdue(None, now or utc_now()) > STANDING_STILL
+    """Whether a row has been due for more than 15 minutes, in two queries. Anonymous callers may see only this."""
+    return _longest_overdue(None, now or utc_now()) > FAILING_AFTER
 
 
 def health(account: str | None = None, *, probe: bool = False, now: datetime | None = None) -> Health:
-    """Look at one account, or at all of them.
+    """Return the health of one account, or of all.
 
-    Calls SkinsBack only with ``probe``, once for each account, so that a monitor that asks every few seconds does not
-    use up the limit of requests. Raises ConfigurationError for an account that is not in the settings.
+    With ``probe`` it calls SkinsBack once for each account. Without it makes no call, so a monitor may ask every few
+    seconds. Raises ConfigurationError for an account that is not in the settings.
     """
     now = now or utc_now()
     aliases = conf.accounts() if account is None else (conf.account(account).alias,)
@@ -118,9 +122,9 @@ def health(account: str | None = None, *, probe: bool = False, now: datetime | N
     deliveries = WebhookEvent.objects.using(database()).filter(**only)
     found = Health(
         checked_at=now,
-        overdue_seconds=_overdue(account, now) // timedelta(seconds=1),
-        late_rows=sum(some.filter(**{f"{due}__lte": now - LATE}).count() for some, due in zip(rows, DUE, strict=True)),
-        kept_deliveries=deliveries.filter(next_try_at__isnull=False, outcome=Outcome.FAILED).count(),
+        overdue_seconds=_longest_overdue(account, now) // timedelta(seconds=1),
+        overdue_rows=sum(some.filter(next_poll_at__lte=now - OVERDUE_AFTER).count() for some in rows),
+        failed_deliveries=deliveries.filter(next_try_at__isnull=False, outcome=Outcome.FAILED).count(),
         deliveries_to_review=deliveries.filter(needs_review=True).count(),
         last_delivery_at=deliveries.order_by("-received_at").values_list("received_at", flat=True).first(),
         rows_to_review=sum(some.filter(needs_review=True).count() for some in rows),
@@ -131,106 +135,111 @@ def health(account: str | None = None, *, probe: bool = False, now: datetime | N
 
 
 def reasons(found: Health, low_balance: Decimal | None, problems: Iterable[Reason] = ()) -> Iterator[Reason]:
-    """What is wrong with what was found; ``problems`` are those met in asking SkinsBack."""
-    if found.overdue_seconds > LATE.total_seconds():
-        still = found.overdue_seconds > STANDING_STILL.total_seconds()
-        told = {"rows": found.late_rows, "minutes": found.overdue_seconds // 60}
+    """Yield a reason for each thing that is wrong. ``problems`` are the reasons that the probe returned."""
+    if found.overdue_seconds > OVERDUE_AFTER.total_seconds():
+        is_failing = found.overdue_seconds > FAILING_AFTER.total_seconds()
+        values = {"rows": found.overdue_rows, "minutes": found.overdue_seconds // 60}
         text = ngettext(
             "%(rows)d row is overdue, by %(minutes)d minutes: start a Celery worker with beat, or "
             "skinsback_poll --forever.",
             "%(rows)d rows are overdue, the oldest by %(minutes)d minutes: start a Celery worker with beat, or "
             "skinsback_poll --forever.",
-            found.late_rows,
+            found.overdue_rows,
         )
-        yield Reason("overdue", Verdict.FAILING if still else Verdict.DEGRADED, text % told)
+        yield Reason("overdue", HealthStatus.FAILING if is_failing else HealthStatus.DEGRADED, text % values)
     yield from problems
-    if found.kept_deliveries:
+    if found.failed_deliveries:
         text = ngettext(
-            "%(count)d delivery could not be applied and is tried again: look at it in the admin.",
-            "%(count)d deliveries could not be applied and are tried again: look at them in the admin.",
-            found.kept_deliveries,
+            "%(count)d delivery could not be applied and is retried: look at it in the admin.",
+            "%(count)d deliveries could not be applied and are retried: look at them in the admin.",
+            found.failed_deliveries,
         )
-        yield Reason("deliveries", Verdict.DEGRADED, text % {"count": found.kept_deliveries})
+        yield Reason("deliveries", HealthStatus.DEGRADED, text % {"count": found.failed_deliveries})
     if found.deliveries_to_review:
         text = ngettext(
             "%(count)d delivery could not be applied for too long: replay or dismiss it in the admin.",
             "%(count)d deliveries could not be applied for too long: replay or dismiss them in the admin.",
             found.deliveries_to_review,
         )
-        yield Reason("deliveries_to_review", Verdict.DEGRADED, text % {"count": found.deliveries_to_review})
+        yield Reason("deliveries_to_review", HealthStatus.DEGRADED, text % {"count": found.deliveries_to_review})
     if found.rows_to_review:
         text = ngettext(
-            "%(count)d row waits for an operator: look at it in the admin.",
-            "%(count)d rows wait for an operator: look at them in the admin.",
+            "%(count)d row needs review: look at it in the admin.",
+            "%(count)d rows need review: look at them in the admin.",
             found.rows_to_review,
         )
-        yield Reason("review", Verdict.DEGRADED, text % {"count": found.rows_to_review})
+        yield Reason("review", HealthStatus.DEGRADED, text % {"count": found.rows_to_review})
     if found.open_discrepancies:
         text = ngettext(
-            "%(count)d discrepancy with SkinsBack's lists is open: look at it in the admin.",
-            "%(count)d discrepancies with SkinsBack's lists are open: look at them in the admin.",
+            "%(count)d discrepancy between SkinsBack's lists and the rows here is open: look at it in the admin.",
+            "%(count)d discrepancies between SkinsBack's lists and the rows here are open: look at them in the admin.",
             found.open_discrepancies,
         )
-        yield Reason("discrepancies", Verdict.DEGRADED, text % {"count": found.open_discrepancies})
+        yield Reason("discrepancies", HealthStatus.DEGRADED, text % {"count": found.open_discrepancies})
     for account in found.accounts:
         yield from _reasons_of_account(account, low_balance, found.checked_at)
 
 
 def _reasons_of_account(account: AccountHealth, low_balance: Decimal | None, now: datetime) -> Iterator[Reason]:
-    told = {"account": account.account, "days": account.days_left}
-    if account.stopped_since is not None and now - account.stopped_since > LATE:
-        text = _("%(account)s: for %(minutes)d minutes no pass over due rows came to its end: %(error)s")
-        minutes = (now - account.stopped_since) // timedelta(minutes=1)
-        yield Reason("stopped", Verdict.DEGRADED, text % {**told, "minutes": minutes, "error": account.stopped_by})
+    values: dict[str, Any] = {"account": account.account, "days": account.days_left}
+    if account.failing_since is not None and now - account.failing_since > OVERDUE_AFTER:
+        text = _("%(account)s: for %(minutes)d minutes errors have ended every pass over due rows: %(error)s")
+        minutes = (now - account.failing_since) // timedelta(minutes=1)
+        values |= {"minutes": minutes, "error": account.last_error}
+        yield Reason("passes_failing", HealthStatus.DEGRADED, text % values)
     if account.paused_until is not None:
-        text = _("%(account)s: SkinsBack has refused calls, so they wait until %(until)s. skinsback_check says why.")
-        until = f"{account.paused_until:%H:%M:%S} UTC"
-        yield Reason("paused", Verdict.DEGRADED, text % {**told, "until": until})
+        text = _(
+            "%(account)s: SkinsBack refused a call, so calls are paused until %(until)s. skinsback_check shows why."
+        )
+        values["until"] = f"{account.paused_until:%H:%M:%S} UTC"
+        yield Reason("paused", HealthStatus.DEGRADED, text % values)
     if account.balance is None:
         return
-    told["balance"] = amount_text(account.balance)
+    values["balance"] = amount_text(account.balance)
     if low_balance is not None and account.balance < low_balance:
         text = _("%(account)s: the balance of %(balance)s USD is below LOW_BALANCE: top it up at SkinsBack.")
-        yield Reason("low_balance", Verdict.DEGRADED, text % told)
-    elif account.days_left is not None and account.days_left < SHORT_RUNWAY_DAYS:
+        yield Reason("low_balance", HealthStatus.DEGRADED, text % values)
+    elif account.days_left is not None and account.days_left < FEW_DAYS_LEFT:
         text = _("%(account)s: the balance of %(balance)s USD lasts for about %(days)s days: top it up at SkinsBack.")
-        yield Reason("short_runway", Verdict.DEGRADED, text % told)
+        yield Reason("few_days_left", HealthStatus.DEGRADED, text % values)
 
 
-def _overdue(account: str | None, now: datetime) -> timedelta:
-    """For how long the oldest due row has been due."""
+def _longest_overdue(account: str | None, now: datetime) -> timedelta:
+    """For how long the oldest due row has been due; zero if no row is due."""
     only = {} if account is None else {"account": account}
     oldest = [
-        model._default_manager.using(database()).filter(**only, **{f"{due}__lte": now}).aggregate(oldest=Min(due))
-        for model, due in zip((Deposit, Purchase), DUE, strict=True)
+        model._default_manager.using(database())
+        .filter(**only, next_poll_at__lte=now)
+        .aggregate(oldest=Min("next_poll_at"))["oldest"]
+        for model in (Deposit, Purchase)
     ]
-    return max((now - found["oldest"] for found in oldest if found["oldest"]), default=timedelta(0))
+    return max((now - due for due in oldest if due), default=timedelta(0))
 
 
 def _account(alias: str, now: datetime, problems: Mapping[str, Reason | None]) -> AccountHealth:
     snapshots = BalanceSnapshot.objects.using(database()).filter(account=alias)
-    newest, stop = snapshots.order_by("-pk").first(), standstill(alias)
+    newest, failing = snapshots.order_by("-pk").first(), failing_passes(alias)
     return AccountHealth(
         account=alias,
         answers=problems[alias] is None if alias in problems else None,
         balance=newest.balance if newest else None,
         balance_at=newest.taken_at if newest else None,
-        days_left=runway(alias, now=now),
+        days_left=estimate_days_left(alias, now=now),
         paused_until=ratelimit.pause_until(alias),
-        stopped_since=stop.since if stop else None,
-        stopped_by=stop.error if stop else "",
+        failing_since=failing.since if failing else None,
+        last_error=failing.error if failing else "",
     )
 
 
 def _probe(alias: str) -> Reason | None:
-    """Ask SkinsBack for the balance, and keep it; what is wrong, if it does not tell."""
+    """Ask SkinsBack for the balance and store it; return the reason if that fails, else None."""
     try:
-        with ratelimit.foreground():  # what was wrong before may be over: ask all the same
+        with ratelimit.foreground():  # not refused by a pause whose cause may be over
             snapshot_balance(alias)
     except RateLimited:
-        text = _("%(account)s: more requests are made than SkinsBack allows.") % {"account": alias}
-        return Reason("no_answer", Verdict.DEGRADED, text)
+        text = _("%(account)s: the limit of requests was reached.") % {"account": alias}
+        return Reason("no_answer", HealthStatus.DEGRADED, text)
     except SkinsBackError as error:
-        text = _("%(account)s: SkinsBack does not tell the balance: %(error)s") % {"account": alias, "error": error}
-        return Reason("no_answer", Verdict.FAILING, text)
+        text = _("%(account)s: SkinsBack does not answer: %(error)s") % {"account": alias, "error": error}
+        return Reason("no_answer", HealthStatus.FAILING, text)
     return None

@@ -19,7 +19,7 @@ from ... import conf, ratelimit, schedule
 from ...exceptions import SkinsBackError
 from ...models.fields import utc_now
 from ...wire.types import Page
-from ..monitoring.stalled import note_stop, note_work
+from ..monitoring import passes
 from .backlog import read_list
 from .claims import Claim, claim_due
 from .queue import Row, due_rows
@@ -116,11 +116,11 @@ class Sweep(ABC, Generic[Row, Report]):
                 "skinsback.sweep_stopped", extra={"rows": rows, "account": self.account, "error": str(error)}
             )
             self.counts.stopped_by = f"{self.account}: {error}"
-            note_stop(rows, self.account, str(error))
+            passes.note_failed(rows, self.account, str(error))
             self.after_error()
         else:
             if self.counts.asked > asked:
-                note_work(rows, self.account)
+                passes.note_completed(rows, self.account)
 
     def due_rows(self) -> QuerySet[Row]:
         """The rows of the account that are due."""

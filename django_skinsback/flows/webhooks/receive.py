@@ -26,7 +26,7 @@ from ..forget_user import RAW_DATA
 from ..ledger.database import database, run
 from ..ledger.edit import Source
 from ..ledger.record import Outcome, PendingChange
-from ..monitoring.balance import keep_balance
+from ..monitoring.balance import store_balance
 from ..purchases import report as purchases
 from .rejections import refuse
 
@@ -129,7 +129,7 @@ def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bo
     if edit is not None:
         edit.save()
     if isinstance(message, Event) and message.balance is not None:
-        keep_balance(event.account, message.balance)
+        store_balance(event.account, message.balance)
     is_verified = edit is not None and edit.changed  # together with the row
     if not is_verified and not deliveries.filter(pk=event.pk).exists():
         raise RolledBack

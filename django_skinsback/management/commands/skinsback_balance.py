@@ -1,7 +1,7 @@
 from typing import Any
 
 from ... import conf
-from ...flows.monitoring.balance import lasting, runway, snapshot_balance
+from ...flows.monitoring.balance import days_left_text, estimate_days_left, snapshot_balance
 from ...money import amount_text
 from ...ratelimit import foreground
 from ..command import NEEDS_PERSON, SkinsBackCommand
@@ -9,12 +9,12 @@ from ..command import NEEDS_PERSON, SkinsBackCommand
 
 class Command(SkinsBackCommand):
     help = (
-        "Ask SkinsBack for the project's balance in US dollars, keep it, and say for how many days it will last if you "
-        "go on buying as in the last seven days and put nothing in."
+        "Ask SkinsBack for the project's balance in US dollars and store it. Also prints for how many days it lasts at "
+        "the average spending of the last seven days, without top-ups."
     )
     examples = (
         ("", "the balance of every account"),
-        ("--account second --json", "of one account, for a program"),
+        ("--account second --json", "the balance of one account, as JSON"),
     )
     exit_codes = {NEEDS_PERSON: "a balance is below LOW_BALANCE"}
 
@@ -23,8 +23,8 @@ class Command(SkinsBackCommand):
         for alias in self.accounts:
             with foreground():
                 balance = snapshot_balance(alias).balance
-            days = runway(alias)
-            text = ", ".join(filter(None, [f"{alias}: {amount_text(balance)} USD", lasting(days)]))
+            days = estimate_days_left(alias)
+            text = ", ".join(filter(None, [f"{alias}: {amount_text(balance)} USD", days_left_text(days)]))
             is_low = False
             if limit is not None and balance < limit:
                 is_low, low = True, low + 1

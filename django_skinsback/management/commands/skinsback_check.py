@@ -1,4 +1,4 @@
-"""Walks the list of docs/going-live.md: each line is ok, or says what to do."""
+"""Checks the points of docs/going-live.md. Each line is ok, or says what to do."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -15,8 +15,8 @@ from ...exceptions import AccountFault, ConfigurationError, RateLimited, SkinsBa
 from ...flows.addresses import webhook_url
 from ...flows.ledger.database import database
 from ...flows.monitoring.balance import snapshot_balance
-from ...flows.monitoring.health import STANDING_STILL, health
-from ...flows.monitoring.stalled import is_shared, last_pass
+from ...flows.monitoring.health import FAILING_AFTER, health
+from ...flows.monitoring.passes import is_shared, last_pass
 from ...models import BalanceSnapshot, WebhookEvent
 from ...models.fields import utc_now
 from ...money import amount_text
@@ -35,7 +35,7 @@ _ADVICE = {
 
 
 class Line(NamedTuple):
-    """One thing looked at: what, whether it is in order (None: not known), and what was found or is to be done."""
+    """One result: what was checked, whether it is ok (None: not known), and the finding or what to do."""
 
     what: str
     ok: bool | None
@@ -45,19 +45,18 @@ class Line(NamedTuple):
 class Command(SkinsBackCommand):
     help = (
         "Check that this site can take deposits and buy skins. Each line is marked ok, or TODO with what to do, or ?? "
-        "where something cannot be known. It asks SkinsBack "
-        "and knocks at this site's own webhook addresses: run it after installing and after each change. "
-        "For a monitor that asks every few seconds, use skinsback_health."
+        "if the answer is not known. It calls SkinsBack and sends a test request to this site's own webhook URLs. "
+        "Run it after installing and after each change. For a monitor, use skinsback_health."
     )
     examples = (
-        ("", "walk the whole list"),
-        ("--account second", "only what concerns this account"),
+        ("", "check everything"),
+        ("--account second", "check only this account"),
     )
-    exit_codes = {NEEDS_PERSON: "something is to be done"}
+    exit_codes = {NEEDS_PERSON: "at least one line is marked TODO"}
     requires_system_checks = []
 
     def selected_accounts(self, account: str | None) -> tuple[str, ...]:
-        """None where the settings or the database are not ready: that is what is to be mended first."""
+        """No account while the settings or the database are not ready: they must be repaired first."""
         self._lines = [*_configuration(), *_database()]
         return super().selected_accounts(account) if all(line.ok for line in self._lines) else ()
 
@@ -80,14 +79,14 @@ def _configuration() -> Iterator[Line]:
     found = [message for message in ours if not message.is_silenced()]
     for message in found:
         yield Line(f"configuration ({message.id})", ok=False, text=f"{message.msg} {message.hint or ''}".strip())
-    unusable = [] if found else list(_unusable())
+    unusable = [] if found else list(_unusable_accounts())
     yield from unusable
     if not found and not unusable:
         yield Line("configuration", ok=True, text="the settings are complete")
 
 
-def _unusable() -> Iterator[Line]:
-    """Accounts without a client: what the system checks let pass, or the site has silenced."""
+def _unusable_accounts() -> Iterator[Line]:
+    """Yield accounts whose client cannot be made, for a reason that no system check found or that is silenced."""
     for alias in conf.accounts():
         try:
             get_client(alias)
@@ -96,13 +95,15 @@ def _unusable() -> Iterator[Line]:
 
 
 def _database() -> Iterator[Line]:
-    """Nothing where the tables are there."""
+    """Yield a line if the database does not answer or if migrations are missing; nothing if all is well."""
     try:
         executor = MigrationExecutor(connections[database()])
         ours = [node for node in executor.loader.graph.leaf_nodes() if node[0] == WebhookEvent._meta.app_label]
         missing = len(executor.migration_plan(ours))
     except DatabaseError as error:
-        yield Line("database", ok=False, text=f"it does not answer ({described(error)}): start it, look at DATABASES")
+        yield Line(
+            "database", ok=False, text=f"it does not answer ({described(error)}): start it, or correct DATABASES"
+        )
         return
     if missing:
         text = f"{missing} migrations are not applied yet: run manage.py migrate"
@@ -121,7 +122,7 @@ def _account(alias: str) -> Iterator[Line]:
         yield Line(f"{alias}: reachable", ok=True, text=conf.api_url())
         yield Line(f"{alias}: credentials", ok=False, text=_ADVICE.get(error.code, str(error)))
     except RateLimited:
-        yield Line(f"{alias}: reachable", ok=False, text="over the limit of requests; try again in a minute")
+        yield Line(f"{alias}: reachable", ok=False, text="the limit of requests was reached: try again in a minute")
     except SkinsBackError as error:
         yield Line(f"{alias}: reachable", ok=False, text=f"{conf.api_url()} gives no answer: {error}")
     if snapshot is not None:
@@ -141,7 +142,7 @@ def _balance(alias: str, snapshot: BalanceSnapshot) -> Line:
 
 
 def _callback(alias: str, name: str, setting: str) -> Line:
-    """Knock at our own webhook address from outside: an unsigned message must be refused by us, not by a proxy."""
+    """Send an unsigned message to our own webhook URL. This package must refuse it, not a proxy in front of it."""
     what = f"{alias}: {setting}"
     try:
         url = webhook_url(name, alias)
@@ -151,7 +152,7 @@ def _callback(alias: str, name: str, setting: str) -> Line:
         return Line(
             what,
             ok=False,
-            text="set SKINSBACK['SITE_URL'] to 'https://your.site', so that SkinsBack knows it",
+            text="set SKINSBACK['SITE_URL'] to 'https://your.site', so that the URL is known",
         )
     try:
         with open_session(url, conf.proxy_url()) as session:
@@ -166,7 +167,7 @@ def _callback(alias: str, name: str, setting: str) -> Line:
         return Line(what, ok=False, text=f"{url} cannot be reached from here ({type(error).__name__}): start the site")
     if answer.status_code in {400, 403} and '"refused"' in answer.text:
         return Line(what, ok=True, text=f"{url} answers; enter it in the project's settings at SkinsBack")
-    hint = "is something in front of the site, or its URLconf, in the way?"
+    hint = "check the proxy in front of the site, and its URLconf"
     return Line(
         what,
         ok=False,
@@ -175,34 +176,32 @@ def _callback(alias: str, name: str, setting: str) -> Line:
 
 
 def _work(account: str | None) -> Iterator[Line]:
-    """What a monitor would say too, and the deliveries that are not tried any more."""
-    found = {reason.code: reason.text for reason in health(account).reasons}
+    """Yield lines from the reasons of ``health``, and one for deliveries that are not applied."""
+    problems = {reason.code: reason.text for reason in health(account).reasons}
     unapplied = WebhookEvent.objects.filter(processed_at=None, **({"account": account} if account else {})).count()
     if unapplied:
-        found["deliveries"] = f"{unapplied} wait to be applied: look at them in the admin"
-    yield _worker(found.get("overdue"))
-    for what, code, fine in (
+        problems["deliveries"] = f"{unapplied} not applied yet: see the deliveries in the admin"
+    yield _worker(problems.get("overdue"))
+    for what, code, ok_text in (
         ("deliveries", "deliveries", "all applied"),
-        ("review", "review", "none waits"),
+        ("review", "review", "no row needs review"),
         ("discrepancies", "discrepancies", "none is open"),
     ):
-        yield Line(what, ok=code not in found, text=found.get(code, fine))
+        yield Line(what, ok=code not in problems, text=problems.get(code, ok_text))
 
 
 def _worker(overdue: str | None) -> Line:
-    """Not known if no worker has ever looked for due rows: then nothing overdue proves nothing."""
+    """Not known if the cache is not shared and has no note of a pass: then a worker may run in another process."""
     what, start = "worker and beat", "start a Celery worker with beat, or skinsback_poll --forever"
     if overdue is not None:
         return Line(what, ok=False, text=overdue)
-    seen = last_pass()
-    if seen is not None:
-        at = f"{seen:%Y-%m-%d %H:%M:%S} UTC"
-        if utc_now() - seen <= STANDING_STILL:
+    last = last_pass()
+    if last is not None:
+        at = f"{last:%Y-%m-%d %H:%M:%S} UTC"
+        if utc_now() - last <= FAILING_AFTER:
             return Line(what, ok=True, text=f"nothing is overdue; due rows were last looked for at {at}")
         return Line(what, ok=False, text=f"due rows were last looked for at {at}: {start}")
     if is_shared():
-        return Line(what, ok=False, text=f"no process has been seen that looks for due rows: {start}")
-    text = (
-        f"whether they run cannot be known, because the cache {conf.get('CACHE')!r} is not shared by processes: {start}"
-    )
+        return Line(what, ok=False, text=f"no process has looked for due rows yet: {start}")
+    text = f"not known, because processes do not share the cache {conf.get('CACHE')!r}. If none runs: {start}"
     return Line(what, ok=None, text=text)

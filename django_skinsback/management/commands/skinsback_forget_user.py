@@ -11,9 +11,9 @@ from ..command import NOT_DONE, USAGE, SkinsBackCommand
 class Command(SkinsBackCommand):
     help = (
         "Remove the Steam IDs, trade tokens, skins and raw deliveries of one user, for example to close the user's "
-        "account. Ledger entries, amounts, SkinsBack's ids and digests stay, and later reports add no Steam data. "
-        "Refused while a deposit or purchase of the user is open or needs review. The user stays, because the ledger "
-        "protects users with entries: replace the name and e-mail in your own user model afterwards."
+        "account. Ledger entries, amounts, SkinsBack's ids and digests are kept. Later reports add no Steam data. "
+        "Refused while a deposit or purchase of the user is open or needs review. The user is not deleted, because the "
+        "ledger protects users with entries: replace the name and e-mail in your own user model afterwards."
     )
     examples = (("alice", "remove the Steam data of the user alice"),)
 
@@ -29,8 +29,8 @@ class Command(SkinsBackCommand):
         except users.DoesNotExist:
             raise CommandError(f"There is no user {user!r}.", returncode=USAGE) from None
         try:
-            with self.progress.bar("removing") as advance:
-                forgotten = forget_user(found, account=account, on_progress=advance)
+            with self.progress.bar("removing") as on_progress:
+                forgotten = forget_user(found, account=account, on_progress=on_progress)
         except InvalidInput as error:
             raise CommandError(str(error), returncode=NOT_DONE) from error
         self.tell(

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ...flows.monitoring.stalled import note_pass
+from ...flows.monitoring.passes import note_pass
 from ...flows.polling import deposits as deposit_queue
 from ...flows.polling import purchases as purchase_queue
 from ...flows.polling.sweep import Counts

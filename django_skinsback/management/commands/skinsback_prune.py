@@ -9,26 +9,25 @@ from ..command import SkinsBackCommand
 
 class Command(SkinsBackCommand):
     help = (
-        "Forget raw deliveries, balances, and discrepancies that were repaired or agree now, older than "
-        "RETENTION_DAYS. Rows about money stay for ever, and so do deliveries that failed or are still to be tried "
-        "and discrepancies that are open or that an operator has closed. Deliveries of which nothing could be made "
-        "(no such row here, a status not known, ids that do not belong together) go like those that were applied. "
-        "Run it once a day; Celery's beat does."
+        "Delete deliveries, balances, and repaired or resolved discrepancies that are older than RETENTION_DAYS. "
+        "Rows about money are never deleted. Also kept are deliveries that failed or are to be retried, and "
+        "discrepancies that are open or that an operator closed. Deliveries that matched no row, had an unknown status "
+        "or contradictory ids are deleted. The Celery schedule runs it once a day."
     )
     examples = (
-        ("", "forget what is older than RETENTION_DAYS"),
-        ("--days 30", "forget what is older than 30 days"),
+        ("", "delete what is older than RETENTION_DAYS"),
+        ("--days 30", "delete what is older than 30 days"),
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--days", type=_days, help="older than this many days (default: RETENTION_DAYS)")
 
     def work(self, *_args: Any, days: int | None, account: str | None, **_options: Any) -> None:
-        with self.progress.bar("forgetting") as advance:
-            pruned = prune(days, account=account, report=advance)
+        with self.progress.bar("deleting") as on_progress:
+            pruned = prune(days, account=account, on_progress=on_progress)
         self.tell(
             f"{pruned.deliveries} deliveries, {pruned.balances} balances and {pruned.discrepancies} discrepancies "
-            "forgotten",
+            "deleted",
             **pruned._asdict(),
         )
 

@@ -11,16 +11,16 @@ from ..command import NOT_DONE, SkinsBackCommand, advised
 
 class Command(SkinsBackCommand):
     help = (
-        "Take over the market's price list, so that your shop can show what it may buy. Writes what is new or has "
-        "changed; a skin that is not listed any more stays and is marked as not available. Run it as often as your "
-        "prices should be fresh; the Celery schedule does it every hour."
+        "Import SkinsBack's price list, so that your shop can show the skins that it can buy. Writes new and changed "
+        "rows. A skin that is not listed any more is marked as not available and is not deleted. The Celery schedule "
+        "runs it every hour."
     )
     examples = (
         ("", "the price lists of all games"),
-        ("--game cs2", "that of Counter-Strike 2 alone"),
-        ("--json", "one line of JSON for each game, for a program that reads the counts"),
+        ("--game cs2", "only the price list of Counter-Strike 2"),
+        ("--json", "print one line of JSON with the counts for each game"),
     )
-    exit_codes = {NOT_DONE: "some price lists, or all, were not taken over; the messages say why"}
+    exit_codes = {NOT_DONE: "at least one price list was not imported; the messages say why"}
     default_account = conf.DEFAULT_ACCOUNT
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -31,14 +31,14 @@ class Command(SkinsBackCommand):
         failures = []
         for code in games:
             try:
-                with self.progress.bar(code) as written:
-                    synced = sync_prices(account, code, report=written)
+                with self.progress.bar(code) as on_progress:
+                    counts = sync_prices(account, code, on_progress=on_progress)
             except SkinsBackError as error:
                 failures.append(error)
                 if len(failures) == len(games):
                     raise
                 self.warn(f"{code}: {advised(error)}")
             else:
-                text = f"{code}: {synced.items} names, {synced.written} written, {synced.gone} gone"
-                self.tell(text, game=code, names=synced.items, written=synced.written, gone=synced.gone)
+                text = f"{code}: {counts.items} names, {counts.written} written, {counts.gone} gone"
+                self.tell(text, game=code, names=counts.items, written=counts.written, gone=counts.gone)
         return NOT_DONE if failures else None

@@ -11,6 +11,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from werkzeug.routing import Map, RequestRedirect, Rule, WebsocketMismatch
 from werkzeug.wrappers import Request, Response
 
+from ...loopback import is_loopback
 from ..api.endpoint import API, METHODS, CloseConnection
 from ..simulation.store import Store
 from ..webhooks.notifications import Notifications
@@ -24,7 +25,6 @@ from .rendering import HEADERS, static_file
 
 logger = logging.getLogger("django_skinsback.sandbox")
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 _ADDRESSES = (
     "The API is POST /api.php, and the body field method names the method. "
     f"The websocket is {PATH}, with the slash at the end. The control page is /."
@@ -47,7 +47,7 @@ class App:
         stopping: threading.Event,
         allowed_hosts: Iterable[str],
     ) -> None:
-        self.allowed_hosts = _LOOPBACK | frozenset(allowed_hosts)
+        self.allowed_hosts = frozenset(allowed_hosts)
         self.api = API(store, stopping)
         self.websocket = websocket
         pay, control = PayPage(store), ControlPage(store, METHODS)
@@ -116,7 +116,8 @@ class App:
 
     def _refuse_other_hosts(self, request: Request) -> Response | None:
         host = request.headers.get("Host", "")
-        if urlsplit(f"//{host}").hostname not in self.allowed_hosts:
+        name = urlsplit(f"//{host}").hostname
+        if not is_loopback(name) and name not in self.allowed_hosts:
             return Response("The sandbox answers only under a loopback name or an allowed host name.\n", 421)
         origin = request.headers.get("Origin")
         if request.method not in ("GET", "HEAD") and origin is not None and origin != f"http://{host}":

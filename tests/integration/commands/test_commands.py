@@ -20,8 +20,7 @@ from django.utils import timezone
 
 from django_skinsback import tasks
 from django_skinsback.flows import scheduler as routine
-from django_skinsback.flows.monitoring import health
-from django_skinsback.flows.monitoring import stalled as standstill
+from django_skinsback.flows.monitoring import health, passes
 from django_skinsback.management.commands import skinsback_check
 from django_skinsback.models import BalanceSnapshot, Deposit, MarketItem, Purchase, WebhookEvent
 from django_skinsback.testing import make_deposit, make_purchase
@@ -91,7 +90,7 @@ def sandbox(skinsback_sandbox, settings, db):
     """The sandbox as the only account, on a developer's machine, where a worker has just looked for due rows."""
     settings.DEBUG = True
     settings.SKINSBACK = {**settings.SKINSBACK, "ACCOUNTS": {}}
-    standstill.note_pass()
+    passes.note_pass()
     return skinsback_sandbox
 
 
@@ -118,7 +117,7 @@ def todo(printed):
     return {what: text for what, (mark, text) in lines(printed).items() if mark == "TODO"}
 
 
-def test_a_site_in_order_has_a_row_of_ok(sandbox, front):
+def test_every_line_of_a_healthy_site_is_ok(sandbox, front):
     printed, code = run("skinsback_check")
     assert code == 0
     found = lines(printed)
@@ -143,7 +142,7 @@ def test_a_site_in_order_has_a_row_of_ok(sandbox, front):
     ]
 
 
-def test_the_knock_is_bounded_unsigned_and_follows_nothing(sandbox, front):
+def test_the_test_request_has_a_timeout_and_no_signature_and_follows_no_redirect(sandbox, front):
     run("skinsback_check")
     for _, options in front.asked:
         assert options["allow_redirects"] is False
@@ -153,7 +152,7 @@ def test_the_knock_is_bounded_unsigned_and_follows_nothing(sandbox, front):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_this_sites_own_webhooks_answer_the_knock(skinsback_sandbox, live_server, settings):
+def test_the_webhook_urls_of_this_site_pass_the_check(skinsback_sandbox, live_server, settings):
     settings.DEBUG = True
     settings.SKINSBACK = {**settings.SKINSBACK, "SITE_URL": live_server.url}
     printed, code = run("skinsback_check")
@@ -161,7 +160,7 @@ def test_this_sites_own_webhooks_answer_the_knock(skinsback_sandbox, live_server
     assert not WebhookEvent.objects.exists()
 
 
-def test_every_account_is_looked_at_or_only_the_one_that_is_named(sandbox, front, settings):
+def test_every_account_is_checked_or_only_the_given_one(sandbox, front, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "ACCOUNTS": {"second": sandbox.credentials("sandbox-2")}}
     both, _ = run("skinsback_check")
     one, _ = run("skinsback_check", "--account", "second")
@@ -170,7 +169,7 @@ def test_every_account_is_looked_at_or_only_the_one_that_is_named(sandbox, front
     assert lines(one)["second: Result URL"][1].startswith("https://shop.example/skinsback/result/second/ ")
 
 
-def test_wrong_settings_are_said_first_and_nobody_is_called(sandbox, front, settings):
+def test_wrong_settings_are_reported_first_and_no_call_is_made(sandbox, front, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "DEFAULT_GAME": "csgo"}
     printed, code = run("skinsback_check")
     assert code == 3
@@ -180,21 +179,21 @@ def test_wrong_settings_are_said_first_and_nobody_is_called(sandbox, front, sett
     assert not BalanceSnapshot.objects.exists()
 
 
-def test_a_silenced_warning_is_nothing_to_do(sandbox, front, settings):
+def test_a_silenced_warning_is_not_reported(sandbox, front, settings):
     settings.DEBUG = False
     settings.SILENCED_SYSTEM_CHECKS = ["skinsback.W001", "skinsback.W002", "skinsback.W005"]
     printed, code = run("skinsback_check")
     assert code == 0, printed
 
 
-def test_a_missing_secret_is_said_and_what_to_do(sandbox, front, settings):
+def test_a_missing_secret_is_reported_with_advice(sandbox, front, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "CLIENT_SECRET": ""}
     printed, code = run("skinsback_check")
     assert code == 3
     assert "Copy it from your project's settings" in todo(printed)["configuration (skinsback.E004)"]
 
 
-def test_an_account_nobody_configured_is_said(sandbox, front):
+def test_an_account_that_is_not_configured_is_an_error(sandbox, front):
     with pytest.raises(CommandError, match="no account 'third'") as refused:
         run("skinsback_check", "--account", "third")
     assert refused.value.returncode == 2
@@ -209,7 +208,7 @@ def test_an_account_nobody_configured_is_said(sandbox, front):
         ({"CLIENT_SECRET": "wrong", "AUTHENTICATION": "signature"}, "CLIENT_SECRET is not the project's"),
     ],
 )
-def test_wrong_keys_are_told_from_each_other(sandbox, front, settings, keys, advice):
+def test_each_kind_of_wrong_key_has_its_own_advice(sandbox, front, settings, keys, advice):
     settings.SKINSBACK = {**settings.SKINSBACK, **keys}
     printed, code = run("skinsback_check")
     assert code == 3
@@ -228,7 +227,7 @@ def test_wrong_keys_are_told_from_each_other(sandbox, front, settings, keys, adv
         (-9, "under_maintenance", "reachable", "under_maintenance"),
     ],
 )
-def test_what_skinsback_refuses_is_turned_into_advice(sandbox, front, monkeypatch, code, word, what, advice):
+def test_each_refusal_of_skinsback_has_its_own_advice(sandbox, front, monkeypatch, code, word, what, advice):
     from django_skinsback.exceptions import APIError
 
     def refuse(alias):
@@ -241,7 +240,7 @@ def test_what_skinsback_refuses_is_turned_into_advice(sandbox, front, monkeypatc
     assert lines(printed)["default: Result URL"][0] == "ok"
 
 
-def test_a_skinsback_that_does_not_answer_is_said(sandbox, front):
+def test_it_is_reported_if_skinsback_does_not_answer(sandbox, front):
     sandbox.stop()
     printed, code = run("skinsback_check")
     assert code == 3
@@ -267,7 +266,7 @@ def test_a_low_balance_is_to_be_topped_up(sandbox, front, settings):
         (503, '{"status": "refused"}'),
     ],
 )
-def test_anything_but_our_own_refusal_is_something_in_the_way(sandbox, front, status_code, text):
+def test_any_other_answer_than_our_refusal_is_a_problem(sandbox, front, status_code, text):
     front.status_code, front.text = status_code, text
     printed, code = run("skinsback_check")
     assert code == 3
@@ -283,7 +282,7 @@ def test_a_site_that_does_not_run_is_to_be_started(sandbox, front):
 
 
 @pytest.mark.parametrize("url", [None, "http://shop.example"])
-def test_an_address_that_cannot_be_told_is_to_be_set(sandbox, front, settings, url):
+def test_a_missing_or_unsafe_site_url_is_to_be_set(sandbox, front, settings, url):
     settings.SKINSBACK = {**settings.SKINSBACK, "SITE_URL": url}
     settings.DEBUG = False
     settings.SILENCED_SYSTEM_CHECKS = ["skinsback.W001", "skinsback.W002", "skinsback.W005"]
@@ -311,31 +310,29 @@ def test_a_worker_that_never_ran_is_to_be_started_though_nothing_is_overdue(sand
     printed, code = run("skinsback_check")
     assert code == 3
     assert list(todo(printed)) == ["worker and beat"]
-    assert todo(printed)["worker and beat"].startswith(
-        "no process has been seen that looks for due rows: start a Celery"
-    )
+    assert todo(printed)["worker and beat"].startswith("no process has looked for due rows yet: start a Celery")
     assert "nothing is overdue" not in printed
 
 
-def test_whether_a_worker_runs_is_not_known_where_processes_share_no_cache(sandbox, front):
+def test_whether_a_worker_runs_is_not_known_without_a_shared_cache(sandbox, front):
     cache.clear()
     printed, code = run("skinsback_check")
     assert code == 0
     mark, text = lines(printed)["worker and beat"]
-    assert (mark, "cannot be known" in text, "nothing is overdue" in printed) == ("??", True, False)
+    assert (mark, "not known" in text, "nothing is overdue" in printed) == ("??", True, False)
     assert json.loads(run("skinsback_check", "--json")[0].splitlines()[6])["ok"] is None
 
 
 def test_a_worker_that_has_not_looked_for_long_is_to_be_started(sandbox, front):
-    with time_machine.travel(timezone.now() - health.STANDING_STILL - timedelta(minutes=1)):
-        standstill.note_pass()
+    with time_machine.travel(timezone.now() - health.FAILING_AFTER - timedelta(minutes=1)):
+        passes.note_pass()
     printed, code = run("skinsback_check")
     assert code == 3
     assert "due rows were last looked for at 20" in todo(printed)["worker and beat"]
 
 
 @pytest.mark.parametrize("sweep", ["task of purchases", "task of deposits", "skinsback_poll", "--forever"])
-def test_whatever_sweeps_is_seen_by_the_check(sandbox, front, settings, monkeypatch, tmp_path, sweep):
+def test_each_way_to_poll_is_noted_for_the_check(sandbox, front, settings, monkeypatch, tmp_path, sweep):
     shared_cache(settings, tmp_path)
     monkeypatch.setattr(routine, "close_old_connections", lambda: None)  # the test's own among them
     if sweep == "--forever":
@@ -353,7 +350,7 @@ def test_whatever_sweeps_is_seen_by_the_check(sandbox, front, settings, monkeypa
     assert "nothing is overdue; due rows were last looked for at 20" in printed
 
 
-def test_what_is_overdue_is_said_before_when_a_worker_was_seen(sandbox, front):
+def test_overdue_rows_are_reported_instead_of_the_last_pass(sandbox, front):
     make_deposit(next_poll_at=timezone.now() - LONG_AGO)
     assert todo(run("skinsback_check")[0])["worker and beat"].startswith("1 row is overdue")
 
@@ -368,7 +365,7 @@ def test_a_database_without_our_tables_is_to_be_migrated(sandbox, front, setting
     assert front.asked == []
 
 
-def test_a_database_that_does_not_answer_is_said(sandbox, front, monkeypatch):
+def test_a_database_that_does_not_answer_is_reported(sandbox, front, monkeypatch):
     def gone(*_args):
         raise OperationalError("could not connect to server\nIs the server running?")
 
@@ -424,15 +421,15 @@ def test_a_delivery_that_was_not_applied_is_to_be_looked_at(sandbox, front):
     WebhookEvent.objects.create(account="default", kind="deposit", digest="d", body=b"", outcome="failed")
     printed, code = run("skinsback_check")
     assert code == 3
-    assert todo(printed) == {"deliveries": "1 wait to be applied: look at them in the admin"}
+    assert todo(printed) == {"deliveries": "1 not applied yet: see the deliveries in the admin"}
 
 
-def test_a_row_under_review_waits_for_an_operator(sandbox, front):
+def test_rows_that_need_review_are_counted(sandbox, front):
     make_deposit(needs_review=True)
     make_purchase(needs_review=True)
     printed, code = run("skinsback_check")
     assert code == 3
-    assert todo(printed) == {"review": "2 rows wait for an operator: look at them in the admin."}
+    assert todo(printed) == {"review": "2 rows need review: look at them in the admin."}
 
 
 def test_no_line_shows_a_secret(sandbox, front, settings):
@@ -516,7 +513,7 @@ def test_a_balance_is_written_plainly(world):
 
 
 @pytest.mark.django_db
-def test_a_low_balance_is_told_by_the_exit_code_too(world, settings):
+def test_a_low_balance_has_an_exit_code(world, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "LOW_BALANCE": Decimal("1000.50")}
     printed, code = run("skinsback_balance", "--account", "default")
     assert code == 3

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def run(*arguments):
-    """What it printed, what it said to the operator, and its exit code."""
+    """Its standard output, its standard error and its exit code."""
     out, err, code = StringIO(), StringIO(), 0
     try:
         call_command("skinsback_sync_prices", *arguments, stdout=out, stderr=err, no_color=True)
@@ -37,7 +37,7 @@ def test_its_json_counts_each_game(world):
     assert [(line["game"], line["written"], line["gone"]) for line in again] == [("rust", 0, 0)]
 
 
-def test_one_list_that_does_not_come_keeps_the_others_from_nobody(world):
+def test_a_list_that_fails_does_not_stop_the_others(world):
     world.sandbox.faults.add("market_disabled", "market_pricelist", times=1)
     printed, warned, code = run()
     assert code == NOT_DONE

@@ -1,4 +1,4 @@
-"""What a shop's pages ask of the price list."""
+"""Queries of a shop's pages on the price list."""
 
 from decimal import Decimal
 
@@ -22,7 +22,7 @@ def names(items):
     return [item.market_hash_name for item in items]
 
 
-def test_questions_can_be_chained():
+def test_queries_can_be_chained():
     add("AK-47 | Redline", "10")
     add("AWP | Redline", "4")
     add("AK-47 | Vulcan", "5")
@@ -85,7 +85,7 @@ def test_page_after_page_shows_every_item_once(order):
 
 
 def seed(game, count):
-    """Many prices, and one that thousands share."""
+    """Rows with many prices, and thousands with the same price."""
     items = [
         PriceListItem(
             market_hash_name=f"Gun {number % 61} | Finish {number}",
@@ -95,12 +95,12 @@ def seed(game, count):
         for number in range(count)
     ]
     with transaction.atomic():
-        price_rows.insert(game, items, utc_now())
+        price_rows.insert_rows(game, items, utc_now())
     MarketItem.objects.filter(game=game, market_hash_name__endswith="7").update(available=False)
 
 
 def reads_everything(items):
-    """Whether the database reads or sorts the table instead of following an index."""
+    """Whether the database scans or sorts the table instead of reading an index."""
     plan = items.explain()
     signs = {
         "sqlite": ("SCAN", "TEMP B-TREE"),
@@ -169,11 +169,11 @@ def markup(settings):
     return choose
 
 
-def test_without_a_markup_the_site_asks_the_markets_price():
+def test_without_a_markup_the_sites_price_is_the_market_price():
     assert add("AK-47", "1.31").site_price == Decimal("1.31")
 
 
-def test_the_markup_makes_the_sites_price(markup):
+def test_the_sites_price_is_what_the_markup_returns(markup):
     markup(half_more)
     assert add("AK-47", "8.28").site_price == Decimal("12.42")
 
@@ -185,7 +185,7 @@ def test_the_sites_price_has_six_decimals_at_most(markup):
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_a_markup_that_makes_no_price_is_told_what_to_do(markup, answer):
+def test_a_markup_that_returns_no_price_raises_with_advice(markup, answer):
     markup(odd)
     odd.answer = answer
     with pytest.raises(ConfigurationError, match=r"PRICE_MARKUP.*1\.31.*Decimal above zero"):

@@ -1,4 +1,4 @@
-"""Taking over a price list: what is read, what is written, in how many statements."""
+"""Importing a price list: what is read and written, and in how many statements."""
 
 import json
 from decimal import Decimal
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 class Market:
-    """Answers with a list as it comes over the wire."""
+    """Answers with a list in the wire format."""
 
     def __init__(self):
         self.rows, self.cut, self.in_background = [], None, None
@@ -47,7 +47,7 @@ def rows(**wanted):
 
 
 def statements(call):
-    """Reads and writes that a call needed."""
+    """Counts the reads and the writes of a call."""
     with CaptureQueriesContext(
         connection,
     ) as captured:
@@ -58,7 +58,7 @@ def statements(call):
 
 
 @pytest.mark.parametrize("size", [10, 5000])
-def test_a_list_that_says_nothing_new_costs_two_reads_and_no_write_whatever_its_length(market, size):
+def test_an_unchanged_list_of_any_length_costs_two_reads_and_no_write(market, size):
     market.offer(*(f"AK-47 {number}" for number in range(size)), price=0.1)
     sync_prices(game="cs2")
     assert statements(lambda: sync_prices(game="cs2")) == (2, 0)
@@ -82,18 +82,18 @@ def test_some_changes_in_a_long_list_are_few_statements(market):
     }
 
 
-def test_it_counts_what_it_writes_while_it_does(market, monkeypatch):
+def test_on_progress_is_called_with_the_rows_of_each_batch(market, monkeypatch):
     monkeypatch.setattr(prices, "_BATCH", 20)
-    told = []
+    batches = []
     market.offer(*(f"AK-47 {number}" for number in range(45)))
-    sync_prices(game="cs2", report=told.append)
-    assert told == [20, 20, 5]
-    sync_prices(game="cs2", report=told.append)
-    assert told == [20, 20, 5]
+    sync_prices(game="cs2", on_progress=batches.append)
+    assert batches == [20, 20, 5]
+    sync_prices(game="cs2", on_progress=batches.append)
+    assert batches == [20, 20, 5]
 
 
 def test_a_list_that_breaks_off_changes_nothing(market):
-    """Row 55: a row that is not in half a list has not vanished."""
+    """Row 55: a name that is missing in an incomplete list is still available."""
     market.offer("AK-47", "M4A4")
     sync_prices(game="cs2")
     before = rows(available=True)
@@ -114,7 +114,7 @@ def test_a_name_listed_twice_is_one_row_at_the_lower_price_with_both_counts(mark
     assert sync_prices(game="cs2").written == 0
 
 
-def test_two_counts_together_may_not_be_more_than_a_database_keeps(market):
+def test_the_sum_of_two_counts_is_limited_to_what_the_database_can_store(market):
     market.offer("Case", "Case", count=2**31 - 1)
     sync_prices(game="cs2")
     assert rows()["Case"][1] == 2**31 - 1
@@ -129,7 +129,7 @@ def test_two_counts_together_may_not_be_more_than_a_database_keeps(market):
         ("Sticker | \U0001f600", "Sticker | \U0001f601"),
     ],
 )
-def test_names_the_database_takes_for_one_keep_nobody_waiting_and_are_not_written_again(market, first, second):
+def test_names_that_the_database_treats_as_equal_are_skipped_and_not_written_again(market, first, second):
     market.offer(first, "AWP", second, "Zeus")
     sync_prices(game="cs2")
     stored = rows(available=True)
@@ -144,7 +144,7 @@ def test_names_the_database_takes_for_one_keep_nobody_waiting_and_are_not_writte
     assert "Glock-18" in rows(available=True)
 
 
-def test_names_with_any_characters_are_kept_as_they_are(market):
+def test_names_are_stored_unchanged(market):
     names = [
         "★ Karambit | Doppler",
         "StatTrak™ M4A1-S",
@@ -160,7 +160,7 @@ def test_names_with_any_characters_are_kept_as_they_are(market):
     assert sync_prices(game="cs2").written == 0
 
 
-def test_prices_are_exact_however_they_are_written(market):
+def test_prices_are_exact_in_every_notation(market):
     written = {"a": 0.1, "b": "0.10", "c": 8, "d": "99999999.999999", "e": "0.000001", "f": 123456789.01, "g": "0"}
     for name, price in written.items():
         market.offer(name, price=price)
@@ -173,21 +173,21 @@ def test_prices_are_exact_however_they_are_written(market):
     assert sync_prices(game="cs2").written == 1
 
 
-def test_a_row_that_no_database_keeps_does_not_stop_the_others(market):
+def test_a_row_that_the_database_cannot_store_does_not_stop_the_others(market):
     market.offer("AK-47", count=2**31, class_id="5" * 65)
     market.offer("n" * 256, "nul\0", "M4A4")
     sync_prices(game="cs2")
     assert rows() == {"AK-47": (Decimal("1.5"), 0, ""), "M4A4": (Decimal("1.5"), 1, "5")}
 
 
-def test_its_calls_leave_those_of_users_first(market):
+def test_its_calls_are_background_calls(market):
     """Row 52."""
     sync_prices(game="cs2")
     assert market.in_background is True
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_at_once_leave_what_the_list_says(market):
+def test_imports_at_the_same_time_store_the_list(market):
     """Row 50: beat may run twice."""
     market.offer(*(f"AK-47 {number}" for number in range(600)))
     results = at_once(*[lambda: sync_prices(game="cs2")] * 3)

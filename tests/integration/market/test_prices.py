@@ -1,4 +1,4 @@
-"""The price list as rows, and the balance as snapshots."""
+"""Importing a price list into rows, and storing the balance."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 class Market:
-    """A client that knows one price list and one balance."""
+    """A client with one price list and one balance."""
 
     def __init__(self):
         self.items, self.asked, self.error, self.usd = {}, [], None, Decimal("758.93")
@@ -55,8 +55,8 @@ def market(monkeypatch):
     return market
 
 
-def counts(synced):
-    return synced.items, synced.written, synced.gone
+def figures(counts):
+    return counts.items, counts.written, counts.gone
 
 
 def rows(**wanted):
@@ -67,20 +67,20 @@ def rows(**wanted):
 def test_the_first_sync_writes_what_is_listed(market):
     market.offer("AK-47", "1.31", 7)
     market.offer("M4A4", "0.03", 1, "")
-    assert counts(sync_prices(game="cs2")) == (2, 2, 0)
+    assert figures(sync_prices(game="cs2")) == (2, 2, 0)
     assert rows(game="cs2") == [
         ("AK-47", Decimal("1.31"), 7, "5", True),
         ("M4A4", Decimal("0.03"), 1, "", True),
     ]
 
 
-def test_a_sync_that_brings_nothing_new_writes_nothing(market, django_assert_max_num_queries):
+def test_an_unchanged_list_writes_nothing(market, django_assert_max_num_queries):
     for number in range(30):
         market.offer(f"AK-47 {number}", "8.280001", number)
     sync_prices(game="cs2")
     before = dict(MarketItem.objects.values_list("pk", "updated_at"))
     with django_assert_max_num_queries(3):
-        assert counts(sync_prices(game="cs2")) == (30, 0, 0)
+        assert figures(sync_prices(game="cs2")) == (30, 0, 0)
     assert dict(MarketItem.objects.values_list("pk", "updated_at")) == before
 
 
@@ -92,7 +92,7 @@ def test_only_rows_that_changed_are_written(market, change):
     long_ago = timezone.now() - timedelta(days=1)
     MarketItem.objects.update(updated_at=long_ago)
     market.offer("AK-47", **change)
-    assert counts(sync_prices(game="cs2")) == (2, 1, 0)
+    assert figures(sync_prices(game="cs2")) == (2, 1, 0)
     changed, same = MarketItem.objects.get(market_hash_name="AK-47"), MarketItem.objects.get(market_hash_name="M4A4")
     assert changed.updated_at > long_ago
     assert same.updated_at == long_ago
@@ -101,20 +101,20 @@ def test_only_rows_that_changed_are_written(market, change):
     }
 
 
-def test_a_name_that_vanished_stays_as_unavailable_and_may_come_back(market):
+def test_a_name_that_is_not_listed_any_more_becomes_unavailable_and_can_return(market):
     market.offer("AK-47")
     market.offer("M4A4")
     sync_prices(game="cs2")
     key = MarketItem.objects.get(market_hash_name="AK-47").pk
 
     gone = market.items.pop("AK-47")
-    assert counts(sync_prices(game="cs2")) == (1, 0, 1)
+    assert figures(sync_prices(game="cs2")) == (1, 0, 1)
     assert rows(available=False) == [("AK-47", Decimal("1.5"), 1, "5", False)]
     assert [item.market_hash_name for item in MarketItem.objects.available()] == ["M4A4"]
-    assert counts(sync_prices(game="cs2")) == (1, 0, 0)
+    assert figures(sync_prices(game="cs2")) == (1, 0, 0)
 
     market.items["AK-47"] = gone
-    assert counts(sync_prices(game="cs2")) == (2, 1, 0)
+    assert figures(sync_prices(game="cs2")) == (2, 1, 0)
     assert MarketItem.objects.get(market_hash_name="AK-47", available=True).pk == key
 
 
@@ -122,7 +122,7 @@ def test_an_empty_list_makes_everything_unavailable_and_deletes_nothing(market):
     market.offer("AK-47")
     sync_prices(game="cs2")
     market.items.clear()
-    assert counts(sync_prices(game="cs2")) == (0, 0, 1)
+    assert figures(sync_prices(game="cs2")) == (0, 0, 1)
     assert MarketItem.objects.count() == 1
 
 
@@ -131,24 +131,24 @@ def test_each_game_has_its_own_rows(market):
     sync_prices(game="cs2")
     market.items.clear()
     market.offer("AK-47", "99")
-    assert counts(sync_prices(game="rust")) == (1, 1, 0)
+    assert figures(sync_prices(game="rust")) == (1, 1, 0)
     assert rows(game="cs2", available=True) == [("AK-47", Decimal("1.5"), 1, "5", True)]
     assert rows(game="rust", available=True) == [("AK-47", Decimal(99), 1, "5", True)]
 
 
-def test_without_a_game_the_default_one_is_taken_and_the_account_is_asked(market, settings):
+def test_the_default_game_is_used_without_a_game(market, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "DEFAULT_GAME": "dota2"}
     sync_prices("second")
     assert (market.asked, market.accounts) == (["dota2"], ["second"])
 
 
-def test_an_unknown_game_is_refused_before_anybody_is_asked(market):
+def test_an_unknown_game_is_refused_before_the_call(market):
     with pytest.raises(InvalidInput):
         sync_prices(game="csgo")
     assert market.asked == []
 
 
-def test_a_list_that_does_not_come_changes_nothing(market):
+def test_a_failed_call_changes_nothing(market):
     market.offer("AK-47")
     sync_prices(game="cs2")
     before = rows()
@@ -165,7 +165,7 @@ def test_a_name_without_a_readable_count_does_not_stop_the_others(market):
     assert MarketItem.objects.filter(market_hash_name="M4A4").exists()
 
 
-def test_names_a_collation_takes_for_one_do_not_stop_the_others(market):
+def test_names_that_a_collation_treats_as_equal_do_not_stop_the_others(market):
     for name in ("Café Racer", "Cafe Racer", "cafe racer", "cafe racer ", "AK-47"):
         market.offer(name)
     sync_prices(game="cs2")
@@ -173,30 +173,30 @@ def test_names_a_collation_takes_for_one_do_not_stop_the_others(market):
     assert MarketItem.objects.filter(market_hash_name__startswith="Caf").exists()
 
 
-def test_a_list_longer_than_one_batch_is_taken_whole(market, monkeypatch):
+def test_a_list_longer_than_one_batch_is_imported_completely(market, monkeypatch):
     monkeypatch.setattr(prices, "_BATCH", 3)
     for number in range(8):
         market.offer(f"AK-47 {number}")
-    assert counts(sync_prices(game="cs2")) == (8, 8, 0)
+    assert figures(sync_prices(game="cs2")) == (8, 8, 0)
     for number in range(8):
         market.offer(f"AK-47 {number}", "2")
-    assert counts(sync_prices(game="cs2")) == (8, 8, 0)
+    assert figures(sync_prices(game="cs2")) == (8, 8, 0)
     market.items.clear()
-    assert counts(sync_prices(game="cs2")) == (0, 0, 8)
+    assert figures(sync_prices(game="cs2")) == (0, 0, 8)
     assert not MarketItem.objects.available().exists()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_another_sync_at_the_same_time_does_no_harm(market, monkeypatch):
+def test_a_name_that_another_import_inserted_meanwhile_is_skipped(market, monkeypatch):
     market.offer("AK-47")
     market.offer("M4A4", "7")
     run = prices.run
 
-    def overtaken(block):
+    def run_after_another_import(block):
         MarketItem.objects.create(game="cs2", market_hash_name="AK-47", price=Decimal("1.5"), count=1, class_id="5")
         return run(block)
 
-    monkeypatch.setattr(prices, "run", overtaken)
+    monkeypatch.setattr(prices, "run", run_after_another_import)
     sync_prices(game="cs2")
     assert [(name, price) for name, price, *_ in rows(available=True)] == [
         ("AK-47", Decimal("1.5")),
@@ -204,7 +204,7 @@ def test_another_sync_at_the_same_time_does_no_harm(market, monkeypatch):
     ]
 
 
-def test_the_sandboxes_price_list_is_taken_over(skinsback_sandbox):
+def test_the_price_list_of_the_sandbox_can_be_imported(skinsback_sandbox):
     for game in ("cs2", "dota2", "rust"):
         synced = sync_prices(game=game)
         assert synced.items == synced.written == MarketItem.objects.filter(game=game, available=True).count() > 0
@@ -214,15 +214,15 @@ def test_the_sandboxes_price_list_is_taken_over(skinsback_sandbox):
 
 
 @pytest.fixture
-def heard():
-    """What balance_low said."""
-    told = []
+def sent_signals():
+    """The arguments of each ``balance_low``."""
+    received = []
 
     def listen(sender, **arguments):
-        told.append((sender, arguments["account"], arguments["balance"]))
+        received.append((sender, arguments["account"], arguments["balance"]))
 
     balance_low.connect(listen)
-    yield told
+    yield received
     balance_low.disconnect(listen)
 
 
@@ -231,7 +231,7 @@ def limit(settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "LOW_BALANCE": Decimal(100)}
 
 
-def test_a_balance_is_kept_with_its_account_and_time(market):
+def test_a_balance_is_stored_with_its_account_and_time(market):
     before = timezone.now()
     snapshot = snapshot_balance("second")
     snapshot.refresh_from_db()
@@ -242,32 +242,32 @@ def test_a_balance_is_kept_with_its_account_and_time(market):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_balance_that_falls_below_the_limit_is_told_once(market, heard, limit):
+def test_a_balance_that_falls_below_the_limit_sends_one_signal(market, sent_signals, limit):
     for usd in ("100", "99.999999", "50", "200", "1"):
         market.usd = Decimal(usd)
         snapshot_balance()
-    assert heard == [
+    assert sent_signals == [
         (BalanceSnapshot, "default", Decimal("99.999999")),
         (BalanceSnapshot, "default", Decimal(1)),
     ]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_first_balance_below_the_limit_is_told(market, heard, limit):
+def test_a_first_balance_below_the_limit_sends_a_signal(market, sent_signals, limit):
     market.usd = Decimal(5)
     snapshot_balance()
     snapshot_balance("second")
-    assert [account for _, account, _ in heard] == ["default", "second"]
+    assert [account for _, account, _ in sent_signals] == ["default", "second"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_a_limit_no_balance_is_low(market, heard):
+def test_without_a_limit_no_balance_is_low(market, sent_signals):
     market.usd = Decimal(0)
     snapshot_balance()
-    assert heard == []
+    assert sent_signals == []
 
 
-def test_a_listener_that_raises_does_not_lose_the_snapshot(market, limit):
+def test_a_receiver_that_raises_does_not_lose_the_snapshot(market, limit):
     def fail(**_arguments):
         raise ValueError
 
@@ -280,7 +280,7 @@ def test_a_listener_that_raises_does_not_lose_the_snapshot(market, limit):
     assert BalanceSnapshot.objects.count() == 1
 
 
-def test_a_balance_that_does_not_come_leaves_no_snapshot(market):
+def test_a_failed_call_stores_no_snapshot(market):
     market.error = UnderMaintenance("balance", -9, "under_maintenance")
     with pytest.raises(SkinsBackError):
         snapshot_balance()

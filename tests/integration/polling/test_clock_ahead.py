@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from django_skinsback import deposits, purchases, schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import MarketDisabled, PurchaseNotFound, TransactionNotFound, UnknownOutcome
-from django_skinsback.flows.monitoring import stalled as standstill
+from django_skinsback.flows.monitoring import passes
 from django_skinsback.flows.polling import deposits as checking
 from django_skinsback.flows.polling.claims import claim_due
 from django_skinsback.flows.polling.purchases import poll_purchases
@@ -335,16 +335,16 @@ class TestPastEvents:
         assert skinsback.sent == [row.custom_id] * reached
         assert fresh(row).review_reason == "Could not be sent for more than a day."
 
-    def test_a_standstill_that_began_ahead_began_now(self, ahead, clock):
+    def test_a_note_that_was_dated_ahead_is_dated_now(self, ahead, clock):
         clock.shift(ahead)
-        standstill.note_stop("Deposit", "default", "maintenance")
-        kept = standstill._cache().get_many([standstill._key("Deposit", "default")])
+        passes.note_failed("Deposit", "default", "maintenance")
+        kept = passes._cache().get_many([passes._key("Deposit", "default")])
         clock.shift(-ahead)
         for key, value in kept.items():
-            standstill._cache().set(key, value, 1000)
-        standstill.note_stop("Deposit", "default", "maintenance")
+            passes._cache().set(key, value, 1000)
+        passes.note_failed("Deposit", "default", "maintenance")
 
-        assert standstill.standstill("default").since == timezone.now()
+        assert passes.failing_passes("default").since == timezone.now()
 
 
 def test_the_condition_of_due_rows_is_two_ranges_of_one_column():

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django_skinsback import purchases
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import APIError, PurchaseNotFound, RequestNotSent, UnderMaintenance, UnknownOutcome
-from django_skinsback.flows.monitoring.health import Verdict, health
-from django_skinsback.flows.monitoring.stalled import standstill
+from django_skinsback.flows.monitoring.health import HealthStatus, health
+from django_skinsback.flows.monitoring.passes import failing_passes
 from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.polling.sweep import LONGEST_SWEEP
@@ -433,24 +433,24 @@ class TestHealth:
         sweep(clock, 90, minutes=1)
 
         found = health()
-        assert (found.verdict, [reason.code for reason in found.reasons]) == (Verdict.DEGRADED, ["stopped"])
+        assert (found.status, [reason.code for reason in found.reasons]) == (HealthStatus.DEGRADED, ["passes_failing"])
         assert found.reasons[0].text.startswith("default: for 9")
-        assert found.accounts[0].stopped_since < start
-        assert found.accounts[0].stopped_by
-        assert (found.accounts[1].stopped_since, found.accounts[1].stopped_by) == (None, "")
+        assert found.accounts[0].failing_since < start
+        assert found.accounts[0].last_error
+        assert (found.accounts[1].failing_since, found.accounts[1].last_error) == (None, "")
 
     def test_a_complete_sweep_ends_it_and_a_sweep_without_work_does_not(self, skinsback, clock):
         make_purchase(status="accepted", in_hold=True)
         skinsback.fail(RequestNotSent("dns"))
         sweep(clock, 1, minutes=1)
-        assert standstill("default") is not None
+        assert failing_passes("default") is not None
 
         sweep(clock, 1, seconds=1)
-        assert standstill("default").error == "dns"
+        assert failing_passes("default").error == "dns"
 
         skinsback.errors.clear()
         sweep(clock, 1, minutes=5)
-        assert standstill("default") is None
+        assert failing_passes("default") is None
 
     def test_a_failing_cache_prevents_no_sweep(self, skinsback, clock, monkeypatch):
         purchase = make_purchase()
@@ -458,12 +458,12 @@ class TestHealth:
         def broken():
             raise ConnectionError
 
-        monkeypatch.setattr("django_skinsback.flows.monitoring.stalled._cache", broken)
+        monkeypatch.setattr("django_skinsback.flows.monitoring.passes._cache", broken)
 
         poll_purchases()
 
         assert fresh(purchase).status == "creating_trade"
-        assert standstill("default") is None
+        assert failing_passes("default") is None
 
 
 def approve(_deposit):

@@ -91,7 +91,7 @@ class TestFailing:
         assert codes(deposit) == ["failing"]
         assert deposit.status == "pending"
         assert health().rows_to_review == 1
-        assert health().verdict == "degraded"
+        assert health().status == "degraded"
 
     def test_the_time_counts_from_the_first_of_consecutive_failures(self, user, skinsback, clock):
         deposit = make_deposit(user=user, next_poll_at=timezone.now())
@@ -210,7 +210,7 @@ class TestDeliveries:
 
         kept.refresh_from_db()
         assert (kept.needs_review, kept.next_try_at) == (True, None)
-        assert (health().deliveries_to_review, health().verdict) == (1, "degraded")
+        assert (health().deliveries_to_review, health().status) == (1, "degraded")
         dismiss(kept, by=operator, note="credited by hand")
         assert health().deliveries_to_review == 0
 

@@ -97,7 +97,7 @@ class TestAudit:
     def test_a_correct_history_has_no_differences(self, history, capsys):
         assert list(audit()) == []
         call_command("skinsback_audit")
-        assert "is what the history says" in capsys.readouterr().out
+        assert "agrees with the history" in capsys.readouterr().out
 
     def test_it_costs_the_same_queries_however_many_rows(self, history, rich, django_assert_num_queries):
         with django_assert_num_queries(10):

@@ -1,4 +1,4 @@
-"""Addresses of this site that are told to SkinsBack."""
+"""Absolute URLs of this site that are sent to SkinsBack."""
 
 import pytest
 from django.core.exceptions import DisallowedHost
@@ -32,12 +32,12 @@ def request_from(rf):
     return make
 
 
-def test_the_setting_wins_over_the_request(site, request_from):
+def test_the_setting_is_used_before_the_request(site, request_from):
     site("https://shop.example")
     assert site_url() == site_url(request_from("127.0.0.1")) == "https://shop.example"
 
 
-def test_the_setting_wins_over_a_hostile_host(site, request_from):
+def test_the_setting_is_used_before_a_hostile_host(site, request_from):
     site("https://shop.example")
     assert site_url(request_from(HOSTILE)) == "https://shop.example"
     assert webhook_url("result", "default", request_from(HOSTILE)) == "https://shop.example/skinsback/result/"
@@ -49,7 +49,7 @@ def test_only_scheme_and_host_of_the_setting_count(site, url):
     assert site_url() == "https://shop.example"
 
 
-def test_without_the_setting_the_requests_host_is_taken(site, request_from):
+def test_without_the_setting_the_host_of_the_request_is_used(site, request_from):
     for nothing in (None, ""):
         site(nothing)
         assert site_url(request_from("shop.example")) == "https://shop.example"
@@ -63,7 +63,7 @@ def test_without_the_setting_a_hostile_host_is_refused(site, request_from):
             use(request_from(HOSTILE))
 
 
-def test_a_forwarded_host_is_not_believed(site, rf):
+def test_a_forwarded_host_is_ignored(site, rf):
     site(None)
     request = rf.get("/", secure=True, headers={"host": "shop.example", "x-forwarded-host": HOSTILE})
     assert site_url(request) == "https://shop.example"
@@ -76,14 +76,14 @@ def test_with_neither_the_address_is_not_known(site):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000"])
-def test_http_is_fine_on_this_machine(site, request_from, host):
+def test_http_is_accepted_on_this_machine(site, request_from, host):
     site(None)
     assert site_url(request_from(host, secure=False)) == f"http://{host}"
     site(f"http://{host}")
     assert site_url() == f"http://{host}"
 
 
-def test_http_elsewhere_is_for_developing_only(site, request_from):
+def test_http_on_other_hosts_is_accepted_only_with_debug(site, request_from):
     for url, request in (("http://shop.example", None), (None, request_from("shop.example", secure=False))):
         site(url)
         with pytest.raises(ConfigurationError, match="SITE_URL"):
@@ -112,7 +112,7 @@ def test_a_setting_that_is_no_safe_address_is_refused(site, url):
         site_url()
 
 
-def test_nothing_but_http_is_for_developing(site):
+def test_debug_accepts_no_other_scheme(site):
     site("ftp://shop.example", debug=True)
     with pytest.raises(ConfigurationError):
         site_url()
@@ -132,7 +132,7 @@ def test_each_account_has_its_own_addresses(site, name, account, path):
     assert webhook_url(name, account) == f"https://shop.example{path}"
 
 
-def test_webhooks_in_another_namespace_are_named_with_it(site, settings):
+def test_the_error_names_the_namespace_that_encloses_the_webhooks(site, settings):
     site("https://shop.example")
     inner = path("skinsback/", include("django_skinsback.urls"))
     settings.ROOT_URLCONF = type("Nested", (), {"urlpatterns": [path("shop/", include(([inner], "shop")))]})
@@ -140,7 +140,7 @@ def test_webhooks_in_another_namespace_are_named_with_it(site, settings):
         webhook_url("result", "default")
 
 
-def test_an_urlconf_without_the_webhooks_says_what_to_add(site, settings):
+def test_the_error_says_what_to_add_to_an_urlconf_without_the_webhooks(site, settings):
     site("https://shop.example")
     settings.ROOT_URLCONF = type("Empty", (), {"urlpatterns": []})
     with pytest.raises(ConfigurationError, match=r"include\(\"django_skinsback.urls\"\)"):
@@ -157,7 +157,7 @@ def test_an_urlconf_without_the_webhooks_says_what_to_add(site, settings):
         ("https://shop.example/done/", "https://shop.example/done/"),
     ],
 )
-def test_a_page_of_this_site_is_given_as_an_absolute_address(site, url, absolute):
+def test_a_page_of_this_site_becomes_an_absolute_url(site, url, absolute):
     site("https://shop.example")
     assert page_url(url) == absolute
 
@@ -192,7 +192,7 @@ def test_no_page_is_no_page(site, nothing):
         "ftp://shop.example/",
     ],
 )
-def test_a_page_elsewhere_is_refused(site, url):
+def test_a_page_of_another_site_is_refused(site, url):
     site("https://shop.example")
     with pytest.raises(InvalidInput):
         page_url(url)
@@ -201,12 +201,12 @@ def test_a_page_elsewhere_is_refused(site, url):
 @pytest.mark.parametrize(
     "url", ["https:evil.example/x", "https:///evil.example/x", "\\\\evil.example", "/..//evil.example"]
 )
-def test_a_page_spelled_to_deceive_still_leads_here(site, url):
+def test_a_deceptive_spelling_leads_to_this_site(site, url):
     site("https://shop.example")
     assert page_url(url).startswith("https://shop.example/")
 
 
-def test_a_page_needs_to_know_where_this_site_is(site, request_from):
+def test_a_page_needs_the_address_of_this_site(site, request_from):
     site(None)
     with pytest.raises(ConfigurationError, match="SITE_URL"):
         page_url("/done/")

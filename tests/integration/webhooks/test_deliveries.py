@@ -220,7 +220,7 @@ class TestRetention:
             )
         told = []
 
-        assert prune(report=told.append).deliveries == 7
+        assert prune(on_progress=told.append).deliveries == 7
         assert told == [3, 3, 1]
 
     def test_discrepancies_that_ended_long_ago_are_forgotten_and_others_stay(self):
@@ -256,7 +256,7 @@ class TestRetention:
     def test_the_command_says_how_many(self, capsys):
         call_command("skinsback_prune", "--days", "1")
 
-        assert "0 deliveries, 0 balances and 0 discrepancies forgotten" in capsys.readouterr().out
+        assert "0 deliveries, 0 balances and 0 discrepancies deleted" in capsys.readouterr().out
 
 
 class TestRejections:

@@ -252,17 +252,17 @@ class TestBalances:
 
     def test_a_fall_told_by_an_event_is_told_once(self, settings, told, django_capture_on_commit_callbacks):
         settings.SKINSBACK = {**settings.SKINSBACK, "LOW_BALANCE": Decimal(50)}
-        balance.keep_balance("default", Decimal(60))
+        balance.store_balance("default", Decimal(60))
 
         with django_capture_on_commit_callbacks(execute=True):
             assert self.event("40") == "applied"
-            balance.keep_balance("default", Decimal(40))
+            balance.store_balance("default", Decimal(40))
             assert self.event("39") == "applied"
 
         assert told == [40]
         assert BalanceSnapshot.objects.count() == 4
 
         with django_capture_on_commit_callbacks(execute=True):
-            balance.keep_balance("default", Decimal(60))
+            balance.store_balance("default", Decimal(60))
             self.event("45")
         assert told == [40, 45]

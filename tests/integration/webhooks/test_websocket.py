@@ -15,7 +15,7 @@ from django.db import OperationalError, connections
 from django_skinsback import purchases, realtime
 from django_skinsback.exceptions import ConfigurationError
 from django_skinsback.flows import websocket as listening
-from django_skinsback.flows.monitoring.balance import keep_balance
+from django_skinsback.flows.monitoring.balance import store_balance
 from django_skinsback.flows.purchases.report import record_report
 from django_skinsback.flows.websocket import catch_up, listen, record_event
 from django_skinsback.flows.websocket_thread import MAX_WAITING_EVENTS
@@ -335,7 +335,7 @@ class TestListening:
             entered.set()
             assert let_go.wait(SECONDS)
 
-        monkeypatch.setattr(listening, "keep_balance", slow)
+        monkeypatch.setattr(listening, "store_balance", slow)
         monkeypatch.setattr(realtime, "PING_SECONDS", 0.01)
         socket = Flood()
         with Listener("default", connect=socket.connect) as listener:
@@ -375,10 +375,10 @@ class TestListening:
 
         def remember(account, usd):
             used.append(connections["default"])
-            keep_balance(account, usd)
+            store_balance(account, usd)
             assert used[-1].connection is not None
 
-        monkeypatch.setattr(listening, "keep_balance", remember)
+        monkeypatch.setattr(listening, "store_balance", remember)
         with Listener("default") as listener:
             listener.wait_for("caught_up")
             skinsback_sandbox.change_balance(Decimal(1))

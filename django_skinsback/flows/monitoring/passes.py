@@ -1,0 +1,82 @@
+"""Notes about passes over due rows: when the last one ended, and since when errors have ended them.
+
+They are kept in the site's cache. Only ``health`` and ``skinsback_check`` read them. Without them an outage in which
+every call fails is not visible there: each pass postpones its rows, so no row is overdue, and none is flagged.
+A cache that fails raises nothing here.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ... import conf
+from ...models.fields import utc_now
+from ...ratelimit import SiteCache
+
+FAILURE_KEPT_SECONDS = 1800
+"""Longer than an error postpones any row, so that the next failed pass still finds the note of the first."""
+
+MODELS = ("Deposit", "Purchase")
+
+_LAST_LOOK = "skinsback:last_pass"
+LAST_PASS_KEPT_SECONDS = 86400 * 30
+
+
+@dataclass(frozen=True, slots=True)
+class FailingPasses:
+    """Since ``since``, errors have ended every pass that had due rows. ``error`` is the text of the newest one."""
+
+    since: datetime
+    error: str
+
+
+def note_failed(model: str, account: str, error: str) -> None:
+    """Record that an error ended a pass over the rows of this model and account."""
+    with suppress(Exception):
+        earlier, now = failing_passes(account, (model,)), utc_now()
+        since = min(earlier.since, now) if earlier else now  # a wrong clock may have dated it ahead
+        _cache().set(_key(model, account), (since.timestamp(), error), FAILURE_KEPT_SECONDS)
+
+
+def note_completed(model: str, account: str) -> None:
+    """Record that a pass over the rows of this model and account called SkinsBack and completed."""
+    with suppress(Exception):
+        _cache().delete(_key(model, account))
+
+
+def failing_passes(account: str, models: Iterable[str] = MODELS) -> FailingPasses | None:
+    """Since when passes of the account fail, for the model that fails longest; None if none fails."""
+    with suppress(Exception):
+        found = _cache().get_many([_key(model, account) for model in models])
+        if found:
+            since, error = min(found.values())
+            return FailingPasses(datetime.fromtimestamp(since, UTC), str(error))
+    return None
+
+
+def note_pass() -> None:
+    """Record that a worker or ``skinsback_poll`` has looked for due rows."""
+    with suppress(Exception):
+        _cache().set(_LAST_LOOK, utc_now().timestamp(), LAST_PASS_KEPT_SECONDS)
+
+
+def last_pass() -> datetime | None:
+    """When a process that shares the cache last looked for due rows; None if the cache has no note of it."""
+    with suppress(Exception):
+        if (time := _cache().get_many([_LAST_LOOK]).get(_LAST_LOOK)) is not None:
+            return datetime.fromtimestamp(time, UTC)
+    return None
+
+
+def is_shared() -> bool:
+    """Whether processes share the cache."""
+    return not conf.cache_backend().endswith(conf.PER_PROCESS_CACHES)
+
+
+def _cache() -> SiteCache:
+    return SiteCache(conf.get("CACHE"))
+
+
+def _key(model: str, account: str) -> str:
+    return f"skinsback:failing_passes:{model}:{account}"
