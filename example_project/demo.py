@@ -35,6 +35,8 @@ from honcho.colour import get_colours  # noqa: E402
 from honcho.printer import Message, Printer  # noqa: E402
 from honcho.process import Process  # noqa: E402
 
+from example_project import demo_database  # noqa: E402
+
 MANAGE = [sys.executable, str(ROOT / "example_project" / "manage.py")]
 START_SECONDS, STOP_SECONDS = 60, 10
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -162,15 +164,30 @@ def _prepare() -> None:
         (settings.BROKER_DIR / folder).mkdir(parents=True)
     django.setup()
     try:
+        _replace_database_of_other_migrations()
         call_command("migrate", verbosity=0, interactive=False)
     except OperationalError as error:
         raise DemoError(f"the database does not answer: {error} Look at DATABASE_URL.") from error
+    demo_database.record_migrations()
     call_command("seed")
+
+
+def _replace_database_of_other_migrations() -> None:
+    """Delete the demo's own database if other migrations made it; DemoError if ``DATABASE_URL`` names it."""
+    if not demo_database.has_other_migrations():
+        return
+    if demo_database.is_of_environment():
+        raise DemoError(
+            "the database of DATABASE_URL was made by other migrations, and the demo never deletes a database that it "
+            "did not make. Name an empty database in DATABASE_URL, or empty this one yourself."
+        )
+    _say("The database of the last demo was made by other migrations: it is deleted and made anew.")
+    demo_database.delete()
 
 
 def _start(parts: Parts) -> None:
     sandbox = [sys.executable, "-m", "django_skinsback.sandbox", "--port", str(settings.SANDBOX_PORT)]
-    memory = ["--state-file", str(settings.VAR_DIR / "sandbox.json")]
+    memory = ["--state-file", str(settings.SANDBOX_STATE_FILE)]
     events = ["--events-url", settings.SITE_URL + reverse("skinsback:events")]
     parts.start("sandbox", *sandbox, *memory, *events, only_errors=True)
     parts.wait(lambda: _answers(settings.SANDBOX_URL), "The sandbox")
