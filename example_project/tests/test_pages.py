@@ -9,7 +9,7 @@ from django.urls import reverse
 from django_skinsback import purchases
 from django_skinsback.models import Deposit, MarketItem, Purchase
 from django_skinsback.wire.types import PurchaseReport
-from example_project.shop import refusals
+from example_project.shop import error_texts
 from example_project.shop.models import Profile
 from example_project.wallet.models import Wallet
 
@@ -106,13 +106,13 @@ def test_the_key_of_somebody_else_orders_nothing(shop, client, alice, item):
 
 def test_a_price_that_rose_meanwhile_is_shown_before_anything_is_ordered(shop, item):
     answer = confirm(shop, item, price="10.49")
-    assert str(refusals.BY_WORD["skins_not_found_at_specified_price"]) in answer.text
+    assert str(error_texts.BY_WORD["skins_not_found_at_specified_price"]) in answer.text
     assert not Purchase.objects.exists()
 
 
 def test_a_skin_sold_meanwhile_is_not_ordered(shop, item):
     MarketItem.objects.update(available=False)
-    assert str(refusals.GONE) in confirm(shop, item).text
+    assert str(error_texts.GONE) in confirm(shop, item).text
     assert not Purchase.objects.exists()
 
 
@@ -139,7 +139,7 @@ def test_a_refused_order_is_explained_and_refunded(shop, bob, item, sandbox):
     confirm(shop, item)  # the sandbox asks more than 10 dollars for it
     purchases.submit(Purchase.objects.get())
     page = shop.get(reverse("shop:purchase_page", args=[Purchase.objects.get().public_id]))
-    assert str(refusals.BY_WORD["skins_not_found_at_specified_price"]) in page.text
+    assert str(error_texts.BY_WORD["skins_not_found_at_specified_price"]) in page.text
     assert "Your money is back in your wallet." in page.text
     assert balance(bob) == 100
 
@@ -174,7 +174,7 @@ def test_a_deposit_can_be_paid_in_a_frame(shop, sandbox):
 def test_a_deposit_that_cannot_be_opened_is_explained(shop, sandbox):
     sandbox.faults.add("maintenance", "create")
     page = shop.post(reverse("shop:deposit"), {"game": "cs2", "where": "redirect"})
-    assert str(refusals.LATER) in page.text
+    assert str(error_texts.LATER) in page.text
 
 
 def test_limits_the_wrong_way_round_are_not_sent(shop):

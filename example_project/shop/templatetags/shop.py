@@ -7,7 +7,7 @@ from django.utils.formats import number_format
 
 from django_skinsback.steam import GAMES
 
-from .. import names
+from .. import skin_names
 
 register = template.Library()
 
@@ -40,6 +40,6 @@ def game_name(code: str) -> str:
 
 
 @register.filter
-def skin(market_hash_name: str) -> names.SkinName:
+def skin(market_hash_name: str) -> skin_names.SkinName:
     """The parts of a market hash name."""
-    return names.read(market_hash_name)
+    return skin_names.read(market_hash_name)

@@ -19,12 +19,12 @@ from django_skinsback.exceptions import SkinsBackError
 from django_skinsback.models import Deposit
 from django_skinsback.statuses import DepositStatus, EntryKind
 
-from .. import refusals
+from .. import error_texts
 from ..forms import DepositForm
 from ..models import Profile
 from ..prices import CREDITED
-from ..stories import deposit_story
-from .live import live_state
+from ..progress import deposit_story
+from .status_updates import live_state
 
 PAYABLE = {DepositStatus.CREATED, DepositStatus.PENDING}
 
@@ -37,7 +37,7 @@ def start_deposit(request: HttpRequest) -> HttpResponse:
         try:
             deposit = _open(request, form)
         except SkinsBackError as error:
-            messages.error(request, refusals.of_deposit(error))
+            messages.error(request, error_texts.of_deposit(error))
         else:
             framed = form.cleaned_data["where"] == "widget"
             return redirect("shop:deposit_page", deposit.public_id) if framed else redirect(deposit.pay_url)

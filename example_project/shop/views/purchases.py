@@ -20,11 +20,11 @@ from django_skinsback.models import MarketItem, Purchase
 from django_skinsback.statuses import EntryKind
 from example_project.wallet.models import InsufficientBalanceError, Wallet
 
-from .. import refusals
+from .. import error_texts
 from ..forms import ConfirmForm
 from ..models import Checkout, Profile
-from ..stories import purchase_story
-from .live import live_state
+from ..progress import purchase_story
+from .status_updates import live_state
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -56,9 +56,9 @@ def _problem(item: MarketItem, trade_url: str, price_seen: Decimal) -> str:
     if not trade_url:
         return _("Tell us your Steam trade URL first.")
     if not item.available:
-        return str(refusals.GONE)
+        return str(error_texts.GONE)
     if item.site_price > price_seen:
-        return str(refusals.BY_WORD["skins_not_found_at_specified_price"])
+        return str(error_texts.BY_WORD["skins_not_found_at_specified_price"])
     return ""
 
 

@@ -17,7 +17,7 @@ from example_project.wallet.models import Wallet
 
 from ..forms import TradeURLForm
 from ..models import Profile
-from ..stories import deposit_chapter, purchase_chapter
+from ..progress import deposit_chapter, purchase_chapter
 
 PER_PAGE = 30
 

@@ -1,4 +1,4 @@
-"""Pages that follow a status: the script ``live.js`` asks, this answers."""
+"""Pages that follow a status: the script ``status_updates.js`` asks, this answers."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from example_project.wallet.context import wallet
 
-from ..stories import Story
+from ..progress import Story
 from ..templatetags.shop import money
 
 

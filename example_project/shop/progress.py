@@ -12,8 +12,8 @@ from django_skinsback.models import Deposit, Purchase
 from django_skinsback.schedule import hold_until
 from django_skinsback.statuses import CANCELLED, PURCHASE_FAILURES, DepositStatus, EntryKind, PurchaseStatus
 
-from . import chapters, refusals
-from .chapters import DEPOSIT_CHAPTERS, PURCHASE_CHAPTERS, Chapter, Tone
+from . import error_texts, status_texts
+from .status_texts import DEPOSIT_CHAPTERS, PURCHASE_CHAPTERS, Chapter, Tone
 
 HELD = frozenset({DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED})
 
@@ -51,16 +51,18 @@ def deposit_chapter(deposit: Deposit) -> Chapter:
     kinds = {entry.kind for entry in deposit.entries.all()}
     status = deposit.status
     if EntryKind.REVERSAL in kinds:
-        return DEPOSIT_CHAPTERS[status] if status == DepositStatus.HOLD_RETURNED else chapters.DEPOSIT_REVERSED_BY_US
+        return (
+            DEPOSIT_CHAPTERS[status] if status == DepositStatus.HOLD_RETURNED else status_texts.DEPOSIT_REVERSED_BY_US
+        )
     calls_for_credit = status in {DepositStatus.SUCCESS, DepositStatus.HOLD_APPROVED}
     if EntryKind.CREDIT in kinds:
-        return DEPOSIT_CHAPTERS[status] if calls_for_credit else chapters.DEPOSIT_CREDITED_BY_US
+        return DEPOSIT_CHAPTERS[status] if calls_for_credit else status_texts.DEPOSIT_CREDITED_BY_US
     if calls_for_credit:
-        return chapters.DEPOSIT_NOT_CREDITED
+        return status_texts.DEPOSIT_NOT_CREDITED
     if status == DepositStatus.HOLD_RETURNED or (status == DepositStatus.FAIL and was_held(deposit)):
-        return chapters.DEPOSIT_RETURNED_UNCREDITED
+        return status_texts.DEPOSIT_RETURNED_UNCREDITED
     if status == DepositStatus.ABANDONED and not deposit.pay_url:
-        return chapters.DEPOSIT_NEVER_OPENED
+        return status_texts.DEPOSIT_NEVER_OPENED
     return DEPOSIT_CHAPTERS[status]
 
 
@@ -75,17 +77,19 @@ def deposit_story(deposit: Deposit) -> Story:
     if deposit.needs_review:
         notes.append(_("Our team is looking at this deposit."))
     return Story(
-        chapter, _steps(chapters.HELD_DEPOSIT_STEPS if was_held(deposit) else chapters.DEPOSIT_STEPS, chapter), notes
+        chapter,
+        _steps(status_texts.HELD_DEPOSIT_STEPS if was_held(deposit) else status_texts.DEPOSIT_STEPS, chapter),
+        notes,
     )
 
 
 def purchase_chapter(purchase: Purchase) -> Chapter:
     """What happened to a purchase: its status, and what the user should know beyond it."""
     if purchase.status == PurchaseStatus.REFUSED and purchase.error_message == CANCELLED:
-        return chapters.PURCHASE_CANCELLED
+        return status_texts.PURCHASE_CANCELLED
     waits = timezone.now() - purchase.created_at
     if purchase.status == PurchaseStatus.REQUESTED and (purchase.poll_count or waits > DELAYED_AFTER):
-        return chapters.PURCHASE_DELAYED
+        return status_texts.PURCHASE_DELAYED
     return PURCHASE_CHAPTERS[purchase.status]
 
 
@@ -99,8 +103,8 @@ def purchase_story(purchase: Purchase, *, refunded: bool) -> Story:
         notes.append(_("Our team is looking at this order."))
     reason = ""
     if purchase.status in PURCHASE_FAILURES:
-        reason = refusals.why(purchase.error_message, purchase.error_reason)
-    return Story(chapter, _steps(chapters.PURCHASE_STEPS, chapter), notes, reason)
+        reason = error_texts.why(purchase.error_message, purchase.error_reason)
+    return Story(chapter, _steps(status_texts.PURCHASE_STEPS, chapter), notes, reason)
 
 
 def _hold_notes(purchase: Purchase) -> list[str]:

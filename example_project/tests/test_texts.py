@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from django_skinsback import exceptions
 from django_skinsback.models import Purchase
 from django_skinsback.statuses import DepositStatus, PurchaseStatus
-from example_project.shop import names, refusals
-from example_project.shop.chapters import DEPOSIT_CHAPTERS, PURCHASE_CHAPTERS
+from example_project.shop import error_texts, skin_names
 from example_project.shop.pictures import picture, shape_of
 from example_project.shop.prices import market_range, with_markup
-from example_project.shop.stories import purchase_story
+from example_project.shop.progress import purchase_story
+from example_project.shop.status_texts import DEPOSIT_CHAPTERS, PURCHASE_CHAPTERS
 from example_project.shop.templatetags.shop import money, signed_money
 
 REFUSALS_OF_BUYS = [
@@ -44,13 +44,13 @@ def test_every_status_of_a_purchase_has_a_chapter():
 
 @pytest.mark.parametrize("word", REFUSALS_OF_BUYS + REASONS_OF_FAILED_TRADES)
 def test_every_refusal_has_a_sentence(word):
-    assert refusals.why(word).endswith(".")
-    assert word not in refusals.why(word)
+    assert error_texts.why(word).endswith(".")
+    assert word not in error_texts.why(word)
 
 
 def test_a_refusal_never_heard_of_has_a_sentence():
     purchase = Purchase(status="refused", error_message="moon_in_wrong_phase")
-    assert purchase_story(purchase, refunded=False).text == str(refusals.FALLBACK)
+    assert purchase_story(purchase, refunded=False).text == str(error_texts.FALLBACK)
 
 
 def test_the_reason_of_a_failed_trade_says_more_than_its_status():
@@ -59,7 +59,7 @@ def test_the_reason_of_a_failed_trade_says_more_than_its_status():
 
 
 def test_users_are_not_told_that_the_shop_is_out_of_funds():
-    assert "fund" not in refusals.why("insufficient_funds")
+    assert "fund" not in error_texts.why("insufficient_funds")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_users_are_not_told_that_the_shop_is_out_of_funds():
     ids=lambda error: type(error).__name__,
 )
 def test_every_failure_to_open_a_deposit_has_a_sentence(error):
-    assert refusals.of_deposit(error).endswith(".")
+    assert error_texts.of_deposit(error).endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_the_markup_is_rounded_in_the_shops_favour():
     ],
 )
 def test_names_are_read_in_parts(name, parts):
-    read = names.read(name)
+    read = skin_names.read(name)
     assert (read.kind, read.finish, read.wear) == parts
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from django_skinsback.statuses import DepositStatus, PurchaseStatus
 
-from . import refusals
+from . import error_texts
 
 SOON, LATER = 2, 60
 """Seconds until a page asks again: while the user looks on, and while nothing happens for days."""
@@ -205,7 +205,7 @@ PURCHASE_CHAPTERS: dict[str, Chapter] = {
     PurchaseStatus.REFUSED: Chapter(
         Tone.BAD,
         gettext_lazy("The skin could not be bought"),
-        refusals.FALLBACK,
+        error_texts.FALLBACK,
         step=0,
     ),
     PurchaseStatus.ROLLBACK_USER: Chapter(
