@@ -163,13 +163,17 @@ def _prepare() -> None:
     for folder in ("messages", "control"):
         (settings.BROKER_DIR / folder).mkdir(parents=True)
     django.setup()
+    _prepare_database()
+    call_command("seed")
+
+
+def _prepare_database() -> None:
     try:
         _replace_database_of_other_migrations()
         call_command("migrate", verbosity=0, interactive=False)
     except OperationalError as error:
         raise DemoError(f"the database does not answer: {error} Look at DATABASE_URL.") from error
     demo_database.record_migrations()
-    call_command("seed")
 
 
 def _replace_database_of_other_migrations() -> None:

@@ -1,7 +1,6 @@
 """Starting the demo."""
 
 import os
-import re
 import sqlite3
 import subprocess
 import sys
@@ -25,16 +24,26 @@ def test_the_demo_starts_with_the_prices_it_has_where_there_are_no_new_ones(erro
     assert "those of the last run" in capsys.readouterr().out
 
 
-@pytest.fixture
-def prepare(tmp_path):
-    """Run what the demo does before it starts its parts, in a process of its own, with its data in ``tmp_path``."""
+PREPARE = """
+import django
+django.setup()
+from example_project import demo
+try:
+    demo._prepare_database()
+except demo.DemoError as error:
+    print(error)
+"""
 
-    def run(**environment):
-        code = "from example_project import demo\ntry: demo._prepare()\nexcept demo.DemoError as error: print(error)"
+
+@pytest.fixture
+def run(tmp_path):
+    """Run code in a process of its own, with the demo's data in ``tmp_path``, and return what it prints."""
+
+    def run(code, **environment):
         variables = {"SKINSBACK_DEMO_DIR": str(tmp_path), "PYTHONPATH": str(demo.ROOT), **environment}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "DJANGO"))}
         command = [sys.executable, "-c", code]
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - code of these tests
             command, env={**inherited, **variables}, cwd=tmp_path, capture_output=True, text=True, check=True
         )
         return done.stdout
@@ -57,41 +66,50 @@ def query(path, sql):
         return connection.execute(sql).fetchall()
 
 
-def test_a_database_of_other_migrations_is_made_anew_and_the_terminal_says_so(prepare, old_database):
+def test_a_database_of_other_migrations_is_made_anew_and_the_terminal_says_so(run, old_database):
     sandbox_state = old_database.with_name("sandbox.json")
     sandbox_state.write_text("{}")
 
-    assert "made by other migrations" in prepare()
+    assert "made by other migrations" in run(PREPARE)
 
     assert query(old_database, "SELECT name FROM django_migrations WHERE app = 'skinsback'") == [("0001_initial",)]
     assert not sandbox_state.exists()
 
 
-def test_a_database_is_kept_until_its_migration_files_have_changed(prepare, tmp_path):
-    database, record = tmp_path / "shop.sqlite3", tmp_path / "migrations.json"
-    users = "SELECT username FROM auth_user ORDER BY username"
-    prepare()
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("UPDATE auth_user SET username = 'amy' WHERE username = 'alice'")
-
-    assert prepare() == ""
-    assert query(database, users) == [("alice",), ("amy",), ("bob",), ("operator",)]
-
-    text = record.read_text()
-    record.write_text(re.sub(r'("skinsback\.0001_initial": ")[0-9a-f]+', r"\g<1>0123", text))
-    assert record.read_text() != text
-    assert "made by other migrations" in prepare()
-    assert query(database, users) == [("alice",), ("bob",), ("operator",)]
-
-    record.unlink()
-    assert prepare(DATABASE_URL=f"sqlite:///{database}") == ""
+KEEP_AND_REPLACE = """
+import django
+django.setup()
+from django.contrib.auth.models import User
+from example_project import demo, demo_database
+demo._prepare_database()
+User.objects.create(username="alice")
+demo._prepare_database()
+print("Second start:", User.objects.count(), "user")
+record = demo_database._record_file()
+record.write_text(record.read_text().replace('skinsback.0001_initial": "', 'skinsback.0001_initial": "0'))
+demo._prepare_database()
+print("Third start:", User.objects.count(), "users")
+"""
 
 
-def test_a_database_of_the_environment_is_never_deleted(prepare, old_database):
+def test_a_database_is_kept_until_its_migration_files_have_changed(run):
+    assert run(KEEP_AND_REPLACE).splitlines() == [
+        "Second start: 1 user",
+        "The database of the last demo was made by other migrations: it is deleted and made anew.",
+        "Third start: 0 users",
+    ]
+
+
+def test_a_database_of_the_environment_is_never_deleted(run, old_database):
     before = old_database.read_bytes()
 
-    output = prepare(DATABASE_URL=f"sqlite:///{old_database}")
+    output = run(PREPARE, DATABASE_URL=f"sqlite:///{old_database}")
 
-    assert "DATABASE_URL" in output
-    assert "empty database" in output
+    assert "Name an empty database in DATABASE_URL" in output
     assert old_database.read_bytes() == before
+
+
+def test_a_database_of_the_environment_needs_no_record_of_its_migrations(run, tmp_path):
+    delete_record = "demo.demo_database._record_file().unlink()"
+
+    assert run(f"{PREPARE}\n{delete_record}\n{PREPARE}", DATABASE_URL=f"sqlite:///{tmp_path / 'mine.sqlite3'}") == ""
