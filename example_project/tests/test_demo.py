@@ -25,9 +25,8 @@ def test_the_demo_starts_with_the_prices_it_has_where_there_are_no_new_ones(erro
 
 
 PREPARE = """
-import django
-django.setup()
 from example_project import demo
+demo.django.setup()
 try:
     demo._prepare_database()
 except demo.DemoError as error:
@@ -77,10 +76,9 @@ def test_a_database_of_other_migrations_is_made_anew_and_the_terminal_says_so(ru
 
 
 KEEP_AND_REPLACE = """
-import django
-django.setup()
-from django.contrib.auth.models import User
 from example_project import demo, demo_database
+demo.django.setup()
+from django.contrib.auth.models import User
 demo._prepare_database()
 User.objects.create(username="alice")
 demo._prepare_database()
