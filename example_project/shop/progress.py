@@ -1,4 +1,4 @@
-"""What happened to one deposit or purchase, in words for its user."""
+"""Progress of one deposit or purchase for its page: title, text, steps and notes."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,93 +9,109 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from django_skinsback.models import Deposit, Purchase
-from django_skinsback.schedule import hold_until
 from django_skinsback.statuses import CANCELLED, PURCHASE_FAILURES, DepositStatus, EntryKind, PurchaseStatus
 
-from . import error_texts, status_texts
-from .status_texts import DEPOSIT_CHAPTERS, PURCHASE_CHAPTERS, Chapter, Tone
+from . import error_texts
+from .status_texts import (
+    DEPOSIT_CREDITED_BY_OPERATOR,
+    DEPOSIT_NEVER_OPENED,
+    DEPOSIT_NOT_CREDITED,
+    DEPOSIT_RETURNED_UNCREDITED,
+    DEPOSIT_REVERSED_BY_OPERATOR,
+    DEPOSIT_STEPS,
+    DEPOSIT_TEXTS,
+    HELD_DEPOSIT_STEPS,
+    PURCHASE_CANCELLED,
+    PURCHASE_DELAYED,
+    PURCHASE_STEPS,
+    PURCHASE_TEXTS,
+    StatusText,
+    Tone,
+)
 
 HELD = frozenset({DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED})
 
 DELAYED_AFTER = timedelta(seconds=10)
-"""An order is sent within a second or two; one that waits longer has met a market that does not answer."""
+"""A worker sends an order within two seconds. After this time the page says that the market does not answer."""
+
+TRADE_PROTECTION = timedelta(days=8)
+"""How long Steam Trade Protection lasts at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
+    """One step of the progress bar; ``state`` is ``done``, ``now``, ``failed`` or ``todo``."""
+
     label: str | Promise
     state: str
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """A chapter told of one row, with what only this row knows."""
+class Progress:
+    """What the page of one row shows: the text of its status, the steps, and notes about this row."""
 
-    chapter: Chapter
+    status: StatusText
     steps: list[Step]
     notes: list[str]
     reason: str = ""
 
     @property
     def text(self) -> str:
-        """The reason where there is one: it says more than the status."""
-        return self.reason or str(self.chapter.text)
+        """The reason of a failure if there is one, else the text of the status."""
+        return self.reason or str(self.status.text)
 
     @property
-    def moving(self) -> bool:
-        return self.chapter.refresh_seconds is not None
+    def is_open(self) -> bool:
+        """Whether the status may still change, so that the page has to ask again."""
+        return self.status.refresh_seconds is not None
 
 
-def deposit_chapter(deposit: Deposit) -> Chapter:
-    """What happened to a deposit: its status, and what its ledger entries say about the user's money."""
+def deposit_text(deposit: Deposit) -> StatusText:
+    """Return the text for a deposit. It depends on the status and on the ledger entries."""
     kinds = {entry.kind for entry in deposit.entries.all()}
     status = deposit.status
     if EntryKind.REVERSAL in kinds:
-        return (
-            DEPOSIT_CHAPTERS[status] if status == DepositStatus.HOLD_RETURNED else status_texts.DEPOSIT_REVERSED_BY_US
-        )
-    calls_for_credit = status in {DepositStatus.SUCCESS, DepositStatus.HOLD_APPROVED}
+        return DEPOSIT_TEXTS[status] if status == DepositStatus.HOLD_RETURNED else DEPOSIT_REVERSED_BY_OPERATOR
+    is_credited_status = status in {DepositStatus.SUCCESS, DepositStatus.HOLD_APPROVED}
     if EntryKind.CREDIT in kinds:
-        return DEPOSIT_CHAPTERS[status] if calls_for_credit else status_texts.DEPOSIT_CREDITED_BY_US
-    if calls_for_credit:
-        return status_texts.DEPOSIT_NOT_CREDITED
+        return DEPOSIT_TEXTS[status] if is_credited_status else DEPOSIT_CREDITED_BY_OPERATOR
+    if is_credited_status:
+        return DEPOSIT_NOT_CREDITED
     if status == DepositStatus.HOLD_RETURNED or (status == DepositStatus.FAIL and was_held(deposit)):
-        return status_texts.DEPOSIT_RETURNED_UNCREDITED
+        return DEPOSIT_RETURNED_UNCREDITED
     if status == DepositStatus.ABANDONED and not deposit.pay_url:
-        return status_texts.DEPOSIT_NEVER_OPENED
-    return DEPOSIT_CHAPTERS[status]
+        return DEPOSIT_NEVER_OPENED
+    return DEPOSIT_TEXTS[status]
 
 
 def was_held(deposit: Deposit) -> bool:
-    """Whether Steam Trade Protection ever held it."""
+    """Whether the deposit was ever in hold under Steam Trade Protection."""
     return any(change.to_status in HELD for change in deposit.changes.all())
 
 
-def deposit_story(deposit: Deposit) -> Story:
-    chapter = deposit_chapter(deposit)
+def deposit_progress(deposit: Deposit) -> Progress:
+    """Return the progress of a deposit."""
+    status = deposit_text(deposit)
     notes = []
     if deposit.needs_review:
         notes.append(_("Our team is looking at this deposit."))
-    return Story(
-        chapter,
-        _steps(status_texts.HELD_DEPOSIT_STEPS if was_held(deposit) else status_texts.DEPOSIT_STEPS, chapter),
-        notes,
-    )
+    steps = HELD_DEPOSIT_STEPS if was_held(deposit) else DEPOSIT_STEPS
+    return Progress(status, _steps(steps, status), notes)
 
 
-def purchase_chapter(purchase: Purchase) -> Chapter:
-    """What happened to a purchase: its status, and what the user should know beyond it."""
+def purchase_text(purchase: Purchase) -> StatusText:
+    """Return the text for a purchase. An order that waits to be sent, or was cancelled, has a text of its own."""
     if purchase.status == PurchaseStatus.REFUSED and purchase.error_message == CANCELLED:
-        return status_texts.PURCHASE_CANCELLED
-    waits = timezone.now() - purchase.created_at
-    if purchase.status == PurchaseStatus.REQUESTED and (purchase.poll_count or waits > DELAYED_AFTER):
-        return status_texts.PURCHASE_DELAYED
-    return PURCHASE_CHAPTERS[purchase.status]
+        return PURCHASE_CANCELLED
+    age = timezone.now() - purchase.created_at
+    if purchase.status == PurchaseStatus.REQUESTED and (purchase.poll_count or age > DELAYED_AFTER):
+        return PURCHASE_DELAYED
+    return PURCHASE_TEXTS[purchase.status]
 
 
-def purchase_story(purchase: Purchase, *, refunded: bool) -> Story:
-    """``refunded``: whether the user has his money back."""
-    chapter = purchase_chapter(purchase)
+def purchase_progress(purchase: Purchase, *, refunded: bool) -> Progress:
+    """Return the progress of a purchase; ``refunded`` says whether the user was refunded."""
+    status = purchase_text(purchase)
     notes = _hold_notes(purchase)
     if refunded:
         notes.append(_("Your money is back in your wallet."))
@@ -103,17 +119,18 @@ def purchase_story(purchase: Purchase, *, refunded: bool) -> Story:
         notes.append(_("Our team is looking at this order."))
     reason = ""
     if purchase.status in PURCHASE_FAILURES:
-        reason = error_texts.why(purchase.error_message, purchase.error_reason)
-    return Story(chapter, _steps(status_texts.PURCHASE_STEPS, chapter), notes, reason)
+        reason = error_texts.error_text(purchase.error_message, purchase.error_reason)
+    return Progress(status, _steps(PURCHASE_STEPS, status), notes, reason)
 
 
 def _hold_notes(purchase: Purchase) -> list[str]:
-    """Until when an accepted skin can be taken back; SkinsBack does not always name the end."""
+    """Say until when an accepted trade can be taken back; an estimate where SkinsBack does not give the time."""
     if purchase.status != PurchaseStatus.ACCEPTED:
         return []
     now = timezone.now()
-    until = hold_until(purchase.game, purchase.in_hold, purchase.in_hold_until, purchase.accepted_at or now)
-    if until is None or until <= now:
+    is_protected = purchase.in_hold or (purchase.in_hold is None and purchase.game == "cs2")
+    until = purchase.in_hold_until or (purchase.accepted_at or now) + TRADE_PROTECTION
+    if until <= now or not (is_protected or purchase.in_hold_until):
         return []
     values = {"date": date_format(timezone.localtime(until), "DATE_FORMAT")}
     if purchase.in_hold_until is not None:
@@ -121,8 +138,8 @@ def _hold_notes(purchase: Purchase) -> list[str]:
     return [_("Steam Trade Protection lasts 8 days: until about %(date)s the trade can be taken back.") % values]
 
 
-def _steps(labels: list[str], chapter: Chapter) -> list[Step]:
-    """Steps before the chapter's are done; the one it stands at is being done, or is where it ended."""
-    here = "failed" if chapter.tone is Tone.BAD else "now"
-    states = ["done"] * chapter.step + [here] + ["todo"] * len(labels)
+def _steps(labels: list[str], status: StatusText) -> list[Step]:
+    """Mark the steps before that of the status as done, and that of the status as current or failed."""
+    current = "failed" if status.tone is Tone.BAD else "now"
+    states = ["done"] * status.step + [current] + ["todo"] * len(labels)
     return [Step(label, state) for label, state in zip(labels, states, strict=False)]

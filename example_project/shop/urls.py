@@ -1,4 +1,4 @@
-"""Every page of the shop."""
+"""URLs of the shop."""
 
 from django.urls import path
 

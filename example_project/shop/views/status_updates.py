@@ -1,4 +1,4 @@
-"""Pages that follow a status: the script ``status_updates.js`` asks, this answers."""
+"""JSON for pages that show a status: their script ``status_updates.js`` asks for it."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ from django.http import HttpRequest
 
 from example_project.wallet.context import wallet
 
-from ..progress import Story
+from ..progress import Progress
 from ..templatetags.shop import money
 
 
-def live_state(request: HttpRequest, story: Story, html: str, **more: Any) -> dict[str, Any]:
-    """What may have changed on the page, the balance in its head, and in how many seconds to ask again."""
-    purse = wallet(request)["wallet"]
+def page_update(request: HttpRequest, progress: Progress, html: str, **more: Any) -> dict[str, Any]:
+    """Return the parts of the page that may have changed, the balance, and in how many seconds to ask again."""
+    current = wallet(request)["wallet"]
     return {
         "html": html,
-        "balance": money(purse.balance, purse.currency),
-        "refresh_seconds": story.chapter.refresh_seconds,
+        "balance": money(current.balance, current.currency),
+        "refresh_seconds": progress.status.refresh_seconds,
         **more,
     }
