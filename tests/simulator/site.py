@@ -20,7 +20,7 @@ from django_skinsback.client import SkinsBackClient
 from django_skinsback.flows.ledger import database
 from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.flows.polling.purchases import poll_purchases
-from django_skinsback.flows.webhooks.replay import apply_kept
+from django_skinsback.flows.webhooks import replay
 from django_skinsback.models import (
     BalanceSnapshot,
     Deposit,
@@ -179,7 +179,7 @@ class Site:
 
     def sweep(self) -> None:
         """What beat starts."""
-        apply_kept()
+        replay.apply_kept()
         poll_deposits()
         poll_purchases()
 
