@@ -37,7 +37,7 @@ prove: .venv/dev  ## Prove at length that no money is lost or doubled: hours (HI
 		TEST_DATABASE=$$database $(BIN)/python -m tests.simulator --histories $$(( $(HISTORIES) / 10 )) --seed $(SEED) || exit 1; \
 	done
 	@for database in sqlite postgresql mariadb; do \
-		TEST_DATABASE=$$database PROVE_DEPOSITS=$(DEPOSITS) $(BIN)/python -m pytest -q tests/races/test_many.py \
+		TEST_DATABASE=$$database PROVE_DEPOSITS=$(DEPOSITS) $(BIN)/python -m pytest -q tests/races/test_many_deliveries.py \
 			-k many_deposits || exit 1; \
 	done
 

@@ -136,7 +136,7 @@ def site():
 def stored_site(tmp_path_factory):
     """A site with a database, whose middleware reads the body after the view."""
     database = tmp_path_factory.mktemp("stored") / "site.sqlite3"
-    with serving(LIVE_SITE="tests.hosts.stored", LIVE_DATABASE=str(database)) as site:
+    with serving(LIVE_SITE="tests.hosts.site_with_database", LIVE_DATABASE=str(database)) as site:
         yield site
 
 

@@ -6,7 +6,7 @@ import django
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 
-os.environ["DJANGO_SETTINGS_MODULE"] = os.environ.get("LIVE_SITE", "tests.hosts.live")
+os.environ["DJANGO_SETTINGS_MODULE"] = os.environ.get("LIVE_SITE", "tests.hosts.site_without_database")
 if "LIVE_DATABASE" in os.environ:
     django.setup()
     call_command("migrate", verbosity=0)

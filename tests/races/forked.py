@@ -15,7 +15,7 @@ if not apps.ready:  # in the process that forks
     django.setup()
 
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["tests.races.forked", "tests.races.killed"])
+context.set_forkserver_preload(["tests.races.forked", "tests.races.kill_points"])
 
 
 class Forked:

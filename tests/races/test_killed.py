@@ -16,7 +16,7 @@ from django_skinsback.testing import make_deposit, make_purchase, post_notificat
 from tests.wallet.models import Wallet
 
 from .forked import Forked
-from .killed import TRADE_URL, do
+from .kill_points import TRADE_URL, do
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 

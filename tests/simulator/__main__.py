@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def run_all(arguments: argparse.Namespace) -> int:
-    from .machine import tally
+    from .history import tally
     from .running import run
 
     begin, done = time.monotonic(), 0

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from .machine import History, tally
+from .history import History, tally
 
 STEPS = 30
 

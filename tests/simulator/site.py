@@ -36,7 +36,7 @@ from django_skinsback.signals import entry_posted
 from tests.wallet.models import Wallet
 
 from .crashes import Crashes
-from .wire import Line, Postman
+from .transport import Line, Postman
 
 BEGIN = 1_750_000_000
 """When every history begins, in UNIX seconds."""

@@ -18,7 +18,7 @@ from django_skinsback.testing import make_deposit, post_notification, signed_not
 from django_skinsback.wire.types import DepositReport
 from tests.wallet.models import Wallet
 
-from . import mutants
+from . import wrong_handlers
 from .test_parallel import at_once, deliver
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
@@ -52,9 +52,9 @@ def race(mutant, deposit):
 
 
 def test_read_then_credit_doubles(deposit):
-    assert race(mutants.get_check_credit, deposit) == [None, None]
+    assert race(wrong_handlers.get_check_credit, deposit) == [None, None]
 
-    assert Wallet.objects.get().balance == 2 * mutants.AMOUNT
+    assert Wallet.objects.get().balance == 2 * wrong_handlers.AMOUNT
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def distinct_digests(monkeypatch):
     monkeypatch.setattr(WebhookEvent, "save", save_with_number)
 
 
-IN_A_TRANSACTION = [mutants.get_check_credit_in_atomic, mutants.event_table_asked_first]
+IN_A_TRANSACTION = [wrong_handlers.get_check_credit_in_atomic, wrong_handlers.event_table_asked_first]
 
 
 @pytest.mark.skipif(SQLITE, reason="SQLite lets only one of two readers write; see the next test")
@@ -78,7 +78,7 @@ IN_A_TRANSACTION = [mutants.get_check_credit_in_atomic, mutants.event_table_aske
 def test_reading_first_in_a_database_transaction_doubles(deposit, distinct_digests, mutant):
     assert race(mutant, deposit) == [None, None]
 
-    assert Wallet.objects.get().balance == 2 * mutants.AMOUNT
+    assert Wallet.objects.get().balance == 2 * wrong_handlers.AMOUNT
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'", reason="only SQLite locks the whole file")
@@ -89,20 +89,20 @@ def test_reading_first_in_a_database_transaction_is_an_error_to_the_sender_on_sq
 
     assert results.count(None) == 1
     assert [str(result) for result in results if isinstance(result, OperationalError)] == ["database is locked"]
-    assert Wallet.objects.get().balance == mutants.AMOUNT
+    assert Wallet.objects.get().balance == wrong_handlers.AMOUNT
 
 
 def test_a_row_lock_alone_doubles_when_a_hold_is_approved_and_ends(deposit):
     for status in ("hold_approved", "success", "success"):
-        mutants.row_lock_alone(deposit, status, meeting(1))
+        wrong_handlers.row_lock_alone(deposit, status, meeting(1))
 
-    assert Wallet.objects.get().balance == 2 * mutants.AMOUNT
+    assert Wallet.objects.get().balance == 2 * wrong_handlers.AMOUNT
 
 
 def opposite_news(deposit):
     said = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id, "amount_currency": "usd"}
     return [
-        DepositReport(status="success", amount=Decimal("10.5"), user_amount=mutants.AMOUNT, **said),
+        DepositReport(status="success", amount=Decimal("10.5"), user_amount=wrong_handlers.AMOUNT, **said),
         DepositReport(status="fail", **said),
     ]
 
@@ -110,7 +110,7 @@ def opposite_news(deposit):
 @pytest.mark.skipif(SQLITE, reason="SQLite lets only one of two readers write")
 def test_without_the_lock_opposite_reports_at_once_are_both_believed(deposit):
     """The unique entry still keeps the credit single, but the two do not see each other and both are believed."""
-    with mutants.meeting_at_the_lock(meeting(), locked=False):
+    with wrong_handlers.meeting_at_the_lock(meeting(), locked=False):
         results = at_once(*(partial(deposits.record_report, news, "poll") for news in opposite_news(deposit)))
     assert not [result for result in results if isinstance(result, Exception)]
 
@@ -123,25 +123,25 @@ def test_without_the_lock_opposite_reports_at_once_are_both_believed(deposit):
 def test_ours_gives_once_where_two_deliveries_meet_at_the_lock(deposit, second):
     news = signed_notification(deposit), signed_notification(deposit, **second)
     met = meeting()
-    with mutants.meeting_at_the_lock(met):
+    with wrong_handlers.meeting_at_the_lock(met):
         assert at_once(*map(deliver, news)) == [200, 200]
 
     assert met.meetings == [2]
-    assert Wallet.objects.get().balance == mutants.AMOUNT
+    assert Wallet.objects.get().balance == wrong_handlers.AMOUNT
 
 
 def test_ours_gives_once_when_a_hold_is_approved_and_ends(client, deposit):
     for status in ("hold_approved", "success", "success"):
         assert post_notification(client, signed_notification(deposit, status)).status_code == 200
 
-    assert Wallet.objects.get().balance == mutants.AMOUNT
+    assert Wallet.objects.get().balance == wrong_handlers.AMOUNT
 
 
 def test_ours_believes_one_of_opposite_reports_that_meet_at_the_lock(deposit):
-    with mutants.meeting_at_the_lock(meeting()):
+    with wrong_handlers.meeting_at_the_lock(meeting()):
         results = at_once(*(partial(deposits.record_report, news, "poll") for news in opposite_news(deposit)))
     assert not [result for result in results if isinstance(result, Exception)]
 
     deposit.refresh_from_db()
     assert len(set(deposit.changes.values_list("from_status", flat=True))) == deposit.changes.count()
-    assert Wallet.objects.get().balance == (mutants.AMOUNT if deposit.status == "success" else 0)
+    assert Wallet.objects.get().balance == (wrong_handlers.AMOUNT if deposit.status == "success" else 0)

@@ -23,8 +23,8 @@ from django_skinsback.sandbox.simulation.outcomes import OUTCOMES
 from django_skinsback.statuses import DEPOSIT_FINAL, DEPOSIT_OPEN, PURCHASE_FINAL, EntryKind
 from tests.wallet.receivers import NotEnoughMoney
 
+from .invariants import Books, check_end, check_step, shown
 from .site import RETRIES, STEAM_IDS, TRADE_URLS, Site, SiteBroken
-from .truth import Books, check_end, check_step, shown
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 QUIETING = (*[3 * MINUTE] * 7, *[20 * MINUTE] * 3, *[7 * HOUR] * 2, DAY, DAY, *[3 * DAY] * 5)
