@@ -1,6 +1,6 @@
-"""Handlers as many sites have them go wrong each time, most where two deliveries meet between reading and writing.
+"""Wrong handlers as many sites have them credit twice; the package's own flow, at the same points, credits once.
 
-Ours is put through the same meeting. The larger races, in which nobody waits for anybody, are not run with these.
+Two deliveries wait for each other between reading and writing. The larger race tests have no such waits.
 """
 
 import itertools
@@ -26,17 +26,17 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 SQLITE = "connection.vendor == 'sqlite'"
 
 
-def meeting(parties=2, patience_seconds=20):
-    """A place where both wait for each other; whoever waits there in vain, since the other is locked out, goes on."""
+def make_wait(parties=2, timeout_seconds=20):
+    """Return a function in which both connections wait for each other; it returns after a timeout too."""
     meetings = []
     barrier = threading.Barrier(parties, action=lambda: meetings.append(parties))
 
-    def meet():
+    def wait():
         with suppress(threading.BrokenBarrierError):
-            barrier.wait(timeout=patience_seconds)
+            barrier.wait(timeout=timeout_seconds)
 
-    meet.meetings = meetings
-    return meet
+    wait.meetings = meetings
+    return wait
 
 
 @pytest.fixture
@@ -45,13 +45,13 @@ def deposit(user):
     return make_deposit(user=user)
 
 
-def race(mutant, deposit):
-    """Two deliveries of the same news at once; what each came to."""
-    meet = meeting()
-    return at_once(*[partial(mutant, deposit, "success", meet)] * 2)
+def race(handler, deposit):
+    """Run the handler twice at once for the same status. Returns what each run returned or raised."""
+    wait = make_wait()
+    return at_once(*[partial(handler, deposit, "success", wait)] * 2)
 
 
-def test_read_then_credit_doubles(deposit):
+def test_reading_and_then_crediting_credits_twice(deposit):
     assert race(wrong_handlers.get_check_credit, deposit) == [None, None]
 
     assert Wallet.objects.get().balance == 2 * wrong_handlers.AMOUNT
@@ -59,59 +59,59 @@ def test_read_then_credit_doubles(deposit):
 
 @pytest.fixture
 def distinct_digests(monkeypatch):
-    """The mutant's table has nothing unique in it: ours gets a digest that never comes twice."""
+    """Give each stored delivery a digest of its own: the wrong handlers have no unique constraint."""
     numbers = itertools.count()
     save = WebhookEvent.save
 
     def save_with_number(event, *args, **options):
-        event.digest = f"mutant {next(numbers)}"
+        event.digest = f"digest {next(numbers)}"
         save(event, *args, **options)
 
     monkeypatch.setattr(WebhookEvent, "save", save_with_number)
 
 
-IN_A_TRANSACTION = [wrong_handlers.get_check_credit_in_atomic, wrong_handlers.event_table_asked_first]
+IN_A_TRANSACTION = [wrong_handlers.get_check_credit_in_atomic, wrong_handlers.check_event_table_first]
 
 
 @pytest.mark.skipif(SQLITE, reason="SQLite lets only one of two readers write; see the next test")
-@pytest.mark.parametrize("mutant", IN_A_TRANSACTION)
-def test_reading_first_in_a_database_transaction_doubles(deposit, distinct_digests, mutant):
-    assert race(mutant, deposit) == [None, None]
+@pytest.mark.parametrize("handler", IN_A_TRANSACTION)
+def test_reading_first_in_a_database_transaction_credits_twice(deposit, distinct_digests, handler):
+    assert race(handler, deposit) == [None, None]
 
     assert Wallet.objects.get().balance == 2 * wrong_handlers.AMOUNT
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'", reason="only SQLite locks the whole file")
-@pytest.mark.parametrize("mutant", IN_A_TRANSACTION)
-def test_reading_first_in_a_database_transaction_is_an_error_to_the_sender_on_sqlite(deposit, distinct_digests, mutant):
-    """Two that have read cannot both write: SQLite tells one of them at once, and waits for neither."""
-    results = race(mutant, deposit)
+@pytest.mark.parametrize("handler", IN_A_TRANSACTION)
+def test_reading_first_in_a_database_transaction_raises_on_sqlite(deposit, distinct_digests, handler):
+    """After two connections have read, only one can write. SQLite raises for the other at once, without waiting."""
+    results = race(handler, deposit)
 
     assert results.count(None) == 1
     assert [str(result) for result in results if isinstance(result, OperationalError)] == ["database is locked"]
     assert Wallet.objects.get().balance == wrong_handlers.AMOUNT
 
 
-def test_a_row_lock_alone_doubles_when_a_hold_is_approved_and_ends(deposit):
+def test_a_row_lock_alone_credits_twice_when_a_hold_is_approved_and_ends(deposit):
     for status in ("hold_approved", "success", "success"):
-        wrong_handlers.row_lock_alone(deposit, status, meeting(1))
+        wrong_handlers.row_lock_alone(deposit, status, make_wait(1))
 
     assert Wallet.objects.get().balance == 2 * wrong_handlers.AMOUNT
 
 
-def opposite_news(deposit):
-    said = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id, "amount_currency": "usd"}
+def opposite_reports(deposit):
+    common = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id, "amount_currency": "usd"}
     return [
-        DepositReport(status="success", amount=Decimal("10.5"), user_amount=wrong_handlers.AMOUNT, **said),
-        DepositReport(status="fail", **said),
+        DepositReport(status="success", amount=Decimal("10.5"), user_amount=wrong_handlers.AMOUNT, **common),
+        DepositReport(status="fail", **common),
     ]
 
 
 @pytest.mark.skipif(SQLITE, reason="SQLite lets only one of two readers write")
-def test_without_the_lock_opposite_reports_at_once_are_both_believed(deposit):
-    """The unique entry still keeps the credit single, but the two do not see each other and both are believed."""
-    with wrong_handlers.meeting_at_the_lock(meeting(), locked=False):
-        results = at_once(*(partial(deposits.record_report, news, "poll") for news in opposite_news(deposit)))
+def test_without_the_lock_opposite_reports_at_once_are_both_applied(deposit):
+    """The unique entry still keeps the credit single, but neither report sees the other, so both are applied."""
+    with wrong_handlers.waiting_at_the_lock(make_wait(), locked=False):
+        results = at_once(*(partial(deposits.record_report, report, "poll") for report in opposite_reports(deposit)))
     assert not [result for result in results if isinstance(result, Exception)]
 
     deposit.refresh_from_db()
@@ -120,26 +120,26 @@ def test_without_the_lock_opposite_reports_at_once_are_both_believed(deposit):
 
 
 @pytest.mark.parametrize("second", [{}, {"offer_date": "1"}], ids=["the same bytes", "other bytes"])
-def test_ours_gives_once_where_two_deliveries_meet_at_the_lock(deposit, second):
-    news = signed_notification(deposit), signed_notification(deposit, **second)
-    met = meeting()
-    with wrong_handlers.meeting_at_the_lock(met):
-        assert at_once(*map(deliver, news)) == [200, 200]
+def test_two_deliveries_that_meet_at_the_lock_credit_once(deposit, second):
+    messages = signed_notification(deposit), signed_notification(deposit, **second)
+    wait = make_wait()
+    with wrong_handlers.waiting_at_the_lock(wait):
+        assert at_once(*map(deliver, messages)) == [200, 200]
 
-    assert met.meetings == [2]
+    assert wait.meetings == [2]
     assert Wallet.objects.get().balance == wrong_handlers.AMOUNT
 
 
-def test_ours_gives_once_when_a_hold_is_approved_and_ends(client, deposit):
+def test_a_hold_that_is_approved_and_ends_credits_once(client, deposit):
     for status in ("hold_approved", "success", "success"):
         assert post_notification(client, signed_notification(deposit, status)).status_code == 200
 
     assert Wallet.objects.get().balance == wrong_handlers.AMOUNT
 
 
-def test_ours_believes_one_of_opposite_reports_that_meet_at_the_lock(deposit):
-    with wrong_handlers.meeting_at_the_lock(meeting()):
-        results = at_once(*(partial(deposits.record_report, news, "poll") for news in opposite_news(deposit)))
+def test_of_opposite_reports_that_meet_at_the_lock_one_is_applied(deposit):
+    with wrong_handlers.waiting_at_the_lock(make_wait()):
+        results = at_once(*(partial(deposits.record_report, report, "poll") for report in opposite_reports(deposit)))
     assert not [result for result in results if isinstance(result, Exception)]
 
     deposit.refresh_from_db()
