@@ -159,7 +159,7 @@ def test_a_hold_approved_while_a_report_changes_its_amount_is_credited_as_shown_
     monkeypatch.setattr(
         SkinsBackClient,
         "get_deposit",
-        lambda _client, order_id: paid(Deposit.objects.get(order_id=order_id), "hold_approved", **change),
+        lambda _client, order_id: paid_report(Deposit.objects.get(order_id=order_id), "hold_approved", **change),
     )
     shown = list(Deposit.objects.order_by("pk"))
 
