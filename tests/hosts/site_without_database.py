@@ -1,6 +1,6 @@
-"""A site that runs under gunicorn and has no database: whoever asks for one gets an error, so 500 means "a query"."""
+"""Settings of a site under gunicorn without a database: any query raises, so the answer 500 means a query."""
 
-from tests.settings import *  # noqa: F403 - a site is the smallest one and what differs
+from tests.settings import *  # noqa: F403 - settings module built on another
 
 DATABASES = {"default": {"ENGINE": "django.db.backends.dummy"}}
 ALLOWED_HOSTS = ["*"]

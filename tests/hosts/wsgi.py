@@ -1,4 +1,4 @@
-"""``gunicorn tests.hosts.wsgi:application``; ``LIVE_SITE`` names the settings of the site."""
+"""``gunicorn tests.hosts.wsgi:application``; ``LIVE_SITE`` is the settings module of the site."""
 
 import os
 
