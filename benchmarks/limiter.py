@@ -15,7 +15,7 @@ from tests.support.services import answers
 PER_MINUTE = 480
 PROCESSES = 4
 _SETTLED_SECONDS = 3
-"""Seconds before counting starts, because unused calls of the first second are granted at once."""
+"""Seconds before counting starts, because the unused slots of the past second are granted at once."""
 
 
 def measure(scale: Scale) -> Iterator[Result]:
@@ -52,9 +52,9 @@ def grant(cache: str, seconds: float) -> list[int]:
 
 def _work(answered: "multiprocessing.SimpleQueue[int]", cache: str, begin: float, seconds: float) -> None:
     django.setup()
-    from django_skinsback.ratelimit import Law, Limiter, SiteCache, background
+    from django_skinsback.ratelimit import Limiter, SiteCache, Slots, background
 
-    limiter, granted = Limiter(Law(PER_MINUTE), SiteCache(cache)), 0
+    limiter, granted = Limiter(Slots(PER_MINUTE), SiteCache(cache)), 0
     time.sleep(max(0.0, begin - time.time()))
     counted_from = begin + _SETTLED_SECONDS
     while (now := time.time()) < counted_from + seconds:

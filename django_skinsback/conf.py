@@ -81,6 +81,16 @@ def get(key: str) -> Any:
     return raw().get(key, DEFAULTS[key])
 
 
+def credit_column() -> str:
+    """The column that a credit is made from: ``amount`` or ``user_amount``; ``amount`` where CREDIT is a function."""
+    return "user_amount" if get("CREDIT") == "user_amount" else "amount"
+
+
+def credit_columns() -> set[str]:
+    """Every column that a credit is made from. A CREDIT function may use both amounts."""
+    return {"amount", "user_amount"} if callable_setting("CREDIT") else {credit_column()}
+
+
 def account(alias: str = DEFAULT_ACCOUNT) -> Account:
     """The keys of ``alias``; ConfigurationError if the site has no such account."""
     source = raw() if alias == DEFAULT_ACCOUNT else get("ACCOUNTS").get(alias)

@@ -1,4 +1,4 @@
-"""Everything this package raises on purpose, sorted by who must act.
+"""All exceptions of this package, sorted by who must act.
 
 ::
 
@@ -13,11 +13,11 @@
     ├── InsideDatabaseTransaction     the developer of the site: call the flow outside atomic()
     ├── RolledBack                    the developer of the site: a receiver swallowed a database error
     ├── RowChanged                    the person who decides: look at the row again
-    ├── RequestNotSent                nobody: nothing reached SkinsBack, asking again is safe
-    ├── UnknownOutcome                the flows: it may or may not have happened, ask SkinsBack
+    ├── RequestNotSent                the caller: SkinsBack received nothing, a retry is safe
+    ├── UnknownOutcome                the flows: the request may have taken effect, ask SkinsBack
     │   └── ContradictoryAnswer
-    ├── APIError                      SkinsBack said no: method, code and message tell why
-    │   ├── TemporaryFailure          wait
+    ├── APIError                      SkinsBack answered with an error: see method, code and message
+    │   ├── TemporaryFailure          the caller: wait, then retry
     │   │   ├── RateLimited
     │   │   ├── UnderMaintenance
     │   │   └── MarketDisabled
@@ -33,94 +33,186 @@
     │   ├── TradeURLRefused
     │   ├── TooManyFailedAttempts
     │   └── PurchaseNotFound
-    └── NotificationRefused           a stranger: ``http_status`` is the answer
+    └── NotificationRefused           the sender of a delivery: ``http_status`` is the answer
         ├── UnreadableNotification    400
         ├── BadSignature              403
         ├── NotificationTooLarge      413
         └── NoSecret                  503
 
-The docstring of a class is its message when none is given. No exception carries a secret, a signature, a
-trade token or the body of an answer.
+Every class has three parts:
+
+* ``slug`` identifies the class for programs and stays the same in every release: ``"trade_url_refused"``.
+* ``str(error)`` is a message in English for developers and logs. ``default_message`` is used where none is given.
+* ``error_texts.text_for(error)`` is a translated text for operators and players.
+
+The ``code`` of an APIError is SkinsBack's number. No exception contains a secret, a signature, a trade token or the
+body of an answer.
 """
 
-import inspect
+from typing import ClassVar
+
+__all__ = [
+    "ACCOUNT_WIDE",
+    "APIError",
+    "AccountFault",
+    "AlreadyDecided",
+    "BadSignature",
+    "ConfigurationError",
+    "ContradictoryAnswer",
+    "CustomIdExists",
+    "DepositTooSmall",
+    "IdempotencyConflict",
+    "InsideDatabaseTransaction",
+    "InsufficientFunds",
+    "InvalidAmount",
+    "InvalidInput",
+    "InvalidSteamID",
+    "InvalidTradeURL",
+    "MarketDisabled",
+    "NoSecret",
+    "NotificationRefused",
+    "NotificationTooLarge",
+    "OrderIdExists",
+    "PriceAboveCap",
+    "PurchaseNotFound",
+    "RateLimited",
+    "RequestNotSent",
+    "RolledBack",
+    "RowChanged",
+    "RowDeleted",
+    "SkinUnavailable",
+    "SkinsBackError",
+    "TemporaryFailure",
+    "TooManyFailedAttempts",
+    "TradeURLRefused",
+    "TransactionNotFound",
+    "UnderMaintenance",
+    "UnknownOutcome",
+    "UnreadableNotification",
+]
 
 _MESSAGE_LIMIT = 100
 
 
 class SkinsBackError(Exception):
-    """Something went wrong between this site and SkinsBack."""
+    """Base class of all exceptions of this package."""
+
+    slug: ClassVar[str] = "skinsback_error"
+    """Stable name of the class."""
+    default_message: ClassVar[str] = "Something went wrong between this site and SkinsBack."
+    """Message for developers, where the exception is raised without one."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message or type(self).__doc__ or inspect.getdoc(type(self)) or type(self).__name__)
+        super().__init__(message or self.default_message)
 
 
 class InvalidInput(SkinsBackError, ValueError):
-    """An argument is not valid."""
+    """Raised when an argument is not valid, before anything is written or sent."""
+
+    slug = "invalid_input"
+    default_message = "An argument is not valid."
 
 
 class InvalidAmount(InvalidInput):
-    """An amount must be plain decimal text such as "8.28", an int or a Decimal; never a float."""
+    """Raised when an amount is not a number of zero or more that the databases keep exactly."""
+
+    slug = "invalid_amount"
+    default_message = 'An amount must be plain decimal text such as "8.28", an int or a Decimal; never a float.'
 
 
 class InvalidTradeURL(InvalidInput):
-    """A Steam trade URL must hold a partner and a token."""
+    """Raised when a Steam trade URL cannot be read."""
+
+    slug = "invalid_trade_url"
+    default_message = "A Steam trade URL must have a partner and a token."
 
 
 class InvalidSteamID(InvalidInput):
-    """A Steam ID must be the 17 digits of a Steam account."""
+    """Raised when a Steam ID cannot be read."""
+
+    slug = "invalid_steam_id"
+    default_message = "A Steam ID must be the 17 digits of a Steam account."
 
 
 class RowDeleted(InvalidInput):
-    """The row does not exist any more."""
+    """Raised when the deposit or purchase was deleted after the caller read it."""
+
+    slug = "row_deleted"
+    default_message = "The row does not exist any more."
 
 
 class IdempotencyConflict(InvalidInput):
-    """The idempotency key was used before with other parameters. Use a new key for a new request."""
+    """Raised when an idempotency key was used before with other parameters."""
+
+    slug = "idempotency_conflict"
+    default_message = "The idempotency key was used before with other parameters. Use a new key for a new request."
 
 
 class ConfigurationError(SkinsBackError):
-    """The settings of django-skinsback are not complete."""
+    """Raised when a setting is missing or wrong."""
+
+    slug = "configuration_error"
+    default_message = "The settings of django-skinsback are not complete."
 
 
 class InsideDatabaseTransaction(SkinsBackError, RuntimeError):
-    """A flow that calls SkinsBack was called inside a database transaction."""
+    """Raised when a flow that calls SkinsBack is called inside ``transaction.atomic()``."""
+
+    slug = "inside_database_transaction"
+    default_message = "A flow that calls SkinsBack was called inside a database transaction."
 
 
 class RolledBack(SkinsBackError):
-    """The database rolled the change back and reported no error; nothing was saved.
+    """Raised when the database rolled the change back without an error. Nothing was saved.
 
-    Code of the site that ran in the database transaction (a receiver of entry_posted, of a model's signal, or a CREDIT
-    function) caught a database error. Put transaction.atomic() around the statement inside that try.
+    Code of the site that runs in the database transaction (a receiver of ``entry_posted``, a receiver of a model's
+    signal, a CREDIT function) caught a database error.
     """
 
-    def __init__(self, message: str = "") -> None:
-        super().__init__(
-            message
-            or "The database rolled this change back: code of the site that runs in its database transaction, such as "
-            "a receiver of entry_posted, caught a database error. Put the failing statement into transaction.atomic() "
-            "inside that try, or let the error pass."
-        )
+    slug = "rolled_back"
+    default_message = (
+        "The database rolled this change back: code of the site that runs in its database transaction, such as "
+        "a receiver of entry_posted, caught a database error. Put the failing statement into transaction.atomic() "
+        "inside that try, or let the error pass."
+    )
 
 
 class RowChanged(SkinsBackError):
-    """The row has changed since it was looked at, so the decision was not applied. Look at it again."""
+    """Raised when a row is not what the person saw who decides about it. The decision is not applied."""
+
+    slug = "row_changed"
+    default_message = "The row has changed since it was looked at, so the decision was not applied. Look at it again."
 
 
 class RequestNotSent(SkinsBackError):
-    """SkinsBack could not be reached; nothing was sent, so it is safe to ask again."""
+    """Raised when SkinsBack could not be reached. No byte was sent, so a retry is safe."""
+
+    slug = "request_not_sent"
+    default_message = "SkinsBack could not be reached; nothing was sent, so it is safe to ask again."
 
 
 class UnknownOutcome(SkinsBackError):
-    """A request was sent and no readable answer came: it may or may not have taken effect."""
+    """Raised when a request was sent and no readable answer came: a timeout, a lost connection, invalid JSON."""
+
+    slug = "unknown_outcome"
+    default_message = "A request was sent and no readable answer came: it may or may not have taken effect."
 
 
 class ContradictoryAnswer(UnknownOutcome):
-    """An answer contains rows with the same ID that differ: it is not known which one is true."""
+    """Raised when an answer contains the same ID twice with different content."""
+
+    slug = "contradictory_answer"
+    default_message = "An answer contains rows with the same ID that differ: it is not known which one is true."
 
 
 class APIError(SkinsBackError):
-    """SkinsBack answered with an error."""
+    """Raised when SkinsBack answers a call with an error.
+
+    ``method`` is the API method, ``code`` SkinsBack's number, ``message`` SkinsBack's words, shortened and printable.
+    """
+
+    slug = "api_error"
+    default_message = "no message"
 
     def __init__(self, method: str, code: int, message: str) -> None:
         super().__init__()
@@ -131,113 +223,173 @@ class APIError(SkinsBackError):
         self.args = (method, code, self.message)
 
     def __str__(self) -> str:
-        return f"{self.method}: {self.message or 'no message'} ({self.code})"
+        return f"{self.method}: {self.message or self.default_message} ({self.code})"
 
     @staticmethod
     def for_answer(method: str, code: int, message: str) -> "APIError":
-        """The error of the most telling class for what SkinsBack answered.
+        """Return the error of the most specific class for an answer of SkinsBack.
 
-        Codes above zero mean something else in every method, and a message means the same in all of them, so
-        the message decides, then the pair of method and code. ``code`` is 0 where none was readable.
+        A code above zero has another meaning in every method. A message has the same meaning in all methods. So codes
+        below zero are looked up first, then the message, then the pair of method and code. ``code`` is 0 where the
+        answer has no readable code.
         """
         kind = _BY_STANDARD_CODE.get(code) or _BY_MESSAGE.get(message) or _BY_METHOD.get((method, code))
         return (kind or APIError)(method, code, message)
 
 
 class TemporaryFailure(APIError):
-    """SkinsBack cannot answer now; the same call may succeed later."""
+    """Raised when SkinsBack cannot answer now. The same call may succeed later."""
+
+    slug = "temporary_failure"
+    default_message = "SkinsBack cannot answer now; the same call may succeed later"
 
 
 class RateLimited(TemporaryFailure):
-    """More requests per minute were sent than SkinsBack allows."""
+    """Raised when more requests per minute were sent than SkinsBack allows (-7)."""
+
+    slug = "rate_limited"
+    default_message = "more requests per minute than SkinsBack allows"
 
 
 class UnderMaintenance(TemporaryFailure):
-    """SkinsBack is under maintenance."""
+    """Raised while SkinsBack is under maintenance (-9)."""
+
+    slug = "under_maintenance"
+    default_message = "SkinsBack is under maintenance"
 
 
 class MarketDisabled(TemporaryFailure):
-    """SkinsBack has switched its market off."""
+    """Raised while SkinsBack's market is switched off (-6)."""
+
+    slug = "market_disabled"
+    default_message = "SkinsBack has switched its market off"
 
 
 class AccountFault(APIError):
-    """SkinsBack refuses the project: look at its keys, its allowed addresses and whether it is active."""
+    """Raised when SkinsBack refuses the project (-1 to -5, -8, -10)."""
+
+    slug = "account_fault"
+    default_message = "SkinsBack refuses the project: check its keys, its allowed addresses and whether it is active"
 
 
 class OrderIdExists(APIError):
-    """The order_id was used before."""
+    """Raised by ``create`` and ``create_from_user_inventory``: the ``order_id`` was used before."""
+
+    slug = "order_id_exists"
+    default_message = "the order_id was used before"
 
 
 class TransactionNotFound(APIError):
-    """SkinsBack knows no such deposit."""
+    """Raised by ``orderstatus`` and ``offer_approve``: SkinsBack does not know the deposit."""
+
+    slug = "transaction_not_found"
+    default_message = "SkinsBack does not know this deposit"
 
 
 class AlreadyDecided(APIError):
-    """The held deposit was approved or cancelled before."""
+    """Raised by ``offer_approve``: the held deposit was approved or cancelled before."""
+
+    slug = "already_decided"
+    default_message = "the held deposit was approved or cancelled before"
 
 
 class DepositTooSmall(APIError):
-    """The chosen skins are worth less than the smallest deposit of their game."""
+    """Raised by ``create_from_user_inventory``: the skins are worth less than the smallest deposit of their game."""
+
+    slug = "deposit_too_small"
+    default_message = "the skins are worth less than the smallest deposit of their game"
 
 
 class InsufficientFunds(APIError):
-    """The project's balance at SkinsBack is too low for this purchase."""
+    """Raised when the project's balance is too low for a purchase."""
+
+    slug = "insufficient_funds"
+    default_message = "the project's balance at SkinsBack is too low for this purchase"
 
 
 class SkinUnavailable(APIError):
-    """The skin is not for sale any more."""
+    """Raised when the skin of a purchase is not for sale any more."""
+
+    slug = "skin_unavailable"
+    default_message = "the skin is not for sale any more"
 
 
 class PriceAboveCap(APIError):
-    """The skin is not for sale at max_price or less."""
+    """Raised when the skin of a purchase costs more than ``max_price``."""
+
+    slug = "price_above_cap"
+    default_message = "the skin is not for sale at max_price or less"
 
 
 class CustomIdExists(APIError):
-    """The custom_id was used before: an earlier try has bought the skin."""
+    """Raised when the ``custom_id`` was used before: an earlier attempt bought the skin."""
+
+    slug = "custom_id_exists"
+    default_message = "the custom_id was used before: an earlier attempt bought the skin"
 
 
 class TradeURLRefused(APIError):
-    """SkinsBack refuses the trade URL; the user must give a new one."""
+    """Raised when SkinsBack refuses the user's trade URL."""
+
+    slug = "trade_url_refused"
+    default_message = "SkinsBack refuses the trade URL; the user must give a new one"
 
 
 class TooManyFailedAttempts(APIError):
-    """Too many trades with this user have failed; try again later."""
+    """Raised when too many trades with the user have failed."""
+
+    slug = "too_many_failed_attempts"
+    default_message = "too many trades with this user have failed; try again later"
 
 
 class PurchaseNotFound(APIError):
-    """SkinsBack knows no such purchase."""
+    """Raised by ``market_getinfo``: SkinsBack does not know the purchase."""
+
+    slug = "purchase_not_found"
+    default_message = "SkinsBack does not know this purchase"
 
 
 class NotificationRefused(SkinsBackError):
-    """The notification was refused."""
+    """Raised when a delivery to a webhook address is refused. Nothing is stored."""
 
+    slug = "notification_refused"
+    default_message = "The notification was refused."
     http_status = 400
 
 
 class UnreadableNotification(NotificationRefused):
-    """The notification cannot be read."""
+    """Raised when the body of a delivery is neither a form nor JSON with the expected fields."""
+
+    slug = "unreadable_notification"
+    default_message = "The notification cannot be read."
 
 
 class BadSignature(NotificationRefused):
-    """The notification is not signed by SkinsBack."""
+    """Raised when the signature of a delivery is missing or wrong."""
 
+    slug = "bad_signature"
+    default_message = "The notification is not signed by SkinsBack."
     http_status = 403
 
 
 class NotificationTooLarge(NotificationRefused):
-    """The notification is larger than allowed."""
+    """Raised when a delivery is larger than ``WEBHOOK_MAX_BYTES``."""
 
+    slug = "notification_too_large"
+    default_message = "The notification is larger than allowed."
     http_status = 413
 
 
 class NoSecret(NotificationRefused):
-    """No client secret is configured, so no notification can be verified."""
+    """Raised when no client secret is configured, so no signature can be verified."""
 
+    slug = "no_secret"
+    default_message = "No client secret is configured, so no notification can be verified."
     http_status = 503
 
 
 ACCOUNT_WIDE = (TemporaryFailure, AccountFault, RequestNotSent, ConfigurationError)
-"""Errors that every other call of the same account would meet as well."""
+"""Account-wide errors: every other call of the same account would fail in the same way."""
 
 _BY_STANDARD_CODE: dict[int, type[APIError]] = {
     **dict.fromkeys((-1, -2, -3, -4, -5, -8, -10), AccountFault),

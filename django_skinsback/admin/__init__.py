@@ -1,4 +1,7 @@
-"""Every row in Django's admin: to be read by all who may, acted upon by those who hold the permission for it."""
+"""Django's admin for all models of this package.
+
+Rows are read-only. Each action calls a flow and needs a permission of its own.
+"""
 
 from .balance_snapshot import BalanceSnapshotAdmin
 from .deposit import DepositAdmin

@@ -1,4 +1,4 @@
-"""Acting on chosen rows: ask first where money moves, call the flow for each, tell what came of it."""
+"""Actions on selected rows: ask for confirmation, call the flow for each row, show the results as messages."""
 
 import hashlib
 from collections import defaultdict
@@ -16,70 +16,69 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from ..exceptions import RowChanged, SkinsBackError
-from .advice import SAME_FOR_ALL, advice
+from ..error_texts import text_for
+from ..exceptions import ACCOUNT_WIDE, RowChanged, SkinsBackError
 
 ROWS_AT_ONCE = 100
-"""Each row may be a call to SkinsBack, and the operator's browser waits for all of them."""
+"""Maximum number of rows of an action. Each row can be a call to SkinsBack while the operator's browser waits."""
 
 NAMED_ROWS = 5
+"""Maximum number of rows that a message names."""
 
 
 @dataclass
-class Tally:
-    """What came of each row."""
+class Results:
+    """Results of an action, sorted by what happened to each row."""
 
     done: list[Any] = field(default_factory=list)
     failed: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     changed: list[Any] = field(default_factory=list)
     not_tried: int = 0
 
-    def tell(self, request: HttpRequest, done: str) -> None:
-        """Tell the operator; ``done`` is the sentence about the rows that worked."""
+    def show_messages(self, request: HttpRequest, success: str) -> None:
+        """Show the results on the next page. ``success`` is the message about the rows that are done."""
         if self.done:
-            messages.success(request, done)
+            messages.success(request, success)
         for reason, rows in self.failed.items():
             messages.error(request, f"{reason} [{_names(rows)}]" if rows else reason)
         if self.changed:
-            words = ngettext(
-                "%(count)s row has changed since you looked at it and was left alone: %(names)s. Look at it again.",
-                "%(count)s rows have changed since you looked at them and were left alone: %(names)s. "
-                "Look at them again.",
+            text = ngettext(
+                "%(count)s row has changed since you looked at it and was skipped: %(names)s. Look at it again.",
+                "%(count)s rows have changed since you looked at them and were skipped: %(names)s. Look at them again.",
                 len(self.changed),
             )
-            messages.warning(request, words % {"count": len(self.changed), "names": _names(self.changed)})
+            messages.warning(request, text % {"count": len(self.changed), "names": _names(self.changed)})
         if self.not_tried:
-            words = ngettext("%(count)s row was not tried.", "%(count)s rows were not tried.", self.not_tried)
-            messages.warning(request, words % {"count": self.not_tried})
+            text = ngettext("%(count)s row was not tried.", "%(count)s rows were not tried.", self.not_tried)
+            messages.warning(request, text % {"count": self.not_tried})
 
 
 def _names(rows: list[Any]) -> str:
-    """The first of these rows by name."""
     more = " …" if len(rows) > NAMED_ROWS else ""
     return ", ".join(str(row) for row in rows[:NAMED_ROWS]) + more
 
 
-def run_each(rows: list[Any], flow: Callable[[Any], Any]) -> Tally:
-    """Call ``flow`` for each row. Stops at an error that the other rows would only meet again."""
-    tally = Tally()
+def run_each(rows: list[Any], flow: Callable[[Any], Any]) -> Results:
+    """Call ``flow`` for each row and return the results. Stops at an account-wide error."""
+    results = Results()
     for position, row in enumerate(rows):
         try:
-            tally.done.append(flow(row))
-        except SAME_FOR_ALL as error:
-            tally.failed[advice(error)] = []
-            tally.not_tried = len(rows) - position
+            results.done.append(flow(row))
+        except ACCOUNT_WIDE as error:
+            results.failed[text_for(error)] = []
+            results.not_tried = len(rows) - position
             break
         except RowChanged:
-            tally.changed.append(row)
+            results.changed.append(row)
         except SkinsBackError as error:
-            tally.failed[advice(error)].append(row)
-    return tally
+            results.failed[text_for(error)].append(row)
+    return results
 
 
-def run_each_as_seen(
+def run_each_if_unchanged(
     request: HttpRequest, rows: list[Any], token: Callable[[Any], str], flow: Callable[[Any], Any]
-) -> Tally:
-    """The same, but leave a row alone whose ``token`` is not the one that the confirmed page showed."""
+) -> Results:
+    """Call ``flow`` for each row whose ``token`` is the one that the confirmation page showed."""
     tokens = seen_tokens(request)
 
     def call_if_unchanged(row: Any) -> Any:
@@ -90,19 +89,19 @@ def run_each_as_seen(
     return run_each(rows, call_if_unchanged)
 
 
-def token_of(*shown: object) -> str:
-    """A token of the values that a page shows of a row, for ``seen`` in ``ask``."""
+def make_seen_token(*shown: object) -> str:
+    """Return a token of the values that a page shows of a row. It is ``seen`` in ``confirmation_page``."""
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
 def note_field(help_text: Any, **options: Any) -> forms.CharField:
-    """The field for a person's note. The template ``note.html`` shows it."""
+    """Return the form field for a person's note. The template ``note.html`` shows it."""
     widget = forms.Textarea(attrs={"rows": 3, "cols": 60})
     return forms.CharField(label=gettext_lazy("Note"), max_length=1000, help_text=help_text, widget=widget, **options)
 
 
-def chosen(request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-    """The rows an action is to work on; none, and a message, where they are too many."""
+def selected_rows(request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+    """Return the selected rows. If there are too many, show a message and return none."""
     rows = list(queryset.order_by("pk")[: ROWS_AT_ONCE + 1])
     if len(rows) > ROWS_AT_ONCE:
         messages.error(request, _("Choose at most %(count)s rows at a time.") % {"count": ROWS_AT_ONCE})
@@ -110,13 +109,13 @@ def chosen(request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
     return rows
 
 
-def ask(
+def confirmation_page(
     model_admin: Any, request: HttpRequest, rows: list[dict[str, Any]], *, action: str, title: str, **context: Any
 ) -> HttpResponse:
-    """The page that asks before an action works on ``rows``, exactly those it shows.
+    """Return the page that shows ``rows`` and asks for confirmation before an action.
 
-    ``rows`` are dicts of ``row``, ``facts`` (pairs of label and value), ``seen`` (the row's token) and what the
-    template of the action shows beside.
+    ``rows`` are dicts of ``row``, ``facts`` (pairs of label and value), ``seen`` (the row's token) and what else the
+    template of the action shows. The confirmed action gets exactly these rows.
     """
     request.current_app = model_admin.admin_site.name
     stay = request.POST.get("stay") == "yes" and len(rows) == 1
@@ -132,14 +131,22 @@ def ask(
             "action": action,
             "checkbox_name": ACTION_CHECKBOX_NAME,
             "stay": "yes" if stay else "",
-            "back_url": page_of(model_admin, rows[0]["row"]) if stay else request.get_full_path(),
+            "back_url": change_url(model_admin, rows[0]["row"]) if stay else request.get_full_path(),
             **context,
         },
     )
 
 
+def is_confirmed(request: HttpRequest) -> bool:
+    """Return whether the form of a confirmation page was sent."""
+    return request.POST.get("confirmed") == "yes"
+
+
 def seen_tokens(request: HttpRequest) -> Mapping[int, str]:
-    """What the confirmed page showed of each row, by key. A row that the page did not show has a token of no row."""
+    """Return the tokens of the rows that the confirmation page showed, by primary key.
+
+    A row that the page did not show gets a token that no row has.
+    """
     tokens: dict[int, str] = defaultdict(lambda: "not shown")
     for pair in request.POST.getlist("seen"):
         pk, _separator, token = pair.partition(":")
@@ -149,30 +156,26 @@ def seen_tokens(request: HttpRequest) -> Mapping[int, str]:
 
 
 def log_each(model_admin: Any, request: HttpRequest, rows: Iterable[Any], message: str) -> None:
-    """Write what was done with each row into Django's "Recent actions". Call it after the flow has succeeded."""
+    """Write a line about each row into Django's "Recent actions". Call it after the flow has succeeded."""
     for row in rows:
         model_admin.log_change(request, row, message)
 
 
-def confirmed(request: HttpRequest) -> bool:
-    return request.POST.get("confirmed") == "yes"
-
-
-def back(model_admin: Any, request: HttpRequest, rows: Iterable[Any]) -> HttpResponse | None:
-    """To the row's own page if the button was there; None lets Django return to the list."""
+def redirect_back(model_admin: Any, request: HttpRequest, rows: Iterable[Any]) -> HttpResponse | None:
+    """Return a redirect to the row's page if the button was there, else None: Django then shows the list."""
     only = list(rows)
     if request.POST.get("stay") != "yes" or len(only) != 1:
         return None
-    return HttpResponseRedirect(page_of(model_admin, only[0]))
+    return HttpResponseRedirect(change_url(model_admin, only[0]))
 
 
-def page_of(model_admin: Any, row: Any) -> str:
-    """Address of a row's page in the same admin site."""
+def change_url(model_admin: Any, row: Any) -> str:
+    """Return the URL of a row's page in the same admin site."""
     name = f"admin:{row._meta.app_label}_{row._meta.model_name}_change"
     return reverse(name, args=[row.pk], current_app=model_admin.admin_site.name)
 
 
-def list_of(model_admin: Any) -> str:
-    """Address of the list in the same admin site."""
+def changelist_url(model_admin: Any) -> str:
+    """Return the URL of the list in the same admin site."""
     opts = model_admin.opts
     return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist", current_app=model_admin.admin_site.name)

@@ -1,4 +1,4 @@
-"""What the project's balance at SkinsBack was."""
+"""The project's balance at SkinsBack over time."""
 
 from typing import Any
 
@@ -22,8 +22,8 @@ class BalanceSnapshotAdmin(ReadOnlyAdmin):
     fields = ("account", "shown_balance", "low", "taken_at")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Say above the list what each account has now, and how long it lasts."""
-        subtitle = "; ".join(filter(None, map(_now, conf.accounts())))
+        """Show each account's newest balance above the list, and how long it will last."""
+        subtitle = "; ".join(filter(None, map(_current_balance, conf.accounts())))
         return super().changelist_view(request, {"subtitle": subtitle, **(extra_context or {})})
 
     @admin.display(description=_("balance"))
@@ -36,7 +36,7 @@ class BalanceSnapshotAdmin(ReadOnlyAdmin):
         return display.badge("conflict", _("low")) if limit is not None and snapshot.balance < limit else ""
 
 
-def _now(alias: str) -> str:
+def _current_balance(alias: str) -> str:
     newest = BalanceSnapshot.objects.filter(account=alias).order_by("-pk").first()
     if newest is None:
         return ""

@@ -1,4 +1,4 @@
-"""What all pages share: nothing is edited by hand, and long lists stay quick."""
+"""Base classes of all admin pages: rows are read-only, and long lists stay fast."""
 
 from typing import Any, ClassVar
 
@@ -14,10 +14,11 @@ from django.utils.functional import cached_property
 from .. import conf
 
 COUNTED_ROWS = 10_000
+"""A list counts at most this many rows: counting millions of rows takes seconds."""
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg] # generic in the stubs alone
-    """Counts no further than a reader would turn pages: counting millions of rows takes seconds."""
+    """A paginator that counts at most ``COUNTED_ROWS`` rows."""
 
     object_list: QuerySet[Any]
 
@@ -31,7 +32,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg] # generic in the st
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the stubs alone
-    """Rows to look at. They change through the flows; actions are the buttons of the flows."""
+    """An admin without adding, editing and deleting. Rows change only through flows, which actions call."""
 
     ordering = ("-pk",)
     sortable_by: ClassVar[tuple[str, ...]] = ()  # other orders have no index
@@ -56,7 +57,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in th
         return list(flatten_fieldsets(self.get_fieldsets(request, obj)))
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """Name the account where there is more than one."""
+        """Return the columns. The account is one of them where the site has several accounts."""
         columns = list(self.list_display)
         return columns if len(conf.accounts()) > 1 else [name for name in columns if name != "account"]
 
@@ -65,7 +66,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in th
 
 
 def without_transaction(patterns: list[Any]) -> list[Any]:
-    """The same addresses, exempt from ``ATOMIC_REQUESTS``: flows that call SkinsBack refuse to run inside one."""
+    """Exempt URL patterns from ``ATOMIC_REQUESTS``: flows that call SkinsBack cannot run in a database transaction."""
     for pattern in patterns:
         for alias in connections:
             pattern.callback = transaction.non_atomic_requests(using=alias)(pattern.callback)
@@ -73,5 +74,5 @@ def without_transaction(patterns: list[Any]) -> list[Any]:
 
 
 def user_search(path: str = "user") -> str:
-    """The search field for a user's exact name, whatever the site's user model calls it."""
+    """Return the search field for a user's exact name, by the ``USERNAME_FIELD`` of the site's user model."""
     return f"{path}__{get_user_model().USERNAME_FIELD}__exact"

@@ -1,4 +1,4 @@
-"""Deposits: what users paid, and what waits for an operator."""
+"""Admin of deposits: refresh, approve a hold, settle a review."""
 
 from typing import Any
 
@@ -12,29 +12,29 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from .. import deposits
+from ..error_texts import text_for
 from ..exceptions import SkinsBackError
 from ..flows.deposits.seen import shown_credit
 from ..models import Deposit
 from ..statuses import DepositStatus, EntryKind
 from . import display
-from .actions import ask, back, chosen, confirmed, log_each, run_each, seen_tokens
-from .advice import advice
+from .actions import confirmation_page, is_confirmed, log_each, redirect_back, run_each, seen_tokens, selected_rows
 from .base import user_search
 from .filters import AccountFilter, GameFilter, ReviewFilter
 from .labels import (
     DEPOSIT_CREDITED_BY_OPERATOR,
+    DEPOSIT_EXPLANATIONS,
     DEPOSIT_NEVER_OPENED,
     DEPOSIT_RETURNED_UNAPPROVED,
     DEPOSIT_REVERSED_BY_OPERATOR,
-    DEPOSIT_WORDS,
 )
 from .rows import RowAdmin
 from .settling import settle_rows
 
 DECISIONS: dict[str, Promise] = {
-    "keep": gettext_lazy("Keep everything as it is"),
+    "keep": gettext_lazy("Keep as it is (no money is moved)"),
     "credit": gettext_lazy("Credit the user"),
-    "reverse": gettext_lazy("Take the credit back"),
+    "reverse": gettext_lazy("Reverse the credit"),
 }
 CREDITED = {DepositStatus.HOLD_APPROVED, DepositStatus.SUCCESS}
 
@@ -42,7 +42,7 @@ CREDITED = {DepositStatus.HOLD_APPROVED, DepositStatus.SUCCESS}
 @admin.register(Deposit)
 class DepositAdmin(RowAdmin):
     actions = ("refresh", "approve_hold", "settle")
-    explanations = DEPOSIT_WORDS
+    explanations = DEPOSIT_EXPLANATIONS
     list_display = (
         "short_order_id",
         "status_badge",
@@ -57,7 +57,7 @@ class DepositAdmin(RowAdmin):
     list_filter = (ReviewFilter, "status", GameFilter, AccountFilter)
     list_select_related = ("user",)
     search_fields = ("order_id__exact", "transaction_id__exact", "steam_id__exact", "payer_steam_id__exact")
-    search_help_text = gettext_lazy("Order ID, transaction ID, Steam ID or user name, written out in full.")
+    search_help_text = gettext_lazy("Order ID, transaction ID, Steam ID or user name, in full.")
     fieldsets = (
         (None, {"fields": (("order_id", "transaction_id"), ("user", "game", "account"))}),
         (
@@ -65,18 +65,18 @@ class DepositAdmin(RowAdmin):
             {"fields": (("shown_user_amount", "shown_amount", "shown_limits"),)},
         ),
         (
-            gettext_lazy("Who paid, and with what"),
+            gettext_lazy("Payer and skins"),
             {
                 "fields": (
                     ("steam_id", "payer_steam_id"),
                     ("trade_offer_id", "trade_offer_expires_at"),
                     "shown_skins",
                 ),
-                "description": gettext_lazy("The list of skins is not signed by SkinsBack; only amounts are."),
+                "description": gettext_lazy("SkinsBack signs the amounts, but not the list of skins."),
             },
         ),
         (
-            gettext_lazy("What SkinsBack knows about the user"),
+            gettext_lazy("SkinsBack's statistics about the user"),
             {"fields": ("shown_risk",), "classes": ("collapse",)},
         ),
         (
@@ -113,7 +113,7 @@ class DepositAdmin(RowAdmin):
             return DEPOSIT_RETURNED_UNAPPROVED
         return super().explain(row)
 
-    def offers(self, request: HttpRequest, row: Deposit) -> list[str]:
+    def available_actions(self, request: HttpRequest, row: Deposit) -> list[str]:
         names = ["settle"] if row.needs_review else []
         if row.status == DepositStatus.IN_HOLD:
             names.append("approve_hold")
@@ -121,53 +121,54 @@ class DepositAdmin(RowAdmin):
 
     @admin.action(description=gettext_lazy("Refresh from SkinsBack"), permissions=["refresh"])
     def refresh(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> HttpResponse | None:
-        rows = chosen(request, queryset)
+        rows = selected_rows(request, queryset)
         before = {row.pk: row.status for row in rows}
-        tally = run_each(rows, lambda row: deposits.refresh(row, by=request.user))
-        log_each(self, request, tally.done, _("Refreshed from SkinsBack."))
-        changed = sum(before[row.pk] != row.status for row in tally.done)
-        words = ngettext(
-            "SkinsBack was asked about %(count)s deposit. Status changed: %(changed)s.",
-            "SkinsBack was asked about %(count)s deposits. Status changed: %(changed)s.",
-            len(tally.done),
+        results = run_each(rows, lambda row: deposits.refresh(row, by=request.user))
+        log_each(self, request, results.done, _("Refreshed from SkinsBack."))
+        changed = sum(before[row.pk] != row.status for row in results.done)
+        text = ngettext(
+            "%(count)s deposit was refreshed from SkinsBack. Status changes: %(changed)s.",
+            "%(count)s deposits were refreshed from SkinsBack. Status changes: %(changed)s.",
+            len(results.done),
         )
-        tally.tell(request, words % {"count": len(tally.done), "changed": changed})
-        return back(self, request, rows)
+        results.show_messages(request, text % {"count": len(results.done), "changed": changed})
+        return redirect_back(self, request, rows)
 
     @admin.action(description=gettext_lazy("Approve hold…"), permissions=["approve_hold"])
     def approve_hold(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> HttpResponse | None:
-        rows = chosen(request, queryset.select_related("user"))
-        if confirmed(request):
+        rows = selected_rows(request, queryset.select_related("user"))
+        if is_confirmed(request):
             return self._approve(request, rows)
         held = [row for row in rows if row.status == DepositStatus.IN_HOLD]
         if not held:
             if rows:
-                messages.warning(request, _("None of the chosen deposits is in hold; nothing was done."))
-            return back(self, request, rows)
+                messages.warning(request, _("No selected deposit is in hold. Nothing was done."))
+            return redirect_back(self, request, rows)
         shown = [
             {
                 "row": row,
-                "facts": [*self._facts(row), (_("A credit would be"), _credit(row))],
-                "risk": display.user_risk(row.user_risk),
+                "facts": [*self._facts(row), (_("Amount of the credit"), _shown_credit(row))],
+                "risk": display.user_risk_table(row.user_risk),
                 "seen": deposits.seen(row),
             }
             for row in held
         ]
-        return ask(self, request, shown, action="approve_hold", title=_("Approve held deposits"))
+        return confirmation_page(self, request, shown, action="approve_hold", title=_("Approve holds"))
 
     def _approve(self, request: HttpRequest, rows: list[Deposit]) -> HttpResponse | None:
         tokens = seen_tokens(request)
-        tally = run_each(rows, lambda row: deposits.approve_hold(row, by=request.user, seen=tokens[row.pk]))
-        other = [row for row in tally.done if row.status not in CREDITED]
-        tally.done = [row for row in tally.done if row.status in CREDITED]
-        log_each(self, request, tally.done, _("Hold approved."))
-        count = len(tally.done)
-        words = ngettext("%(count)s hold was approved.", "%(count)s holds were approved.", count)
-        tally.tell(request, words % {"count": count})
+        results = run_each(rows, lambda row: deposits.approve_hold(row, by=request.user, seen=tokens[row.pk]))
+        other = [row for row in results.done if row.status not in CREDITED]
+        results.done = [row for row in results.done if row.status in CREDITED]
+        log_each(self, request, results.done, _("Hold approved."))
+        count = len(results.done)
+        text = ngettext("%(count)s hold was approved.", "%(count)s holds were approved.", count)
+        results.show_messages(request, text % {"count": count})
         for row in other:
-            told = {"row": row, "status": row.get_status_display()}
-            messages.warning(request, _("Deposit %(row)s was not approved: SkinsBack calls it “%(status)s”.") % told)
-        return back(self, request, rows)
+            values = {"row": row, "status": row.get_status_display()}
+            text = _("Deposit %(row)s was not approved. Its status at SkinsBack is “%(status)s”.")
+            messages.warning(request, text % values)
+        return redirect_back(self, request, rows)
 
     @admin.action(description=gettext_lazy("Settle…"), permissions=["settle"])
     def settle(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> HttpResponse | None:
@@ -177,11 +178,11 @@ class DepositAdmin(RowAdmin):
             queryset.select_related("user"),
             flow=deposits.settle,
             decisions=DECISIONS,
-            possible=_possible,
-            facts=lambda row: [*self._facts(row), *_movement(row)],
+            allowed_decisions=_allowed_decisions,
+            facts=lambda row: [*self._facts(row), *_amounts_of_decisions(row)],
             seen=deposits.seen,
-            irreversible={
-                "reverse": _("A credit that was taken back cannot be given again, whatever SkinsBack says later.")
+            irreversible_warnings={
+                "reverse": _("A reversed credit cannot be given again, even if SkinsBack reports a payment later.")
             },
         )
 
@@ -194,7 +195,7 @@ class DepositAdmin(RowAdmin):
 
     @admin.display(description=gettext_lazy("order ID"))
     def short_order_id(self, row: Deposit) -> SafeString | str:
-        return display.short(row.order_id)
+        return display.short_id(row.order_id)
 
     @admin.display(description=gettext_lazy("user amount"))
     def shown_user_amount(self, row: Deposit) -> str:
@@ -212,37 +213,48 @@ class DepositAdmin(RowAdmin):
 
     @admin.display(description=gettext_lazy("skins"))
     def shown_skins(self, row: Deposit) -> SafeString | str:
-        return display.skins(row.skins)
+        return display.skins_table(row.skins)
 
     @admin.display(description=gettext_lazy("user risk"))
     def shown_risk(self, row: Deposit) -> SafeString | str:
-        return display.user_risk(row.user_risk)
+        return display.user_risk_table(row.user_risk)
 
     @admin.display(description=gettext_lazy("metadata"))
     def shown_metadata(self, row: Deposit) -> SafeString | str:
-        return display.data(row.metadata)
+        return display.json_text(row.metadata)
 
 
-def _possible(row: Deposit) -> set[str]:
+def _allowed_decisions(row: Deposit) -> set[str]:
+    """Return the decisions that are possible: a credit needs an amount and an owner, a reversal needs a credit."""
     kinds = {entry.kind for entry in row.entries.all()}
     if EntryKind.CREDIT not in kinds:
-        return {"keep", "credit"}
+        return {"keep", "credit"} if _can_be_credited(row) else {"keep"}
     return {"keep"} if EntryKind.REVERSAL in kinds else {"keep", "reverse"}
 
 
-def _movement(row: Deposit) -> list[tuple[Any, Any]]:
-    """What a decision could still do to the user's money."""
+def _amounts_of_decisions(row: Deposit) -> list[tuple[Any, Any]]:
+    """Return the amount that each possible decision would move, with a label."""
     entries = {entry.kind: entry for entry in row.entries.all()}
     if EntryKind.CREDIT not in entries:
-        return [(_("A credit would be"), _credit(row))]
+        return [(_("Amount of the credit"), _shown_credit(row))]
     if EntryKind.REVERSAL in entries:
         return []
     credit = entries[EntryKind.CREDIT]
-    return [(_("Taking the credit back would be"), display.money(-credit.amount, credit.currency))]
+    return [(_("Amount of the reversal"), display.money(-credit.amount, credit.currency))]
 
 
-def _credit(row: Deposit) -> SafeString | str:
+def _can_be_credited(row: Deposit) -> bool:
+    if row.is_owner_gone:
+        return False
+    try:
+        shown_credit(row)
+    except SkinsBackError:
+        return False
+    return True
+
+
+def _shown_credit(row: Deposit) -> SafeString | str:
     try:
         return display.money(*shown_credit(row))
     except SkinsBackError as error:
-        return format_html("<em>{}</em>", advice(error))
+        return format_html("<em>{}</em>", text_for(error))

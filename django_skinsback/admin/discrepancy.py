@@ -1,4 +1,4 @@
-"""What SkinsBack's lists and the rows here do not agree about, side by side, and closing it."""
+"""Admin of discrepancies between SkinsBack's lists and this site's rows: compare both sides, close."""
 
 from typing import Any
 
@@ -15,7 +15,17 @@ from django.utils.translation import gettext_lazy, ngettext
 from ..flows.reconciliation import discrepancies
 from ..models import Deposit, Discrepancy, ListName, Purchase
 from . import display
-from .actions import ask, back, chosen, confirmed, list_of, log_each, note_field, run_each_as_seen, token_of
+from .actions import (
+    changelist_url,
+    confirmation_page,
+    is_confirmed,
+    log_each,
+    make_seen_token,
+    note_field,
+    redirect_back,
+    run_each_if_unchanged,
+    selected_rows,
+)
 from .base import ReadOnlyAdmin
 from .filters import AccountFilter
 
@@ -23,49 +33,51 @@ Kind, State = Discrepancy.Kind, Discrepancy.State
 
 EXPLANATIONS = {
     Kind.MISSED: gettext_lazy(
-        "SkinsBack was ahead: its news never came. Where it could be recorded nothing is left to do; else open the "
-        "deposit or purchase, see why it waits, and settle it."
+        "SkinsBack's list was newer than the row here, because its report never arrived. If the report could be "
+        "recorded, there is nothing to do. If not, open the deposit or purchase, see why, and settle it."
     ),
     Kind.UNKNOWN: gettext_lazy(
-        "SkinsBack lists it and there is no such row here: made by another site with the same keys, made by hand, or "
-        "deleted here. Nobody was credited. Find out whose it is, then close this."
+        "SkinsBack lists it, but there is no such row here: another site uses the same keys, it was made by hand, or "
+        "the row was deleted here. No user was credited. Find out whose it is, then close this discrepancy."
     ),
     Kind.DIFFERING: gettext_lazy(
-        "Both cannot be true. No money was moved because of it. Ask SkinsBack about it, settle the row if it needs "
-        "review, then close this."
+        "The two sides contradict each other. No money was moved because of it. Ask SkinsBack's support, settle the "
+        "row if it needs review, then close this discrepancy."
     ),
     Kind.DOUBLED: gettext_lazy(
-        "SkinsBack lists it twice with different contents. It counts once here. Ask SkinsBack which one is right, then "
-        "close this."
+        "SkinsBack lists it twice with different content. It counts once here. Ask SkinsBack's support which one is "
+        "right, then close this discrepancy."
     ),
     Kind.ABSENT: gettext_lazy(
-        "Paid here, but not in SkinsBack's list. Check that it was not made with other keys or in the sandbox, and ask "
-        "SkinsBack; then close this."
+        "Paid here, but missing in SkinsBack's list. Check whether it was made with other keys or in the sandbox. Ask "
+        "SkinsBack's support, then close this discrepancy."
     ),
 }
-DONE = {
-    State.RESOLVED: gettext_lazy("Both sides agree by now; nothing is left to do."),
-    State.CLOSED: gettext_lazy("An operator has looked into it. It opens again only if one of the two sides changes."),
+DONE_EXPLANATIONS = {
+    State.RESOLVED: gettext_lazy("Both sides agree now. There is nothing to do."),
+    State.CLOSED: gettext_lazy(
+        "An operator has checked and closed it. It opens again only if one of the two sides changes."
+    ),
 }
 
 
 class CloseForm(forms.Form):
     note = note_field(
-        gettext_lazy("What you found out. It is kept with your name."),
+        gettext_lazy("What you found out. It is stored with your name."),
         error_messages={
-            "required": gettext_lazy("A discrepancy is not closed without a note: write what you found out.")
+            "required": gettext_lazy("Write a note about what you found out. A discrepancy is not closed without one.")
         },
     )
 
 
 @admin.register(Discrepancy)
 class DiscrepancyAdmin(ReadOnlyAdmin):
-    list_display = ("row", "kind_badge", "in_short", "state_badge", "account", "last_seen_at")
+    list_display = ("row", "kind_badge", "summary", "state_badge", "account", "last_seen_at")
     list_display_links = ("kind_badge",)
     list_filter = ("state", "kind", "found_in", AccountFilter)
     list_select_related = ("deposit", "purchase")
     search_fields = ("our_id__exact", "their_id__exact")
-    search_help_text = gettext_lazy("Our ID or SkinsBack's, written out in full.")
+    search_help_text = gettext_lazy("This site's ID or SkinsBack's ID, in full.")
     actions = ("close",)
     fieldsets = (
         (None, {"fields": ("row", ("our_id", "their_id"), ("found_in", "account"), "outcome")}),
@@ -75,7 +87,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
     )
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """What is open comes first."""
+        """Return the order of the list: open discrepancies first."""
         return [Case(When(state=State.OPEN, then=Value(0)), default=Value(1)), "-last_seen_at", "-pk"]
 
     def has_close_permission(self, request: HttpRequest) -> bool:
@@ -90,50 +102,50 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        """Add to the facts what they mean and the button."""
+        """Add the explanation and the button to Django's page."""
         request.current_app = self.admin_site.name
         labels = dict(self.get_action_choices(request))
         context |= {
             "discrepancy": obj,
             "badge": format_html("{} {}", self.kind_badge(obj), self.state_badge(obj)),
-            "explanation": DONE.get(obj.state) or EXPLANATIONS[obj.kind],
+            "explanation": DONE_EXPLANATIONS.get(obj.state) or EXPLANATIONS[obj.kind],
             "buttons": [("close", labels["close"])] if "close" in labels and obj.state == State.OPEN else [],
-            "list_url": list_of(self),
+            "list_url": changelist_url(self),
             "checkbox_name": ACTION_CHECKBOX_NAME,
         }
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     @admin.action(description=gettext_lazy("Close…"), permissions=["close"])
     def close(self, request: HttpRequest, queryset: QuerySet[Discrepancy]) -> HttpResponse | None:
-        """Ask for a note, then close those that are still as the operator saw them."""
-        rows = chosen(request, queryset.select_related("deposit", "purchase"))
-        waiting = [row for row in rows if row.state == State.OPEN]
-        if not waiting:
+        """Ask for a note. When it is confirmed, close the discrepancies that have not changed since they were shown."""
+        rows = selected_rows(request, queryset.select_related("deposit", "purchase"))
+        open_rows = [row for row in rows if row.state == State.OPEN]
+        if not open_rows:
             if rows:
-                messages.warning(request, _("None of the chosen discrepancies is open; nothing was done."))
-            return back(self, request, rows)
-        form = CloseForm(request.POST if confirmed(request) else None)
-        if not confirmed(request) or not form.is_valid():
+                messages.warning(request, _("No selected discrepancy is open. Nothing was done."))
+            return redirect_back(self, request, rows)
+        form = CloseForm(request.POST if is_confirmed(request) else None)
+        if not is_confirmed(request) or not form.is_valid():
             shown = [
-                {"row": row, "badge": self.kind_badge(row), "sides": self.side_by_side(row), "seen": _token(row)}
-                for row in waiting
+                {"row": row, "badge": self.kind_badge(row), "sides": self.side_by_side(row), "seen": _seen_token(row)}
+                for row in open_rows
             ]
-            return ask(self, request, shown, action="close", title=_("Close discrepancies"), form=form)
+            return confirmation_page(self, request, shown, action="close", title=_("Close discrepancies"), form=form)
         note = form.cleaned_data["note"]
-        tally = run_each_as_seen(
-            request, rows, _token, lambda row: discrepancies.close(row, by=request.user, note=note)
+        results = run_each_if_unchanged(
+            request, rows, _seen_token, lambda row: discrepancies.close(row, by=request.user, note=note)
         )
-        log_each(self, request, tally.done, _("Closed: %(note)s") % {"note": note})
-        count = len(tally.done)
-        words = ngettext("%(count)s discrepancy was closed.", "%(count)s discrepancies were closed.", count)
-        tally.tell(request, words % {"count": count})
-        return back(self, request, rows)
+        log_each(self, request, results.done, _("Closed: %(note)s") % {"note": note})
+        count = len(results.done)
+        text = ngettext("%(count)s discrepancy was closed.", "%(count)s discrepancies were closed.", count)
+        results.show_messages(request, text % {"count": count})
+        return redirect_back(self, request, rows)
 
     @admin.display(description=gettext_lazy("deposit or purchase"))
     def row(self, discrepancy: Discrepancy) -> Any:
         if discrepancy.deposit or discrepancy.purchase:
-            return display.source(discrepancy.deposit, discrepancy.purchase)
-        return display.short(discrepancy.our_id or discrepancy.their_id)
+            return display.deposit_or_purchase(discrepancy.deposit, discrepancy.purchase)
+        return display.short_id(discrepancy.our_id or discrepancy.their_id)
 
     @admin.display(description=gettext_lazy("kind"))
     def kind_badge(self, discrepancy: Discrepancy) -> SafeString:
@@ -144,7 +156,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
         return display.badge(discrepancy.state, discrepancy.get_state_display())
 
     @admin.display(description=gettext_lazy("here / at SkinsBack"))
-    def in_short(self, discrepancy: Discrepancy) -> str:
+    def summary(self, discrepancy: Discrepancy) -> str:
         ours, theirs = discrepancy.ours, discrepancy.theirs
         name = next(iter([*_differing(ours, theirs), *({"status"} & {*ours, *theirs}), *theirs]), "status")
         between = f"{ours.get(name, display.NOTHING)} / {theirs.get(name, display.NOTHING)}"
@@ -153,14 +165,14 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("side by side"))
     def side_by_side(self, discrepancy: Discrepancy) -> SafeString:
         ours, theirs = discrepancy.ours, discrepancy.theirs
-        marked = set(_differing(ours, theirs))
+        differing = set(_differing(ours, theirs))
         rows = (
             (
-                "skinsback-differs" if name in marked else "",
+                "skinsback-differs" if name in differing else "",
                 _label(discrepancy.found_in, name),
                 ours.get(name, display.NOTHING),
                 theirs.get(name, display.NOTHING),
-                _("differs") if name in marked else "",
+                _("differs") if name in differing else "",
             )
             for name in dict.fromkeys([*ours, *theirs])
         )
@@ -176,7 +188,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
 
 
 def _differing(ours: dict[str, str], theirs: dict[str, str]) -> list[str]:
-    """Columns that both sides know and that are not the same."""
+    """Return the columns that both sides have with different values."""
     return [name for name in ours if name in theirs and ours[name] != theirs[name]]
 
 
@@ -186,6 +198,6 @@ def _label(found_in: str, name: str) -> Any:
     return known.get(name, {"http_code": _("this site's answer")}.get(name, name))
 
 
-def _token(row: Discrepancy) -> str:
-    """Token of what the page shows of a discrepancy."""
-    return token_of(row.state, sorted(row.ours.items()), sorted(row.theirs.items()))
+def _seen_token(row: Discrepancy) -> str:
+    """Return a token of what the page shows of a discrepancy."""
+    return make_seen_token(row.state, sorted(row.ours.items()), sorted(row.theirs.items()))

@@ -1,4 +1,4 @@
-"""How values look in the admin. Everything from outside is escaped."""
+"""Format values for the admin pages. Every value from outside is escaped."""
 
 import json
 from collections.abc import Mapping
@@ -17,29 +17,29 @@ from django.utils.translation import gettext as _
 
 from ..models import Deposit, Purchase, StatusChange
 from ..statuses import CANCELLED, PurchaseStatus
-from .labels import LABELS, TONES
+from .labels import BADGE_COLORS, LABELS
 
 NOTHING = "\N{EN DASH}"
-SECRET_WORDS = ("sign", "auth", "cookie", "secret", "token")
+SECRET_HEADER_WORDS = ("sign", "auth", "cookie", "secret", "token")
 
 
 def badge(word: str, label: Any = None) -> SafeString:
-    """A coloured word. One that this version does not know is shown as it is."""
+    """Return a word as a coloured badge. A word that is not known is shown as it is, in grey."""
     text = label if label is not None else LABELS.get(word, word)
-    tone = TONES.get(word, "quiet")
-    return format_html('<span class="skinsback-badge skinsback-{}">{}</span>', tone, text)
+    color = BADGE_COLORS.get(word, "quiet")
+    return format_html('<span class="skinsback-badge skinsback-{}">{}</span>', color, text)
 
 
 def money(amount: Decimal | None, currency: str = "usd") -> str:
-    """An amount with two to six decimals and its currency, in the reader's own notation."""
+    """Return an amount with two to six decimals and its currency, in the number format of the active language."""
     if amount is None:
         return NOTHING
     number = number_format(amount, decimal_pos=_decimals(amount), force_grouping=True)
     return f"{number}\N{NO-BREAK SPACE}{currency.upper()}".strip()
 
 
-def plain(amount: Decimal) -> str:
-    """An amount as it is written into a field."""
+def field_amount(amount: Decimal) -> str:
+    """Return an amount as the initial value of a form field."""
     return f"{amount:.{_decimals(amount)}f}"
 
 
@@ -48,7 +48,7 @@ def _decimals(amount: Decimal) -> int:
 
 
 def link(row: Model | None, text: Any = None) -> SafeString | str:
-    """A row of ours as a link to its page."""
+    """Return a link to a row's page; the text alone if the model is not in the admin."""
     if row is None:
         return NOTHING
     try:
@@ -58,15 +58,15 @@ def link(row: Model | None, text: Any = None) -> SafeString | str:
     return format_html('<a href="{}">{}</a>', url, text or row)
 
 
-def source(deposit: Deposit | None, purchase: Purchase | None) -> SafeString | str:
-    """The deposit or purchase that a row belongs to, as a link to its page."""
+def deposit_or_purchase(deposit: Deposit | None, purchase: Purchase | None) -> SafeString | str:
+    """Return a link to the deposit or purchase that a row belongs to."""
     if purchase is not None:
-        return link(purchase, purchase.market_hash_name or short(purchase.custom_id))
-    return link(deposit, deposit and short(deposit.order_id))
+        return link(purchase, purchase.market_hash_name or short_id(purchase.custom_id))
+    return link(deposit, deposit and short_id(deposit.order_id))
 
 
-def step(change: StatusChange) -> SafeString:
-    """A line of history. With equal statuses something was noted and nothing moved; the first has no status before."""
+def status_step(change: StatusChange) -> SafeString:
+    """Return "old status → new status" for a line of history; one status if it did not change or is the first."""
     from_status, to_status = change.from_status, change.to_status
     if to_status == PurchaseStatus.REFUSED and change.source == StatusChange.Source.OPERATOR:
         to_status = CANCELLED
@@ -75,15 +75,15 @@ def step(change: StatusChange) -> SafeString:
     return format_html("{} → {}", badge(from_status), badge(to_status))
 
 
-def short(text: str, length: int = 10) -> SafeString | str:
-    """The beginning of a long id; the whole of it when pointed at."""
+def short_id(text: str, length: int = 10) -> SafeString | str:
+    """Return the first characters of an ID. The tooltip shows the whole ID."""
     if len(text) <= length + 1:
         return format_html('<span class="skinsback-id">{}</span>', text)
     return format_html('<span class="skinsback-id" title="{}">{}…</span>', text, text[:length])
 
 
 def table(headings: list[Any], rows: list[list[Any]]) -> SafeString:
-    """A small table; the first cell of each row is its heading."""
+    """Return an HTML table. The first cell of each row is its heading."""
     head = format_html_join("", '<th scope="col">{}</th>', ((heading,) for heading in headings))
     body = format_html_join(
         "",
@@ -94,20 +94,20 @@ def table(headings: list[Any], rows: list[list[Any]]) -> SafeString:
 
 
 def code(text: str, label: Any) -> SafeString:
-    """A text that may be long; it scrolls, so the keyboard must reach it and a screen reader must name it."""
+    """Return a scrollable block of text, which the keyboard can reach and a screen reader can name."""
     markup = '<pre class="skinsback-code" tabindex="0" role="region" aria-label="{}">{}</pre>'
     return format_html(markup, label, text)
 
 
-def data(value: Any) -> SafeString | str:
-    """The site's own data about a row."""
+def json_text(value: Any) -> SafeString | str:
+    """Return the metadata of a row as indented JSON."""
     if not value:
         return NOTHING
     return code(json.dumps(value, indent=2, ensure_ascii=False, default=str), _("Metadata"))
 
 
-def skins(value: Any) -> SafeString | str:
-    """The skins of a deposit, name and price as SkinsBack wrote them."""
+def skins_table(value: Any) -> SafeString | str:
+    """Return a table of a deposit's skins with SkinsBack's names and prices."""
     rows = [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
     if not rows:
         return NOTHING
@@ -115,14 +115,14 @@ def skins(value: Any) -> SafeString | str:
     return table([_("Skin"), _("Price")], cells)
 
 
-def user_risk(value: Any) -> SafeString | str:
-    """What SkinsBack knows about a user, all its projects taken together."""
+def user_risk_table(value: Any) -> SafeString | str:
+    """Return a table of SkinsBack's statistics about a user, over all its projects."""
     if not isinstance(value, Mapping) or not value:
         return NOTHING
     known: list[list[Any]] = [
         [_("Deposits so far"), _risk(value, "total_deposits_count"), _risk(value, "total_deposits_sum")],
         [
-            _("Taken back after the credit"),
+            _("Rolled back after the credit"),
             _risk(value, "total_rollback_deposits_count"),
             _risk(value, "total_rollback_deposits_sum"),
         ],
@@ -131,9 +131,9 @@ def user_risk(value: Any) -> SafeString | str:
     for game, owned in inventory.items() if isinstance(inventory, Mapping) else ():
         if isinstance(owned, Mapping):
             heading = _("Inventory, %(game)s") % {"game": game}
-            known.append([heading, _moment(owned.get("last_updated_at")), owned.get("sum", NOTHING)])
-    known.append([_("Known since"), _moment(value.get("joined_at")), ""])
-    known.append([_("Last deposit"), _moment(value.get("last_deposit_at")), ""])
+            known.append([heading, _short_time(owned.get("last_updated_at")), owned.get("sum", NOTHING)])
+    known.append([_("First seen by SkinsBack"), _short_time(value.get("joined_at")), ""])
+    known.append([_("Last deposit"), _short_time(value.get("last_deposit_at")), ""])
     rest = set(value) - RISK_KEYS
     known += [[key, str(value[key]), ""] for key in sorted(rest)]
     return table(["", _("Count or date"), _("Sum")], known)
@@ -154,28 +154,28 @@ def _risk(value: Mapping[str, Any], key: str) -> str:
     return str(value.get(key, NOTHING))
 
 
-def _moment(text: Any) -> str:
-    """A date of SkinsBack's to the minute, or as it came."""
+def _short_time(text: Any) -> str:
+    """Return a time of SkinsBack's to the minute; the text itself if it is no time."""
     try:
-        moment = parse_datetime(str(text or ""))
+        time = parse_datetime(str(text or ""))
     except ValueError:
-        moment = None
-    return f"{moment:%Y-%m-%d %H:%M}" if moment else str(text or NOTHING)
+        time = None
+    return f"{time:%Y-%m-%d %H:%M}" if time else str(text or NOTHING)
 
 
-def headers(value: Any) -> SafeString | str:
-    """Headers that were kept, but for any that could open something."""
+def headers_text(value: Any) -> SafeString | str:
+    """Return the stored headers. Headers with secrets are hidden."""
     if not isinstance(value, Mapping) or not value:
         return NOTHING
     shown = {
-        str(name): _("(hidden)") if any(word in str(name).lower() for word in SECRET_WORDS) else text
+        str(name): _("(hidden)") if any(word in str(name).lower() for word in SECRET_HEADER_WORDS) else text
         for name, text in value.items()
     }
     return code("\n".join(f"{name}: {text}" for name, text in shown.items()), _("Headers"))
 
 
-def body(raw: bytes, content_type: str) -> SafeString:
-    """A delivery as it came: JSON indented, a form line by line, anything else in hex."""
+def body_text(raw: bytes, content_type: str) -> SafeString:
+    """Return the body of a delivery: JSON indented, a form line by line, other bytes in hex."""
     try:
         text = raw.decode()
         if content_type.startswith("application/x-www-form-urlencoded"):

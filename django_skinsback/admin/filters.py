@@ -1,4 +1,4 @@
-"""Filters of the lists. None of them asks the database for its choices."""
+"""Filters of the lists. No filter queries the database for its choices."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class ReviewFilter(admin.SimpleListFilter):
     parameter_name = "needs_review"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("1", _("Needs review")), ("0", _("Needs no review"))]
+        return [("1", _("Needs review")), ("0", _("No review needed"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
@@ -24,7 +24,7 @@ class ReviewFilter(admin.SimpleListFilter):
 
 
 class AccountFilter(admin.SimpleListFilter):
-    """Offered where the site has more than one account."""
+    """Shown only where the site has several accounts."""
 
     title = _("account")
     parameter_name = "account"

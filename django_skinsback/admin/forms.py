@@ -1,4 +1,4 @@
-"""The two forms of the page that buys skins."""
+"""Forms of the page that buys skins."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import conf
+from ..error_texts import text_for
 from ..exceptions import InvalidInput
 from ..money import parse_amount
 from ..steam import GAMES, TradeURL
@@ -20,7 +21,7 @@ SKINS_AT_ONCE = 50
 
 
 class SearchForm(forms.Form):
-    """What to look for on SkinsBack's market."""
+    """A search on SkinsBack's market."""
 
     account = forms.ChoiceField(label=gettext_lazy("Account"), required=False)
     game = forms.ChoiceField(label=gettext_lazy("Game"), choices=[(code, game.name) for code, game in GAMES.items()])
@@ -28,7 +29,7 @@ class SearchForm(forms.Form):
         label=gettext_lazy("Skin"),
         min_length=3,
         max_length=255,
-        help_text=gettext_lazy("Its name, or part of it, in English."),
+        help_text=gettext_lazy("The name of the skin or a part of it, in English."),
         widget=forms.TextInput(attrs={"class": "vTextField", "type": "search"}),
     )
 
@@ -44,25 +45,25 @@ class SearchForm(forms.Form):
 
 
 class BuyForm(forms.Form):
-    """Which of the found skins to buy, for whom, and for how much at most."""
+    """The skins to buy, their price caps, the trade URL and the user."""
 
     skin = forms.MultipleChoiceField(
         label=gettext_lazy("Skins"),
         error_messages={
-            "required": gettext_lazy("Choose at least one skin."),
-            "invalid_choice": gettext_lazy("A chosen skin is not for sale any more. Choose again."),
+            "required": gettext_lazy("Select at least one skin."),
+            "invalid_choice": gettext_lazy("A selected skin is not for sale any more. Select again."),
         },
     )
     trade_url = forms.CharField(
         label=gettext_lazy("Trade URL"),
         max_length=300,
-        help_text=gettext_lazy("Where SkinsBack sends the trade offer: https://steamcommunity.com/tradeoffer/new/…"),
+        help_text=gettext_lazy("Trade URL of the receiver: https://steamcommunity.com/tradeoffer/new/…"),
         widget=forms.TextInput(attrs={"class": "vLargeTextField", "autocomplete": "off"}),
     )
     username = forms.CharField(
         label=gettext_lazy("User"),
         required=False,
-        help_text=gettext_lazy("Whose purchase it is, by the name he logs in with. He is not charged. May stay empty."),
+        help_text=gettext_lazy("Optional: login name of the user who receives the skins. The user is not charged."),
         widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
     )
 
@@ -77,48 +78,48 @@ class BuyForm(forms.Form):
                 label=_("Price cap of %(name)s, US dollars") % {"name": skin.market_hash_name},
                 required=False,
                 max_length=20,
-                initial=display.plain(skin.price),
+                initial=display.field_amount(skin.price),
                 widget=forms.TextInput(attrs={"inputmode": "decimal", "size": 10, "autocomplete": "off"}),
             )
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Each found skin with its place in the form."""
-        chosen = set(self["skin"].value() or ())
+        """Yield the values of each row of the table: skin, price, field of the price cap."""
+        selected = set(self["skin"].value() or ())
         allowed = conf.buy_max_price()
         for skin in self.skins.values():
             yield {
                 "skin": skin,
                 "price": display.money(skin.price),
-                "chosen": skin.skin_id in chosen,
-                "too_dear": allowed is not None and skin.price > allowed,
+                "selected": skin.skin_id in selected,
+                "above_limit": allowed is not None and skin.price > allowed,
                 "cap": self[_cap_name(skin.skin_id)],
             }
 
     def clean_skin(self) -> list[str]:
         skin_ids: list[str] = self.cleaned_data["skin"]
         if len(skin_ids) > SKINS_AT_ONCE:
-            raise forms.ValidationError(_("Choose at most %(count)s skins.") % {"count": SKINS_AT_ONCE})
+            raise forms.ValidationError(_("Select at most %(count)s skins.") % {"count": SKINS_AT_ONCE})
         return skin_ids
 
     def clean_trade_url(self) -> TradeURL:
         try:
             return TradeURL.parse(self.cleaned_data["trade_url"])
         except InvalidInput as error:
-            raise forms.ValidationError(str(error)) from None
+            raise forms.ValidationError(text_for(error)) from None
 
     def clean_username(self) -> Any:
-        """The user of that name; None if none was given."""
+        """Return the user of that name; None if no name was given."""
         name = self.cleaned_data["username"]
         if not name:
             return None
         model = get_user_model()
         user = model._default_manager.filter(**{model.USERNAME_FIELD: name}).first()
         if user is None:
-            raise forms.ValidationError(_("There is no user of that name."))
+            raise forms.ValidationError(_("There is no user with this name."))
         return user
 
     def clean(self) -> None:
-        """Read the price caps of the chosen skins."""
+        """Parse the price caps of the selected skins."""
         allowed = conf.buy_max_price()
         for skin_id in self.cleaned_data.get("skin", ()):
             name = _cap_name(skin_id)
@@ -127,13 +128,14 @@ class BuyForm(forms.Form):
             except InvalidInput:
                 cap = Decimal(0)
             if not cap:
-                self.add_error(name, _("Write the price cap as a number above zero, such as 8.28."))
+                self.add_error(name, _("Enter a price cap above zero, such as 8.28."))
             elif allowed is not None and cap > allowed:
-                self.add_error(name, _("The settings allow at most %(allowed)s.") % {"allowed": display.money(allowed)})
+                text = _("The limit in the settings (BUY_MAX_PRICE) is %(allowed)s.")
+                self.add_error(name, text % {"allowed": display.money(allowed)})
             self.cleaned_data[name] = cap
 
     def caps(self) -> dict[str, Decimal]:
-        """Price cap of each chosen skin, US dollars."""
+        """Return the price cap of each selected skin, in US dollars."""
         return {skin_id: self.cleaned_data[_cap_name(skin_id)] for skin_id in self.cleaned_data["skin"]}
 
 

@@ -1,4 +1,4 @@
-"""What a status means to an operator: a sentence, and the colour of its badge."""
+"""Explanations of statuses for operators, and the colours and labels of badges."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -12,43 +12,56 @@ GOOD, BAD, WAIT, ALERT, QUIET = "good", "bad", "wait", "alert", "quiet"
 
 D, P = DepositStatus, PurchaseStatus
 
-DEPOSIT_WORDS: dict[str, Promise] = {
-    D.CREATED: _("SkinsBack was asked to open it and has not answered yet. It is asked again by itself."),
-    D.PENDING: _("Waiting for the user to pay with skins."),
-    D.IN_HOLD: _("The skins have arrived, and Steam can still give them back. Nothing is credited until that is over."),
-    D.HOLD_APPROVED: _("Credited early at the site's own risk: Steam can still give the skins back."),
-    D.SUCCESS: _("Paid and final."),
-    D.FAIL: _("Not paid. Nothing was credited because of it."),
-    D.HOLD_RETURNED: _("Steam gave the skins back after the hold was approved. What was credited was taken back."),
-    D.ABANDONED: _("The user did not pay in time. If SkinsBack reports a payment later, it is credited."),
+DEPOSIT_EXPLANATIONS: dict[str, Promise] = {
+    D.CREATED: _("SkinsBack has not confirmed this deposit yet. SkinsBack is asked again automatically."),
+    D.PENDING: _("The user has not paid with skins yet."),
+    D.IN_HOLD: _(
+        "The skins have arrived, but Steam can still return them to the user. The user is credited after the hold."
+    ),
+    D.HOLD_APPROVED: _(
+        "The hold was approved and the user was credited early, at the site's own risk: Steam can still return the "
+        "skins to the user."
+    ),
+    D.SUCCESS: _("Paid. This is final."),
+    D.FAIL: _("Not paid. The user was not credited for it."),
+    D.HOLD_RETURNED: _(
+        "Steam returned the skins to the user after the hold was approved. The user's credit was reversed."
+    ),
+    D.ABANDONED: _("The user did not pay in time. If SkinsBack reports a payment later, the user is credited."),
 }
 DEPOSIT_RETURNED_UNAPPROVED = _(
-    "Steam gave the skins back before the hold was over. The hold was not approved: nothing was credited because of it."
+    "Steam returned the skins to the user before the hold was over. The hold was not approved, so the user was not "
+    "credited for it."
 )
-DEPOSIT_NEVER_OPENED = _("It was never opened at SkinsBack, so the user had no pay page. Nothing was paid.")
-DEPOSIT_REVERSED_BY_OPERATOR = _("An operator took the user's credit back.")
+DEPOSIT_NEVER_OPENED = _("SkinsBack never opened this deposit, so the user had no payment page and paid nothing.")
+DEPOSIT_REVERSED_BY_OPERATOR = _("An operator reversed the user's credit.")
 DEPOSIT_CREDITED_BY_OPERATOR = _("SkinsBack has not reported a payment. An operator credited the user.")
-PURCHASE_WORDS: dict[str, Promise] = {
-    P.REQUESTED: _("Waiting to be sent to SkinsBack. That happens by itself."),
-    P.UNKNOWN: _("Sent, but no readable answer came: it may have been bought. Do not buy it again, it settles itself."),
-    P.CREATING_TRADE: _("Bought. SkinsBack is making the trade offer."),
+PURCHASE_EXPLANATIONS: dict[str, Promise] = {
+    P.REQUESTED: _("Not sent to SkinsBack yet. It is sent automatically."),
+    P.UNKNOWN: _(
+        "Sent to SkinsBack, but no readable answer came. It may have been bought. Do not buy it again: its status is "
+        "checked automatically."
+    ),
+    P.CREATING_TRADE: _("Bought. SkinsBack is creating the trade offer."),
     P.WAITING_ACCEPT: _("The user has the trade offer on Steam and has not accepted it yet."),
-    P.ACCEPTED: _("The user has the skin. Until Steam's hold is over the trade can still be taken back."),
-    P.CANCELED: _("The user declined the trade offer. SkinsBack gives the price back to the balance."),
-    P.TIMEOUT: _("The user did not accept the trade offer in time. SkinsBack gives the price back to the balance."),
-    P.INVALID_TRADE_TOKEN: _("Steam does not know this trade URL any more; the user needs to give a new one."),
-    P.USER_NOT_TRADABLE: _("Steam does not let this user trade at the moment."),
-    P.TRADE_CREATE_ERROR: _("The trade offer could not be made. Another skin may work."),
-    P.REFUSED: _("Not bought: SkinsBack refused it."),
-    P.ROLLBACK_USER: _("The user took the trade back on Steam after accepting it."),
-    P.ROLLBACK_SUPPLIER: _("The supplier took the trade back. The user was given his charge back."),
+    P.ACCEPTED: _("The user has the skin. The trade can still be rolled back until Steam's hold is over."),
+    P.CANCELED: _("The user declined the trade offer. SkinsBack returns the price to the project's balance."),
+    P.TIMEOUT: _(
+        "The user did not accept the trade offer in time. SkinsBack returns the price to the project's balance."
+    ),
+    P.INVALID_TRADE_TOKEN: _("Steam does not accept this trade URL any more. The user needs to enter a new one."),
+    P.USER_NOT_TRADABLE: _("Steam does not allow this user to trade at the moment."),
+    P.TRADE_CREATE_ERROR: _("The trade offer could not be created. Another skin may work."),
+    P.REFUSED: _("SkinsBack refused the purchase. Nothing was bought."),
+    P.ROLLBACK_USER: _("The user rolled the trade back on Steam after accepting it."),
+    P.ROLLBACK_SUPPLIER: _("The supplier rolled the trade back. A charge was refunded to the user."),
 }
-PURCHASE_ACCEPTED_FOR_GOOD = _("The user has the skin.")
+PURCHASE_ACCEPTED_FINALLY = _("The user has the skin. The trade cannot be rolled back any more.")
 PURCHASE_CANCELLED = _(
-    "An operator gave it up. It is not sent to SkinsBack any more, and a charge was given back to the user."
+    "An operator cancelled this purchase. It is not sent to SkinsBack any more, and a charge was refunded to the user."
 )
 
-TONES: dict[str, str] = {
+BADGE_COLORS: dict[str, str] = {
     D.CREATED: QUIET,
     D.PENDING: WAIT,
     D.IN_HOLD: WAIT,
@@ -94,7 +107,7 @@ TONES: dict[str, str] = {
     "resolved": GOOD,
     "closed": QUIET,
 }
-"""Statuses, kinds of ledger entries, outcomes of deliveries, kinds and states of discrepancies."""
+"""CSS classes of badges, by status, kind of ledger entry, outcome of a delivery, kind and state of a discrepancy."""
 
 LABELS: dict[str, Promise] = {
     CANCELLED: _("cancelled by an operator"),
@@ -104,3 +117,4 @@ LABELS: dict[str, Promise] = {
         for word, label in labels.items()
     },
 }
+"""Labels of badges, by status and kind of ledger entry."""

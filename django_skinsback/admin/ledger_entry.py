@@ -1,4 +1,4 @@
-"""The ledger: what users were given and charged."""
+"""Ledger entries: credits, reversals, charges and refunds of users."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     list_filter = ("kind",)
     list_select_related = ("user", "deposit", "purchase")
     search_fields = ("deposit__order_id__exact", "purchase__custom_id__exact")
-    search_help_text = _("Order ID, custom ID or user name, written out in full.")
+    search_help_text = _("Order ID, custom ID or user name, in full.")
     fields = ("user", "kind_badge", "shown_amount", "source", "created_at")
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
@@ -34,4 +34,4 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("deposit or purchase"))
     def source(self, entry: LedgerEntry) -> Any:
-        return display.source(entry.deposit, entry.purchase)
+        return display.deposit_or_purchase(entry.deposit, entry.purchase)

@@ -1,4 +1,4 @@
-"""What the market offers."""
+"""Skins on SkinsBack's market, from the imported price list."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ class MarketItemAdmin(ReadOnlyAdmin):
     actions = ("buy",)
     list_display = ("market_hash_name", "game", "shown_price", "count", "available", "updated_at")
     list_filter = (GameFilter, "available")
-    search_fields = ("market_hash_name",)  # a price list has thousands of names, not millions
+    search_fields = ("market_hash_name",)  # a substring search is fast enough: a price list has thousands of names
     sortable_by = ("market_hash_name", "shown_price", "count")
     fields = ("market_hash_name", "game", "shown_price", "count", "class_id", "available", "updated_at")
 
@@ -35,11 +35,11 @@ class MarketItemAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Buy…"), permissions=["buy"])
     def buy(self, request: HttpRequest, queryset: QuerySet[MarketItem]) -> HttpResponse | None:
-        """Go to the page that buys skins, with these looked up."""
+        """Open the page that buys skins, with a search for the selected items."""
         items = list(queryset.order_by("pk")[: NAMES_AT_ONCE + 1])
         if len(items) > NAMES_AT_ONCE or len({item.game for item in items}) != 1:
-            words = _("Choose at most %(count)s items, all of one game.") % {"count": NAMES_AT_ONCE}
-            messages.error(request, words)
+            text = _("Choose at most %(count)s items, all of one game.") % {"count": NAMES_AT_ONCE}
+            messages.error(request, text)
             return None
         query = [("game", items[0].game), *(("name", item.market_hash_name) for item in items)]
         return HttpResponseRedirect(f"{buy_url(self, request)}?{urlencode(query)}")

@@ -1,4 +1,4 @@
-"""Purchases: skins bought for users, and the page where an operator buys some."""
+"""Admin of purchases: buy skins, refresh, cancel, settle a review."""
 
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from .. import purchases
+from ..error_texts import text_for
 from ..exceptions import SkinsBackError
 from ..flows.purchases.settle import refund_obstacle
 from ..models import Purchase
@@ -23,26 +24,34 @@ from ..models.fields import utc_now
 from ..schedule import hold_until
 from ..statuses import CANCELLED, PURCHASE_FINAL, EntryKind, PurchaseStatus
 from . import display
-from .actions import Tally, ask, back, chosen, confirmed, log_each, run_each, seen_tokens
-from .advice import advice
+from .actions import (
+    Results,
+    confirmation_page,
+    is_confirmed,
+    log_each,
+    redirect_back,
+    run_each,
+    seen_tokens,
+    selected_rows,
+)
 from .base import user_search, without_transaction
 from .buying import buy_url, buy_view
 from .filters import AccountFilter, GameFilter, ReviewFilter
-from .labels import PURCHASE_ACCEPTED_FOR_GOOD, PURCHASE_CANCELLED, PURCHASE_WORDS
+from .labels import PURCHASE_ACCEPTED_FINALLY, PURCHASE_CANCELLED, PURCHASE_EXPLANATIONS
 from .rows import RowAdmin
 from .settling import settle_rows
 
 DECISIONS: dict[str, Promise] = {
-    "keep": gettext_lazy("Keep everything as it is"),
-    "refund": gettext_lazy("Give the user the charge back"),
+    "keep": gettext_lazy("Keep as it is (no money is moved)"),
+    "refund": gettext_lazy("Refund the charge"),
 }
 
 
 @admin.register(Purchase)
 class PurchaseAdmin(RowAdmin):
     actions = ("refresh", "cancel", "settle")
-    explanations = PURCHASE_WORDS
-    followed = frozenset(PurchaseStatus) - PURCHASE_FINAL - {PurchaseStatus.ACCEPTED}
+    explanations = PURCHASE_EXPLANATIONS
+    auto_reload_statuses = frozenset(PurchaseStatus) - PURCHASE_FINAL - {PurchaseStatus.ACCEPTED}
     list_display = (
         "skin",
         "status_badge",
@@ -57,17 +66,17 @@ class PurchaseAdmin(RowAdmin):
     list_filter = (ReviewFilter, "status", GameFilter, AccountFilter)
     list_select_related = ("user",)
     search_fields = ("custom_id__exact", "buy_id__exact", "steam_id__exact", "batch_id__exact")
-    search_help_text = gettext_lazy("Custom ID, buy ID, batch ID, Steam ID or user name, written out in full.")
+    search_help_text = gettext_lazy("Custom ID, buy ID, batch ID, Steam ID or user name, in full.")
     fieldsets = (
         (
             None,
             {"fields": (("market_hash_name", "game"), ("user", "steam_id"), ("by", "account"))},
         ),
         (gettext_lazy("Money"), {"fields": (("shown_cap", "shown_price"), ("shown_debited", "shown_charge"))}),
-        (gettext_lazy("Numbers"), {"fields": (("custom_id", "buy_id"), ("batch_id",), ("skin_id", "class_id"))}),
+        (gettext_lazy("IDs"), {"fields": (("custom_id", "buy_id"), ("batch_id",), ("skin_id", "class_id"))}),
         (gettext_lazy("Trade"), {"fields": (("trade_offer_id", "shown_hold"),)}),
         (
-            gettext_lazy("What went wrong"),
+            gettext_lazy("Error"),
             {"fields": (("error_code", "error_message", "error_reason"),)},
         ),
         (
@@ -85,7 +94,7 @@ class PurchaseAdmin(RowAdmin):
     )
 
     def get_urls(self) -> list[Any]:
-        """Ours comes first: Django's own take every other word for the key of a row."""
+        """Put the page that buys skins first: Django's patterns take any other path for a primary key."""
         buying = path("buy/", self.admin_site.admin_view(self.buy_view), name="skinsback_purchase_buy")
         return [*without_transaction([buying]), *super().get_urls()]
 
@@ -113,60 +122,60 @@ class PurchaseAdmin(RowAdmin):
         if row.status == PurchaseStatus.ACCEPTED:
             until = _hold_until(row)
             if until is None or until <= utc_now():
-                return PURCHASE_ACCEPTED_FOR_GOOD
+                return PURCHASE_ACCEPTED_FINALLY
         return super().explain(row)
 
     def badge(self, row: Purchase) -> SafeString:
         return display.badge(CANCELLED) if _is_cancelled(row) else super().badge(row)
 
-    def offers(self, request: HttpRequest, row: Purchase) -> list[str]:
+    def available_actions(self, request: HttpRequest, row: Purchase) -> list[str]:
         names = ["settle"] if row.needs_review else []
-        if _unsent(row):
+        if _is_unsent(row):
             names.append("cancel")
-        if _sent(row):
+        if _is_sent(row):
             names.append("refresh")
         return names
 
     @admin.action(description=gettext_lazy("Refresh from SkinsBack"), permissions=["refresh"])
     def refresh(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> HttpResponse | None:
-        rows = chosen(request, queryset)
-        sent = [row for row in rows if _sent(row)]
+        rows = selected_rows(request, queryset)
+        sent = [row for row in rows if _is_sent(row)]
         before = {row.pk: row.status for row in sent}
-        tally = Tally()
+        results = Results()
         try:
-            tally.done = purchases.refresh(sent, by=request.user)
+            results.done = purchases.refresh(sent, by=request.user)
         except SkinsBackError as error:
-            tally.failed[advice(error)] = sent
-        log_each(self, request, tally.done, _("Refreshed from SkinsBack."))
-        count, changed = len(tally.done), sum(before[row.pk] != row.status for row in tally.done)
-        words = ngettext(
-            "SkinsBack was asked about %(count)s purchase. Status changed: %(changed)s.",
-            "SkinsBack was asked about %(count)s purchases. Status changed: %(changed)s.",
+            results.failed[text_for(error)] = sent
+        log_each(self, request, results.done, _("Refreshed from SkinsBack."))
+        count, changed = len(results.done), sum(before[row.pk] != row.status for row in results.done)
+        text = ngettext(
+            "%(count)s purchase was refreshed from SkinsBack. Status changes: %(changed)s.",
+            "%(count)s purchases were refreshed from SkinsBack. Status changes: %(changed)s.",
             count,
         )
-        tally.tell(request, words % {"count": count, "changed": changed})
+        results.show_messages(request, text % {"count": count, "changed": changed})
         if len(sent) < len(rows):
-            messages.warning(request, _("What was never sent is not known at SkinsBack and was left alone."))
-        return back(self, request, rows)
+            messages.warning(request, _("Purchases that were not sent to SkinsBack yet were skipped."))
+        return redirect_back(self, request, rows)
 
     @admin.action(description=gettext_lazy("Cancel…"), permissions=["settle"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> HttpResponse | None:
-        rows = chosen(request, queryset.select_related("user"))
-        if not confirmed(request):
-            unsent = [row for row in rows if _unsent(row)]
+        rows = selected_rows(request, queryset.select_related("user"))
+        if not is_confirmed(request):
+            unsent = [row for row in rows if _is_unsent(row)]
             if not unsent:
                 if rows:
                     messages.warning(request, _("Only a purchase that was not sent yet can be cancelled."))
-                return back(self, request, rows)
+                return redirect_back(self, request, rows)
             shown = [{"row": row, "facts": self._facts(row), "seen": purchases.seen(row)} for row in unsent]
-            return ask(self, request, shown, action="cancel", title=_("Cancel purchases"))
+            return confirmation_page(self, request, shown, action="cancel", title=_("Cancel purchases"))
         tokens = seen_tokens(request)
-        tally = run_each(rows, lambda row: purchases.cancel(row, by=request.user, seen=tokens[row.pk]))
-        log_each(self, request, tally.done, _("Cancelled."))
-        count = len(tally.done)
-        words = ngettext("%(count)s purchase was cancelled.", "%(count)s purchases were cancelled.", count)
-        tally.tell(request, words % {"count": count})
-        return back(self, request, rows)
+        results = run_each(rows, lambda row: purchases.cancel(row, by=request.user, seen=tokens[row.pk]))
+        log_each(self, request, results.done, _("Cancelled."))
+        count = len(results.done)
+        text = ngettext("%(count)s purchase was cancelled.", "%(count)s purchases were cancelled.", count)
+        results.show_messages(request, text % {"count": count})
+        return redirect_back(self, request, rows)
 
     @admin.action(description=gettext_lazy("Settle…"), permissions=["settle"])
     def settle(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> HttpResponse | None:
@@ -176,10 +185,12 @@ class PurchaseAdmin(RowAdmin):
             queryset.select_related("user"),
             flow=purchases.settle,
             decisions=DECISIONS,
-            possible=_possible,
-            facts=lambda row: [*self._facts(row), (_("A refund"), _refund(row))],
+            allowed_decisions=_allowed_decisions,
+            facts=lambda row: [*self._facts(row), (_("Amount of the refund"), _shown_refund(row))],
             seen=purchases.seen,
-            irreversible={"refund": _("A refund cannot be taken back, whatever SkinsBack says later.")},
+            irreversible_warnings={
+                "refund": _("A refund cannot be reversed, even if SkinsBack reports later that the user has the skin.")
+            },
         )
 
     def _facts(self, row: Purchase) -> list[tuple[Any, Any]]:
@@ -187,7 +198,7 @@ class PurchaseAdmin(RowAdmin):
             (_("User"), row.user or display.NOTHING),
             (_("Steam ID"), row.steam_id),
             (_("Price cap"), self.shown_cap(row)),
-            (_("Taken from the balance"), self.shown_debited(row)),
+            (_("Debited from the balance"), self.shown_debited(row)),
             (_("Charged to the user"), self.shown_charge(row)),
         ]
 
@@ -213,7 +224,7 @@ class PurchaseAdmin(RowAdmin):
     def shown_price(self, row: Purchase) -> str:
         return display.money(row.price)
 
-    @admin.display(description=gettext_lazy("taken from the balance"))
+    @admin.display(description=gettext_lazy("debited from the balance"))
     def shown_debited(self, row: Purchase) -> str:
         return display.money(row.debited_amount)
 
@@ -223,22 +234,22 @@ class PurchaseAdmin(RowAdmin):
 
     @admin.display(description=gettext_lazy("hold"))
     def shown_hold(self, row: Purchase) -> str:
-        """Until when the trade can be taken back; SkinsBack names the end in some of its messages only."""
+        """Return until when the trade can be rolled back; about, where SkinsBack did not say when the hold ends."""
         if row.status != PurchaseStatus.ACCEPTED:
             return display.NOTHING
         until = _hold_until(row)
         if until is None:
-            return _("none: the trade cannot be taken back")
+            return _("no hold: the trade cannot be rolled back")
         values = {"date": date_format(localtime(until), "DATETIME_FORMAT")}
         if until <= utc_now():
-            return _("over since %(date)s") % values
+            return _("ended on %(date)s") % values
         if row.in_hold_until is not None:
-            return _("can be returned until %(date)s") % values
-        return _("can be returned until about %(date)s") % values
+            return _("the trade can be rolled back until %(date)s") % values
+        return _("the trade can be rolled back until about %(date)s") % values
 
     @admin.display(description=gettext_lazy("metadata"))
     def shown_metadata(self, row: Purchase) -> SafeString | str:
-        return display.data(row.metadata)
+        return display.json_text(row.metadata)
 
 
 def _is_cancelled(row: Purchase) -> bool:
@@ -249,28 +260,29 @@ def _hold_until(row: Purchase) -> datetime | None:
     return hold_until(row.game, row.in_hold, row.in_hold_until, row.accepted_at or row.updated_at)
 
 
-def _unsent(row: Purchase) -> bool:
+def _is_unsent(row: Purchase) -> bool:
     return row.status == PurchaseStatus.REQUESTED and not row.attempts
 
 
-def _sent(row: Purchase) -> bool:
+def _is_sent(row: Purchase) -> bool:
     return bool(row.attempts or row.buy_id)
 
 
-def _possible(row: Purchase) -> set[str]:
+def _allowed_decisions(row: Purchase) -> set[str]:
+    """Return the decisions that are possible: a refund needs a charge that was not refunded."""
     kinds = {entry.kind for entry in row.entries.all()}
     refundable = EntryKind.CHARGE in kinds and EntryKind.REFUND not in kinds
     return {"keep", "refund"} if refundable and not refund_obstacle(row, utc_now()) else {"keep"}
 
 
-def _refund(row: Purchase) -> SafeString | str:
-    """What a refund would give back, or why there is none."""
+def _shown_refund(row: Purchase) -> SafeString | str:
+    """Return the amount of a refund, or why a refund is not possible."""
     obstacle = refund_obstacle(row, utc_now())
     if obstacle:
         return format_html("<em>{}</em>", obstacle)
     kinds = {entry.kind for entry in row.entries.all()}
     if EntryKind.CHARGE not in kinds:
-        return _("none, the user was not charged")
+        return _("not possible: the user was not charged")
     if EntryKind.REFUND in kinds:
-        return _("none, the charge was refunded already")
-    return _("would be %(amount)s") % {"amount": display.money(row.charge_amount, row.charge_currency)}
+        return _("not possible: the charge was refunded already")
+    return display.money(row.charge_amount, row.charge_currency)

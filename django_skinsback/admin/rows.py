@@ -1,4 +1,4 @@
-"""What deposits and purchases have in common: what was said about them, their money, and what can be done."""
+"""Base class of the admin of deposits and purchases: explanation, buttons, history, ledger entries, deliveries."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,28 +13,29 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models.reasons import reason_texts
 from . import display
-from .actions import list_of
+from .actions import changelist_url
 from .base import ReadOnlyAdmin
 
 HISTORY_ROWS = 200
+"""The page of a row shows at most this many lines of history and this many deliveries."""
 
 
 class RowAdmin(ReadOnlyAdmin):
-    """A deposit's or a purchase's pages."""
+    """The list and the page of deposits or purchases."""
 
     explanations: Mapping[str, Promise] = {}
-    followed: frozenset[str] = frozenset()
-    """Statuses so short-lived that the page shows itself again until they are over."""
+    auto_reload_statuses: frozenset[str] = frozenset()
+    """The page reloads itself while the row has one of these statuses, because they last only seconds or minutes."""
 
     def explain(self, row: Any) -> Promise | str:
-        """What the row's status means, and what is special about this row."""
+        """Return a sentence about what the row's status means."""
         return self.explanations.get(row.status, "")
 
     def badge(self, row: Any) -> SafeString:
         return display.badge(row.status, row.get_status_display())
 
-    def offers(self, request: HttpRequest, row: Any) -> list[str]:
-        """Actions that make sense for this row as it is now."""
+    def available_actions(self, request: HttpRequest, row: Any) -> list[str]:
+        """Return the names of the actions that are possible for this row in its present status."""
         raise NotImplementedError
 
     def render_change_form(  # noqa: PLR0917 - Django's signature
@@ -46,21 +47,21 @@ class RowAdmin(ReadOnlyAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        """Add to the facts what happened to the row and the buttons that apply."""
+        """Add buttons, history, ledger entries and deliveries to Django's page."""
         request.current_app = self.admin_site.name
         context |= {
             "row": obj,
-            "follow": obj.status in self.followed,
+            "auto_reload": obj.status in self.auto_reload_statuses,
             "badge": self.badge(obj),
             "explanation": self.explain(obj),
             "reasons": reason_texts(obj.review_reasons) if obj.needs_review else [],
             "buttons": self._buttons(request, obj),
-            "list_url": list_of(self),
+            "list_url": changelist_url(self),
             "checkbox_name": ACTION_CHECKBOX_NAME,
             "history": [
                 {
                     "change": change,
-                    "step": display.step(change),
+                    "step": display.status_step(change),
                     "amount": display.money(change.amount, change.currency),
                     "credit": display.money(change.credit_amount, change.credit_currency),
                     "settled": reason_texts(change.settled_reasons),
@@ -80,7 +81,7 @@ class RowAdmin(ReadOnlyAdmin):
                 {
                     "event": event,
                     "outcome": display.badge(event.outcome, event.get_outcome_display()),
-                    "link": display.link(event, display.short(event.digest)),
+                    "link": display.link(event, display.short_id(event.digest)),
                 }
                 for event in obj.webhook_events.defer("body").order_by("-pk")[:HISTORY_ROWS]
             ],
@@ -88,9 +89,9 @@ class RowAdmin(ReadOnlyAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def _buttons(self, request: HttpRequest, row: Any) -> list[tuple[str, Any]]:
-        """Name and label of what may be done with this row, by this user."""
+        """Return name and label of the actions that are possible for this row and allowed to this user."""
         labels = dict(self.get_action_choices(request))
-        return [(name, labels[name]) for name in self.offers(request, row) if name in labels]
+        return [(name, labels[name]) for name in self.available_actions(request, row) if name in labels]
 
     @admin.display(description=_("status"))
     def status_badge(self, row: Any) -> SafeString:

@@ -1,4 +1,4 @@
-"""The page where an operator decides about rows under review."""
+"""The page where an operator decides about rows that need review."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -10,14 +10,26 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from ..models import LedgerEntry
 from ..models.reasons import reason_texts
 from . import display
-from .actions import ask, back, chosen, confirmed, log_each, note_field, run_each, seen_tokens
+from .actions import (
+    confirmation_page,
+    is_confirmed,
+    log_each,
+    note_field,
+    redirect_back,
+    run_each,
+    seen_tokens,
+    selected_rows,
+)
 
 
 class SettleForm(forms.Form):
     decision = forms.ChoiceField(label=gettext_lazy("Decision"), widget=forms.RadioSelect)
-    note = note_field(gettext_lazy("Why you decided so. It is kept in the history with your name."), required=False)
+    note = note_field(
+        gettext_lazy("The reason for your decision. It is shown in the history with your name."), required=False
+    )
 
     def __init__(self, *args: Any, decisions: Iterable[tuple[str, Any]], **options: Any) -> None:
         super().__init__(*args, **options)
@@ -31,56 +43,67 @@ def settle_rows(
     *,
     flow: Callable[..., Any],
     decisions: Mapping[str, Any],
-    possible: Callable[[Any], set[str]],
+    allowed_decisions: Callable[[Any], set[str]],
     facts: Callable[[Any], list[tuple[Any, Any]]],
     seen: Callable[[Any], str],
-    irreversible: Mapping[str, str],
+    irreversible_warnings: Mapping[str, str],
 ) -> HttpResponse | None:
-    """Ask for a decision about the chosen rows that need review, then call ``flow`` for each.
+    """Ask for a decision about the selected rows that need review. When it is confirmed, call ``flow`` for each row.
 
-    ``possible`` tells which of ``decisions`` a row allows, ``facts`` what the operator should see of it, ``seen`` the
-    token of a row as it is shown. ``irreversible`` maps decisions that are final to a sentence that says so. ``flow``
-    compares the token under the row lock and leaves a row alone that differs.
+    ``decisions`` are codes and labels, ``allowed_decisions`` returns those that are possible for a row. ``facts``
+    returns what the page shows of a row, ``seen`` the token of it. ``flow`` compares the token under the row lock and
+    raises RowChanged if the row differs. ``irreversible_warnings`` are shown where their decision is possible.
     """
-    rows = chosen(request, queryset.prefetch_related("entries"))
-    if confirmed(request):
+    rows = selected_rows(request, queryset.prefetch_related("entries"))
+    if is_confirmed(request):
         tokens = seen_tokens(request)
         same = [row for row in rows if seen(row) == tokens[row.pk]]
-        form = SettleForm(request.POST, decisions=_choices(decisions, same, possible) if same else decisions.items())
+        form = SettleForm(
+            request.POST, decisions=_choices(decisions, same, allowed_decisions) if same else decisions.items()
+        )
         if form.is_valid():
             decision, note = form.cleaned_data["decision"], form.cleaned_data["note"].strip()
-            tally = run_each(rows, lambda row: flow(row, decision, by=request.user, note=note, seen=tokens[row.pk]))
-            log_each(model_admin, request, tally.done, _("Settled: %(decision)s.") % {"decision": decisions[decision]})
-            count = len(tally.done)
-            words = ngettext("%(count)s row was settled.", "%(count)s rows were settled.", count)
-            tally.tell(request, words % {"count": count})
-            return back(model_admin, request, rows)
+            results = run_each(rows, lambda row: flow(row, decision, by=request.user, note=note, seen=tokens[row.pk]))
+            log_each(
+                model_admin, request, results.done, _("Settled: %(decision)s.") % {"decision": decisions[decision]}
+            )
+            count = len(results.done)
+            text = ngettext("%(count)s row was settled.", "%(count)s rows were settled.", count)
+            results.show_messages(request, text % {"count": count})
+            return redirect_back(model_admin, request, rows)
     open_rows = [row for row in rows if row.needs_review]
     if not open_rows:
         if rows:
-            messages.warning(request, _("None of the chosen rows needs review; nothing was done."))
-        return back(model_admin, request, rows)
-    choices = _choices(decisions, open_rows, possible)
-    form = SettleForm(request.POST if confirmed(request) else None, decisions=choices, initial={"decision": "keep"})
-    warnings = [irreversible[name] for name, _label in choices if name in irreversible]
+            messages.warning(request, _("No selected row needs review. Nothing was done."))
+        return redirect_back(model_admin, request, rows)
+    choices = _choices(decisions, open_rows, allowed_decisions)
+    form = SettleForm(request.POST if is_confirmed(request) else None, decisions=choices, initial={"decision": "keep"})
+    warnings = [irreversible_warnings[name] for name, _label in choices if name in irreversible_warnings]
     shown = [
         {
             "row": row,
             "badge": display.badge(row.status, row.get_status_display()),
             "reasons": reason_texts(row.review_reasons),
             "facts": facts(row),
-            "entries": [display.money(entry.amount, entry.currency) for entry in row.entries.all()],
+            "entries": [
+                f"{entry.get_kind_display()} {display.money(entry.amount, entry.currency)}"
+                for entry in row.entries.all()
+            ],
             "seen": seen(row),
         }
         for row in open_rows
     ]
-    title = _("Settle what needs review")
-    return ask(model_admin, request, shown, action="settle", title=title, form=form, irreversible=warnings)
+    title = _("Settle rows that need review")
+    return confirmation_page(model_admin, request, shown, action="settle", title=title, form=form, warnings=warnings)
+
+
+def _entry_text(entry: LedgerEntry) -> str:
+    return f"{entry.get_kind_display()} {display.money(entry.amount, entry.currency)}"
 
 
 def _choices(
-    decisions: Mapping[str, Any], rows: list[Any], possible: Callable[[Any], set[str]]
+    decisions: Mapping[str, Any], rows: list[Any], allowed_decisions: Callable[[Any], set[str]]
 ) -> list[tuple[str, Any]]:
-    """The decisions that at least one of these rows allows."""
-    allowed = set().union(*(possible(row) for row in rows))
+    """Return the decisions that are possible for at least one of these rows."""
+    allowed = set().union(*(allowed_decisions(row) for row in rows))
     return [(name, label) for name, label in decisions.items() if name in allowed]

@@ -1,4 +1,4 @@
-"""The history of all deposits and purchases."""
+"""History of all deposits and purchases."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class StatusChangeAdmin(ReadOnlyAdmin):
     list_filter = ("source",)
     list_select_related = ("deposit", "purchase", "by")
     search_fields = ("deposit__order_id__exact", "purchase__custom_id__exact")
-    search_help_text = _("Order ID or custom ID, written out in full.")
+    search_help_text = _("Order ID or custom ID, in full.")
     fields = (
         "row",
         "step",
@@ -32,11 +32,11 @@ class StatusChangeAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("deposit or purchase"))
     def row(self, change: StatusChange) -> Any:
-        return display.source(change.deposit, change.purchase)
+        return display.deposit_or_purchase(change.deposit, change.purchase)
 
     @admin.display(description=_("status"))
     def step(self, change: StatusChange) -> SafeString:
-        return display.step(change)
+        return display.status_step(change)
 
     @admin.display(description=_("note"))
     def first_line(self, change: StatusChange) -> str:

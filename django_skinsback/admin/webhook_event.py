@@ -1,4 +1,4 @@
-"""Deliveries of SkinsBack's. Their bodies are shown to those who hold the permission for it."""
+"""Admin of stored deliveries: apply again, dismiss. Bodies are shown only with the permission for them."""
 
 from typing import Any
 
@@ -15,11 +15,21 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from ..error_texts import text_for
 from ..exceptions import SkinsBackError
 from ..flows.webhooks.replay import dismiss, is_processed, replay
 from ..models import WebhookEvent
 from . import display
-from .actions import ask, back, chosen, confirmed, log_each, note_field, run_each_as_seen, token_of
+from .actions import (
+    confirmation_page,
+    is_confirmed,
+    log_each,
+    make_seen_token,
+    note_field,
+    redirect_back,
+    run_each_if_unchanged,
+    selected_rows,
+)
 from .base import ReadOnlyAdmin
 from .filters import AccountFilter, ReviewFilter
 
@@ -27,7 +37,7 @@ Outcome = WebhookEvent.Outcome
 
 
 class DismissForm(forms.Form):
-    note = note_field(_("Why the delivery need not be applied. It is kept with your name."))
+    note = note_field(_("Why the delivery need not be applied. It is stored with your name."))
 
 
 @admin.register(WebhookEvent)
@@ -45,7 +55,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
     list_filter = (ReviewFilter, "outcome", "kind", AccountFilter)
     list_select_related = ("deposit", "purchase")
     search_fields = ("digest__exact", "deposit__order_id__exact", "purchase__custom_id__exact")
-    search_help_text = _("Digest, order ID or custom ID, written out in full.")
+    search_help_text = _("Digest, order ID or custom ID, in full.")
     fieldsets = (
         (None, {"fields": ("id", "kind", "outcome_badge", "error", "row", "account", "operator_actions")}),
         (_("Delivery"), {"fields": ("received_at", "processed_at", "deliveries", "remote_addr", "digest")}),
@@ -62,17 +72,17 @@ class WebhookEventAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Apply again"), permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> None:
-        """Safe without asking: what was applied before changes nothing."""
-        rows = chosen(request, queryset)
-        applied = left_alone = 0
+        """Apply the selected deliveries again, without confirmation: a delivery that was applied before is skipped."""
+        rows = selected_rows(request, queryset)
+        applied = skipped = 0
         for event, result in replay(WebhookEvent.objects.filter(pk__in=[row.pk for row in rows])):
             if isinstance(result, Exception):
-                error = str(result) if isinstance(result, SkinsBackError) else type(result).__name__
+                error = text_for(result) if isinstance(result, SkinsBackError) else f"{type(result).__name__}."
                 values = {"event": event, "error": error}
-                messages.error(request, gettext("Delivery %(event)s could not be applied: %(error)s.") % values)
+                messages.error(request, gettext("Delivery %(event)s could not be applied: %(error)s") % values)
                 continue
             if is_processed(event):
-                left_alone += 1
+                skipped += 1
                 continue
             log_each(self, request, [event], gettext("Applied again: %(outcome)s.") % {"outcome": result.label})
             if result == Outcome.APPLIED:
@@ -81,46 +91,50 @@ class WebhookEventAdmin(ReadOnlyAdmin):
                 values = {"event": event, "outcome": result.label}
                 messages.warning(request, gettext("Delivery %(event)s was not applied: %(outcome)s.") % values)
         if applied:
-            words = ngettext(
+            text = ngettext(
                 "%(count)s delivery was applied again.", "%(count)s deliveries were applied again.", applied
             )
-            messages.success(request, words % {"count": applied})
-        if left_alone:
-            words = ngettext(
-                "%(count)s delivery had been processed before and was left alone.",
-                "%(count)s deliveries had been processed before and were left alone.",
-                left_alone,
+            messages.success(request, text % {"count": applied})
+        if skipped:
+            text = ngettext(
+                "%(count)s delivery was processed before and was skipped.",
+                "%(count)s deliveries were processed before and were skipped.",
+                skipped,
             )
-            messages.info(request, words % {"count": left_alone})
+            messages.info(request, text % {"count": skipped})
 
     @admin.action(description=_("Dismiss…"), permissions=["dismiss"])
     def dismiss(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> HttpResponse | None:
-        """Ask for a note, then give up the chosen deliveries that failed and are still as the operator saw them."""
-        rows = chosen(request, queryset.select_related("deposit", "purchase"))
+        """Ask for a note. When it is confirmed, dismiss the failed deliveries that have not changed since then."""
+        rows = selected_rows(request, queryset.select_related("deposit", "purchase"))
         failed = [row for row in rows if row.outcome == Outcome.FAILED]
         if not failed:
             if rows:
-                messages.warning(request, gettext("None of the chosen deliveries failed; nothing was done."))
-            return back(self, request, rows)
-        form = DismissForm(request.POST if confirmed(request) else None)
-        if not confirmed(request) or not form.is_valid():
+                messages.warning(request, gettext("No selected delivery has failed. Nothing was done."))
+            return redirect_back(self, request, rows)
+        form = DismissForm(request.POST if is_confirmed(request) else None)
+        if not is_confirmed(request) or not form.is_valid():
             title = gettext("Dismiss deliveries")
-            return ask(self, request, [self._shown(row) for row in failed], action="dismiss", title=title, form=form)
+            return confirmation_page(
+                self, request, [self._shown(row) for row in failed], action="dismiss", title=title, form=form
+            )
         note = form.cleaned_data["note"]
-        tally = run_each_as_seen(request, rows, _token, lambda row: dismiss(row, by=request.user, note=note))
-        log_each(self, request, tally.done, gettext("Dismissed: %(note)s") % {"note": note})
-        count = len(tally.done)
-        words = ngettext("%(count)s delivery was dismissed.", "%(count)s deliveries were dismissed.", count)
-        tally.tell(request, words % {"count": count})
-        return back(self, request, rows)
+        results = run_each_if_unchanged(
+            request, rows, _seen_token, lambda row: dismiss(row, by=request.user, note=note)
+        )
+        log_each(self, request, results.done, gettext("Dismissed: %(note)s") % {"note": note})
+        count = len(results.done)
+        text = ngettext("%(count)s delivery was dismissed.", "%(count)s deliveries were dismissed.", count)
+        results.show_messages(request, text % {"count": count})
+        return redirect_back(self, request, rows)
 
     def _shown(self, row: WebhookEvent) -> dict[str, Any]:
         facts = [
             (gettext("Received"), row.received_at),
             (gettext("Error"), row.error),
-            (gettext("Tried again at"), row.next_try_at or gettext("not any more")),
+            (gettext("Next try"), row.next_try_at or gettext("none")),
         ]
-        return {"row": row, "badge": self.outcome_badge(row), "facts": facts, "seen": _token(row)}
+        return {"row": row, "badge": self.outcome_badge(row), "facts": facts, "seen": _seen_token(row)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEvent]:
         return super().get_queryset(request).defer("body")
@@ -133,7 +147,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("digest"))
     def short_digest(self, event: WebhookEvent) -> SafeString | str:
-        return display.short(event.digest)
+        return display.short_id(event.digest)
 
     @admin.display(description=_("error"))
     def short_error(self, event: WebhookEvent) -> str:
@@ -145,11 +159,11 @@ class WebhookEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("deposit or purchase"))
     def row(self, event: WebhookEvent) -> Any:
-        return display.source(event.deposit, event.purchase)
+        return display.deposit_or_purchase(event.deposit, event.purchase)
 
-    @admin.display(description=_("done by operators"))
+    @admin.display(description=_("actions of operators"))
     def operator_actions(self, event: WebhookEvent) -> SafeString | str:
-        """What the admin logged about it. The note of a dismissal is kept nowhere else."""
+        """Return the lines of Django's log about this delivery. The note of a dismissal is stored only there."""
         logged = LogEntry.objects.filter(
             content_type=ContentType.objects.get_for_model(WebhookEvent), object_id=quote(event.pk)
         )
@@ -161,13 +175,13 @@ class WebhookEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("headers"))
     def shown_headers(self, event: WebhookEvent) -> SafeString | str:
-        return display.headers(event.headers)
+        return display.headers_text(event.headers)
 
-    @admin.display(description=_("as it came"))
+    @admin.display(description=_("body"))
     def shown_body(self, event: WebhookEvent) -> SafeString:
-        return display.body(bytes(event.body), event.content_type)
+        return display.body_text(bytes(event.body), event.content_type)
 
 
-def _token(event: WebhookEvent) -> str:
-    """Token of what the page shows of a delivery, apart from when it is tried again."""
-    return token_of(event.outcome, event.error)
+def _seen_token(event: WebhookEvent) -> str:
+    """Return a token of what the page shows of a delivery, without the time of the next try."""
+    return make_seen_token(event.outcome, event.error)

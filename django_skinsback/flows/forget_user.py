@@ -13,8 +13,7 @@ from ..models import Deposit, Purchase, StatusChange, WebhookEvent
 from ..models.row import owner_key
 from ..statuses import DEPOSIT_OPEN, PURCHASE_FINAL
 from .ledger.database import database, run
-from .ledger.edit import Edit, Source
-from .ledger.record import lock_for_edit
+from .ledger.edit import Edit, Source, lock_for_edit
 
 _BATCH = 500
 

@@ -1,4 +1,4 @@
-"""What every ``skinsback_*`` command has in common: ``--account``, ``--json``, exit codes, a help with examples."""
+"""Base class of the ``skinsback_*`` commands: ``--account``, ``--json``, exit codes, examples in the help."""
 
 import json
 import sys
@@ -11,52 +11,54 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from .. import conf
+from ..error_texts import text_for
 from ..exceptions import InvalidInput, SkinsBackError
 from ..money import amount_text
 from .printing import Stream
 from .progress import Progress
 
 USAGE, NEEDS_PERSON, NOT_DONE, NOT_KNOWN, INTERRUPTED = 2, 3, 4, 5, 130
-"""Exit codes besides 0. No command ends with 1: Python does, after an exception that was not caught."""
+"""Exit codes besides 0. No command ends with 1: Python uses it after an exception that was not caught."""
 
 DJANGOS_CODE = 1
-"""Django's exit code for a command that it does not start, for example because a system check fails."""
+"""Django's exit code for a command that did not start, for example because a system check failed."""
 
 
 def described(error: Exception) -> str:
-    """The kind of an error and the first line of what it says."""
+    """Return the class of an error and the first line of its message."""
     return ": ".join(filter(None, [type(error).__name__, *str(error).splitlines()[:1]]))
 
 
 def advised(error: Exception | str) -> str:
-    """What went wrong, and what to do about it."""
-    return f"{str(error).rstrip('.')}. Run skinsback_check to see what to do."
+    """Return the text of an error, and the command that shows what to do."""
+    text = text_for(error) if isinstance(error, SkinsBackError) else str(error)
+    return f"{text.rstrip('.')}. Run skinsback_check to see what to do."
 
 
 class HelpFormatter(DjangoHelpFormatter):
-    """Keeps the lines of examples as they are written; a text of one line is wrapped."""
+    """A formatter that keeps the line breaks of a text with several lines and wraps other texts."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return text if "\n" in text else super()._fill_text(text, width, indent)
 
 
 class SkinsBackCommand(BaseCommand):
-    """A door to a flow: ``work`` calls it and tells what came of it.
+    """Base class of the commands. A subclass calls a flow in ``work`` and prints the results with ``tell``.
 
-    A command says with ``examples`` (arguments, meaning) how it is used, and with ``exit_codes`` what it ends with;
-    ``work`` returns that code, or None for 0. Errors of this package and of the database end it with their message:
-    with 2 if an argument is wrong, else with 4. Output never raises. If standard output does not take it, it goes to
-    standard error, and a command that would end with 0 ends with 3.
+    ``examples`` (arguments, meaning) and ``exit_codes`` are shown in the help. ``work`` returns the exit code, or None
+    for 0. An InvalidInput ends the command with 2 and its text. Other errors of this package and of the database end
+    it with 4. Output never raises: what standard output cannot write goes to standard error, and a command that would
+    end with 0 then ends with 3.
     """
 
     examples: ClassVar[Iterable[tuple[str, str]]] = ()
     exit_codes: ClassVar[Mapping[int, str]] = {}
     default_account: ClassVar[str | None] = None
-    """The account where ``--account`` is not given; None for all of them."""
+    """The account if ``--account`` is not given; None for all accounts."""
 
     as_json = False
     accounts: tuple[str, ...] = ()
-    """Aliases of the accounts that are meant."""
+    """Aliases of the selected accounts."""
 
     progress = Progress(wanted=False)
     _printed: Stream
@@ -74,19 +76,19 @@ class SkinsBackCommand(BaseCommand):
         lines += ["", "exit codes:", *(f"  {code}  {meaning}" for code, meaning in sorted(codes.items()))]
         options = {"formatter_class": HelpFormatter, "epilog": "\n".join(lines), **options}
         parser = super().create_parser(prog_name, subcommand, **options)
-        whose = f"with the keys of this account of SKINSBACK (default: {self.default_account})"
+        one = f"use the keys of this account of SKINSBACK (default: {self.default_account})"
         only = "only this account of SKINSBACK (default: all)"
-        parser.add_argument("--account", metavar="ALIAS", help=whose if self.default_account else only)
+        parser.add_argument("--account", metavar="ALIAS", help=one if self.default_account else only)
         parser.add_argument(
             "--json",
             action="store_true",
-            help="for programs: one JSON object on each line, amounts as text, times in UTC; no progress bar",
+            help="for programs: one JSON object per line, amounts as text, times in UTC, no progress bar",
         )
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         errors = Stream(options.get("stderr") or sys.stderr)
-        self._printed = Stream(options.get("stdout") or sys.stdout, instead=errors)
+        self._printed = Stream(options.get("stdout") or sys.stdout, fallback=errors)
         options |= {"stdout": self._printed, "stderr": errors}
         try:
             return super().execute(*args, **options)
@@ -100,14 +102,14 @@ class SkinsBackCommand(BaseCommand):
         self.as_json = options["json"]
         self.progress = Progress(wanted=not self.as_json)
         try:
-            self.accounts = self.chosen_accounts(account)
+            self.accounts = self.selected_accounts(account)
             code = self.work(account=account or self.default_account, **options)
         except InvalidInput as error:
-            raise CommandError(str(error), returncode=USAGE) from error
+            raise CommandError(text_for(error), returncode=USAGE) from error
         except SkinsBackError as error:
             raise CommandError(advised(error), returncode=NOT_DONE) from error
         except DatabaseError as error:
-            raise CommandError(advised(f"The database: {described(error)}"), returncode=NOT_DONE) from error
+            raise CommandError(advised(f"Database error: {described(error)}"), returncode=NOT_DONE) from error
         except KeyboardInterrupt:
             self.warn("Stopped.")
             code = INTERRUPTED
@@ -117,11 +119,11 @@ class SkinsBackCommand(BaseCommand):
             raise SystemExit(code)
 
     def work(self, *args: Any, **options: Any) -> int | None:
-        """Do it; returns the exit code where it is not 0."""
+        """Do the work of the command. Returns the exit code, or None for 0."""
         raise NotImplementedError
 
-    def chosen_accounts(self, account: str | None) -> tuple[str, ...]:
-        """The aliases meant by ``--account``; CommandError for one that is not in the settings."""
+    def selected_accounts(self, account: str | None) -> tuple[str, ...]:
+        """Return the aliases that ``--account`` selects. Raises CommandError for an alias without settings."""
         known = conf.accounts()
         account = account or self.default_account
         if account is not None and account not in known:
@@ -130,17 +132,19 @@ class SkinsBackCommand(BaseCommand):
         return known if account is None else (account,)
 
     def tell(self, text: str, /, **values: Any) -> None:
-        """Print one line: the text for people, or with ``--json`` the values for programs."""
-        with self.progress.room():
-            self.stdout.write(json.dumps(values, default=_written) if self.as_json else text)
+        """Print ``text``. With ``--json`` print the values as JSON, or nothing if there are none."""
+        if self.as_json and not values:
+            return
+        with self.progress.paused():
+            self.stdout.write(json.dumps(values, default=_as_json) if self.as_json else text)
 
     def warn(self, text: str) -> None:
-        """Tell a person on standard error that something is not as it should be."""
-        with self.progress.room():
+        """Print a warning on standard error."""
+        with self.progress.paused():
             self.stderr.write(text, self.style.WARNING)
 
 
-def _written(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     if isinstance(value, Decimal):
         return amount_text(value)
     if isinstance(value, datetime):

@@ -1,4 +1,4 @@
-"""Dates and times as they are typed on a command line."""
+"""Dates and times on a command line."""
 
 from argparse import ArgumentTypeError
 from datetime import datetime
@@ -7,8 +7,11 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.timezone import get_default_timezone
 
 
-def moment(text: str) -> datetime:
-    """An aware time from ``2026-05-01`` or ``2026-05-01T12:00``; without a zone it is in ``TIME_ZONE``."""
+def date_or_time(text: str) -> datetime:
+    """Parse ``2026-05-01`` or ``2026-05-01T12:00`` into an aware time; without a UTC offset it is in ``TIME_ZONE``.
+
+    Raises ArgumentTypeError for other texts.
+    """
     try:
         date = parse_date(text)
         parsed = datetime(date.year, date.month, date.day) if date else parse_datetime(text)  # noqa: DTZ001 - below

@@ -1,4 +1,4 @@
-"""What a command that runs for ever has done, told now and then, and how it is stopped."""
+"""Commands that run until they are stopped: a periodic summary of their work, and signals that stop them."""
 
 import signal
 import threading
@@ -8,64 +8,69 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-TELL_SECONDS, TELL_IDLE_SECONDS = 60.0, 600.0
+SUMMARY_SECONDS, IDLE_SUMMARY_SECONDS = 60.0, 600.0
+"""Time between two summaries, and while there was nothing to do."""
 
 
-class Diary:
-    """Adds up what jobs did; ``tell`` (text, values) is called once a minute, and every ten if there is no news."""
+class PeriodicSummary:
+    """Adds up the results of jobs and prints a summary every minute, or every ten minutes while nothing was due.
 
-    def __init__(self, tell: Callable[..., object], clock: Callable[[], float] = time.monotonic) -> None:
-        self._tell = tell
+    ``print_line`` is called with the text and the values of a summary.
+    """
+
+    def __init__(self, print_line: Callable[..., object], clock: Callable[[], float] = time.monotonic) -> None:
+        self._print_line = print_line
         self._clock = clock
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._since = self._clock()
         self._runs: Counter[str] = Counter()
         self._failed: dict[str, str] = {}
-        self._asked = self._changed = 0
+        self._due = self._changed = 0
 
-    def note(self, job: str, result: Any) -> None:
-        """Add what came of one job: what its flow returned, or the exception."""
+    def add(self, job: str, result: Any) -> None:
+        """Add the result of one job: what its flow returned, or the exception it raised."""
         self._runs[job] += 1
-        self._asked += getattr(result, "asked", 0)
+        self._due += getattr(result, "asked", 0)
         self._changed += getattr(result, "changed", 0)
         problem = result if isinstance(result, Exception) else getattr(result, "stopped_by", "")
         if problem:
             self._failed[job] = str(problem) or type(problem).__name__
-        self.tell_if_due()
+        self.print_if_due()
 
-    def tell_if_due(self) -> None:
-        news = self._asked or self._failed
-        if self._clock() - self._since >= (TELL_SECONDS if news else TELL_IDLE_SECONDS):
-            self.tell()
+    def print_if_due(self) -> None:
+        """Print the summary if it is time for it."""
+        interval = SUMMARY_SECONDS if self._due or self._failed else IDLE_SUMMARY_SECONDS
+        if self._clock() - self._since >= interval:
+            self.print()
 
-    def tell(self) -> None:
-        """Say what was done since the last time."""
+    def print(self) -> None:
+        """Print what was done since the last summary. Without a run since then, nothing is printed."""
         if not self._runs:
             return
         seconds = round(self._clock() - self._since)
         done = ", ".join(f"{job} {runs}" for job, runs in self._runs.items())
-        text = f"in {seconds} s: {self._asked} rows due, {self._changed} changed; done: {done}"
-        text += "".join(f"\n  {job} was ended by an error: {error}" for job, error in self._failed.items())
-        values = {"seconds": seconds, "asked": self._asked, "changed": self._changed}
-        self._tell(text, **values, runs=dict(self._runs), failed=dict(self._failed))
-        self._begin()
+        text = f"in {seconds} s: {self._due} rows due, {self._changed} changed; done: {done}"
+        text += "".join(f"\n  {job} failed: {error}" for job, error in self._failed.items())
+        values = {"seconds": seconds, "asked": self._due, "changed": self._changed}
+        self._print_line(text, **values, runs=dict(self._runs), failed=dict(self._failed))
+        self._reset()
 
 
 @contextmanager
 def stop_signals(grace_seconds: float | None = None) -> Iterator[Callable[[], bool]]:
-    """Gives a function that tells whether SIGTERM or Ctrl-C was sent. The second one ends the process at once.
+    """Yield a function that returns whether SIGTERM or Ctrl-C was received. The second signal ends the process.
 
-    ``grace_seconds`` after the first one KeyboardInterrupt is raised, where the system has a timer for that.
+    ``grace_seconds`` after the first signal KeyboardInterrupt is raised, on systems that have an interval timer.
     """
-    heard: list[int] = []
+    received: list[int] = []
     before: dict[int, Any] = {}
     in_main_thread = threading.current_thread() is threading.main_thread()
     timed = grace_seconds is not None and in_main_thread and hasattr(signal, "setitimer")
 
-    def hear(number: int, _frame: Any) -> None:
-        heard.append(number)
+    def receive(number: int, _frame: Any) -> None:
+        received.append(number)
         signal.signal(number, before[number])
         if timed:
             signal.setitimer(signal.ITIMER_REAL, grace_seconds or 0)
@@ -76,9 +81,9 @@ def stop_signals(grace_seconds: float | None = None) -> Iterator[Callable[[], bo
     if timed:
         before[signal.SIGALRM] = signal.signal(signal.SIGALRM, interrupt)
     if in_main_thread:
-        before |= {number: signal.signal(number, hear) for number in (signal.SIGTERM, signal.SIGINT)}
+        before |= {number: signal.signal(number, receive) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield lambda: bool(heard)
+        yield lambda: bool(received)
     finally:
         if timed:
             signal.setitimer(signal.ITIMER_REAL, 0)

@@ -7,21 +7,21 @@ from typing import Any
 
 
 def in_ascii(text: str) -> str:
-    """The text with backslash escapes for what is not ASCII, which every terminal prints."""
+    """Return the text in ASCII, with backslash escapes, which every terminal can print."""
     return text.encode("ascii", "backslashreplace").decode()
 
 
 class Stream:
-    """A stream that flushes what it writes and never raises, so that no terminal hides a purchase.
+    """A stream that flushes each write and never raises: a purchase must be printed on any terminal.
 
-    Characters that its encoding lacks are escaped. If it is closed, gone or full, ``failed`` is True, and the rest goes
-    to ``instead``, in ASCII.
+    Characters that the encoding lacks are escaped. After a failed write (closed, broken or full), ``failed`` is True
+    and the output goes to ``fallback``, in ASCII.
     """
 
-    def __init__(self, out: Any, instead: "Stream | None" = None) -> None:
+    def __init__(self, out: Any, fallback: "Stream | None" = None) -> None:
         self.failed = False
-        self._out = out  # None where the process was started without it
-        self._instead = instead
+        self._out = out  # None if the process was started without it
+        self._fallback = fallback
 
     def write(self, text: str) -> None:
         if not self.failed:
@@ -32,8 +32,8 @@ class Stream:
                 self._discard()
             else:
                 return
-        if self._instead is not None:
-            self._instead.write(in_ascii(text))
+        if self._fallback is not None:
+            self._fallback.write(in_ascii(text))
 
     def _write(self, text: str) -> None:
         try:
@@ -43,14 +43,14 @@ class Stream:
         self._out.flush()
 
     def flush(self) -> None:
-        """Nothing is left to flush."""
+        """Do nothing: each write is flushed."""
 
     def isatty(self) -> bool:
         return not self.failed and hasattr(self._out, "isatty") and bool(self._out.isatty())
 
     def _discard(self) -> None:
-        """Throw away what is left: Python flushes its own streams when it ends, and ends with 120 if it cannot."""
+        """Redirect to the null device: Python flushes its streams at exit, and exits with 120 if that fails."""
         if self._out is None or not (self._out is sys.stdout or self._out is sys.stderr):
             return
-        with suppress(Exception), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a number is wanted, not a path
-            os.dup2(nowhere.fileno(), self._out.fileno())
+        with suppress(Exception), open(os.devnull, "wb") as null:  # noqa: PTH123 - os.devnull is no path of a file
+            os.dup2(null.fileno(), self._out.fileno())

@@ -1,24 +1,27 @@
-"""A progress bar for a person at a terminal; nothing in a log, in a pipe, or where tqdm is not installed."""
+"""Progress bars on a terminal. There is none in a log or a pipe, or without tqdm."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-Advance = Callable[[int], object]
+OnProgress = Callable[[int], object]
+"""A progress callback: called with the number of rows that were done since the last call."""
 
 
 class Progress:
-    """Shows bars on standard error, one at a time, and makes room for what is printed meanwhile."""
+    """Shows progress bars on standard error, one at a time."""
 
     def __init__(self, *, wanted: bool = True) -> None:
         self._wanted = wanted
 
     @contextmanager
-    def bar(self, what: str, *, total: int | Callable[[], int] | None = None, unit: str = "rows") -> Iterator[Advance]:
-        """A bar that moves by what the yielded function is told.
+    def bar(
+        self, what: str, *, total: int | Callable[[], int] | None = None, unit: str = "rows"
+    ) -> Iterator[OnProgress]:
+        """Show a bar and yield its progress callback.
 
-        ``total`` may be a function, called only where there is a bar; it is left out where nobody knows it.
+        ``total`` can be a function, which is called only if a bar is shown, or None if it is not known.
         """
         tqdm = _tqdm() if self._wanted and sys.stderr is not None and sys.stderr.isatty() else None
         if tqdm is None:
@@ -29,9 +32,9 @@ class Progress:
         ) as bar:
             yield bar.update
 
-    def room(self) -> Any:
-        """A context in which lines can be printed without running into a bar."""
-        tqdm = sys.modules.get("tqdm")  # no bar was ever shown where it was not imported
+    def paused(self) -> Any:
+        """Return a context in which the bar is hidden, so that lines can be printed."""
+        tqdm = sys.modules.get("tqdm")  # without the import no bar was shown
         return tqdm.tqdm.external_write_mode() if tqdm and self._wanted else nullcontext()
 
 

@@ -1,61 +1,63 @@
-"""SkinsBack's limit of requests, kept by all processes of the site together through its cache.
+"""The limit of requests, which all processes of the site keep together through its cache.
 
-Calls somebody waits for go first; those inside ``background()`` use at most ``BACKGROUND_SHARE`` of the limit.
+Sites use ``background()``. The package also uses ``foreground()``, ``current()`` (the limiter for a client),
+``pause_until()``, ``forget()`` (tests) and ``SiteCache``.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 from .. import conf
 from . import pauses
-from .law import Law
-from .limiter import Limiter, marked
+from .cache import SiteCache
+from .limiter import Limiter, in_background
+from .slots import Slots
 
-__all__ = ["Law", "Limiter", "SiteCache", "background", "current", "foreground", "forget", "pause_until"]
+__all__ = ["Limiter", "SiteCache", "Slots", "background", "current", "foreground", "forget", "pause_until"]
 
 _limiters: dict[object, Limiter] = {}
 
 
 @contextmanager
 def background() -> Iterator[None]:
-    """Nobody waits for the calls made inside this block, in this thread.
+    """Mark the calls inside this block, in this thread, as background calls: no user waits for them.
 
-    They wait longer, leave a part of the limit alone, and stop while their account is paused.
+    Background calls use at most ``BACKGROUND_SHARE`` of the limit, wait longer for it, and are refused while their
+    account is paused. Inside ``foreground()`` this block has no effect.
     """
-    before = marked.set(marked.get() is not False)
+    token = in_background.set(in_background.get() is not False)
     try:
         yield
     finally:
-        marked.reset(before)
+        in_background.reset(token)
 
 
 @contextmanager
 def foreground() -> Iterator[None]:
-    """Somebody waits for the calls made inside this block, even if what makes them says ``background()``."""
-    before = marked.set(False)
+    """Mark the calls inside this block as a user's calls, even where the code that makes them uses ``background()``."""
+    token = in_background.set(False)
     try:
         yield
     finally:
-        marked.reset(before)
+        in_background.reset(token)
 
 
 def current() -> Limiter | None:
-    """This process's limiter under the settings of now; None if they set no limit."""
+    """This process's limiter for the settings as they are now. None if ``REQUESTS_PER_MINUTE`` is None."""
     per_minute = conf.get("REQUESTS_PER_MINUTE")
     if per_minute is None:
         return None
     share, alias = conf.get("BACKGROUND_SHARE"), conf.get("CACHE")
-    recipe = (os.getpid(), per_minute, share, alias)  # a fork inherits no lock that another thread held
-    return _limiters.get(recipe) or _limiters.setdefault(recipe, Limiter(Law(per_minute, share), SiteCache(alias)))
+    key = (os.getpid(), per_minute, share, alias)  # with the process id: a lock must not be shared with a fork
+    return _limiters.get(key) or _limiters.setdefault(key, Limiter(Slots(per_minute, share), SiteCache(alias)))
 
 
 def pause_until(account: str = conf.DEFAULT_ACCOUNT) -> datetime | None:
-    """When the pause ends that SkinsBack's answers made ``account`` take; None if it takes none.
+    """When the pause of ``account`` ends. None if there is no pause. Never raises.
 
-    After -7 no call is sent until then, after other faults no background call. Never raises.
+    After -7 no call is sent until then. After another error no background call is sent until then.
     """
     limiter = current()
     end = limiter.pause_ends(account) if limiter else None
@@ -63,46 +65,10 @@ def pause_until(account: str = conf.DEFAULT_ACCOUNT) -> datetime | None:
 
 
 def forget() -> None:
-    """Forget the pauses of every account, and what this process counted: one test's are not the next one's."""
+    """Delete all pauses and the limiters of this process, so that one test does not affect the next."""
     if not _limiters:
-        return  # no call of this process was limited
+        return  # this process has sent no call under a limit
     _limiters.clear()
     cache = SiteCache(conf.get("CACHE"))
     for key in {key for account in conf.accounts() for key in pauses.keys(account)}:
         cache.delete(key)
-
-
-class SiteCache:
-    """The site's cache under ``alias``, which Django keeps once for each thread.
-
-    A database cache is not used inside a database transaction: others would wait for its end, and its rollback would
-    forget calls that were made.
-    """
-
-    def __init__(self, alias: str) -> None:
-        self._alias = alias
-
-    def add(self, key: str, value: Any, timeout: int) -> bool:
-        return bool(self._cache().add(key, value, timeout))
-
-    def get_many(self, keys: Iterable[str]) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._cache().get_many(list(keys))
-        return found
-
-    def set(self, key: str, value: Any, timeout: int) -> None:
-        self._cache().set(key, value, timeout)
-
-    def delete(self, key: str) -> None:
-        self._cache().delete(key)
-
-    def _cache(self) -> Any:
-        from django.core.cache import caches
-        from django.core.cache.backends.db import BaseDatabaseCache
-        from django.db import connections, router
-
-        cache: Any = caches[self._alias]
-        if isinstance(cache, BaseDatabaseCache):
-            database = router.db_for_write(cache.cache_model_class)
-            if connections[database].in_atomic_block:
-                raise RuntimeError("A database cache cannot be used inside a database transaction.")
-        return cache

@@ -1,189 +1,196 @@
-"""The limiter of a process: waits until a call may go, and learns from its answer when calls must stop."""
+"""The limiter of one process: it waits until a call may be sent, and opens and ends pauses after the answer."""
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from math import ceil
 from typing import Any
 
 from ..exceptions import AccountFault, APIError, RateLimited
 from . import pauses
-from .law import Law
+from .cache import CacheFailed, SharedCache
 from .pauses import Call
-from .stores import APART_SECONDS, Cache, CacheBroken, Own, Shared, Turnstile
+from .slots import Slots
 
 logger = logging.getLogger("django_skinsback")
 
 USER_PATIENCE_SECONDS = 2.0
 BACKGROUND_PATIENCE_SECONDS = 30.0
 
-_CLOCKS_APART_SECONDS = 5
+_CLOCK_DIFFERENCE_SECONDS = 5  # between the machines of a site
 _JITTER_SECONDS = 0.4
-_HAIR_SECONDS = 0.001  # so that a clock that is read coarsely has passed the edge that was slept for
+_MARGIN_SECONDS = 0.001  # a clock with coarse steps may otherwise still show the time before the slot
 
-marked: ContextVar[bool | None] = ContextVar("skinsback_background", default=None)
-"""Whether calls are made in the background; False is somebody's word that they are not, None is nobody's."""
+in_background: ContextVar[bool | None] = ContextVar("skinsback_in_background", default=None)
+"""True inside ``background()``, False inside ``foreground()``, None outside both."""
 
 
 class Limiter:
-    """Grants the slots of ``law`` among all processes that share ``cache``.
+    """Gives the ``slots`` to the calls of all processes that share ``cache``, an object like Django's caches.
 
-    ``clock`` gives UNIX seconds, because processes share those; it may jump either way: keys then still count the
-    calls of the last seconds, and a jump lets through ``law.burst + 1`` calls more at the most.
+    ``clock`` returns UNIX seconds, because processes share those. The clock may jump: after a jump at most
+    ``slots.burst + 1`` more calls are sent than the limit allows.
     """
 
     def __init__(
         self,
-        law: Law,
-        cache: Cache,
+        slots: Slots,
+        cache: Any,
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], object] = time.sleep,
         random: Callable[[], float] = random.random,
     ) -> None:
-        self.law = law
-        self._shared = Shared(cache, clock)
-        self._own = Own(clock)
-        self._turnstile = Turnstile(clock, sleep)
+        self.slots = slots
+        self._cache = SharedCache(cache, clock)
+        self._pauses_here: dict[str, pauses.Pause] = {}  # the pause after -7, and pauses that the cache did not keep
+        self._lock = threading.Lock()
+        self._next_second = 0.0
         self._clock = clock
         self._sleep = sleep
         self._random = random
-        self._kept_seconds = ceil(USER_PATIENCE_SECONDS + (law.burst + 1) * law.slot_seconds + _CLOCKS_APART_SECONDS)
+        kept_seconds = USER_PATIENCE_SECONDS + (slots.burst + 1) * slots.slot_seconds + _CLOCK_DIFFERENCE_SECONDS
+        self._kept_seconds = ceil(kept_seconds)
 
     @contextmanager
     def call(self, account: str, method: str) -> Iterator[None]:
-        """Around one attempt: entering waits for its turn, or raises RateLimited and nothing may be sent.
+        """Wrap one attempt to send a call. Raises RateLimited before the attempt if the call must not be sent.
 
-        A call somebody waits for waits at most two seconds and is refused at once if they will not do; one inside
-        ``background()`` that changes nothing waits up to thirty. What the attempt raises may open a pause.
+        A user's call waits at most two seconds, and is refused at once if it would have to wait longer. A call inside
+        ``background()`` that only reads waits at most 30 seconds. An APIError of the attempt may open a pause.
         """
-        call = Call(account, method, marked.get() is True)
-        with ExitStack() as stack:
-            try:
-                found = self._wait(call)
-            except CacheBroken:
-                found = self._pass_singly(call, stack)
-            try:
-                yield
-            except APIError as error:
-                self._learn(call, error, found)
-                raise
-            self._learn(call, None, found)
+        call = Call(account, method, in_background=in_background.get() is True)
+        try:
+            found = self._wait_for_slot(call)
+        except CacheFailed:
+            found = self._wait_for_second(call)
+        try:
+            yield
+        except APIError as error:
+            self._update_pauses(call, error, found)
+            raise
+        self._update_pauses(call, None, found)
 
     def pause_ends(self, account: str) -> float | None:
-        """UNIX seconds at which the last pause that concerns ``account`` ends; None if there is none."""
-        return pauses.ends(account, self._pauses(account), self._clock())
+        """UNIX seconds at which the last pause that concerns ``account`` ends. None if there is none."""
+        return pauses.end_of(pauses.keys(account), self._read_pauses(account), self._clock())
 
-    # Before
+    # Before the call
 
-    def _wait(self, call: Call) -> Mapping[str, Any]:
-        """Take a slot and wait for it. Returns the pauses that were found."""
+    def _wait_for_slot(self, call: Call) -> Mapping[str, Any]:
+        """Take a slot and wait until it begins. Returns what the cache keeps about pauses."""
         left = BACKGROUND_PATIENCE_SECONDS if call.can_wait else USER_PATIENCE_SECONDS
-        reserved: int | None = None
-        while True:
+        while left > 0:
             now = self._clock()
-            waits = self._is_open(reserved, now)
-            wanted = {} if waits else {self._slot_key(slot): slot for slot in self._wanted(call, now, left)}
-            found = self._found(pauses.keys(call.account), *wanted)
-            self._refuse_in_pause(call, found, now)
-            if waits:
-                if self._is_open(reserved, self._clock()):
+            wanted = (
+                self.slots.for_background(now) if call.can_wait else self.slots.for_user(now, left - _MARGIN_SECONDS)
+            )
+            found = self._check_pauses(call, wanted)
+            free = [slot for slot in wanted if self._slot_key(slot) not in found]
+            taken = next((slot for slot in free if self._take(slot)), None)
+            if taken is not None:
+                delay = max(0.0, self.slots.begins(taken) - self._clock())
+                if delay:
+                    self._sleep(delay + _MARGIN_SECONDS)
+                    found = self._check_pauses(call)
+                if self.slots.is_usable(taken, self._clock()):
                     return found
-                left -= max(0.0, self._clock() - now)
-                continue
-            free = {key: slot for key, slot in wanted.items() if key not in found}
-            reserved = self._reserve(free)
-            left -= max(0.0, self._clock() - now)
-            if reserved in self.law.begun(now) and self._is_open(reserved, self._clock()):
-                return found
-            delay = self._delay(call, now, reserved)
-            refused = delay > left or not (free or call.can_wait)
-            if free and reserved is None and (refused or self._shared.is_silent):
-                self._shared.refuse_silence(free)
-            if refused:
-                raise _refusal(call, "no call becomes free in time")
-            self._sleep(delay + _HAIR_SECONDS)
-            left -= delay + _HAIR_SECONDS  # counted, not measured: the clock may stand still or jump meanwhile
+            else:
+                jitter = min(3 * self.slots.slot_seconds, _JITTER_SECONDS) * self._random()
+                delay = self.slots.slot_seconds + jitter if call.can_wait else jitter / 3
+                is_last = delay > left or not (free or call.can_wait)
+                if free and (is_last or self._cache.has_failed):
+                    self._cache.check_refusal([self._slot_key(slot) for slot in free])
+                if is_last:
+                    break
+                self._sleep(delay + _MARGIN_SECONDS)
+            left -= max(delay + _MARGIN_SECONDS, self._clock() - now)  # the clock may have stood still
+        raise _refusal(call, "no slot becomes free in time")
 
-    def _wanted(self, call: Call, now: float, patience: float) -> list[int]:
-        return self.law.for_background(now) if call.can_wait else self.law.for_user(now, patience - _HAIR_SECONDS)
+    def _take(self, slot: int) -> bool:
+        """Take a slot in the cache. Returns False if another call took it, or if a database cache was locked."""
+        return bool(self._cache.call("add", self._slot_key(slot), 1, self._kept_seconds))
 
-    def _is_open(self, reserved: int | None, now: float) -> bool:
-        return reserved is not None and self.law.is_open(reserved, now)
+    def _wait_for_second(self, call: Call) -> Mapping[str, Any]:
+        """While the cache fails: let this process send one call a second. Returns the pauses that it knows.
 
-    def _reserve(self, free: Mapping[str, int]) -> int | None:
-        """The first slot that nobody else took meanwhile. A locked database says no too, though it is still free."""
-        return next((slot for key, slot in free.items() if self._shared.add(key, 1, self._kept_seconds)), None)
+        A user's call waits for a second of its own. A background call is refused while another call waits.
+        """
+        self._refuse_in_pause(call, self._pauses_here)
+        with self._lock:
+            now = self._clock()
+            wait = max(0.0, self._next_second - now)
+            if wait > USER_PATIENCE_SECONDS + 1:  # the clock was put back
+                wait = 0.0
+            if wait > (1 if call.can_wait else USER_PATIENCE_SECONDS):
+                raise _refusal(call, "the cache fails and other calls wait")
+            self._next_second = now + wait + 1
+        if wait:
+            self._sleep(wait)
+            self._refuse_in_pause(call, self._pauses_here)
+        return self._pauses_here
 
-    def _delay(self, call: Call, now: float, reserved: int | None) -> float:
-        """Seconds until the reserved slot begins, or until it is worth trying again."""
-        if reserved is not None:
-            return max(0.0, self.law.begins(reserved) - self._clock())
-        jitter = min(3 * self.law.slot_seconds, _JITTER_SECONDS) * self._random()
-        if call.can_wait:
-            return max(0.0, self.law.next_for_background(now) - self._clock()) + jitter
-        return jitter / 3
-
-    def _pass_singly(self, call: Call, stack: ExitStack) -> Mapping[str, Any]:
-        """Without the cache; users' calls go first in that others do not queue."""
-        found = self._own.get_many(pauses.keys(call.account))
-        self._refuse_in_pause(call, found, self._clock())
-        patience = 0.0 if call.can_wait else USER_PATIENCE_SECONDS - APART_SECONDS
-        if not stack.enter_context(self._turnstile.passage(patience)):
-            raise _refusal(call, "the cache is broken and another call runs")
+    def _check_pauses(self, call: Call, slots: list[int] | None = None) -> Mapping[str, Any]:
+        """Read pauses and slots from the cache. Raises RateLimited if a pause stops the call."""
+        found = self._read(call.account, slots or [])
+        self._refuse_in_pause(call, found)
         return found
 
-    def _refuse_in_pause(self, call: Call, found: Mapping[str, Any], now: float) -> None:
-        end = pauses.holding_back(call, found, now)
+    def _refuse_in_pause(self, call: Call, found: Mapping[str, Any]) -> None:
+        now = self._clock()
+        end = pauses.end_of(pauses.keys_that_stop(call), found, now)
         if end is not None:
             raise _refusal(call, f"paused for {ceil(end - now)} seconds more")
 
-    # After
+    # After the call
 
-    def _learn(self, call: Call, error: APIError | None, found: Mapping[str, Any]) -> None:
-        for key in pauses.ended_by(error, call, found):
-            self._keep("delete", key)
-        if error is None or not (key := pauses.key_of(error, call)):
-            return
-        before = self._pauses(call.account).get(key)
-        opening = pauses.opened_by(error, call, before, self._clock(), self._random())
-        if opening is None:
-            return
-        value = (opening.key, opening.pause, opening.kept_seconds)
-        extra = {"account": call.account, "method": call.method, "code": error.code}
-        extra |= {"seconds": round(opening.paused_seconds)}
-        if isinstance(error, RateLimited):
-            self._own.set(*value)
-            self._keep("set", *value)
-            logger.warning("skinsback.rate_limit_paused", extra=extra)
-        elif self._keep("add", *value):  # the first of all processes tells
-            level = logging.ERROR if isinstance(error, AccountFault) else logging.WARNING
-            logger.log(level, "skinsback.account_paused", extra=extra)
+    def _update_pauses(self, call: Call, error: APIError | None, found: Mapping[str, Any]) -> None:
+        """End and open pauses. ``found``: what was known about pauses before the call."""
+        for key in pauses.keys_ended_by(error, call):
+            if key in found:
+                self._pauses_here.pop(key, None)
+                with suppress(CacheFailed):
+                    self._cache.call("delete", key)
+        if error is not None and (key_opened := pauses.key_opened_by(error, call.account)) is not None:
+            self._open_pause(key_opened, error, call)
 
-    # Stores
+    def _open_pause(self, key: str, error: APIError, call: Call) -> None:
+        """Open and log a pause. Does nothing if it is running: other calls were under way when it began."""
+        found, now = self._read_pauses(call.account), self._clock()
+        if pauses.end_of([key], found, now) is not None:
+            return
+        pause = pauses.opened_by(error, found.get(key), now, self._random())
+        seconds = pause[0] - now
+        is_limit = kept_here = isinstance(error, RateLimited)
+        try:
+            self._cache.call("set", key, pause, ceil(seconds + pauses.FORGOTTEN_AFTER_SECONDS))
+        except CacheFailed:
+            kept_here = True
+        if kept_here:
+            self._pauses_here[key] = pause
+        extra = {"account": call.account, "method": call.method, "code": error.code, "seconds": round(seconds)}
+        level = logging.ERROR if isinstance(error, AccountFault) else logging.WARNING
+        logger.log(level, "skinsback.rate_limit_paused" if is_limit else "skinsback.account_paused", extra=extra)
+
+    # What the cache keeps
 
     def _slot_key(self, slot: int) -> str:
-        return f"skinsback:slot:{self.law.per_minute}:{slot}"
+        return f"skinsback:slot:{self.slots.per_minute}:{slot}"
 
-    def _pauses(self, account: str) -> Mapping[str, Any]:
+    def _read_pauses(self, account: str) -> Mapping[str, Any]:
         try:
-            return self._found(pauses.keys(account))
-        except CacheBroken:
-            return self._own.get_many(pauses.keys(account))
+            return self._read(account, [])
+        except CacheFailed:
+            return self._pauses_here
 
-    def _found(self, pause_keys: list[str], *slot_keys: str) -> Mapping[str, Any]:
-        """One question for all. What this process heard itself about the limit holds even if the cache forgot it."""
-        heard = self._own.get_many([pauses.LIMIT_KEY])
-        return {**heard, **self._shared.get_many([*pause_keys, *slot_keys])}
-
-    def _keep(self, operation: str, *arguments: Any) -> Any:
-        try:
-            return getattr(self._shared, operation)(*arguments)
-        except CacheBroken:
-            return getattr(self._own, operation)(*arguments)
+    def _read(self, account: str, slots: list[int]) -> Mapping[str, Any]:
+        """Read pauses and slots with one cache operation. The pause after -7 counts even if the cache lost it."""
+        keys = [*pauses.keys(account), *map(self._slot_key, slots)]
+        return {pauses.LIMIT_KEY: self._pauses_here.get(pauses.LIMIT_KEY), **self._cache.call("get_many", keys)}
 
 
 def _refusal(call: Call, why: str) -> RateLimited:

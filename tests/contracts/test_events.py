@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from django_skinsback.flows.webhooks.receive import LONGEST_PAUSE
+from django_skinsback.flows.webhooks.receive import LONGEST_RETRY_DELAY
 from django_skinsback.flows.webhooks.replay import apply_kept
 from django_skinsback.models import BalanceSnapshot, LedgerEntry, WebhookEvent
 from django_skinsback.models.fields import utc_now
@@ -83,7 +83,7 @@ def test_an_unknown_purchase_is_kept_and_applied_when_its_row_appears(client):
     assert WebhookEvent.objects.get().outcome == "unmatched"
 
     row = make_purchase(custom_id="later", status="creating_trade", buy_id="65")
-    assert apply_kept(now=utc_now() + LONGEST_PAUSE) == 1
+    assert apply_kept(now=utc_now() + LONGEST_RETRY_DELAY) == 1
 
     row.refresh_from_db()
     assert row.status == "accepted"

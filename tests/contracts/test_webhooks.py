@@ -5,7 +5,9 @@ from io import BytesIO
 from urllib.parse import urlencode
 
 import pytest
+from django.db import connection
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from django_skinsback import views
@@ -56,11 +58,15 @@ def test_the_same_delivery_five_times_is_one_credit_and_one_row(client, deposit)
     assert (event.deliveries, event.outcome, event.deposit) == (5, "applied", deposit)
 
 
-def test_a_repeat_of_an_applied_delivery_costs_two_queries_at_most(client, deposit, django_assert_max_num_queries):
+def test_a_repeat_of_an_applied_delivery_costs_three_statements_at_most(client, deposit):
+    """The row is locked and read, and the delivery is counted; SQLite needs a statement more to lock."""
     post_notification(client, signed_notification(deposit))
 
-    with django_assert_max_num_queries(2):
+    with CaptureQueriesContext(connection) as queries:
         post_notification(client, signed_notification(deposit))
+
+    statements = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]  # a test is a transaction
+    assert len(statements) <= 3
 
 
 def test_json_and_form_say_the_same(client, user):
@@ -224,22 +230,22 @@ def test_a_word_that_is_not_one_of_theirs_for_deposits_moves_nothing(client, dep
 
 
 def test_an_unknown_order_is_kept_and_applied_when_its_row_appears(client, user):
-    from django_skinsback.flows.webhooks.receive import LONGEST_PAUSE
+    from django_skinsback.flows.webhooks.receive import LONGEST_RETRY_DELAY
     from django_skinsback.flows.webhooks.replay import apply_kept
 
     absent = Deposit(order_id="of-another-day", transaction_id="77")
     assert post_notification(client, signed_notification(absent)).status_code == 200
     event = WebhookEvent.objects.get()
     assert (event.outcome, event.processed_at) == ("unmatched", None)
-    assert apply_kept(now=utc_now() + LONGEST_PAUSE) == 0
+    assert apply_kept(now=utc_now() + LONGEST_RETRY_DELAY) == 0
 
     make_deposit(user=user, order_id="of-another-day", transaction_id="77")
-    assert apply_kept(now=utc_now() + LONGEST_PAUSE) == 1
+    assert apply_kept(now=utc_now() + LONGEST_RETRY_DELAY) == 1
 
     assert LedgerEntry.objects.get().user == user
     event.refresh_from_db()
     assert event.outcome == "applied"
-    assert apply_kept(now=utc_now() + LONGEST_PAUSE) == 0
+    assert apply_kept(now=utc_now() + LONGEST_RETRY_DELAY) == 0
 
 
 def test_another_transaction_id_is_answered_200_and_kept_and_moves_nothing(client, deposit):
@@ -253,7 +259,7 @@ def test_another_transaction_id_is_answered_200_and_kept_and_moves_nothing(clien
 
 
 def test_a_failing_listener_undoes_all_and_the_delivery_is_kept(client, deposit):
-    from django_skinsback.flows.webhooks.receive import LONGEST_PAUSE
+    from django_skinsback.flows.webhooks.receive import LONGEST_RETRY_DELAY
     from django_skinsback.flows.webhooks.replay import apply_kept
 
     def refuse(**_kwargs):
@@ -269,7 +275,7 @@ def test_a_failing_listener_undoes_all_and_the_delivery_is_kept(client, deposit)
         assert not Wallet.objects.exists()
         event = WebhookEvent.objects.get()
         assert (event.outcome, event.error, event.processed_at) == ("failed", "RuntimeError", None)
-        assert apply_kept(now=utc_now() + LONGEST_PAUSE) == 0
+        assert apply_kept(now=utc_now() + LONGEST_RETRY_DELAY) == 0
         assert post_notification(client, signed_notification(deposit)).status_code == 500
         assert WebhookEvent.objects.count() == 1
     finally:

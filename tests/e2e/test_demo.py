@@ -92,7 +92,7 @@ def test_an_operator_buys_a_skin_for_a_user_in_the_admin(visit):
     page.get_by_role("checkbox", name="Lantern Moth").first.check()
     page.get_by_label("Trade URL").fill(BOBS_TRADE_URL)
     page.get_by_label("User:", exact=True).fill("bob")
-    page.get_by_role("button", name="Look it over").click()
+    page.get_by_role("button", name="Review").click()
     page.get_by_role("button", name="Buy", exact=True).click()
     expect(page.get_by_role("heading", name="Lantern Moth")).to_be_visible()
     expect(page.locator(".skinsback-status")).to_contain_text("accepted")

@@ -1,4 +1,4 @@
-"""The limiter as a site has it: made of the settings, kept in the site's cache, around every call of the client."""
+"""The limiter of a site: it follows the settings, uses the site's cache, and wraps every call of the client."""
 
 import socket
 import threading
@@ -39,7 +39,7 @@ def slots():
     return [key for key in caches["default"]._cache if ":skinsback:slot:" in key]
 
 
-def test_every_call_takes_a_turn(limited):
+def test_every_call_takes_a_slot(limited):
     get_client().get_balance()
     get_client("second").list_currencies()
     assert len(slots()) == 2
@@ -121,15 +121,15 @@ def test_row_53_a_cache_that_refuses_connections_slows_calls_and_stops_none(limi
         settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": location}}
         limiter = ratelimit.current()
         slept = []
-        limiter._turnstile._sleep = slept.append
+        limiter._sleep = slept.append
         for _ in range(3):
             get_client().get_balance()
         assert ratelimit.pause_until() is None
     assert len(slept) == 2
-    assert [record.message for record in caplog.records].count("skinsback.limit_cache_broken") == 1
+    assert [record.message for record in caplog.records].count("skinsback.limit_cache_failed") == 1
 
 
-def test_row_53_a_cache_nobody_configured_is_a_broken_one(limited, settings):
+def test_row_53_a_cache_that_is_not_configured_counts_as_failed(limited, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "CACHE": "elsewhere"}
     get_client().get_balance()
     assert ratelimit.pause_until() is None
@@ -152,7 +152,7 @@ def rows():
 
 @pytest.mark.database
 @pytest.mark.django_db(transaction=True)
-def test_a_database_cache_keeps_turns_and_pauses(limited, database_cache, django_assert_max_num_queries):
+def test_a_database_cache_keeps_slots_and_pauses(limited, database_cache, django_assert_max_num_queries):
     with django_assert_max_num_queries(8):
         get_client().get_balance()
     assert [":skinsback:slot:480:" in key for key in rows()] == [True]
@@ -165,8 +165,8 @@ def test_a_database_cache_keeps_turns_and_pauses(limited, database_cache, django
 
 @pytest.mark.database
 @pytest.mark.django_db(transaction=True)
-def test_a_database_cache_is_left_alone_inside_a_database_transaction(limited, database_cache):
-    ratelimit.current()._turnstile._sleep = lambda _seconds: None
+def test_a_database_cache_is_not_used_inside_a_database_transaction(limited, database_cache):
+    ratelimit.current()._sleep = lambda _seconds: None
     with transaction.atomic():
         get_client().get_balance()
         get_client().get_balance()

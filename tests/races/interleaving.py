@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from django_skinsback import ratelimit
-from django_skinsback.ratelimit import Law, Limiter, SiteCache
+from django_skinsback.ratelimit import Limiter, SiteCache, Slots
 
 from .forked import Forked, context
 
@@ -32,11 +32,11 @@ def _work(barrier, answers, start, per_minute, seconds):
         raise WouldSleep
 
     now = start
-    law = Law(per_minute)
-    limiter = Limiter(law, SiteCache("default"), clock=lambda: now, sleep=refuse)
+    slots = Slots(per_minute)
+    limiter = Limiter(slots, SiteCache("default"), clock=lambda: now, sleep=refuse)
     granted = []
-    for step in range(int(seconds / law.slot_seconds)):
-        now = start + step * law.slot_seconds
+    for step in range(int(seconds / slots.slot_seconds)):
+        now = start + step * slots.slot_seconds
         barrier.wait(60)
         with suppress(WouldSleep), ratelimit.background():
             while True:

@@ -15,12 +15,12 @@ from django_skinsback.testing import post_notification, signed_notification
 
 POINTS = {
     "before the claim": "django_skinsback.flows.purchases.send:_claim_unsent",
-    "between claim and call": "django_skinsback.flows.purchases.send:_call",
-    "between call and record": "django_skinsback.flows.purchases.send:_take",
+    "between claim and call": "django_skinsback.flows.purchases.send:_call_skinsback",
+    "between call and record": "django_skinsback.flows.purchases.send:_record_answer",
     "between record and commit": "django_skinsback.models:StatusChange.save",
-    "before the intent": "django_skinsback.flows.deposits.create:_open",
+    "before the intent": "django_skinsback.flows.deposits.create:_create_row_and_call",
     "between intent and create": "django_skinsback.client:SkinsBackClient.create_deposit",
-    "between create and record": "django_skinsback.flows.deposits.create:_take_answer",
+    "between create and record": "django_skinsback.flows.deposits.create:_record_answer",
     "before the entry": "django_skinsback.models:LedgerEntry.save",
     "between entry and commit": "django_skinsback.flows.ledger.edit:verify_saved",
     "between commit and hooks": "django.db.backends.base.base:BaseDatabaseWrapper.run_and_clear_commit_hooks",

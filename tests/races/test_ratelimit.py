@@ -1,4 +1,4 @@
-"""Four real processes share the rate limit through each cache that the documentation recommends."""
+"""Four real processes share the rate limit, through Redis and through a database cache."""
 
 import uuid
 

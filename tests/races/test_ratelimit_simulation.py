@@ -8,8 +8,8 @@ import pytest
 
 from django_skinsback import ratelimit
 from django_skinsback.exceptions import RateLimited
-from django_skinsback.ratelimit.law import Law
 from django_skinsback.ratelimit.limiter import Limiter
+from django_skinsback.ratelimit.slots import Slots
 from django_skinsback.sandbox import CLIENT_ID, Options
 from django_skinsback.sandbox.simulation.store import Store
 from tests.support.virtual_time import Cache, Simulation
@@ -30,7 +30,7 @@ class Site(Simulation):
         self.minutes = minutes
         self.end = self.now() + minutes * 60
         self.world = Store(Options(rate_limit=500), self)
-        self.law = Law(480, 0.8)
+        self.slots = Slots(480, 0.8)
         self.cache = Cache(self.now, lambda: self.sleep(self.random.uniform(0.0002, 0.003)))
         self.arrived = []
         self.refused = []
@@ -38,7 +38,7 @@ class Site(Simulation):
         self.waits = {"market_getinfo": [], "market_buy": []}
 
     def process(self):
-        return Limiter(self.law, self.cache, clock=self.now, sleep=self.sleep, random=self.random.random)
+        return Limiter(self.slots, self.cache, clock=self.now, sleep=self.sleep, random=self.random.random)
 
     def call(self, limiter, method):
         """One call; it counts at SkinsBack when it gets there. RateLimited as the client raises it."""
@@ -74,7 +74,7 @@ class Site(Simulation):
                 self.sleep(10)  # until the next sweep
 
     def shop(self, buy_every):
-        """Somebody buys at any of the web processes; nobody waits for the one before him."""
+        """Users buy, each in one of the web processes, without waiting for the purchase before."""
         web = [self.process() for _ in range(WEB_PROCESSES)]
         while self.now() < self.end:
             self.start(lambda: self.buy(self.random.choice(web)))
@@ -110,7 +110,7 @@ def test_row_52_polling_at_full_speed_and_a_user_every_second_meet_no_limit(seed
     assert len(site.waits["market_buy"]) == MINUTES * 60
     assert max(site.waits["market_buy"]) <= 2
     background = len(site.waits["market_getinfo"]) / site.minutes
-    assert 0.98 <= background / (0.8 * site.law.slots_a_minute) <= 1.01
+    assert 0.98 <= background / (0.8 * site.slots.slots_a_minute) <= 1.01
     assert len(site.polled) == OPEN_PURCHASES / BATCH
     assert min(site.polled.values()) >= 10
     print(figures(site))
@@ -121,14 +121,14 @@ def test_background_calls_are_not_starved_while_users_leave_anything():
     assert site.refused == []
     assert max(site.waits["market_buy"]) <= 2
     assert site.held_back["market_buy"] == 0
-    assert len(site.waits["market_getinfo"]) / site.minutes >= 0.9 * (site.law.slots_a_minute - 400)
+    assert len(site.waits["market_getinfo"]) / site.minutes >= 0.9 * (site.slots.slots_a_minute - 400)
 
 
 def test_users_who_want_more_than_there_is_get_nearly_all_of_it_and_the_rest_a_quick_no():
     site = Site(1, minutes=3).live(buy_every=0.1)  # 600 a minute
     assert site.refused == []
     assert max(site.waits["market_buy"]) <= 2.05
-    assert len(site.waits["market_buy"]) / site.minutes >= 0.97 * site.law.slots_a_minute
+    assert len(site.waits["market_buy"]) / site.minutes >= 0.97 * site.slots.slots_a_minute
     assert site.held_back["market_buy"] > 300
 
 
@@ -152,7 +152,7 @@ def test_row_52_when_other_software_uses_the_limit_too_all_stop_and_no_storm_fol
 
 
 def figures(site):
-    """What the simulation measured, for whoever runs it with ``-s``."""
+    """What the simulation measured. pytest shows it with ``-s``."""
     waits = sorted(site.waits["market_buy"])
     return (
         f"{len(site.arrived) / site.minutes:.1f} calls a minute, at most {site.most_in_a_minute()} in any, "

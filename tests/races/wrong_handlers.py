@@ -14,7 +14,7 @@ from unittest import mock
 from django.db import transaction
 from django.db.models import F
 
-from django_skinsback.flows.ledger import record
+from django_skinsback.flows.ledger import database, edit
 from django_skinsback.models import Deposit, WebhookEvent
 from tests.wallet.models import Wallet
 
@@ -66,14 +66,14 @@ def waiting_at_the_lock(wait: Wait, *, locked: bool = True) -> Iterator[None]:
     reached = threading.local()
 
     def lock(model: Any, **ids: Any) -> Any:
-        row = None if locked else record.look(model, **ids)
+        row = None if locked else database.look(model, **ids)
         if not hasattr(reached, "once"):
             reached.once = True
             wait()
         return lock_row(model, **ids) if locked else row
 
-    lock_row = record.lock
-    with mock.patch.object(record, "lock", lock):
+    lock_row = database.lock
+    with mock.patch.object(edit, "lock", lock):
         yield
 
 

@@ -1,4 +1,4 @@
-"""Opening a deposit: the row first, then the call, then the link to pay."""
+"""Creates deposits: writes the row, calls SkinsBack, and records the pay link or the trade offer."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -54,8 +54,8 @@ def create(
 ) -> Deposit:
     """Open a deposit and return its row; send the user to its ``pay_url`` (``/docs/api/v1/createorder``).
 
-    How much he pays is known only when SkinsBack has his skins. ``min_amount`` and ``max_amount`` are in
-    ``currency`` and need it. ``success_url`` and ``fail_url`` are paths of this site, or addresses on it.
+    The amount is known only after the user has paid. ``min_amount`` and ``max_amount`` are in ``currency``, which is
+    then required. ``success_url`` and ``fail_url`` are paths of this site, or addresses on it.
     ``widget`` makes the pay page fit into an iframe.
 
     ``idempotency_key``: the same key of the same user returns the deposit made before, as it is now; SkinsBack is
@@ -99,12 +99,12 @@ def create(
         "custom_currency_rate": custom_currency_rate,
     }
     given: Any = {name: value for name, value in options.items() if value is not None and value != ""}
-    requests.create_deposit("unsent", **given)  # what is wrong with the arguments is said before the row is written
+    requests.create_deposit("unsent", **given)  # raises InvalidInput before the row is written
     if idempotency_key:
         asked_for = {name: value for name, value in given.items() if name not in _ADDRESSES}
         _set_key(deposit, idempotency_key, pages=[success_url, fail_url], **asked_for)
     client = get_client(account)
-    return _open(deposit, lambda order_id: client.create_deposit(order_id, **given), _take_link)
+    return _create_row_and_call(deposit, lambda order_id: client.create_deposit(order_id, **given), _store_link)
 
 
 def create_from_inventory(
@@ -121,7 +121,7 @@ def create_from_inventory(
 ) -> Deposit:
     """Open a deposit of chosen items without SkinsBack's pages (``/docs/api/v1/create_from_user_inventory``).
 
-    ``item_asset_ids`` come from ``client.get_inventory()``. SkinsBack sends the user a trade offer at once: show
+    ``item_asset_ids`` come from ``client.get_inventory()``. SkinsBack sends the user a trade offer at once. Show
     the user ``trade_offer_id``, ``trade_offer_expires_at``, ``bot_name`` and ``bot_steam_id``.
     Raises as ``create`` does.
     """
@@ -149,10 +149,10 @@ def create_from_inventory(
         asked_for = {name: value for name, value in options.items() if name not in _ADDRESSES}
         _set_key(deposit, idempotency_key, **asked_for)
     client = get_client(account)
-    return _open(
+    return _create_row_and_call(
         deposit,
         lambda order_id: client.create_deposit_from_inventory(order_id, **options),
-        _take_trade_offer,
+        _store_trade_offer,
     )
 
 
@@ -161,7 +161,9 @@ def _set_key(deposit: Deposit, key: str, **parameters: Any) -> None:
     deposit.request_digest = request_digest(**parameters, metadata=deposit.metadata)
 
 
-def _open(deposit: Deposit, call: Callable[[str], Answer], take: Callable[[Edit[Deposit], Answer], None]) -> Deposit:
+def _create_row_and_call(
+    deposit: Deposit, call: Callable[[str], Answer], store: Callable[[Edit[Deposit], Answer], None]
+) -> Deposit:
     """Commit the row, call SkinsBack, record the answer. If the order ID is taken, one new row with a new ID is tried.
 
     Returns the row of an earlier call with the same idempotency key instead, if there is one.
@@ -184,7 +186,7 @@ def _open(deposit: Deposit, call: Callable[[str], Answer], take: Callable[[Edit[
         try:
             answer = call(deposit.order_id)
         except UnknownOutcome:
-            raise  # the row stays due: the sweep asks for its order id
+            raise  # the row stays due: the sweep asks SkinsBack about its order ID
         except OrderIdExists as error:
             change(Deposit, deposit.pk, Source.ANSWER, partial(_abandon, reason=str(error)))
             if last_try:
@@ -193,33 +195,33 @@ def _open(deposit: Deposit, call: Callable[[str], Answer], take: Callable[[Edit[
             change(Deposit, deposit.pk, Source.ANSWER, partial(_abandon, reason=str(error)))
             raise
         else:
-            row = change(Deposit, deposit.pk, Source.ANSWER, partial(_take_answer, answer=answer, take=take))
+            row = change(Deposit, deposit.pk, Source.ANSWER, partial(_record_answer, answer=answer, store=store))
             return row or deposit
     raise AssertionError("unreachable")
 
 
-def _take_answer(edit: Edit[Deposit], answer: Answer, take: Callable[[Edit[Deposit], Answer], None]) -> None:
-    """Keep what was answered. A webhook may have been faster: then the row has moved on and stays where it is."""
-    take(edit, answer)
+def _record_answer(edit: Edit[Deposit], answer: Answer, store: Callable[[Edit[Deposit], Answer], None]) -> None:
+    """Store the answer. If a webhook was faster, the row has a later status already and keeps it."""
+    store(edit, answer)
     if edit.row.status in {DepositStatus.CREATED, DepositStatus.ABANDONED}:
         edit.move(DepositStatus.PENDING)
         delay = schedule.next_check(DepositStatus.PENDING, edit.now - edit.row.created_at, attempts=0)
         edit.set(next_poll_at=edit.now + delay if delay else None)
 
 
-def _take_link(edit: Edit[Deposit], answer: Any) -> None:
+def _store_link(edit: Edit[Deposit], answer: Any) -> None:
     edit.set(pay_url=answer.pay_url)
-    edit.learn_id("transaction_id", answer.transaction_id)
+    edit.accept_id("transaction_id", answer.transaction_id)
 
 
-def _take_trade_offer(edit: Edit[Deposit], answer: Any) -> None:
+def _store_trade_offer(edit: Edit[Deposit], answer: Any) -> None:
     edit.set(
         trade_offer_id=answer.trade_offer_id,
         trade_offer_expires_at=answer.trade_offer_expires_at,
         bot_name=answer.bot_name[:ID_LENGTH],
         bot_steam_id=answer.bot_steam_id,
     )
-    edit.learn_id("transaction_id", answer.transaction_id)
+    edit.accept_id("transaction_id", answer.transaction_id)
 
 
 def _abandon(edit: Edit[Deposit], reason: str) -> None:

@@ -1,4 +1,4 @@
-"""How much a deposit is worth to its user, and what about it an operator should see."""
+"""How much a user is credited for a deposit, and which amounts are flagged for manual review."""
 
 import logging
 from decimal import Decimal
@@ -18,7 +18,9 @@ logger = logging.getLogger("django_skinsback")
 
 
 class NothingToCredit(InvalidInput):
-    """No amount can be credited. ``code`` and ``data`` are the reason for a manual review."""
+    """No amount can be credited. ``code`` and ``data`` are the reason for the manual review."""
+
+    slug = "nothing_to_credit"
 
     def __init__(self, code: str, **data: object) -> None:
         super().__init__(reason_text(make_reason(code, data)))
@@ -26,14 +28,14 @@ class NothingToCredit(InvalidInput):
 
 
 def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
-    """The amount and currency that the ``CREDIT`` setting gives for a deposit's signed amounts.
+    """Return the amount and currency that the ``CREDIT`` setting gives for a deposit's signed amounts.
 
-    The currency is the one that was asked for, should SkinsBack have sent none: an operator may credit by that.
-    Raises NothingToCredit, or RolledBack if the site's CREDIT function swallowed a database error.
+    If SkinsBack reported no currency, the requested one is used: an operator may credit by that. Raises
+    NothingToCredit, or RolledBack if the site's CREDIT function swallowed a database error.
     """
     site_credit = conf.callable_setting("CREDIT")
     if site_credit is None:
-        value = deposit.amount if conf.get("CREDIT") == "amount" else deposit.user_amount
+        value = getattr(deposit, conf.credit_column())
         currency = deposit.amount_currency or deposit.currency
         if not value or not currency:
             raise NothingToCredit("no_amount")
@@ -55,12 +57,13 @@ def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
 
 
 def credit_due(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str] | None:
-    """What the user is credited, amount and currency; None where an operator must decide.
+    """Return what the user is credited: amount and currency. None if the credit is withheld and a person must decide.
 
-    Raises NothingToCredit if the site's ``CREDIT`` makes nothing of it.
+    Flags the row where it returns None, and where the credit is posted but something about it is odd. Raises
+    NothingToCredit if the site's ``CREDIT`` function gives no amount.
     """
     deposit = edit.row
-    if deposit.is_owner_gone:
+    if deposit.user_id is None and deposit.is_owner_gone:
         edit.flag("owner_gone")
         return None
     if not report.amount_currency:
@@ -71,31 +74,16 @@ def credit_due(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str
             "currency_mismatch", status=report.status, reported=report.amount_currency, requested=deposit.currency
         )
         return None
-    _flag_oddities(edit, report)
+    _flag_payer_and_limits(edit, report)
     return credit_of(deposit)
 
 
-def amounts_used() -> set[str]:
-    """Which of a report's amounts a credit is made from: a function of the site's may look at both."""
-    return {"amount", "user_amount"} if conf.callable_setting("CREDIT") else {conf.get("CREDIT")}
+def is_complete(report: DepositReport) -> bool:
+    """Whether a report contains every value that a credit is made from."""
+    return bool(report.amount_currency) and all(getattr(report, name) for name in conf.credit_columns())
 
 
-def tells_all(report: DepositReport) -> bool:
-    """Whether a report tells whatever a credit is made from."""
-    return bool(report.amount_currency) and all(getattr(report, name) for name in amounts_used())
-
-
-def usable_amount(report: DepositReport) -> Decimal | None:
-    """The amount a credit would be made from; None if it is missing, unreadable or zero. Never the other one."""
-    return basis_of_credit(report) or None
-
-
-def basis_of_credit(said: DepositReport | Deposit) -> Decimal | None:
-    """The amount of a report or row that a credit is made from; of the two, ``amount`` for a function of the site's."""
-    return said.user_amount if conf.get("CREDIT") == "user_amount" else said.amount
-
-
-def _flag_oddities(edit: Edit[Deposit], report: DepositReport) -> None:
+def _flag_payer_and_limits(edit: Edit[Deposit], report: DepositReport) -> None:
     deposit = edit.row
     if deposit.steam_id and report.steam_id and report.steam_id != deposit.steam_id:
         edit.flag("other_payer", steam_id=report.steam_id)
@@ -109,25 +97,24 @@ def _flag_oddities(edit: Edit[Deposit], report: DepositReport) -> None:
 
 
 def compare_amounts(edit: Edit[Deposit], report: DepositReport) -> None:
-    """Flag a report that names another amount or currency than the one that was credited."""
-    if names_other_amount(edit.row, report):
+    """Flag the row if the report contains another amount or currency than the one that was credited."""
+    if has_other_amount(edit.row, report):
         edit.flag("other_amount", status=report.status, amount=_amounts(report), currency=report.amount_currency)
 
 
-def _amounts(report: DepositReport) -> str:
-    """The amounts of a report that a credit is made from, as one text."""
-    amounts = [getattr(report, name) for name in sorted(amounts_used())]
-    return " / ".join(amount_text(amount) for amount in amounts if amount is not None)
-
-
 def reported_amounts(report: DepositReport) -> str:
-    """The same with the currency."""
+    """The amounts of a report that a credit is made from, with the currency, as one text."""
     return f"{_amounts(report)} {report.amount_currency.upper()}"
 
 
-def names_other_amount(deposit: Deposit, report: DepositReport) -> bool:
-    """Whether a report names another amount or currency than the one that is kept."""
+def has_other_amount(deposit: Deposit, report: DepositReport) -> bool:
+    """Whether a report contains another amount or currency than the row."""
     return report.amount_currency not in {"", deposit.amount_currency} or any(
-        (told := getattr(report, name)) and (kept := getattr(deposit, name)) is not None and told != kept
-        for name in amounts_used()
+        (reported := getattr(report, name)) and (stored := getattr(deposit, name)) is not None and reported != stored
+        for name in conf.credit_columns()
     )
+
+
+def _amounts(report: DepositReport) -> str:
+    amounts = [getattr(report, name) for name in sorted(conf.credit_columns())]
+    return " / ".join(amount_text(amount) for amount in amounts if amount is not None)

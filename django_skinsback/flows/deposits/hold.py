@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from ... import schedule
+from ... import conf, schedule
 from ...connection import get_client
 from ...exceptions import AlreadyDecided, InvalidInput, RowDeleted, SkinsBackError, UnknownOutcome
 from ...models import Deposit
@@ -14,32 +14,35 @@ from ...statuses import DepositStatus
 from ..ledger.database import refuse_inside_transaction
 from ..ledger.edit import Edit, Source
 from ..ledger.record import change
-from .credit import basis_of_credit
 from .refresh import refresh
 from .report import APPROVE
 from .seen import require_seen
 from .seen import seen as token_of
 
 
-def approve_hold(deposit: Deposit, by: Any = None, *, seen: str = "") -> Deposit:
+def approve_hold(deposit: Deposit, by: Any = None, seen: str = "") -> Deposit:
     """Approve a held deposit, so that the user is credited now, at the site's own risk.
 
-    ``seen`` is what the person saw (``seen(deposit)``); without it ``deposit`` as it was passed. It is compared under
-    the row lock before SkinsBack is called, because an approval cannot be undone: a difference raises RowChanged.
+    ``seen`` is the token of what the person saw (``deposits.seen``); without it the row as it was passed. It is
+    compared under the row lock before SkinsBack is called, because an approval cannot be undone. A difference raises
+    RowChanged.
 
-    SkinsBack's approval carries no amount (``/docs/api/v1/offer_approve``): what credits is the ``orderstatus``
-    asked for afterwards. The row is flagged if that amount is not the one that was seen. If the answer cannot be read
-    nothing is credited, the error is raised, and the sweep asks again.
+    The answer to an approval has no amount (``/docs/api/v1/offer_approve``). So ``orderstatus`` is called next, and its
+    report credits the user. The row is flagged if that amount is not the one that was seen. If there is no readable
+    answer, nothing is credited, the error is raised, and the sweep asks again. Returns the row.
+
+    Raises InvalidInput if the deposit is not in hold, what the client raises, and InsideDatabaseTransaction inside a
+    database transaction.
     """
     refuse_inside_transaction("approve_hold()")
     if not seen and deposit.status != DepositStatus.IN_HOLD:
         raise InvalidInput(_("Only a deposit in hold can be approved."))
-    note = partial(_note_approval, seen=seen or token_of(deposit))
-    approved = change(Deposit, deposit.pk, Source.FLOW, note, by=by)
+    record_approval = partial(_record_approval, seen=seen or token_of(deposit))
+    approved = change(Deposit, deposit.pk, Source.FLOW, record_approval, by=by)
     if approved is None:
         raise RowDeleted
     try:
-        # Decided by an earlier attempt or by the user, or the answer cannot be read: orderstatus says which.
+        # It was decided before, or there is no readable answer: orderstatus gives the status.
         with suppress(AlreadyDecided, UnknownOutcome):
             get_client(approved.account).approve_hold(order_id=approved.order_id)
         return refresh(approved, by=by)
@@ -48,17 +51,17 @@ def approve_hold(deposit: Deposit, by: Any = None, *, seen: str = "") -> Deposit
         raise
 
 
-def _note_approval(edit: Edit[Deposit], seen: str) -> None:
-    """Compare with what was seen, and record the approval and its amount before the call.
+def _record_approval(edit: Edit[Deposit], seen: str) -> None:
+    """Compare the row with what was seen, and add the approval and its amount to the history, before the call.
 
-    Should this process die in the call, the sweep asks. The sweep's own approvals are recorded once for an amount.
+    If this process dies in the call, the sweep asks. Approvals by HOLD_POLICY are added once for each amount.
     """
     deposit = edit.row
     require_seen(edit, seen)
     if deposit.status != DepositStatus.IN_HOLD:
         raise InvalidInput(_("Only a deposit in hold can be approved."))
-    shown = {"amount": basis_of_credit(deposit), "currency": deposit.amount_currency}
-    newest = edit.lines().order_by("-pk").first()
+    shown = {"amount": getattr(deposit, conf.credit_column()), "currency": deposit.amount_currency}
+    newest = edit.stored_history().order_by("-pk").first()
     repeated = newest is not None and newest.decision == APPROVE and newest.by_id is None and edit.by is None
     if newest is None or not repeated or (newest.amount, newest.currency) != tuple(shown.values()):
         edit.note(deposit.status, deposit.status, decision=APPROVE, **shown)

@@ -1,10 +1,13 @@
-"""When a user who pays with skins is credited, and when the credit is taken back.
+"""When a user who pays with skins is credited, and when the credit is reversed.
 
-Whatever SkinsBack says about a deposit, by whichever way, is a ``DepositReport`` and goes through ``record_report``:
+Everything SkinsBack says about a deposit, from any source, is a ``DepositReport`` and goes through ``decide``:
 
-* ``success``, and before it ``hold_approved``, credit the user: once, whichever comes first.
-* ``hold_returned`` takes back exactly what was credited.
-* Nothing else moves money. What cannot be decided is kept for an operator, who decides it with ``settle``.
+* ``success``, and before it ``hold_approved``, credit the user once, whichever comes first.
+* ``hold_returned`` reverses exactly what was credited.
+* No other status moves money. What cannot be decided is flagged for manual review, and a person decides with
+  ``settle``.
+
+How much is credited is in ``credit``.
 """
 
 from datetime import datetime
@@ -18,32 +21,22 @@ from ... import conf, schedule
 from ...models import Deposit, StatusChange, WebhookEvent
 from ...models.reasons import make_reason
 from ...money import amount_text
-from ...statuses import (
-    DEPOSIT_ENTRY,
-    DEPOSIT_FINAL,
-    DepositStatus,
-    EntryKind,
-    Verdict,
-    is_theirs,
-    judge,
-)
+from ...statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, DepositStatus, EntryKind, Verdict, is_theirs, judge
 from ...wire.types import DepositReport
-from ..ledger.edit import Edit, Source
-from ..ledger.record import DECISIVE, Decision, Outcome, Recorded, lock_for_edit, record
+from ..ledger.edit import Edit, Source, lock_for_edit
+from ..ledger.record import DECISIVE, Outcome, PendingChange, Recorded, record
 from ..market.price_rows import game_of_skins
 from .credit import (
     NothingToCredit,
-    amounts_used,
     compare_amounts,
     credit_due,
-    names_other_amount,
+    has_other_amount,
+    is_complete,
     reported_amounts,
-    tells_all,
-    usable_amount,
 )
 
 APPROVE = "approve"
-"""The decision of a StatusChange that asks SkinsBack to end a hold early."""
+"""The ``decision`` of a StatusChange that asks SkinsBack to end a hold early."""
 
 
 def record_report(
@@ -56,7 +49,7 @@ def record_report(
     now: datetime | None = None,
     asked: Deposit | None = None,
 ) -> Recorded[Deposit]:
-    """Record what SkinsBack says about one deposit; safe to repeat, in any order, from many processes at once.
+    """Record what SkinsBack says about one deposit. Safe to repeat, in any order, from many processes at once.
 
     ``asked`` is the row as it was read before SkinsBack was asked. If the row has changed since, the answer may be
     older than the change. It then decides no contradiction, and SkinsBack is asked once more.
@@ -76,57 +69,53 @@ def decide(
     by: Any = None,
     now: datetime | None = None,
     asked: Deposit | None = None,
-) -> Decision[Deposit]:
+) -> PendingChange[Deposit]:
     """Lock the row of a report and decide what the report means. Nothing is written yet."""
     ids = {"order_id": report.order_id} if report.order_id else {"transaction_id": report.transaction_id}
     edit = lock_for_edit(Deposit, source, now=now, event=event, by=by, account=account, **ids)
     if edit is None:
-        return Decision(Outcome.UNMATCHED)
+        return PendingChange(Outcome.UNMATCHED)
     decisive = edit.source in DECISIVE and (asked is None or asked.updated_at == edit.row.updated_at)
-    outcome = _judge_report(edit, report, decisive=decisive)
+    if not edit.accept_id("transaction_id", report.transaction_id):
+        outcome = Outcome.MISMATCHED
+    else:
+        verdict = judge(edit.row.status, report.status) if is_theirs(report.status) else Verdict.UNKNOWN
+        match verdict:
+            case Verdict.ADVANCE:
+                outcome = _advance(edit, report, DEPOSIT_ENTRY.get(report.status))
+            case Verdict.REPEAT:
+                outcome = _repeat(edit, report)
+            case Verdict.STALE:
+                outcome = Outcome.STALE
+            case Verdict.CONFLICT:
+                outcome = _conflict(edit, report, decisive=decisive)
+            case Verdict.UNKNOWN:
+                edit.note_unknown_status(report.status)
+                outcome = Outcome.UNKNOWN_STATUS
     _schedule(edit, outcome, decisive=decisive)
-    return Decision(outcome, edit)
-
-
-def _judge_report(edit: Edit[Deposit], report: DepositReport, *, decisive: bool) -> WebhookEvent.Outcome:
-    deposit = edit.row
-    if not _ids_agree(edit, report):
-        return Outcome.MISMATCHED
-    verdict = judge(deposit.status, report.status) if is_theirs(report.status) else Verdict.UNKNOWN
-    match verdict:
-        case Verdict.ADVANCE:
-            return _advance(edit, report, DEPOSIT_ENTRY.get(report.status))
-        case Verdict.REPEAT:
-            return _repeat(edit, report)
-        case Verdict.STALE:
-            return Outcome.STALE
-        case Verdict.CONFLICT:
-            return _conflict(edit, report, decisive=decisive)
-        case Verdict.UNKNOWN:
-            edit.note_unknown_word(report.status)
-            return Outcome.UNKNOWN_STATUS
+    return PendingChange(outcome, edit)
 
 
 def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None) -> WebhookEvent.Outcome:
-    """Take a later status; post the entry it calls for."""
+    """Change to the reported status, and post the ledger entry ``kind`` that the status calls for."""
     deposit, entries = edit.row, edit.entries()
     credit, reversal = entries.get(EntryKind.CREDIT), entries.get(EntryKind.REVERSAL)
     owed = kind is EntryKind.CREDIT and credit is None
-    if owed and edit.source is Source.LIST and not tells_all(report):
-        return Outcome.WITHHELD  # a list may say less than orderstatus, which is asked now
-    if owed and usable_amount(report) is None:
+    if owed and edit.source is Source.LIST and not is_complete(report):
+        return Outcome.WITHHELD  # a list may contain less than orderstatus, which is asked now
+    if owed and not getattr(report, conf.credit_column()):  # never the other amount
         edit.flag("amount_missing", status=report.status)
         return Outcome.WITHHELD
-    if owed:
+    if owed and deposit.status == DepositStatus.IN_HOLD:
         _compare_with_approval(edit, report)
-    _take_details(edit, report, credited=credit is not None)
+    _store_details(edit, report, credited=credit is not None)
     try:
         due = credit_due(edit, report) if owed else None
     except NothingToCredit as error:
         edit.flag(error.code, **error.data)
         return Outcome.WITHHELD
     edit.set(finished_at=edit.now if report.status in DEPOSIT_FINAL else None)
-    edit.move(report.status, **_said(report))
+    edit.move(report.status, amount=report.amount, currency=report.amount_currency)
     if due is not None:
         edit.post(EntryKind.CREDIT, *due, user_id=deposit.user_id)
     elif owed:
@@ -140,110 +129,100 @@ def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None)
     return Outcome.APPLIED
 
 
-def _compare_with_approval(edit: Edit[Deposit], report: DepositReport) -> None:
-    """Flag a credit of a held deposit that is not what the person who approved the hold was shown."""
-    if edit.row.status != DepositStatus.IN_HOLD:
-        return
-    approval = edit.lines().filter(decision=APPROVE).order_by("-pk").first()
-    if approval is None:
-        return
-    approved, reported = (approval.amount, approval.currency), (usable_amount(report), report.amount_currency)
-    if approved != reported or names_other_amount(edit.row, report):
-        edit.flag("differs_from_approval", approved=_money(*approved), reported=reported_amounts(report))
-
-
-def _money(amount: Decimal | None, currency: str) -> str:
-    return f"{amount_text(amount or Decimal(0))} {currency.upper()}"
-
-
 def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
-    """The same status again: look whether it brings an amount that was owed, or another amount than the first."""
+    """The same status again: a credit that was withheld may be possible now; another amount than before is flagged."""
     deposit = edit.row
     if DEPOSIT_ENTRY.get(report.status) is not EntryKind.CREDIT:
-        differs = names_other_amount(deposit, report)
+        differs = has_other_amount(deposit, report)
         credited = differs and EntryKind.CREDIT in edit.entries()
-        if differs and not credited and conf.callable_setting("CREDIT"):
-            _compare_with_approval(edit, report)  # the approval keeps one amount, and the function may look at both
-        _take_details(edit, report, credited=credited)
+        waits_for_approval = deposit.status == DepositStatus.IN_HOLD and conf.callable_setting("CREDIT")
+        if differs and not credited and waits_for_approval:
+            _compare_with_approval(edit, report)  # the approval keeps one amount, and the function may use both
+        _store_details(edit, report, credited=credited)
         return Outcome.REPEAT
-    if not deposit.needs_review and not names_other_amount(deposit, report):
+    if not deposit.needs_review and not has_other_amount(deposit, report):
         return Outcome.REPEAT
     if EntryKind.CREDIT in edit.entries():
         compare_amounts(edit, report)
         return Outcome.REPEAT
-    # Withheld at first. Once an operator has settled it, a repeat no longer credits.
-    says_less = usable_amount(report) is None or (edit.source is Source.LIST and not tells_all(report))
-    if not deposit.needs_review or says_less or not edit.undecided_since_last_change():
+    # The credit was withheld. After an operator has settled that, a repeat does not credit any more.
+    incomplete = not getattr(report, conf.credit_column()) or (edit.source is Source.LIST and not is_complete(report))
+    if not deposit.needs_review or incomplete or not edit.undecided_since_last_change():
         return Outcome.REPEAT
-    _take_details(edit, report)
-    credit = None
+    _store_details(edit, report)
     try:
         credit = credit_due(edit, report)
     except NothingToCredit as error:
         edit.flag(error.code, **error.data)
+        credit = None
     if credit is None:
         return Outcome.WITHHELD
     edit.note(
         deposit.status,
         deposit.status,
-        note=_("Credited when the currency was told."),
-        **_said(report),
+        note=_("Credited after the currency was reported."),
+        amount=report.amount,
+        currency=report.amount_currency,
     )
     edit.post(EntryKind.CREDIT, *credit, user_id=deposit.user_id)
     return Outcome.APPLIED
 
 
 def _conflict(edit: Edit[Deposit], report: DepositReport, *, decisive: bool) -> WebhookEvent.Outcome:
-    """Two reports that cannot both be true. ``orderstatus`` decides once; a further turn is an operator's matter."""
-    words = {"first": edit.row.status, "second": report.status}
-    edit.flag("contradiction", **words)
-    if not decisive or edit.is_settled(make_reason("contradiction", words)):
+    """Two reports that cannot both be true. ``orderstatus`` decides once; a person decides a second contradiction."""
+    statuses = {"first": edit.row.status, "second": report.status}
+    edit.flag("contradiction", **statuses)
+    if not decisive or edit.is_settled(make_reason("contradiction", statuses)):
         return Outcome.CONFLICT
     kind = DEPOSIT_ENTRY.get(report.status, EntryKind.REVERSAL)
-    history = edit.lines().values_list("from_status", "to_status")
-    turned_before = any(judge(first, second) is Verdict.CONFLICT for first, second in history)
-    if turned_before or (kind is EntryKind.CREDIT and EntryKind.CREDIT in edit.entries()):
+    changes = edit.stored_history().values_list("from_status", "to_status")
+    contradicted_before = any(judge(first, second) is Verdict.CONFLICT for first, second in changes)
+    if contradicted_before or (kind is EntryKind.CREDIT and EntryKind.CREDIT in edit.entries()):
         return Outcome.CONFLICT
     return _advance(edit, report, kind)
 
 
-def _ids_agree(edit: Edit[Deposit], report: DepositReport) -> bool:
-    """Whether both ids are this row's; a row that does not know SkinsBack's id yet learns it."""
-    return edit.learn_id("transaction_id", report.transaction_id)
+def _compare_with_approval(edit: Edit[Deposit], report: DepositReport) -> None:
+    """Flag the row if the amount is not the one that was shown to the person who approved the hold."""
+    approval = edit.stored_history().filter(decision=APPROVE).order_by("-pk").first()
+    if approval is None:
+        return
+    approved = (approval.amount, approval.currency)
+    reported = (getattr(report, conf.credit_column()) or None, report.amount_currency)
+    if approved != reported or has_other_amount(edit.row, report):
+        shown = f"{amount_text(approval.amount or Decimal(0))} {approval.currency.upper()}"
+        edit.flag("differs_from_approval", approved=shown, reported=reported_amounts(report))
 
 
-def _take_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
-    """Keep what the report says. Amounts that were credited already stay; a credit is made from one report alone."""
+def _store_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
+    """Store what the report contains. Amounts that were credited stay: a credit is made from one report alone."""
     if credited:
         compare_amounts(edit, report)
     else:
-        said = {
+        amounts = {
             "amount": report.amount,
             "user_amount": report.user_amount,
             "amount_currency": report.amount_currency,
         }
         is_paid = DEPOSIT_ENTRY.get(report.status) is EntryKind.CREDIT
-        whole = {"amount_currency", *amounts_used()} if is_paid else set()
-        edit.set(**{name: value for name, value in said.items() if name in whole or value not in {None, ""}})
+        replaced = {"amount_currency", *conf.credit_columns()} if is_paid else set()
+        edit.set(**{name: value for name, value in amounts.items() if name in replaced or value not in {None, ""}})
     if edit.row.forgotten_at is not None:
         return
+    details: dict[str, Any] = {}
     if report.steam_id:
-        edit.set(payer_steam_id=report.steam_id)
+        details["payer_steam_id"] = report.steam_id
     if report.trade_offer_id:
-        edit.set(trade_offer_id=report.trade_offer_id)
+        details["trade_offer_id"] = report.trade_offer_id
     if report.skins and report.skins != edit.row.skins:
-        edit.set(skins=report.skins, game=game_of_skins(report.skins) or edit.row.game)
+        details |= {"skins": report.skins, "game": game_of_skins(report.skins) or edit.row.game}
     if edit.source in DECISIVE or not edit.row.user_risk:  # a webhook's user_risk is not signed
-        edit.set(user_risk=report.user_risk)
-
-
-def _said(report: DepositReport) -> dict[str, Any]:
-    """The report's amount for the history."""
-    return {"amount": report.amount, "currency": report.amount_currency}
+        details["user_risk"] = report.user_risk
+    edit.set(**details)
 
 
 def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome, *, decisive: bool) -> None:
-    """When SkinsBack is asked next: at once where only its answer helps, else by status and age."""
+    """Set when SkinsBack is asked next: now if only its answer can decide, else by status and age."""
     deposit = edit.row
     asked = edit.source in DECISIVE
     moved = "status" in edit.changed
@@ -255,9 +234,8 @@ def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome, *, decisive: b
         if not (is_due and edit.source is Source.LIST):
             edit.set(next_poll_at=edit.now)
     elif moved or asked:
-        edit.set(failing_since=None)
         poll_count = 0 if moved else deposit.poll_count + 1
         delay = schedule.next_check(deposit.status, schedule.age_for_waiting(deposit.created_at, edit.now), poll_count)
         if delay is None and outcome == Outcome.WITHHELD and not edit.entries():
             delay = schedule.backoff(poll_count) if poll_count < schedule.WITHHELD_CHECKS else None
-        edit.set(poll_count=poll_count, next_poll_at=edit.now + delay if delay else None)
+        edit.set(failing_since=None, poll_count=poll_count, next_poll_at=edit.now + delay if delay else None)

@@ -9,9 +9,8 @@ from ... import conf
 from ...exceptions import RowChanged
 from ...models import Deposit, LedgerEntry
 from ...statuses import EntryKind
-from ..ledger.database import run
+from ..ledger.database import lock, run
 from ..ledger.edit import Edit
-from ..ledger.record import lock
 from ..ledger.seen import SHARED_COLUMNS, as_stored, make_token, shown_entries
 from .credit import NothingToCredit, credit_of
 

@@ -14,8 +14,7 @@ from ...exceptions import InvalidInput, RowChanged, RowDeleted
 from ...models import Deposit
 from ...statuses import EntryKind
 from ..ledger.database import run
-from ..ledger.edit import Source
-from ..ledger.record import lock_for_edit
+from ..ledger.edit import Source, lock_for_edit
 from .credit import NothingToCredit, credit_of
 from .seen import require_seen
 from .seen import seen as token_of
@@ -29,7 +28,7 @@ class Decision(StrEnum):
     REVERSE = "reverse"
 
 
-def settle(deposit: Deposit, decision: Decision | str, by: Any = None, note: str = "", *, seen: str = "") -> Deposit:
+def settle(deposit: Deposit, decision: Decision | str, by: Any = None, note: str = "", seen: str = "") -> Deposit:
     """Apply a person's decision about a deposit, end its review, and return the row.
 
     ``keep`` moves no money, ``credit`` posts what the row's amounts say, ``reverse`` posts the opposite of the credit.

@@ -2,14 +2,14 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, QuerySet
 
 from ...exceptions import InsideDatabaseTransaction, RolledBack
 from ...models import LedgerEntry
@@ -31,25 +31,52 @@ def database() -> str:
     return router.db_for_write(LedgerEntry)
 
 
-def current(rows: QuerySet[M]) -> QuerySet[M]:
-    """Have a query about a locked row read the newest version where the database can.
+def lock(model: type[M], **ids: Any) -> M | None:
+    """Lock the row with these ids and read it; None if there is no such row.
 
-    In a REPEATABLE READ transaction of the caller's a plain SELECT shows MariaDB's and PostgreSQL's rows as they were
-    when the transaction began.
+    ``SELECT … FOR UPDATE`` reads the newest version even in a REPEATABLE READ transaction of the caller's. SQLite has
+    no such statement. There a no-op UPDATE comes first, because a transaction that begins with a read may later find
+    the file locked.
     """
-    has_it = connections[database()].features.has_select_for_update
-    return rows.select_for_update() if has_it else rows
+    rows = model._default_manager.using(database()).filter(**ids)
+    if not _has_current_reads() and not rows.update(updated_at=F("updated_at")):
+        return None
+    return _exact(current(rows), ids)
+
+
+def look(model: type[M], **ids: Any) -> M | None:
+    """Read the row with these ids without a lock; None if there is no such row."""
+    return _exact(model._default_manager.using(database()).filter(**ids), ids)
+
+
+def current(rows: QuerySet[M]) -> QuerySet[M]:
+    """Have a query about a locked row read the newest version, where the database can.
+
+    In a REPEATABLE READ transaction of the caller's a plain SELECT shows rows as they were when that transaction began.
+    On PostgreSQL the lock is ``FOR NO KEY UPDATE``, as an UPDATE takes it: inserts that refer to the row do not wait.
+    """
+    features = connections[database()].features
+    return rows.select_for_update(no_key=features.has_select_for_no_key_update) if _has_current_reads() else rows
+
+
+def _has_current_reads() -> bool:
+    return connections[database()].features.has_select_for_update
+
+
+def _exact(rows: QuerySet[M], ids: Mapping[str, Any]) -> M | None:
+    """Compare texts again, because some collations take ``a`` for ``A``."""
+    return next((row for row in rows if all(getattr(row, name) == value for name, value in ids.items())), None)
 
 
 def run(
     block: Callable[[], T], *, repeat_after_integrity_error: bool = True, sleep: Callable[[float], None] = time.sleep
 ) -> T:
-    """Run ``block`` in a database transaction that begins with a write.
+    """Run ``block`` in a database transaction and return its result. ``block`` must begin with a write or a row lock.
 
-    A deadlock, a serialization failure, a locked SQLite file and a unique insert that somebody else won undo the
-    block and run it again, at most three times; ``block`` must therefore do nothing but database work. Inside a
-    transaction of the caller's it runs once, because only the caller could repeat the whole. What a hook of the
-    site's raises after the commit is raised, and nothing is run again.
+    After a deadlock, a serialization failure, a locked SQLite file or a unique insert that another process won, the
+    block is rolled back and run again, at most three times. So it must do nothing but database work. Inside a database
+    transaction of the caller's it runs once, because only the caller can repeat the whole. An error that an
+    ``on_commit`` hook of the site raises after the commit is raised, and nothing is run again.
     """
     using = database()
     repeats = 0 if transaction.get_connection(using).in_atomic_block else REPEATS

@@ -1,7 +1,7 @@
 """Rows of one answer or list page that have the same ID.
 
-Identical rows count once. If rows differ, it is not known which one is true: none of them is recorded, and the row here
-is flagged for review and asked about again.
+Identical rows count once. If rows differ, it is unknown which one is true. Then none of them is recorded, and our row
+is flagged for review and polled again.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ Id = TypeVar("Id", str, int)
 
 
 def by_id(reports: Iterable[Report], identify: Callable[[Report], Id | None]) -> tuple[dict[Id, Report], set[Id]]:
-    """The reports by ID, and the IDs of those that differ, which are left out. So are reports without an ID."""
+    """Return the reports by ID, and the IDs whose reports differ. Those, and reports without an ID, are left out."""
     found: dict[Id, Report] = {}
     differing: set[Id] = set()
     for report in reports:
@@ -28,7 +28,7 @@ def by_id(reports: Iterable[Report], identify: Callable[[Report], Id | None]) ->
 
 
 def flag_differing(edit: Edit[Any]) -> None:
-    """Flag a row about which an answer contained rows that differ."""
+    """Flag our row: an answer contained it twice with different values."""
     edit.flag("conflicting_answer")
 
 

@@ -1,4 +1,4 @@
-"""What a report or a decision changes about one row: collected, and written once."""
+"""Changes of one locked row: collected first, written once, and verified."""
 
 import logging
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 
 from ...exceptions import RolledBack
 from ...models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
-from ...models.fields import WORD_LENGTH, UTCDateTimeField
+from ...models.fields import WORD_LENGTH, UTCDateTimeField, utc_now
 from ...models.reasons import Reason, make_reason, reason_text
 from ...signals import deposit_changed, entry_posted, purchase_changed, review_needed
 from ...statuses import EntryKind
-from .database import current, database, raise_if_rolled_back
+from .database import current, database, lock, raise_if_rolled_back
 
 logger = logging.getLogger("django_skinsback")
 
@@ -47,14 +47,14 @@ class Edit(Generic[Row]):
     reasons: list[Reason] = field(default_factory=list)
 
     def set(self, **values: Any) -> None:
-        """Take new values; what is equal already is not written."""
+        """Set columns of the row. A value that the row has already is not written."""
         for name, value in values.items():
             if getattr(self.row, name) != value:
                 setattr(self.row, name, value)
                 self.changed[name] = value
 
-    def lines(self) -> QuerySet[StatusChange]:
-        """The row's stored history, as a current read."""
+    def stored_history(self) -> QuerySet[StatusChange]:
+        """The stored StatusChange rows of this row, as a current read."""
         return current(StatusChange.objects.using(database()).filter(**_reference(self.row)))
 
     def is_settled(self, reason: Reason) -> bool:
@@ -67,12 +67,12 @@ class Edit(Generic[Row]):
         return any(reason.get("code") == code for reasons in settled for reason in reasons)
 
     def _decisions(self) -> QuerySet[StatusChange]:
-        return self.lines().filter(source=Source.OPERATOR)
+        return self.stored_history().filter(source=Source.OPERATOR)
 
     def undecided_since_last_change(self) -> bool:
-        """Whether the history shows how the row came to its status, and no decision of an operator's since."""
-        lines = self.lines().order_by("-pk").values_list("source", "from_status", "to_status")
-        for source, from_status, to_status in lines:
+        """Whether the history shows how the row came to its status, and no decision of an operator since then."""
+        changes = self.stored_history().order_by("-pk").values_list("source", "from_status", "to_status")
+        for source, from_status, to_status in changes:
             if source == Source.OPERATOR:
                 return False
             if from_status != to_status == self.row.status:
@@ -80,7 +80,7 @@ class Edit(Generic[Row]):
         return False
 
     def flag(self, code: str, **data: object) -> None:
-        """Flag the row for manual review. A reason that stands there already, or was settled, is not added again."""
+        """Flag the row for manual review. A reason that the row has, or that was settled, is not added again."""
         reason = make_reason(code, data)
         if (self.row.needs_review and reason in self.row.review_reasons) or self.is_settled(reason):
             return
@@ -88,8 +88,8 @@ class Edit(Generic[Row]):
 
     def flag_for_a_time(self, code: str, silence: timedelta, **data: object) -> None:
         """Flag the row for a reason that recurs. Settling it silences its code, whatever the data, for ``silence``."""
-        stands = self.row.needs_review and any(reason["code"] == code for reason in self.row.review_reasons)
-        if not stands and not self.is_silenced(code, self.now - silence):
+        has_it = self.row.needs_review and any(reason["code"] == code for reason in self.row.review_reasons)
+        if not has_it and not self.is_silenced(code, self.now - silence):
             self._add_reason(make_reason(code, data))
 
     def _add_reason(self, reason: Reason) -> None:
@@ -98,13 +98,13 @@ class Edit(Generic[Row]):
         self.reasons.append(reason)
 
     def move(self, to_status: str, **details: Any) -> None:
-        """Go to another status, and say so in the history."""
+        """Change the status, and add that to the history."""
         from_status = self.row.status
         self.set(status=to_status)
         self.note(from_status, to_status, **details)
 
     def note(self, from_status: str, to_status: str, **details: Any) -> None:
-        """Add a line to the history. With equal statuses nothing moved."""
+        """Add a StatusChange to the history. Equal statuses: something was noted and the status did not change."""
         self.history.append(
             StatusChange(
                 from_status=from_status,
@@ -118,32 +118,36 @@ class Edit(Generic[Row]):
             )
         )
 
-    def learn_id(self, field: str, told: str) -> bool:
-        """Whether SkinsBack's id is this row's. A row that has none yet takes it, unless it is another row's."""
-        known = getattr(self.row, field)
-        if not told or told == known:
+    def accept_id(self, column: str, reported: str) -> bool:
+        """Whether SkinsBack's ID belongs to this row. A row without one takes it, unless another row has it.
+
+        If it does not belong, the row is flagged.
+        """
+        known = getattr(self.row, column)
+        if not reported or reported == known:
             return True
         if known is None:
             rows = type(self.row)._default_manager.using(database())
-            if not rows.filter(account=self.row.account, **{field: told}).exists():
-                self.set(**{field: told})
+            if not rows.filter(account=self.row.account, **{column: reported}).exists():
+                self.set(**{column: reported})
                 return True
-        self.flag(f"other_{field}", id=told)
+        self.flag(f"other_{column}", id=reported)
         return False
 
-    def note_unknown_word(self, word: str) -> None:
-        """Keep a status this version does not know, once, and have an operator look at it; nothing moves."""
-        shown = word[:WORD_LENGTH]
-        if shown not in self.lines().values_list("to_status", flat=True):  # some collations take A for a
+    def note_unknown_status(self, status: str) -> None:
+        """Add a status that this version does not know to the history, once, and flag the row; no money moves."""
+        shown = status[:WORD_LENGTH]
+        if shown not in self.stored_history().values_list("to_status", flat=True):  # some collations take A for a
             self.note(self.row.status, shown, note=_("A status this version does not know."))
         self.flag("unknown_status", status=shown)
 
     def entries(self) -> dict[str, LedgerEntry]:
         """The row's ledger entries by kind: the stored ones, as a current read, and those of this edit."""
-        return {entry.kind: entry for entry in [*current(entries_of(self.row)), *self.posted]}
+        stored: QuerySet[LedgerEntry] = current(LedgerEntry.objects.using(database()).filter(**_reference(self.row)))
+        return {entry.kind: entry for entry in [*stored, *self.posted]}
 
     def post(self, kind: EntryKind, amount: Decimal, currency: str, user_id: Any) -> None:
-        """Post an entry; the newest line of the history keeps its amount, so that it can be recomputed."""
+        """Post a ledger entry. The newest StatusChange keeps its amount, so that the audit can recompute the ledger."""
         self.posted.append(
             LedgerEntry(
                 kind=kind,
@@ -161,7 +165,7 @@ class Edit(Generic[Row]):
         self.post(kind, -entry.amount, entry.currency, entry.user_id)
 
     def settle(self, decision: str, note: str) -> None:
-        """End the review; the history keeps who decided what, and the reasons that the decision settles."""
+        """End the review. The history keeps who decided what, and the reasons that the decision settles."""
         reasons = self.row.review_reasons if self.row.needs_review else []
         self.note(self.row.status, self.row.status, decision=decision, settled_reasons=reasons, note=note)
         self.set(needs_review=False, review_reasons=[])
@@ -183,7 +187,8 @@ class Edit(Generic[Row]):
         for change in self.history:
             change.save(using=database())
             if change.from_status != change.to_status == self.row.status:
-                _announce(self.row, change)
+                signal, name = _CHANGED[type(self.row)]
+                after_commit(signal, sender=type(self.row), **{name: self.row}, change=change)
         for entry in self.posted:
             entry.save(using=database())
             with raise_if_rolled_back():
@@ -194,10 +199,11 @@ class Edit(Generic[Row]):
 
 
 def verify_saved(edits: Sequence[Edit[Any]]) -> None:
-    """Read back what was just written in this database transaction; raise RolledBack if any of it is missing.
+    """Read back what was just written in this database transaction. Raise RolledBack if any of it is missing.
 
-    Receivers have run since. One that swallows a database error has Django roll back at the end without an exception
-    (``needs_rollback``), PostgreSQL turn COMMIT into ROLLBACK, and MariaDB lose all that came before a deadlock.
+    The site's receivers have run since. If one swallowed a database error, Django rolls back at the end without an
+    exception (``needs_rollback``), PostgreSQL turns COMMIT into ROLLBACK, and after a deadlock MariaDB has lost all
+    earlier statements.
     """
     model = type(edits[0].row)
     rows = {edit.row.pk: edit.row.updated_at for edit in edits if not edit.posted}
@@ -211,7 +217,7 @@ def verify_saved(edits: Sequence[Edit[Any]]) -> None:
 
 
 def _are_saved(objects: QuerySet[Any], saved: dict[int, datetime], column: str) -> bool:
-    """Whether these are stored with this time of their row, or a later one: a receiver may have saved the row since.
+    """Whether these rows are stored with this time or a later one: a receiver may have saved the row since.
 
     Times are compared as they are stored: without ``USE_TZ`` two hours of a year are stored alike.
     """
@@ -223,7 +229,7 @@ def _are_saved(objects: QuerySet[Any], saved: dict[int, datetime], column: str) 
 
 
 def entries_of(row: Deposit | Purchase) -> QuerySet[LedgerEntry]:
-    """The stored ledger entries of a row, read where money is written."""
+    """The stored ledger entries of a row, read from the database that money is written to."""
     return LedgerEntry.objects.using(database()).filter(**_reference(row))
 
 
@@ -231,18 +237,33 @@ def _reference(row: Deposit | Purchase) -> dict[str, Any]:
     return {"deposit": row} if isinstance(row, Deposit) else {"purchase": row}
 
 
-def _announce(row: Deposit | Purchase, change: StatusChange) -> None:
-    if isinstance(row, Deposit):
-        after_commit(deposit_changed, sender=Deposit, deposit=row, change=change)
-    else:
-        after_commit(purchase_changed, sender=Purchase, purchase=row, change=change)
-
-
 def after_commit(signal: Signal, **arguments: Any) -> None:
-    """Send a signal once what happened is committed; its receivers cannot undo it."""
+    """Send a signal after the commit. Its receivers cannot undo the change."""
     transaction.on_commit(partial(signal.send_robust, **arguments), using=database())
 
 
 def log_after_commit(level: int, event: str, **about: Any) -> None:
-    """Log what happened once it is committed."""
+    """Log an event after the commit."""
     transaction.on_commit(partial(logger.log, level, event, extra=about), using=database())
+
+
+def lock_for_edit(
+    model: type[Row],
+    source: StatusChange.Source | str,
+    *,
+    now: datetime | None = None,
+    event: WebhookEvent | None = None,
+    by: Any = None,
+    **ids: Any,
+) -> Edit[Row] | None:
+    """Lock the row with these ids and return an edit of it; None if there is no such row."""
+    now = now or utc_now()
+    row = lock(model, **ids)
+    return Edit(row, now, Source(source), event, by) if row is not None else None
+
+
+_CHANGED: dict[type[Any], tuple[Signal, str]] = {
+    Deposit: (deposit_changed, "deposit"),
+    Purchase: (purchase_changed, "purchase"),
+}
+"""The signal of a changed row, and the name of its argument."""

@@ -5,9 +5,11 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
+
 from ...exceptions import IdempotencyConflict
 from ...money import amount_text
-from .database import database
+from .database import current, database
 from .edit import Row
 
 
@@ -19,12 +21,12 @@ def key_digest(account: str, person: Any, key: str, position: int = 0) -> str | 
     if not key:
         return None
     owner = "" if person is None else str(person.pk)
-    return _digest([account, owner, key, position])
+    return digest([account, owner, key, position])
 
 
 def request_digest(**parameters: Any) -> str:
     """Digest of the parameters of a request, to tell a repetition from another request with the same key."""
-    return _digest(parameters)
+    return digest(parameters)
 
 
 def find_earlier(model: type[Row], key: str | None, request: str) -> Row | None:
@@ -34,13 +36,16 @@ def find_earlier(model: type[Row], key: str | None, request: str) -> Row | None:
     """
     if key is None:
         return None
-    row: Row | None = model._default_manager.using(database()).filter(idempotency_digest=key).first()
+    rows = model._default_manager.using(database()).filter(idempotency_digest=key)
+    in_transaction = transaction.get_connection(database()).in_atomic_block
+    row: Row | None = (current(rows) if in_transaction else rows).first()
     if row is not None and row.request_digest != request:
         raise IdempotencyConflict
     return row
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """SHA-256 of a value as JSON. Amounts are equal however many zeros a database adds to them."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=_text).encode()).hexdigest()
 
 

@@ -6,14 +6,11 @@ decision.
 """
 
 import copy
-import hashlib
-import json
 from collections.abc import Iterable
-from decimal import Decimal
 
 from ...models import Deposit, LedgerEntry, Purchase
-from ...money import amount_text
 from .edit import Row, entries_of
+from .idempotency import digest
 
 SHARED_COLUMNS = ("status", "user_id", "steam_id", "trade_offer_id", "needs_review", "review_reasons")
 """Columns of a deposit and of a purchase that a token covers."""
@@ -27,7 +24,7 @@ def make_token(row: Deposit | Purchase, names: Iterable[str], entries: Iterable[
         "more": more,
         **{name: getattr(row, name) for name in names},
     }
-    return hashlib.sha256(json.dumps(seen, sort_keys=True, default=_text).encode()).hexdigest()[:32]
+    return digest(seen)[:32]
 
 
 def shown_entries(row: Deposit | Purchase) -> Iterable[LedgerEntry]:
@@ -42,8 +39,3 @@ def as_stored(row: Row, names: Iterable[str]) -> Row:
     for name in names:
         setattr(typed, name, row._meta.get_field(name).to_python(getattr(row, name)))  # type: ignore[union-attr]
     return typed
-
-
-def _text(value: object) -> str:
-    """Amounts are equal however many zeros a database adds to them."""
-    return amount_text(value) if isinstance(value, Decimal) else str(value)

@@ -1,7 +1,7 @@
-"""Flags rows for manual review that keep failing, or that stay in a status for longer than it can last.
+"""Flags rows for manual review that keep failing, or that stay in a status longer than that status can last.
 
-Rows are looked at when they are polled, so it costs no query of its own. A decision to keep such a row silences the
-reason for ``STUCK_AFTER_HOURS``; then the row is flagged again.
+Rows are checked when they are polled, so the check costs no query of its own. If an operator keeps such a row, it is
+not flagged again for ``STUCK_AFTER_HOURS``.
 """
 
 import logging
@@ -40,7 +40,7 @@ def only_waits(reasons: list[dict[str, Any]]) -> bool:
 
 
 def note_failure(edit: Edit[Any]) -> None:
-    """Note that an attempt to bring the row up to date has failed; flag it once that goes on for too long."""
+    """Note that polling the row has failed. Flag the row if it has failed for longer than ``STUCK_AFTER_HOURS``."""
     silence = conf.stuck_after()
     since = min(edit.row.failing_since or edit.now, edit.now)  # a wrong clock may have dated it ahead
     edit.set(failing_since=since)
@@ -73,13 +73,15 @@ def _flag_stuck(edit: Edit[Row]) -> None:
 
 
 def _held_since(edit: Edit[Any]) -> datetime:
-    """When a deposit came into its hold; its creation where the history does not say."""
-    entered = edit.lines().filter(to_status__in=_HELD).order_by("pk").values_list("created_at", flat=True).first()
+    """When the hold of a deposit began; its creation if the history does not contain that."""
+    entered = (
+        edit.stored_history().filter(to_status__in=_HELD).order_by("pk").values_list("created_at", flat=True).first()
+    )
     return entered or edit.row.created_at
 
 
 def put_off(row: Deposit | Purchase, error: Exception, chance: float = 0.5) -> None:
-    """Ask about one row later, ever more rarely, because of what went wrong with it alone."""
+    """Poll one row later, with exponential backoff, after an error that concerns this row alone."""
     expected = isinstance(error, SkinsBackError)
     extra = {"row": type(row).__name__, "row_id": row.pk, "error": str(error) if expected else type(error).__name__}
     logger.warning("skinsback.row_put_off", extra=extra, exc_info=None if expected else error)

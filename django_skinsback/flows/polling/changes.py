@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from ...models import Deposit, Purchase
 from ...statuses import DEPOSIT_ENTRY, EntryKind, Verdict, is_theirs, judge
 from ...wire.types import DepositReport, PurchaseReport
-from ..deposits.credit import names_other_amount
+from ..deposits.credit import has_other_amount
 from ..purchases.report import details
 
 
@@ -36,7 +36,7 @@ def is_news_of_deposit(deposit: Deposit, report: DepositReport, *, decisive: boo
     if verdict is not Verdict.REPEAT:
         return verdict is not Verdict.STALE
     if DEPOSIT_ENTRY.get(report.status) is EntryKind.CREDIT:
-        return deposit.needs_review or names_other_amount(deposit, report)
+        return deposit.needs_review or has_other_amount(deposit, report)
     told = {
         "amount": report.amount,
         "user_amount": report.user_amount,

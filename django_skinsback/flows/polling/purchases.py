@@ -14,9 +14,9 @@ from ...models import Purchase, StatusChange
 from ...models.fields import utc_now
 from ...statuses import PURCHASE_FINAL, PurchaseStatus
 from ...wire.types import Page, PurchaseReport
-from ..ledger.database import database
+from ..ledger.database import database, look
 from ..ledger.edit import Edit, Source
-from ..ledger.record import change, look
+from ..ledger.record import change
 from ..ledger.stuck import NOT_SENT, flag_if_stuck, only_waits, put_off
 from ..purchases.ask import get_answers, put_off_purchase
 from ..purchases.report import next_poll_at, record_report

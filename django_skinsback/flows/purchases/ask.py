@@ -1,4 +1,4 @@
-"""Asking SkinsBack about many purchases at once, and singly where that fails."""
+"""Asking SkinsBack about purchases: many in one call, and one at a time where that fails."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -23,9 +23,9 @@ from .report import record_report
 
 @dataclass
 class Answers:
-    """What SkinsBack says about purchases, by custom id, and the errors that concern one of them alone, by key.
+    """What SkinsBack says about purchases: reports by ``custom_id``, and errors about one purchase alone by key.
 
-    ``unasked`` are keys of those that the pass had no time to ask about.
+    ``unasked`` are the keys of purchases that there was no time to ask about.
     """
 
     reports: dict[str, PurchaseReport] = field(default_factory=dict)
@@ -34,17 +34,18 @@ class Answers:
 
 
 def always() -> bool:
-    """A ``may_call`` without a limit."""
+    """The default of ``may_call``: no limit."""
     return True
 
 
 def get_answers(account: str, rows: list[Purchase], may_call: Callable[[], bool] = always) -> Answers:
-    """Ask about rows all at once. Ask about a row that the answer leaves out by SkinsBack's own id, if that is known.
+    """Ask about all rows in one call (``/docs/api/v1/market_getinfo``). A row that is missing from the answer is asked
+    about by its ``buy_id``, if that is known.
 
-    ``may_call`` is called before each call but the first. Once it says no, the remaining rows are ``unasked``.
+    ``may_call`` is called before each further call. After it returns False, the remaining rows are ``unasked``.
     """
     client, answers = get_client(account), Answers()
-    _halve(account, client, rows, answers, may_call)
+    _ask_in_halves(account, client, rows, answers, may_call)
     for row in rows:
         contradicted = isinstance(answers.failures.get(row.pk), ContradictoryAnswer)
         asked = row.custom_id in answers.reports or contradicted or row.pk in answers.unasked
@@ -68,12 +69,13 @@ def get_answers(account: str, rows: list[Purchase], may_call: Callable[[], bool]
     return answers
 
 
-def _halve(
+def _ask_in_halves(
     account: str, client: SkinsBackClient, rows: list[Purchase], answers: Answers, may_call: Callable[[], bool]
 ) -> None:
-    """Ask about a list. If one id in it makes that fail, halve the list until that id is alone, or the pass is over.
+    """Ask about a list. If one ID in it makes the call fail, halve the list until that ID is alone.
 
-    If it is over, the smallest part that had an odd answer has failed, and the parts not asked about are ``unasked``.
+    If ``may_call`` returns False before, the smallest part that failed is in ``failures``, and parts that were not
+    asked about are ``unasked``.
     """
     odd: Exception
     try:
@@ -99,9 +101,9 @@ def _halve(
     if not may_call():  # if they were due at once, the same rows would fail in every pass
         answers.failures |= dict.fromkeys((row.pk for row in rows), odd)
         return
-    _halve(account, client, rows[:middle], answers, may_call)
+    _ask_in_halves(account, client, rows[:middle], answers, may_call)
     if may_call():
-        _halve(account, client, rows[middle:], answers, may_call)
+        _ask_in_halves(account, client, rows[middle:], answers, may_call)
     else:
         answers.unasked.update(row.pk for row in rows[middle:])
 
@@ -116,10 +118,10 @@ def _get_by_buy_id(client: SkinsBackClient, row: Purchase) -> PurchaseReport | N
 
 
 def ask(account: str, rows: list[Purchase], source: Source, *, by: Any = None) -> list[Purchase]:
-    """Ask ``market_getinfo`` about rows, record what it says, and return those it does not know.
+    """Ask ``market_getinfo`` about rows, record the answers, and return the rows that SkinsBack does not know.
 
-    Rows of which that failed are put off. Raises what the client raises, and what made the first of them fail after all
-    others are recorded.
+    Rows that fail are asked about later. Raises what the client raises. The error of the first row that failed is
+    raised after all others are recorded.
     """
     absent: list[Purchase] = []
     failures: dict[int, Exception] = {}
@@ -131,7 +133,7 @@ def ask(account: str, rows: list[Purchase], source: Source, *, by: Any = None) -
             if row.custom_id in answers.reports:
                 try:
                     record_report(answers.reports[row.custom_id], source, account=account, by=by)
-                except Exception as error:  # noqa: BLE001 - a site's listener may raise anything
+                except Exception as error:  # noqa: BLE001 - a receiver of the site may raise anything
                     failures[row.pk] = error
             elif row.pk not in failures:
                 absent.append(row)
@@ -144,17 +146,17 @@ def ask(account: str, rows: list[Purchase], source: Source, *, by: Any = None) -
 
 
 def put_off_purchase(row: Purchase, error: Exception, chance: float = 0.5) -> None:
-    """``put_off``, and flag a row that the answer contained twice."""
+    """Ask about a purchase later, and flag it if the answer contained it twice with different values."""
     if isinstance(error, ContradictoryAnswer):
         change(Purchase, row.pk, Source.POLL, flag_differing)
     put_off(row, error, chance)
 
 
 def refresh(purchases: Iterable[Purchase], *, by: Any = None) -> list[Purchase]:
-    """Ask SkinsBack about purchases and record its answers (``/docs/api/v1/market_getinfo``).
+    """Ask SkinsBack about purchases, record its answers, and return the rows (``/docs/api/v1/market_getinfo``).
 
-    Rows never sent are left alone. Returns the rows as they are afterwards; raises what the client raises. Not to
-    be called inside a database transaction.
+    Rows that were never sent are returned as they are. Raises what the client raises, and InsideDatabaseTransaction
+    inside a database transaction.
     """
     refuse_inside_transaction("refresh()")
     rows = list(purchases)

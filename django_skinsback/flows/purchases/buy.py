@@ -50,11 +50,12 @@ def buy(
     metadata: dict[str, Any] | None = None,
     idempotency_key: str = "",
 ) -> Purchase:
-    """Have one skin bought and sent to ``trade_url``: by its id, or the cheapest of a name.
+    """Buy one skin for the owner of ``trade_url``: by its ``skin_id``, or the cheapest with a ``market_hash_name``.
 
-    Writes the row and charges the user; a worker, the sweep or ``submit`` sends it. ``max_price`` is a cap in US
-    dollars, ``BUY_MAX_PRICE`` where it is not given. ``charge`` is what the site takes from ``user`` and gives back
-    should the purchase fail. May run inside a database transaction of the caller's.
+    Writes the row and charges the user, and returns the row. A worker, the sweep or ``submit`` sends it to SkinsBack
+    (``/docs/api/v1/market_buy``). ``max_price`` is the cap in US dollars; without it ``BUY_MAX_PRICE`` is the cap.
+    ``charge`` is what the site takes from ``user``; it is refunded if the purchase fails. ``by`` is the operator. May
+    run inside a database transaction of the caller's.
 
     ``idempotency_key``: the same key of the same user (of ``by`` where there is no user) returns the purchase made
     before, whatever became of it. Other parameters with the same key raise IdempotencyConflict.
@@ -86,7 +87,7 @@ def buy_batch(
     by: OptionalUser = None,
     idempotency_key: str = "",
 ) -> list[Purchase]:
-    """Have several skins bought for one user: all rows and charges are written, or none.
+    """Buy several skins for one user (``/docs/api/v1/market_batch_buy``): all rows and charges are written, or none.
 
     ``items`` are dicts of ``skin_id`` and, as in ``buy``, ``max_price``, ``charge``, ``charge_currency`` and
     ``metadata``. That some are bought and others refused is normal: each row has its own status. ``idempotency_key``
@@ -125,7 +126,8 @@ def _buy(
     receiver = TradeURL.parse(trade_url)
     now = utc_now()
     columns = [{"metadata": item.get("metadata") or {}, **read_item(item, user)} for item in items]
-    request = request_digest(partner=receiver.partner, token=receiver.token, items=columns) if key else ""
+    receiver_and_items = {"partner": receiver.partner, "token": receiver.token, "items": columns}
+    request = request_digest(is_batch=bool(batch_id), **receiver_and_items) if key else ""
     purchases = [
         Purchase(
             account=account,
@@ -184,7 +186,7 @@ def _find_earlier(purchases: Sequence[Purchase]) -> list[Purchase]:
 
 
 def read_item(item: Mapping[str, Any], user: Any) -> dict[str, Any]:
-    """What a row says of the skin, of its price cap and of the charge; raises InvalidInput as ``buy`` does."""
+    """The columns of the skin, its price cap and its charge. Raises InvalidInput as ``buy`` does."""
     return {**_skin(item), **_price(item), **_charge(item, user)}
 
 

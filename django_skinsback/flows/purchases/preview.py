@@ -1,4 +1,4 @@
-"""What a purchase would buy, looked up on the market; nothing is bought and nothing is written."""
+"""What a purchase would buy: looked up on the market. Nothing is bought and nothing is written."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from .buy import read_item
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The cheapest skin on the market that the purchase names, if there is one, and the project's balance.
+    """The cheapest skin on the market that matches, if there is one, and the project's balance.
 
-    Amounts are US dollars. ``problem`` says why nothing would be bought; it is empty if all is well.
+    Amounts are US dollars. ``problem`` says why nothing would be bought; it is empty if the skin would be bought.
     """
 
     skin_id: str
@@ -34,41 +34,41 @@ class Preview:
 
 
 def preview(*, trade_url: str, account: str = conf.DEFAULT_ACCOUNT, user: Any = None, **item: Any) -> Preview:
-    """Look up what ``buy`` would do with the same arguments (``/docs/api/v1/market_search``).
+    """Look up what ``buy`` would buy with the same arguments (``/docs/api/v1/market_search``).
 
-    A skin named by its id is looked for in the full price list of its game, which is long. Raises InvalidInput as
-    ``buy`` does, and what the client raises.
+    A ``skin_id`` is looked up in the full price list of its game, which takes long. Raises InvalidInput as ``buy``
+    does, and what the client raises.
     """
     trade_url = hide(trade_url)
-    read = read_item(item, user)
+    columns = read_item(item, user)
     receiver = TradeURL.parse(trade_url)
     client = get_client(account)
-    found: list[Skin | PriceListItem] = list(_on_market(account, read))
+    found: list[Skin | PriceListItem] = list(_find_on_market(account, columns))
     found.sort(key=lambda skin: skin.price)
     cheapest = found[0] if found else None
     balance = client.get_balance().usd
     return Preview(
-        skin_id=cheapest.skin_id if cheapest else read.get("skin_id", ""),
-        market_hash_name=cheapest.market_hash_name if cheapest else read.get("market_hash_name", ""),
+        skin_id=cheapest.skin_id if cheapest else columns.get("skin_id", ""),
+        market_hash_name=cheapest.market_hash_name if cheapest else columns.get("market_hash_name", ""),
         price=cheapest.price if cheapest else None,
         for_sale=len(found),
-        max_price=read["max_price"],
+        max_price=columns["max_price"],
         balance=balance,
         steam_id=receiver.steam_id,
-        problem=_problem(cheapest.price if cheapest else None, read["max_price"], balance),
+        problem=_problem(cheapest.price if cheapest else None, columns["max_price"], balance),
     )
 
 
-def _on_market(account: str, read: dict[str, Any]) -> Iterator[Skin | PriceListItem]:
+def _find_on_market(account: str, columns: dict[str, Any]) -> Iterator[Skin | PriceListItem]:
     client = get_client(account)
-    if skin_id := read.get("skin_id"):
-        listed = client.iter_price_list(read["game"], full=True)
+    if skin_id := columns.get("skin_id"):
+        listed = client.iter_price_list(columns["game"], full=True)
         first = next((skin for skin in listed if skin.skin_id == skin_id), None)
         yield from [first] if first else []
         return
-    name = read["market_hash_name"]
+    name = columns["market_hash_name"]
     # The search finds parts of names, too.
-    yield from (skin for skin in client.search_skins(read["game"], name) if skin.market_hash_name == name)
+    yield from (skin for skin in client.search_skins(columns["game"], name) if skin.market_hash_name == name)
 
 
 def _problem(price: Decimal | None, max_price: Decimal, balance: Decimal) -> str:
@@ -78,6 +78,6 @@ def _problem(price: Decimal | None, max_price: Decimal, balance: Decimal) -> str
         cap = {"price": amount_text(price), "cap": amount_text(max_price)}
         return _("It costs %(price)s USD, which is more than max_price (%(cap)s USD).") % cap
     if price > balance:
-        told = {"price": amount_text(price), "balance": amount_text(balance)}
-        return _("It costs %(price)s USD, and the balance is %(balance)s USD: top it up at SkinsBack.") % told
+        amounts = {"price": amount_text(price), "balance": amount_text(balance)}
+        return _("It costs %(price)s USD, and the balance is %(balance)s USD: top it up at SkinsBack.") % amounts
     return ""

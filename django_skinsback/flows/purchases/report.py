@@ -1,11 +1,10 @@
-"""When a user who receives a skin is charged for it, and when he gets the charge back.
+"""When a user who receives a skin is charged, and when the charge is refunded.
 
-Whatever SkinsBack says about a purchase, by whichever way, is a ``PurchaseReport`` and goes through
-``record_report``:
+Everything SkinsBack says about a purchase, from any source, is a ``PurchaseReport`` and goes through ``decide``:
 
-* ``buy`` charges, in the database transaction that writes the row; a listener that raises vetoes the purchase.
-* Every failure, and a rollback by the supplier, refunds that charge: once.
-* A rollback by the user is refunded where ``REFUND_USER_ROLLBACK`` says so, else an operator decides with ``settle``.
+* ``buy`` posts the charge in the database transaction that writes the row. A receiver that raises vetoes the purchase.
+* Every failure, and a rollback by the supplier, refunds that charge once.
+* A rollback by the user is refunded if ``REFUND_USER_ROLLBACK`` is set. Otherwise a person decides with ``settle``.
 """
 
 from datetime import datetime
@@ -19,8 +18,8 @@ from ...models.fields import WORD_LENGTH
 from ...money import amount_text
 from ...statuses import PURCHASE_ENTRY, PURCHASE_FINAL, EntryKind, PurchaseStatus, Verdict, is_theirs, judge
 from ...wire.types import PurchaseReport
-from ..ledger.edit import Edit
-from ..ledger.record import DECISIVE, Decision, Outcome, Recorded, lock_for_edit, record
+from ..ledger.edit import Edit, lock_for_edit
+from ..ledger.record import DECISIVE, Outcome, PendingChange, Recorded, record
 
 CENT = Decimal("0.01")
 """Amounts that are closer than this differ by their rounding."""
@@ -51,29 +50,29 @@ def decide(
     event: WebhookEvent | None = None,
     by: Any = None,
     now: datetime | None = None,
-) -> Decision[Purchase]:
+) -> PendingChange[Purchase]:
     """Lock the row of a report and decide what the report means. Nothing is written yet."""
     ids = {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
     edit = lock_for_edit(Purchase, source, now=now, event=event, by=by, account=account, **ids)
     if edit is None:
-        return Decision(Outcome.UNMATCHED)
-    outcome = _judge_report(edit, report)
+        return PendingChange(Outcome.UNMATCHED)
+    outcome = _judge(edit, report)
     _schedule(edit)
-    return Decision(outcome, edit)
+    return PendingChange(outcome, edit)
 
 
-def _judge_report(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.Outcome:
+def _judge(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.Outcome:
     purchase = edit.row
-    if not _ids_agree(edit, report):
+    if not edit.accept_id("buy_id", report.buy_id):
         return Outcome.MISMATCHED
     verdict = judge(purchase.status, report.status) if is_theirs(report.status) else Verdict.UNKNOWN
     match verdict:
         case Verdict.ADVANCE:
-            _take_details(edit, report)
+            _store_details(edit, report)
             reach(edit, report.status)
             return Outcome.APPLIED
         case Verdict.REPEAT:
-            _take_details(edit, report)
+            _store_details(edit, report)
             return Outcome.REPEAT
         case Verdict.STALE:
             return Outcome.STALE
@@ -81,12 +80,12 @@ def _judge_report(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.
             edit.flag("contradiction", first=purchase.status, second=report.status)
             return Outcome.CONFLICT
         case Verdict.UNKNOWN:
-            edit.note_unknown_word(report.status)
+            edit.note_unknown_status(report.status)
             return Outcome.UNKNOWN_STATUS
 
 
 def reach(edit: Edit[Purchase], to_status: str, note: str = "", decision: str = "") -> None:
-    """Take a later status, refund what it calls for, and forget the trade token once it is of no more use."""
+    """Change the status, post the refund it calls for, and blank the trade token if the status is final."""
     purchase = edit.row
     edit.move(
         to_status,
@@ -113,7 +112,7 @@ def reach(edit: Edit[Purchase], to_status: str, note: str = "", decision: str = 
 
 
 def refund(edit: Edit[Purchase]) -> bool:
-    """Give back what the site charged for this purchase, if it did and has not given it back yet."""
+    """Post the refund of the charge. Returns False if there is no charge, or if it was refunded before."""
     entries = edit.entries()
     if EntryKind.CHARGE not in entries or EntryKind.REFUND in entries:
         return False
@@ -121,29 +120,24 @@ def refund(edit: Edit[Purchase]) -> bool:
     return True
 
 
-def _ids_agree(edit: Edit[Purchase], report: PurchaseReport) -> bool:
-    """Whether both ids are this row's; a row that does not know SkinsBack's id yet learns it."""
-    return edit.learn_id("buy_id", report.buy_id)
-
-
-def _take_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
-    """Keep what the report says, and flag what is not what was asked for."""
+def _store_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
+    """Store what the report contains, and flag what differs from the request."""
     purchase = edit.row
     if purchase.skin_id and report.skin_id and report.skin_id != purchase.skin_id and not purchase.class_id:
         edit.flag("other_skin", skin_id=report.skin_id)
     name = report.market_hash_name
     if purchase.market_hash_name and name and name != purchase.market_hash_name and not purchase.skin_id:
         edit.flag("other_name", name=name)
-    told = details(report)
+    reported = details(report)
     if purchase.forgotten_at is not None:
-        told = {name: value for name, value in told.items() if name not in {"steam_id", "trade_offer_id"}}
-    if purchase.steam_id and told.pop("steam_id", purchase.steam_id) != purchase.steam_id:
+        reported = {name: value for name, value in reported.items() if name not in {"steam_id", "trade_offer_id"}}
+    if purchase.steam_id and reported.pop("steam_id", purchase.steam_id) != purchase.steam_id:
         edit.flag("other_receiver", steam_id=report.steam_id)
-    edit.set(**told)
-    _flag_odd_amounts(edit, report)
+    edit.set(**reported)
+    _flag_amounts(edit, report)
 
 
-def _flag_odd_amounts(edit: Edit[Purchase], report: PurchaseReport) -> None:
+def _flag_amounts(edit: Edit[Purchase], report: PurchaseReport) -> None:
     purchase = edit.row
     paid = max((value for value in (report.price, report.debited_amount) if value is not None), default=None)
     if paid is not None and paid > purchase.max_price:
@@ -155,7 +149,7 @@ def _flag_odd_amounts(edit: Edit[Purchase], report: PurchaseReport) -> None:
 
 
 def _schedule(edit: Edit[Purchase]) -> None:
-    """When SkinsBack is asked next, if at all."""
+    """Set when SkinsBack is asked next; None if never."""
     purchase, moved = edit.row, "status" in edit.changed
     if moved or edit.source in DECISIVE:
         edit.set(failing_since=None)
@@ -171,28 +165,28 @@ def _schedule(edit: Edit[Purchase]) -> None:
     edit.set(poll_count=poll_count, next_poll_at=due)
 
 
+_DETAILS = (
+    "skin_id",
+    "market_hash_name",
+    "class_id",
+    "price",
+    "debited_amount",
+    "steam_id",
+    "trade_offer_id",
+    "in_hold",
+    "in_hold_until",
+)
+
+
 def details(report: PurchaseReport) -> dict[str, Any]:
-    """What a report tells about its purchase, by column."""
-    told = {
-        name: getattr(report, name)
-        for name in (
-            "skin_id",
-            "market_hash_name",
-            "class_id",
-            "price",
-            "debited_amount",
-            "steam_id",
-            "trade_offer_id",
-            "in_hold",
-            "in_hold_until",
-        )
-    }
-    known = {name: value for name, value in told.items() if value is not None and value != ""}
+    """The values of a report that are stored, by column. A missing value is left out: it changes nothing."""
+    reported = {name: getattr(report, name) for name in _DETAILS}
+    known = {name: value for name, value in reported.items() if value is not None and value != ""}
     return {**known, "error_reason": report.error_reason[:WORD_LENGTH]}
 
 
 def next_poll_at(purchase: Purchase, now: datetime, poll_count: int, chance: float = 0.5) -> datetime | None:
-    """When an open purchase is asked about next; None once its hold and the margin have passed: it is over.
+    """When an open purchase is polled next; None if it is over, because its hold and the margin have passed.
 
     ``chance``, from 0 to 1, spreads the times; 0.5 leaves them as they are.
     """

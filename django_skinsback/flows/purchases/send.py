@@ -1,7 +1,7 @@
-"""How a purchase reaches SkinsBack: its intent is committed, it is sent, and no answer is taken for a no.
+"""How a purchase is sent to SkinsBack: the row is committed first, and a missing answer is never a refusal.
 
-``attempts`` counts the times a row was sent and may have been bought; an answer that proves otherwise takes its
-count back. So a row with attempts but without a ``buy_id`` is of unknown outcome, even if its worker died.
+``attempts`` counts how often a row was sent and may have been bought. An answer that proves that nothing was bought
+subtracts one again. So a row with attempts but without a ``buy_id`` has an unknown outcome, even if its worker died.
 """
 
 import logging
@@ -48,22 +48,24 @@ BATCH_LIMIT = 50
 Answer = PurchaseReport | InvalidInput | RequestNotSent | UnknownOutcome | APIError
 
 REFUSALS = frozenset(range(1, 11)) - {7}
-"""Codes of the buying methods after which nothing was bought; 7 says that an earlier attempt has."""
+"""Codes of the buying methods after which nothing was bought. Code 7 says that an earlier attempt was bought."""
 
 OPEN = (PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN)
 
 LARGEST_CODE = (1 << 31) - 1
-"""What the column ``error_code`` holds on every database; a larger code is kept in ``error_message``."""
+"""The largest value of the column ``error_code`` on every database. A larger code is stored in ``error_message``."""
 
 _TICK = timedelta(microseconds=1)
 
 
 def submit(purchase: Purchase) -> Purchase:
-    """Send a purchase that was never sent; one of a batch takes its unsent companions along.
+    """Send a purchase that was never sent; the unsent purchases of its batch are sent with it.
 
-    Safe to call twice or from two workers at once: one of them sends. Returns the row as it is afterwards; what
-    SkinsBack refuses is in its status, and errors of the call are not raised, since the sweep goes on from the row.
-    Raises ConfigurationError before anything is sent. Not to be called inside a database transaction.
+    Safe to call twice or from two workers at once: one of them sends. Returns the row as it is afterwards. A refusal
+    by SkinsBack is in its status. Errors of the call are not raised, because the sweep continues from the row
+    (``/docs/api/v1/market_buy``, ``/docs/api/v1/market_batch_buy``).
+
+    Raises ConfigurationError before anything is sent, and InsideDatabaseTransaction inside a database transaction.
     """
     refuse_inside_transaction("submit()")
     dispatch(purchase)
@@ -71,38 +73,38 @@ def submit(purchase: Purchase) -> Purchase:
 
 
 def dispatch(purchase: Purchase) -> SkinsBackError | None:
-    """``submit`` for the sweep: returns what may keep any other purchase of the account from being sent now.
+    """Send as ``submit`` does; return the error that keeps other purchases of the account from being sent now, if any.
 
-    That ends it, too: the rest of a batch is left unsent.
+    After such an error the rest of a batch is left unsent.
     """
-    client, keys = get_client(purchase.account), _unsent_together(purchase)
+    client, keys = get_client(purchase.account), _unsent_of_batch(purchase)
     for start in range(0, len(keys), BATCH_LIMIT):
         now = utc_now()
         claimed = _claim_unsent(keys[start : start + BATCH_LIMIT], now)
-        error = _send(client, claimed, now) if claimed else None
+        error = _send_rows(client, claimed, now) if claimed else None
         if error is not None:
             return error
     return None
 
 
 def resend(purchase: Purchase) -> SkinsBackError | None:
-    """Send a purchase again, with the same ``custom_id``, that SkinsBack says it does not know; as ``dispatch``.
+    """Send a purchase again that SkinsBack does not know, with the same ``custom_id``. Returns as ``dispatch`` does.
 
-    Nothing is sent if the row is not the one any more that was read.
+    Nothing is sent if the row has changed since it was read.
     """
     client, now = get_client(purchase.account), utc_now()
     rows = Purchase.objects.using(database()).filter(
         pk=purchase.pk, status__in=OPEN, attempts=purchase.attempts, buy_id=None, updated_at=purchase.updated_at
     )
-    if not rows.update(**_sent(now)):
+    if not rows.update(**_columns_before_call(now)):
         return None
-    return _send(client, [Purchase.objects.using(database()).get(pk=purchase.pk)], now)
+    return _send_rows(client, [Purchase.objects.using(database()).get(pk=purchase.pk)], now)
 
 
-def _sent(now: datetime) -> dict[str, Any]:
-    """What a row says from before the call on, so that a worker that dies in it leaves the truth behind.
+def _columns_before_call(now: datetime) -> dict[str, Any]:
+    """The columns that are written before the call, so that a worker that dies in the call leaves the truth behind.
 
-    ``updated_at`` moves forward as with every change, so that nothing is written that was decided before.
+    ``updated_at`` moves forward as with every change, so that an older decision about the row is refused.
     """
     column: Any = Purchase._meta.get_field("updated_at")
     earlier = When(updated_at__lt=now, then=Value(now, output_field=column))
@@ -118,8 +120,8 @@ def _unsent() -> QuerySet[Purchase]:
     return Purchase.objects.using(database()).filter(status=PurchaseStatus.REQUESTED, attempts=0)
 
 
-def _unsent_together(purchase: Purchase) -> list[int]:
-    """Keys of the purchase and its unsent companions."""
+def _unsent_of_batch(purchase: Purchase) -> list[int]:
+    """Keys of the purchase and of the other unsent purchases of its batch."""
     if not purchase.batch_id:
         return [purchase.pk]
     companions = _unsent().filter(account=purchase.account, batch_id=purchase.batch_id)
@@ -127,37 +129,37 @@ def _unsent_together(purchase: Purchase) -> list[int]:
 
 
 def _claim_unsent(keys: list[int], now: datetime) -> list[Purchase]:
-    """Mark rows as being sent; whoever marks them sends them."""
-    if not _unsent().filter(pk__in=keys).update(**_sent(now)):
+    """Mark unsent rows as sent, and return them. The process that marks a row is the one that sends it."""
+    if not _unsent().filter(pk__in=keys).update(**_columns_before_call(now)):
         return []
     sent = Purchase.objects.using(database()).filter(pk__in=keys, attempts=1, submitted_at=now, buy_id=None)
     return list(sent.order_by("pk"))
 
 
-def _send(client: SkinsBackClient, rows: list[Purchase], now: datetime) -> SkinsBackError | None:
+def _send_rows(client: SkinsBackClient, rows: list[Purchase], now: datetime) -> SkinsBackError | None:
     answers: list[Answer]
     unread: UnknownOutcome | None = None
     try:
-        answers = _call(client, rows)
+        answers = _call_skinsback(client, rows)
     except UnknownOutcome as error:
         answers, unread = [error] * len(rows), error
     except (InvalidInput, RequestNotSent, APIError) as error:
         answers = [error] * len(rows)
     for row, answer in zip(rows, answers, strict=True):
         try:
-            _take(row, answer, now)
+            _record_answer(row, answer, now)
         except Exception:
-            # A site's listener may raise anything. The other rows of the batch have their answers all the same, and
-            # a no that could not be booked is asked for once more.
-            logger.exception("skinsback.answer_not_booked", extra={"custom_id": row.custom_id})
+            # A receiver of the site may raise anything. The answers of the other rows are recorded all the same. A
+            # refusal that could not be recorded is sent once more.
+            logger.exception("skinsback.answer_not_recorded", extra={"custom_id": row.custom_id})
             if isinstance(answer, APIError) and answer.code in REFUSALS:
-                change(Purchase, row.pk, Source.ANSWER, partial(_not_bought, error=answer))
+                change(Purchase, row.pk, Source.ANSWER, partial(_set_not_bought, error=answer))
     first = answers[0]
     return first if isinstance(first, ACCOUNT_WIDE) else unread
 
 
-def _call(client: SkinsBackClient, rows: list[Purchase]) -> list[Answer]:
-    """Call SkinsBack, outside any database transaction; an answer for each row."""
+def _call_skinsback(client: SkinsBackClient, rows: list[Purchase]) -> list[Answer]:
+    """Call SkinsBack, outside any database transaction. Returns an answer for each row."""
     first = rows[0]
     receiver = TradeURL(first.partner, first.token)
     if not first.batch_id or len(rows) == 1:
@@ -181,7 +183,7 @@ def _call(client: SkinsBackClient, rows: list[Purchase]) -> list[Answer]:
     ]
 
 
-def _take(row: Purchase, answer: Answer, now: datetime) -> None:
+def _record_answer(row: Purchase, answer: Answer, now: datetime) -> None:
     later = now + schedule.RESEND_AFTER
     match answer:
         case PurchaseReport() if answer.custom_id in {"", row.custom_id}:
@@ -189,38 +191,38 @@ def _take(row: Purchase, answer: Answer, now: datetime) -> None:
             record_report(ours, Source.ANSWER, account=row.account)
             return
         case PurchaseReport():
-            stranger = UnknownOutcome("The answer was about another purchase.")
-            act = partial(_unknown, error=stranger, due=utc_now())
+            other_purchase = UnknownOutcome("The answer was about another purchase.")
+            act = partial(_set_unknown, error=other_purchase, due=utc_now())
         case InvalidInput() | RequestNotSent() | TemporaryFailure() | AccountFault():
-            act = partial(_not_bought, error=answer)
+            act = partial(_set_not_bought, error=answer)
         case CustomIdExists():
-            act = partial(_unknown, error=answer, due=utc_now())
+            act = partial(_set_unknown, error=answer, due=utc_now())
         case APIError() if answer.code in REFUSALS:
-            act = partial(_refused, error=answer)
-        case APIError() | UnknownOutcome():  # a no that nobody has documented may not be one
-            act = partial(_unknown, error=answer, due=later)
+            act = partial(_set_refused, error=answer)
+        case APIError() | UnknownOutcome():  # an undocumented error code may not be a refusal
+            act = partial(_set_unknown, error=answer, due=later)
     change(Purchase, row.pk, Source.ANSWER, act)
 
 
-def _not_bought(edit: Edit[Purchase], error: SkinsBackError) -> None:
-    """Nothing was bought, and the same may work later: take the attempt back and wait."""
+def _set_not_bought(edit: Edit[Purchase], error: SkinsBackError) -> None:
+    """Nothing was bought, and the same call may work later: subtract the attempt and wait."""
     if edit.row.status not in OPEN:
         return
     attempts = edit.row.attempts - 1
     delay = schedule.backoff(edit.row.poll_count)
     edit.set(attempts=attempts, poll_count=edit.row.poll_count + 1, next_poll_at=edit.now + delay)
-    edit.set(**_error(error))
+    edit.set(**_error_columns(error))
     if not attempts:
         edit.set(submitted_at=None)
     if schedule.age_for_waiting(edit.row.created_at, edit.now) > schedule.REVIEW_AFTER:
         edit.flag(NOT_SENT)
 
 
-def _refused(edit: Edit[Purchase], error: APIError) -> None:
-    """SkinsBack said no. That settles it, unless an earlier attempt without an answer may have bought the skin."""
+def _set_refused(edit: Edit[Purchase], error: APIError) -> None:
+    """SkinsBack refused. That is final, unless an earlier attempt without an answer may have bought the skin."""
     if edit.row.status not in OPEN:
         return
-    edit.set(**_error(error))
+    edit.set(**_error_columns(error))
     if edit.row.attempts > 1:
         edit.flag("refused_after_unknown", error=error.message)
         edit.set(next_poll_at=edit.now + schedule.backoff(edit.row.poll_count), poll_count=edit.row.poll_count + 1)
@@ -228,8 +230,8 @@ def _refused(edit: Edit[Purchase], error: APIError) -> None:
         reach(edit, PurchaseStatus.REFUSED, note=str(error))
 
 
-def _unknown(edit: Edit[Purchase], error: SkinsBackError, due: datetime) -> None:
-    """It may have been bought: ask for our id, from ``due`` on."""
+def _set_unknown(edit: Edit[Purchase], error: SkinsBackError, due: datetime) -> None:
+    """It may have been bought: ask SkinsBack about the ``custom_id`` from ``due`` on."""
     if edit.row.status not in OPEN:
         return
     if edit.row.status == PurchaseStatus.REQUESTED:
@@ -239,7 +241,7 @@ def _unknown(edit: Edit[Purchase], error: SkinsBackError, due: datetime) -> None
     edit.set(next_poll_at=due)
 
 
-def _error(error: SkinsBackError) -> dict[str, Any]:
+def _error_columns(error: SkinsBackError) -> dict[str, Any]:
     if isinstance(error, APIError):
         if abs(error.code) > LARGEST_CODE:
             return {"error_code": None, "error_message": f"{error.code} {error.message}".strip()}

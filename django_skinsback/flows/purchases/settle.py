@@ -16,8 +16,7 @@ from ...exceptions import InvalidInput, RowDeleted
 from ...models import Purchase
 from ...statuses import CANCELLED, PurchaseStatus
 from ..ledger.database import run
-from ..ledger.edit import Edit, Source
-from ..ledger.record import lock_for_edit
+from ..ledger.edit import Edit, Source, lock_for_edit
 from .report import reach, refund
 from .seen import require_seen
 from .seen import seen as token_of
@@ -33,7 +32,7 @@ class Decision(StrEnum):
     REFUND = "refund"
 
 
-def settle(purchase: Purchase, decision: Decision | str, by: Any = None, note: str = "", *, seen: str = "") -> Purchase:
+def settle(purchase: Purchase, decision: Decision | str, by: Any = None, note: str = "", seen: str = "") -> Purchase:
     """Apply a person's decision about a purchase, end its review, and return the row.
 
     ``keep`` moves no money, ``refund`` gives the charge back. A purchase that was not sent, or whose outcome is
@@ -62,7 +61,7 @@ def _settle(pk: Any, decision: str, by: Any, note: str, seen: str) -> Purchase:
     return edit.row
 
 
-def cancel(purchase: Purchase, by: Any = None, note: str = "", *, seen: str = "") -> Purchase:
+def cancel(purchase: Purchase, by: Any = None, note: str = "", seen: str = "") -> Purchase:
     """Cancel a purchase that was never sent, refund its charge, and return the row.
 
     Raises RowChanged if the row is not what was seen, and InvalidInput if it was sent: only SkinsBack knows then.

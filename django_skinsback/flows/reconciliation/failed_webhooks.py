@@ -19,9 +19,9 @@ from ...statuses import DEPOSIT_FINAL
 from ...wire.types import DepositReport, FailedNotification
 from ..deposits.refresh import ask_status
 from ..deposits.report import record_report
-from ..ledger.database import database
+from ..ledger.database import database, look
 from ..ledger.edit import Source
-from ..ledger.record import Outcome, look
+from ..ledger.record import Outcome
 from ..pages import Reading
 from .compare import DEPOSITS, Compared
 from .cursors import Lease, afterwards

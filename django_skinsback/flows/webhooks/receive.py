@@ -1,17 +1,18 @@
-"""What SkinsBack delivers: verified, stored as it came, and applied, all or nothing.
+"""Receives webhook deliveries: verifies them, stores them as bytes, and applies them.
 
-A delivery and its effect are one database transaction. If applying it fails, the effect is undone and the delivery is
-kept alone with the error, to be applied by its redelivery, by the sweep or by hand.
+A delivery and its effect are stored in one database transaction. If applying it fails, the effect is rolled back and
+the delivery is stored alone with the error. It is applied later by a redelivery, by the sweep or by an operator.
 """
 
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import IntegrityError
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from ... import conf
 from ...exceptions import ConfigurationError, NoSecret, NotificationRefused, RolledBack
@@ -24,7 +25,7 @@ from ..deposits import report as deposits
 from ..forget_user import RAW_DATA
 from ..ledger.database import database, run
 from ..ledger.edit import Source
-from ..ledger.record import Decision, Outcome
+from ..ledger.record import Outcome, PendingChange
 from ..monitoring.balance import keep_balance
 from ..purchases import report as purchases
 from .rejections import refuse
@@ -32,13 +33,13 @@ from .rejections import refuse
 logger = logging.getLogger("django_skinsback")
 
 KEPT_HEADERS = ("Content-Type", "Content-Length", "User-Agent", "X-Forwarded-For")
-"""Never ``X-SIGN``: whoever reads it once could sign as SkinsBack wherever it alone is believed."""
+"""Headers that are stored. Never ``X-SIGN``: it is constant, so a reader of the table could sign deliveries with it."""
 
-APPLY_AGAIN_FOR = timedelta(days=7)
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=6)
+RETRY_FOR = timedelta(days=7)
+FIRST_RETRY_DELAY, LONGEST_RETRY_DELAY = timedelta(seconds=10), timedelta(hours=6)
 
-WORTH_ANOTHER_TRY = (WebhookEvent.Outcome.UNKNOWN_STATUS, WebhookEvent.Outcome.MISMATCHED)
-"""Outcomes of which a later version, or a row mended by then, may make something."""
+REPEATABLE_OUTCOMES = (WebhookEvent.Outcome.UNKNOWN_STATUS, WebhookEvent.Outcome.MISMATCHED)
+"""Outcomes that may differ when the same delivery is applied again: by a later version, or once the row is repaired."""
 
 Kind = WebhookEvent.Kind
 
@@ -46,11 +47,12 @@ Kind = WebhookEvent.Kind
 def receive(
     kind: str, account: str, body: bytes, headers: Mapping[str, str], remote_addr: str = ""
 ) -> WebhookEvent.Outcome:
-    """Take one delivery: ``deposit`` (``/docs/api/v1/callback``) or ``event`` (``/docs/api/v1/api_event_webhook``).
+    """Receive one delivery: ``deposit`` (``/docs/api/v1/callback``) or ``event`` (``/docs/api/v1/api_event_webhook``).
 
-    Returns what became of it once that is committed; inside a database transaction of the caller's, who must not answer
-    before he commits, once it is written. Raises NotificationRefused, before any query, if it is not SkinsBack's. Any
-    other exception means that it could not be applied; it is kept as long as the database answers.
+    Returns the outcome after the commit. Inside a database transaction of the caller's it returns before the commit,
+    and the caller must not answer SkinsBack before it commits. Raises NotificationRefused, before any query, if
+    SkinsBack did not sign the delivery. Any other exception means that the delivery could not be applied;
+    it is then stored with the error, unless the database is down.
     """
     try:
         message = verify(kind, account, body, headers)
@@ -71,25 +73,14 @@ def receive(
 
 
 def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
-    """Store a delivery with its effect, in one database transaction. A copy of one that was applied is only counted."""
-
-    def block() -> WebhookEvent.Outcome:
-        event.pk, event._state.adding = None, True  # as it was before an attempt that was rolled back
-        decision = _decide(event, message)
-        if decision.outcome != Outcome.APPLIED and _count_repeat(event):
-            return Outcome.REPEAT
-        for name, value in _result(event, decision, utc_now()).items():
-            setattr(event, name, value)
-        event.save(using=database(), force_insert=True)
-        _apply(event, message, decision)
-        return decision.outcome
-
+    """Store a new delivery with its effect, in one database transaction. A copy of an applied one is only counted."""
+    store = partial(_apply, event, message, is_stored=False)
     try:
-        return run(block, repeat_after_integrity_error=False)
+        return run(store, repeat_after_integrity_error=False)
     except IntegrityError:
-        stored = _stored(event)
+        stored = _copies(event).first()
         if stored is None:  # not the delivery but an ID of its row was taken meanwhile, or a receiver's veto
-            return _keep_if_it_fails(event, block)
+            return _run_or_keep(event, store)
     except Exception as error:
         keep_failed(event, error)
         raise
@@ -100,53 +91,59 @@ def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> Web
 
 
 def apply_stored(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
-    """Apply a delivery that is stored already. Its row is locked before it is marked processed: it is applied once."""
-
-    def block() -> WebhookEvent.Outcome:
-        decision = _decide(event, message)
-        same = WebhookEvent.objects.using(database()).filter(pk=event.pk, processed_at=event.processed_at)
-        if not same.update(**{"error": "", **_result(event, decision, utc_now())}):
-            return Outcome.REPEAT
-        _apply(event, message, decision)
-        return decision.outcome
-
-    return _keep_if_it_fails(event, block)
+    """Apply a delivery that is stored already. If another process has applied it meanwhile, nothing happens."""
+    return _run_or_keep(event, partial(_apply, event, message, is_stored=True))
 
 
-def _keep_if_it_fails(event: WebhookEvent, block: Callable[[], WebhookEvent.Outcome]) -> WebhookEvent.Outcome:
+def _run_or_keep(event: WebhookEvent, apply: Callable[[], WebhookEvent.Outcome]) -> WebhookEvent.Outcome:
     try:
-        return run(block)
+        return run(apply)
     except Exception as error:
         keep_failed(event, error)
         raise
 
 
-def _decide(event: WebhookEvent, message: DepositReport | Event) -> Decision[Any]:
-    """Lock the row that a delivery is about and decide what the delivery means."""
+def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bool) -> WebhookEvent.Outcome:
+    """Lock the row, decide, store the delivery, write its effect, and verify that both are saved."""
+    pending: PendingChange[Any]
+    about: dict[str, Any] = {"account": event.account, "event": event}
     if isinstance(message, DepositReport):
-        return deposits.decide(message, Source.WEBHOOK, account=event.account, event=event)
-    if message.purchase is not None:
-        return purchases.decide(message.purchase, Source.WEBHOOK, account=event.account, event=event)
-    return Decision(Outcome.IGNORED if message.balance is None else Outcome.APPLIED)
-
-
-def _apply(event: WebhookEvent, message: DepositReport | Event, decision: Decision[Any]) -> None:
-    """Write the effect of a delivery that is stored, and verify that both are saved."""
-    decision.save()
+        pending = deposits.decide(message, Source.WEBHOOK, **about)
+    elif message.purchase is not None:
+        pending = purchases.decide(message.purchase, Source.WEBHOOK, **about)
+    else:
+        pending = PendingChange(Outcome.IGNORED if message.balance is None else Outcome.APPLIED)
+    outcome, edit = pending
+    deliveries = WebhookEvent.objects.using(database())
+    if is_stored:
+        result = _result(event, pending, utc_now())
+        if not deliveries.filter(pk=event.pk, processed_at=event.processed_at).update(**result, error=""):
+            return Outcome.REPEAT
+    elif outcome != Outcome.APPLIED and _count_repeat(event):
+        return Outcome.REPEAT
+    else:
+        event.pk, event._state.adding = None, True  # as it was before an attempt that was rolled back
+        for name, value in _result(event, pending, utc_now()).items():
+            setattr(event, name, value)
+        event.save(using=database(), force_insert=True)
+    if edit is not None:
+        edit.save()
     if isinstance(message, Event) and message.balance is not None:
         keep_balance(event.account, message.balance)
-    is_verified = decision.edit is not None and decision.edit.changed  # together with the row
-    if not is_verified and not WebhookEvent.objects.using(database()).filter(pk=event.pk).exists():
+    is_verified = edit is not None and edit.changed  # together with the row
+    if not is_verified and not deliveries.filter(pk=event.pk).exists():
         raise RolledBack
+    return outcome
 
 
-def _result(event: WebhookEvent, decision: Decision[Any], now: datetime) -> dict[str, Any]:
-    """What is noted on a delivery once it is known what becomes of it."""
-    row, unmatched = decision.row, decision.outcome == Outcome.UNMATCHED
+def _result(event: WebhookEvent, pending: PendingChange[Any], now: datetime) -> dict[str, Any]:
+    """The columns of a delivery that say what became of it."""
+    row = pending.edit.row if pending.edit is not None else None
+    unmatched = pending.outcome == Outcome.UNMATCHED
     return {
-        "outcome": decision.outcome,
+        "outcome": pending.outcome,
         "processed_at": None if unmatched else now,
-        "next_try_at": _next_try(event) if unmatched else None,
+        "next_try_at": _next_try_at(event) if unmatched else None,
         "needs_review": False,
         "deposit": row if isinstance(row, Deposit) else None,
         "purchase": row if isinstance(row, Purchase) else None,
@@ -154,42 +151,44 @@ def _result(event: WebhookEvent, decision: Decision[Any], now: datetime) -> dict
     }
 
 
-def _next_try(event: WebhookEvent) -> datetime | None:
-    """Ever later, as the delivery grows old, until it is left to an operator."""
+def _next_try_at(event: WebhookEvent) -> datetime | None:
+    """When a delivery is applied again: later and later, and never after ``RETRY_FOR``."""
     now = utc_now()
     age = now - event.received_at
-    return None if age > APPLY_AGAIN_FOR else now + min(max(age, FIRST_PAUSE), LONGEST_PAUSE)
+    return None if age > RETRY_FOR else now + min(max(age, FIRST_RETRY_DELAY), LONGEST_RETRY_DELAY)
 
 
-def _stored(event: WebhookEvent) -> WebhookEvent | None:
-    same = WebhookEvent.objects.using(database()).filter(account=event.account, kind=event.kind, digest=event.digest)
-    return same.first()
+def _copies(event: WebhookEvent) -> QuerySet[WebhookEvent]:
+    """The stored delivery with the same bytes, if there is one."""
+    deliveries = WebhookEvent.objects.using(database())
+    return deliveries.filter(account=event.account, kind=event.kind, digest=event.digest)
 
 
 def _count_repeat(event: WebhookEvent) -> bool:
-    """Whether the very same delivery was made use of before; if so it is only counted."""
-    same = WebhookEvent.objects.using(database()).filter(
-        account=event.account, kind=event.kind, digest=event.digest, processed_at__isnull=False
-    )
-    return bool(same.exclude(outcome__in=WORTH_ANOTHER_TRY).update(deliveries=F("deliveries") + 1))
+    """Count a copy of a delivery that was processed before. Returns False if there is no such delivery."""
+    processed = _copies(event).filter(processed_at__isnull=False)
+    return bool(processed.exclude(outcome__in=REPEATABLE_OUTCOMES).update(deliveries=F("deliveries") + 1))
 
 
 def keep_failed(event: WebhookEvent, error: Exception) -> None:
-    """Keep the delivery alone, in a database transaction of its own; the effect has been undone."""
+    """Store a failed delivery with its error, in a database transaction of its own. Its effect was rolled back."""
 
     def block() -> None:
-        same = WebhookEvent.objects.using(database()).filter(
-            account=event.account, kind=event.kind, digest=event.digest
-        )
-        first = same.first() or event  # a copy is as old as the delivery that is kept already
-        next_try_at = _next_try(first)
+        same = _copies(event)
+        first = same.first() or event  # a copy is as old as the delivery that is stored already
+        next_try_at = _next_try_at(first)
         too_old = next_try_at is None or utc_now() - first.received_at > conf.stuck_after()
-        kept = {"error": _cause(error), "outcome": Outcome.FAILED, "next_try_at": next_try_at, "needs_review": too_old}
-        # Applied after all: the answer of its commit was lost, or another process did it meanwhile.
-        if same.filter(processed_at=None).update(**kept) or same.exists():
+        failed = {
+            "error": _error_text(error),
+            "outcome": Outcome.FAILED,
+            "next_try_at": next_try_at,
+            "needs_review": too_old,
+        }
+        # If the stored one is processed, it was applied: its commit was not answered, or another process did it.
+        if same.filter(processed_at=None).update(**failed) or same.exists():
             return
         event.pk, event._state.adding = None, True
-        event.processed_at, event.outcome, event.error = None, Outcome.FAILED, _cause(error)
+        event.processed_at, event.outcome, event.error = None, Outcome.FAILED, _error_text(error)
         event.next_try_at, event.needs_review = next_try_at, too_old
         event.deposit = event.purchase = None
         event.save(using=database())
@@ -197,8 +196,8 @@ def keep_failed(event: WebhookEvent, error: Exception) -> None:
     run(block)
 
 
-def _cause(error: Exception) -> str:
-    """The error as it is kept: the whole text of RolledBack, which says what to do, else only the name of its class."""
+def _error_text(error: Exception) -> str:
+    """The error as it is stored: the text of RolledBack, which says what to do; of other errors the class name only."""
     return str(error) if isinstance(error, RolledBack) else type(error).__name__
 
 

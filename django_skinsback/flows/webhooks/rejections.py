@@ -1,4 +1,4 @@
-"""Notifications that were refused: counted, told to the site, and logged in a bounded number of lines."""
+"""Deliveries that were refused: counted, signalled to the site, and logged at most once a minute of each kind."""
 
 import logging
 import threading
@@ -17,8 +17,8 @@ QUIET_SECONDS = 60
 Key = tuple[str, str, str]
 
 
-class Refusals:
-    """What this process has refused, by account, kind and reason. A flood costs one line a minute for each of them."""
+class Rejections:
+    """What this process has refused, by account, kind and reason. Each of them is logged at most once a minute."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.counts: Counter[Key] = Counter()
@@ -27,9 +27,9 @@ class Refusals:
         self._logged: dict[Key, tuple[float, int]] = {}
 
     def add(self, account: str, kind: str, error: NotificationRefused, remote_addr: str) -> None:
-        """Count a refusal; log it unless one like it was logged within the minute."""
+        """Count a refused delivery. Log it unless the same account, kind and reason was logged within the minute."""
         reason = type(error).__name__
-        # An account that does not exist is a stranger's word: it must not make a line, or a counter, of its own.
+        # A sender can invent account names: an unknown account gets no log line and no counter of its own.
         key = (account if reason != "NoSecret" else "", kind, reason)
         with self._lock:
             self.counts[key] += 1
@@ -51,11 +51,11 @@ class Refusals:
         )
 
 
-refusals = Refusals()
-"""This process's own."""
+rejections = Rejections()
+"""The rejections of this process."""
 
 
 def refuse(account: str, kind: str, error: NotificationRefused, remote_addr: str) -> None:
-    """Note that a notification was refused."""
-    refusals.add(account, kind, error, remote_addr)
+    """Count, log and signal a delivery that was refused."""
+    rejections.add(account, kind, error, remote_addr)
     notification_refused.send_robust(sender=WebhookEvent, account=account, kind=kind, error=error)

@@ -1,4 +1,4 @@
-"""Stored deliveries: applied again by the sweep or by a person, or given up by a person."""
+"""Stored deliveries: applied again by the sweep or by an operator, or dismissed by an operator."""
 
 import logging
 from collections.abc import Iterator
@@ -15,41 +15,38 @@ from ...wire.types import DepositReport
 from ..ledger.database import database
 from ..ledger.record import Outcome
 from ..polling.queue import is_due
-from .receive import WORTH_ANOTHER_TRY, Kind, apply_stored, keep_failed, secrets_of, verify
+from .receive import REPEATABLE_OUTCOMES, Kind, apply_stored, keep_failed, secrets_of, verify
 
 logger = logging.getLogger("django_skinsback")
 
 
 def is_processed(event: WebhookEvent) -> bool:
-    """Whether a stored delivery was processed before, so that ``apply_again`` leaves it as it is."""
-    return event.processed_at is not None and event.outcome not in WORTH_ANOTHER_TRY
+    """Whether a stored delivery was processed. ``apply_again`` does nothing with it then."""
+    return event.processed_at is not None and event.outcome not in REPEATABLE_OUTCOMES
 
 
 def apply_again(event: WebhookEvent) -> WebhookEvent.Outcome:
-    """Apply a stored delivery of which nothing could be made so far; any other is left as it is.
-
-    Returns what became of it, or had become of it before. Raises as ``receive`` does.
-    """
+    """Apply a stored delivery that was not processed. Returns its outcome, new or old. Raises as ``receive`` does."""
     if is_processed(event):
         return Outcome(event.outcome)
-    if not event.body:  # it was applied, and its user was forgotten since
+    if not event.body:  # it was applied, and then the data of its user was removed
         return Outcome(event.outcome)
     body = bytes(event.body)
     message: DepositReport | Event
     try:
         if event.kind == Kind.DEPOSIT:
             message = verify(event.kind, event.account, body, {"Content-Type": event.content_type})
-        else:  # its signature was in a header, which is not kept
+        else:  # its signature was in a header, which is not stored
             secrets_of(event.account)
             message = parse_event(body, event.content_type)
-    except NotificationRefused as error:  # the secret it was signed with is gone
+    except NotificationRefused as error:  # the secret that signed it was removed from the settings
         keep_failed(event, error)
         raise
     return apply_stored(event, message)
 
 
 def replay(events: QuerySet[WebhookEvent]) -> Iterator[tuple[WebhookEvent, WebhookEvent.Outcome | Exception]]:
-    """Apply stored deliveries again, in the order in which they came; yields each with what became of it."""
+    """Apply stored deliveries again, oldest first. Yields each with its outcome or its error."""
     last = 0
     chosen = events.using(database()).order_by("pk")
     while event := chosen.filter(pk__gt=last).first():
@@ -57,13 +54,13 @@ def replay(events: QuerySet[WebhookEvent]) -> Iterator[tuple[WebhookEvent, Webho
         result: WebhookEvent.Outcome | Exception
         try:
             result = apply_again(event)
-        except Exception as error:  # noqa: BLE001 - a site's listener may raise anything; the others must not wait
+        except Exception as error:  # noqa: BLE001 - a receiver of the site may raise anything; the others must not wait
             result = error
         yield event, result
 
 
 def apply_kept(now: datetime | None = None) -> int:
-    """Try the deliveries that are still to be applied and due; returns how many were applied. Part of the sweep."""
+    """Apply the failed and unmatched deliveries that are due, and return how many were applied. Part of the sweep."""
     now, applied = now or utc_now(), 0
     for event, result in replay(WebhookEvent.objects.filter(is_due("next_try_at", now))):
         if isinstance(result, Exception):
@@ -74,9 +71,9 @@ def apply_kept(now: datetime | None = None) -> int:
 
 
 def dismiss(event: WebhookEvent, by: Any = None, note: str = "") -> WebhookEvent:
-    """Give up a delivery that could not be applied; it is not tried again, and a copy of it is only counted.
+    """Dismiss a delivery that could not be applied, and return it. It is not applied again; copies are only counted.
 
-    Raises RowChanged if it was applied, dismissed, or failed in another way since ``event`` was read.
+    Raises RowChanged if it was applied or dismissed, or failed with another error, since ``event`` was read.
     """
     waiting = WebhookEvent.objects.using(database()).filter(pk=event.pk, outcome=Outcome.FAILED, error=event.error)
     dismissed = {"outcome": Outcome.DISMISSED, "processed_at": utc_now(), "next_try_at": None, "needs_review": False}

@@ -56,10 +56,10 @@ class Command(SkinsBackCommand):
     exit_codes = {NEEDS_PERSON: "something is to be done"}
     requires_system_checks = []
 
-    def chosen_accounts(self, account: str | None) -> tuple[str, ...]:
+    def selected_accounts(self, account: str | None) -> tuple[str, ...]:
         """None where the settings or the database are not ready: that is what is to be mended first."""
         self._lines = [*_configuration(), *_database()]
-        return super().chosen_accounts(account) if all(line.ok for line in self._lines) else ()
+        return super().selected_accounts(account) if all(line.ok for line in self._lines) else ()
 
     def work(self, *_args: Any, account: str | None, **_options: Any) -> int | None:
         lines = list(self._lines)

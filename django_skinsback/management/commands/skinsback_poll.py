@@ -14,7 +14,7 @@ from ...flows.scheduler import JOBS, repeat
 from ...flows.webhooks import replay
 from ...models import WebhookEvent
 from ..command import NOT_DONE, NOT_KNOWN, USAGE, SkinsBackCommand, described
-from ..output import Diary, stop_signals
+from ..output import PeriodicSummary, stop_signals
 
 logger = logging.getLogger("django_skinsback")
 
@@ -102,7 +102,7 @@ class Command(SkinsBackCommand):
             self.tell(text)
 
     def _forever(self, account: str | None, every: float) -> None:
-        diary = Diary(self.tell)
+        summary = PeriodicSummary(self.tell)
         periods = {job: job.seconds or every for job in JOBS}
         with stop_signals() as stopped:
             self._say(f"Sweeping every {every:g} seconds. Stop with Ctrl-C.")
@@ -110,8 +110,8 @@ class Command(SkinsBackCommand):
                 periods,
                 account,
                 stopped=stopped,
-                told=lambda job, result: diary.note(job.name, result),
-                idle=diary.tell_if_due,
+                told=lambda job, result: summary.add(job.name, result),
+                idle=summary.print_if_due,
             )
-        diary.tell()
+        summary.print()
         self._say("Stopped.")

@@ -7,7 +7,7 @@ from ...flows.reconciliation.discrepancies import Counts
 from ...flows.reconciliation.run import LISTS, reconcile
 from ...models import Discrepancy
 from ..command import NEEDS_PERSON, NOT_DONE, USAGE, SkinsBackCommand
-from ..dates import moment
+from ..dates import date_or_time
 
 FOUND = ("missed", "repaired", "unknown", "differing", "doubled", "absent")
 
@@ -33,8 +33,8 @@ class Command(SkinsBackCommand):
         parser.add_argument(
             "--list", dest="lists", action="append", choices=[str(name) for name in LISTS], help="only this list"
         )
-        parser.add_argument("--since", type=moment, help="read from here on: 2026-05-01, or 2026-05-01T12:00")
-        parser.add_argument("--until", type=moment, help="read up to here (default: now); only with --since")
+        parser.add_argument("--since", type=date_or_time, help="read from here on: 2026-05-01, or 2026-05-01T12:00")
+        parser.add_argument("--until", type=date_or_time, help="read up to here (default: now); only with --since")
 
     def work(
         self,

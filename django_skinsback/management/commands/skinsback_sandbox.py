@@ -8,8 +8,8 @@ from ...sandbox.__main__ import add_arguments, serve
 
 class Command(BaseCommand):
     help = (
-        "Run a pretend SkinsBack on this machine, to try everything without an account. "
-        "The same as: python -m django_skinsback.sandbox"
+        "Run a simulation of SkinsBack on this machine, to try everything without an account. "
+        "Same as: python -m django_skinsback.sandbox"
     )
     requires_system_checks = []
 

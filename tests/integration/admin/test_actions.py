@@ -4,9 +4,9 @@ import pytest
 from django.db import connections
 
 from django_skinsback import deposits, purchases
-from django_skinsback.admin import actions as acting
+from django_skinsback.admin import actions
 from django_skinsback.connection import get_client
-from django_skinsback.exceptions import AccountFault, RequestNotSent, TransactionNotFound, UnknownOutcome
+from django_skinsback.exceptions import AccountFault, InvalidInput, RequestNotSent, TransactionNotFound, UnknownOutcome
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
 from django_skinsback.testing import make_deposit, make_purchase
 
@@ -19,7 +19,7 @@ TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i
 
 @pytest.fixture
 def held(world, user):
-    """A deposit in hold, here and at SkinsBack."""
+    """A deposit in hold, here and in the sandbox."""
     deposit = deposits.create(user, steam_id="76561198050648523")
     world.sandbox.pay(deposit.order_id, held=True)
     world.deliver()
@@ -28,23 +28,23 @@ def held(world, user):
     return deposit
 
 
-LOOK_AT_IT = {"code": "unknown_status", "data": {"status": "gifted"}}
+REASON = {"code": "unknown_status", "data": {"status": "gifted"}}
 
 
 def paid_deposit(**values):
-    """Under review, with an amount that could be credited."""
-    details = {"needs_review": True, "review_reasons": [LOOK_AT_IT], "status": "success"}
+    """Make a deposit that needs review and has an amount to credit."""
+    details = {"needs_review": True, "review_reasons": [REASON], "status": "success"}
     money = {"amount": Decimal("10.5"), "user_amount": Decimal("12.6"), "amount_currency": "usd"}
     return make_deposit(**{**details, **money, **values})
 
 
 def confirm(client, action, *rows):
-    """Read the page that asks, then send its form as it stands."""
+    """Open the confirmation page and send its form."""
     return act(client, action, *rows, confirmed="yes", seen=seen_on(act(client, action, *rows)))
 
 
 def decide(client, outcome, *rows, note="", **fields):
-    """Read the page that asks, then send its form as it stands."""
+    """Open the confirmation page and send its form."""
     asked = act(client, "settle", *rows)
     seen = seen_on(asked)
     return act(client, "settle", *rows, decision=outcome, note=note, confirmed="yes", seen=seen, **fields)
@@ -62,7 +62,7 @@ ACTIONS = [
 
 
 @pytest.mark.parametrize(("model", "action", "permission"), ACTIONS)
-def test_an_action_is_offered_to_superusers_and_holders_of_its_permission_alone(model, action, permission, user):
+def test_an_action_is_offered_only_with_its_permission(model, action, permission, user):
     make_deposit(), make_purchase()
     offered = {
         "superuser": browser_of(superuser=True),
@@ -79,7 +79,7 @@ def test_an_action_is_offered_to_superusers_and_holders_of_its_permission_alone(
 @pytest.mark.parametrize(
     ("model", "action", "permission"), [each for each in ACTIONS if each[0] in {"deposit", "purchase"}]
 )
-def test_an_action_does_nothing_for_whoever_may_not(model, action, permission, monkeypatch):
+def test_an_action_does_nothing_without_its_permission(model, action, permission, monkeypatch):
     row = paid_deposit(status="in_hold") if model == "deposit" else make_purchase(needs_review=True)
 
     def never(*_arguments, **_options):
@@ -100,13 +100,13 @@ def test_an_action_does_nothing_for_whoever_may_not(model, action, permission, m
 
 
 class TestRefresh:
-    def test_it_asks_about_the_chosen_rows_and_no_others(self, world, user):
+    def test_only_selected_rows_are_refreshed(self, world, user):
         rows = [deposits.create(user, steam_id="76561198050648523") for _ in range(2)]
         for row in rows:
             world.sandbox.pay(row.order_id, held=False)
         client = browser_of(*VIEW_ALL, "refresh_deposit")
         response = act(client, "refresh", rows[0])
-        assert messages_of(client, response) == ["SkinsBack was asked about 1 deposit. Status changed: 1."]
+        assert messages_of(client, response) == ["1 deposit was refreshed from SkinsBack. Status changes: 1."]
         assert [Deposit.objects.get(pk=row.pk).status for row in rows] == ["success", "pending"]
         assert StatusChange.objects.filter(by=client.user).exists()
 
@@ -114,23 +114,23 @@ class TestRefresh:
         monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
         row = deposits.create(user)
         client = browser_of(*VIEW_ALL, "refresh_deposit")
-        assert "was asked about 1" in messages_of(client, act(client, "refresh", row))[0]
+        assert "1 deposit was refreshed" in messages_of(client, act(client, "refresh", row))[0]
 
-    def test_from_the_page_of_a_row_it_returns_there(self, world, user):
+    def test_the_button_on_a_row_leads_back_to_the_row(self, world, user):
         row = deposits.create(user)
         response = act(browser_of(*VIEW_ALL, "refresh_deposit"), "refresh", row, stay="yes")
         assert response.url == page_url(row)
 
-    def test_one_row_that_cannot_be_asked_about_does_not_keep_the_others(self, world, user):
+    def test_one_failing_row_does_not_stop_the_others(self, world, user):
         unknown, known = make_deposit(), deposits.create(user)
         client = browser_of(*VIEW_ALL, "refresh_deposit")
-        told = messages_of(client, act(client, "refresh", unknown, known))
-        assert told == [
-            "SkinsBack was asked about 1 deposit. Status changed: 0.",
-            f"SkinsBack does not know it. [{unknown.order_id}]",
+        shown = messages_of(client, act(client, "refresh", unknown, known))
+        assert shown == [
+            "1 deposit was refreshed from SkinsBack. Status changes: 0.",
+            f"SkinsBack does not know this deposit. [{unknown.order_id}]",
         ]
 
-    def test_it_stops_at_an_error_that_all_rows_would_meet(self, monkeypatch):
+    def test_it_stops_at_an_account_wide_error(self, monkeypatch):
         calls = []
 
         def refused(row, **_options):
@@ -139,17 +139,17 @@ class TestRefresh:
 
         monkeypatch.setattr(deposits, "refresh", refused)
         client = browser_of(*VIEW_ALL, "refresh_deposit")
-        told = messages_of(client, act(client, "refresh", make_deposit(), make_deposit(), make_deposit()))
+        shown = messages_of(client, act(client, "refresh", make_deposit(), make_deposit(), make_deposit()))
         assert len(calls) == 1
-        assert "invalid_ip_address, -8" in told[0]
-        assert told[1] == "3 rows were not tried."
+        assert "invalid_ip_address, -8" in shown[0]
+        assert shown[1] == "3 rows were not tried."
 
     @pytest.mark.parametrize(
         ("error", "words"),
         [
             (RequestNotSent(), "nothing was sent"),
             (UnknownOutcome(), "could not be read"),
-            (TransactionNotFound("orderstatus", 4, "<b>transaction_not_found</b>"), "does not know it"),
+            (TransactionNotFound("orderstatus", 4, "<b>transaction_not_found</b>"), "does not know this deposit"),
         ],
     )
     def test_an_error_says_what_to_do(self, error, words, monkeypatch):
@@ -160,24 +160,24 @@ class TestRefresh:
         client = browser_of(*VIEW_ALL, "refresh_purchase")
         assert words in messages_of(client, act(client, "refresh", make_purchase(status="unknown", attempts=1)))[0]
 
-    def test_purchases_are_asked_about_in_one_call_and_unsent_ones_left_alone(self, world, user):
+    def test_purchases_are_refreshed_in_one_call_and_unsent_ones_skipped(self, world, user):
         sent = [purchases.submit(buy(user)) for _ in range(2)]
         unsent = buy(user)
         world.sandbox.end_purchase(sent[0].custom_id, "accepted")
         client = browser_of(*VIEW_ALL, "refresh_purchase")
-        told = messages_of(client, act(client, "refresh", *sent, unsent))
-        assert told[0] == "SkinsBack was asked about 2 purchases. Status changed: 1."
-        assert "never sent" in told[1]
+        shown = messages_of(client, act(client, "refresh", *sent, unsent))
+        assert shown[0] == "2 purchases were refreshed from SkinsBack. Status changes: 1."
+        assert "were not sent" in shown[1]
         assert Purchase.objects.get(pk=sent[0].pk).status == "accepted"
         assert Purchase.objects.get(pk=unsent.pk).attempts == 0
 
-    def test_purchases_never_sent_are_not_said_to_be_asked_about(self):
+    def test_unsent_purchases_are_not_counted_as_refreshed(self):
         client = browser_of(*VIEW_ALL, "refresh_purchase")
-        told = messages_of(client, act(client, "refresh", make_purchase()))
-        assert told == ["What was never sent is not known at SkinsBack and was left alone."]
+        shown = messages_of(client, act(client, "refresh", make_purchase()))
+        assert shown == ["Purchases that were not sent to SkinsBack yet were skipped."]
 
-    def test_not_more_rows_at_once_than_a_browser_would_wait_for(self, monkeypatch):
-        monkeypatch.setattr(acting, "ROWS_AT_ONCE", 1)
+    def test_the_number_of_rows_is_limited(self, monkeypatch):
+        monkeypatch.setattr(actions, "ROWS_AT_ONCE", 1)
         client = browser_of(*VIEW_ALL, "refresh_deposit")
         assert messages_of(client, act(client, "refresh", make_deposit(), make_deposit()))[0].startswith(
             "Choose at most 1"
@@ -214,7 +214,7 @@ class TestApproveHold:
         assert LedgerEntry.objects.get().user == user
         assert StatusChange.objects.filter(by=client.user).exists()
 
-    def test_only_the_chosen_rows_are_approved(self, held, world, user):
+    def test_only_the_selected_rows_are_approved(self, held, world, user):
         other = deposits.create(user, steam_id="76561198050648523")
         world.sandbox.pay(other.order_id, held=True)
         world.deliver()
@@ -222,22 +222,22 @@ class TestApproveHold:
         other.refresh_from_db()
         assert other.status == "in_hold"
 
-    def test_one_that_skinsback_gave_back_meanwhile_is_not_called_approved(self, held, world):
+    def test_a_deposit_that_was_returned_in_the_meantime_is_not_called_approved(self, held, world):
         world.sandbox.give_back(held.order_id)
         client = browser_of(*VIEW_ALL, "approve_hold")
-        told = messages_of(client, confirm(client, "approve_hold", held))
-        assert len(told) == 1
-        assert "was not approved" in told[0]
+        shown = messages_of(client, confirm(client, "approve_hold", held))
+        assert len(shown) == 1
+        assert "was not approved" in shown[0]
         assert not LedgerEntry.objects.exists()
 
-    def test_rows_that_are_not_held_are_not_even_asked_about(self):
+    def test_rows_that_are_not_in_hold_are_not_shown(self):
         client = browser_of(*VIEW_ALL, "approve_hold")
         response = act(client, "approve_hold", make_deposit())
-        assert messages_of(client, response) == ["None of the chosen deposits is in hold; nothing was done."]
+        assert messages_of(client, response) == ["No selected deposit is in hold. Nothing was done."]
 
 
 class TestSettle:
-    def test_a_credit_is_posted_once_however_often_the_form_is_sent(self, user):
+    def test_a_form_that_is_sent_twice_posts_one_credit(self, user):
         deposit = paid_deposit(user=user)
         client = browser_of(*VIEW_ALL, "settle_deposit")
         asked = act(client, "settle", deposit)
@@ -259,7 +259,7 @@ class TestSettle:
         assert not deposit.needs_review
         assert not LedgerEntry.objects.exists()
 
-    def test_a_credit_is_taken_back(self, user):
+    def test_a_credit_is_reversed(self, user):
         deposit = paid_deposit(user=user)
         LedgerEntry.objects.create(user=user, deposit=deposit, kind="credit", amount=Decimal("12.6"), currency="usd")
         client = browser_of(*VIEW_ALL, "settle_deposit")
@@ -268,7 +268,7 @@ class TestSettle:
         decide(client, "reverse", deposit)
         assert LedgerEntry.objects.get(kind="reversal").amount == Decimal("-12.6")
 
-    def test_a_charge_is_given_back(self, user):
+    def test_a_charge_is_refunded(self, user):
         purchase = make_purchase(
             user=user,
             status="rollback_user",
@@ -279,7 +279,7 @@ class TestSettle:
         decide(browser_of(*VIEW_ALL, "settle_purchase"), "refund", purchase)
         assert LedgerEntry.objects.get(kind="refund").amount == Decimal(9)
 
-    def test_without_a_charge_there_is_nothing_to_give_back(self):
+    def test_without_a_charge_a_refund_is_refused(self):
         purchase = make_purchase(
             status="rollback_user", needs_review=True, review_reasons=[{"code": "rollback_by_user", "data": {}}]
         )
@@ -288,36 +288,59 @@ class TestSettle:
         purchase.refresh_from_db()
         assert purchase.needs_review
 
-    def test_no_decision_no_effect(self, user):
+    def test_without_a_decision_nothing_happens(self, user):
         deposit = paid_deposit(user=user)
         client = browser_of(*VIEW_ALL, "settle_deposit")
         act(client, "settle", deposit, decision="credit")
         assert decide(client, "", deposit).context["form"].errors
         assert not LedgerEntry.objects.exists()
 
-    def test_a_row_that_changed_since_it_was_looked_at_is_left_alone(self, user):
+    def test_a_row_that_changed_since_it_was_shown_is_skipped(self, user):
         deposit = paid_deposit(user=user)
         client = browser_of(*VIEW_ALL, "settle_deposit")
         seen = seen_on(act(client, "settle", deposit))
-        Deposit.objects.update(review_reasons=[LOOK_AT_IT, {"code": "owner_gone", "data": {}}])
+        Deposit.objects.update(review_reasons=[REASON, {"code": "owner_gone", "data": {}}])
         response = act(client, "settle", deposit, decision="credit", note="", confirmed="yes", seen=seen)
         assert "changed since you looked" in messages_of(client, response)[0]
         assert not LedgerEntry.objects.exists()
 
-    def test_only_chosen_rows_that_need_review_are_settled(self, user):
+    def test_only_selected_rows_that_need_review_are_settled(self, user):
         chosen, other, clear = paid_deposit(user=user), paid_deposit(user=user), paid_deposit(needs_review=False)
         decide(browser_of(*VIEW_ALL, "settle_deposit"), "credit", chosen, clear)
         assert [entry.deposit for entry in LedgerEntry.objects.all()] == [chosen]
         assert Deposit.objects.get(pk=other.pk).needs_review
 
-    def test_an_amount_that_is_missing_is_told_and_the_review_goes_on(self, user):
-        deposit = paid_deposit(user=user, amount_currency="")
+    @pytest.mark.parametrize(
+        ("missing", "text"),
+        [
+            ({"amount_currency": ""}, "no amount that could be credited"),
+            ({"user_amount": None}, "no amount that could be credited"),
+            ({"user": None, "owner_id": "77"}, "12.60"),
+        ],
+    )
+    def test_a_credit_without_an_amount_or_an_owner_is_not_offered(self, user, missing, text):
+        deposit = paid_deposit(**{"user": user, **missing})
         client = browser_of(*VIEW_ALL, "settle_deposit")
-        assert "no amount that could be credited" in messages_of(client, decide(client, "credit", deposit))[0]
+        page = act(client, "settle", deposit)
+        assert [name for name, _ in page.context["form"].fields["decision"].choices] == ["keep"]
+        assert text in page.content.decode()
+        assert decide(client, "credit", deposit).context["form"].errors
+        deposit.refresh_from_db()
+        assert deposit.needs_review
+        assert not LedgerEntry.objects.exists()
+
+    def test_an_error_of_the_flow_is_shown_and_the_review_stays(self, user, monkeypatch):
+        def fail(*_arguments, **_options):
+            raise InvalidInput("The wallet is closed.")
+
+        deposit = paid_deposit(user=user)
+        client = browser_of(*VIEW_ALL, "settle_deposit")
+        monkeypatch.setattr(deposits, "settle", fail)
+        assert messages_of(client, decide(client, "credit", deposit)) == [f"The wallet is closed. [{deposit}]"]
         deposit.refresh_from_db()
         assert deposit.needs_review
 
-    def test_only_a_decision_that_is_offered_is_called_final(self, user):
+    def test_a_warning_is_shown_only_for_a_decision_that_is_offered(self, user):
         deposit = paid_deposit(user=user)
         client = browser_of(*VIEW_ALL, "settle_deposit", "settle_purchase")
         assert "cannot be given again" not in act(client, "settle", deposit).content.decode()
@@ -327,33 +350,33 @@ class TestSettle:
         LedgerEntry.objects.create(user=user, purchase=offer, kind="charge", amount=Decimal(-9), currency="usd")
         asked = act(client, "settle", offer).content.decode()
         assert "The user may still accept the trade offer" in asked
-        assert "A refund cannot be taken back" not in asked
+        assert "A refund cannot be reversed" not in asked
 
-    def test_the_page_says_what_each_decision_would_still_move(self, user):
+    def test_the_page_shows_the_amount_that_each_decision_would_move(self, user):
         deposit = paid_deposit(user=user)
         client = browser_of(*VIEW_ALL, "settle_deposit")
 
         def shown():
             return {str(label): value for label, value in act(client, "settle", deposit).context["rows"][0]["facts"]}
 
-        assert shown()["A credit would be"] == "12.60\N{NO-BREAK SPACE}USD"
+        assert shown()["Amount of the credit"] == "12.60\N{NO-BREAK SPACE}USD"
         LedgerEntry.objects.create(user=user, deposit=deposit, kind="credit", amount=Decimal("12.6"), currency="usd")
-        assert shown()["Taking the credit back would be"] == "-12.60\N{NO-BREAK SPACE}USD"
-        assert "A credit would be" not in shown()
+        assert shown()["Amount of the reversal"] == "-12.60\N{NO-BREAK SPACE}USD"
+        assert "Amount of the credit" not in shown()
         LedgerEntry.objects.create(user=user, deposit=deposit, kind="reversal", amount=Decimal("-12.6"), currency="usd")
-        assert not [label for label in shown() if "would be" in label]
+        assert not [label for label in shown() if label.startswith("Amount of")]
 
 
 class TestCancel:
-    def test_it_asks_first_and_then_gives_the_purchase_up(self):
+    def test_it_asks_first_and_then_cancels_the_purchase(self):
         unsent, sent = make_purchase(), make_purchase(status="unknown", attempts=1)
         client = browser_of(*VIEW_ALL, "settle_purchase")
         asked = act(client, "cancel", unsent, sent)
         assert [each["row"] for each in asked.context["rows"]] == [unsent]
         assert Purchase.objects.get(pk=unsent.pk).status == "requested"
         seen = seen_on(asked)
-        told = messages_of(client, act(client, "cancel", unsent, confirmed="yes", seen=seen))
-        assert told == ["1 purchase was cancelled."]
+        shown = messages_of(client, act(client, "cancel", unsent, confirmed="yes", seen=seen))
+        assert shown == ["1 purchase was cancelled."]
         assert Purchase.objects.get(pk=unsent.pk).status == "refused"
         assert Purchase.objects.get(pk=sent.pk).status == "unknown"
         assert "not sent yet" in messages_of(client, act(client, "cancel", unsent))[0]

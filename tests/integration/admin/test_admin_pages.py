@@ -6,8 +6,7 @@ from django.contrib import admin
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from django_skinsback.admin import display
-from django_skinsback.admin import labels as words
+from django_skinsback.admin import display, labels
 from django_skinsback.models import (
     BalanceSnapshot,
     Deposit,
@@ -30,7 +29,7 @@ TOKEN = "SeCr3tTk"
 
 
 def make_rows(user, number):
-    """One row of each model, all tied together, as different from others as ``number`` is."""
+    """Make one row of each model, related to each other. ``number`` makes their values unique."""
     deposit = make_deposit(
         user=user,
         status="success",
@@ -89,7 +88,7 @@ def text_of(response):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_nothing_is_added_changed_or_deleted_by_hand_not_even_by_a_superuser(model, user):
+def test_even_a_superuser_cannot_add_change_or_delete_rows(model, user):
     client = browser_of(superuser=True)
     row = next(row for row in make_rows(user, 0) if isinstance(row, model))
     name = model._meta.model_name
@@ -145,13 +144,13 @@ def test_a_page_asks_as_many_queries_for_a_long_history_as_for_a_short_one(user,
         assert len(many) == len(few)
 
 
-def test_lists_do_not_count_further_than_anybody_turns_pages(user, monkeypatch):
+def test_lists_count_a_limited_number_of_rows(user, monkeypatch):
     monkeypatch.setattr("django_skinsback.admin.base.COUNTED_ROWS", 2)
     for number in range(4):
         make_rows(user, number)
     page = browser_of(*VIEW_ALL).get(list_url("deposit"))
     assert page.context["cl"].result_count == 2
-    assert "more rows than were counted" in text_of(page)
+    assert "more rows than this list counts" in text_of(page)
 
 
 def test_the_trade_token_and_header_secrets_are_in_no_page(user):
@@ -167,7 +166,7 @@ def test_the_trade_token_and_header_secrets_are_in_no_page(user):
     assert TOKEN not in text_of(settle)
 
 
-def test_the_body_of_a_delivery_is_for_those_with_its_permission(user):
+def test_the_body_of_a_delivery_needs_its_permission(user):
     event = make_rows(user, 0)[4]
     assert "10.50" not in text_of(browser_of(*VIEW_ALL).get(page_url(event)))
     page = text_of(browser_of(*VIEW_ALL, "view_webhook_body").get(page_url(event)))
@@ -176,11 +175,13 @@ def test_the_body_of_a_delivery_is_for_those_with_its_permission(user):
     assert "<script>alert" not in page
 
 
-def test_a_form_is_shown_line_by_line_and_anything_else_in_hex():
-    form = display.body(b"status=success&amount=10.50&note=%3Cb%3E", "application/x-www-form-urlencoded; charset=utf-8")
+def test_a_form_body_is_shown_line_by_line_and_other_bytes_in_hex():
+    form = display.body_text(
+        b"status=success&amount=10.50&note=%3Cb%3E", "application/x-www-form-urlencoded; charset=utf-8"
+    )
     assert "status = success\namount = 10.50\nnote = &lt;b&gt;" in form
-    assert "fffe 00" in display.body(b"\xff\xfe\x00", "application/json").replace("fffe00", "fffe 00")
-    assert display.body(b"[" * 100_000, "application/json")
+    assert "fffe 00" in display.body_text(b"\xff\xfe\x00", "application/json").replace("fffe00", "fffe 00")
+    assert display.body_text(b"[" * 100_000, "application/json")
 
 
 def test_a_deposit_shows_its_facts_history_entries_and_deliveries(user):
@@ -192,15 +193,15 @@ def test_a_deposit_shows_its_facts_history_entries_and_deliveries(user):
     assert page_url(event) in page
     assert "The amount 10.5 is outside the limits asked for." in page
     assert "&lt;b&gt;AK-47&lt;/b&gt;" in page
-    assert str(words.DEPOSIT_WORDS["success"]) in page
+    assert str(labels.DEPOSIT_EXPLANATIONS["success"]) in page
 
 
-def test_a_status_that_is_not_known_is_shown_as_it_is(user):
+def test_an_unknown_status_is_shown_verbatim(user):
     purchase = make_rows(user, 0)[1]
     assert "new_word" in text_of(browser_of(*VIEW_ALL).get(page_url(purchase)))
 
 
-def test_the_review_filter_leaves_what_needs_review():
+def test_the_review_filter():
     flagged, other = make_deposit(needs_review=True), make_deposit()
     client = browser_of(*VIEW_ALL)
     assert list(client.get(list_url("deposit"), {"needs_review": "1"}).context["cl"].queryset) == [flagged]
@@ -209,7 +210,7 @@ def test_the_review_filter_leaves_what_needs_review():
 
 
 @pytest.mark.parametrize("term", ["order-1", "77", "76561198050648523", "alice"])
-def test_a_deposit_is_found_by_whole_ids_and_by_its_user(term, user):
+def test_a_deposit_is_found_by_its_full_ids_and_its_user(term, user):
     wanted = make_deposit(order_id="order-1", transaction_id="77", steam_id="76561198050648523", user=user)
     make_deposit(order_id="order-12", transaction_id="777")
     found = browser_of(*VIEW_ALL).get(list_url("deposit"), {"q": term}).context["cl"].queryset
@@ -217,7 +218,7 @@ def test_a_deposit_is_found_by_whole_ids_and_by_its_user(term, user):
 
 
 @pytest.mark.parametrize("term", ["custom-1", "55", "alice"])
-def test_a_purchase_is_found_by_whole_ids_and_by_its_user(term, user):
+def test_a_purchase_is_found_by_its_full_ids_and_its_user(term, user):
     wanted = make_purchase(custom_id="custom-1", buy_id="55", user=user)
     make_purchase(custom_id="custom-12", buy_id="555")
     found = browser_of(*VIEW_ALL).get(list_url("purchase"), {"q": term}).context["cl"].queryset
@@ -242,7 +243,7 @@ def test_a_low_balance_is_marked(settings):
     assert ">low<" in page
 
 
-def test_filters_have_choices_that_cost_no_query():
+def test_the_choices_of_filters_need_no_query():
     allowed = (admin.SimpleListFilter,)
     for model in MODELS:
         for each in admin.site._registry[model].list_filter:
@@ -251,11 +252,11 @@ def test_filters_have_choices_that_cost_no_query():
         assert admin.site._registry[model].date_hierarchy is None
 
 
-def test_every_status_has_a_sentence_and_every_word_a_colour():
-    assert set(words.DEPOSIT_WORDS) == set(DepositStatus)
-    assert set(words.PURCHASE_WORDS) == set(PurchaseStatus)
+def test_every_status_has_an_explanation_and_every_badge_a_colour():
+    assert set(labels.DEPOSIT_EXPLANATIONS) == set(DepositStatus)
+    assert set(labels.PURCHASE_EXPLANATIONS) == set(PurchaseStatus)
     found = {*Discrepancy.Kind, *Discrepancy.State}
-    assert set(words.TONES) == {*DepositStatus, *PurchaseStatus, *EntryKind, *WebhookEvent.Outcome, *found}
+    assert set(labels.BADGE_COLORS) == {*DepositStatus, *PurchaseStatus, *EntryKind, *WebhookEvent.Outcome, *found}
 
 
 @pytest.mark.parametrize(
@@ -268,12 +269,12 @@ def test_every_status_has_a_sentence_and_every_word_a_colour():
         ({"something_new": "<b>"}, ["something_new", "&lt;b&gt;"]),
     ],
 )
-def test_user_risk_is_readable_whatever_it_holds(value, shown):
-    table = display.user_risk(value)
+def test_user_risk_is_readable_for_any_content(value, shown):
+    table = display.user_risk_table(value)
     assert all(text in table for text in shown)
 
 
-def test_no_page_of_ours_needs_an_inline_script_or_style(user):
+def test_no_page_has_inline_scripts_or_styles(user):
     client = browser_of(superuser=True)
     deposit = make_rows(user, 0)[0]
     pages = [page_url(deposit), list_url("deposit"), f"{list_url('purchase')}buy/"]

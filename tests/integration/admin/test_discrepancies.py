@@ -1,4 +1,4 @@
-"""Discrepancies in the admin: seen side by side, closed by those who may, with a note."""
+"""Discrepancies in the admin: both sides are compared, and an operator closes a discrepancy with a note."""
 
 import re
 
@@ -35,13 +35,13 @@ def text_of(response):
 
 
 def close(client, *rows, note="looked into", **fields):
-    """Read the page that asks, then send its form as it stands."""
+    """Open the confirmation page and send its form."""
     asked = act(client, "close", *rows)
     seen = seen_on(asked)
     return act(client, "close", *rows, note=note, confirmed="yes", seen=seen, **fields)
 
 
-def test_both_sides_stand_beside_each_other_and_what_differs_is_marked():
+def test_both_sides_are_shown_and_differences_are_marked():
     row = make_discrepancy(deposit=make_deposit())
 
     page = text_of(browser_of(*VIEW_ALL).get(page_url(row)))
@@ -50,12 +50,12 @@ def test_both_sides_stand_beside_each_other_and_what_differs_is_marked():
     assert len(marked) == 1
     assert "<td>6</td><td>&lt;b&gt;7&lt;/b&gt;</td>" in marked[0]
     assert page_url(row.deposit) in page
-    assert "Both cannot be true" in page
+    assert "The two sides contradict each other" in page
     assert "Close…" not in page
 
 
 @pytest.mark.parametrize("kind", Discrepancy.Kind.values)
-def test_each_kind_says_what_is_to_be_done(kind):
+def test_each_kind_explains_what_to_do(kind):
     row = make_discrepancy(kind=kind, ours={}, theirs={})
 
     panel = text_of(browser_of(*CLOSER).get(page_url(row))).split('skinsback-status"')[1].split("</section")[0]
@@ -71,7 +71,7 @@ def test_a_purchase_is_linked_too():
     assert page_url(row.purchase) in text_of(browser_of(*VIEW_ALL).get(page_url(row)))
 
 
-def test_what_is_open_comes_first_and_can_be_filtered():
+def test_open_discrepancies_come_first_and_can_be_filtered():
     for number, state in enumerate(["open", "repaired", "closed", "open"]):
         make_discrepancy(number, state=state, kind="missed" if state == "repaired" else "differing")
     client = browser_of(*VIEW_ALL)
@@ -82,7 +82,7 @@ def test_what_is_open_comes_first_and_can_be_filtered():
         assert len(client.get(f"{list_url('discrepancy')}?{query}").context["cl"].result_list) == count
 
 
-def test_the_list_costs_the_same_however_long_it_is():
+def test_the_number_of_queries_does_not_depend_on_the_number_of_rows():
     client = browser_of(*VIEW_ALL)
 
     counted = []
@@ -95,13 +95,13 @@ def test_the_list_costs_the_same_however_long_it_is():
     assert counted[0] == counted[1]
 
 
-def test_closing_asks_first_and_keeps_who_did_it_and_why():
+def test_closing_asks_first_and_stores_operator_and_note():
     rows = [make_discrepancy(number) for number in range(2)]
     client = browser_of(*CLOSER)
 
     asked = act(client, "close", *rows)
     assert asked.status_code == 200
-    assert "It changes no deposit" in text_of(asked)
+    assert "Closing changes no deposit" in text_of(asked)
     assert Discrepancy.objects.open().count() == 2
 
     response = close(client, *rows, note="their rounding")
@@ -112,7 +112,7 @@ def test_closing_asks_first_and_keeps_who_did_it_and_why():
         assert row.closed_at is not None
 
 
-def test_one_that_changed_since_it_was_looked_at_is_left_alone():
+def test_a_discrepancy_that_changed_since_it_was_shown_is_skipped():
     row = make_discrepancy()
     client = browser_of(*CLOSER)
     seen = seen_on(act(client, "close", row))
@@ -132,17 +132,17 @@ def test_it_is_not_closed_without_a_note(note):
     response = close(client, row, note=note)
 
     assert response.status_code == 200
-    assert "A discrepancy is not closed without a note" in text_of(response)
+    assert "Write a note about what you found out" in text_of(response)
     assert Discrepancy.objects.open().get() == row
 
 
-def test_closing_what_is_closed_does_nothing():
+def test_closing_a_closed_discrepancy_does_nothing():
     row = make_discrepancy(state="closed", note="mine")
     client = browser_of(*CLOSER)
 
     response = act(client, "close", row, confirmed="yes", note="again")
 
-    assert "nothing was done" in messages_of(client, response)[0]
+    assert "Nothing was done" in messages_of(client, response)[0]
     row.refresh_from_db()
     assert row.note == "mine"
 
@@ -168,7 +168,7 @@ def test_closing_by_get_is_not_possible():
     assert Discrepancy.objects.open().exists()
 
 
-def test_from_the_rows_own_page_it_leads_back_there():
+def test_the_button_on_a_page_leads_back_to_the_page():
     row = make_discrepancy()
 
     response = close(browser_of(*CLOSER), row, note="seen", stay="yes")

@@ -1,4 +1,4 @@
-"""What the admin says about one row: its status in words, its hold, and what an operator decided."""
+"""Texts on the page of a row: the explanation of its status, its hold, and decisions of operators."""
 
 import html
 import re
@@ -10,8 +10,7 @@ import time_machine
 from django.utils import timezone
 
 from django_skinsback import deposits, purchases
-from django_skinsback.admin import display
-from django_skinsback.admin import labels as words
+from django_skinsback.admin import display, labels
 from django_skinsback.models import Deposit, Purchase, WebhookEvent
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport
@@ -30,7 +29,7 @@ def page_of(row):
 
 
 def status_of(row):
-    """The line that says what the row's status means."""
+    """Return the line that explains the row's status."""
     return page_of(row).partition('class="skinsback-status">')[2].partition("</p>")[0]
 
 
@@ -54,46 +53,46 @@ class TestHold:
     @pytest.mark.parametrize(
         ("values", "shown"),
         [
-            ({"game": "cs2"}, "can be returned until about May 9, 2026, noon"),
-            ({"game": "cs2", "in_hold": True}, "can be returned until about May 9, 2026, noon"),
+            ({"game": "cs2"}, "the trade can be rolled back until about May 9, 2026, noon"),
+            ({"game": "cs2", "in_hold": True}, "the trade can be rolled back until about May 9, 2026, noon"),
             (
                 {"game": "cs2", "in_hold": True, "in_hold_until": datetime(2026, 5, 8, 7, tzinfo=UTC)},
-                "can be returned until May 8, 2026, 7 a.m.",
+                "the trade can be rolled back until May 8, 2026, 7 a.m.",
             ),
-            ({"game": "cs2", "in_hold": False}, "none: the trade cannot be taken back"),
-            ({"game": "rust"}, "none: the trade cannot be taken back"),
+            ({"game": "cs2", "in_hold": False}, "no hold: the trade cannot be rolled back"),
+            ({"game": "rust"}, "no hold: the trade cannot be rolled back"),
             (
                 {"game": "cs2", "accepted_at": datetime(2026, 4, 20, 12, tzinfo=UTC)},
-                "over since April 28, 2026, noon",
+                "ended on April 28, 2026, noon",
             ),
             ({"game": "cs2", "status": "waiting_accept"}, display.NOTHING),
         ],
     )
-    def test_the_hold_of_a_purchase_is_a_sentence_and_no_question_mark(self, values, shown):
+    def test_the_hold_of_a_purchase_is_explained(self, values, shown):
         with time_machine.travel("2026-05-01T12:00Z", tick=False):
             assert hold_of(make_purchase(**{"status": "accepted", **values})) == shown
 
-    def test_a_purchase_accepted_by_webhook_says_how_long_it_can_be_returned(self):
+    def test_a_purchase_accepted_by_webhook_shows_the_end_of_its_hold(self):
         with time_machine.travel("2026-05-01T12:00Z", tick=False):
             purchase = make_purchase(status="waiting_accept", game="cs2")
             purchases.record_report(PurchaseReport(status="accepted", custom_id=purchase.custom_id), "webhook")
-            assert hold_of(purchase) == "can be returned until about May 9, 2026, noon"
+            assert hold_of(purchase) == "the trade can be rolled back until about May 9, 2026, noon"
 
     @pytest.mark.parametrize(
         ("values", "explanation"),
         [
-            ({"game": "cs2"}, words.PURCHASE_WORDS["accepted"]),
-            ({"game": "rust"}, words.PURCHASE_ACCEPTED_FOR_GOOD),
-            ({"game": "cs2", "accepted_at": timezone.now() - 9 * DAY}, words.PURCHASE_ACCEPTED_FOR_GOOD),
+            ({"game": "cs2"}, labels.PURCHASE_EXPLANATIONS["accepted"]),
+            ({"game": "rust"}, labels.PURCHASE_ACCEPTED_FINALLY),
+            ({"game": "cs2", "accepted_at": timezone.now() - 9 * DAY}, labels.PURCHASE_ACCEPTED_FINALLY),
         ],
     )
-    def test_the_hold_is_mentioned_only_where_there_is_one(self, values, explanation):
+    def test_the_hold_is_mentioned_only_while_it_lasts(self, values, explanation):
         status = status_of(make_purchase(status="accepted", **values))
         assert status.endswith(str(explanation).replace("'", "&#x27;"))
 
 
 class TestCancelled:
-    def test_a_purchase_that_an_operator_cancelled_does_not_look_refused(self, operator):
+    def test_a_cancelled_purchase_is_not_shown_as_refused(self, operator):
         purchase = purchases.cancel(make_purchase(), by=operator)
 
         status, listed = status_of(purchase), browser_of(*VIEW_ALL).get(list_url("purchase")).content.decode()
@@ -102,12 +101,12 @@ class TestCancelled:
             assert "cancelled by an operator" in shown
             assert "refused" not in shown.lower()
             assert "skinsback-badge skinsback-bad" not in shown
-        assert str(words.PURCHASE_CANCELLED) in status
+        assert str(labels.PURCHASE_CANCELLED) in status
         history = page_of(purchase).partition('id="skinsback-history"')[2].partition("</fieldset>")[0]
         assert "cancelled by an operator" in history
         assert "refused" not in history
 
-    def test_a_refunded_purchase_that_is_not_sent_any_more_does_not_look_refused(self, user, operator):
+    def test_a_purchase_refunded_before_it_was_sent_is_shown_as_cancelled(self, user, operator):
         Wallet.objects.create(user=user, balance=10)
         url = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
         charge = {"charge": "9", "charge_currency": "usd"}
@@ -120,49 +119,49 @@ class TestCancelled:
         purchase.refresh_from_db()
         assert "cancelled by an operator" in status_of(purchase)
 
-    def test_what_skinsback_refused_is_called_refused(self):
+    def test_a_refusal_of_skinsback_is_shown_as_refused(self):
         status = status_of(make_purchase(status="refused", error_message="skin_unavailable"))
         assert "refused" in status
         assert "operator" not in status
 
 
 class TestDeposits:
-    def test_a_hold_returned_before_approval_is_not_called_unpaid(self):
+    def test_a_hold_returned_before_approval_is_not_shown_as_unpaid(self):
         deposit = report(report(make_deposit(), "in_hold"), "fail")
         status = status_of(deposit)
-        assert str(words.DEPOSIT_RETURNED_UNAPPROVED) in status
+        assert str(labels.DEPOSIT_RETURNED_UNAPPROVED) in status
         assert "Not paid" not in status
 
-    def test_a_deposit_that_failed_without_a_hold_is_called_unpaid(self):
-        assert str(words.DEPOSIT_WORDS["fail"]) in status_of(report(make_deposit(), "fail"))
+    def test_a_deposit_that_failed_without_a_hold_is_shown_as_unpaid(self):
+        assert str(labels.DEPOSIT_EXPLANATIONS["fail"]) in status_of(report(make_deposit(), "fail"))
 
-    def test_a_deposit_that_never_opened_is_not_said_to_have_waited_for_a_payment(self):
+    def test_a_deposit_that_was_never_opened_is_explained(self):
         status = status_of(make_deposit(status="abandoned", pay_url=""))
-        assert str(words.DEPOSIT_NEVER_OPENED) in status
+        assert str(labels.DEPOSIT_NEVER_OPENED) in status
 
-    def test_a_deposit_that_was_opened_and_not_paid_says_so(self):
+    def test_an_abandoned_deposit_is_explained(self):
         status = status_of(make_deposit(status="abandoned", pay_url="https://skinsback.com/pay", transaction_id="7"))
-        assert str(words.DEPOSIT_WORDS["abandoned"]) in status
+        assert str(labels.DEPOSIT_EXPLANATIONS["abandoned"]) in status
 
     @pytest.mark.parametrize("status", ["success", "hold_approved"])
-    def test_a_credit_that_an_operator_took_back_is_not_called_paid_and_final(self, status, user, operator):
+    def test_a_credit_that_an_operator_reversed_is_not_shown_as_final(self, status, user, operator):
         Wallet.objects.create(user=user)
         deposit = report(make_deposit(user=user), status)
         Deposit.objects.update(needs_review=True)
         deposit = deposits.settle(Deposit.objects.get(), "reverse", by=operator)
-        assert str(words.DEPOSIT_REVERSED_BY_OPERATOR) in html.unescape(status_of(deposit))
-        assert "Paid and final" not in status_of(deposit)
+        assert str(labels.DEPOSIT_REVERSED_BY_OPERATOR) in html.unescape(status_of(deposit))
+        assert "This is final" not in status_of(deposit)
 
-    def test_a_failed_deposit_that_an_operator_credited_is_not_said_to_have_no_credit(self, user, operator):
+    def test_a_failed_deposit_that_an_operator_credited_is_shown_as_credited(self, user, operator):
         Wallet.objects.create(user=user)
         money = {"user_amount": Decimal("12.6"), "amount": Decimal("10.5"), "amount_currency": "usd"}
         deposit = make_deposit(user=user, status="fail", needs_review=True, **money)
         status = status_of(deposits.settle(deposit, "credit", by=operator))
-        assert str(words.DEPOSIT_CREDITED_BY_OPERATOR) in status
-        assert "Nothing was credited" not in status
+        assert str(labels.DEPOSIT_CREDITED_BY_OPERATOR) in status
+        assert "was not credited" not in status
 
 
-def test_the_history_names_decision_note_and_what_was_reviewed(operator):
+def test_the_history_shows_decision_note_and_review_reasons(operator):
     reason = {"code": "contradiction", "data": {"first": "success", "second": "fail"}}
     deposit = make_deposit(status="success", needs_review=True, review_reasons=[reason])
     page = page_of(deposits.settle(deposit, "keep", by=operator, note="The user confirmed it."))
@@ -170,7 +169,7 @@ def test_the_history_names_decision_note_and_what_was_reviewed(operator):
     assert "Reviewed: SkinsBack said “success” and then “fail”." in page
 
 
-def test_a_table_that_scrolls_is_reached_by_keyboard_and_has_a_name(operator):
+def test_a_scrolling_table_is_accessible(operator):
     purchase = purchases.cancel(make_purchase(), by=operator)
     pages = [page_of(purchase), page_of(make_discrepancy())]
 
@@ -180,7 +179,7 @@ def test_a_table_that_scrolls_is_reached_by_keyboard_and_has_a_name(operator):
         assert all('tabindex="0" role="region" aria-label' in tag for tag in tags)
 
 
-def test_a_text_that_scrolls_is_reached_by_keyboard_and_has_a_name():
+def test_a_scrolling_text_is_accessible():
     event = WebhookEvent.objects.create(
         account="default",
         kind="deposit",

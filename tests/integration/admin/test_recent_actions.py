@@ -1,4 +1,4 @@
-"""What an operator does in the admin stands in Django's "Recent actions", once for each row, after it has worked."""
+"""Django's "Recent actions" list each successful action of an operator, once for each row."""
 
 from decimal import Decimal
 
@@ -14,20 +14,20 @@ from django_skinsback.testing import make_deposit, make_purchase, post_notificat
 
 from ...support.admin_staff import VIEW_ALL, act, browser_of, seen_on
 from .test_actions import buy, decide, paid_deposit
-from .test_buy import confirm, found, look_over
+from .test_buy import confirm, found, review
 from .test_discrepancies import close, make_discrepancy
 
 pytestmark = pytest.mark.django_db
 
 
 def logged(client):
-    """Row, kind of action and message of each entry of this operator, the first one first."""
+    """Return row, kind of action and message of each log entry of this operator, oldest first."""
     entries = LogEntry.objects.filter(user=client.user).order_by("pk")
     return [(entry.get_edited_object(), entry.action_flag, entry.get_change_message()) for entry in entries]
 
 
 def shown(client):
-    """What the admin's first page shows under "Recent actions"."""
+    """Return the HTML of "Recent actions" on the admin's first page."""
     return client.get(reverse("admin:index")).content.decode().partition("recent-actions-module")[2]
 
 
@@ -83,7 +83,7 @@ def test_a_settled_purchase_is_logged():
 
     decide(client, "keep", purchase)
 
-    assert logged(client) == [(purchase, CHANGE, "Settled: Keep everything as it is.")]
+    assert logged(client) == [(purchase, CHANGE, "Settled: Keep as it is (no money is moved).")]
 
 
 def test_a_cancelled_purchase_is_logged_once():
@@ -100,7 +100,7 @@ def test_a_cancelled_purchase_is_logged_once():
 def test_each_bought_skin_is_logged_as_an_addition_even_if_the_form_is_sent_twice(world):
     client = browser_of(*VIEW_ALL, "buy_skins")
     skins = found(client)[:2]
-    asked = look_over(client, *skins)
+    asked = review(client, *skins)
 
     for _ in range(2):
         confirm(client, asked)
@@ -119,12 +119,12 @@ def test_a_purchase_that_could_not_be_sent_is_logged_too(world, monkeypatch):
     monkeypatch.setattr(purchases, "submit", unreachable)
     client = browser_of(*VIEW_ALL, "buy_skins")
 
-    confirm(client, look_over(client, found(client)[0]))
+    confirm(client, review(client, found(client)[0]))
 
     assert [row for row, *_rest in logged(client)] == [Purchase.objects.get()]
 
 
-def test_a_refreshed_row_is_logged_and_one_that_skinsback_does_not_know_is_not(world, user):
+def test_a_refreshed_deposit_is_logged_and_an_unknown_one_is_not(world, user):
     known, unknown = deposits.create(user), make_deposit()
     client = browser_of(*VIEW_ALL, "refresh_deposit")
 
@@ -133,7 +133,7 @@ def test_a_refreshed_row_is_logged_and_one_that_skinsback_does_not_know_is_not(w
     assert logged(client) == [(known, CHANGE, "Refreshed from SkinsBack.")]
 
 
-def test_a_refreshed_purchase_is_logged_and_one_never_sent_is_not(world, user):
+def test_a_refreshed_purchase_is_logged_and_an_unsent_one_is_not(world, user):
     sent, unsent = purchases.submit(buy(user)), buy(user)
     client = browser_of(*VIEW_ALL, "refresh_purchase")
 
@@ -142,7 +142,7 @@ def test_a_refreshed_purchase_is_logged_and_one_never_sent_is_not(world, user):
     assert logged(client) == [(sent, CHANGE, "Refreshed from SkinsBack.")]
 
 
-def test_a_closed_discrepancy_is_logged_and_one_that_changed_meanwhile_is_not():
+def test_a_closed_discrepancy_is_logged_and_a_changed_one_is_not():
     closed, changed = make_discrepancy(0), make_discrepancy(1)
     client = browser_of(*VIEW_ALL, "close_discrepancy")
     seen = seen_on(act(client, "close", closed, changed))
@@ -153,7 +153,7 @@ def test_a_closed_discrepancy_is_logged_and_one_that_changed_meanwhile_is_not():
     assert logged(client) == [(closed, CHANGE, "Closed: their rounding")]
 
 
-def test_a_delivery_applied_again_is_logged_and_one_left_alone_is_not(client, user):
+def test_a_delivery_applied_again_is_logged_and_a_skipped_one_is_not(client, user):
     def refuse(**_options):
         raise RuntimeError("the wallet is closed")
 
@@ -172,7 +172,7 @@ def test_a_delivery_applied_again_is_logged_and_one_left_alone_is_not(client, us
 
 def test_no_secret_of_a_row_is_in_the_log(world):
     client = browser_of(*VIEW_ALL, "buy_skins")
-    confirm(client, look_over(client, found(client)[0]))
+    confirm(client, review(client, found(client)[0]))
 
     for entry in LogEntry.objects.all():
         assert "i1ArBZey" not in f"{entry.object_repr}{entry.change_message}"
@@ -180,7 +180,7 @@ def test_no_secret_of_a_row_is_in_the_log(world):
 
 def test_the_amount_of_a_bought_skin_is_its_cap(world):
     client = browser_of(*VIEW_ALL, "buy_skins")
-    confirm(client, look_over(client, found(client)[0]))
+    confirm(client, review(client, found(client)[0]))
 
     purchase = Purchase.objects.get()
     cap = f"{purchase.max_price.quantize(Decimal('0.01'))}"

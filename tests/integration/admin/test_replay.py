@@ -25,7 +25,7 @@ def failed(client, user):
     return WebhookEvent.objects.get()
 
 
-def test_chosen_deliveries_are_applied_and_counted(failed):
+def test_selected_deliveries_are_applied_and_counted(failed):
     browser = browser_of("view_webhookevent", "replay_webhookevent")
 
     response = act(browser, "replay", failed)
@@ -34,7 +34,7 @@ def test_chosen_deliveries_are_applied_and_counted(failed):
     assert LedgerEntry.objects.count() == 1
 
 
-def test_what_was_processed_before_is_not_said_to_be_applied(failed, client, user):
+def test_a_delivery_that_was_processed_before_is_counted_as_skipped(failed, client, user):
     browser = browser_of("view_webhookevent", "replay_webhookevent")
     post_notification(client, signed_notification(make_deposit(user=user)))
 
@@ -42,11 +42,11 @@ def test_what_was_processed_before_is_not_said_to_be_applied(failed, client, use
 
     assert messages_of(browser, response) == [
         "1 delivery was applied again.",
-        "1 delivery had been processed before and was left alone.",
+        "1 delivery was processed before and was skipped.",
     ]
 
 
-def test_what_was_read_again_and_changed_nothing_is_told_with_its_outcome(client):
+def test_a_delivery_that_is_not_applied_is_shown_with_its_outcome(client):
     browser = browser_of("view_webhookevent", "replay_webhookevent")
     deposit = make_deposit()
     post_notification(client, signed_notification(deposit, transaction_id="31337"))
@@ -57,7 +57,7 @@ def test_what_was_read_again_and_changed_nothing_is_told_with_its_outcome(client
     assert messages_of(browser, response) == [f"Delivery {event} was not applied: ids do not belong together."]
 
 
-def test_what_still_fails_is_told(failed):
+def test_a_delivery_that_fails_again_is_shown_with_its_error(failed):
     browser = browser_of("view_webhookevent", "replay_webhookevent")
     entry_posted.connect(refuse)
     try:
@@ -83,7 +83,7 @@ class TestDismissing:
     def browser(self):
         return browser_of("view_webhookevent", "dismiss_webhookevent")
 
-    def test_it_asks_for_a_note_and_then_the_delivery_is_given_up(self, failed, browser):
+    def test_it_asks_for_a_note_and_then_dismisses_the_delivery(self, failed, browser):
         asked = act(browser, "dismiss", failed)
         assert "RuntimeError" in asked.content.decode()
         assert act(browser, "dismiss", failed, confirmed="yes", seen=seen_on(asked)).context["form"].errors
@@ -97,7 +97,7 @@ class TestDismissing:
         page = browser.get(page_url(failed)).content.decode()
         assert f"{browser.user}: Dismissed: credited by hand</p>" in page
 
-    def test_one_that_was_applied_meanwhile_is_named_and_left_alone(self, failed, browser):
+    def test_a_delivery_that_was_applied_in_the_meantime_is_skipped(self, failed, browser):
         seen = seen_on(act(browser, "dismiss", failed))
         WebhookEvent.objects.update(error="another error")
 
@@ -107,7 +107,7 @@ class TestDismissing:
         failed.refresh_from_db()
         assert failed.outcome == "failed"
 
-    def test_without_its_permission_there_is_no_such_action(self, failed):
+    def test_without_the_permission_there_is_no_such_action(self, failed):
         browser = browser_of("view_webhookevent", "replay_webhookevent")
 
         act(browser, "dismiss", failed, confirmed="yes", note="no")

@@ -1,7 +1,8 @@
-"""``skinsback_buy``: what it shows, what it refuses, and what it leaves behind when somebody stops it."""
+"""``skinsback_buy``: dry run, confirmation, exit codes, ``--key``, and what happens when it is stopped."""
 
 import builtins
 import json
+import re
 import sys
 from decimal import Decimal
 from io import StringIO
@@ -25,7 +26,7 @@ TRADE_URL = f"https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=
 
 @pytest.fixture
 def skin(world):
-    """The cheapest skin on the market that the account can pay."""
+    """The cheapest skin on the market."""
     from django_skinsback.connection import get_client
 
     client = get_client()
@@ -42,26 +43,26 @@ def no_sleep(monkeypatch):
 
 @pytest.fixture
 def answering(monkeypatch):
-    """Somebody at a terminal, who types what the test says."""
+    """Simulate a person at a terminal who types an answer. Returns the list of prompts."""
     asked = []
 
-    def sit_down(words):
+    def answer(text):
         monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
 
         def type_in(prompt):
             asked.append(prompt)
-            if words is None:
+            if text is None:
                 raise EOFError
-            return words
+            return text
 
         monkeypatch.setattr(builtins, "input", type_in)
         return asked
 
-    return sit_down
+    return answer
 
 
 def run(*arguments):
-    """What was printed, with its errors, and the exit code. The token is in none of it."""
+    """Run the command. Return the output with errors, and the exit code. Checks that the token is not printed."""
     out = StringIO()
     code = 0
     try:
@@ -86,35 +87,39 @@ def test_a_dry_run_shows_what_would_be_bought_and_changes_nothing(skin, world, b
     printed, code = run(*which, "--max-price", "100", "--dry-run")
 
     assert code == 0
-    assert f"costs {skin.price} USD of a balance of 1000 USD" in printed
-    assert "would go to the Steam account 76561198050648523" in printed
+    assert f"price {skin.price} USD, balance 1000 USD" in printed
+    assert "receiver: the Steam account 76561198050648523" in printed
     assert printed.endswith("It would be bought.\n")
     assert world.sandbox.spent() == 0
     assert not any(model.objects.exists() for model in (Purchase, LedgerEntry, StatusChange, BalanceSnapshot))
 
 
 @pytest.mark.parametrize(
-    ("price", "balance", "told"),
+    ("price", "balance", "text"),
     [("0.000001", "1000", "which is more than max_price"), ("100", "0", "top it up at SkinsBack")],
 )
-def test_a_dry_run_says_why_nothing_would_be_bought(skin, world, price, balance, told):
+def test_a_dry_run_says_why_nothing_would_be_bought(skin, world, price, balance, text):
     world.sandbox.configure(balance=Decimal(balance))
     printed, code = run(*named(skin), "--max-price", price, "--dry-run")
-    assert (told in printed, code) == (True, 4)
+    assert (text in printed, code) == (True, 4)
 
 
-def test_a_dry_run_takes_a_part_of_a_name_for_no_name(skin):
+def test_a_dry_run_does_not_match_a_part_of_a_name(skin):
     part = skin.market_hash_name[:4]
     assert part != skin.market_hash_name
     printed, code = run("--name", part, "--game", "rust", "--max-price", "100", "--dry-run")
     assert ("It is not for sale" in printed, code) == (True, 4)
 
 
-def test_a_dry_runs_json_has_amounts_as_text(skin):
+def test_the_json_of_a_dry_run_has_amounts_as_text(skin):
     printed, _ = run(*named(skin), "--max-price", "100.50", "--dry-run", "--json")
-    told = json.loads(printed)
-    assert told["would_buy"] is True
-    assert (told["price"], told["max_price"], told["balance"]) == (str(skin.price), "100.5", "1000")
+    values = json.loads(printed)
+    assert values["would_buy"] is True
+    assert (values["price"], values["max_price"], values["balance"]) == (
+        str(skin.price),
+        "100.5",
+        "1000",
+    )
 
 
 def test_a_skin_is_bought_through_the_flows(skin, world):
@@ -122,8 +127,8 @@ def test_a_skin_is_bought_through_the_flows(skin, world):
     purchase = Purchase.objects.get()
     assert code == 0
     assert (purchase.status, purchase.price, purchase.user) == ("creating_trade", skin.price, None)
-    assert f"Kept as {purchase.custom_id}; " in printed
-    assert f"{skin.price} USD taken from the balance" in printed
+    assert f"Saved as {purchase.custom_id}. " in printed
+    assert f"{skin.price} USD debited from the balance" in printed
 
 
 def test_a_user_is_charged_and_refunded_if_skinsback_says_no(skin, user):
@@ -132,14 +137,18 @@ def test_a_user_is_charged_and_refunded_if_skinsback_says_no(skin, user):
 
     printed, code = run(*named(skin), "--max-price", "0.000001", *arguments)
 
-    told, purchase = json.loads(printed), Purchase.objects.get()
+    values, purchase = json.loads(printed), Purchase.objects.get()
     assert code == 4
-    assert (told["bought"], told["status"], told["custom_id"]) == (False, "refused", purchase.custom_id)
-    assert told["charge_amount"] == "10"
+    assert (values["bought"], values["status"], values["custom_id"]) == (
+        False,
+        "refused",
+        purchase.custom_id,
+    )
+    assert values["charge_amount"] == "10"
     assert [entry.kind for entry in LedgerEntry.objects.order_by("pk")] == ["charge", "refund"]
 
 
-def test_a_charge_the_site_does_not_allow_buys_nothing(skin, user):
+def test_a_charge_that_the_site_refuses_buys_nothing(skin, user):
     Wallet.objects.create(user=user, balance=Decimal(50))
 
     def refuse(**_kwargs):
@@ -169,7 +178,7 @@ def test_a_charge_the_site_does_not_allow_buys_nothing(skin, user):
 
 
 @pytest.mark.parametrize("error", [ConnectionError("no mail today"), DatabaseError("no query today"), RequestNotSent()])
-def test_what_a_hook_of_the_site_raises_after_the_commit_stops_nothing(skin, user, world, error):
+def test_an_error_of_an_on_commit_hook_does_not_stop_the_purchase(skin, user, world, error):
     Wallet.objects.create(user=user, balance=Decimal(50))
 
     def fail():
@@ -187,7 +196,7 @@ def test_what_a_hook_of_the_site_raises_after_the_commit_stops_nothing(skin, use
 
     purchase = Purchase.objects.get()
     assert (purchase.status, purchase.attempts, code) == ("creating_trade", 1, 0)
-    assert f"was begun and goes on, but something failed after it was kept ({type(error).__name__}: " in printed
+    assert f"The purchase was saved and goes on, but an error followed ({type(error).__name__}: " in printed
     assert "Nothing was bought" not in printed
     assert world.sandbox.spent() == skin.price
 
@@ -195,7 +204,7 @@ def test_what_a_hook_of_the_site_raises_after_the_commit_stops_nothing(skin, use
 @pytest.mark.parametrize(
     ("words", "code", "rows"), [("yes", 0, 1), ("Y ", 0, 1), ("no", 4, 0), ("", 4, 0), (None, 4, 0)]
 )
-def test_it_asks_before_it_buys(skin, answering, words, code, rows):
+def test_it_asks_for_confirmation(skin, answering, words, code, rows):
     asked = answering(words)
     printed, ended = run(*named(skin), "--max-price", "100")
     assert (ended, Purchase.objects.count(), len(asked)) == (code, rows, 1)
@@ -203,14 +212,14 @@ def test_it_asks_before_it_buys(skin, answering, words, code, rows):
     assert rows or printed.endswith("Nothing was bought.\n")
 
 
-def test_where_nobody_can_be_asked_it_buys_only_with_yes(skin, monkeypatch):
+def test_without_a_terminal_it_buys_only_with_yes(skin, monkeypatch):
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
     assert run(*named(skin), "--max-price", "100")[1] == 2
     assert not Purchase.objects.exists()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "text"),
     [
         (("--max-price", "1,5"), "'1,5' is not an amount such as 8.28"),
         (("--max-price", "0"), "max_price must be above zero"),
@@ -219,14 +228,14 @@ def test_where_nobody_can_be_asked_it_buys_only_with_yes(skin, monkeypatch):
         (("--charge", "5"), "A charge needs a user"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_written(skin, arguments, told):
+def test_invalid_arguments_are_refused_before_anything_is_written(skin, arguments, text):
     for last in ("--yes", "--dry-run"):
         printed, _ = run(*named(skin), *arguments, last)
-        assert told in printed
+        assert text in printed
     assert not Purchase.objects.exists()
 
 
-def test_a_trade_url_that_is_none_is_not_repeated():
+def test_an_invalid_trade_url_is_not_printed():
     out = StringIO()
     with pytest.raises(CommandError) as refused:
         call_command(
@@ -236,31 +245,31 @@ def test_a_trade_url_that_is_none_is_not_repeated():
     assert TOKEN not in f"{refused.value}{out.getvalue()}"
 
 
-def test_without_a_cap_nothing_is_bought(skin, settings):
+def test_without_a_price_limit_nothing_is_bought(skin, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "BUY_MAX_PRICE": None}
     printed, code = run(*named(skin), "--yes")
     assert ("BUY_MAX_PRICE" in printed, code) == (True, 2)
 
 
-@pytest.mark.parametrize("moment", ["buy", "submit"])
-def test_ctrl_c_says_which_row_to_look_at(skin, monkeypatch, moment):
-    """Row 39: the intent stands in the row, whatever the command was doing."""
-    real = getattr(purchases, moment)
+@pytest.mark.parametrize("function", ["buy", "submit"])
+def test_ctrl_c_prints_the_purchase_that_was_saved(skin, monkeypatch, function):
+    """Fault 39: the row stores the intent, whatever the command was doing."""
+    real = getattr(purchases, function)
 
     def interrupted(*args, **options):
         real(*args, **options)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(skinsback_buy.purchases, moment, interrupted)
+    monkeypatch.setattr(skinsback_buy.purchases, function, interrupted)
     printed, code = run(*named(skin), "--max-price", "100", "--yes")
     purchase = Purchase.objects.get()
     assert code == 130
-    assert f"The purchase {purchase.custom_id} was begun and goes on by itself" in printed
-    assert purchase.status == ("requested" if moment == "buy" else "creating_trade")
+    assert f"The purchase {purchase.custom_id} was saved and goes on in the background" in printed
+    assert purchase.status == ("requested" if function == "buy" else "creating_trade")
 
 
-def test_ctrl_c_before_anything_was_written_says_so(skin, monkeypatch):
-    """Row 38: nothing sent, nothing owed."""
+def test_ctrl_c_before_anything_was_saved_says_so(skin, monkeypatch):
+    """Fault 38: nothing was saved or sent."""
 
     def interrupted(**_options):
         raise KeyboardInterrupt
@@ -270,7 +279,7 @@ def test_ctrl_c_before_anything_was_written_says_so(skin, monkeypatch):
     assert (printed, code) == ("Nothing was bought.\nStopped.\n", 130)
 
 
-def test_a_purchase_of_unknown_outcome_ends_with_5_and_is_named(skin, world):
+def test_a_purchase_of_unknown_outcome_ends_with_5_and_is_printed(skin, world):
     world.sandbox.lose_answer("market_buy", times=None)
     printed, code = run(*named(skin), "--max-price", "100", "--yes")
     purchase = Purchase.objects.get()
@@ -280,17 +289,15 @@ def test_a_purchase_of_unknown_outcome_ends_with_5_and_is_named(skin, world):
 
 
 @pytest.mark.parametrize("error", [DatabaseError("gone"), RuntimeError("a bug"), InvalidInput("odd")])
-@pytest.mark.parametrize("moment", ["submit", "refresh"])
-def test_whatever_is_raised_once_a_purchase_was_begun_ends_with_5_and_names_it(
-    skin, monkeypatch, error, moment, caplog
-):
+@pytest.mark.parametrize("function", ["submit", "refresh"])
+def test_an_error_after_the_purchase_was_saved_ends_with_5_and_prints_it(skin, monkeypatch, error, function, caplog):
     def fail(*_args, **_options):
         raise error
 
-    monkeypatch.setattr(skinsback_buy.purchases, moment, fail)
+    monkeypatch.setattr(skinsback_buy.purchases, function, fail)
     printed, code = run(*named(skin), "--max-price", "100", "--yes", "--wait", "30", "--json")
-    if moment == "submit" and isinstance(error, InvalidInput):
-        assert "It could not be sent now" in printed  # and then it waits in vain
+    if function == "submit" and isinstance(error, InvalidInput):
+        assert "The purchase could not be sent now" in printed  # and --wait ends without a result
     else:
         assert f"({type(error).__name__}: {error})" in printed
         assert caplog.messages.count("skinsback.buy_command_failed") == 1
@@ -298,8 +305,8 @@ def test_whatever_is_raised_once_a_purchase_was_begun_ends_with_5_and_names_it(
     assert Purchase.objects.get().custom_id in printed
 
 
-def test_a_database_that_is_gone_in_the_commit_leaves_it_open_whether_a_purchase_was_begun(skin, monkeypatch):
-    """The commit may have come through: to say "nothing was bought" would make a person buy it again."""
+def test_a_database_lost_in_the_commit_ends_with_5(skin, monkeypatch):
+    """The commit may have succeeded. "Nothing was bought" would make a person buy the skin again."""
 
     def gone(*_args, **_options):
         raise OperationalError("server closed the connection")
@@ -308,11 +315,11 @@ def test_a_database_that_is_gone_in_the_commit_leaves_it_open_whether_a_purchase
     monkeypatch.setattr(skinsback_buy.QuerySet, "first", lambda _rows: gone() if _rows.query.where.children else None)
     printed, code = run(*named(skin), "--max-price", "100", "--yes")
     assert code == 5
-    assert "does not say whether a purchase was begun" in printed
+    assert "does not say whether a purchase was saved" in printed
     assert "Nothing was bought" not in printed
 
 
-def test_a_constraint_of_the_sites_that_vetoes_the_charge_ends_with_4_and_no_row(skin, user):
+def test_a_veto_by_a_database_constraint_ends_with_4_and_no_row(skin, user):
     Wallet.objects.create(user=user, balance=Decimal(50))
 
     def refuse(**_kwargs):
@@ -328,7 +335,7 @@ def test_a_constraint_of_the_sites_that_vetoes_the_charge_ends_with_4_and_no_row
     assert "balance below zero" in printed
 
 
-def test_a_purchase_that_is_flagged_for_review_ends_with_3(skin, monkeypatch):
+def test_a_purchase_that_needs_review_ends_with_3(skin, monkeypatch):
     real = purchases.submit
 
     def submit(purchase):
@@ -341,7 +348,7 @@ def test_a_purchase_that_is_flagged_for_review_ends_with_3(skin, monkeypatch):
 
 
 @pytest.mark.parametrize("error", [OSError("gone"), RuntimeError("input(): lost sys.stdout")])
-def test_a_terminal_that_goes_away_while_it_asks_buys_nothing(skin, answering, monkeypatch, error):
+def test_a_terminal_that_closes_during_the_prompt_buys_nothing(skin, answering, monkeypatch, error):
     answering("yes")
 
     def lost(_prompt):
@@ -351,12 +358,12 @@ def test_a_terminal_that_goes_away_while_it_asks_buys_nothing(skin, answering, m
     assert (run(*named(skin), "--max-price", "100")[1], Purchase.objects.count()) == (4, 0)
 
 
-def test_without_a_standard_input_it_buys_only_with_yes(skin, monkeypatch):
+def test_without_standard_input_it_buys_only_with_yes(skin, monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     assert (run(*named(skin), "--max-price", "100")[1], Purchase.objects.count()) == (2, 0)
 
 
-def test_what_cannot_be_sent_now_is_kept_for_the_sweep(skin, world):
+def test_a_purchase_that_cannot_be_sent_now_stays_due(skin, world):
     world.sandbox.stop()
     printed, code = run(*named(skin), "--max-price", "100", "--yes")
     purchase = Purchase.objects.get()
@@ -364,21 +371,21 @@ def test_what_cannot_be_sent_now_is_kept_for_the_sweep(skin, world):
     assert purchase.custom_id in printed
 
 
-def test_keys_that_are_missing_keep_the_purchase_too(skin, settings, monkeypatch):
+def test_a_request_that_was_not_sent_leaves_the_purchase(skin, settings, monkeypatch):
     def refuse(_purchase):
         raise RequestNotSent
 
     monkeypatch.setattr(skinsback_buy.purchases, "submit", refuse)
     printed, code = run(*named(skin), "--max-price", "100", "--yes", "--json")
-    told = json.loads(printed.splitlines()[-1])
-    assert (told["bought"], told["status"], code) == (None, "requested", 5)
+    values = json.loads(printed.splitlines()[-1])
+    assert (values["bought"], values["status"], code) == (None, "requested", 5)
 
 
-def test_a_purchase_that_a_worker_took_first_is_looked_at_until_it_was_sent(skin, monkeypatch, no_sleep):
+def test_it_waits_for_a_worker_that_sends_the_purchase(skin, monkeypatch, no_sleep):
     real = purchases.submit
 
     def too_late(purchase):
-        """What ``submit`` gives while a worker holds the row and waits for SkinsBack."""
+        """Return what ``submit`` returns while a worker sends the purchase."""
         Purchase.objects.filter(pk=purchase.pk).update(attempts=1)
         return Purchase.objects.get(pk=purchase.pk)
 
@@ -410,8 +417,88 @@ def test_it_waits_until_the_trade_is_finished(skin, world, monkeypatch):
     assert "accepted" in printed
 
 
-def test_a_trade_that_is_not_finished_in_time_is_told_by_the_exit_code(skin, no_sleep):
+def test_a_trade_that_is_not_finished_in_time_ends_with_5(skin, no_sleep):
     printed, code = run(*named(skin), "--max-price", "100", "--yes", "--wait", "30")
     assert code == 5
     assert sum(no_sleep) == 30
     assert Purchase.objects.get().custom_id in printed
+
+
+class TestKey:
+    """``--key``: a command that is run again with the same key buys nothing again."""
+
+    def test_the_same_key_buys_once_and_prints_the_purchase_made_before(self, skin, world):
+        first, _ = run(*named(skin), "--max-price", "100", "--key", "order-7", "--yes")
+        printed, code = run(*named(skin), "--max-price", "100", "--key", "order-7", "--yes")
+
+        purchase = Purchase.objects.get()
+        assert code == 0
+        assert "was used before" not in first
+        assert f"Nothing was bought now: the key order-7 was used before for {purchase.custom_id}." in printed
+        assert f"{purchase.custom_id}: creating the trade" in printed
+        assert world.sandbox.spent() == skin.price
+
+    def test_the_confirmation_is_not_asked_for_again(self, skin, answering):
+        asked = answering("yes")
+        for _ in range(2):
+            assert run(*named(skin), "--max-price", "100", "--key", "order-7")[1] == 0
+        assert len(asked) == 1
+        assert Purchase.objects.count() == 1
+
+    def test_json_says_whether_the_purchase_was_made_before(self, skin):
+        arguments = (*named(skin), "--max-price", "100", "--key", "order-7", "--yes", "--json")
+        first, again = (json.loads(run(*arguments)[0]) for _ in range(2))
+        assert (first.pop("repeated"), again.pop("repeated")) == (False, True)
+        assert first == again
+
+    def test_other_parameters_with_the_same_key_are_a_usage_error(self, skin, world):
+        run(*named(skin), "--max-price", "100", "--key", "order-7", "--yes")
+        printed, code = run(*named(skin), "--max-price", "99", "--key", "order-7", "--yes")
+        assert code == 2
+        assert "This key was used before with other values" in printed
+        assert Purchase.objects.count() == 1
+        assert world.sandbox.spent() == skin.price
+
+    def test_two_users_can_use_the_same_key(self, skin, user, django_user_model):
+        django_user_model.objects.create_user("bob")
+        for name in ("alice", "bob"):
+            run(*named(skin), "--max-price", "100", "--key", "order-7", "--user", name, "--yes")
+        assert Purchase.objects.count() == 2
+
+    def test_a_purchase_that_was_not_sent_ends_with_5_and_is_not_sent_by_the_second_run(self, skin, monkeypatch):
+        def refuse(_purchase):
+            raise RequestNotSent
+
+        monkeypatch.setattr(skinsback_buy.purchases, "submit", refuse)
+        arguments = (*named(skin), "--max-price", "100", "--key", "order-7", "--yes")
+        assert [run(*arguments)[1] for _ in range(2)] == [5, 5]
+        assert Purchase.objects.get().attempts == 0
+
+    def test_without_a_key_two_runs_buy_twice(self, skin):
+        for _ in range(2):
+            run(*named(skin), "--max-price", "100", "--yes")
+        assert Purchase.objects.count() == 2
+
+    def test_the_command_writes_nothing_into_the_metadata(self, skin):
+        run(*named(skin), "--max-price", "100", "--yes")
+        assert Purchase.objects.get().metadata == {}
+
+    def test_a_lost_database_names_a_key_that_shows_what_was_begun(self, skin, monkeypatch):
+        real = purchases.buy
+
+        def gone(*_args, **_options):
+            raise OperationalError("server closed the connection")
+
+        def buy_and_lose_the_connection(**options):
+            real(**options)
+            monkeypatch.setattr(skinsback_buy.QuerySet, "first", gone)
+            gone()
+
+        with monkeypatch.context() as context:
+            monkeypatch = context
+            context.setattr(skinsback_buy.purchases, "buy", buy_and_lose_the_connection)
+            printed, code = run(*named(skin), "--max-price", "100", "--yes")
+        assert code == 5
+        key = re.search(r"--key (\w+)", printed)[1]
+        printed, code = run(*named(skin), "--max-price", "100", "--key", key, "--yes")
+        assert f"was used before for {Purchase.objects.get().custom_id}" in printed

@@ -531,7 +531,7 @@ def test_a_balance_is_shown_with_how_long_it_lasts(world):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("command", ["skinsback_balance", "skinsback_sync_prices"])
-def test_a_command_that_fails_says_where_advice_is(world, settings, command):
+def test_a_failing_command_names_skinsback_check(world, settings, command):
     settings.SKINSBACK = {**settings.SKINSBACK, "CLIENT_SECRET": "wrong"}
     with pytest.raises(CommandError, match=r"invalid_client_secret.*skinsback_check"):
         run(command)
@@ -568,12 +568,12 @@ def test_a_game_that_is_not_traded_is_refused():
 
 
 @pytest.mark.parametrize("option", ["--result-url", "--events-url"])
-def test_the_sandboxes_options_can_be_given_to_the_command(option, capsys):
+def test_the_command_has_the_options_of_the_sandbox(option, capsys):
     assert run("skinsback_sandbox", "--port", "0", option, "nonsense")[1] == 2
     assert "nonsense" in capsys.readouterr().err
 
 
-def test_the_sandboxes_options_are_in_its_help(capsys):
+def test_the_options_of_the_sandbox_are_in_its_help(capsys):
     with pytest.raises(SystemExit):
         call_command("skinsback_sandbox", "--help")
     assert "--state-file" in capsys.readouterr().out

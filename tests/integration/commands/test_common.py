@@ -1,4 +1,4 @@
-"""What every ``skinsback_*`` command has in common; the sandbox's is a server and goes its own way."""
+"""All ``skinsback_*`` commands: account, JSON, help, exit codes. ``skinsback_sandbox`` is a server and differs."""
 
 import json
 import re
@@ -24,7 +24,7 @@ ARGUMENTS = {
     "skinsback_forget_user": ("alice",),
     "skinsback_replay": ("--since", "2000-01-01"),
 }
-"""What a command cannot do without, chosen so that it changes nothing."""
+"""Required arguments of the commands, which change nothing."""
 
 ENDLESS = {"skinsback_listen"}
 
@@ -44,7 +44,7 @@ class Terminal(StringIO):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_takes_an_account_and_speaks_json(name):
+def test_it_has_account_and_json_options(name):
     assert {"--account", "--json"} <= set(options_of(name))
 
 
@@ -62,7 +62,7 @@ def test_its_help_ends_with_examples_and_exit_codes(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_examples_are_options_it_has(name):
+def test_its_examples_use_options_that_exist(name):
     command = load_command_class("django_skinsback", name)
     for arguments, _ in command.examples:
         assert set(re.findall(r"--[a-z-]+", arguments)) <= set(options_of(name))
@@ -70,7 +70,7 @@ def test_its_examples_are_options_it_has(name):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", NAMES)
-def test_an_account_nobody_configured_is_refused_with_the_names_of_those_there_are(name, settings):
+def test_an_unknown_account_is_refused_with_the_configured_names(name, settings):
     settings.SILENCED_SYSTEM_CHECKS = ["skinsback.W002"]
     with pytest.raises(CommandError, match=r"no account 'third'\. Use one of: default, second\.") as refused:
         call_command(name, *ARGUMENTS.get(name, ()), "--account", "third")
@@ -79,12 +79,12 @@ def test_an_account_nobody_configured_is_refused_with_the_names_of_those_there_a
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ENDLESS])
-def test_its_json_is_an_object_on_each_line_without_floats_bars_or_colours(name, world, user, monkeypatch, settings):
+def test_its_json_has_one_object_per_line_without_floats_bars_or_colours(name, world, user, monkeypatch, settings):
     settings.SILENCED_SYSTEM_CHECKS = ["skinsback.W001", "skinsback.W002"]
     out, err = StringIO(), Terminal()
     monkeypatch.setattr(sys, "stderr", err)
 
-    with suppress(SystemExit):  # some find something here, and say so
+    with suppress(SystemExit):  # some commands end with 3 here
         call_command(name, *ARGUMENTS.get(name, ()), "--json", stdout=out, force_color=True)
 
     def no_float(text):
@@ -97,7 +97,7 @@ def test_its_json_is_an_object_on_each_line_without_floats_bars_or_colours(name,
 
 
 class Counting(SkinsBackCommand):
-    """A command that does nothing but show that it does."""
+    """A command that only prints and shows progress."""
 
     def work(self, *_args, **_options):
         with self.progress.bar("counting", total=lambda: 3) as advance:
@@ -120,22 +120,22 @@ def test_there_is_a_progress_bar_on_a_terminal(monkeypatch):
     assert out == "number 0\nnumber 1\nnumber 2\n"
 
 
-def test_there_is_none_in_a_log(monkeypatch):
+def test_there_is_no_progress_bar_in_a_log(monkeypatch):
     assert counted(terminal=False, monkeypatch=monkeypatch)[1] == ""
 
 
-def test_there_is_none_beside_json(monkeypatch):
+def test_there_is_no_progress_bar_with_json(monkeypatch):
     out, err = counted(terminal=True, json=True, monkeypatch=monkeypatch)
     assert (out.splitlines()[0], err) == ('{"number": 0}', "")
 
 
-def test_there_is_none_without_tqdm(monkeypatch):
+def test_there_is_no_progress_bar_without_tqdm(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     out, err = counted(terminal=True, monkeypatch=monkeypatch)
     assert (len(out.splitlines()), err) == (3, "")
 
 
-def test_what_would_be_counted_for_a_bar_is_not_counted_without_one(monkeypatch):
+def test_without_a_bar_the_total_is_not_counted(monkeypatch):
     def total():
         raise AssertionError("counted")
 
@@ -148,7 +148,7 @@ def test_what_would_be_counted_for_a_bar_is_not_counted_without_one(monkeypatch)
     call_command(Quiet())
 
 
-def test_ctrl_c_ends_it_with_a_code_of_its_own_and_without_a_traceback():
+def test_ctrl_c_ends_it_with_130_and_without_a_traceback():
     class Interrupted(SkinsBackCommand):
         def work(self, *_args, **_options):
             raise KeyboardInterrupt
@@ -160,7 +160,7 @@ def test_ctrl_c_ends_it_with_a_code_of_its_own_and_without_a_traceback():
 
 
 @pytest.mark.django_db
-def test_amounts_and_times_are_texts(world, capsys):
+def test_json_has_amounts_and_times_as_text(world, capsys):
     call_command("skinsback_health", "--json", "--probe")
     found = json.loads(capsys.readouterr().out)
     assert found["accounts"][0]["balance"] == amount_text(world.sandbox.balance())
@@ -169,9 +169,9 @@ def test_amounts_and_times_are_texts(world, capsys):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("arguments", [["99999"], ["{there}", "99999"], ["{there}", "--account", "second"]])
-def test_a_replay_of_a_delivery_that_is_not_there_is_an_error_and_replays_nothing(client, arguments):
+def test_a_replay_of_a_missing_delivery_is_an_error_and_replays_nothing(client, arguments):
     event = WebhookEvent.objects.create(account="default", kind="deposit", digest="d", body=b"{", outcome="failed")
-    with pytest.raises(CommandError, match=r"There is no such delivery: .*Nothing was replayed") as refused:
+    with pytest.raises(CommandError, match=r"These deliveries do not exist: .*Nothing was replayed") as refused:
         call_command("skinsback_replay", *(argument.format(there=event.pk) for argument in arguments))
     assert refused.value.returncode == USAGE
     event.refresh_from_db()
@@ -179,7 +179,7 @@ def test_a_replay_of_a_delivery_that_is_not_there_is_an_error_and_replays_nothin
 
 
 @pytest.mark.django_db
-def test_a_replay_that_is_interrupted_says_what_it_has_replayed(monkeypatch):
+def test_an_interrupted_replay_prints_what_was_replayed(monkeypatch):
     def interrupted(events):
         yield events[0], events[0].outcome
         raise KeyboardInterrupt
@@ -200,11 +200,11 @@ def test_a_replay_that_is_interrupted_says_what_it_has_replayed(monkeypatch):
         (RequestNotSent("no network"), 4),
         (APIError("balance", -8, "invalid_ip_address"), 4),
         (DatabaseError("no such table: skinsback_deposit"), 4),
-        (CommandError("of Django's"), 4),
-        (CommandError("of ours", returncode=5), 5),
+        (CommandError("of Django"), 4),
+        (CommandError("of this package", returncode=5), 5),
     ],
 )
-def test_an_error_ends_a_command_with_a_sentence_and_never_with_1(error, code):
+def test_an_error_ends_a_command_with_a_message_and_never_with_1(error, code):
     class Failing(SkinsBackCommand):
         def work(self, *_args, **_options):
             raise error
@@ -222,13 +222,13 @@ def test_a_system_check_that_fails_ends_a_command_with_4(monkeypatch):
     assert refused.value.returncode == 4
 
 
-def test_no_command_has_a_meaning_for_1():
+def test_no_command_documents_exit_code_1():
     for name in NAMES:
         assert not re.search(r"^  1  ", help_of(name), flags=re.MULTILINE)
 
 
 @pytest.mark.django_db
-def test_nothing_on_standard_error_is_part_of_the_json(client, capsys):
+def test_warnings_are_not_part_of_the_json(client, capsys):
     event = WebhookEvent.objects.create(account="default", kind="deposit", digest="d", body=b"{", outcome="failed")
     with pytest.raises(SystemExit) as end:
         call_command("skinsback_replay", event.pk, "--json")

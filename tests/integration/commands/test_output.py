@@ -1,4 +1,4 @@
-"""Fault 73: a terminal that cannot print a name, or output that is gone, hides no purchase and makes no exit code 1."""
+"""Fault 73: a purchase is printed even if the terminal lacks a character or standard output is closed."""
 
 import io
 import json
@@ -22,7 +22,7 @@ TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i
 
 
 class Broken(io.StringIO):
-    """A stream that takes so many writes and is gone then."""
+    """A stream that fails after ``lasts`` writes."""
 
     def __init__(self, lasts=0, error=BrokenPipeError):
         super().__init__()
@@ -42,54 +42,54 @@ class Encoded(io.TextIOWrapper):
         return self.buffer.getvalue().decode(self.encoding)
 
 
-class Telling(SkinsBackCommand):
+class Printing(SkinsBackCommand):
     def work(self, *_args, **_options):
         self.tell(f"{STAR} bought", name=f"{STAR} Navaja")
         self.warn("look at it")
         self.tell("done", done=True)
 
 
-def told(out, *, json=False):
+def run_command(out, *, json=False):
     err = io.StringIO()
     code = 0
     try:
-        call_command(Telling(), json=json, stdout=out, stderr=err, no_color=True)
+        call_command(Printing(), json=json, stdout=out, stderr=err, no_color=True)
     except SystemExit as end:
         code = end.code
     return err.getvalue(), code
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "koi8-r"])
-def test_what_an_encoding_has_no_letter_for_is_escaped(encoding):
+def test_characters_that_the_encoding_lacks_are_escaped(encoding):
     out = Encoded(encoding)
-    assert told(out) == ("look at it\n", 0)
+    assert run_command(out) == ("look at it\n", 0)
     assert out.getvalue() == "\\u2605 bought\ndone\n"
 
 
 def test_json_is_json_in_every_encoding():
     out = Encoded("ascii")
-    assert told(out, json=True)[1] == 0
+    assert run_command(out, json=True)[1] == 0
     assert [json.loads(line) for line in out.getvalue().splitlines()] == [{"name": f"{STAR} Navaja"}, {"done": True}]
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError, OSError(28, "No space left on device"), ValueError("closed file")])
-def test_output_that_breaks_is_told_on_standard_error_in_ascii_and_ends_with_3(error):
-    assert told(Broken(error=error)) == ("\\u2605 bought\nlook at it\ndone\n", 3)
+def test_broken_output_goes_to_standard_error_in_ascii_and_ends_with_3(error):
+    assert run_command(Broken(error=error)) == ("\\u2605 bought\nlook at it\ndone\n", 3)
 
 
-def test_output_that_breaks_later_goes_on_on_standard_error():
-    assert told(Broken(lasts=1)) == ("look at it\ndone\n", 3)
+def test_output_that_breaks_later_continues_on_standard_error():
+    assert run_command(Broken(lasts=1)) == ("look at it\ndone\n", 3)
 
 
-def test_a_stream_that_was_never_there_is_one_that_is_broken():
+def test_a_missing_stream_is_treated_as_broken():
     err = io.StringIO()
-    stream = Stream(None, instead=Stream(err))
+    stream = Stream(None, fallback=Stream(err))
     stream.write(f"{STAR} bought\n")
     assert (stream.failed, stream.isatty(), err.getvalue()) == (True, False, "\\u2605 bought\n")
 
 
-def test_where_nothing_can_be_printed_at_all_nothing_is_raised():
-    stream = Stream(Broken(), instead=Stream(Broken()))
+def test_if_both_streams_are_broken_nothing_is_raised():
+    stream = Stream(Broken(), fallback=Stream(Broken()))
     stream.write("bought\n")
     assert stream.failed
 
@@ -102,11 +102,11 @@ def test_every_line_is_flushed():
             self.lines.append(self.getvalue())
 
     out = Buffered()
-    told(out)
+    run_command(out)
     assert out.lines == [f"{STAR} bought\n", f"{STAR} bought\ndone\n"]
 
 
-# In a process of its own, as a shell or cron runs it
+# In a separate process, as in a shell or cron job
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def skin(skinsback_sandbox):
 
 
 def run(*arguments, redirect="", encoding="utf-8", stdout=subprocess.PIPE):
-    """The exit code, and what was printed on standard output and standard error."""
+    """Run a command in a process. Return exit code, standard output and standard error."""
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
@@ -148,8 +148,8 @@ def buy(skin, *arguments, **options):
 
 
 @pytest.fixture
-def gone():
-    """The writing end of a pipe that nothing reads any more."""
+def closed_pipe():
+    """The writing end of a pipe whose reading end is closed."""
     reading, writing = os.pipe()
     os.close(reading)
     yield writing
@@ -159,7 +159,7 @@ def gone():
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 @pytest.mark.parametrize("form", ["--json", "--no-color"])
-def test_a_name_the_terminal_cannot_print_hides_no_purchase(skin, skinsback_sandbox, encoding, form):
+def test_a_name_that_cannot_be_printed_does_not_hide_the_purchase(skin, skinsback_sandbox, encoding, form):
     code, out, err = buy(skin, "--yes", form, encoding=encoding)
     purchase = Purchase.objects.get()
     assert (code, purchase.status, "Traceback" in err) == (0, "creating_trade", False)
@@ -170,7 +170,7 @@ def test_a_name_the_terminal_cannot_print_hides_no_purchase(skin, skinsback_sand
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_dry_run_shows_a_name_the_terminal_cannot_print(skin):
+def test_a_dry_run_escapes_a_name_that_cannot_be_printed(skin):
     code, out, _ = buy(skin, "--dry-run", encoding="cp1252")
     assert code == 0
     assert out.startswith("\\u2605 ")
@@ -179,8 +179,8 @@ def test_a_dry_run_shows_a_name_the_terminal_cannot_print(skin):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("form", ["--json", "--no-color"])
 @pytest.mark.parametrize("redirect", ["pipe", ">&-", ">/dev/full"])
-def test_output_that_is_gone_hides_no_purchase(skin, skinsback_sandbox, gone, redirect, form):
-    options = {"stdout": gone} if redirect == "pipe" else {"redirect": redirect}
+def test_closed_output_does_not_hide_the_purchase(skin, skinsback_sandbox, closed_pipe, redirect, form):
+    options = {"stdout": closed_pipe} if redirect == "pipe" else {"redirect": redirect}
     code, _, err = buy(skin, "--yes", form, encoding="ascii", **options)
     purchase = Purchase.objects.get()
     assert (code, purchase.status) == (3, "creating_trade")
@@ -192,22 +192,22 @@ def test_output_that_is_gone_hides_no_purchase(skin, skinsback_sandbox, gone, re
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("redirect", [">&- 2>&-", ">/dev/full 2>/dev/full", "<&- >&- 2>&-"])
-def test_where_nothing_can_be_printed_the_exit_code_tells_that_a_person_must_look(skin, redirect):
+def test_if_nothing_can_be_printed_the_exit_code_is_3(skin, redirect):
     code, _, _ = buy(skin, "--yes", redirect=redirect)
     assert (code, Purchase.objects.get().status) == (3, "creating_trade")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_output_that_is_gone_makes_a_purchase_of_unknown_outcome_no_other(skin, skinsback_sandbox, gone):
+def test_closed_output_does_not_change_the_exit_code_of_an_unknown_purchase(skin, skinsback_sandbox, closed_pipe):
     skinsback_sandbox.lose_answer("market_buy", times=None)
-    code, _, err = buy(skin, "--yes", stdout=gone)
+    code, _, err = buy(skin, "--yes", stdout=closed_pipe)
     purchase = Purchase.objects.get()
     assert (code, purchase.status) == (5, "unknown")
     assert purchase.custom_id in err
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_skinsback_that_cannot_be_reached_leaves_a_purchase_that_is_named_and_ends_with_5(skin, skinsback_sandbox):
+def test_a_purchase_that_could_not_be_sent_is_printed_and_ends_with_5(skin, skinsback_sandbox):
     skinsback_sandbox.stop()
     code, out, _ = buy(skin, "--yes")
     purchase = Purchase.objects.get()
@@ -216,9 +216,9 @@ def test_a_skinsback_that_cannot_be_reached_leaves_a_purchase_that_is_named_and_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_other_commands_that_spend_or_decide_end_with_3_where_output_is_gone(skin, skinsback_sandbox, user, gone):
+def test_other_commands_end_with_3_if_output_is_closed(skin, skinsback_sandbox, user, closed_pipe):
     purchases.buy(trade_url=TRADE_URL, market_hash_name=skin.market_hash_name, game="cs2", max_price=900)
-    code, _, err = run("skinsback_poll", stdout=gone)
+    code, _, err = run("skinsback_poll", stdout=closed_pipe)
     assert (code, Purchase.objects.get().status) == (3, "creating_trade")
     assert "purchases: 1 due, 1 changed" in err
 
@@ -233,20 +233,20 @@ def test_the_other_commands_that_spend_or_decide_end_with_3_where_output_is_gone
         body=body,
         content_type="application/x-www-form-urlencoded",
     )
-    code, _, err = run("skinsback_replay", str(event.pk), stdout=gone)
+    code, _, err = run("skinsback_replay", str(event.pk), stdout=closed_pipe)
     deposit.refresh_from_db()
     assert (code, deposit.status) == (3, "success")
     assert "1 applied" in err
 
-    code, _, err = run("skinsback_reconcile", "--account", "default", "--list", "market_history", stdout=gone)
+    code, _, err = run("skinsback_reconcile", "--account", "default", "--list", "market_history", stdout=closed_pipe)
     assert (code, "market_history: rows" in err) == (3, True), err
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_listener_whose_output_is_gone_goes_on_until_it_is_refused(skinsback_sandbox, gone):
+def test_a_listener_with_closed_output_runs_until_it_is_refused(skinsback_sandbox, closed_pipe):
     make_purchase()
     skinsback_sandbox.faults.add("ws_auth_failed", times=None)
-    code, _, err = run("skinsback_listen", stdout=gone)
+    code, _, err = run("skinsback_listen", stdout=closed_pipe)
     assert code == 4
     assert "SkinsBack refused the keys" in err
     assert "connecting to ws://" in err

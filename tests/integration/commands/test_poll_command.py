@@ -24,7 +24,7 @@ from django_skinsback.flows.polling import purchases as purchase_queue
 from django_skinsback.flows.polling.queue import Counts
 from django_skinsback.flows.reconciliation import run as reconciliation
 from django_skinsback.flows.webhooks import replay as replaying
-from django_skinsback.management.output import Diary
+from django_skinsback.management.output import PeriodicSummary
 from django_skinsback.models import Purchase
 from django_skinsback.sandbox import Sandbox
 from django_skinsback.testing import make_deposit, make_purchase
@@ -210,13 +210,13 @@ class TestForEver:
         self.repeat({"sweep": (10, sweep)}, until=12, clock=clock)
         assert batches == [0, 5, 10]
 
-    def test_what_was_done_is_told_once_a_minute_or_rarely_where_nothing_is_new(self):
+    def test_a_summary_is_printed_every_minute_and_rarely_while_nothing_is_due(self):
         clock, told = Clock(), []
-        diary = Diary(lambda text, **values: told.append((clock.now, text, values)), clock)
+        summary = PeriodicSummary(lambda text, **values: told.append((clock.now, text, values)), clock)
         for second in range(0, 1500, 10):
             clock.now = second
-            diary.note("poll_purchases", Counts(asked=5, changed=1) if second < 100 else Counts())
-        diary.note("prune", RuntimeError("a bug"))
+            summary.add("poll_purchases", Counts(asked=5, changed=1) if second < 100 else Counts())
+        summary.add("prune", RuntimeError("a bug"))
 
         assert [moment for moment, _, _ in told] == [60, 120, 720, 1320, 1490]
         assert told[0][2]["asked"] == 35

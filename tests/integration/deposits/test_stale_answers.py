@@ -101,12 +101,13 @@ class TestARowThatIsNoLongerWhatWasRead:
             connection.close()
 
         def in_one_transaction():
-            assert Deposit.objects.get().status == "pending"
+            stale = Deposit.objects.get()
+            assert stale.status == "pending"
             thread = threading.Thread(target=meanwhile)
             thread.start()
             thread.join()
             if act == "report":
-                deposits.record_report(report_of(deposit, "fail"), "poll")
+                deposits.record_report(report_of(deposit, "fail"), "poll", asked=stale)
             else:
                 purchases.cancel(purchase)
 

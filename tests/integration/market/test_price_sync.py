@@ -11,7 +11,7 @@ from django_skinsback.exceptions import UnknownOutcome
 from django_skinsback.flows.market import prices
 from django_skinsback.flows.market.prices import sync_prices
 from django_skinsback.models import MarketItem
-from django_skinsback.ratelimit.limiter import marked
+from django_skinsback.ratelimit.limiter import in_background
 from django_skinsback.wire.pricelist import PriceListReader
 from tests.races.test_parallel import at_once
 
@@ -28,7 +28,7 @@ class Market:
         self.rows += [{"name": name, "price": price, "count": count, "classid": class_id} for name in names]
 
     def get_price_list(self, game):
-        self.in_background = marked.get()
+        self.in_background = in_background.get()
         body = json.dumps({"status": "success", "items": self.rows}, ensure_ascii=False).encode()[: self.cut]
         return PriceListReader([body[:1000], body[1000:]]).read()
 

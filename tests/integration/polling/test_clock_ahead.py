@@ -20,7 +20,7 @@ from django_skinsback.flows.polling.claims import take_due
 from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.polling.queue import DEPOSITS, PURCHASES, is_due
 from django_skinsback.flows.purchases.report import next_poll_at
-from django_skinsback.flows.webhooks.receive import LONGEST_PAUSE
+from django_skinsback.flows.webhooks.receive import LONGEST_RETRY_DELAY
 from django_skinsback.flows.webhooks.replay import apply_kept
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.statuses import DepositStatus, PurchaseStatus
@@ -195,7 +195,7 @@ class TestLongestWait:
         assert delay is None or schedule.spread(delay, 1) <= schedule.LONGEST_WAIT
 
     def test_no_kept_delivery_waits_longer(self):
-        assert LONGEST_PAUSE <= schedule.LONGEST_WAIT
+        assert LONGEST_RETRY_DELAY <= schedule.LONGEST_WAIT
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,9 @@ def fresh(row):
 class TestBeforeTheCall:
     def test_the_row_says_that_it_was_sent_and_when_it_may_be_sent_again(self, sent, now, monkeypatch):
         purchase, seen = make_purchase(), []
-        monkeypatch.setattr(sending, "_call", lambda _client, rows: seen.append(fresh(rows[0])) or [sent.answer])
+        monkeypatch.setattr(
+            sending, "_call_skinsback", lambda _client, rows: seen.append(fresh(rows[0])) or [sent.answer]
+        )
 
         purchases.submit(purchase)
 
@@ -200,7 +202,7 @@ class TestAfterTheCall:
             purchases.record_report(report, "webhook")
             return [error]
 
-        monkeypatch.setattr(sending, "_call", call)
+        monkeypatch.setattr(sending, "_call_skinsback", call)
 
         row = purchases.submit(purchase)
 

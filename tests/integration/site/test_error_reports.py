@@ -188,15 +188,15 @@ class TestAdmin:
     def test_the_session_never_holds_a_trade_url(self, world, browser):
         page, asked = self.look_over(browser)
         assert TOKEN not in str(dict(browser.session))
-        browser.post(page, {"draft": asked.context["draft"]})
+        browser.post(page, {"order": asked.context["order"]})
         assert Purchase.objects.get().token == TOKEN
         assert all(TOKEN not in str(session.get_decoded()) for session in Session.objects.all())
 
     def test_a_changed_form_buys_nothing(self, world, browser):
         page, asked = self.look_over(browser)
-        draft = asked.context["draft"]
-        for changed in (draft[:-1] + ("A" if draft[-1] != "A" else "B"), draft.replace(":", "", 1), "x", ""):
-            browser.post(page, {"draft": changed})
+        order = asked.context["order"]
+        for changed in (order[:-1] + ("A" if order[-1] != "A" else "B"), order.replace(":", "", 1), "x", ""):
+            browser.post(page, {"order": changed})
         assert not Purchase.objects.exists()
 
     @pytest.mark.parametrize("debug", [True, False])
@@ -206,7 +206,7 @@ class TestAdmin:
         page, asked = self.look_over(browser)
         monkeypatch.setattr(f"django_skinsback.admin.buying.{where}", broken)
         if where in {"purchases.buy", "_submit"}:
-            error = error_of(lambda: browser.post(page, {"draft": asked.context["draft"]}))
+            error = error_of(lambda: browser.post(page, {"order": asked.context["order"]}))
         else:
             error = error_of(lambda: self.look_over(browser))
         assert str(error) == "out of order"

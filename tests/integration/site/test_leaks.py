@@ -217,15 +217,15 @@ class TestMails:
 
     @pytest.mark.parametrize("size", [300_000, 262_145], ids=["far too large", "one byte too large"])
     def test_what_is_too_large_is_counted_and_logged_once(self, client, caplog, size):
-        from django_skinsback.flows.webhooks.rejections import refusals
+        from django_skinsback.flows.webhooks.rejections import rejections
 
-        refusals._logged.clear()
-        before = refusals.counts["default", "deposit", "NotificationTooLarge"]
+        rejections._logged.clear()
+        before = rejections.counts["default", "deposit", "NotificationTooLarge"]
 
         for _ in range(3):
             assert client.post("/skinsback/result/", b"x" * size, content_type=FORM).status_code == 413
 
-        assert refusals.counts["default", "deposit", "NotificationTooLarge"] == before + 3
+        assert rejections.counts["default", "deposit", "NotificationTooLarge"] == before + 3
         assert caplog.messages.count("skinsback.notification_refused") == 1
         assert not WebhookEvent.objects.exists()
 

@@ -16,7 +16,7 @@ from django_skinsback.flows.monitoring import balance
 from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.reconciliation.run import reconcile
-from django_skinsback.flows.webhooks import rejections as refusals
+from django_skinsback.flows.webhooks import rejections
 from django_skinsback.flows.webhooks.replay import apply_again
 from django_skinsback.models import BalanceSnapshot, Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.sandbox import CLIENT_ID, CLIENT_SECRET
@@ -90,7 +90,7 @@ def test_every_flow_that_calls_skinsback_raises_before_it_writes(user, account):
     purchase = make_purchase(account=account, attempts=1, status="unknown")
     trade = {"user": user, "account": account, "trade_url": TRADE_URL}
     flows = [
-        lambda: creation.create_deposit(user, account=account),
+        lambda: creation.create(user, account=account),
         lambda: creation.create_from_inventory(**trade, item_asset_ids=["1"]),
         lambda: deposits.refresh(deposit),
         lambda: deposits.approve_hold(deposit),
@@ -134,7 +134,7 @@ def test_a_stored_delivery_is_not_applied(account, kind):
 @pytest.mark.django_db
 def test_the_reason_is_in_the_log_and_no_secret_is(client, settings, monkeypatch, caplog):
     monkeypatch.setattr(conf, "sandbox_secret_allowed", False)
-    monkeypatch.setattr(refusals, "refusals", refusals.Refusals())  # nothing was logged in the last minute
+    monkeypatch.setattr(rejections, "rejections", rejections.Rejections())  # nothing was logged in the last minute
     settings.SKINSBACK = UNUSABLE["the sandbox's"]
     post_notification(client, signed_notification(make_deposit(), secret=CLIENT_SECRET))
     (record,) = [record for record in caplog.records if record.message == "skinsback.notification_refused"]

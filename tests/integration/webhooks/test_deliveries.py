@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from django_skinsback.exceptions import BadSignature, NoSecret
 from django_skinsback.flows.retention import prune
-from django_skinsback.flows.webhooks.rejections import Refusals, refusals
+from django_skinsback.flows.webhooks.rejections import Rejections, rejections
 from django_skinsback.flows.webhooks.replay import apply_again, apply_kept
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, WebhookEvent
 from django_skinsback.signals import entry_posted
@@ -64,10 +64,10 @@ class TestReplay:
         post_notification(client, signed_notification(deposit))
 
         replayed("--since", "2000-01-01")
-        assert capsys.readouterr().out == "deliveries replayed: none; left alone, since they were processed before: 1\n"
+        assert capsys.readouterr().out == "deliveries replayed: none; skipped because they were processed before: 1\n"
 
         replayed("--since", "2000-01-01", "--json")
-        assert json.loads(capsys.readouterr().out) == {"replayed": 0, "outcomes": {}, "left_alone": 1}
+        assert json.loads(capsys.readouterr().out) == {"replayed": 0, "outcomes": {}, "skipped": 1}
 
     def test_a_whole_history_replayed_leaves_everything_as_it_is(self, client, deposit):
         for status in ("in_hold", "hold_approved", "success", "fail", "blessed"):
@@ -165,7 +165,7 @@ class TestReplay:
         assert capsys.readouterr().out.count("processed before: 1") == count
 
     def test_without_a_choice_it_asks_for_one(self):
-        with pytest.raises(CommandError, match="Say which"):
+        with pytest.raises(CommandError, match="Select deliveries"):
             replayed()
 
     def test_a_word_that_is_no_time_is_refused(self):
@@ -259,10 +259,10 @@ class TestRetention:
         assert "0 deliveries, 0 balances and 0 discrepancies forgotten" in capsys.readouterr().out
 
 
-class TestRefusals:
+class TestRejections:
     def test_a_flood_costs_no_row_no_query_and_one_line(self, client, deposit, caplog, django_assert_num_queries):
-        refusals._logged.clear()
-        counted = refusals.counts["default", "deposit", "BadSignature"]
+        rejections._logged.clear()
+        counted = rejections.counts["default", "deposit", "BadSignature"]
         message = {**signed_notification(deposit), "sign": "0" * 40}
 
         with caplog.at_level(logging.WARNING, "django_skinsback"), django_assert_num_queries(0):
@@ -270,12 +270,12 @@ class TestRefusals:
                 post_notification(client, message)
 
         assert caplog.messages.count("skinsback.notification_refused") == 1
-        assert refusals.counts["default", "deposit", "BadSignature"] == counted + 500
+        assert rejections.counts["default", "deposit", "BadSignature"] == counted + 500
         assert not WebhookEvent.objects.exists()
 
     def test_the_next_line_a_minute_later_says_how_many_were_refused_meanwhile(self, caplog):
         now = 0.0
-        ours = Refusals(clock=lambda: now)
+        ours = Rejections(clock=lambda: now)
         for _ in range(5):
             ours.add("default", "deposit", BadSignature(), "192.0.2.1")
         now = 60.0
@@ -284,7 +284,7 @@ class TestRefusals:
         assert [record.refused for record in caplog.records] == [1, 5]
 
     def test_names_of_accounts_that_do_not_exist_fill_no_memory(self):
-        ours = Refusals()
+        ours = Rejections()
         for number in range(100):
             ours.add(f"guess-{number}", "deposit", NoSecret(), "")
 

@@ -1,9 +1,14 @@
 import inspect
 import pickle
+import re
+import subprocess
+import sys
 
 import pytest
+from django.utils.functional import Promise
 
 from django_skinsback import exceptions
+from django_skinsback.error_texts import ERROR_TEXTS, text_for
 from django_skinsback.exceptions import (
     AccountFault,
     AlreadyDecided,
@@ -78,12 +83,65 @@ def test_what_passes_by_itself_is_a_temporary_failure(kind):
     assert issubclass(kind, TemporaryFailure)
 
 
+def make(kind, message=""):
+    return kind("create", 3, message) if issubclass(kind, APIError) else kind(message)
+
+
 @pytest.mark.parametrize("kind", CLASSES)
-def test_every_exception_has_a_message_of_its_own(kind):
-    assert inspect.getdoc(kind)
-    error = kind("create", 3, "some_message") if issubclass(kind, APIError) else kind()
-    assert str(error)
-    assert kind is SkinsBackError or inspect.getdoc(kind) != inspect.getdoc(kind.__base__)
+def test_every_exception_class_has_a_slug_a_message_and_a_docstring_of_its_own(kind):
+    assert {"slug", "default_message", "__doc__"} <= vars(kind).keys()
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", kind.slug)
+    assert kind.slug.replace("_", "") == kind.__name__.lower()
+    assert kind.default_message in str(make(kind))
+
+
+def test_no_two_classes_share_a_slug_or_a_message():
+    assert len({kind.slug for kind in CLASSES}) == len({kind.default_message for kind in CLASSES}) == len(CLASSES)
+
+
+def test_messages_are_there_where_python_strips_docstrings():
+    program = (
+        "from django_skinsback import exceptions as e\n"
+        "assert e.RowChanged.__doc__ is None\n"
+        "print(e.RowChanged(), e.RowChanged.slug, e.InsufficientFunds('market_buy', 4, ''))"
+    )
+    done = subprocess.run([sys.executable, "-OO", "-c", program], capture_output=True, text=True, check=True)
+    expected = f"{exceptions.RowChanged()} row_changed {InsufficientFunds('market_buy', 4, '')}"
+    assert done.stdout.strip() == expected
+
+
+def test_all_lists_every_class():
+    assert set(exceptions.__all__) == {"ACCOUNT_WIDE", *(kind.__name__ for kind in CLASSES)}
+
+
+class TestErrorTexts:
+    """``error_texts``: what operators and players read."""
+
+    @pytest.mark.parametrize("kind", CLASSES)
+    def test_every_class_that_a_person_may_see_has_a_text_of_its_own_or_of_a_base_class(self, kind):
+        covered = [base for base in kind.__mro__ if base in ERROR_TEXTS]
+        assert covered or kind is SkinsBackError
+        assert kind in ERROR_TEXTS or issubclass(kind, NotificationRefused) or kind is SkinsBackError
+        text = text_for(make(kind))
+        assert text
+        assert "%(" not in text
+        assert text.endswith(".")
+
+    def test_a_text_is_translated_when_it_is_shown(self):
+        assert all(isinstance(text, Promise) for text in ERROR_TEXTS.values())
+
+    def test_the_words_of_skinsback_are_part_of_the_text(self):
+        assert "invalid_ip_address, -8" in text_for(AccountFault("balance", -8, "invalid_ip_address"))
+
+    def test_invalid_input_is_shown_with_the_message_it_was_raised_with(self):
+        assert text_for(exceptions.InvalidInput("A charge must be above zero.")) == "A charge must be above zero."
+        assert text_for(exceptions.InvalidAmount()) == str(ERROR_TEXTS[exceptions.InvalidAmount])
+
+    def test_a_subclass_of_another_module_has_the_text_of_its_base_class(self):
+        class SiteError(exceptions.RowChanged):
+            pass
+
+        assert text_for(SiteError()) == text_for(exceptions.RowChanged())
 
 
 @pytest.mark.parametrize("kind", CLASSES)
@@ -95,9 +153,14 @@ def test_every_exception_survives_pickling(kind):
     assert vars(again) == vars(error)
 
 
-def test_every_exception_is_drawn_in_the_tree():
-    for kind in CLASSES:
-        assert kind.__name__ in exceptions.__doc__
+def test_the_tree_in_the_docstring_is_the_class_hierarchy():
+    drawn, path = {}, []
+    for line in exceptions.__doc__.partition("::\n\n")[2].partition("\n\n")[0].splitlines():
+        indent, name = re.match(r"^    ((?:[│├└─ ] ?)*)(\w+)", line).groups()
+        depth = len(indent) // 4
+        path[depth:] = [name]
+        drawn[name] = path[depth - 1] if depth else "Exception"
+    assert drawn == {kind.__name__: kind.__base__.__name__ for kind in CLASSES}
 
 
 def test_bad_arguments_are_value_errors():

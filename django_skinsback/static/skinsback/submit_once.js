@@ -1,6 +1,6 @@
-// A second click finds the button off. The server would not buy twice either.
+// Disable the button after the first click. The server buys only once too.
 "use strict";
-for (const form of document.querySelectorAll("form[data-skinsback-once]")) {
+for (const form of document.querySelectorAll("form[data-skinsback-submit-once]")) {
     form.addEventListener("submit", () => {
         form.querySelector("[type=submit]").disabled = true;
     });

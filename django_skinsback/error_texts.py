@@ -1,0 +1,107 @@
+"""Translated texts of errors, for players and operators. ``str(error)`` is the message for developers."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from .exceptions import (
+    AccountFault,
+    AlreadyDecided,
+    APIError,
+    ConfigurationError,
+    ContradictoryAnswer,
+    CustomIdExists,
+    DepositTooSmall,
+    IdempotencyConflict,
+    InsideDatabaseTransaction,
+    InsufficientFunds,
+    InvalidAmount,
+    InvalidInput,
+    InvalidSteamID,
+    InvalidTradeURL,
+    MarketDisabled,
+    NoSecret,
+    NotificationRefused,
+    OrderIdExists,
+    PriceAboveCap,
+    PurchaseNotFound,
+    RateLimited,
+    RequestNotSent,
+    RolledBack,
+    RowChanged,
+    RowDeleted,
+    SkinsBackError,
+    SkinUnavailable,
+    TemporaryFailure,
+    TooManyFailedAttempts,
+    TradeURLRefused,
+    TransactionNotFound,
+    UnderMaintenance,
+    UnknownOutcome,
+)
+
+__all__ = ["ERROR_TEXTS", "text_for"]
+
+ERROR_TEXTS: dict[type[SkinsBackError], Promise] = {
+    # Arguments
+    InvalidInput: _("One of the values is not valid."),
+    InvalidAmount: _("Enter an amount such as 8.28, with at most six decimal places."),
+    InvalidTradeURL: _("This is not a Steam trade URL. Copy it from Steam as a whole."),
+    InvalidSteamID: _("Enter a Steam ID of 17 digits."),
+    RowDeleted: _("This deposit or purchase was deleted."),
+    IdempotencyConflict: _("This key was used before with other values. Use a new key for a new request."),
+    # Site
+    ConfigurationError: _("The settings are not complete: %(details)s"),
+    InsideDatabaseTransaction: _("This cannot be done inside a database transaction. Tell the developers of the site."),
+    RolledBack: _("An error in the site's own code prevented the change. Nothing was saved. Tell the developers."),
+    RowChanged: _("This deposit or purchase has changed since you looked at it. Nothing was done. Look at it again."),
+    # Connection
+    RequestNotSent: _("SkinsBack could not be reached and nothing was sent. Try again in a few minutes."),
+    UnknownOutcome: _(
+        "SkinsBack's answer could not be read, so the request may or may not have been carried out. This is checked "
+        "again automatically. Do not send the request again in another way."
+    ),
+    ContradictoryAnswer: _(
+        "SkinsBack's answer contradicts itself: it has the same ID twice with different content. Nothing was changed. "
+        "SkinsBack is asked again automatically."
+    ),
+    # Answers of SkinsBack
+    APIError: _("SkinsBack refused the request: %(details)s."),
+    TemporaryFailure: _("SkinsBack is not available at the moment (%(details)s). Try again in a few minutes."),
+    RateLimited: _("Too many requests were sent to SkinsBack (%(details)s). Try again in a few minutes."),
+    UnderMaintenance: _("SkinsBack is under maintenance (%(details)s). Try again later."),
+    MarketDisabled: _("SkinsBack's market is switched off at the moment (%(details)s). Try again later."),
+    AccountFault: _(
+        "SkinsBack does not accept this project (%(details)s). Check its keys in the settings, and its allowed "
+        "addresses and its state at SkinsBack."
+    ),
+    OrderIdExists: _("This order ID was used before. Start a new deposit."),
+    TransactionNotFound: _("SkinsBack does not know this deposit."),
+    AlreadyDecided: _("The hold of this deposit has been decided already."),
+    DepositTooSmall: _("The chosen skins are worth less than the smallest deposit of their game. Choose more skins."),
+    InsufficientFunds: _("The project's balance at SkinsBack is too low. Top it up, then buy again."),
+    SkinUnavailable: _("The skin is not for sale any more. Choose another one."),
+    PriceAboveCap: _("The skin costs more than its price cap. Search again to see the current price."),
+    CustomIdExists: _("This purchase was sent before. SkinsBack is asked for its status automatically."),
+    TradeURLRefused: _("SkinsBack does not accept the trade URL. The user must copy the current one from Steam."),
+    TooManyFailedAttempts: _("Too many trades with this user have failed. Wait a few hours before the next one."),
+    PurchaseNotFound: _("SkinsBack does not know this purchase."),
+    # Deliveries
+    NotificationRefused: _("The delivery cannot be applied: %(details)s"),
+    NoSecret: _("The delivery cannot be verified, because the settings have no client secret."),
+}
+"""A class that is not in the table has the text of its base class."""
+
+
+def text_for(error: SkinsBackError) -> str:
+    """Return the text of an error in the active language.
+
+    An InvalidInput that was raised with a message of its own is shown with that message: it says more than the class.
+    The text can contain words of SkinsBack. Escape it in HTML.
+    """
+    if isinstance(error, InvalidInput) and str(error) != error.default_message:
+        return str(error)
+    text = next((ERROR_TEXTS[kind] for kind in type(error).__mro__ if kind in ERROR_TEXTS), None)
+    if text is None:
+        return str(error)
+    details = f"{error.message or error.method}, {error.code}" if isinstance(error, APIError) else str(error)
+    return str(text) % {"details": details}

@@ -1,0 +1,108 @@
+"""An idempotency key: a repeated call returns the purchases made before and charges once."""
+
+import pytest
+
+from django_skinsback import purchases
+from django_skinsback.exceptions import IdempotencyConflict
+from django_skinsback.models import LedgerEntry, Purchase
+from tests.wallet.models import Wallet
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
+
+
+@pytest.fixture
+def rich(user):
+    return Wallet.objects.create(user=user, balance=1000).user
+
+
+def buy(user, **options):
+    charge = {} if user is None else {"charge": "5", "charge_currency": "usd"}
+    options = {
+        "trade_url": TRADE_URL,
+        "skin_id": "1",
+        "max_price": "4",
+        "idempotency_key": "cart-7",
+        **charge,
+        **options,
+    }
+    return purchases.buy(user=user, **options)
+
+
+def test_the_same_key_returns_the_same_purchase_and_charges_once(rich):
+    first = buy(rich)
+
+    again = buy(rich, max_price=4, charge=5)
+
+    assert again.pk == first.pk
+    assert LedgerEntry.objects.count() == 1
+    assert Wallet.objects.get().balance == 995
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"max_price": "4.01"},
+        {"charge": "6"},
+        {"skin_id": "2"},
+        {"trade_url": TRADE_URL.replace("i1Ar", "i2Ar")},
+        {"metadata": {"cart": 8}},
+    ],
+    ids=str,
+)
+def test_the_same_key_with_other_parameters_is_a_conflict(rich, other):
+    buy(rich)
+
+    with pytest.raises(IdempotencyConflict):
+        buy(rich, **other)
+
+    assert (Purchase.objects.count(), Wallet.objects.get().balance) == (1, 995)
+
+
+def test_a_purchase_that_was_refused_keeps_its_key(rich, operator):
+    purchases.cancel(buy(rich), operator)
+
+    assert buy(rich).status == "refused"
+    assert Wallet.objects.get().balance == 1000
+
+
+def test_the_key_belongs_to_the_user_or_without_one_to_the_operator(rich, operator):
+    for_user = buy(rich, by=operator)
+
+    assert buy(rich).pk == for_user.pk
+    by_operator = buy(None, by=operator)
+    assert by_operator.pk != for_user.pk
+    assert buy(None, by=operator).pk == by_operator.pk
+    assert buy(None).pk != by_operator.pk
+
+
+def batch(user, *skin_ids, **options):
+    items = [{"skin_id": skin_id, "max_price": 4, "charge": 5, "charge_currency": "usd"} for skin_id in skin_ids]
+    options = {"trade_url": TRADE_URL, "idempotency_key": "cart-7", **options}
+    return purchases.buy_batch(user=user, items=items, **options)
+
+
+def test_a_batch_is_returned_whole_and_in_its_order(rich):
+    first = batch(rich, "3", "1", "2")
+
+    assert [row.pk for row in batch(rich, "3", "1", "2")] == [row.pk for row in first]
+    assert Wallet.objects.get().balance == 985
+    assert len({row.idempotency_digest for row in first}) == 3
+
+
+@pytest.mark.parametrize("skin_ids", [("1",), ("1", "2", "3"), ("2", "1")], ids=str)
+def test_another_batch_with_the_same_key_is_a_conflict(rich, skin_ids):
+    batch(rich, "1", "2")
+
+    with pytest.raises(IdempotencyConflict):
+        batch(rich, *skin_ids)
+
+    assert Purchase.objects.count() == 2
+
+
+def test_a_purchase_and_a_batch_do_not_share_a_key(rich):
+    buy(rich)
+
+    with pytest.raises(IdempotencyConflict):
+        batch(rich, "1")
