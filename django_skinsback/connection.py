@@ -8,6 +8,8 @@ from . import conf, ratelimit
 from .client import SkinsBackClient
 from .exceptions import ACCOUNT_WIDE, APIError
 
+__all__ = ["get_client"]
+
 _local = threading.local()
 
 

@@ -11,6 +11,15 @@ The others are sent after the commit and cannot undo anything: ``deposit_changed
 
 from django.dispatch import Signal
 
+__all__ = [
+    "balance_low",
+    "deposit_changed",
+    "entry_posted",
+    "notification_refused",
+    "purchase_changed",
+    "review_needed",
+]
+
 entry_posted = Signal()
 deposit_changed = Signal()
 purchase_changed = Signal()

@@ -20,6 +20,17 @@ A step may be skipped, none is taken back.
 
 from enum import Enum, StrEnum
 
+__all__ = [
+    "DEPOSIT_FINAL",
+    "DEPOSIT_OPEN",
+    "PURCHASE_FAILURES",
+    "PURCHASE_FINAL",
+    "PURCHASE_ROLLBACKS",
+    "DepositStatus",
+    "EntryKind",
+    "PurchaseStatus",
+]
+
 
 class DepositStatus(StrEnum):
     CREATED = "created"

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 from .exceptions import InvalidInput, InvalidSteamID, InvalidTradeURL
 from .sensitive import hide
 
+__all__ = ["GAMES", "Game", "TradeURL"]
+
 FIRST_STEAM_ID = 76561197960265728
 """SteamID64 of account number 0; a trade URL's ``partner`` is the account number."""
 

@@ -17,6 +17,17 @@ from .flows.purchases.send import submit
 from .flows.reconciliation import run as reconciliation
 from .models import Purchase
 
+__all__ = [
+    "beat_schedule",
+    "poll_deposits",
+    "poll_purchases",
+    "prune",
+    "reconcile",
+    "snapshot_balance",
+    "submit_purchase",
+    "sync_prices",
+]
+
 _OPTIONS: dict[str, Any] = {"ignore_result": True, "acks_late": True, "reject_on_worker_lost": True}
 
 

@@ -28,6 +28,15 @@ from .models.fields import utc_now
 from .statuses import DEPOSIT_FINAL, DEPOSIT_OPEN, DEPOSIT_OURS, PURCHASE_FINAL, PURCHASE_OURS
 from .wire.signing import sign
 
+__all__ = [
+    "allow_sandbox_secret",
+    "make_deposit",
+    "make_purchase",
+    "post_notification",
+    "signed_notification",
+    "skinsback_sandbox",
+]
+
 SITE_URL = "https://testserver"
 """The address of Django's test client, where the site under test has no ``SITE_URL``."""
 

@@ -1,4 +1,4 @@
-"""Writes the reference in ``commands.md`` from the commands themselves: ``python docs/command_pages.py``."""
+"""Writes the marked part of ``commands.md`` from the commands: ``python docs/command_pages.py``."""
 
 import os
 import sys
@@ -15,33 +15,35 @@ from django.core.management import get_commands, load_command_class
 PAGE = Path(__file__).parent / "commands.md"
 BEGIN, END = "<!-- from the code: python docs/command_pages.py -->", "<!-- end of the code's part -->"
 
-OF_DJANGO = {"--help", "--version", "--verbosity", "--settings", "--pythonpath", "--traceback", "--no-color"} | {
+DJANGO_OPTIONS = {"--help", "--version", "--verbosity", "--settings", "--pythonpath", "--traceback", "--no-color"} | {
     "--force-color",
     "--skip-checks",
 }
-OF_ALL = {"--account", "--json"}
+COMMON_OPTIONS = {"--account", "--json"}
 
 
 def names() -> list[str]:
-    """All commands but the sandbox's, which has a page of its own."""
+    """All commands except the sandbox, which has its own page."""
     return sorted(name for name in get_commands() if name.startswith("skinsback_") and name != "skinsback_sandbox")
 
 
 def section(name: str) -> str:
-    """What ``--help`` says of one command, without what all have in common."""
+    """The help of one command, without the options that all commands have."""
     command: Any = load_command_class("django_skinsback", name)
     parser = command.create_parser("manage.py", name)
     lines = [f"## {name}", "", command.help, "", "```sh"]
     for arguments, meaning in getattr(command, "examples", ()):
         lines += [f"# {meaning}", f"python manage.py {name} {arguments}".rstrip()]
     lines += ["```", ""]
-    options = [action for action in parser._actions if not set(action.option_strings) & (OF_DJANGO | OF_ALL)]
+    options = [
+        action for action in parser._actions if not set(action.option_strings) & (DJANGO_OPTIONS | COMMON_OPTIONS)
+    ]
     options = [action for action in options if action.help != SUPPRESS]
     if options:
         lines += ["| option | meaning |", "|---|---|", *map(_option, options), ""]
     if exit_codes := getattr(command, "exit_codes", {}):
         codes = "; ".join(f"**{code}** {meaning}" for code, meaning in sorted(exit_codes.items()))
-        lines += [f"Exit codes, beside those of all: {codes}.", ""]
+        lines += [f"Exit codes, in addition to the common ones: {codes}.", ""]
     return "\n".join(lines)
 
 
@@ -53,7 +55,7 @@ def _option(action: Action) -> str:
 
 
 def written(page: str) -> str:
-    """The page with its reference as the code has it now."""
+    """The page with its marked part rewritten from the code."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{chr(10).join(map(section, names()))}\n{END}{after}"

@@ -11,24 +11,24 @@ PAGE = Path(__file__).parent / "explanation" / "money.md"
 BEGIN, END = "<!-- {} from the code: python docs/tables.py -->", "<!-- end of {} -->"
 
 ENTRIES = {
-    statuses.EntryKind.CREDIT: "`credit`, unless there is one",
-    statuses.EntryKind.REVERSAL: "`reversal` of the credit, if there is one",
-    statuses.EntryKind.REFUND: "`refund` of the charge, if there is one",
+    statuses.EntryKind.CREDIT: "`credit`, if there is none yet",
+    statuses.EntryKind.REVERSAL: "`reversal` of the credit, if there is a credit",
+    statuses.EntryKind.REFUND: "`refund` of the charge, if there is a charge",
 }
 EXCEPTIONS = {
-    "requested": "`charge`, if the site charges; a listener that raises vetoes the purchase",
-    "rollback_user": "`refund` with `REFUND_USER_ROLLBACK`, else an operator decides",
+    "requested": "`charge`, if `buy` was called with one; a receiver that raises vetoes the purchase",
+    "rollback_user": "`refund` if `REFUND_USER_ROLLBACK` is on; else an operator decides",
 }
 
 
 def table(words: type[statuses.DepositStatus | statuses.PurchaseStatus], posts: dict[str, statuses.EntryKind]) -> str:
-    """Each status with what reaching it posts and what may come after it."""
-    lines = ["| reaches | posts | may be followed by |", "|---|---|---|"]
-    for word in words:
-        entry = EXCEPTIONS.get(word) or (ENTRIES[posts[word]] if word in posts else "-")
+    """Each status, the ledger entry that reaching it posts, and the statuses that may follow."""
+    lines = ["| status | posts | may be followed by |", "|---|---|---|"]
+    for status in words:
+        entry = EXCEPTIONS.get(status) or (ENTRIES[posts[status]] if status in posts else "-")
         advance = statuses.Verdict.ADVANCE
-        later = [f"`{other}`" for other in words if statuses.judge(word, other) is advance]
-        lines.append(f"| `{word}` | {entry} | {', '.join(later) or '-'} |")
+        later = [f"`{other}`" for other in words if statuses.judge(status, other) is advance]
+        lines.append(f"| `{status}` | {entry} | {', '.join(later) or '-'} |")
     return "\n".join(lines)
 
 
@@ -41,7 +41,7 @@ def tables() -> dict[str, str]:
 
 
 def written(page: str) -> str:
-    """The page with its tables as the code has them now."""
+    """The page with its tables rewritten from the code."""
     for name, text in tables().items():
         before, _, rest = page.partition(BEGIN.format(name))
         _, _, after = rest.partition(END.format(name))

@@ -44,7 +44,7 @@ EXPLANATIONS = {
         "The two sides contradict each other. No money was moved because of it. Ask SkinsBack's support, settle the "
         "row if it needs review, then close this discrepancy."
     ),
-    Kind.DOUBLED: gettext_lazy(
+    Kind.DUPLICATE: gettext_lazy(
         "SkinsBack lists it twice with different content. It counts once here. Ask SkinsBack's support which one is "
         "right, then close this discrepancy."
     ),

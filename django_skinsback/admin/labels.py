@@ -100,7 +100,7 @@ BADGE_COLORS: dict[str, str] = {
     "dismissed": QUIET,
     "missed": WAIT,
     "differing": ALERT,
-    "doubled": ALERT,
+    "duplicate": ALERT,
     "absent": ALERT,
     "open": ALERT,
     "repaired": GOOD,

@@ -1,7 +1,7 @@
-"""Reading one of SkinsBack's lists page by page, and noticing when that leads nowhere.
+"""Read a list of SkinsBack's page by page, and stop where its pages do not lead to an end.
 
-What ``start_from`` means is not published: it is passed back as it came. So a page that points to itself or back, that
-brings the rows of an earlier one, or that promises more and brings none ends the reading.
+The meaning of ``start_from`` is not published, so it is sent back as it was received. Reading stops at a page that
+points to itself or to an earlier page, that repeats the rows of an earlier page, or that is empty but announces more.
 """
 
 from collections.abc import Callable, Hashable, Iterator
@@ -13,45 +13,51 @@ from ..wire.types import Page
 
 T = TypeVar("T")
 
-PAGES_ATMOST = 10_000
-"""A list that is still not over then never will be: these are ten million rows."""
+MAX_PAGES = 10_000
+"""Ten million rows. A longer list is taken for one that never ends."""
 
 
-class Reading(Generic[T]):
-    """Walks the pages that ``fetch`` gives; ``identify`` tells rows apart.
+class PageReader(Generic[T]):
+    """Iterates over the pages that ``fetch`` returns, at most ``max_pages``; ``identify`` returns the ID of a row.
 
-    ``start_from`` is always the page to go on with should the reading break off: it moves on only when the rows of a
-    page have been dealt with. ``stuck`` says why the pages led nowhere. ``shrank`` tells that rows left the list while
-    it was read, so that others may have slipped through between two pages.
+    ``start_from`` is the page to resume with: it moves on when the caller has dealt with the rows of a page.
+    ``error`` says why reading stopped before the end of the list. ``shrank`` is true if the total fell while the list
+    was read: rows may then have moved from an unread page to a page that had been read already.
     """
 
     def __init__(
-        self, fetch: Callable[[str | None], Page[T]], identify: Callable[[T], Hashable], start_from: str = ""
+        self,
+        fetch: Callable[[str | None], Page[T]],
+        identify: Callable[[T], Hashable],
+        start_from: str = "",
+        *,
+        max_pages: int | None = None,
     ) -> None:
         self._fetch = fetch
         self._identify = identify
-        self._totals_count_pages = False
+        self._max_pages = MAX_PAGES if max_pages is None else max_pages
+        self._total_is_per_page = False
         self.start_from = start_from
         self.pages = self.rows = 0
         self.total_count: int | None = None
-        self.complete = self.shrank = False
-        self.stuck = ""
+        self.complete = self.shrank = self.reached_limit = False
+        self.error = ""
 
     @property
-    def whole(self) -> bool:
-        """Whether as many rows came as the list says it has, and none can have slipped through."""
+    def has_all_rows(self) -> bool:
+        """Whether the last page was reached, as many rows came as the list announced, and it did not shrink."""
         return self.complete and not self.shrank and (self.total_count is None or self.rows >= self.total_count)
 
     def __iter__(self) -> Iterator[list[T]]:
-        asked: set[str] = set()
+        requested: set[str] = set()
         seen: set[int] = set()
-        while self.pages < PAGES_ATMOST:
-            asked.add(self.start_from)
+        while self.pages < self._max_pages:
+            requested.add(self.start_from)
             page = self._fetch(self.start_from or None)
             self._count(page)
             rows = hash(tuple(map(self._identify, page.items)))
             if page.items and rows in seen:
-                self.stuck = _("The list gave the same rows twice.")
+                self.error = _("Two pages of the list have the same rows.")
                 return
             seen.add(rows)
             yield page.items
@@ -59,20 +65,22 @@ class Reading(Generic[T]):
                 self.complete = True
                 return
             if not page.items:
-                self.stuck = _("The list promised more and gave an empty page.")
+                self.error = _("The list announced more rows and returned an empty page.")
                 return
-            if not page.start_from or page.start_from in asked:
-                self.stuck = _("The list did not say where its next page begins.")
+            if not page.start_from or page.start_from in requested:
+                self.error = _("The list did not say where its next page begins.")
                 return
             self.start_from = page.start_from
-        self.stuck = _("The list did not end.")
+        self.reached_limit = True
+        self.error = _("The list has more than %(pages)s pages.") % {"pages": self._max_pages}
 
     def _count(self, page: Page[T]) -> None:
+        """Add a page to the totals. A total no larger than a page that has a next one counts that page only."""
         self.pages += 1
         self.rows += len(page.items)
         if page.has_more and page.items and page.total_count is not None and page.total_count <= len(page.items):
-            self._totals_count_pages = True
-        if self._totals_count_pages:
+            self._total_is_per_page = True
+        if self._total_is_per_page:
             self.total_count = None
             return
         if None not in {page.total_count, self.total_count} and page.total_count < self.total_count:  # type: ignore[operator] # neither is None

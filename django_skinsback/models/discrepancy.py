@@ -1,4 +1,4 @@
-"""What SkinsBack's lists and the rows here do not agree about, and how far the lists were read."""
+"""Differences between SkinsBack's lists and our rows, and how far each list was read."""
 
 from typing import Self
 
@@ -13,36 +13,36 @@ from .webhook_event import WebhookEvent
 
 
 class ListName(models.TextChoices):
-    """SkinsBack's lists, by the method that gives them."""
+    """SkinsBack's lists, named after the API method that returns them."""
 
     ORDERS = "orders", _("list of deposits")
     MARKET_HISTORY = "market_history", _("list of purchases")
-    CALLBACK_ERROR_LIST = "callback_error_list", _("failed notifications")
+    CALLBACK_ERROR_LIST = "callback_error_list", _("list of failed webhooks")
 
 
 class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
     def open(self) -> Self:
-        """Those that wait for an operator."""
+        """Discrepancies that wait for an operator."""
         return self.filter(state=Discrepancy.State.OPEN)
 
 
 class Discrepancy(models.Model):
-    """One thing a list says otherwise than the rows here. Seen again it is counted, not kept twice.
+    """One difference between a list of SkinsBack's and our row. Found again, it is counted, and no row is added.
 
-    ``ours`` and ``theirs`` hold the columns that were compared, as text; empty where one side has no row.
+    ``ours`` and ``theirs`` contain the compared columns as text; one of them is empty if that side has no row.
     """
 
     class Kind(models.TextChoices):
-        MISSED = "missed", _("news that never came")
-        UNKNOWN = "unknown", _("no such row here")
-        DIFFERING = "differing", _("says otherwise")
-        DOUBLED = "doubled", _("listed twice")
-        ABSENT = "absent", _("not in their list")
+        MISSED = "missed", _("missed report")
+        UNKNOWN = "unknown", _("no matching row")
+        DIFFERING = "differing", _("mismatch")
+        DUPLICATE = "duplicate", _("listed twice")
+        ABSENT = "absent", _("missing from the list")
 
     class State(models.TextChoices):
         OPEN = "open", _("open")
         REPAIRED = "repaired", _("repaired")
-        RESOLVED = "resolved", _("agrees now")
+        RESOLVED = "resolved", _("resolved")
         CLOSED = "closed", _("closed by an operator")
 
     account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)
@@ -57,14 +57,14 @@ class Discrepancy(models.Model):
     )
     our_id = models.CharField(_("our ID"), max_length=fields.ID_LENGTH, blank=True)
     their_id = models.CharField(_("SkinsBack's ID"), max_length=fields.ID_LENGTH, blank=True)
-    ours = models.JSONField(_("here"), default=dict, blank=True)
-    theirs = models.JSONField(_("at SkinsBack"), default=dict, blank=True)
+    ours = models.JSONField(_("our values"), default=dict, blank=True)
+    theirs = models.JSONField(_("SkinsBack's values"), default=dict, blank=True)
     outcome = models.CharField(
         _("outcome"),
         max_length=16,
         choices=WebhookEvent.Outcome,
         blank=True,
-        help_text=_("what became of the report made of their row"),
+        help_text=_("of the report that SkinsBack's row was recorded as"),
     )
     state = models.CharField(_("state"), max_length=16, choices=State, default=State.OPEN)
     times_seen = models.PositiveIntegerField(_("times seen"), default=1)
@@ -94,25 +94,23 @@ class Discrepancy(models.Model):
 
 
 class ListCursor(models.Model):
-    """How far one list of one account was read, and who reads it now.
+    """How far one list of one account was read, and the claim of the run that reads it now.
 
-    ``since``, ``until`` and ``start_from`` are those of a run that broke off, to be gone on with; ``rows_read`` and
-    ``digest`` tell the rows that were on the last page of a list without a window, so that the next run knows them.
+    ``since``, ``until`` and ``start_from`` are those of an interrupted run, and the next run resumes there. A list with
+    a time range was read completely up to ``complete_until``. The list of failed webhooks was last read at that
+    time. ``claim_token`` identifies the run that holds the claim.
     """
 
     account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)
     name = models.CharField(_("list"), max_length=32, choices=ListName)
     since = fields.UTCDateTimeField(_("since"), null=True, blank=True)
     until = fields.UTCDateTimeField(_("until"), null=True, blank=True)
-    start_from = models.CharField(_("page to go on with"), max_length=fields.ID_LENGTH, blank=True)
+    start_from = models.CharField(_("next page"), max_length=fields.ID_LENGTH, blank=True)
     complete_until = fields.UTCDateTimeField(_("complete until"), null=True, blank=True)
-    looked_back_at = fields.UTCDateTimeField(_("looked far back at"), null=True, blank=True)
-    rows_read = models.PositiveIntegerField(_("rows read of the last page"), default=0)
-    digest = models.CharField(_("digest of these rows"), max_length=64, blank=True)
-    total_count = models.PositiveBigIntegerField(_("rows in the list"), null=True, blank=True)
+    looked_back_at = fields.UTCDateTimeField(_("last long look-back at"), null=True, blank=True)
     stopped_by = models.TextField(_("stopped by"), blank=True)
-    lease = models.CharField(_("lease"), max_length=32, blank=True)
-    leased_until = fields.UTCDateTimeField(_("leased until"), null=True, blank=True)
+    claim_token = models.CharField(_("claim token"), max_length=32, blank=True)
+    claimed_until = fields.UTCDateTimeField(_("claimed until"), null=True, blank=True)
     updated_at = fields.UTCDateTimeField(_("updated at"), default=fields.utc_now)
 
     class Meta:

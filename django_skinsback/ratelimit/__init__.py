@@ -1,7 +1,7 @@
 """The limit of requests, which all processes of the site keep together through its cache.
 
-Sites use ``background()``. The package also uses ``foreground()``, ``current()`` (the limiter for a client),
-``pause_until()``, ``forget()`` (tests) and ``SiteCache``.
+Sites use ``background()`` and ``pause_until()``. The package also uses ``foreground()``, ``current()`` (the limiter for
+a client), ``forget()`` (tests) and ``SiteCache``.
 """
 
 import os
@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 
 from .. import conf
 from . import pauses
-from .cache import SiteCache
+from .cache import SiteCache as SiteCache  # for the rest of the package, not for sites
 from .limiter import Limiter, in_background
 from .slots import Slots
 
-__all__ = ["Limiter", "SiteCache", "Slots", "background", "current", "foreground", "forget", "pause_until"]
+__all__ = ["background", "pause_until"]
 
 _limiters: dict[object, Limiter] = {}
 

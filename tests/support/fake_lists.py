@@ -11,14 +11,14 @@ PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd
 class FakeLists:
     """Three lists in pages of ``size`` rows. ``start_from`` is the number of rows before a page.
 
-    ``errors`` maps the number of a call, from 1, to the exception it raises. ``windows`` and ``places`` hold the
+    ``errors`` maps the number of a call, from 1, to the exception it raises. ``windows`` and ``start_froms`` hold the
     requested time ranges and start positions.
     """
 
     def __init__(self, monkeypatch, size=1000):
         self.orders, self.history, self.failed, self.statuses = [], [], [], {}
         self.size, self.errors, self.calls = size, {}, 0
-        self.windows, self.places, self.asked = [], [], []
+        self.windows, self.start_froms, self.asked = [], [], []
         monkeypatch.setattr(
             SkinsBackClient,
             "list_deposits",
@@ -79,7 +79,7 @@ class FakeLists:
 
     def _page(self, rows, start_from):
         self._call()
-        self.places.append(start_from)
+        self.start_froms.append(start_from)
         begin = int(start_from or 0)
         end = begin + self.size
         more = end < len(rows)

@@ -1,13 +1,15 @@
 """Lists in the documentation that must agree with the code."""
 
 import ast
-import importlib.util
+import importlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
+from django.core.management import get_commands
 
-from django_skinsback import checks, conf, database_checks, sandbox
+from django_skinsback import checks, conf, database_checks, exceptions, sandbox, signals
 from django_skinsback.sandbox.simulation.faults import FAULTS
 from django_skinsback.sandbox.simulation.outcomes import TOKEN_OUTCOMES, TOKEN_REFUSALS
 
@@ -16,7 +18,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
 def first_cells(page, heading=""):
-    """Words in backticks in the first cells of the page's tables."""
+    """The texts in backticks in the first column of the page's tables."""
     text = (ROOT / page).read_text().partition(heading)[2]
     return re.findall(r"`([\w.]+)`", " ".join(re.findall(r"^\| ([^|]+) \|", text, flags=re.MULTILINE)))
 
@@ -79,25 +81,99 @@ def test_links_between_pages_lead_somewhere(page):
         assert (page.parent / target).exists(), target
 
 
+def fragments(page):
+    """The fragments of a page's headings, as GitHub makes them."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_fragments_of_links_are_headings(page):
+    for target, fragment in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text()):
+        assert fragment in fragments(page.parent / target if target else page), f"{target}#{fragment}"
+
+
 def script(name):
-    """A script of the documentation as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """A script of the documentation as a module. Scripts import each other, so their folder is on the path."""
+    folder = str(ROOT / "docs")
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module(name)
 
 
-def test_the_reference_of_commands_is_what_their_help_says():
-    """Written by ``python docs/command_pages.py``."""
-    pages = script("command_pages")
+REWRITE = {
+    "command_pages": "docs/commands.md",
+    "tables": "docs/explanation/money.md",
+    "reference_page": "docs/reference.md",
+}
+"""Script -> the page whose marked parts it writes from the code."""
 
-    assert pages.PAGE.read_text() == pages.written(pages.PAGE.read_text())
+
+@pytest.mark.parametrize("name", REWRITE)
+def test_generated_parts_are_what_the_code_says(name):
+    """If this fails, run the script: ``python docs/<name>.py``."""
+    page = ROOT / REWRITE[name]
+
+    assert page.read_text() == script(name).written(page.read_text())
 
 
-def test_the_tables_about_money_are_what_the_code_does():
-    tables = script("tables")
+def test_the_table_of_tasks_names_every_command():
+    table = (ROOT / "docs/commands.md").read_text().partition("\n## ")[0]
 
-    assert tables.PAGE.read_text() == tables.written(tables.PAGE.read_text())
+    names = {name for name in get_commands() if name.startswith("skinsback_")}
+    assert set(re.findall(r"`(skinsback_\w+)`", table)) >= names
+
+
+def test_the_picture_of_the_folders_shows_the_import_contracts():
+    """If this fails, run ``python docs/map.py``."""
+    assert (ROOT / "docs/architecture.svg").read_text() == script("map").draw()
+
+
+def public_modules():
+    return script("reference_page").MODULES
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_the_reference_has_exactly_the_public_names_of(name):
+    module = importlib.import_module(f"django_skinsback.{name}")
+    page = (ROOT / "docs/reference.md").read_text()
+    section = re.search(rf"^## `{name}`\n(.*?)^(?:## |<!--)", page, flags=re.DOTALL | re.MULTILINE)[1]
+    headings = re.findall(rf"^### `{name}\.(\w+)`$", section, flags=re.MULTILINE)
+    first_cells = re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)
+
+    names = set(script("reference_parts").public_names(module))
+    assert set(headings) <= names
+    assert names <= {*headings, *first_cells}
+
+
+def test_every_exception_is_public():
+    classes = {
+        name for name, value in vars(exceptions).items() if getattr(value, "__module__", "") == exceptions.__name__
+    }
+
+    assert classes <= set(script("reference_parts").public_names(exceptions))
+
+
+def test_the_reference_says_of_every_signal_when_it_is_sent():
+    parts = script("reference_parts")
+
+    assert set(parts.SIGNALS) == set(signals.__all__)
+
+
+@pytest.mark.parametrize("path", ["docs/explanation/architecture.md", "CONTRIBUTING.md"])
+def test_files_and_functions_that_a_page_names_exist(path):
+    page = (ROOT / path).read_text()
+    for file, function in re.findall(r"`([\w/-]+\.(?:py|md|cfg))(?::(\w+))?`", page):
+        found = [folder / file for folder in (ROOT, ROOT / "django_skinsback") if (folder / file).is_file()]
+        assert found, file
+        assert not function or f"def {function}(" in found[0].read_text(), f"{file}:{function}"
+
+
+def test_a_path_has_at_most_ten_stations():
+    page = (ROOT / "docs/explanation/architecture.md").read_text()
+
+    assert max(map(int, re.findall(r"^(\d+)\. ", page, flags=re.MULTILINE))) <= 10
 
 
 def test_every_test_the_page_about_money_names_exists():

@@ -16,7 +16,7 @@ from ...exceptions import ACCOUNT_WIDE, APIError, InvalidInput, UnknownOutcome
 from ...wire.types import Page
 from ..ledger.duplicate_rows import by_id, review_differing
 from ..ledger.edit import Source
-from ..pages import Reading
+from ..pages import PageReader
 from .queue import Moment, Row, Sweep, is_due
 
 logger = logging.getLogger("django_skinsback")
@@ -60,7 +60,7 @@ def read(sweep: Sweep[Row], listed: Listed[Row, Report]) -> bool:
     with _only_reader(f"skinsback:{sweep.queue.model.__name__}:{sweep.account}") as keep:
         if keep is None:
             return False
-        pages = Reading(
+        pages = PageReader(
             lambda start_from: listed.fetch(sweep.account, first - MARGIN, last + MARGIN, start_from),
             attrgetter(sweep.queue.our_id),
         )

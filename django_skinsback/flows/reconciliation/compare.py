@@ -1,7 +1,7 @@
-"""What a row of SkinsBack's lists means for ours: rules without input or output.
+"""Rules: how a row of SkinsBack's list compares with the row here. No input or output.
 
-Both sides of a comparison are tuples in the order of ``Subject.columns``: SkinsBack's id first, then the status, then
-the values that must be the same.
+Both sides are tuples of values in the order of ``ListSpec.columns``: SkinsBack's ID, the status, then the values that
+must be equal.
 """
 
 from collections.abc import Callable
@@ -16,136 +16,134 @@ from ...statuses import DepositStatus, PurchaseStatus, Verdict, is_theirs, judge
 from ..deposits import report as deposits
 from ..purchases import report as purchases
 
-Compared = tuple[Any, ...]
+Values = tuple[Any, ...]
 
 
-class Finding(Enum):
-    """How a listed row stands to ours, where they do not agree."""
+class Comparison(Enum):
+    """How a listed row differs from the row here."""
 
-    MISSED = "missed"
-    """SkinsBack is ahead: news that never came."""
+    AHEAD = "ahead"
+    """SkinsBack is ahead: a report did not arrive."""
     DIFFERING = "differing"
-    """Both cannot be true."""
+    """The two rows cannot both be right."""
     BEHIND = "behind"
-    """SkinsBack's row is older than ours: a moment's delay, or, if it stays so, a contradiction."""
+    """SkinsBack's row is older than ours. This is a short delay, or a contradiction if it lasts."""
 
 
 @dataclass(eq=False)
-class Subject:
-    """One of the two lists and the rows it is compared with.
+class ListSpec:
+    """One list of SkinsBack's and the model it is compared with.
 
-    ``columns`` of the model stand against ``fields`` of the report; ``dated`` is the column nearest to the time that
-    SkinsBack gives the row, ``due`` the column of its due time, ``method`` the client's that gives the list.
+    ``client_method`` returns the list. ``columns`` of the model are compared with ``report_fields``. ``time_column`` is
+    the column closest to the time by which SkinsBack selects its rows.
     """
 
-    list_name: ListName
-    method: str
+    name: ListName
+    client_method: str
     model: type[Deposit | Purchase]
     our_id: str
     their_id: str
     columns: tuple[str, ...]
-    fields: tuple[str, ...]
-    dated: str
-    due: str
-    paid: frozenset[str]
+    report_fields: tuple[str, ...]
+    time_column: str
+    paid_statuses: frozenset[str]
     record_report: Callable[..., Any]
 
     @cached_property
-    def theirs(self) -> Callable[[Any], Compared]:
-        """Takes from a report what is compared."""
-        return attrgetter(*self.fields)
+    def values_of_report(self) -> Callable[[Any], Values]:
+        """A function that returns the compared values of a report."""
+        return attrgetter(*self.report_fields)
 
     @cached_property
-    def ours(self) -> Callable[[Any], Compared]:
-        """Takes from a row what is compared."""
+    def values_of_row(self) -> Callable[[Any], Values]:
+        """A function that returns the compared values of a row."""
         return attrgetter(*self.columns)
 
     @cached_property
-    def ids(self) -> Callable[[Any], tuple[str, str]]:
-        """Takes our id and SkinsBack's from a report."""
+    def ids_of_report(self) -> Callable[[Any], tuple[str, str]]:
+        """A function that returns our ID and SkinsBack's ID from a report."""
         return attrgetter(self.our_id, self.their_id)
 
-    def shown(self, row: Compared) -> dict[str, str]:
-        """A row for an operator: what is known of it, by column, as text."""
-        pairs = zip(self.columns, row, strict=True)
-        return {name: _text(value) for name, value in pairs if not _blank(value)}
+    def as_text(self, values: Values) -> dict[str, str]:
+        """The values as text by column, without empty ones."""
+        pairs = zip(self.columns, values, strict=True)
+        return {name: _as_text(value) for name, value in pairs if not _is_empty(value)}
 
 
-DEPOSITS = Subject(
-    list_name=ListName.ORDERS,
-    method="list_deposits",
+DEPOSITS = ListSpec(
+    name=ListName.ORDERS,
+    client_method="list_deposits",
     model=Deposit,
     our_id="order_id",
     their_id="transaction_id",
     columns=("transaction_id", "status", "amount", "user_amount", "amount_currency", "payer_steam_id"),
-    fields=("transaction_id", "status", "amount", "user_amount", "amount_currency", "steam_id"),
-    dated="created_at",
-    due="next_poll_at",
-    paid=frozenset({DepositStatus.SUCCESS, DepositStatus.HOLD_APPROVED, DepositStatus.HOLD_RETURNED}),
+    report_fields=("transaction_id", "status", "amount", "user_amount", "amount_currency", "steam_id"),
+    time_column="created_at",
+    paid_statuses=frozenset({DepositStatus.SUCCESS, DepositStatus.HOLD_APPROVED, DepositStatus.HOLD_RETURNED}),
     record_report=deposits.record_report,
 )
-PURCHASES = Subject(
-    list_name=ListName.MARKET_HISTORY,
-    method="list_purchases",
+PURCHASES = ListSpec(
+    name=ListName.MARKET_HISTORY,
+    client_method="list_purchases",
     model=Purchase,
     our_id="custom_id",
     their_id="buy_id",
     columns=("buy_id", "status", "price", "debited_amount", "steam_id", "skin_id"),
-    fields=("buy_id", "status", "price", "debited_amount", "steam_id", "skin_id"),
-    dated="submitted_at",
-    due="next_poll_at",
-    paid=frozenset({PurchaseStatus.ACCEPTED, PurchaseStatus.ROLLBACK_USER, PurchaseStatus.ROLLBACK_SUPPLIER}),
+    report_fields=("buy_id", "status", "price", "debited_amount", "steam_id", "skin_id"),
+    time_column="submitted_at",
+    paid_statuses=frozenset({PurchaseStatus.ACCEPTED, PurchaseStatus.ROLLBACK_USER, PurchaseStatus.ROLLBACK_SUPPLIER}),
     record_report=purchases.record_report,
 )
 
 
-def compare(ours: Compared, theirs: Compared, *, needed: tuple[int, ...] = ()) -> Finding | None:
-    """How ``theirs`` stands to ``ours``; None where they agree or where only one of them knows a detail.
+def compare(ours: Values, theirs: Values, *, required: tuple[int, ...] = ()) -> Comparison | None:
+    """Return how ``theirs`` differs from ``ours``; None if they agree.
 
-    ``needed`` are the places of values without which nothing can be credited: if only SkinsBack has them they are news.
+    A value that only one side has is no difference. ``required`` are positions of values that a credit needs. If
+    only SkinsBack has one of them, the result is AHEAD.
     """
     (our_link, our_status), (their_link, their_status) = ours[:2], theirs[:2]
     if their_link and our_link and their_link != our_link:
-        return Finding.DIFFERING
+        return Comparison.DIFFERING
     if our_status == DepositStatus.ABANDONED and their_status == DepositStatus.PENDING:
-        return None  # nobody has paid, which is why we gave it up
+        return None  # the deposit is still unpaid, which is why it was abandoned
     verdict = judge(our_status, their_status) if is_theirs(their_status) else Verdict.UNKNOWN
     if verdict is Verdict.REPEAT:
-        return _compare_details(ours, theirs, needed)
-    return _MEANING[verdict]
+        return _compare_details(ours, theirs, required)
+    return _COMPARISON_OF_VERDICT[verdict]
 
 
-_MEANING = {
-    Verdict.ADVANCE: Finding.MISSED,
-    Verdict.STALE: Finding.BEHIND,
-    Verdict.CONFLICT: Finding.DIFFERING,
-    Verdict.UNKNOWN: Finding.DIFFERING,
+_COMPARISON_OF_VERDICT = {
+    Verdict.ADVANCE: Comparison.AHEAD,
+    Verdict.STALE: Comparison.BEHIND,
+    Verdict.CONFLICT: Comparison.DIFFERING,
+    Verdict.UNKNOWN: Comparison.DIFFERING,
 }
 
 
-def _compare_details(ours: Compared, theirs: Compared, needed: tuple[int, ...]) -> Finding | None:
+def _compare_details(ours: Values, theirs: Values, required: tuple[int, ...]) -> Comparison | None:
     if theirs[0] and not ours[0]:
-        return Finding.MISSED
+        return Comparison.AHEAD
     if theirs[1] in {DepositStatus.PENDING, DepositStatus.FAIL}:
-        return None  # who would have paid, and with what, is of no consequence
-    if any(_blank(ours[place]) and not _blank(theirs[place]) for place in needed):
-        return Finding.MISSED
+        return None  # the payer and the amount of an unpaid deposit do not matter
+    if any(_is_empty(ours[position]) and not _is_empty(theirs[position]) for position in required):
+        return Comparison.AHEAD
     pairs = zip(ours, theirs, strict=True)
-    differing = any(one != other for one, other in pairs if not _blank(one) and not _blank(other))
-    return Finding.DIFFERING if differing else None
+    differs = any(one != other for one, other in pairs if not _is_empty(one) and not _is_empty(other))
+    return Comparison.DIFFERING if differs else None
 
 
-def needed_to_credit(subject: Subject, credit: str) -> tuple[int, ...]:
-    """Places of the values that a credit is made from; ``credit`` is the setting ``CREDIT``."""
-    if subject.model is not Deposit:
+def required_for_credit(spec: ListSpec, credit: str) -> tuple[int, ...]:
+    """Positions of the values that a credit is computed from; ``credit`` is the setting ``CREDIT``."""
+    if spec.model is not Deposit:
         return ()
     amount = "user_amount" if credit == "user_amount" else "amount"
-    return subject.columns.index(amount), subject.columns.index("amount_currency")
+    return spec.columns.index(amount), spec.columns.index("amount_currency")
 
 
-def _blank(value: object) -> bool:
+def _is_empty(value: object) -> bool:
     return value is None or value == ""
 
 
-def _text(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return f"{value.normalize():f}" if hasattr(value, "normalize") else str(value)

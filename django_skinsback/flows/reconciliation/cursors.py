@@ -1,4 +1,4 @@
-"""How far each list was read, and that one process at a time reads it."""
+"""How far each list was read, and the claim that lets one process at a time read it."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -9,109 +9,113 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from ... import schedule
+from ...exceptions import SkinsBackError
 from ...models import ListCursor, ListName
 from ..ledger.database import database
 
-LEASE = 10 * schedule.MINUTE
-"""How long a run owns a list without having said that it is alive."""
+CLAIM_TIME = 10 * schedule.MINUTE
+"""A claim ends so long after it was made or last extended."""
 
 OVERLAP = schedule.HOUR
-"""Whether SkinsBack's ranges include their ends, and by whose clock, is not published."""
+"""Two windows overlap by this. SkinsBack does not publish whether its ranges include their ends, nor by which clock."""
 
 LOOK_BACK = schedule.HOLD + 2 * schedule.DAY
 LOOK_BACK_EVERY = schedule.DAY
-"""A row may change long after it was made, when a hold ends: once a day so much is read again."""
+"""A deposit may change when its hold ends. Once a day the window begins ``LOOK_BACK`` earlier."""
 
-FIRST_LOOK = 30 * schedule.DAY
+FIRST_WINDOW = 30 * schedule.DAY
 RESUME_WITHIN = schedule.DAY
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A range of time of one list, and the page with which to begin."""
+    """A time range of one list, and the page to begin with."""
 
     since: datetime
     until: datetime
     start_from: str = ""
 
     @property
-    def reaches_far_back(self) -> bool:
-        """Whether it covers a whole hold."""
+    def covers_a_hold(self) -> bool:
         return self.until - self.since >= LOOK_BACK
 
 
 def next_window(cursor: ListCursor, now: datetime) -> Window:
-    """What is to be read next: the run that broke off, else from the last complete one's end, with an overlap.
+    """The window to read next: that of an interrupted run, or else from the end of the last complete one.
 
-    A mark that lies ahead was made by a clock that was wrong, so that a whole hold is read again.
+    A time in the cursor that lies in the future was stored with a wrong clock. Then the window covers a whole hold.
     """
     if cursor.start_from and cursor.since and cursor.until and now - cursor.until < RESUME_WITHIN:
         return Window(cursor.since, cursor.until, cursor.start_from)
     if cursor.complete_until is None:
-        return Window(now - FIRST_LOOK, now)
+        return Window(now - FIRST_WINDOW, now)
     looked_back_at = cursor.looked_back_at
-    far = looked_back_at is None or now - looked_back_at >= LOOK_BACK_EVERY
-    if far or max(looked_back_at or now, cursor.complete_until) > now:
+    look_back = looked_back_at is None or now - looked_back_at >= LOOK_BACK_EVERY
+    if look_back or max(looked_back_at or now, cursor.complete_until) > now:
         return Window(min(cursor.complete_until, now) - LOOK_BACK, now)
     return Window(cursor.complete_until - OVERLAP, now)
 
 
 @contextmanager
-def afterwards(act: Callable[[], object]) -> Iterator[None]:
-    """Do ``act`` after the block, also if it failed or was interrupted; not in a process that is dying otherwise."""
+def run_at_end(action: Callable[[], object]) -> Iterator[None]:
+    """Call ``action`` after the block, also after an exception or Ctrl-C, but not when the process is being killed."""
     try:
         yield
     except (Exception, KeyboardInterrupt):
-        act()
+        action()
         raise
-    act()
+    action()
 
 
-class Lease:
-    """The right to read one list of one account, taken with ``Lease.take``."""
+class ListClaim:
+    """The exclusive right to read one list of one account. Made by ``ListClaim.acquire``."""
 
     def __init__(self, cursor: ListCursor, clock: Callable[[], datetime]) -> None:
         self.cursor = cursor
         self._clock = clock
-        self._noted: dict[str, Any] = {}
+        self._unsaved: dict[str, Any] = {}
 
     @classmethod
-    def take(cls, account: str, name: ListName, clock: Callable[[], datetime]) -> "Lease | None":
-        """None if another run has it."""
+    def acquire(cls, account: str, name: ListName, clock: Callable[[], datetime]) -> "ListClaim | None":
+        """Claim the list; None if another run holds it. An expired claim is replaced."""
         now, token = clock(), secrets.token_hex(16)
         cursors = ListCursor.objects.using(database()).filter(account=account, name=name)
-        over = Q(leased_until=None) | Q(leased_until__lte=now)
-        by_a_wrong_clock = Q(leased_until__gt=now + 2 * LEASE)
-        free = cursors.filter(over | by_a_wrong_clock)
-        taken = free.update(lease=token, leased_until=now + LEASE)
-        if not taken and not cursors.exists():
-            with suppress(IntegrityError), transaction.atomic(using=database()):  # another run may be first
+        expired = Q(claimed_until=None) | Q(claimed_until__lte=now)
+        from_wrong_clock = Q(claimed_until__gt=now + 2 * CLAIM_TIME)
+        free = cursors.filter(expired | from_wrong_clock)
+        claimed = free.update(claim_token=token, claimed_until=now + CLAIM_TIME)
+        if not claimed and not cursors.exists():
+            with suppress(IntegrityError), transaction.atomic(using=database()):  # another run may insert it first
                 ListCursor(account=account, name=name).save(using=database(), force_insert=True)
-            taken = free.update(lease=token, leased_until=now + LEASE)
-        return cls(cursors.get(lease=token), clock) if taken else None
+            claimed = free.update(claim_token=token, claimed_until=now + CLAIM_TIME)
+        return cls(cursors.get(claim_token=token), clock) if claimed else None
 
-    def now(self) -> datetime:
-        return self._clock()
-
-    def note(self, **values: Any) -> None:
-        """Remember how far the run came; it is written when the lease is renewed, and at the end."""
-        self._noted |= values
+    def set(self, **values: Any) -> None:
+        """Set columns of the cursor. They are saved when the claim is extended or released."""
+        self._unsaved |= values
         for name, value in values.items():
             setattr(self.cursor, name, value)
 
-    def keep(self) -> bool:
-        """Say that the run is alive, if that is due; False if another run has taken over."""
-        if self.cursor.leased_until is not None and self.cursor.leased_until - self._clock() > LEASE / 2:
-            return True
-        self.note(leased_until=self._clock() + LEASE)
-        return self._write(**self._noted)
+    def extend(self) -> None:
+        """Extend the claim and save the cursor once half of the time has passed.
+
+        Raises SkinsBackError if another run has replaced the claim.
+        """
+        claimed_until = self.cursor.claimed_until
+        if claimed_until is not None and claimed_until - self._clock() > CLAIM_TIME / 2:
+            return
+        self.set(claimed_until=self._clock() + CLAIM_TIME)
+        if not self._save(**self._unsaved):
+            raise SkinsBackError(_("Another run has claimed this list."))
 
     def release(self, **values: Any) -> None:
-        """End the run and keep how far it came."""
-        self._write(**{**self._noted, **values, "lease": "", "leased_until": None})
+        """End the claim and save the cursor."""
+        self._save(**{**self._unsaved, **values, "claim_token": "", "claimed_until": None})
 
-    def _write(self, **values: Any) -> bool:
-        mine = ListCursor.objects.using(database()).filter(pk=self.cursor.pk, lease=self.cursor.lease)
-        return bool(mine.update(**{**values, "updated_at": self._clock()}))
+    def _save(self, **values: Any) -> bool:
+        """Save if the claim still holds; return whether it does."""
+        cursors = ListCursor.objects.using(database()).filter(pk=self.cursor.pk, claim_token=self.cursor.claim_token)
+        return bool(cursors.update(**{**values, "updated_at": self._clock()}))

@@ -1,6 +1,7 @@
-"""Keeping for the operator what SkinsBack's lists and our rows do not agree about."""
+"""Store what SkinsBack's lists and our rows do not agree about."""
 
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -15,24 +16,30 @@ from ...exceptions import InvalidInput, RowChanged
 from ...models import Deposit, Discrepancy, ListName, Purchase
 from ...models.fields import utc_now
 from ..ledger.database import database, run
+from ..ledger.record import Outcome, Recorded
+
+logger = logging.getLogger("django_skinsback")
 
 Kind, State = Discrepancy.Kind, Discrepancy.State
 
-KEPT_AT_ONCE = 500
-REMEMBERED_ATMOST = 10_000
+BATCH_SIZE = 500
+MAX_LOADED = 10_000
 
-Told = Callable[[Discrepancy], object]
+OnDiscrepancy = Callable[[Discrepancy], object]
 
 
 @dataclass
-class Counts:
-    """What came of one list of one account: pages and rows read, rows asked about singly, and what was found.
+class ListResult:
+    """What one run found in one list of one account.
 
-    ``repaired`` are those of ``missed`` that were made up for. ``stopped_by`` is the error that ended it early.
+    ``pages`` and ``rows`` were read. For ``asked`` rows SkinsBack was asked singly. The other numbers count
+    discrepancies by kind; ``repaired`` are those of ``missed`` that were recorded. ``skipped`` is true if the list was
+    not due. ``stopped_by`` says why reading ended early.
     """
 
     account: str
-    name: str
+    name: ListName
+    skipped: bool = False
     pages: int = 0
     rows: int = 0
     asked: int = 0
@@ -40,18 +47,23 @@ class Counts:
     repaired: int = 0
     unknown: int = 0
     differing: int = 0
-    doubled: int = 0
+    duplicate: int = 0
     absent: int = 0
     notes: list[str] = field(default_factory=list)
     stopped_by: str = ""
+
+    def count(self, found: "FoundDiscrepancy") -> None:
+        name = found.kind.value
+        setattr(self, name, getattr(self, name) + 1)
+        self.repaired += found.repaired
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 @dataclass
-class Difference:
-    """What was found about one row, before it is kept; ``ours`` and ``theirs`` hold plain text by column."""
+class FoundDiscrepancy:
+    """A discrepancy of one row before it is stored; ``ours`` and ``theirs`` are texts by column."""
 
     kind: Discrepancy.Kind
     our_id: str
@@ -64,92 +76,111 @@ class Difference:
     note: str = ""
     repaired: bool = False
 
+    def record(self, record_report: Callable[[], Recorded[Any]]) -> Recorded[Any] | None:
+        """Call ``record_report`` and keep its outcome. If it raises, log and note the error and return None.
 
-class Book:
-    """The discrepancies of one list of one account: what is open in it, and what is to be written into it.
+        A receiver of the site may raise anything. It must not keep the other rows of the list from being recorded.
+        """
+        try:
+            recorded = record_report()
+        except Exception as error:  # see above
+            extra = {"row": self.model.__name__ if self.model else "", "row_id": self.row_id}
+            logger.exception("skinsback.listed_row_failed", extra=extra)
+            self.outcome, self.note = Outcome.FAILED, _("It could not be recorded: %s.") % type(error).__name__
+            return None
+        self.outcome = recorded.outcome
+        return recorded
 
-    They are written many at a time: three queries for up to 500, whether they are new or seen again.
+    def mark_repaired(self, from_status: str, to_status: str) -> None:
+        self.repaired = True
+        self.note = _("Repaired: %(before)s → %(after)s.") % {"before": from_status, "after": to_status}
+
+
+class DiscrepancyStore:
+    """Stores the discrepancies of one list of one account, and counts them in ``result``.
+
+    They are written in batches: three queries for up to 500, whether they are new or were stored before.
     """
 
-    def __init__(self, account: str, name: ListName, *, told: Told | None = None) -> None:
-        self._account = account
-        self._name = name
-        self._told = told
-        self._waiting: dict[str, Difference] = {}
-        self._agreeing: set[int] = set()
-        self._known: dict[str, tuple[Any, Any]] = {}
-        self.open: dict[tuple[str, str], list[int]] = {}
-        """Rows that end by themselves once the lists agree, by our id and SkinsBack's."""
-        self._remember()
+    def __init__(self, result: ListResult, *, on_discrepancy: OnDiscrepancy | None = None) -> None:
+        self._result = result
+        self._on_discrepancy = on_discrepancy
+        self._unsaved: dict[str, FoundDiscrepancy] = {}
+        self._to_resolve: set[int] = set()
+        self._stored: dict[str, tuple[Any, Any]] = {}
+        self.resolvable: dict[tuple[str, str], list[int]] = {}
+        """Keys of open discrepancies that are resolved once both sides agree, by our ID and SkinsBack's."""
+        self._load()
 
-    def _remember(self) -> None:
+    def _load(self) -> None:
         rows = self._rows().filter(state__in=[State.OPEN, State.CLOSED]).order_by("-state", "-pk")  # open ones first
         columns = ("pk", "digest", "state", "kind", "our_id", "their_id", "ours", "theirs")
-        for pk, digest, state, kind, our_id, their_id, ours, theirs in rows.values_list(*columns)[:REMEMBERED_ATMOST]:
-            self._known[digest] = (ours, theirs)
+        for pk, digest, state, kind, our_id, their_id, ours, theirs in rows.values_list(*columns)[:MAX_LOADED]:
+            self._stored[digest] = (ours, theirs)
             same_status = ours.get("status") == theirs.get("status")
-            if state == State.OPEN and kind != Kind.DOUBLED and not (kind == Kind.DIFFERING and same_status):
-                self.open.setdefault((our_id, their_id), []).append(pk)
+            if state == State.OPEN and kind != Kind.DUPLICATE and not (kind == Kind.DIFFERING and same_status):
+                self.resolvable.setdefault((our_id, their_id), []).append(pk)
 
-    def is_known(self, difference: Difference) -> bool:
-        """Whether just this stands in the book already, open or closed by an operator."""
-        return self._known.get(self._digest(difference)) == (difference.ours, difference.theirs)
+    def is_stored(self, found: FoundDiscrepancy) -> bool:
+        """Whether the same discrepancy with the same content is open, or was closed by an operator."""
+        return self._stored.get(self._digest(found)) == (found.ours, found.theirs)
 
-    def add(self, difference: Difference) -> None:
-        """Have it written with the next ones."""
-        digest = self._digest(difference)
-        self._waiting[digest] = difference
-        if len(self._waiting) >= KEPT_AT_ONCE:
-            self.write()
+    def add(self, found: FoundDiscrepancy) -> None:
+        """Count a discrepancy, and store it with the next batch."""
+        self._result.count(found)
+        self._unsaved[self._digest(found)] = found
+        if len(self._unsaved) >= BATCH_SIZE:
+            self._save_batch()
 
-    def agree(self, ids: tuple[str, str]) -> None:
-        """Both sides agree about this row now."""
-        self._agreeing.update(self.open.get(ids, ()))
+    def resolve(self, ids: tuple[str, str]) -> None:
+        """Have ``finish`` resolve the open discrepancies of a row: both sides agree now."""
+        self._to_resolve.update(self.resolvable.get(ids, ()))
 
-    def close(self) -> None:
-        """Write what waits, and end what agrees now."""
-        self.write()
-        if self._agreeing:
-            ended = self._rows().filter(pk__in=self._agreeing, state=State.OPEN)
-            ended.update(state=State.RESOLVED, closed_at=utc_now())
-        self._agreeing.clear()
+    def finish(self) -> None:
+        """Store the last batch and the resolved discrepancies."""
+        self._save_batch()
+        if self._to_resolve:
+            resolved = self._rows().filter(pk__in=self._to_resolve, state=State.OPEN)
+            resolved.update(state=State.RESOLVED, closed_at=utc_now())
+        self._to_resolve.clear()
 
-    def write(self) -> None:
-        """Write what waits: new rows, and on those that are there that they were seen again."""
-        if not self._waiting:
+    def _save_batch(self) -> None:
+        """Insert new discrepancies, update those that changed, and count each that was stored before as seen again."""
+        if not self._unsaved:
             return
-        now, waiting = utc_now(), self._waiting
-        self._waiting = {}
+        now, batch = utc_now(), self._unsaved
+        self._unsaved = {}
         try:
-            stored, new = self._insert(waiting, now)
-        except IntegrityError:  # another run was first with one of them, which is stored now
-            stored, new = self._insert(waiting, now)
-        changed = [row for digest, row in stored.items() if _take(row, waiting[digest], now)]
-        self._rows().bulk_update(changed, _TAKEN)
+            stored, new = self._insert(batch, now)
+        except IntegrityError:  # another run has inserted one of them
+            stored, new = self._insert(batch, now)
+        changed = [row for digest, row in stored.items() if _update(row, batch[digest], now)]
+        self._rows().bulk_update(changed, _UPDATED_COLUMNS)
         self._rows().filter(pk__in=[row.pk for row in stored.values()]).update(
             times_seen=F("times_seen") + 1, last_seen_at=now
         )
-        for row in [*new, *stored.values()] if self._told else ():
-            self._told(row)  # type: ignore[misc] # None has no rows, see above
+        if self._on_discrepancy is not None:
+            for row in [*new, *stored.values()]:
+                self._on_discrepancy(row)
 
     def _insert(
-        self, waiting: dict[str, Difference], now: datetime
+        self, batch: dict[str, FoundDiscrepancy], now: datetime
     ) -> tuple[dict[str, Discrepancy], list[Discrepancy]]:
-        """Insert what is not stored yet; the rows that were stored, by digest, and the new ones."""
-        stored = {row.digest: row for row in self._rows().filter(digest__in=list(waiting))}
-        new = [self._new(digest, each, now) for digest, each in waiting.items() if digest not in stored]
+        """Insert what is not stored yet. Returns the rows that were stored before, by digest, and the new ones."""
+        stored = {row.digest: row for row in self._rows().filter(digest__in=list(batch))}
+        new = [self._make_row(digest, found, now) for digest, found in batch.items() if digest not in stored]
         with transaction.atomic(using=database()):
             self._rows().bulk_create(new)
         return stored, new
 
     def _rows(self) -> Any:
         rows = Discrepancy.objects.using(database())
-        return rows.filter(account=self._account, found_in=self._name)
+        return rows.filter(account=self._result.account, found_in=self._result.name)
 
-    def _new(self, digest: str, found: Difference, now: datetime) -> Discrepancy:
+    def _make_row(self, digest: str, found: FoundDiscrepancy, now: datetime) -> Discrepancy:
         return Discrepancy(
-            account=self._account,
-            found_in=self._name,
+            account=self._result.account,
+            found_in=self._result.name,
             kind=found.kind,
             digest=digest,
             deposit_id=found.row_id if found.model is Deposit else None,
@@ -166,19 +197,19 @@ class Book:
             note=found.note,
         )
 
-    def _digest(self, found: Difference) -> str:
-        """Tells one discrepancy from another exactly; some databases take the ids ``a`` and ``A`` for the same."""
-        words = (self._account, self._name, found.kind, found.our_id, found.their_id)
-        return hashlib.sha256("\n".join(map(str, words)).encode()).hexdigest()
+    def _digest(self, found: FoundDiscrepancy) -> str:
+        """Digest of account, list, kind and IDs. It is compared exactly, where some collations take ``a`` for ``A``."""
+        parts = (self._result.account, self._result.name, found.kind, found.our_id, found.their_id)
+        return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
-_TAKEN = ["ours", "theirs", "deposit", "purchase", "outcome", "state", "closed_at", "closed_by", "note"]
+_UPDATED_COLUMNS = ["ours", "theirs", "deposit", "purchase", "outcome", "state", "closed_at", "closed_by", "note"]
 
 
-def _take(row: Discrepancy, found: Difference, now: datetime) -> bool:
-    """Bring a row up to what was found this time; whether that changes it.
+def _update(row: Discrepancy, found: FoundDiscrepancy, now: datetime) -> bool:
+    """Copy what was found to a stored discrepancy, without saving it. Returns whether that changes it.
 
-    What an operator has closed stays closed while it says the same.
+    One that an operator has closed stays closed while its content is the same.
     """
     same = (row.ours, row.theirs) == (found.ours, found.theirs)
     if same and not found.repaired and row.state in {State.OPEN, State.CLOSED}:
@@ -196,13 +227,13 @@ def _take(row: Discrepancy, found: Difference, now: datetime) -> bool:
 
 
 def close(discrepancy: Discrepancy, *, by: Any, note: str) -> Discrepancy:
-    """A person has looked into a discrepancy. It opens again only if one of the two sides changes.
+    """Close a discrepancy that an operator has looked into, and return it. It opens again if one of its sides changes.
 
-    Raises RowChanged if it is not open any more, or says something else than ``discrepancy`` as it was passed, and
-    InvalidInput without a note, because only the note says why it was closed.
+    Raises RowChanged if it is no longer open, or if its content differs from that of ``discrepancy`` as passed.
+    Raises InvalidInput without a note, because only the note says why it was closed.
     """
     if not note.strip():
-        raise InvalidInput(_("A discrepancy is not closed without a note: write what you found out."))
+        raise InvalidInput(_("Write a note about what you found out. A discrepancy is not closed without one."))
     return run(partial(_close, discrepancy, by, note.strip()))
 
 

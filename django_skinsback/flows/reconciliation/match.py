@@ -1,8 +1,8 @@
-"""Laying one page of a list beside our rows: one query for all of them, then a comparison in memory."""
+"""Compare the pages of a list with our rows: one query for a page, then a comparison in memory."""
 
-import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -14,213 +14,197 @@ from ...models import Discrepancy
 from ..ledger.database import database
 from ..ledger.duplicate_rows import by_id, review_differing
 from ..ledger.edit import Source
-from ..ledger.record import Outcome
-from .compare import Compared, Finding, Subject, compare, needed_to_credit
+from .compare import Comparison, ListSpec, Values, compare, required_for_credit
 from .cursors import OVERLAP, Window
-from .discrepancies import Book, Counts, Difference, Kind
+from .discrepancies import DiscrepancyStore, FoundDiscrepancy, Kind, ListResult
 
-logger = logging.getLogger("django_skinsback")
+LAG_TOLERANCE = timedelta(minutes=5)
+"""If SkinsBack's list is behind one of our rows for longer than this, it is a contradiction."""
 
-SETTLED_FOR = timedelta(minutes=5)
-"""A row of ours that is ahead of SkinsBack's list for longer than this is not ahead by chance."""
+MAX_ABSENT = 1000
 
-ABSENT_ATMOST = 1000
-
-Ours = tuple[int, Compared]
-"""Key of a row and what of it is compared."""
+OurRow = tuple[int, Values]
+"""Primary key and compared values of a row."""
 
 
-class Held(NamedTuple):
-    """A listed row that contradicts ours, until it is known what else the list says about it."""
+class DeferredRow(NamedTuple):
+    """A listed row that contradicts ours. It is recorded when the whole list has been read."""
 
     report: Any
-    told: Compared
-    ours: Compared
-    finding: Finding
-    asked_at: datetime
+    theirs: Values
+    ours: Values
+    comparison: Comparison
+    requested_at: datetime
 
 
-class Matcher:
-    """Compares the rows of one reading with ours, records what is news and books what is odd.
+class ListMatcher:
+    """Compares the pages of one list with our rows, records missed reports, and stores discrepancies.
 
-    It remembers which of our rows were listed, as numbers, and in full only what did not agree. A contradiction is
-    dealt with when the reading is over: only then it is known whether another row of the list says otherwise.
+    It keeps the keys of the rows that agree, and the contents only of those that do not. A contradiction is deferred
+    until the end of the list, because a later row of the list may contradict it in turn.
     """
 
-    def __init__(self, subject: Subject, book: Book, counts: Counts) -> None:
-        self._subject = subject
-        self._book = book
-        self._counts = counts
-        self._needed = needed_to_credit(subject, conf.get("CREDIT"))
-        self._agreed: set[int] = set()
-        self._seen: set[tuple[str, Compared]] = set()
-        self._current: dict[int, Compared] = {}
-        self._held: dict[int, list[Held]] = {}
+    def __init__(self, spec: ListSpec, store: DiscrepancyStore, result: ListResult) -> None:
+        self._spec = spec
+        self._store = store
+        self._result = result
+        self._required = required_for_credit(spec, conf.get("CREDIT"))
+        self._agreeing: set[int] = set()
+        self._seen: set[tuple[str, Values]] = set()
+        self._recorded: dict[int, Values] = {}
+        """The values of our rows after a missed report was recorded."""
+        self._deferred: dict[int, list[DeferredRow]] = {}
         self._unknown: set[str] = set()
         self._differing: set[int] = set()
-        """Rows that one page contains twice with different content: nothing of that is recorded."""
+        """Rows that one page contains twice with different content. No report of them is recorded."""
 
-    def match(self, reports: Sequence[Any], asked_at: datetime) -> None:
-        """Compare a page that was asked for at ``asked_at``."""
-        subject, agreed = self._subject, self._agreed
-        our_id, theirs = attrgetter(subject.our_id), subject.theirs
-        known, by_their_id = self._rows(reports)
+    def compare_page(self, reports: Sequence[Any], requested_at: datetime) -> None:
+        """Compare a page that was requested at ``requested_at``."""
+        spec, agreeing = self._spec, self._agreeing
+        our_id, values_of_report = attrgetter(spec.our_id), spec.values_of_report
+        by_our_id, by_their_id = self._find_rows(reports)
 
-        def ours(report: Any) -> Ours | None:
-            row = known.get(our_id(report))
-            return by_their_id.get(theirs(report)[0]) if row is None and not our_id(report) else row
+        def find(report: Any) -> OurRow | None:
+            row = by_our_id.get(our_id(report))
+            return by_their_id.get(values_of_report(report)[0]) if row is None and not our_id(report) else row
 
-        self._find_differing(reports, ours)
+        self._flag_differing(reports, find)
         for report in reports:
-            row, told = ours(report), theirs(report)
-            if row is not None and row[1] == told:
-                agreed.add(row[0])
+            row, theirs = find(report), values_of_report(report)
+            if row is not None and row[1] == theirs:
+                agreeing.add(row[0])
             elif row is None:
-                self._book_unknown(report, told)
+                self._add_unknown(report, theirs)
             else:
-                self._weigh(report, told, row, asked_at)
-        if self._book.open:
-            self._end_agreeing(reports, known)
+                self._compare_row(report, theirs, row, requested_at)
+        if self._store.resolvable:
+            self._resolve_agreeing(reports, by_our_id)
 
-    def finish(self) -> None:
-        """Deal with what was held back, now that the whole list, or as much as there was of it, has been seen."""
-        delayed = [pk for pk, held in self._held.items() if any(each.finding is Finding.BEHIND for each in held)]
-        settled = self._settled(delayed) if delayed else set()
-        for pk, held in self._held.items():
-            doubled = pk in self._agreed or pk in self._differing or len(held) > 1
-            for report, told, ours, finding, _asked_at in held:
-                if finding is Finding.BEHIND and (pk not in settled or pk in self._agreed):
+    def record_deferred(self) -> None:
+        """Record the deferred contradictions. Call it when reading has ended, even early."""
+        behind = [pk for pk, rows in self._deferred.items() if any(row.comparison is Comparison.BEHIND for row in rows)]
+        lasting = self._unchanged_for_long(behind) if behind else set()
+        for pk, rows in self._deferred.items():
+            is_duplicate = pk in self._agreeing or pk in self._differing or len(rows) > 1
+            for report, theirs, ours, comparison, _requested_at in rows:
+                if comparison is Comparison.BEHIND and (pk not in lasting or pk in self._agreeing):
                     continue
-                self._record(Kind.DOUBLED if doubled else Kind.DIFFERING, report, told, (pk, ours))
-        self._held.clear()
+                self._record(Kind.DUPLICATE if is_duplicate else Kind.DIFFERING, report, theirs, (pk, ours))
+        self._deferred.clear()
 
-    def look_for_absent(self, window: Window) -> None:
-        """Book paid rows of ours that lie well within the range and were not listed."""
-        subject = self._subject
+    def add_absent(self, window: Window) -> None:
+        """Add our paid rows that are inside the window, not near its ends, and were not listed."""
+        spec = self._spec
         begin, end = window.since + OVERLAP, window.until - OVERLAP
         if begin >= end:
             return
-        paid = self._ours().filter(
+        paid = self._our_rows().filter(
             Q(finished_at=None) | Q(finished_at__lte=end),
-            status__in=subject.paid,
-            **{f"{subject.dated}__gte": begin, f"{subject.dated}__lte": end},
+            status__in=spec.paid_statuses,
+            **{f"{spec.time_column}__gte": begin, f"{spec.time_column}__lte": end},
         )
-        listed = self._agreed | self._held.keys() | self._current.keys()
+        listed = self._agreeing | self._deferred.keys() | self._recorded.keys()
         absent = [pk for pk in paid.values_list("pk", flat=True) if pk not in listed]
-        if len(absent) > ABSENT_ATMOST:
-            words = _("%(count)s paid rows are not in the list; only the first %(kept)s are kept.")
-            self._counts.notes.append(words % {"count": len(absent), "kept": ABSENT_ATMOST})
-        for pk, our_id, *row in self._columns(pk__in=absent[:ABSENT_ATMOST]) if absent else ():
-            ours = subject.shown(tuple(row))
-            self._book_it(Difference(Kind.ABSENT, our_id, row[0] or "", ours, model=subject.model, row_id=pk))
+        if len(absent) > MAX_ABSENT:
+            text = _("%(count)s paid rows are not in the list; only the first %(kept)s are kept.")
+            self._result.notes.append(text % {"count": len(absent), "kept": MAX_ABSENT})
+        for pk, our_id, *row in self._columns(pk__in=absent[:MAX_ABSENT]) if absent else ():
+            ours = spec.as_text(tuple(row))
+            self._store.add(FoundDiscrepancy(Kind.ABSENT, our_id, row[0] or "", ours, model=spec.model, row_id=pk))
 
-    def _rows(self, reports: Sequence[Any]) -> tuple[dict[str, Ours], dict[str, Ours]]:
-        """Our rows by our id, and, for listed rows that do not tell it, by SkinsBack's."""
-        subject = self._subject
-        names, links = [], []
-        for our_id, their_id in map(subject.ids, reports):
+    def _find_rows(self, reports: Sequence[Any]) -> tuple[dict[str, OurRow], dict[str, OurRow]]:
+        """Our rows by our ID, and, if a report lacks our ID, by SkinsBack's."""
+        spec = self._spec
+        our_ids, their_ids = [], []
+        for our_id, their_id in map(spec.ids_of_report, reports):
             if our_id:
-                names.append(our_id)
+                our_ids.append(our_id)
             elif their_id:
-                links.append(their_id)
-        wanted = Q(**{f"{subject.our_id}__in": names})
-        if links:
-            wanted |= Q(**{f"{subject.their_id}__in": links})
-        known = {row[1]: (row[0], row[2:]) for row in self._columns(wanted)} if names or links else {}
-        return known, {row[1][0]: row for row in known.values()} if links else {}
+                their_ids.append(their_id)
+        wanted = Q(**{f"{spec.our_id}__in": our_ids})
+        if their_ids:
+            wanted |= Q(**{f"{spec.their_id}__in": their_ids})
+        rows = {row[1]: (row[0], row[2:]) for row in self._columns(wanted)} if our_ids or their_ids else {}
+        return rows, {row[1][0]: row for row in rows.values()} if their_ids else {}
 
-    def _columns(self, *conditions: Q, **named: Any) -> Any:
-        subject = self._subject
-        return self._ours().filter(*conditions, **named).values_list("pk", subject.our_id, *subject.columns)
+    def _columns(self, *conditions: Q, **filters: Any) -> Any:
+        spec = self._spec
+        return self._our_rows().filter(*conditions, **filters).values_list("pk", spec.our_id, *spec.columns)
 
-    def _ours(self) -> Any:
-        return self._subject.model._default_manager.using(database()).filter(account=self._counts.account)
+    def _our_rows(self) -> Any:
+        return self._spec.model._default_manager.using(database()).filter(account=self._result.account)
 
-    def _settled(self, pks: list[int]) -> set[int]:
-        """Those that had not been changed for a while when their page was asked for."""
-        changed = dict(self._ours().filter(pk__in=pks).values_list("pk", "updated_at"))
+    def _unchanged_for_long(self, pks: list[int]) -> set[int]:
+        """Rows that had not changed for LAG_TOLERANCE when their page was requested."""
+        changed = dict(self._our_rows().filter(pk__in=pks).values_list("pk", "updated_at"))
         return {
             pk
             for pk, changed_at in changed.items()
-            if schedule.age_for_waiting(changed_at, self._held[pk][0].asked_at) > SETTLED_FOR
+            if schedule.age_for_waiting(changed_at, self._deferred[pk][0].requested_at) > LAG_TOLERANCE
         }
 
-    def _find_differing(self, reports: Sequence[Any], ours: Callable[[Any], Ours | None]) -> None:
+    def _flag_differing(self, reports: Sequence[Any], find: Callable[[Any], OurRow | None]) -> None:
         """Flag our rows that the page contains twice with different content, and make them due."""
-        _none, differing = by_id(reports, lambda report: row[0] if (row := ours(report)) else None)
+        _same, differing = by_id(reports, lambda report: row[0] if (row := find(report)) else None)
         for pk in differing:
-            review_differing(self._subject.model, pk, self._subject.due, Source.LIST)  # type: ignore[type-var] # one of the two
+            review_differing(self._spec.model, pk, "next_poll_at", Source.LIST)  # type: ignore[type-var] # one of the two
         self._differing |= differing
 
-    def _weigh(self, report: Any, told: Compared, row: Ours, asked_at: datetime) -> None:
-        """Decide about a listed row that is not simply the same as ours."""
-        pk, ours = row[0], self._current.get(row[0], row[1])
-        finding = compare(ours, told, needed=self._needed)
-        if finding is None:
-            self._agreed.add(pk)
-        elif self._is_overlap(report, told):
+    def _compare_row(self, report: Any, theirs: Values, row: OurRow, requested_at: datetime) -> None:
+        """Compare a listed row that is not equal to ours: record it now if SkinsBack is ahead, or else defer it."""
+        pk, ours = row[0], self._recorded.get(row[0], row[1])
+        comparison = compare(ours, theirs, required=self._required)
+        if comparison is None:
+            self._agreeing.add(pk)
+        elif self._was_seen(report, theirs):
             pass
-        elif finding is Finding.MISSED and pk not in self._differing:
-            self._current[pk] = ours
-            self._record(Kind.MISSED, report, told, (pk, ours))
+        elif comparison is Comparison.AHEAD and pk not in self._differing:
+            self._recorded[pk] = ours
+            self._record(Kind.MISSED, report, theirs, (pk, ours))
         else:
-            self._held.setdefault(pk, []).append(Held(report, told, ours, finding, asked_at))
+            self._deferred.setdefault(pk, []).append(DeferredRow(report, theirs, ours, comparison, requested_at))
 
-    def _book_unknown(self, report: Any, told: Compared) -> None:
-        if self._is_overlap(report, told):
+    def _add_unknown(self, report: Any, theirs: Values) -> None:
+        if self._was_seen(report, theirs):
             return
-        our_id, their_id = self._subject.ids(report)
-        kind = Kind.DOUBLED if our_id in self._unknown else Kind.UNKNOWN
+        our_id, their_id = self._spec.ids_of_report(report)
+        kind = Kind.DUPLICATE if our_id in self._unknown else Kind.UNKNOWN
         self._unknown.update({our_id} - {""})
-        self._book_it(Difference(kind, our_id, their_id, theirs=self._subject.shown(told)))
+        self._store.add(FoundDiscrepancy(kind, our_id, their_id, theirs=self._spec.as_text(theirs)))
 
-    def _is_overlap(self, report: Any, told: Compared) -> bool:
-        """Whether just this row came before, because pages overlap."""
-        row = (self._subject.ids(report)[0], told)
+    def _was_seen(self, report: Any, theirs: Values) -> bool:
+        """Whether an equal row was listed before, because pages overlap."""
+        row = (self._spec.ids_of_report(report)[0], theirs)
         seen = row in self._seen
         self._seen.add(row)
         return seen
 
-    def _record(self, kind: Discrepancy.Kind, report: Any, told: Compared, row: Ours) -> None:
-        """Have a listed row recorded like any report, and book what became of it.
+    def _record(self, kind: Discrepancy.Kind, report: Any, theirs: Values, row: OurRow) -> None:
+        """Record a listed row like any report, and store the discrepancy with the outcome.
 
-        A contradiction that is in the book already was recorded then; without a status there is nothing to record.
+        A contradiction that is stored already was recorded by an earlier run, and is not recorded again. Neither is a
+        report without a status.
         """
-        subject, (pk, ours) = self._subject, row
-        our_id, their_id = subject.ids(report)
-        found = Difference(
-            kind, our_id, their_id, subject.shown(ours), subject.shown(told), model=subject.model, row_id=pk
+        spec, (pk, ours) = self._spec, row
+        our_id, their_id = spec.ids_of_report(report)
+        found = FoundDiscrepancy(
+            kind, our_id, their_id, spec.as_text(ours), spec.as_text(theirs), model=spec.model, row_id=pk
         )
-        recorded_before = kind is not Kind.MISSED and self._book.is_known(found)
-        if pk in self._differing or not told[1] or recorded_before:
-            self._book_it(found)
-            return
-        try:
-            recorded = subject.record_report(report, Source.LIST, account=self._counts.account)
-        except Exception as error:  # a site's listener may raise anything, and the other rows must not wait for it
-            logger.exception("skinsback.reconciliation_failed", extra={"row": subject.model.__name__, "row_id": pk})
-            found.outcome, found.note = Outcome.FAILED, _("It could not be recorded: %s.") % type(error).__name__
-            self._book_it(found)
-            return
-        found.outcome = recorded.outcome
-        if recorded.row is not None and kind is Kind.MISSED:
-            now = subject.ours(recorded.row)
-            found.repaired = compare(now, told, needed=self._needed) is None
-            self._current[pk] = now
-        if found.repaired:
-            self._agreed.add(pk)
-            found.note = _("Repaired: %(before)s → %(after)s.") % {"before": ours[1], "after": now[1]}
-        self._book_it(found)
+        was_recorded = kind is not Kind.MISSED and self._store.is_stored(found)
+        if pk not in self._differing and theirs[1] and not was_recorded:
+            recorded = found.record(partial(spec.record_report, report, Source.LIST, account=self._result.account))
+            if recorded is not None and recorded.row is not None and kind is Kind.MISSED:
+                now = spec.values_of_row(recorded.row)
+                self._recorded[pk] = now
+                if compare(now, theirs, required=self._required) is None:
+                    self._agreeing.add(pk)
+                    found.mark_repaired(from_status=ours[1], to_status=now[1])
+        self._store.add(found)
 
-    def _book_it(self, found: Difference) -> None:
-        name = found.kind.value
-        setattr(self._counts, name, getattr(self._counts, name) + 1)
-        self._counts.repaired += found.repaired
-        self._book.add(found)
-
-    def _end_agreeing(self, reports: Sequence[Any], known: dict[str, Ours]) -> None:
+    def _resolve_agreeing(self, reports: Sequence[Any], by_our_id: dict[str, OurRow]) -> None:
+        """Resolve the open discrepancies of listed rows that agree now."""
         for report in reports:
-            our_id, their_id = self._subject.ids(report)
-            row = known.get(our_id)
-            if (our_id, their_id) in self._book.open and row is not None and row[0] in self._agreed:
-                self._book.agree((our_id, their_id))
+            ids = self._spec.ids_of_report(report)
+            row = by_our_id.get(ids[0])
+            if ids in self._store.resolvable and row is not None and row[0] in self._agreeing:
+                self._store.resolve(ids)

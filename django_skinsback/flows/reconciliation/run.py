@@ -1,7 +1,7 @@
-"""SkinsBack's lists against our rows: what never reached us is made up for, what cannot be right is shown.
+"""Compare SkinsBack's lists with our rows: record what was missed, store contradictions for an operator.
 
-A row of a list is a report like any other and goes through ``record_report``; nothing here writes a row about money
-itself. What is found is kept as a ``Discrepancy``.
+A listed row is a report like any other and goes through ``record_report``. Nothing here writes to a row about money in
+another way. What was found is stored as a ``Discrepancy``.
 """
 
 import logging
@@ -18,180 +18,189 @@ from ...models import ListName
 from ...models.fields import utc_now
 from ...ratelimit import background
 from ..ledger.database import refuse_inside_transaction
-from ..pages import Reading
+from ..pages import PageReader
 from .compare import DEPOSITS, PURCHASES
-from .cursors import Lease, Window, afterwards, next_window
-from .discrepancies import Book, Counts, Told
-from .failed_webhooks import Follower
-from .match import Matcher
+from .cursors import ListClaim, Window, next_window, run_at_end
+from .discrepancies import DiscrepancyStore, ListResult, OnDiscrepancy
+from .failed_webhooks import FailedWebhookReader, is_due
+from .match import ListMatcher
 
 logger = logging.getLogger("django_skinsback")
 
 LISTS = (ListName.CALLBACK_ERROR_LIST, ListName.ORDERS, ListName.MARKET_HISTORY)
-SUBJECTS = {subject.list_name: subject for subject in (DEPOSITS, PURCHASES)}
+SPECS = {spec.name: spec for spec in (DEPOSITS, PURCHASES)}
 
 
 def reconcile(
     account: str | None = None,
     *,
-    lists: Sequence[str] = LISTS,
+    lists: Sequence[str] | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-    told: Told | None = None,
-    report: Callable[[int], object] | None = None,
+    on_discrepancy: OnDiscrepancy | None = None,
+    on_progress: Callable[[int], object] | None = None,
     clock: Callable[[], datetime] = utc_now,
-) -> list[Counts]:
-    """Compare the ``lists`` of SkinsBack with our rows; of all accounts, if none is named.
+) -> list[ListResult]:
+    """Compare SkinsBack's lists with our rows, for one account or for all; return a result for each list.
 
-    Each run begins where the last complete one ended, with an overlap. With ``since`` (aware) just this range is read,
-    up to ``until`` or now, and the place where the next run begins stays. ``told`` is called with each Discrepancy,
-    ``report`` with the number of rows of each page.
-    An error ends a list, or with what every call would meet the account, and stands in ``stopped_by``.
-    Not to be called inside a database transaction.
+    Without ``lists`` all lists are compared, the list of failed webhooks once a day. With ``lists`` or ``since``
+    each list is read now. A run begins where the last complete one ended, with an overlap. With ``since`` (aware) the
+    range up to ``until`` or now is read, and the next run begins where it would have begun without.
+
+    ``on_discrepancy`` is called with each stored Discrepancy, ``on_progress`` with the number of rows of each page.
+
+    An error of SkinsBack ends the list, and an account-wide error ends the account; ``stopped_by`` has its text. Raises
+    InvalidInput for an impossible range, and InsideDatabaseTransaction.
     """
     refuse_inside_transaction("reconcile()")
     if until is not None and since is None:
         raise InvalidInput(_("until needs since."))
-    wanted = Window(since, until or clock(), "") if since else None
-    if wanted is not None and wanted.since >= wanted.until:
+    window = Window(since, until or clock()) if since else None
+    if window is not None and window.since >= window.until:
         raise InvalidInput(_("since must lie in the past, and before until."))
     results = []
     with background():
         for alias in [account] if account else conf.accounts():
-            for name in map(ListName, lists):
-                run = _Run(Counts(alias, name), wanted, told, report, clock)
-                results.append(run.counts)
-                if not run.go():
+            for name in map(ListName, lists or LISTS):
+                result = ListResult(alias, name)
+                results.append(result)
+                if name == ListName.CALLBACK_ERROR_LIST and not (lists or since or is_due(alias, clock())):
+                    result.skipped = True
+                elif not _ListRun(result, window, on_discrepancy, on_progress, clock).read():
                     break
     return results
 
 
-class _Run:
-    """One list of one account."""
+class _ListRun:
+    """One run through one list of one account."""
 
     def __init__(
         self,
-        counts: Counts,
-        wanted: Window | None,
-        told: Told | None,
-        report: Callable[[int], object] | None,
+        result: ListResult,
+        requested: Window | None,
+        on_discrepancy: OnDiscrepancy | None,
+        on_progress: Callable[[int], object] | None,
         clock: Callable[[], datetime],
     ) -> None:
-        self.counts = counts
-        self._wanted = wanted
-        self._told = told
-        self._report = report
+        self._result = result
+        self._requested = requested
+        self._on_discrepancy = on_discrepancy
+        self._on_progress = on_progress
         self._clock = clock
-        self._name = ListName(counts.name)
 
-    def go(self) -> bool:
-        """Read the list as far as it goes; False if the account's other lists would meet the same error."""
-        counts = self.counts
-        lease = Lease.take(counts.account, self._name, self._clock)
-        if lease is None:
-            counts.stopped_by = _("Another run reads this list; look at it again in a few minutes.")
+    def read(self) -> bool:
+        """Read the list; return False if an account-wide error ended it, which the other lists would meet too."""
+        result = self._result
+        claim = ListClaim.acquire(result.account, result.name, self._clock)
+        if claim is None:
+            result.stopped_by = _("Another run is reading this list; try again in a few minutes.")
             return True
-        go_on = True
-        with afterwards(lambda: lease.release(stopped_by=counts.stopped_by)):
+        may_continue = True
+        with run_at_end(lambda: claim.release(stopped_by=result.stopped_by)):
             try:
-                if self._name in SUBJECTS:
-                    self._read_windows(lease)
+                if result.name in SPECS:
+                    self._read_windows(claim)
                 else:
-                    Follower(counts, lease, told=self._told, page=self._count, afresh=self._wanted is not None).go()
+                    self._read_failed_webhooks(claim)
             except SkinsBackError as error:
-                counts.stopped_by = str(error)
-                go_on = not isinstance(error, ACCOUNT_WIDE)
-        extra = {name: value for name, value in counts.as_dict().items() if name != "name"} | {"list": counts.name}
+                result.stopped_by = str(error)
+                may_continue = not isinstance(error, ACCOUNT_WIDE)
+        extra = {name: value for name, value in result.as_dict().items() if name not in {"name", "skipped"}}
         logger.log(
-            logging.WARNING if counts.stopped_by else logging.INFO,
-            "skinsback.reconciliation_stopped" if counts.stopped_by else "skinsback.reconciled",
-            extra=extra,
+            logging.WARNING if result.stopped_by else logging.INFO,
+            "skinsback.reconciliation_stopped" if result.stopped_by else "skinsback.list_reconciled",
+            extra=extra | {"list": str(result.name)},
         )
-        return go_on
+        return may_continue
 
-    def _read_windows(self, lease: Lease) -> None:
-        """The range that was broken off, if one was, and then what has come since."""
-        if self._wanted is not None:
-            self._read(lease, self._wanted)
+    def _read_failed_webhooks(self, claim: ListClaim) -> None:
+        began_at = self._clock()
+        reader = FailedWebhookReader(
+            self._result, claim, on_discrepancy=self._on_discrepancy, on_progress=self._count_page
+        )
+        if reader.read() and self._requested is None:
+            claim.set(complete_until=began_at)
+
+    def _read_windows(self, claim: ListClaim) -> None:
+        """Read the requested window; or else that of an interrupted run, if there is one, and then the next."""
+        if self._requested is not None:
+            self._read_window(claim, self._requested)
             return
-        window = next_window(lease.cursor, self._clock())
-        while self._read(lease, window) and window.start_from:
-            window = next_window(lease.cursor, self._clock())
+        window = next_window(claim.cursor, self._clock())
+        while self._read_window(claim, window) and window.start_from:
+            window = next_window(claim.cursor, self._clock())
 
-    def _read(self, lease: Lease, window: Window) -> bool:
-        """Compare one range of time; whether it was read to its end.
+    def _read_window(self, claim: ListClaim, window: Window) -> bool:
+        """Compare one window; return whether its last page was reached.
 
-        Where the pages led nowhere after a resumption, or rows left the list meanwhile, it is read once more from its
-        start.
+        It is read once more from its start if it could not be resumed, or if the list shrank meanwhile.
         """
-        readable = self._compare(lease, window)
-        if not readable.complete and window.start_from:
-            self.counts.notes.append(_("The list could not be gone on with; it was read again from its start."))
-        elif readable.shrank:
-            self.counts.notes.append(_("The list shrank while it was read; it was read again from its start."))
+        reader = self._compare(claim, window)
+        if not reader.complete and window.start_from:
+            self._result.notes.append(_("The list could not be resumed; it was read again from its start."))
+        elif reader.shrank:
+            self._result.notes.append(_("The list shrank while it was read; it was read again from its start."))
         else:
-            return self._ended(lease, window, readable)
-        self.counts.unknown = self.counts.differing = self.counts.doubled = self.counts.absent = 0
-        return self._ended(lease, window, self._compare(lease, Window(window.since, window.until)))
+            return self._end_window(claim, window, reader)
+        self._result.unknown = self._result.differing = self._result.duplicate = self._result.absent = 0
+        return self._end_window(claim, window, self._compare(claim, Window(window.since, window.until)))
 
-    def _ended(self, lease: Lease, window: Window, reading: Reading[Any]) -> bool:
-        if reading.stuck:
-            self.counts.stopped_by = reading.stuck
-        if self._wanted is None:
-            place: dict[str, Any] = {"since": None, "until": None, "start_from": ""}
-            if reading.complete:
-                place["complete_until"] = window.until
-            if reading.complete and window.reaches_far_back:
-                place["looked_back_at"] = window.until
-            lease.note(**place)
-        return reading.complete
+    def _end_window(self, claim: ListClaim, window: Window, reader: PageReader[Any]) -> bool:
+        """Keep why reading stopped, and move the cursor if the last page was reached."""
+        if reader.error:
+            self._result.stopped_by = reader.error
+        if self._requested is None:
+            cursor: dict[str, Any] = {"since": None, "until": None, "start_from": ""}
+            if reader.complete:
+                cursor["complete_until"] = window.until
+            if reader.complete and window.covers_a_hold:
+                cursor["looked_back_at"] = window.until
+            claim.set(**cursor)
+        return reader.complete
 
-    def _compare(self, lease: Lease, window: Window) -> Reading[Any]:
-        counts, subject = self.counts, SUBJECTS[self._name]
-        client = get_client(counts.account)
-        fetch = getattr(client, subject.method)
-        reading: Reading[Any] = Reading(
-            lambda start_from: fetch(window.since, window.until, start_from), subject.ids, window.start_from
+    def _compare(self, claim: ListClaim, window: Window) -> PageReader[Any]:
+        """Compare the pages of a window. Raises SkinsBackError if a page cannot be fetched."""
+        result, spec = self._result, SPECS[self._result.name]
+        fetch = getattr(get_client(result.account), spec.client_method)
+        reader: PageReader[Any] = PageReader(
+            lambda start_from: fetch(window.since, window.until, start_from), spec.ids_of_report, window.start_from
         )
-        book = Book(counts.account, self._name, told=self._told)
-        matcher = Matcher(subject, book, counts)
-        asked_at = self._clock()
-        with afterwards(book.close), afterwards(matcher.finish):
+        store = DiscrepancyStore(result, on_discrepancy=self._on_discrepancy)
+        matcher = ListMatcher(spec, store, result)
+        requested_at = self._clock()
+        with run_at_end(store.finish), run_at_end(matcher.record_deferred):
             try:
-                for reports in reading:
-                    matcher.match(reports, asked_at)
-                    self._count(len(reports))
-                    asked_at = self._clock()
-                    lease.note(**self._place(window, reading))
-                    if not lease.keep():
-                        raise SkinsBackError(_("Another run has taken this list over."))
+                for reports in reader:
+                    matcher.compare_page(reports, requested_at)
+                    self._count_page(len(reports))
+                    requested_at = self._clock()
+                    claim.set(**self._resume_at(window, reader))
+                    claim.extend()
             except SkinsBackError as error:
-                lease.note(**self._place(window, reading, of_use=_may_go_on(error, reading)))
+                claim.set(**self._resume_at(window if _is_resumable(error, reader) else None, reader))
                 raise
-            if reading.whole and not window.start_from:
-                matcher.look_for_absent(window)
-        return reading
+            if reader.has_all_rows and not window.start_from:
+                matcher.add_absent(window)
+        return reader
 
-    def _place(self, window: Window, reading: Reading[Any], *, of_use: bool = True) -> dict[str, Any]:
-        """Where to go on should this run break off."""
-        if self._wanted is not None:
+    def _resume_at(self, window: Window | None, reader: PageReader[Any]) -> dict[str, Any]:
+        """Columns of the cursor with which the next run resumes if this one is interrupted; blank without a window."""
+        if self._requested is not None:
             return {}
-        return {
-            "since": window.since if of_use else None,
-            "until": window.until if of_use else None,
-            "start_from": reading.start_from if of_use else "",
-        }
+        if window is None:
+            return {"since": None, "until": None, "start_from": ""}
+        return {"since": window.since, "until": window.until, "start_from": reader.start_from}
 
-    def _count(self, rows: int) -> None:
-        self.counts.pages += 1
-        self.counts.rows += rows
-        if self._report is not None:
-            self._report(rows)
+    def _count_page(self, rows: int) -> None:
+        self._result.pages += 1
+        self._result.rows += rows
+        if self._on_progress is not None:
+            self._on_progress(rows)
 
 
-def _may_go_on(error: SkinsBackError, reading: Reading[Any]) -> bool:
-    """Whether the page that did not come may come another time; not if it is its number that is refused."""
+def _is_resumable(error: SkinsBackError, reader: PageReader[Any]) -> bool:
+    """Whether the page may be fetched later; not if SkinsBack refused its ``start_from``."""
     if isinstance(error, InvalidInput):
         return False
     refused = isinstance(error, APIError) and not isinstance(error, ACCOUNT_WIDE)
-    return bool(reading.pages) or not refused
+    return bool(reader.pages) or not refused

@@ -3,26 +3,27 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ...flows.reconciliation.discrepancies import Counts
+from ...flows.reconciliation.discrepancies import ListResult
 from ...flows.reconciliation.run import LISTS, reconcile
 from ...models import Discrepancy
 from ..command import NEEDS_PERSON, NOT_DONE, USAGE, SkinsBackCommand
 from ..dates import date_or_time
 
-FOUND = ("missed", "repaired", "unknown", "differing", "doubled", "absent")
+COUNTED = ("missed", "repaired", "unknown", "differing", "duplicate", "absent")
 
 
 class Command(SkinsBackCommand):
     help = (
-        "Compare SkinsBack's lists of deposits, purchases and failed notifications with the rows here. A report that "
-        "never arrived is recorded now; what cannot be right is kept as a discrepancy for an operator, in the admin. "
-        "Each run begins where the last one ended, so that it can run as often as you like; once an hour is enough. A "
-        "list that was not read to its end is named, and the command ends with 4; the next run goes on there."
+        "Compare SkinsBack's lists of deposits, purchases and failed webhooks with the rows here. Reports that "
+        "never arrived are recorded. Contradictions are stored as discrepancies, which an operator closes in the "
+        "admin. Run it once an hour. Each run begins where the last one ended. The list of failed webhooks is "
+        "read once a day, or at once if --list or --since is given. If a list was not read to its end, the command "
+        "ends with exit code 4, and the next run resumes there."
     )
     examples = (
         ("", "everything since the last run, of all accounts"),
         ("--list orders --since 2026-05-01", "the deposits from one day until now"),
-        ("--json", "one line for each discrepancy that was found, and at the end one for the whole"),
+        ("--json", "one line for each discrepancy, and a last line with the totals"),
     )
     exit_codes = {
         NEEDS_PERSON: "discrepancies are open: look at them in the admin",
@@ -31,10 +32,14 @@ class Command(SkinsBackCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--list", dest="lists", action="append", choices=[str(name) for name in LISTS], help="only this list"
+            "--list",
+            dest="lists",
+            action="append",
+            choices=[str(name) for name in LISTS],
+            help="read only this list, now; may be given several times",
         )
-        parser.add_argument("--since", type=date_or_time, help="read from here on: 2026-05-01, or 2026-05-01T12:00")
-        parser.add_argument("--until", type=date_or_time, help="read up to here (default: now); only with --since")
+        parser.add_argument("--since", type=date_or_time, help="read from this time: 2026-05-01, or 2026-05-01T12:00")
+        parser.add_argument("--until", type=date_or_time, help="read up to this time (default: now); only with --since")
 
     def work(
         self,
@@ -48,44 +53,56 @@ class Command(SkinsBackCommand):
         if until and not since:
             raise CommandError("--until needs --since.", returncode=USAGE)
         names = lists or LISTS
-        with self.progress.bar("reconcile") as advance:
-            results = reconcile(account, lists=names, since=since, until=until, told=self._found, report=advance)
-        for counts in results:
-            self._sum_up(counts)
-        begun = {(counts.account, counts.name) for counts in results}
+        with self.progress.bar("reconcile") as on_progress:
+            results = reconcile(
+                account,
+                lists=lists,
+                since=since,
+                until=until,
+                on_discrepancy=self._print_discrepancy,
+                on_progress=on_progress,
+            )
+        for result in results:
+            self._print_result(result)
+        begun = {(result.account, result.name) for result in results}
         if unread := [f"{alias}, {name}" for alias in self.accounts for name in names if (alias, name) not in begun]:
-            self.warn(f"not read, after that: {'; '.join(unread)}")
-        waiting = Discrepancy.objects.open().filter(account__in=self.accounts, found_in__in=names).count()
-        stopped = [counts for counts in results if counts.stopped_by]
+            self.warn(f"not read, because of that error: {'; '.join(unread)}")
+        unresolved = Discrepancy.objects.open().filter(account__in=self.accounts, found_in__in=names).count()
+        complete = not any(result.stopped_by for result in results)
         if self.as_json:
-            self.tell("", open=waiting, complete=not stopped, lists=[counts.as_dict() for counts in results])
-        elif waiting:
-            self.tell(self.style.ERROR(f"{waiting} discrepancies are open: look at them in the admin."))
-        if stopped:
+            self.tell("", open=unresolved, complete=complete, lists=[result.as_dict() for result in results])
+        elif unresolved:
+            self.tell(self.style.ERROR(f"{unresolved} discrepancies are open: look at them in the admin."))
+        if not complete:
             return NOT_DONE
-        return NEEDS_PERSON if waiting else None
+        return NEEDS_PERSON if unresolved else None
 
-    def _found(self, row: Discrepancy) -> None:
-        subject = row.our_id or row.their_id
-        text = f"{row.found_in} {subject}: {row.get_kind_display()} ({row.get_state_display()}); {_sides(row)}"
+    def _print_discrepancy(self, row: Discrepancy) -> None:
+        text = f"{row.found_in} {row.our_id or row.their_id}: {row.get_kind_display()} ({row.get_state_display()}); "
         names = ("account", "found_in", "kind", "state", "our_id", "their_id", "ours", "theirs", "outcome")
-        self.tell(text, **{name: getattr(row, name) for name in (*names, "times_seen", "note")})
+        self.tell(text + _both_sides(row), **{name: getattr(row, name) for name in (*names, "times_seen", "note")})
 
-    def _sum_up(self, counts: Counts) -> None:
-        where = f"{counts.account}, {counts.name}"
+    def _print_result(self, result: ListResult) -> None:
+        where = f"{result.account}, {result.name}"
         if not self.as_json:
-            found = ", ".join(f"{getattr(counts, name)} {name}" for name in FOUND if getattr(counts, name))
-            found = found or ("no difference so far" if counts.stopped_by else "all agree")
-            self.tell(f"{where}: rows {counts.rows}, pages {counts.pages}; {found}")
-        for note in counts.notes:
+            self.tell(f"{where}: {_summary(result)}")
+        for note in result.notes:
             self.warn(f"{where}: {note}")
-        if counts.stopped_by:
-            self.warn(f"{where}: stopped early: {counts.stopped_by}")
+        if result.stopped_by:
+            self.warn(f"{where}: stopped early: {result.stopped_by}")
 
 
-def _sides(row: Discrepancy) -> str:
-    """What SkinsBack told, and beside it what is here, of the columns in which they differ or else of all."""
-    differing = [name for name, told in row.theirs.items() if row.ours.get(name, told) != told]
-    told = [f"{name} {row.theirs[name]} (here {row.ours[name]})" for name in differing]
-    told = told or [f"{name} {value}" for name, value in row.theirs.items()]
-    return f"SkinsBack: {', '.join(told) or 'not listed'}"
+def _summary(result: ListResult) -> str:
+    if result.skipped:
+        return "skipped, it was read within the last day"
+    found = ", ".join(f"{getattr(result, name)} {name}" for name in COUNTED if getattr(result, name))
+    nothing = "no difference so far" if result.stopped_by else "all agree"
+    return f"rows {result.rows}, pages {result.pages}; {found or nothing}"
+
+
+def _both_sides(row: Discrepancy) -> str:
+    """SkinsBack's values, with ours in parentheses, of the columns that differ; if none does, SkinsBack's values."""
+    differing = [name for name, value in row.theirs.items() if row.ours.get(name, value) != value]
+    values = [f"{name} {row.theirs[name]} (here {row.ours[name]})" for name in differing]
+    values = values or [f"{name} {value}" for name, value in row.theirs.items()]
+    return f"SkinsBack: {', '.join(values) or 'not listed'}"

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from django_skinsback.exceptions import UnderMaintenance
-from django_skinsback.flows.reconciliation import discrepancies
+from django_skinsback.flows.reconciliation import discrepancies, failed_webhooks
 from django_skinsback.models import Discrepancy, LedgerEntry
 from django_skinsback.testing import make_deposit
 from django_skinsback.wire.types import DepositReport
@@ -24,7 +24,7 @@ def lists(monkeypatch):
 
 
 def run(*arguments):
-    """What it printed, what it warned of, and its exit code."""
+    """Standard output, standard error and exit code of the command."""
     out, err, code = StringIO(), StringIO(), 0
     try:
         call_command("skinsback_reconcile", "--account", "default", *arguments, stdout=out, stderr=err, no_color=True)
@@ -33,7 +33,7 @@ def run(*arguments):
     return out.getvalue(), err.getvalue(), code
 
 
-def test_where_all_agree_it_says_so_and_ends_with_0(lists):
+def test_if_all_rows_agree_it_says_so_and_exits_with_0(lists):
     lists.list(make_deposit())
 
     out, err, code = run()
@@ -42,7 +42,7 @@ def test_where_all_agree_it_says_so_and_ends_with_0(lists):
     assert (err, code) == ("", 0)
 
 
-def test_what_it_made_up_for_is_told_and_is_no_failure(lists, user):
+def test_repaired_rows_are_counted_and_it_exits_with_0(lists, user):
     lists.list(make_deposit(user=user), "success", **PAID)
 
     out, _err, code = run()
@@ -52,7 +52,7 @@ def test_what_it_made_up_for_is_told_and_is_no_failure(lists, user):
     assert LedgerEntry.objects.count() == 1
 
 
-def test_open_discrepancies_end_it_with_3_until_they_are_closed(lists, operator):
+def test_it_exits_with_3_while_discrepancies_are_open(lists, operator):
     lists.orders.append(DepositReport(status="success", order_id="elsewhere", transaction_id="1", **PAID))
 
     out, _err, code = run()
@@ -64,7 +64,7 @@ def test_open_discrepancies_end_it_with_3_until_they_are_closed(lists, operator)
     assert run()[2] == 0
 
 
-def test_json_is_one_line_for_each_and_one_for_the_whole(lists):
+def test_json_is_a_line_for_each_discrepancy_and_a_line_with_the_totals(lists):
     lists.orders.append(DepositReport(status="success", order_id="elsewhere", transaction_id="1", **PAID))
 
     out, err, code = run("--json")
@@ -81,7 +81,7 @@ def test_json_is_one_line_for_each_and_one_for_the_whole(lists):
     assert (err, code) == ("", 3)
 
 
-def test_a_list_that_was_not_read_to_its_end_ends_it_with_4_and_says_why(lists):
+def test_it_exits_with_4_and_the_reason_if_a_list_was_not_read_to_its_end(lists):
     lists.errors = {1: UnderMaintenance("orders", -9, "under_maintenance")}
 
     out, err, code = run("--list", "orders", "--json")
@@ -91,18 +91,42 @@ def test_a_list_that_was_not_read_to_its_end_ends_it_with_4_and_says_why(lists):
     assert json.loads(out)["complete"] is False
 
 
-def test_one_list_and_one_range_can_be_chosen(lists):
+def test_one_list_and_a_range_can_be_chosen(lists):
     run("--list", "orders", "--since", "2026-05-01", "--until", "2026-05-02T12:00")
 
     assert lists.windows == [(datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 2, 12, tzinfo=UTC))]
     assert lists.calls == 1
 
 
+def test_a_second_run_skips_the_list_of_failed_webhooks_unless_it_is_named(lists):
+    run()
+
+    out, err, code = run()
+    assert "default, callback_error_list: skipped, it was read within the last day" in out
+    assert (err, code) == ("", 0)
+    assert json.loads(run("--json")[0])["lists"][0]["skipped"] is True
+
+    assert "callback_error_list: rows 0, pages 1; all agree" in run("--list", "callback_error_list")[0]
+
+
+def test_pages_that_were_left_are_named_on_standard_error_and_it_exits_with_0(lists, monkeypatch):
+    monkeypatch.setattr(failed_webhooks, "MAX_PAGES", 1)
+    lists.size = 1
+    for _ in range(2):
+        lists.fail_notification(make_deposit(status="success"))
+
+    out, err, code = run()
+
+    assert "callback_error_list: rows 1, pages 1; all agree" in out
+    assert "default, callback_error_list: Only the first 1 pages were read" in err
+    assert code == 0
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["--list", "nonsense"], ["--since", "yesterday"], ["--until", "2026-05-01"], ["--account", "nobody"]],
 )
-def test_what_makes_no_sense_is_refused(lists, arguments):
+def test_wrong_arguments_are_refused_without_a_call(lists, arguments):
     with pytest.raises(CommandError):
         run(*arguments)
     assert not lists.calls

@@ -244,8 +244,8 @@ class TestListsThatAreCompared:
         assert not LedgerEntry.objects.exists()
         assert_nothing_was_recorded(deposit, "pending")
         assert fresh(deposit).next_poll_at == now
-        assert (counts.missed, counts.repaired, counts.doubled) == (0, 0, 2)
-        assert set(Discrepancy.objects.values_list("kind", "state")) == {("doubled", "open")}
+        assert (counts.missed, counts.repaired, counts.duplicate) == (0, 0, 2)
+        assert set(Discrepancy.objects.values_list("kind", "state")) == {("duplicate", "open")}
 
     def test_a_purchase_that_was_accepted_and_canceled_is_not_refunded_but_reviewed_and_due(self, lists, user, now):
         Wallet.objects.create(user=user, balance=10)
@@ -282,7 +282,7 @@ class TestListsThatAreCompared:
 
         counts = self.run("orders")
 
-        assert (counts.missed, counts.repaired, counts.doubled) == (1, 1, 0)
+        assert (counts.missed, counts.repaired, counts.duplicate) == (1, 1, 0)
         assert LedgerEntry.objects.get().amount == 6
         assert not Deposit.objects.to_review().exists()
 

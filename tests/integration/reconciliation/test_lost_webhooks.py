@@ -1,4 +1,4 @@
-"""Row 35 of the fault model: notifications that are lost for good are made up for by the lists."""
+"""Row 35 of the fault model: the lists contain what lost webhooks would have reported."""
 
 from collections import Counter
 from datetime import timedelta
@@ -23,15 +23,15 @@ PAGE = 20
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Calls of SkinsBack by method."""
+    """Number of API calls by method."""
     counted = Counter()
-    honest = Transport.post
+    original = Transport.post
 
-    def post(transport, request, *arguments, **options):
+    def count_and_post(transport, request, *arguments, **options):
         counted[request.method] += 1
-        return honest(transport, request, *arguments, **options)
+        return original(transport, request, *arguments, **options)
 
-    monkeypatch.setattr(Transport, "post", post)
+    monkeypatch.setattr(Transport, "post", count_and_post)
     return counted
 
 
@@ -48,9 +48,9 @@ def small_pages(world):
     world.sandbox.store.options = Options(page_size=PAGE, rate_limit=None, holds="marked")
 
 
-def live(world, users):
-    """Sixty times somebody comes to pay: at once, held, declining or never."""
-    world.sandbox.state.inventories.clear()  # the same skins in every life
+def create_and_pay(world, users):
+    """Create sixty deposits: paid at once, held, declined, or left unpaid."""
+    world.sandbox.state.inventories.clear()  # so that each call of this function pays with the same skins
     for number in range(DEPOSITS):
         deposit = deposits.create(users[number % 3], steam_id=STEAM_IDS[number % 12])
         match number % 5:
@@ -65,7 +65,7 @@ def live(world, users):
 
 
 def outcome(users):
-    """What each deposit of these users came to, and what each of them has."""
+    """Status, amounts and entries of each deposit of these users, and the balance of each user."""
     rows = Deposit.objects.filter(user__in=users).order_by("pk").prefetch_related("entries")
     each = [
         (row.status, row.amount, row.user_amount, row.amount_currency, [(e.kind, e.amount) for e in row.entries.all()])
@@ -74,30 +74,28 @@ def outcome(users):
     return each, [Wallet.objects.get(user=user).balance for user in users]
 
 
-def test_row_35_with_every_notification_lost_the_lists_end_with_the_same_ledger_for_a_call_a_page(
-    world, make_users, calls
-):
+def test_row_35_with_all_webhooks_lost_the_lists_give_the_same_ledger_for_one_call_a_page(world, make_users, calls):
     unlucky, lucky = make_users("unlucky"), make_users("lucky")
     world.sandbox.faults.add("notify_drop", "*", times=None)
-    live(world, unlucky)
+    create_and_pay(world, unlucky)
     assert not LedgerEntry.objects.exists()
     calls.clear()
 
-    [counts] = reconcile("default", lists=("orders",))
+    [result] = reconcile("default", lists=("orders",))
 
     assert calls == {"orders": DEPOSITS / PAGE}
-    assert (counts.missed, counts.repaired) == (DEPOSITS * 4 // 5, DEPOSITS * 4 // 5)
+    assert (result.missed, result.repaired) == (DEPOSITS * 4 // 5, DEPOSITS * 4 // 5)
     lost = outcome(unlucky)
 
     world.advance(days=8, hours=1)
     calls.clear()
-    [counts] = reconcile("default", lists=("orders",))
+    [result] = reconcile("default", lists=("orders",))
     assert calls == {"orders": DEPOSITS / PAGE}
-    assert counts.repaired == DEPOSITS // 5  # what was in hold
+    assert result.repaired == DEPOSITS // 5  # those that were in hold
     lost_at_the_end = outcome(unlucky)
 
     world.sandbox.faults.remove()
-    live(world, lucky)
+    create_and_pay(world, lucky)
     world.deliver()
     assert outcome(lucky) == lost
     world.advance(days=8, hours=1)
@@ -107,10 +105,8 @@ def test_row_35_with_every_notification_lost_the_lists_end_with_the_same_ledger_
     assert not Discrepancy.objects.open().exists()
 
 
-def test_row_35_what_the_site_did_not_take_is_found_by_one_call_each_and_finished_rows_by_none(
-    world, user, calls, monkeypatch
-):
-    """The site was down when some notifications came; the rest were taken."""
+def test_row_35_failed_webhooks_cost_one_call_for_each_deposit_that_is_not_final(world, user, calls, monkeypatch):
+    """The site was down when the webhooks came. Half of the deposits were polled since."""
     monkeypatch.setattr(world.sandbox.webhook_sender, "_send", lambda *_arguments: 503)
     rows = [deposits.create(user, steam_id=STEAM_IDS[0]) for _ in range(6)]
     for deposit in rows:
@@ -120,16 +116,16 @@ def test_row_35_what_the_site_did_not_take_is_found_by_one_call_each_and_finishe
         deposits.refresh(deposit)
     calls.clear()
 
-    [counts] = reconcile("default", lists=("callback_error_list",))
+    [result] = reconcile("default", lists=("callback_error_list",))
 
-    assert calls["orderstatus"] == counts.asked == counts.repaired == 3
+    assert calls["orderstatus"] == result.asked == result.repaired == 3
     assert LedgerEntry.objects.count() == 6
     calls.clear()
     reconcile("default", lists=("callback_error_list",))
     assert calls == {"callback_error_list": 1}
 
 
-def test_purchases_whose_events_and_answers_were_lost_are_found_in_the_history(world, user, calls):
+def test_purchases_with_lost_events_and_answers_are_found_in_the_history(world, user, calls):
     for name in ("deposit", "event"):
         world.sandbox.faults.add("notify_drop", name, times=None)
     rows = [
@@ -143,19 +139,19 @@ def test_purchases_whose_events_and_answers_were_lost_are_found_in_the_history(w
     world.advance(seconds=60)
     calls.clear()
 
-    [counts] = reconcile("default", lists=("market_history",))
+    [result] = reconcile("default", lists=("market_history",))
 
     assert calls == {"market_history": 1}
-    assert counts.repaired == 3
+    assert result.repaired == 3
     for purchase in Purchase.objects.all():
         assert purchase.status == "accepted"
         assert purchase.buy_id
         assert purchase.debited_amount == world.sandbox.spent(purchase.custom_id)
 
 
-def test_a_run_that_is_cut_short_by_the_rate_limit_goes_on_and_ends_with_the_same(world, make_users):
+def test_runs_interrupted_by_the_rate_limit_end_with_the_same_ledger(world, make_users):
     world.sandbox.faults.add("notify_drop", "*", times=None)
-    live(world, make_users("user"))
+    create_and_pay(world, make_users("user"))
     whole = DEPOSITS * 4 // 5
     world.sandbox.faults.add("rate_limited", "orders", times=1)
 

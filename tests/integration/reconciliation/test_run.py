@@ -1,4 +1,4 @@
-"""SkinsBack's lists against our rows: what is found, what is made up for, what an operator is shown."""
+"""Comparing SkinsBack's lists with our rows: what is recorded, and which discrepancies an operator sees."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -37,7 +37,7 @@ def lists(monkeypatch):
 
 @pytest.fixture
 def paid(user):
-    """A deposit that was credited like any other, an hour and more before the lists are read."""
+    """A deposit that was credited three hours before the lists are read."""
     with time_machine.travel(timezone.now() - timedelta(hours=3), tick=False):
         deposit = make_deposit(user=user)
         ids = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id}
@@ -47,37 +47,37 @@ def paid(user):
 
 
 def run(**options):
-    """One run over the deposits, and its counts."""
-    [counts] = reconcile("default", lists=("orders",), **options)
-    return counts
+    """Compare the list of deposits and return the result."""
+    [result] = reconcile("default", lists=("orders",), **options)
+    return result
 
 
 def found():
     return [(each.kind, each.state) for each in Discrepancy.objects.order_by("pk")]
 
 
-def test_rows_that_agree_leave_no_trace(lists, paid):
+def test_rows_that_agree_change_nothing(lists, paid):
     pending, abandoned = make_deposit(), make_deposit(status="abandoned", transaction_id="77")
     lists.list(paid)
     lists.list(pending)
     lists.list(abandoned, "pending")
     before = (StatusChange.objects.count(), LedgerEntry.objects.count(), list(Deposit.objects.values()))
 
-    counts = run()
+    result = run()
 
-    assert (counts.pages, counts.rows, counts.stopped_by, counts.notes) == (1, 3, "", [])
+    assert (result.pages, result.rows, result.stopped_by, result.notes) == (1, 3, "", [])
     assert not Discrepancy.objects.exists()
     assert (StatusChange.objects.count(), LedgerEntry.objects.count(), list(Deposit.objects.values())) == before
 
 
 class TestMissed:
-    def test_a_payment_that_was_never_told_is_credited_once_and_what_was_done_is_kept(self, lists, user):
+    def test_a_missed_payment_is_credited_once_and_stored_as_repaired(self, lists, user):
         deposit = make_deposit(user=user)
         lists.list(deposit, "success", **PAID)
 
-        counts = run()
+        result = run()
 
-        assert (counts.missed, counts.repaired) == (1, 1)
+        assert (result.missed, result.repaired) == (1, 1)
         row = Discrepancy.objects.get()
         assert (row.kind, row.state, row.outcome, row.deposit) == ("missed", "repaired", "applied", deposit)
         assert (row.ours["status"], row.theirs["status"], row.theirs["user_amount"]) == ("pending", "success", "6")
@@ -91,7 +91,7 @@ class TestMissed:
         assert LedgerEntry.objects.count() == 1
         assert found() == [("missed", "repaired")]
 
-    def test_a_rollback_that_was_never_told_is_reversed(self, lists, user):
+    def test_a_missed_rollback_is_reversed(self, lists, user):
         deposit = make_deposit(user=user)
         ids = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id}
         deposits.record_report(DepositReport(status="hold_approved", **ids, **PAID), "poll")
@@ -101,25 +101,25 @@ class TestMissed:
 
         assert sorted(entry.amount for entry in LedgerEntry.objects.all()) == [-6, 6]
 
-    def test_a_row_that_was_given_up_and_paid_late_is_credited(self, lists, user):
+    def test_an_abandoned_deposit_that_was_paid_late_is_credited(self, lists, user):
         deposit = make_deposit(user=user, status="abandoned", transaction_id="5")
         lists.list(deposit, "success", **PAID)
 
         assert run().repaired == 1
         assert LedgerEntry.objects.get().amount == 6
 
-    def test_an_amount_that_cannot_be_used_credits_nothing_and_stays_open(self, lists, user):
+    def test_an_unusable_amount_is_not_credited_and_stays_open(self, lists, user):
         deposit = make_deposit(user=user)
         lists.list(deposit, "success", amount=Decimal(5))
 
-        counts = run()
+        result = run()
 
-        assert (counts.missed, counts.repaired) == (1, 0)
+        assert (result.missed, result.repaired) == (1, 0)
         assert found() == [("missed", "open")]
         assert Discrepancy.objects.get().outcome == "withheld"
         assert not LedgerEntry.objects.exists()
 
-    def test_a_currency_that_was_missing_is_made_up_for(self, lists, user):
+    def test_a_missing_currency_is_taken_from_the_list(self, lists, user):
         deposit = make_deposit(user=user)
         ids = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id}
         without = {**PAID, "amount_currency": ""}
@@ -131,7 +131,7 @@ class TestMissed:
         assert run().repaired == 1
         assert LedgerEntry.objects.get().currency == "usd"
 
-    def test_a_listener_of_the_site_that_fails_keeps_no_other_row_waiting(self, lists, user):
+    def test_a_receiver_that_raises_does_not_delay_other_rows(self, lists, user):
         bad, good = make_deposit(user=user, order_id="bad"), make_deposit(user=user)
         for deposit in (bad, good):
             lists.list(deposit, "success", **PAID)
@@ -142,11 +142,11 @@ class TestMissed:
 
         entry_posted.connect(refuse)
         try:
-            counts = run()
+            result = run()
         finally:
             entry_posted.disconnect(refuse)
 
-        assert (counts.missed, counts.repaired) == (2, 1)
+        assert (result.missed, result.repaired) == (2, 1)
         failed = Discrepancy.objects.open().get()
         assert (failed.our_id, failed.outcome) == ("bad", "failed")
         assert "RuntimeError" in failed.note
@@ -159,26 +159,26 @@ class TestMissed:
         purchase = make_purchase(status="unknown")
         lists.list_purchase(purchase, "waiting_accept", buy_id="99", price=Decimal(5), debited_amount=Decimal(5))
 
-        [counts] = reconcile("default", lists=("market_history",))
+        [result] = reconcile("default", lists=("market_history",))
 
-        assert counts.repaired == 1
+        assert result.repaired == 1
         row = Purchase.objects.get()
         assert (row.status, row.buy_id, row.debited_amount) == ("waiting_accept", "99", 5)
 
 
 class TestUnknown:
-    def test_a_row_that_is_not_ours_is_shown_and_creates_nothing(self, lists):
+    def test_a_listed_row_unknown_here_is_shown_and_creates_nothing(self, lists):
         lists.orders.append(DepositReport(status="success", order_id="elsewhere", transaction_id="1", **PAID))
         lists.orders.append(DepositReport(status="success", transaction_id="2", **PAID))
 
-        counts = run()
+        result = run()
 
-        assert counts.unknown == 2
+        assert result.unknown == 2
         assert {(row.our_id, row.their_id) for row in Discrepancy.objects.all()} == {("elsewhere", "1"), ("", "2")}
         assert not Deposit.objects.exists()
         assert not LedgerEntry.objects.exists()
 
-    def test_one_of_another_account_is_not_ours(self, lists, user):
+    def test_a_row_of_another_account_is_unknown(self, lists, user):
         deposit = make_deposit(user=user, account="second")
         lists.list(deposit, "success", **PAID)
 
@@ -186,35 +186,35 @@ class TestUnknown:
         deposit.refresh_from_db()
         assert deposit.status == "pending"
 
-    def test_ids_that_only_a_collation_takes_for_the_same_are_not(self, lists, user):
+    def test_ids_are_compared_exactly_whatever_the_collation(self, lists, user):
         deposit = make_deposit(user=user, order_id="abc")
         lists.list(deposit, "success", order_id="ABC", **PAID)
         lists.list(deposit, "success", order_id="Abc", **PAID)
 
-        counts = run()
+        result = run()
 
-        assert (counts.unknown, counts.missed) == (2, 0)
+        assert (result.unknown, result.missed) == (2, 0)
         assert Discrepancy.objects.count() == 2
         assert not LedgerEntry.objects.exists()
 
-    def test_one_that_is_named_by_skinsbacks_id_alone_is_found(self, lists, user):
+    def test_a_listed_row_without_our_id_is_found_by_skinsbacks_id(self, lists, user):
         deposit = make_deposit(user=user)
         lists.list(deposit, "success", order_id="", **PAID)
 
         assert (run().repaired, LedgerEntry.objects.count()) == (1, 1)
 
-    def test_one_that_names_another_order_of_ours_for_a_transaction_is_not_taken_for_it(self, lists, user):
+    def test_a_listed_row_with_another_order_id_is_not_found_by_skinsbacks_id(self, lists, user):
         deposit = make_deposit(user=user)
         lists.list(deposit)
         lists.list(deposit, "success", order_id="another", **PAID)
         lists.list(make_deposit(user=user), order_id="")
 
-        counts = run()
+        result = run()
 
-        assert (counts.unknown, counts.missed) == (1, 0)
+        assert (result.unknown, result.missed) == (1, 0)
         assert not LedgerEntry.objects.exists()
 
-    def test_it_ends_by_itself_once_the_row_is_there(self, lists, user):
+    def test_it_is_resolved_once_the_row_exists_here(self, lists, user):
         lists.orders.append(DepositReport(status="pending", order_id="late", transaction_id="1"))
         run()
         make_deposit(user=user, order_id="late", transaction_id="1")
@@ -225,12 +225,12 @@ class TestUnknown:
 
 
 class TestDiffering:
-    def test_another_amount_is_shown_and_flagged_and_the_first_stays(self, lists, paid):
+    def test_another_amount_is_shown_and_flagged_and_the_first_one_stays(self, lists, paid):
         lists.list(paid, user_amount=Decimal(7))
 
-        counts = run()
+        result = run()
 
-        assert counts.differing == 1
+        assert result.differing == 1
         row = Discrepancy.objects.get()
         assert (row.kind, row.state, row.ours["user_amount"], row.theirs["user_amount"]) == (
             "differing",
@@ -249,7 +249,7 @@ class TestDiffering:
         assert run().differing == 1
         assert LedgerEntry.objects.count() == 1
 
-    def test_another_transaction_id_is_not_taken(self, lists, paid):
+    def test_another_transaction_id_is_not_stored(self, lists, paid):
         lists.list(paid, transaction_id="other")
 
         assert run().differing == 1
@@ -257,7 +257,7 @@ class TestDiffering:
         paid.refresh_from_db()
         assert paid.transaction_id != "other"
 
-    def test_a_final_row_that_is_contradicted_is_flagged_and_moves_no_money(self, lists, paid):
+    def test_a_contradicted_final_row_is_flagged_and_moves_no_money(self, lists, paid):
         lists.list(paid, "fail", amount=None, user_amount=None, amount_currency="")
 
         assert run().differing == 1
@@ -266,13 +266,13 @@ class TestDiffering:
         assert (paid.status, paid.needs_review) == ("success", True)
         assert LedgerEntry.objects.count() == 1
 
-    def test_a_list_that_stays_behind_a_credit_is_a_contradiction(self, lists, paid):
+    def test_a_list_that_is_behind_a_credit_for_long_is_a_mismatch(self, lists, paid):
         lists.list(paid, "pending", amount=None, user_amount=None, amount_currency="")
 
         assert run().differing == 1
         assert Discrepancy.objects.get().theirs["status"] == "pending"
 
-    def test_a_list_that_is_behind_for_a_moment_is_none(self, lists, user):
+    def test_a_list_that_is_behind_for_a_moment_is_no_mismatch(self, lists, user):
         deposit = make_deposit(user=user)
         lists.list(deposit)
         deposits.record_report(
@@ -283,29 +283,29 @@ class TestDiffering:
         assert run().differing == 0
         assert not Discrepancy.objects.exists()
 
-    @pytest.mark.parametrize("word", ["paid_in_full", ""])
-    def test_a_status_that_cannot_be_read_is_shown_and_moves_nothing(self, lists, user, word):
+    @pytest.mark.parametrize("status", ["paid_in_full", ""])
+    def test_an_unknown_status_is_shown_and_moves_no_money(self, lists, user, status):
         deposit = make_deposit(user=user)
         lists.orders.append(
-            DepositReport(status=word, order_id=deposit.order_id, transaction_id=deposit.transaction_id, **PAID)
+            DepositReport(status=status, order_id=deposit.order_id, transaction_id=deposit.transaction_id, **PAID)
         )
 
         assert run().differing == 1
         deposit.refresh_from_db()
-        assert (deposit.status, deposit.needs_review) == ("pending", bool(word))
+        assert (deposit.status, deposit.needs_review) == ("pending", bool(status))
         assert not LedgerEntry.objects.exists()
 
-    def test_a_purchase_that_was_refused_here_and_bought_there_is_shown(self, lists):
+    def test_a_purchase_refused_here_and_accepted_there_is_shown(self, lists):
         purchase = make_purchase(status="refused")
         lists.list_purchase(purchase, "accepted", buy_id="9")
 
-        [counts] = reconcile("default", lists=("market_history",))
+        [result] = reconcile("default", lists=("market_history",))
 
-        assert counts.differing == 1
+        assert result.differing == 1
         purchase.refresh_from_db()
         assert (purchase.status, purchase.needs_review) == ("refused", True)
 
-    def test_a_purchase_that_cost_otherwise_is_shown_with_what_was_known(self, lists):
+    def test_a_purchase_with_another_debited_amount_is_shown_with_both_amounts(self, lists):
         purchase = make_purchase(status="accepted", price=Decimal(5), debited_amount=Decimal(5))
         lists.list_purchase(purchase, debited_amount=Decimal(6))
 
@@ -315,7 +315,7 @@ class TestDiffering:
         row = Discrepancy.objects.get()
         assert (row.state, row.ours["debited_amount"], row.theirs["debited_amount"]) == ("open", "5", "6")
 
-    def test_one_that_was_decided_ends_by_itself_when_both_agree(self, lists, user):
+    def test_it_is_resolved_once_both_sides_agree(self, lists, user):
         deposit = make_deposit(user=user, status="fail")
         lists.list(deposit, "success", **PAID)
         run()
@@ -329,37 +329,37 @@ class TestDiffering:
         assert LedgerEntry.objects.count() == 1
 
 
-class TestDoubled:
+class TestDuplicate:
     @pytest.mark.parametrize("turned", [False, True])
-    def test_one_order_under_two_transactions_is_shown_in_whatever_order(self, lists, paid, turned):
+    def test_one_order_id_with_two_transaction_ids_is_shown_in_either_order(self, lists, paid, turned):
         lists.list(paid)
         lists.list(paid, transaction_id="other")
         if turned:
             lists.orders.reverse()
 
-        counts = run()
+        result = run()
 
-        assert (counts.doubled, counts.differing) == (1, 0)
+        assert (result.duplicate, result.differing) == (1, 0)
         row = Discrepancy.objects.get()
-        assert (row.kind, row.their_id) == ("doubled", "other")
+        assert (row.kind, row.their_id) == ("duplicate", "other")
         assert LedgerEntry.objects.count() == 1
 
-    def test_the_same_ids_with_another_content_are_shown(self, lists, paid):
+    def test_the_same_ids_with_another_amount_are_shown(self, lists, paid):
         lists.list(paid)
         lists.list(paid, user_amount=Decimal(60))
 
-        assert run().doubled == 1
+        assert run().duplicate == 1
         assert LedgerEntry.objects.count() == 1
 
-    def test_two_unknown_rows_of_one_order_are_shown_as_doubled(self, lists):
+    def test_the_second_of_two_unknown_rows_with_one_order_id_is_a_duplicate(self, lists):
         for number in "12":
             lists.orders.append(DepositReport(status="success", order_id="x", transaction_id=number, **PAID))
 
-        counts = run()
+        result = run()
 
-        assert (counts.unknown, counts.doubled) == (1, 1)
+        assert (result.unknown, result.duplicate) == (1, 1)
 
-    def test_pages_that_overlap_double_nothing(self, lists, paid, user):
+    def test_overlapping_pages_are_no_duplicates(self, lists, paid, user):
         missed = make_deposit(user=user)
         for _ in range(2):
             lists.list(paid)
@@ -368,18 +368,18 @@ class TestDoubled:
         lists.orders[3:] = [DepositReport(status="pending", order_id="y", transaction_id="3"), *lists.orders[3:]]
         lists.size = 4
 
-        counts = run()
+        result = run()
 
-        assert (counts.pages, counts.doubled, counts.missed, counts.unknown) == (2, 0, 1, 2)
+        assert (result.pages, result.duplicate, result.missed, result.unknown) == (2, 0, 1, 2)
 
-    def test_an_older_picture_of_a_row_that_agrees_is_none(self, lists, paid):
+    def test_an_older_status_of_a_row_that_agrees_is_no_duplicate(self, lists, paid):
         lists.list(paid)
         lists.list(paid, "in_hold")
 
-        assert run().doubled == 0
+        assert run().duplicate == 0
         assert not Discrepancy.objects.exists()
 
-    def test_two_statuses_of_one_deposit_on_one_page_are_not_recorded_but_reviewed(self, lists, user):
+    def test_two_statuses_of_one_deposit_on_one_page_are_flagged_and_not_recorded(self, lists, user):
         deposit = make_deposit(user=user)
         for status in ("success", "in_hold"):
             lists.list(deposit, status, **PAID)
@@ -388,15 +388,15 @@ class TestDoubled:
 
         deposit.refresh_from_db()
         assert (deposit.status, deposit.needs_review) == ("pending", True)
-        assert found() == [("doubled", "open")]
+        assert found() == [("duplicate", "open")]
         assert not LedgerEntry.objects.exists()
 
 
 class TestAbsent:
-    def test_a_paid_row_that_is_not_in_their_list_is_shown(self, lists, paid):
-        counts = run()
+    def test_a_paid_row_that_is_not_listed_is_shown(self, lists, paid):
+        result = run()
 
-        assert counts.absent == 1
+        assert result.absent == 1
         row = Discrepancy.objects.get()
         assert (row.kind, row.our_id, row.their_id, row.theirs) == (
             "absent",
@@ -405,7 +405,7 @@ class TestAbsent:
             {},
         )
 
-    def test_it_ends_by_itself_when_it_is_listed_after_all(self, lists, paid):
+    def test_it_is_resolved_once_the_row_is_listed(self, lists, paid):
         run()
         lists.list(paid)
 
@@ -414,28 +414,28 @@ class TestAbsent:
 
         assert found() == [("absent", "resolved")]
 
-    def test_rows_that_are_not_paid_or_too_near_to_the_edge_are_not_missed(self, lists, user, clock):
+    def test_unpaid_rows_and_rows_near_the_ends_of_the_window_are_not_absent(self, lists, user, clock):
         make_deposit(user=user, created_at=timezone.now() - timedelta(hours=3))
         make_deposit(user=user, status="success", created_at=timezone.now() - timedelta(minutes=30))
         make_deposit(user=user, status="success", created_at=timezone.now() - timedelta(days=40))
 
         assert run().absent == 0
 
-    def test_of_a_list_that_was_not_whole_nothing_is_said_to_be_absent(self, lists, paid, user, monkeypatch):
+    def test_no_row_is_absent_from_a_list_that_was_not_read_completely(self, lists, paid, user, monkeypatch):
         for _ in range(3):
             lists.list(make_deposit(user=user))
         lists.size = 2
-        honest = lists._page
+        original = lists._page
 
         def shrinking(rows, start_from):
-            page = honest(rows, start_from)
+            page = original(rows, start_from)
             return type(page)(items=page.items, start_from=page.start_from, has_more=page.has_more, total_count=9)
 
         monkeypatch.setattr(lists, "_page", shrinking)
 
         assert run().absent == 0
 
-    def test_one_that_is_listed_and_whose_news_the_site_would_not_take_is_not_absent(self, lists, user):
+    def test_a_listed_row_that_could_not_be_recorded_is_not_absent(self, lists, user):
         with time_machine.travel(timezone.now() - timedelta(hours=3), tick=False):
             deposit = make_deposit(user=user)
             ids = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id}
@@ -447,24 +447,24 @@ class TestAbsent:
 
         entry_posted.connect(refuse)
         try:
-            counts = run()
+            result = run()
         finally:
             entry_posted.disconnect(refuse)
 
-        assert (counts.missed, counts.absent) == (1, 0)
+        assert (result.missed, result.absent) == (1, 0)
 
-    def test_a_purchase_is_missed_too(self, lists):
+    def test_a_purchase_can_be_absent_too(self, lists):
         with time_machine.travel(timezone.now() - timedelta(hours=3), tick=False):
             purchase = make_purchase(status="accepted", price=Decimal(5))
 
-        [counts] = reconcile("default", lists=("market_history",))
+        [result] = reconcile("default", lists=("market_history",))
 
-        assert counts.absent == 1
+        assert result.absent == 1
         assert Discrepancy.objects.get().purchase == purchase
 
 
 class TestOperators:
-    def test_what_he_closed_stays_closed_while_it_says_the_same(self, lists, paid, operator):
+    def test_a_closed_discrepancy_stays_closed_while_its_content_is_the_same(self, lists, paid, operator):
         lists.list(paid, user_amount=Decimal(7))
         run()
         row = Discrepancy.objects.get()
@@ -478,7 +478,7 @@ class TestOperators:
         assert (row.state, row.closed_by, row.note, row.times_seen) == ("closed", operator, "their rounding", 2)
 
     @pytest.mark.parametrize("note", ["", " "])
-    def test_he_closes_nothing_without_a_note(self, lists, paid, operator, note):
+    def test_closing_needs_a_note(self, lists, paid, operator, note):
         lists.list(paid, user_amount=Decimal(7))
         run()
 
@@ -487,7 +487,7 @@ class TestOperators:
 
         assert Discrepancy.objects.open().exists()
 
-    def test_it_opens_again_when_it_says_something_else(self, lists, paid, operator):
+    def test_a_closed_discrepancy_opens_again_when_its_content_changes(self, lists, paid, operator):
         lists.list(paid, user_amount=Decimal(7))
         run()
         discrepancies.close(Discrepancy.objects.get(), by=operator, note="their rounding")
@@ -500,7 +500,7 @@ class TestOperators:
         assert (row.state, row.closed_by, row.theirs["user_amount"]) == ("open", None, "8")
         assert row.note == "their rounding"
 
-    def test_a_list_never_overrides_what_he_settled(self, lists, user, operator):
+    def test_a_list_never_overrides_a_decision(self, lists, user, operator):
         deposit = make_deposit(user=user, status="fail")
         lists.list(deposit, "success", **PAID)
         run()
@@ -514,7 +514,7 @@ class TestOperators:
         assert (deposit.status, deposit.needs_review) == ("fail", False)
         assert not LedgerEntry.objects.exists()
 
-    def test_nor_does_a_currency_that_is_told_after_he_kept_the_money_back(self, lists, user, operator):
+    def test_a_currency_listed_after_a_decision_to_keep_is_not_credited(self, lists, user, operator):
         deposit = make_deposit(user=user)
         ids = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id}
         deposits.record_report(DepositReport(status="success", **ids, **{**PAID, "amount_currency": ""}), "poll")
@@ -523,12 +523,12 @@ class TestOperators:
         deposits.settle(deposit, "keep", operator, "paid in cash")
         lists.list(deposit, **PAID)
 
-        counts = run()
+        result = run()
 
-        assert (counts.missed, counts.repaired) == (1, 0)
+        assert (result.missed, result.repaired) == (1, 0)
         assert not LedgerEntry.objects.exists()
 
-    def test_a_contradiction_he_closed_is_not_recorded_again(self, lists, paid, operator, monkeypatch):
+    def test_a_closed_contradiction_is_not_recorded_again(self, lists, paid, operator, monkeypatch):
         lists.list(paid, "fail", amount=None, user_amount=None, amount_currency="")
         run()
         discrepancies.close(Discrepancy.objects.get(), by=operator, note="asked support")
@@ -551,14 +551,14 @@ class TestArguments:
             run()
         assert not lists.calls
 
-    def test_a_range_must_be_one(self, lists):
+    def test_an_impossible_range_is_refused(self, lists):
         now = timezone.now()
         with pytest.raises(InvalidInput):
             run(since=now, until=now)
         with pytest.raises(InvalidInput):
             run(until=now)
 
-    def test_a_range_by_hand_leaves_the_next_runs_place_alone(self, lists, paid):
+    def test_a_requested_range_does_not_move_the_cursor(self, lists, paid):
         lists.list(paid)
         since = timezone.now() - timedelta(days=90)
 
@@ -567,27 +567,27 @@ class TestArguments:
         assert lists.windows == [(since, timezone.now())]
         assert ListCursor.objects.get().complete_until is None
 
-    def test_each_discrepancy_and_page_is_told(self, lists, paid):
+    def test_callbacks_get_each_discrepancy_and_the_rows_of_each_page(self, lists, paid):
         lists.list(paid, user_amount=Decimal(7))
-        told, rows = [], []
+        stored, rows = [], []
 
-        run(told=told.append, report=rows.append)
+        run(on_discrepancy=stored.append, on_progress=rows.append)
 
-        assert ([each.kind for each in told], rows) == (["differing"], [1])
+        assert ([each.kind for each in stored], rows) == (["differing"], [1])
 
 
-def test_all_lists_of_all_accounts_are_read(lists):
+def test_all_lists_of_all_acresult_are_read(lists):
     results = reconcile()
 
-    assert [(counts.account, counts.name) for counts in results] == [
+    assert [(result.account, result.name) for result in results] == [
         (account, name)
         for account in ("default", "second")
         for name in ("callback_error_list", "orders", "market_history")
     ]
 
 
-def test_what_every_purchase_and_deposit_became_is_left_to_its_flow(lists, user):
-    """A listed row is a report: the history says that a list told it, and what the status calls for is posted."""
+def test_a_listed_row_is_recorded_like_any_report(lists, user):
+    """The history has the source ``list``, and the entry of the status is posted."""
     deposit = make_deposit(user=user)
     lists.list(deposit, "in_hold", **PAID)
     run()
@@ -603,10 +603,10 @@ def test_what_every_purchase_and_deposit_became_is_left_to_its_flow(lists, user)
     assert Discrepancy.objects.get().times_seen == 2
 
 
-def test_reports_of_purchases_without_our_id_are_found_by_skinsbacks(lists):
+def test_a_listed_purchase_without_our_id_is_found_by_skinsbacks_id(lists):
     purchase = make_purchase(status="waiting_accept")
     lists.history.append(PurchaseReport(status="accepted", buy_id=purchase.buy_id))
 
-    [counts] = reconcile("default", lists=("market_history",))
+    [result] = reconcile("default", lists=("market_history",))
 
-    assert counts.repaired == 1
+    assert result.repaired == 1

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 import django_skinsback
 from django_skinsback.flows.market import prices
-from django_skinsback.flows.reconciliation.cursors import Lease
-from django_skinsback.flows.reconciliation.discrepancies import Book, Difference
+from django_skinsback.flows.reconciliation.cursors import ListClaim
+from django_skinsback.flows.reconciliation.discrepancies import DiscrepancyStore, FoundDiscrepancy, ListResult
 from django_skinsback.models import Discrepancy, ListCursor, ListName, MarketItem
 from django_skinsback.models.fields import utc_now
 from django_skinsback.wire.types import PriceList, PriceListItem
@@ -106,10 +106,10 @@ def test_row_78_nothing_is_written_that_the_database_may_ignore(market):
     market("AK-47", STAR)
     with CaptureQueriesContext(connection) as captured:
         prices.sync_prices(game="cs2")
-        Lease.take("default", ListName.ORDERS, utc_now)
-        book = Book("default", ListName.ORDERS)
-        book.add(Difference(Discrepancy.Kind.UNKNOWN, our_id="1", their_id="2"))
-        book.close()
+        ListClaim.acquire("default", ListName.ORDERS, utc_now)
+        store = DiscrepancyStore(ListResult("default", ListName.ORDERS))
+        store.add(FoundDiscrepancy(Discrepancy.Kind.UNKNOWN, our_id="1", their_id="2"))
+        store.finish()
     written = [query["sql"] for query in captured if re.match(r"(\d+ times: )?\s*INSERT", query["sql"], re.IGNORECASE)]
     assert len(written) >= 3
     assert not [sql for sql in written if re.search(r"\bIGNORE\b|ON CONFLICT\b.*DO NOTHING", sql, re.IGNORECASE)]
@@ -168,22 +168,22 @@ def test_a_cursor_that_another_run_has_made_meanwhile_is_taken_over(monkeypatch)
         return there
 
     monkeypatch.setattr(type(ListCursor.objects.all()), "exists", made_meanwhile)
-    assert Lease.take("default", ListName.ORDERS, utc_now) is not None
+    assert ListClaim.acquire("default", ListName.ORDERS, utc_now) is not None
     assert ListCursor.objects.count() == 1
 
 
 def test_a_discrepancy_that_another_run_has_written_meanwhile_is_one_row(monkeypatch):
-    difference = Difference(Discrepancy.Kind.UNKNOWN, our_id="1", their_id="2")
-    first, second = (Book("default", ListName.ORDERS) for _ in range(2))
-    first.add(difference)
-    second.add(difference)
-    make = Book._new
+    found_discrepancy = FoundDiscrepancy(Discrepancy.Kind.UNKNOWN, our_id="1", their_id="2")
+    first, second = (DiscrepancyStore(ListResult("default", ListName.ORDERS)) for _ in range(2))
+    first.add(found_discrepancy)
+    second.add(found_discrepancy)
+    make = DiscrepancyStore._make_row
 
-    def made_meanwhile(book, *values):
-        if book is second:
-            first.write()
-        return make(book, *values)
+    def made_meanwhile(store, *values):
+        if store is second:
+            first.finish()
+        return make(store, *values)
 
-    monkeypatch.setattr(Book, "_new", made_meanwhile)
-    second.close()
+    monkeypatch.setattr(DiscrepancyStore, "_make_row", made_meanwhile)
+    second.finish()
     assert Discrepancy.objects.get().times_seen == 2

@@ -1,11 +1,10 @@
-"""Lists of SkinsBack's that end, and lists that never would."""
+"""Reading lists page by page: lists that end, and lists that would never end."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_skinsback.flows import pages as paging
-from django_skinsback.flows.pages import Reading
+from django_skinsback.flows.pages import PageReader
 from django_skinsback.wire.types import Page
 
 
@@ -15,135 +14,148 @@ def page(items, start_from="", *, more=True, total=None):
 
 def read(pages, start_from=""):
     """Read a list given as a dict of its pages by their ``start_from``."""
-    asked = []
+    requested = []
 
-    def fetch(place):
-        asked.append(place)
-        return pages[place]
+    def fetch(start_from):
+        requested.append(start_from)
+        return pages[start_from]
 
-    reading = Reading(fetch, lambda row: row, start_from)
-    return reading, [row for rows in reading for row in rows], asked
+    reader = PageReader(fetch, lambda row: row, start_from)
+    return reader, [row for rows in reader for row in rows], requested
 
 
-def test_a_list_is_read_to_its_end_with_what_each_page_said():
+def test_a_list_is_read_to_its_end():
     pages = {None: page("ab", "2", total=3), "2": page("c", "0", more=False, total=3)}
 
-    reading, rows, asked = read(pages)
+    reader, rows, requested = read(pages)
 
-    assert (rows, asked) == (["a", "b", "c"], [None, "2"])
-    assert (reading.complete, reading.whole, reading.stuck) == (True, True, "")
+    assert (rows, requested) == (["a", "b", "c"], [None, "2"])
+    assert (reader.complete, reader.has_all_rows, reader.error) == (True, True, "")
 
 
-def test_an_empty_list_is_whole():
-    reading, rows, _asked = read({None: page([], more=False, total=0)})
+def test_an_empty_list_has_all_rows():
+    reader, rows, _requested = read({None: page([], more=False, total=0)})
 
-    assert (rows, reading.whole) == ([], True)
+    assert (rows, reader.has_all_rows) == ([], True)
 
 
 @pytest.mark.parametrize(
-    ("pages", "words"),
+    ("pages", "text"),
     [
         ({None: page("ab", "2"), "2": page("cd", "2")}, "did not say where"),
         ({None: page("ab", "2"), "2": page("cd", "3"), "3": page("ef", "2")}, "did not say where"),
         ({None: page("ab", "")}, "did not say where"),
-        ({None: page("ab", "2"), "2": page("ab", "3")}, "same rows twice"),
+        ({None: page("ab", "2"), "2": page("ab", "3")}, "same rows"),
         ({None: page("ab", "2"), "2": page("", "3")}, "empty page"),
     ],
     ids=["points to itself", "points back", "points nowhere", "rows repeat", "more of nothing"],
 )
-def test_pages_that_lead_nowhere_end_it_and_say_why(pages, words):
-    reading, _rows, asked = read(pages)
+def test_reading_stops_with_the_reason_at_pages_that_lead_to_no_end(pages, text):
+    reader, _rows, requested = read(pages)
 
-    assert words in reading.stuck
-    assert not reading.complete
-    assert not reading.whole
-    assert len(asked) == len(set(asked))
+    assert text in reader.error
+    assert not reader.complete
+    assert not reader.has_all_rows
+    assert len(requested) == len(set(requested))
 
 
-def test_rows_that_are_repeated_are_not_given_twice():
-    _reading, rows, _asked = read({None: page("ab", "2"), "2": page("ab", "3")})
+def test_a_page_that_repeats_rows_is_not_returned():
+    _reader, rows, _requested = read({None: page("ab", "2"), "2": page("ab", "3")})
 
     assert rows == ["a", "b"]
 
 
-def test_a_list_that_never_ends_is_left(monkeypatch):
-    monkeypatch.setattr(paging, "PAGES_ATMOST", 50)
-    reading = Reading(lambda place: page([place], str(int(place or 0) + 1)), lambda row: row)
+def test_a_list_that_never_ends_is_read_up_to_the_limit(monkeypatch):
+    monkeypatch.setattr("django_skinsback.flows.pages.MAX_PAGES", 50)
+    reader = PageReader(lambda start_from: page([start_from], str(int(start_from or 0) + 1)), lambda row: row)
 
-    assert len(list(reading)) == 50
-    assert "did not end" in reading.stuck
+    assert len(list(reader)) == 50
+    assert "more than 50 pages" in reader.error
 
 
-def test_it_goes_on_with_the_page_whose_rows_were_not_dealt_with():
+@pytest.mark.parametrize(("length", "complete"), [(2, True), (3, False)])
+def test_at_the_limit_start_from_is_the_next_page(length, complete):
+    def fetch(start_from):
+        number = int(start_from or 0)
+        return page([number], str(number + 1), more=number + 1 < length)
+
+    reader = PageReader(fetch, lambda row: row, max_pages=2)
+
+    assert list(reader) == [[0], [1]]
+    assert (reader.complete, reader.reached_limit) == (complete, not complete)
+    assert reader.start_from == ("1" if complete else "2")
+
+
+def test_start_from_is_the_page_whose_rows_were_not_dealt_with():
     pages = {None: page("ab", "2"), "2": page("cd", "3"), "3": page("e", more=False)}
-    reading = Reading(pages.__getitem__, lambda row: row)
+    reader = PageReader(pages.__getitem__, lambda row: row)
 
-    for rows in reading:
+    for rows in reader:
         if "c" in rows:
             break
 
-    assert reading.start_from == "2"
-    assert read(pages, reading.start_from)[1] == ["c", "d", "e"]
+    assert reader.start_from == "2"
+    assert read(pages, reader.start_from)[1] == ["c", "d", "e"]
 
 
-def test_rows_that_leave_the_list_meanwhile_are_noticed():
+def test_a_total_that_falls_means_the_list_shrank():
     pages = {None: page("ab", "2", total=5), "2": page("cd", more=False, total=4)}
 
-    reading, _rows, _asked = read(pages)
+    reader, _rows, _requested = read(pages)
 
-    assert (reading.shrank, reading.complete, reading.whole) == (True, True, False)
-
-
-def test_fewer_rows_than_the_list_says_it_has_are_not_the_whole_of_it():
-    reading, _rows, _asked = read({None: page("ab", more=False, total=9)})
-
-    assert (reading.complete, reading.whole) == (True, False)
+    assert (reader.shrank, reader.complete, reader.has_all_rows) == (True, True, False)
 
 
-def test_totals_that_count_the_rows_of_each_page_are_no_totals():
+def test_fewer_rows_than_the_total_are_not_all_rows():
+    reader, _rows, _requested = read({None: page("ab", more=False, total=9)})
+
+    assert (reader.complete, reader.has_all_rows) == (True, False)
+
+
+def test_totals_that_count_the_rows_of_one_page_are_ignored():
     pages = {None: page("abc", "2", total=3), "2": page("d", more=False, total=1)}
 
-    reading, _rows, _asked = read(pages)
+    reader, _rows, _requested = read(pages)
 
-    assert (reading.shrank, reading.whole) == (False, True)
+    assert (reader.shrank, reader.has_all_rows) == (False, True)
 
 
-places = st.sampled_from(["", "0", "1", "2", "3", "x"])
+start_froms = st.sampled_from(["", "0", "1", "2", "3", "x"])
 any_page = st.builds(
     Page,
     items=st.lists(st.integers(0, 5), max_size=4),
-    start_from=places,
+    start_from=start_froms,
     has_more=st.booleans(),
     total_count=st.none() | st.integers(0, 9),
 )
 
 
-@given(st.dictionaries(places, any_page), any_page, places)
-def test_whatever_the_pages_say_reading_ends_and_asks_for_none_of_them_twice(pages, other, start_from):
-    asked = []
+@given(st.dictionaries(start_froms, any_page), any_page, start_froms)
+def test_reading_ends_and_requests_no_page_twice_for_any_pages(pages, other, start_from):
+    requested = []
 
-    def fetch(place):
-        asked.append(place or "")
-        return pages.get(place or "", other)
+    def fetch(start_from):
+        requested.append(start_from or "")
+        return pages.get(start_from or "", other)
 
-    reading = Reading(fetch, lambda row: row, start_from)
-    given_pages = [tuple(rows) for rows in reading if rows]
+    reader = PageReader(fetch, lambda row: row, start_from)
+    given_pages = [tuple(rows) for rows in reader if rows]
 
-    assert len(asked) == len(set(asked)) == reading.pages
+    assert len(requested) == len(set(requested)) == reader.pages
     assert len(given_pages) == len(set(given_pages))
-    assert reading.complete is not bool(reading.stuck)
-    assert not (reading.whole and reading.shrank)
+    assert reader.complete is not bool(reader.error)
+    assert not (reader.has_all_rows and reader.shrank)
 
 
 @given(st.integers(0, 60), st.integers(1, 20))
-def test_an_honest_list_of_any_length_comes_whole_and_in_order(count, size):
-    def fetch(place):
-        begin = int(place or 0)
+def test_a_consistent_list_of_any_length_is_read_completely_and_in_order(count, size):
+    def fetch(start_from):
+        begin = int(start_from or 0)
         rows = list(range(count))[begin : begin + size]
         more = begin + size < count
         return Page(items=rows, start_from=str(begin + size) if more else "0", has_more=more, total_count=count)
 
-    reading = Reading(fetch, lambda row: row)
+    reader = PageReader(fetch, lambda row: row)
 
-    assert [row for rows in reading for row in rows] == list(range(count))
-    assert reading.whole
+    assert [row for rows in reader for row in rows] == list(range(count))
+    assert reader.has_all_rows
