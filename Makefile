@@ -9,65 +9,65 @@ SEED ?= 1
 DEPOSITS ?= 10000
 ENVS ?= lowest,django60,newest,core,wheel
 
-# Interpreters of pyenv are found by their folders: its shims refuse those that are not chosen.
+# Interpreters of pyenv are found by their folders, because its shims only run the selected versions.
 EMPTY :=
 PYTHONS := $(subst $(EMPTY) ,:,$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[1-9]*/bin))
 
 .PHONY: help demo test matrix bench prove fuzz mutants lint types format clean
 
-help:  ## Show what there is to make
+help:  ## Show the commands
 	@echo "django-skinsback"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | tr '|' '\t' | expand -t 22
 
-demo: .venv/demo  ## Run the example shop, a Celery worker and the sandbox; nothing to set up
+demo: .venv/demo  ## Run the example shop with a Celery worker and the sandbox
 	@$(BIN)/python example_project/demo.py
 
 test: .venv/dev lint types  ## Run every check: lint, types, import contracts, tests on each database that answers
 	@$(BIN)/python -m tests
 
-matrix: .venv/dev  ## Test with the lowest and newest versions, Django 6.0, no extras, the wheel: ten minutes (ENVS=lowest,core)
+matrix: .venv/dev  ## Test with lowest and newest versions, Django 6.0, without extras, the wheel; 10 minutes (ENVS=lowest,core)
 	@PATH="$(if $(PYTHONS),$(PYTHONS):)$$PATH" $(BIN)/tox run -q -e $(ENVS)
 
-bench: .venv/bench  ## Measure against the plain way and against others, with ratios: half an hour (PARTS=delivery, QUICK=1)
+bench: .venv/bench  ## Compare with a plain implementation and dj-stripe; half an hour (PARTS=delivery, QUICK=1)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(PARTS)
 
-prove: .venv/dev  ## Prove at length that no money is lost or doubled: hours (HISTORIES=, SEED=, DEPOSITS=)
+prove: .venv/dev  ## Test with many histories and races that no money is lost or doubled; hours (HISTORIES=, SEED=, DEPOSITS=)
 	@$(BIN)/python -m tests.simulator --histories $(HISTORIES) --seed $(SEED)
 	@for database in postgresql mariadb; do \
 		TEST_DATABASE=$$database $(BIN)/python -m tests.simulator --histories $$(( $(HISTORIES) / 10 )) --seed $(SEED) || exit 1; \
 	done
 	@for database in sqlite postgresql mariadb; do \
-		TEST_DATABASE=$$database PROVE_DEPOSITS=$(DEPOSITS) $(BIN)/python -m pytest -q tests/races/test_many.py \
+		TEST_DATABASE=$$database PROVE_DEPOSITS=$(DEPOSITS) $(BIN)/python -m pytest -q tests/races/test_many_deliveries.py \
 			-k many_deposits || exit 1; \
 	done
 
 fuzz: .venv/dev  ## Fuzz the webhooks for ten minutes, guided by coverage (needs atheris)
 	@$(BIN)/python -m tests.fuzz -max_total_time=600
 
-mutants: .venv/dev  ## Break the code about money in many small ways and see that a test notices each: an hour
+mutants: .venv/dev  ## Test the tests: mutate the code about money and check that a test fails; an hour
 	@$(INSTALL) "mutmut>=3.8" $(QUIETLY)
 	@$(BIN)/mutmut run --max-children 2
 	@$(BIN)/mutmut results
 
-lint: .venv/dev  ## Look for mistakes and odd formatting, and check that imports go downward
+lint: .venv/dev  ## Check code, formatting and import contracts
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@DJANGO_SETTINGS_MODULE=tests.settings PYTHONPATH=. $(BIN)/lint-imports --no-logo >.venv/lint.log 2>&1 || \
 		{ cat .venv/lint.log; exit 1; }
 
-types: .venv/dev  ## Check the types
+types: .venv/dev  ## Check types
 	@$(BIN)/mypy --no-error-summary
 
-format: .venv/dev  ## Format the code and mend what can be mended
+format: .venv/dev  ## Format the code and apply automatic fixes
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
 
-clean:  ## Remove the environment and what the demo has kept
+clean:  ## Remove the environment and the demo's data
 	@rm -rf .venv example_project/var
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
-	@echo "Making the environment in .venv …"
+	@echo "Creating the environment in .venv …"
 	@$(PYTHON) -m venv .venv
 	@$(INSTALL) --upgrade "pip>=25.1" $(QUIETLY)
 

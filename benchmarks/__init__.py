@@ -1,1 +1,1 @@
-"""``make bench``: how fast the package is beside the plain way to do the same, and beside others."""
+"""Benchmarks: compare the package with a plain implementation and with dj-stripe (``make bench``)."""

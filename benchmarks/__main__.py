@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--quick] [part ...]``: measures, prints ratios, writes them to where the docs show them."""
+"""``python -m benchmarks [--quick] [part ...]`` measures, prints ratios, and writes them to the documentation."""
 
 import argparse
 import json
@@ -22,13 +22,13 @@ PARTS = {
     "client": ("",),
     "imports": ("",),
 }
-"""Each part with the databases it is measured on."""
+"""The databases on which each part is measured."""
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and compare with targets.")
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all if none is named")
-    parser.add_argument("--quick", action="store_true", help="a rough look in a few minutes; nothing is written")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure and compare with targets.")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"one of {', '.join(PARTS)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, a few minutes; results are not written")
     parser.add_argument("--tiny", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -40,7 +40,7 @@ def main() -> int:
     for number, (part, server) in enumerate(runs, 1):
         title = f"{part} on {server}" if server else part
         if server == "postgresql" and not answers(server):
-            print(f"{title} is left out: nothing answers on port 5432 of this machine.")
+            print(f"{title} is skipped: PostgreSQL does not answer on port 5432 of this machine.")
             continue
         print(f"── {number}/{len(runs)} {title} " + "─" * (60 - len(title)), flush=True)
         seen, code = measure(part, server, scale)
@@ -56,12 +56,12 @@ def main() -> int:
     if failed:
         print(f"Failed: {', '.join(failed)}.")
     if scale == "full":
-        print(f"What was measured is written to {page.RESULTS.name} and {page.PAGE.name}.")
+        print(f"The results are written to {page.RESULTS.name} and {page.PAGE.name}.")
     return 1 if failed else 0
 
 
 def measure(part: str, server: str, scale: str) -> tuple[list[Result], int]:
-    """Run one part in a process of its own, showing its results as they come."""
+    """Run one part in a process of its own and print its results as they arrive."""
     command = [sys.executable, "-m", "benchmarks.part", part, "--scale", scale]
     if server:
         command += ["--database", server]

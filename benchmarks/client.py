@@ -1,4 +1,4 @@
-"""What the client adds to a call: beside a bare ``requests.Session`` that posts the same body to the same server."""
+"""The client's overhead: a call against a bare ``requests.Session`` that posts the same body to the same server."""
 
 import json
 import socket
@@ -33,7 +33,7 @@ ANSWER = json.dumps(
         },
     }
 ).encode()
-"""One purchase, as ``market_getinfo`` lists it."""
+"""An answer of ``market_getinfo`` with one purchase."""
 
 _SERVER = """
 import socket, sys, threading
@@ -64,10 +64,10 @@ HEADERS = ("Accept", "Content-Type", "User-Agent", "X-CLIENT-ID", "X-CLIENT-SECR
 
 
 def measure(scale: Scale) -> Iterator[Result]:
-    """One call, answered with one purchase; both read the answer's JSON."""
+    """Measure a call that is answered with one purchase; both sides read the JSON of the answer."""
     with serving(ANSWER) as url:
         for authentication in ("headers", "signature"):
-            body, headers = what_is_sent(url, authentication)
+            body, headers = sent_request(url, authentication)
             session = requests.Session()
             session.trust_env = False
             with session, SkinsBackClient("1", "secret", api_url=url, authentication=authentication) as client:
@@ -80,16 +80,16 @@ def measure(scale: Scale) -> Iterator[Result]:
             yield of_times(f"a call with {authentication}, against requests.Session", times, "<= 1.1")
 
 
-def what_is_sent(url: str, authentication: str) -> tuple[bytes | str, dict[str, str]]:
-    """The body and the headers of a call, taken from the client itself."""
+def sent_request(url: str, authentication: str) -> tuple[bytes | str, dict[str, str]]:
+    """Return the body and the headers that the client sends for a call."""
     seen: list[requests.PreparedRequest] = []
 
-    class Watched(requests.Session):
+    class RecordingSession(requests.Session):
         def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
             seen.append(request)
             return super().send(request, **options)
 
-    client = SkinsBackClient("1", "secret", api_url=url, authentication=authentication, session=Watched())
+    client = SkinsBackClient("1", "secret", api_url=url, authentication=authentication, session=RecordingSession())
     client.get_purchases(custom_ids=[CUSTOM_ID])
     client.close()
     body = seen[0].body
@@ -99,7 +99,7 @@ def what_is_sent(url: str, authentication: str) -> tuple[bytes | str, dict[str, 
 
 @contextmanager
 def serving(answer: bytes) -> Iterator[str]:
-    """The address of a server, in a process of its own, that answers everything with these bytes."""
+    """Run a server process that answers every request with these bytes; yield its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         process = subprocess.Popen(
             [sys.executable, "-c", _SERVER, str(listener.fileno())], stdin=subprocess.PIPE, pass_fds=[listener.fileno()]

@@ -1,4 +1,4 @@
-"""A database of the benchmarks' own, gone when they are over."""
+"""A temporary database for the benchmarks."""
 
 import os
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def prepare(server: str) -> None:
-    """Choose the server and the database's name; before Django's settings are read."""
+    """Choose the server and the name of the database. Call this before Django reads its settings."""
     os.environ["BENCH_DATABASE"] = server
     if server == "sqlite":
         os.environ["BENCH_DATABASE_NAME"] = str(Path(tempfile.mkdtemp(prefix="skinsback-bench-"), "site.sqlite3"))
@@ -18,7 +18,7 @@ def prepare(server: str) -> None:
 
 @contextmanager
 def created() -> Iterator[None]:
-    """Make the database with all tables; drop it in the end."""
+    """Create the database with all tables; drop it at the end."""
     from django.core.management import call_command
     from django.db import connection
 
@@ -39,7 +39,7 @@ def created() -> Iterator[None]:
 
 
 def version() -> str:
-    """The server, as it names itself."""
+    """Return name and version of the database server."""
     from django.db import connection
 
     if connection.vendor == "sqlite":

@@ -1,4 +1,4 @@
-"""Rows that wait to be paid, and signed deliveries about them, as WSGI requests."""
+"""Pending deposits, and signed deliveries about them as WSGI requests."""
 
 import io
 import json
@@ -38,8 +38,8 @@ class Delivery:
         return Delivery(path, self.body, self.content_type, self.headers)
 
     def environ(self) -> dict[str, Any]:
-        """As a WSGI server gives it to Django."""
-        told = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.headers.items()}
+        """Return the WSGI environment of this request."""
+        headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.headers.items()}
         return {
             "REQUEST_METHOD": "POST",
             "PATH_INFO": self.path,
@@ -60,11 +60,11 @@ class Delivery:
             "wsgi.multithread": False,
             "wsgi.multiprocess": True,
             "wsgi.run_once": False,
-            **told,
+            **headers,
         }
 
     def http(self) -> bytes:
-        """As bytes on a connection that is closed after the answer."""
+        """Return the bytes of this request for a connection that is closed after the answer."""
         headers = {
             "Host": "127.0.0.1",
             "User-Agent": "SkinsBack",
@@ -78,7 +78,7 @@ class Delivery:
 
 
 def make_users(count: int = USERS) -> list[int]:
-    """Users with a wallet each; returns their keys."""
+    """Create users with a wallet each and return their primary keys."""
     users = get_user_model()
     users.objects.bulk_create([users(username=f"user-{number}") for number in range(count)])
     keys = list(users.objects.order_by("pk").values_list("pk", flat=True))
@@ -87,7 +87,7 @@ def make_users(count: int = USERS) -> list[int]:
 
 
 def make_deposits(count: int, users: list[int]) -> list[Deposit]:
-    """Deposits that SkinsBack has told to be pending, some minutes old."""
+    """Create pending deposits that are three minutes old."""
     now = timezone.now()
     return Deposit.objects.bulk_create(
         [
@@ -111,7 +111,7 @@ def make_deposits(count: int, users: list[int]) -> list[Deposit]:
 def credit(
     deposit: Deposit, *, form: bool = False, secret: str | None = None, skins: Sequence[dict[str, str]] = SKINS
 ) -> Delivery:
-    """The message that a deposit is paid. A form has no nested fields here, because the plain view reads none."""
+    """Return a signed ``success`` notification. A form has no nested fields, because the plain view reads none."""
     message: dict[str, Any] = {
         "status": "success",
         "transaction_id": deposit.transaction_id,
@@ -137,7 +137,7 @@ def credit(
 
 
 class Site:
-    """The contestants' site, called in this process as a WSGI server calls it."""
+    """The site of all contestants, called in this process through WSGI."""
 
     def __init__(self) -> None:
         from django.core.wsgi import get_wsgi_application
@@ -145,16 +145,16 @@ class Site:
         self._application = get_wsgi_application()
 
     def call(self, environ: dict[str, Any]) -> str:
-        """The status line of the answer."""
-        told: list[str] = []
-        answer = self._application(environ, lambda status, _headers: told.append(status))
+        """Return the status line of the answer."""
+        statuses: list[str] = []
+        answer = self._application(environ, lambda status, _headers: statuses.append(status))
         for _chunk in answer:
             pass
         answer.close()
-        return told[0]
+        return statuses[0]
 
     def sender(self, deliveries: Iterable[Delivery], expected: str = "200 OK") -> Callable[[], None]:
-        """A function that sends the next of them; each request is made before, outside of what is measured."""
+        """Return a function that sends the next delivery. The requests are built before the measurement."""
         waiting = iter([delivery.environ() for delivery in deliveries])
 
         def send() -> None:

@@ -1,4 +1,4 @@
-"""Bodies just under the limit that are made to be slow to read; none of them is signed by SkinsBack."""
+"""Unsigned bodies just under the size limit that are made to be slow to read."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _SIGN = "0" * 40
 
 
 def hostile() -> Iterator[tuple[str, Delivery]]:
-    """Each with its name."""
+    """Yield each delivery with its name."""
     for name, body in _json():
         yield f"JSON, {name}", Delivery(OURS, body.encode(), JSON)
     for name, body in _form():

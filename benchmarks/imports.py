@@ -1,4 +1,4 @@
-"""What installing the package adds to the start of a site and to its memory, beside dj-stripe."""
+"""Start time and memory that the package adds to a site, against those of dj-stripe."""
 
 import json
 import statistics
@@ -32,11 +32,11 @@ print(json.dumps([seconds, resident, sorted(sys.modules)]))
 
 CONTESTANTS = {"": (), "django_skinsback": ("django_skinsback",), "djstripe": ("djstripe",)}
 LAZY = ("requests", "celery", "rest_framework", "msgspec", "django_skinsback.client", "django_skinsback.wire.types")
-"""What must not be imported before it is needed; msgspec stands for all that use it."""
+"""Modules that must not be imported at the start. msgspec shows that no module that uses it was imported."""
 
 
 def measure(scale: Scale) -> Iterator[Result]:
-    """Fresh interpreters in turns; processor time and resident memory after ``django.setup()``."""
+    """Start new interpreters in turns and measure processor time and resident memory after ``django.setup()``."""
     times: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
     memory: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
     modules: set[str] = set()
@@ -45,7 +45,7 @@ def measure(scale: Scale) -> Iterator[Result]:
             seconds, resident, imported = start(apps)
             if name == "django_skinsback":
                 modules = set(imported)
-            if number:  # the first time the bytecode is written
+            if number:  # the first run writes the bytecode
                 times[name].append(seconds)
                 memory[name].append(resident)
     yield _share("start: processor time added, of what dj-stripe adds", times, 1e3, "ms")
@@ -56,7 +56,7 @@ def measure(scale: Scale) -> Iterator[Result]:
 
 
 def start(apps: tuple[str, ...]) -> tuple[float, int, list[str]]:
-    """Seconds, bytes and modules of a Django with these apps."""
+    """Return processor seconds, resident bytes and imported modules of a Django process with these apps."""
     script = _START.format(apps=apps)
     answer = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
     seconds, resident, modules = json.loads(answer)

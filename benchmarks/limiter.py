@@ -1,4 +1,4 @@
-"""How much of SkinsBack's limit four processes are granted together, in real time."""
+"""The share of SkinsBack's rate limit that four processes together can use, in real time."""
 
 import multiprocessing
 import time
@@ -15,11 +15,11 @@ from tests.support.services import answers
 PER_MINUTE = 480
 PROCESSES = 4
 _SETTLED_SECONDS = 3
-"""At first the unused slots of the past second are granted at once: they are not counted."""
+"""Seconds before counting starts, because the unused slots of the past second are granted at once."""
 
 
 def measure(scale: Scale) -> Iterator[Result]:
-    """Through the database's cache, and through Redis, which knows no database and so is measured once."""
+    """Measure the database cache, and Redis once, because it does not depend on the database."""
     call_command("createcachetable", verbosity=0)
     caches = ["database"]
     if connection.vendor == "postgresql" and answers("redis"):
@@ -34,7 +34,7 @@ def measure(scale: Scale) -> Iterator[Result]:
 
 
 def grant(cache: str, seconds: float) -> list[int]:
-    """How many calls each process was granted, when all want to go all the time."""
+    """Return the number of calls granted to each process while all of them call as often as they can."""
     context = multiprocessing.get_context("spawn")
     answered = context.SimpleQueue()
     begin = time.time() + 5

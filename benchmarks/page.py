@@ -1,4 +1,4 @@
-"""Keeps the results and shows them in the documentation: ``python -m benchmarks.page``."""
+"""Stores the results and writes them into the documentation: ``python -m benchmarks.page``."""
 
 import json
 import os
@@ -27,17 +27,17 @@ _PACKAGES = ("Django", "psycopg", "dj-stripe", "stripe", "requests", "msgspec", 
 
 
 def write(results: Sequence[Result]) -> None:
-    """Replace what was known of the parts that were measured, on the same database, and show it."""
-    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"machine": "", "results": []}
+    """Replace the stored results of these parts and databases, and write the page anew."""
+    stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"machine": "", "results": []}
     measured = {(result.part, _server(result.database)) for result in results}
-    kept = [row for row in known["results"] if (row["part"], _server(row["database"])) not in measured]
-    told = {"machine": machine(), "results": [*kept, *(result.to_json() for result in results)]}
-    RESULTS.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    kept = [row for row in stored["results"] if (row["part"], _server(row["database"])) not in measured]
+    content = {"machine": machine(), "results": [*kept, *(result.to_json() for result in results)]}
+    RESULTS.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     PAGE.write_text(written(PAGE.read_text()))
 
 
 def written(page: str) -> str:
-    """The page with the results as they are kept."""
+    """Return the page with the stored results."""
     known = json.loads(RESULTS.read_text())
     results = [Result(**row) for row in known["results"]]
     lines = [f"Measured on {known['machine']}."]
@@ -50,12 +50,12 @@ def written(page: str) -> str:
 
 
 def _server(database: str) -> str:
-    """Without its version."""
+    """Return the name of a database server without its version."""
     return database.partition(" ")[0]
 
 
 def machine() -> str:
-    """What it ran on, without the machine's name."""
+    """Describe hardware, system and package versions, without the host name."""
     packages = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     system = f"{os.cpu_count()} cores ({_processor()}), {memory:.0f} GiB, {platform.system()} {platform.release()}"

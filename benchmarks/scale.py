@@ -1,11 +1,11 @@
-"""How much is measured: for the record, for a look, and so little that it only shows that everything runs."""
+"""Sizes of the benchmarks: full, quick, and tiny for the tests."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Pairs of single runs, requests in a burst under load and pairs of those, rows of the large and small cases."""
+    """Numbers of pairs, of requests in a burst, of calls and starts, and of rows for the small and large cases."""
 
     deliveries: int
     bursts: int

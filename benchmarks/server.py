@@ -1,4 +1,4 @@
-"""gunicorn with the contestants' site, and a load generator of four connections at a time."""
+"""gunicorn with the site of all contestants, and a load generator with four connections."""
 
 import os
 import socket
@@ -21,7 +21,7 @@ Address = tuple[str, int]
 
 @contextmanager
 def running() -> Iterator[Address]:
-    """The address of a gunicorn that has imported everything, and stops in the end."""
+    """Run gunicorn; yield its address once it answers, and stop it at the end."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         address: Address = listener.getsockname()
         options = ["-w", str(WORKERS), "--log-level", "critical", "--no-control-socket", "--timeout", "60"]
@@ -58,7 +58,7 @@ def _wait_for(address: Address, process: "subprocess.Popen[bytes]") -> None:
 
 
 def load(address: Address, deliveries: Sequence[Delivery]) -> None:
-    """Send them all, ``CONNECTIONS`` at a time; each must be answered with 200."""
+    """Send all deliveries over ``CONNECTIONS`` connections; raise AssertionError if an answer is not 200."""
     requests = [delivery.http() for delivery in deliveries]
     shares = [requests[number::CONNECTIONS] for number in range(CONNECTIONS)]
     with ThreadPoolExecutor(CONNECTIONS) as senders:

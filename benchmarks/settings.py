@@ -1,4 +1,4 @@
-"""The site the contestants run in. ``BENCH_DATABASE`` chooses the server, ``BENCH_DATABASE_NAME`` the database."""
+"""Settings of the site of all contestants. ``BENCH_DATABASE`` is the server, ``BENCH_DATABASE_NAME`` the database."""
 
 import os
 
@@ -16,13 +16,13 @@ INSTALLED_APPS = [
     "tests.wallet",
     *(["djstripe"] if os.environ.get("BENCH_STRIPE") else []),
 ]
-MIDDLEWARE: list[str] = []  # the same for every contestant, so it would only hide differences
+MIDDLEWARE: list[str] = []  # it would be the same for every contestant and hide differences
 
 DATABASE = os.environ.get("BENCH_DATABASE", "sqlite")
 _SERVERS: dict[str, dict[str, object]] = {
     "sqlite": {
         "ENGINE": "django.db.backends.sqlite3",
-        # What Django's documentation advises for a site in production.
+        # As Django's documentation recommends for production.
         "OPTIONS": {
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",
@@ -67,9 +67,9 @@ SKINSBACK = {
 
 STRIPE_TEST_SECRET_KEY = "sk_test_benchmarkbenchmarkbenchmark"
 STRIPE_LIVE_MODE = False
-DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"  # as its documentation advises
+DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"  # as its documentation recommends
 
-# Records are made and formatted nowhere, as with a handler that is slow for every contestant alike.
+# No log output, because a slow handler would be equally slow for every contestant.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

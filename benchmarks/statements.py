@@ -1,4 +1,4 @@
-"""How many SQL statements something takes."""
+"""Counts SQL statements."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ _SAVEPOINT = ("SAVEPOINT", "RELEASE")
 
 @dataclass
 class Statements:
-    """Statements in the order in which they ran; what opens and closes savepoints is counted apart."""
+    """Statements in the order of their execution; savepoint statements are counted separately."""
 
     texts: list[str] = field(default_factory=list)
     savepoints: int = 0
@@ -29,7 +29,7 @@ class Statements:
 
 
 def count(run: Callable[[], object]) -> Statements:
-    """Run it and see."""
+    """Run a function and return the statements that it executed."""
     statements = Statements()
     with connection.execute_wrapper(statements):
         run()

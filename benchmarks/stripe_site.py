@@ -1,10 +1,10 @@
-"""dj-stripe's rows and signed events for its webhook view, which does its ordinary work but reaches no network.
+"""Rows and signed events for dj-stripe's webhook view, which does its usual work without network access.
 
-What is sent is ``payment_intent.succeeded``, its counterpart of a paid deposit, about a payment intent that is stored
-already, with the customer and the payment method it names: so it syncs one row and has no other object to fetch. The
-one call it always makes, to fetch the payment intent again, is answered from memory at once.
+The event is ``payment_intent.succeeded``, the counterpart of a paid deposit. The payment intent, its customer and its
+payment method are stored already, so dj-stripe syncs one row and fetches no other object. Its one call, which fetches
+the payment intent again, is answered from memory.
 
-A site's listener adds the amount to the wallet of the customer's user, as in the package's case.
+A receiver of the site adds the amount to the wallet of the customer's user, as it does for the package.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ class _NoNetwork(stripe.HTTPClient):
 
 
 def block_network() -> None:
-    """Answer the fetching of a payment intent from memory, and let every other call fail."""
+    """Answer the call for a payment intent from memory; every other call raises AssertionError."""
     stripe.default_http_client = _NoNetwork()
 
     def retrieve(id: str, **_options: Any) -> stripe.StripeObject:  # noqa: A002 - Stripe's own name
@@ -48,7 +48,7 @@ def block_network() -> None:
 
 
 def payment_intent(key: str, status: str = "succeeded") -> dict[str, Any]:
-    """As Stripe's API shows it; which customer it is of stands in its key."""
+    """Return a payment intent as Stripe's API does. Its ID ends with the number of its customer."""
     number = int(key.rpartition("_")[2])
     return {
         "id": key,
@@ -93,7 +93,7 @@ def payment_intent(key: str, status: str = "succeeded") -> dict[str, Any]:
 
 @djstripe_receiver("payment_intent.succeeded")
 def move_money(event: models.Event, **_arguments: Any) -> None:
-    """The site's listener. dj-stripe calls it once for an event, in the database transaction that stores it."""
+    """The site's receiver. dj-stripe calls it once per event, in the database transaction that stores the event."""
     intent = event.data["object"]
     if not intent["metadata"].get("credits"):
         return
@@ -104,7 +104,7 @@ def move_money(event: models.Event, **_arguments: Any) -> None:
 
 
 def make_endpoint(users: list[int]) -> models.WebhookEndpoint:
-    """The account with its key, customers that are users of the site with a card each, and the endpoint."""
+    """Create the account with its key, customers with a card each, and the endpoint; return the endpoint."""
     account = models.Account.objects.create(id=ACCOUNT, livemode=False)
     owned = {"djstripe_owner_account": account, "livemode": False}
     models.APIKey.objects.create(type="secret", secret=settings.STRIPE_TEST_SECRET_KEY, **owned)
@@ -127,7 +127,7 @@ def make_endpoint(users: list[int]) -> models.WebhookEndpoint:
 
 
 def make_payment_intents(count: int) -> list[str]:
-    """Payment intents that wait to succeed; returns their keys."""
+    """Create payment intents with the status ``processing`` and return their IDs."""
     account = models.Account.objects.get(id=ACCOUNT)
     keys = [f"pi_{uuid.uuid4().hex}_{number % CUSTOMERS}" for number in range(count)]
     models.PaymentIntent.objects.bulk_create(
@@ -149,7 +149,7 @@ def make_payment_intents(count: int) -> list[str]:
 
 
 def succeeded(key: str, endpoint: models.WebhookEndpoint, *, moves_money: bool = True) -> Delivery:
-    """The event that a payment intent has succeeded, signed now; ``moves_money``: the site's listener acts on it."""
+    """Return a signed ``succeeded`` event; with ``moves_money`` the site's receiver changes the wallet."""
     paid = payment_intent(key)
     paid["metadata"] = {"credits": "yes"} if moves_money else {}
     event = {
@@ -170,6 +170,6 @@ def succeeded(key: str, endpoint: models.WebhookEndpoint, *, moves_money: bool =
 
 
 def paid() -> Decimal:
-    """What dj-stripe's stored and processed events have moved."""
+    """Return the sum that dj-stripe's processed events have moved."""
     moving = {"event__data__object__metadata__credits": "yes"}
     return models.WebhookEventTrigger.objects.filter(processed=True, **moving).count() * Decimal("10.5")

@@ -1,4 +1,4 @@
-"""Two contestants measured side by side: in turns, so that a noisy machine is equally noisy for both."""
+"""Measures two contestants in turns, so that noise of the machine affects both equally."""
 
 import statistics
 import time
@@ -10,7 +10,7 @@ Run = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """Ratios of A's time to B's, pair by pair, and what each took in the middle, in seconds."""
+    """Ratios of A's time to B's for each pair, and the median time of each in seconds."""
 
     ratios: Sequence[float]
     a_seconds: float
@@ -31,7 +31,7 @@ class Paired:
 def paired(
     a: Run, b: Run, *, pairs: int, each: int = 1, warm_up: int = 3, clock: Callable[[], float] = time.perf_counter
 ) -> Paired:
-    """Run ``a`` and ``b`` in turns, ``each`` times for a sample; who comes first changes with every pair."""
+    """Run ``a`` and ``b`` in turns, ``each`` times for a sample; the order changes with every pair."""
     for _ in range(warm_up):
         a()
         b()

@@ -1,4 +1,4 @@
-"""The addresses of all contestants."""
+"""URLs of all contestants."""
 
 from django.apps import apps
 from django.urls import include, path

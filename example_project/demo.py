@@ -1,6 +1,6 @@
-"""What ``make demo`` runs: the shop, its Celery worker with beat, a listener, and the sandbox in SkinsBack's place.
+"""Runs the demo for ``make demo``: the shop, a Celery worker with beat, a websocket listener, and the sandbox.
 
-Asks nothing, needs nothing from elsewhere, and stops with Ctrl-C. What happened is kept in ``var/``.
+Needs no input and no network. Ctrl-C stops it. Its data is kept in ``var/`` until the next start.
 """
 
 import fcntl
@@ -35,21 +35,23 @@ from honcho.colour import get_colours  # noqa: E402
 from honcho.printer import Message, Printer  # noqa: E402
 from honcho.process import Process  # noqa: E402
 
+from example_project import demo_database  # noqa: E402
+
 MANAGE = [sys.executable, str(ROOT / "example_project" / "manage.py")]
 START_SECONDS, STOP_SECONDS = 60, 10
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoError(Exception):
-    """Why the demo cannot be started or has to end; the message says what to do."""
+    """The demo cannot start or cannot go on; the message says what to do."""
 
 
-class Parts:
-    """The demo's processes, each in a session of its own, and what they print, a prefix before every line."""
+class Processes:
+    """The processes of the demo. Each has a session of its own; each line of output gets the name of its process."""
 
     def __init__(self) -> None:
         self.messages: queue.Queue[Message] = queue.Queue()
-        self.printer = Printer(sys.stdout, time_format="", width=len("listener"))  # every line has its time
+        self.printer = Printer(sys.stdout, time_format="", width=len("listener"))  # the lines have a time of their own
         self.colours = cycle(get_colours())
         self.process_ids: dict[str, int | None] = {}
 
@@ -67,12 +69,12 @@ class Parts:
             self._next(0.1)
 
     def watch(self) -> None:
-        """Print for ever; DemoError when a part ends by itself."""
+        """Print output until interrupted. Raises DemoError if a process ends."""
         while True:
             self._next(1)
 
     def stop(self) -> None:
-        """End every part and everything it started; whoever does not listen is killed."""
+        """Terminate every process with its children; kill those that still run after STOP_SECONDS."""
         self._signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         while self.process_ids and time.monotonic() < deadline:
@@ -82,7 +84,7 @@ class Parts:
             self._drain()
 
     def _drain(self) -> None:
-        with suppress(DemoError):  # it was told to end
+        with suppress(DemoError):  # the end of a process is expected here
             self._next(0.1)
 
     def _next(self, timeout_seconds: float) -> None:
@@ -96,7 +98,7 @@ class Parts:
             self.process_ids[message.name] = message.data["pid"]
         elif message.type == "stop":
             del self.process_ids[message.name]
-            raise DemoError(f"The {message.name} ended by itself (exit code {message.data['returncode']}).")
+            raise DemoError(f"The {message.name} ended unexpectedly (exit code {message.data['returncode']}).")
 
     def _signal(self, number: signal.Signals) -> None:
         for process_id in list(self.process_ids.values()):
@@ -108,28 +110,28 @@ class Parts:
 def main() -> int:
     for number in STOP_SIGNALS:
         signal.signal(number, signal.default_int_handler)
-    parts = Parts()
+    processes = Processes()
     try:
-        with _only_one():
+        with _single_instance():
             _check_ports()
             _prepare()
-            _start(parts)
-            parts.watch()
+            _start(processes)
+            processes.watch()
     except KeyboardInterrupt:
-        _say("\nStopping …")
+        _print("\nStopping …")
         return 0
     except DemoError as error:
-        _say(f"The demo cannot run: {error}")
+        _print(f"The demo cannot run: {error}")
         return 1
     finally:
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        parts.stop()
+        processes.stop()
 
 
 @contextmanager
-def _only_one() -> Iterator[None]:
-    """Two demos on one folder would eat each other's messages."""
+def _single_instance() -> Iterator[None]:
+    """Lock the data folder: two demos on one folder would take each other's messages."""
     settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
     with (settings.VAR_DIR / "demo.lock").open("w") as lock:
         try:
@@ -157,42 +159,61 @@ def _check_ports() -> None:
 
 def _prepare() -> None:
     settings.WORKER_READY_FILE.unlink(missing_ok=True)
-    shutil.rmtree(settings.BROKER_DIR, ignore_errors=True)  # the sweep finds what is lost
+    shutil.rmtree(settings.BROKER_DIR, ignore_errors=True)  # lost messages do no harm: due rows are in the database
     for folder in ("messages", "control"):
         (settings.BROKER_DIR / folder).mkdir(parents=True)
     django.setup()
-    try:
-        call_command("migrate", verbosity=0, interactive=False)
-    except OperationalError as error:
-        raise DemoError(f"the database does not answer: {error} Look at DATABASE_URL.") from error
+    _prepare_database()
     call_command("seed")
 
 
-def _start(parts: Parts) -> None:
+def _prepare_database() -> None:
+    try:
+        _replace_database_of_other_migrations()
+        call_command("migrate", verbosity=0, interactive=False)
+    except OperationalError as error:
+        raise DemoError(f"the database does not answer: {error} Look at DATABASE_URL.") from error
+    demo_database.record_migrations()
+
+
+def _replace_database_of_other_migrations() -> None:
+    """Delete the demo's own database if other migrations made it; DemoError if ``DATABASE_URL`` names it."""
+    if not demo_database.has_other_migrations():
+        return
+    if demo_database.is_of_environment():
+        raise DemoError(
+            "the database of DATABASE_URL was made by other migrations, and the demo never deletes a database that it "
+            "did not make. Name an empty database in DATABASE_URL, or empty this one yourself."
+        )
+    _print("The database of the last demo was made by other migrations: it is deleted and made anew.")
+    demo_database.delete()
+
+
+def _start(processes: Processes) -> None:
     sandbox = [sys.executable, "-m", "django_skinsback.sandbox", "--port", str(settings.SANDBOX_PORT)]
-    memory = ["--state-file", str(settings.VAR_DIR / "sandbox.json")]
+    state = ["--state-file", str(settings.SANDBOX_STATE_FILE)]
     events = ["--events-url", settings.SITE_URL + reverse("skinsback:events")]
-    parts.start("sandbox", *sandbox, *memory, *events, only_errors=True)
-    parts.wait(lambda: _answers(settings.SANDBOX_URL), "The sandbox")
-    _take_prices()
+    processes.start("sandbox", *sandbox, *state, *events, only_errors=True)
+    processes.wait(lambda: _answers(settings.SANDBOX_URL), "The sandbox")
+    _import_prices()
     site = ["runserver", "--noreload", f"127.0.0.1:{settings.SITE_PORT}"]
-    parts.start("site", *MANAGE, *site, only_errors=True)
+    processes.start("site", *MANAGE, *site, only_errors=True)
     celery = [sys.executable, "-m", "celery", "--quiet", "--app", "example_project.config"]
     worker = ["worker", "--beat", "--pool", "threads", "--concurrency", "2", "--loglevel", "WARNING"]
-    alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    parts.start("worker", *celery, *worker, *alone)
-    parts.start("listener", *MANAGE, "skinsback_listen", only_errors=True)
-    parts.wait(lambda: _answers(settings.SITE_URL), "The site")
-    parts.wait(settings.WORKER_READY_FILE.exists, "The Celery worker")
-    _say(_welcome())
+    single = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    processes.start("worker", *celery, *worker, *single)
+    processes.start("listener", *MANAGE, "skinsback_listen", only_errors=True)
+    processes.wait(lambda: _answers(settings.SITE_URL), "The site")
+    processes.wait(settings.WORKER_READY_FILE.exists, "The Celery worker")
+    _print(_welcome())
 
 
-def _take_prices() -> None:
-    """Without new prices, for example after two starts within a minute, the shop opens with those it has."""
+def _import_prices() -> None:
+    """Import the price lists. If that fails, as after two starts within a minute, the old prices stay."""
     try:
         call_command("skinsback_sync_prices", stdout=StringIO())
     except (CommandError, SystemExit) as error:
-        _say(f"The prices were not updated; the shop opens with those of the last run ({error}).")
+        _print(f"The prices were not updated. The shop shows those of the last run ({error}).")
 
 
 def _answers(url: str) -> bool:
@@ -203,13 +224,13 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def _environment() -> dict[str, str]:
-    """A container's user is root, of which Celery warns in five lines."""
+    """Environment of the processes; Celery's warning about running as root is turned off."""
     return {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore:You're running the worker"}
 
 
@@ -217,7 +238,7 @@ def _welcome() -> str:
     rows: list[tuple[str, Any, str]] = [
         ("Shop", settings.SITE_URL, "deposit and withdraw skins"),
         ("Admin", f"{settings.SITE_URL}/admin/", "for the operator"),
-        ("Sandbox", settings.SANDBOX_URL, "plays SkinsBack and Steam: clock, faults, messages"),
+        ("Sandbox", settings.SANDBOX_URL, "simulates SkinsBack and Steam: clock, faults, messages"),
     ]
     logins = [(login["username"], login["password"], str(login["about"])) for login in settings.DEMO_LOGINS]
     lines = ["", "Nightmarket is open.", ""]

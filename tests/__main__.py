@@ -1,4 +1,4 @@
-"""Runs the suite: what depends on the database on each server that answers, then everything on SQLite."""
+"""Runs the tests: those marked ``database`` on each server that answers, then all of them on SQLite."""
 
 import os
 import subprocess
@@ -14,18 +14,18 @@ def pytest(database: str, *arguments: str) -> bool:
     print(f"── {database} " + "─" * (70 - len(database)), flush=True)
     command = [sys.executable, "-m", "pytest", *OPTIONS, *arguments, *sys.argv[1:]]
     environment = {**os.environ, "TEST_DATABASE": database}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the suite starts hundreds of processes, and each would compile
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the tests start hundreds of processes that need compiled modules
     return subprocess.run(command, env=environment, check=False).returncode == 0
 
 
 def main() -> int:
     missing = services.missing()
     if missing and services.REQUIRED:
-        print(f"These must answer on 127.0.0.1 and do not: {', '.join(missing)}.")
+        print(f"These services are required and do not answer on 127.0.0.1: {', '.join(missing)}.")
         return 1
     passed = [pytest(server, "-m", "database") for server in SERVERS if server not in missing]
     if missing:
-        print(f"Not answering here, so what needs them is skipped: {', '.join(missing)}.")
+        print(f"These services do not answer, so the tests that need them are skipped: {', '.join(missing)}.")
     passed.append(pytest("sqlite"))
     return 0 if all(passed) else 1
 

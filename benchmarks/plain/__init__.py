@@ -1,1 +1,1 @@
-"""The same work as the package does for a delivery, done through the ORM in the plain, careful way."""
+"""A plain implementation: the work of the package for one delivery, written with Django's ORM."""

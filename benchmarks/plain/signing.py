@@ -1,4 +1,4 @@
-"""The fields of a delivery and their signature, as a site would write it that trusts SkinsBack's own spelling."""
+"""Reads the fields of a delivery and checks their signature, for one spelling of numbers: SkinsBack's own."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ class Unreadable(Exception):
 
 
 def read(request: HttpRequest) -> tuple[bytes, dict[str, Any]]:
-    """The body and its fields, JSON or a form; numbers stay the text they came as."""
+    """Return the body and its fields, from JSON or a form. Numbers stay text."""
     body = request.read(LIMIT + 1)
     if len(body) > LIMIT:
         raise Unreadable

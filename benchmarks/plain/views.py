@@ -1,4 +1,4 @@
-"""A bare Django view that takes a delivery, and two that only verify it.
+"""A plain Django view that applies a delivery, and two that only verify it.
 
 ``result`` is what a careful developer writes without the package: signature first, one database transaction, a stored
 delivery that is unique by its digest, the deposit locked, its status checked, history, a ledger entry that is unique,
@@ -31,13 +31,13 @@ MAY_FOLLOW = {
 }
 FINAL = {"success", "fail", "hold_returned"}
 CREDITS = {"success", "hold_approved"}
-KEPT_HEADERS = ("Content-Type", "Content-Length", "User-Agent", "X-Forwarded-For")
+STORED_HEADERS = ("Content-Type", "Content-Length", "User-Agent", "X-Forwarded-For")
 
 
 @csrf_exempt
 @require_POST
 def verify(request: HttpRequest) -> JsonResponse:
-    """Parse, check the signature, refuse."""
+    """Parse the body and check the signature."""
     try:
         _body, fields = read(request)
     except Unreadable:
@@ -49,7 +49,7 @@ def verify(request: HttpRequest) -> JsonResponse:
 @csrf_exempt
 @require_POST
 def verify_as_the_package(request: HttpRequest) -> JsonResponse:
-    """The same with the package's own verification, which tries every spelling and refuses what is ambiguous."""
+    """The same with the package's verification, which tries every spelling of numbers and refuses ambiguous bodies."""
     secrets = [settings.SKINSBACK["CLIENT_SECRET"]]
     try:
         read_deposit_notification(request.read(LIMIT + 1), request.META.get("CONTENT_TYPE", ""), secrets=secrets)
@@ -63,7 +63,7 @@ def verify_as_the_package(request: HttpRequest) -> JsonResponse:
 @csrf_exempt
 @require_POST
 def result(request: HttpRequest) -> JsonResponse:
-    """Take a delivery about a deposit."""
+    """Store and apply a delivery about a deposit."""
     try:
         body, fields = read(request)
     except Unreadable:
@@ -78,7 +78,7 @@ def result(request: HttpRequest) -> JsonResponse:
             defaults={
                 "body": body,
                 "content_type": request.headers.get("Content-Type", ""),
-                "headers": {name: request.headers[name] for name in KEPT_HEADERS if name in request.headers},
+                "headers": {name: request.headers[name] for name in STORED_HEADERS if name in request.headers},
                 "remote_addr": request.META.get("REMOTE_ADDR", ""),
             },
         )
@@ -90,7 +90,7 @@ def result(request: HttpRequest) -> JsonResponse:
 
 
 def apply(event: WebhookEvent, fields: dict[str, Any]) -> None:
-    """Take over what a new delivery says."""
+    """Apply a new delivery to its deposit."""
     now, status = timezone.now(), fields["status"]
     deposit = Deposit.objects.select_for_update().get(account="default", order_id=fields["order_id"])
     event.deposit, event.processed_at = deposit, now

@@ -1,4 +1,4 @@
-"""The shop's settings, addresses and Celery application."""
+"""Settings, URLs and Celery application of the shop."""
 
 from .celery import app as celery_app
 

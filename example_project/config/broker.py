@@ -1,6 +1,6 @@
-"""Celery messages as files, for a demo that needs no server: kombu's ``filesystem`` transport, made atomic.
+"""A Celery broker of plain folders for the demo: kombu's ``filesystem`` transport with atomic writes.
 
-Kombu's own opens a message's file before it writes it, so that a worker may read half of it and end.
+Kombu's transport opens the file of a message before it writes it, so a worker may read half of the message and crash.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ SCHEME = "folders"
 
 class Channel(filesystem.Channel):
     def _put(self, queue: str, payload: dict[str, Any], **_options: Any) -> None:
-        """The name begins with the time, because messages are taken in the order of their names."""
+        """Write a message. Its file name begins with the time, because messages are read in order of their names."""
         folder = Path(self.data_folder_out)
         name = f"{monotonic_ns():020}_{uuid4()}.{queue}.msg"
         draft = folder / f"{name}.draft"

@@ -15,16 +15,16 @@ app.autodiscover_tasks()
 
 
 @app.on_after_finalize.connect
-def plan(sender: Celery, **_options: Any) -> None:
-    """What beat does and how often is the package's advice, taken as it is."""
+def set_beat_schedule(sender: Celery, **_options: Any) -> None:
+    """Use the schedule that the package recommends."""
     from django_skinsback.tasks import beat_schedule
 
     sender.conf.beat_schedule = beat_schedule()
 
 
 @worker_ready.connect
-def tell_demo(**_options: Any) -> None:
-    """Let the demo know that the worker takes tasks; a real site needs no such file."""
+def mark_worker_ready(**_options: Any) -> None:
+    """Create the file that tells ``demo.py`` the worker is ready; a real site needs no such file."""
     from django.conf import settings
 
     Path(settings.WORKER_READY_FILE).touch()

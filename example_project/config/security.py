@@ -1,4 +1,4 @@
-"""A strict Content-Security-Policy: the shop has no inline script or style, and nothing from elsewhere."""
+"""A strict Content-Security-Policy: no inline scripts or styles, and nothing from other sites but pay pages."""
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 
 def pay_page_origin() -> str:
-    """Where pay pages live: SkinsBack's own site, or the sandbox."""
+    """Origin of the pay pages: SkinsBack's site, or the sandbox."""
     parts = urlsplit(settings.SKINSBACK["API_URL"])
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -16,7 +16,7 @@ def pay_page_origin() -> str:
 def content_security_policy(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Browsers apply ``form-action`` to redirects too: pay pages stand there as well as in ``frame-src``."""
+    """Middleware that adds the policy. ``form-action`` allows pay pages too, because browsers apply it to redirects."""
     origin = pay_page_origin()
     policy = "; ".join(
         [
@@ -31,7 +31,7 @@ def content_security_policy(
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        if not (settings.DEBUG and response.status_code in {404, 500}):  # Django's pages for developers
+        if not (settings.DEBUG and response.status_code in {404, 500}):  # Django's debug pages have inline styles
             response.headers.setdefault("Content-Security-Policy", policy)
         return response
 

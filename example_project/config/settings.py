@@ -1,14 +1,14 @@
 """Settings of the example shop.
 
-Out of the box everything stays on this machine: SQLite, a Celery broker of plain folders, and the sandbox in
-SkinsBack's place. Environment variables switch to real servers:
+Without any environment variable everything runs on this machine: SQLite, a Celery broker of plain folders, and the
+sandbox instead of SkinsBack. These variables select real servers:
 
 ``DATABASE_URL``         ``postgres://…`` or ``mysql://…`` (MariaDB, through PyMySQL)
 ``CELERY_BROKER_URL``    ``redis://…`` or ``amqp://…``
-``CACHE_URL``            ``redis://…``; shared by all processes, it counts requests to SkinsBack
+``CACHE_URL``            ``redis://…``; shared by all processes, for the rate limit
 ``SITE_PORT``, ``SANDBOX_PORT``, ``SITE_URL``
 ``SKINSBACK_API_URL``, ``SKINSBACK_WEBSOCKET_URL``, ``SKINSBACK_CLIENT_ID``, ``SKINSBACK_CLIENT_SECRET``
-``SKINSBACK_DEMO_DIR``   where the database and the broker's folders lie instead of ``example_project/var``
+``SKINSBACK_DEMO_DIR``   folder for the database and the broker instead of ``example_project/var``
 """
 
 import os
@@ -81,7 +81,7 @@ TEMPLATES = [
 
 DATABASES = {"default": dj_database_url.config(default=f"sqlite:///{VAR_DIR / 'shop.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    DATABASES["default"]["OPTIONS"] = {"timeout": 20}  # seconds a writer waits for the one before it
+    DATABASES["default"]["OPTIONS"] = {"timeout": 20}  # seconds that a writer waits for the lock
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHE_URL = os.environ.get("CACHE_URL")
@@ -108,6 +108,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 WORKER_READY_FILE = VAR_DIR / "worker-ready"
+SANDBOX_STATE_FILE = VAR_DIR / "sandbox.json"
 
 SKINSBACK = {
     "CLIENT_ID": os.environ.get("SKINSBACK_CLIENT_ID", CLIENT_ID),
@@ -122,9 +123,9 @@ SKINSBACK = {
 SHOP_CURRENCY = "usd"
 DEMO_LOGINS = (
     [
-        {"username": "alice", "password": "alice-demo", "about": _("comes to deposit skins")},
-        {"username": "bob", "password": "bob-demo", "about": _("has money and wants skins")},
-        {"username": "operator", "password": "operator-demo", "about": _("runs the shop, sees the admin")},
+        {"username": "alice", "password": "alice-demo", "about": _("deposits skins")},
+        {"username": "bob", "password": "bob-demo", "about": _("has a balance and withdraws skins")},
+        {"username": "operator", "password": "operator-demo", "about": _("staff: has access to the admin")},
     ]
     if DEBUG
     else []
@@ -137,7 +138,7 @@ SESSION_COOKIE_NAME = "nightmarket_session"
 CSRF_COOKIE_NAME = "nightmarket_csrf"
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English"))]  # add yours beside it after `makemessages`
+LANGUAGES = [("en", _("English"))]  # add yours after `makemessages`
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
@@ -162,6 +163,6 @@ LOGGING = {
     "loggers": {
         "django_skinsback": {"handlers": ["skinsback"], "level": "INFO", "propagate": False},
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
-        "django.server": {"handlers": [], "propagate": False},  # django.request tells what goes wrong
+        "django.server": {"handlers": [], "propagate": False},  # django.request logs errors
     },
 }

@@ -1,4 +1,4 @@
-"""The shop's addresses, the admin's, and the two that SkinsBack calls."""
+"""URLs of the shop, of the admin, and of the webhooks that SkinsBack calls."""
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
@@ -9,7 +9,7 @@ from django.views.generic import RedirectView
 favicon = login_not_required(RedirectView.as_view(url=static("shop/icon.svg"), permanent=True))
 
 urlpatterns = [
-    path("favicon.ico", favicon),  # the admin's pages name no icon, and browsers look for one
+    path("favicon.ico", favicon),  # the admin's pages have no icon link, so browsers ask for this
     path("", include("example_project.shop.urls")),
     path("admin/", admin.site.urls),
     path("skinsback/", include("django_skinsback.urls")),

@@ -1,4 +1,4 @@
-"""What users type."""
+"""Forms of the shop."""
 
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,7 @@ from .models import Profile
 
 
 class MarketForm(forms.Form):
-    """What of the market is shown; prices are the shop's, ``after`` is the last skin of the page before."""
+    """Filters of the market page. Prices are the shop's; ``after`` is the last skin of the page before."""
 
     game = forms.ChoiceField(required=False, choices=[(code, game.name) for code, game in GAMES.items()])
     q = forms.CharField(required=False, max_length=100)
@@ -24,7 +24,7 @@ class MarketForm(forms.Form):
 
 
 class DepositForm(forms.Form):
-    """Limits are in the shop's currency."""
+    """Game, limits in the shop's currency, and whether the pay page opens in a frame."""
 
     game = forms.ChoiceField(
         label=_("Game"),
@@ -61,7 +61,7 @@ class TradeURLForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the 
         help_texts = {"trade_url": _("On Steam: Inventory, Trade Offers, Who can send me Trade Offers?")}
 
     def clean_trade_url(self) -> str:
-        """The URL as Steam writes it, whatever was pasted around it; empty to forget it."""
+        """Return the URL in Steam's own form; "" removes the trade URL."""
         pasted = self.cleaned_data["trade_url"]
         if not pasted:
             return ""
@@ -72,7 +72,7 @@ class TradeURLForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the 
 
 
 class ConfirmForm(forms.Form):
-    """``key`` makes pressing twice one order; ``price`` is what the user saw."""
+    """``key`` is the idempotency key: pressing twice orders once. ``price`` is what the user saw."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
     price = forms.DecimalField(widget=forms.HiddenInput)

@@ -1,4 +1,4 @@
-"""A picture for every skin: a silhouette of what it is, in colours and stripes of its own."""
+"""Draws an SVG picture for every skin: the silhouette of its kind, in colours that depend on its name."""
 
 import zlib
 
@@ -61,7 +61,7 @@ WORDS = {
 
 
 def shape_of(market_hash_name: str) -> str:
-    """The name of a silhouette. The last words before ``|`` or ``of`` say best what a thing is."""
+    """Return the name of a silhouette, found by the last words before ``|`` or ``of``; ``gem`` if none fits."""
     thing = market_hash_name.lower().split(" | ")[0].split(" of ")[0].split(" the ")[-1]
     endings = [word for word in thing.replace("★ ", "").split() if word]
     for count in range(len(endings)):
@@ -73,7 +73,7 @@ def shape_of(market_hash_name: str) -> str:
 
 
 def picture(market_hash_name: str) -> str:
-    """An SVG document, the same for the same name."""
+    """Return an SVG document. The same name gives the same picture."""
     seed = zlib.crc32(market_hash_name.encode())
     hue, turn, gap = seed % 360, seed // 360 % 180, 7 + seed // 64800 % 9
     words = {

@@ -1,19 +1,19 @@
-"""Every page of the shop."""
+"""URLs of the shop."""
 
 from django.urls import path
 
-from .views import deposits, market, people, purchases
+from .views import account, deposits, market, purchases
 
 app_name = "shop"
 
 urlpatterns = [
     path("", market.market, name="market"),
-    path("login/", people.Login.as_view(), name="login"),
-    path("logout/", people.Logout.as_view(), name="logout"),
+    path("login/", account.Login.as_view(), name="login"),
+    path("logout/", account.Logout.as_view(), name="logout"),
     path("skins/<int:pk>.svg", market.skin_picture, name="picture"),
-    path("account/", people.account, name="account"),
-    path("wallet/", people.wallet, name="wallet"),
-    path("history/", people.history, name="history"),
+    path("account/", account.account, name="account"),
+    path("wallet/", account.wallet, name="wallet"),
+    path("history/", account.history, name="history"),
     path("deposit/", deposits.start_deposit, name="deposit"),
     path("deposit/back/", deposits.back_from_pay_page, name="deposit_back"),
     path("deposit/done/", deposits.done_in_frame, name="deposit_done"),

@@ -10,7 +10,7 @@ from django_skinsback.testing import allow_sandbox_secret
 from example_project.shop.models import Profile
 from example_project.wallet.models import Wallet, in_millionths
 
-allow_sandbox_secret()  # the shop's settings have it, and tests run with DEBUG off
+allow_sandbox_secret()  # the shop's settings use it, and tests run with DEBUG off
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=70070002&token=bob-0002"
 
@@ -18,7 +18,7 @@ TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=70070002&token=b
 @pytest.fixture(autouse=True)
 def _memory_cache(settings):
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-    cache.clear()  # a pause of one test is not the next one's
+    cache.clear()  # rate limit pauses of an earlier test
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def alice(db):
 
 @pytest.fixture
 def bob(db):
-    """Has 100 dollars and a trade URL."""
+    """A user with 100 dollars and a trade URL."""
     bob = User.objects.create_user("bob")
     Profile.objects.create(user=bob, trade_url=TRADE_URL)
     Wallet.objects.create(user=bob, currency="usd", millionths=in_millionths(Decimal(100)))
@@ -37,14 +37,14 @@ def bob(db):
 
 @pytest.fixture
 def shop(client, bob):
-    """A browser in which bob is logged in."""
+    """A test client in which bob is logged in."""
     client.force_login(bob)
     return client
 
 
 @pytest.fixture
 def item(db):
-    """Costs 10 dollars on the market, 10.50 in the shop."""
+    """A skin that costs 10 dollars on the market and 10.50 in the shop."""
     return MarketItem.objects.create(
         game="cs2", market_hash_name="AK-47 | Paper Lantern (Field-Tested)", price=Decimal(10), count=1
     )

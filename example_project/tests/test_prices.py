@@ -1,10 +1,10 @@
-"""The shop's prices: no user earns by buying skins and paying with them, and the shop credits no more than it earns."""
+"""The shop's prices: a user who withdraws skins and deposits them again loses money, and the shop does not."""
 
 import pytest
+from django.core.management import call_command
 from django.urls import reverse
 
 from django_skinsback import deposits
-from django_skinsback.flows.market.prices import sync_prices
 from django_skinsback.models import Deposit, MarketItem
 from django_skinsback.statuses import EntryKind
 
@@ -13,7 +13,7 @@ from django_skinsback.statuses import EntryKind
 @pytest.mark.parametrize("game", ["cs2", "dota2", "rust"])
 def test_a_round_trip_costs_the_user_and_not_the_shop(shop, sandbox, game, multiplier):
     sandbox.configure(multiplier=multiplier)
-    sync_prices(game=game)
+    call_command("skinsback_sync_prices", game=game)
     shop.post(reverse("shop:deposit"), {"game": game, "where": "redirect"})
     deposit = Deposit.objects.get()
     skins = sandbox.pay(deposit.order_id, held=False).skins

@@ -46,7 +46,7 @@ def buy(user, charge):
     )
 
 
-def test_a_deposit_fills_a_wallet_that_did_not_exist(alice):
+def test_a_deposit_creates_a_missing_wallet(alice):
     pay(alice, "success")
     assert balance(alice) == Decimal("12.6")
 
@@ -63,7 +63,7 @@ def test_a_deposit_taken_back_after_the_money_was_spent_leaves_a_debt(alice):
     assert balance(alice) == Decimal(-10)
 
 
-def test_a_purchase_that_the_balance_does_not_cover_saves_nothing(bob):
+def test_a_purchase_above_the_balance_saves_nothing(bob):
     with pytest.raises(InsufficientBalanceError):
         buy(bob, "100.000001")
     assert not Purchase.objects.exists()
@@ -78,7 +78,7 @@ def test_the_last_millionth_can_be_spent(alice):
     assert balance(alice) == 0
 
 
-def test_a_failed_purchase_gives_the_money_back_once(bob):
+def test_a_failed_purchase_is_refunded_once(bob):
     purchase = buy(bob, "40")
     assert balance(bob) == 60
     failed = PurchaseReport(status="timeout", custom_id=purchase.custom_id)
@@ -102,6 +102,6 @@ def test_each_currency_has_its_own_wallet(bob):
     assert {wallet.currency: wallet.balance for wallet in bob.wallets.all()} == {"usd": 100, "eur": 5}
 
 
-def test_a_deposit_of_nobody_moves_no_wallet():
+def test_a_deposit_without_a_user_changes_no_wallet():
     pay(None, "success")
     assert not Wallet.objects.exists()

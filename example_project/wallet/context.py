@@ -1,4 +1,4 @@
-"""What every page shows of the wallet."""
+"""Template context processor for the wallet in the page header."""
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -8,7 +8,7 @@ from .models import Wallet
 
 
 def wallet(request: HttpRequest) -> dict[str, object]:
-    """The user's wallet in the shop's currency, read only by pages that show it."""
+    """Return the user's wallet in the shop's currency; it is read from the database when a template uses it."""
 
     def read() -> Wallet:
         wallet = Wallet.objects.filter(user_id=request.user.pk, currency=settings.SHOP_CURRENCY).first()

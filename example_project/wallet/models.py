@@ -1,4 +1,4 @@
-"""What a user has in the shop."""
+"""Balances of the shop's users."""
 
 from decimal import Decimal
 
@@ -16,8 +16,8 @@ class InsufficientBalanceError(Exception):
 class Wallet(models.Model):
     """One user's money in one currency.
 
-    Kept as a whole number of millionths, because SQLite would make a decimal into a binary float. Below zero
-    only after SkinsBack took back a deposit that the user had spent.
+    The balance is stored as a whole number of millionths, because SQLite stores decimals as binary floats. It is
+    below zero only if a deposit was reversed after the user had spent it.
     """
 
     user = models.ForeignKey(
@@ -36,10 +36,10 @@ class Wallet(models.Model):
 
     @property
     def balance(self) -> Decimal:
-        """In whole units of the currency."""
+        """The balance in units of the currency."""
         return Decimal(self.millionths) / MILLION
 
 
 def in_millionths(amount: Decimal) -> int:
-    """``amount`` has at most six decimals, as all amounts of the ledger."""
+    """Convert an amount of at most six decimals, as all amounts of the ledger are."""
     return int(amount * MILLION)

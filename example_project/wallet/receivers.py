@@ -1,4 +1,4 @@
-"""The one place where the shop's users gain and lose money."""
+"""Changes the users' balances when a ledger entry is posted. Nothing else changes a balance."""
 
 from typing import Any
 
@@ -16,17 +16,17 @@ def connect() -> None:
 
 
 def move_money(sender: type[LedgerEntry], entry: LedgerEntry, **_options: Any) -> None:
-    """Runs in the database transaction that posts ``entry``, once for each entry: both are saved, or neither.
+    """Add the amount of ``entry`` to the wallet, in the database transaction that posts the entry.
 
-    Raises InsufficientBalanceError for a charge that the wallet does not cover: the purchase is undone.
-    A reversal is never refused: the skins are gone, so the wallet may fall below zero.
+    Raises InsufficientBalanceError for a charge that the wallet does not cover: the purchase is not saved.
+    A reversal is always applied, so the balance may fall below zero.
     """
     if entry.user is None:
         return
-    moved = in_millionths(entry.amount)
+    millionths = in_millionths(entry.amount)
     wallet, _created = Wallet.objects.get_or_create(user=entry.user, currency=entry.currency)
     wallets = Wallet.objects.filter(pk=wallet.pk)
     if entry.kind == EntryKind.CHARGE:
-        wallets = wallets.filter(millionths__gte=-moved)
-    if not wallets.update(millionths=F("millionths") + moved):
+        wallets = wallets.filter(millionths__gte=-millionths)
+    if not wallets.update(millionths=F("millionths") + millionths):
         raise InsufficientBalanceError

@@ -32,7 +32,7 @@ START_SECONDS, STOP_SECONDS = 90, 30
 
 @dataclass
 class Demo:
-    """What ``make demo`` runs, on ports and in a folder of its own."""
+    """The demo as ``make demo`` starts it, with its own ports and folder."""
 
     process: subprocess.Popen[str]
     site: str
@@ -46,7 +46,7 @@ class Demo:
         self.lines.put(None)
 
     def wait_for(self, text, seconds):
-        """Read on until ``text`` is printed; fail with all that was printed if the demo ends or takes too long."""
+        """Read output until ``text`` is printed; fail with the whole output if the demo ends or takes too long."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -86,7 +86,7 @@ def start_demo(folder, site_port, sandbox_port):
 
 
 def free_ports(count):
-    """Ports nobody listens on at present."""
+    """Return ports that are free now."""
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))
@@ -109,7 +109,7 @@ def demo(tmp_path_factory):
 
 @contextmanager
 def open_browser():
-    """Chromium; the test is skipped where it is not installed, or fails where it must be."""
+    """Open Chromium. Without it, skip the test, or fail where services are required."""
     chromium = services.chromium()
     if chromium is None:
         missing = "Chromium is not installed: apt-get install chromium"
@@ -128,17 +128,17 @@ def browser():
 
 @pytest.fixture
 def visit(browser, demo):
-    """``visit("alice")``: a page of the shop in which alice is logged in. Anything its console complains of fails."""
+    """``visit("alice")`` opens the shop, logged in as alice. An error in the browser's console fails the test."""
     expect.set_options(timeout=PAGE_SECONDS * 1000)
-    complaints, contexts = [], []
+    errors, contexts = [], []
 
     def visit(name):
         context = browser.new_context(base_url=demo.site, locale="en-US")
         context.set_default_timeout(PAGE_SECONDS * 1000)
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda told: complaints.append(told.text) if told.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.goto("/login/")
         page.get_by_role("button", name=re.compile(f"^{name} ")).click()
         expect(page.get_by_role("button", name="Log out")).to_be_visible()
@@ -147,4 +147,4 @@ def visit(browser, demo):
     yield visit
     for context in contexts:
         context.close()
-    assert not complaints
+    assert not errors

@@ -1,4 +1,4 @@
-"""The admin's lists in a browser, with rows as long as they get."""
+"""The lists of the admin in a browser, with rows of the greatest length."""
 
 from contextlib import contextmanager
 from decimal import Decimal
@@ -88,7 +88,7 @@ def _long_rows(django_user_model):
 
 @contextmanager
 def opened(pages):
-    """A browser for pages rendered before: Django's ORM cannot be used in the thread while Playwright runs there."""
+    """Open rendered pages in a browser: while Playwright runs in a thread, Django's ORM cannot be used there."""
 
     def answer(route):
         path = urlsplit(route.request.url).path

@@ -13,24 +13,24 @@ BOBS_TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=1038734274&
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("demo"), pytest.mark.timeout(300)]
 
 
-def choose_a_skin(place):
-    """On the pay page: tick the dearest skin, answer what SkinsBack says it is worth."""
-    place.get_by_role("checkbox", disabled=False).first.check()
-    shown = place.locator(".total")
+def pay_with_a_skin(pay_page):
+    """On the pay page, choose the most expensive skin and accept the trade. Returns the price shown."""
+    pay_page.get_by_role("checkbox", disabled=False).first.check()
+    shown = pay_page.locator(".total")
     expect(shown).to_have_text(re.compile(r"\d"))
     worth = shown.text_content().removesuffix(" USD")
-    place.get_by_role("button", name="Deposit", exact=True).click()
-    place.get_by_role("button", name="Accept the trade").click()
+    pay_page.get_by_role("button", name="Deposit", exact=True).click()
+    pay_page.get_by_role("button", name="Accept the trade").click()
     return f"${worth}"
 
 
-def test_skins_paid_on_skinsbacks_page_fill_the_wallet(visit):
+def test_a_deposit_on_skinsbacks_page_is_credited(visit):
     page = visit("alice")
     before = page.locator("[data-balance]").text_content()
     page.get_by_role("link", name="Deposit").click()
     page.get_by_label("Rust").check()
     page.get_by_role("button", name="Choose skins").click()
-    worth = choose_a_skin(page)
+    worth = pay_with_a_skin(page)
     page.get_by_role("link", name="Back to").click()
     expect(page.get_by_role("heading", name="Deposit complete")).to_be_visible()
     expect(page.get_by_text(f"+{worth}")).to_be_visible()
@@ -39,13 +39,13 @@ def test_skins_paid_on_skinsbacks_page_fill_the_wallet(visit):
     expect(page.get_by_role("link", name="Deposit credited").filter(has_text=f"+{worth}")).to_be_visible()
 
 
-def test_skins_paid_in_a_frame_fill_the_wallet_while_the_page_looks_on(visit):
+def test_a_deposit_in_a_frame_is_credited_and_the_page_around_it_updates(visit):
     page = visit("operator")
     page.get_by_role("link", name="Deposit").click()
     page.get_by_label("Dota 2").check()
     page.get_by_label("Stay here, in a frame").check()
     page.get_by_role("button", name="Choose skins").click()
-    worth = choose_a_skin(page.frame_locator("iframe"))
+    worth = pay_with_a_skin(page.frame_locator("iframe"))
     expect(page.get_by_role("heading", name="Deposit complete")).to_be_visible()
     expect(page.get_by_text(f"+{worth}")).to_be_visible()
     expect(page.locator("iframe")).to_have_count(0)
@@ -65,8 +65,8 @@ def test_a_skin_is_withdrawn_and_accepted(visit):
 def test_a_declined_trade_offer_is_explained_and_refunded(visit):
     page = visit("bob")
     page.get_by_role("link", name="bob").click()
-    kept = page.get_by_label("Steam trade URL").input_value()
-    page.get_by_label("Steam trade URL").fill(re.sub("token=.*", "token=DECLINED", kept))
+    saved_url = page.get_by_label("Steam trade URL").input_value()
+    page.get_by_label("Steam trade URL").fill(re.sub("token=.*", "token=DECLINED", saved_url))
     page.get_by_role("button", name="Save").click()
     before = page.locator("[data-balance]").text_content()
     page.goto("/?q=tin+roof")
@@ -76,7 +76,7 @@ def test_a_declined_trade_offer_is_explained_and_refunded(visit):
     expect(page.get_by_text("Your money is back in your wallet.")).to_be_visible()
     expect(page.locator("[data-balance]")).to_have_text(before)
     page.get_by_role("link", name="bob").click()
-    page.get_by_label("Steam trade URL").fill(kept)
+    page.get_by_label("Steam trade URL").fill(saved_url)
     page.get_by_role("button", name="Save").click()
 
 
@@ -107,7 +107,7 @@ def test_the_demo_stops_cleanly_and_starts_again(tmp_path):
         demo.process.stdout.close()
 
 
-def test_a_second_demo_says_what_is_in_its_way(demo, tmp_path):
+def test_a_second_demo_names_the_port_that_is_taken(demo, tmp_path):
     taken = int(demo.site.rsplit(":", 1)[1])
     second = start_demo(tmp_path, taken, *free_ports(1))
     second.wait_for(f"port {taken} is taken", STOP_SECONDS)

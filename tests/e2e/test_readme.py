@@ -1,4 +1,4 @@
-"""A new site follows the README to the letter, and its first deposit is credited through the sandbox."""
+"""A new site is made exactly as the README says, and its first deposit is credited through the sandbox."""
 
 import os
 import re
@@ -40,7 +40,7 @@ for wallet in Wallet.objects.all():
 BUY = """
 from decimal import Decimal
 from django.contrib.auth.models import User
-from django_skinsback.purchases import buy
+from django_skinsback import purchases
 from django_skinsback.models import Purchase
 from wallet.models import InsufficientBalance, Wallet
 
@@ -52,7 +52,7 @@ def try_to_buy(name, charge, currency="usd"):
     url = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
     skin = {"market_hash_name": "any", "game": "rust", "max_price": 1}
     try:
-        buy(user=user, trade_url=url, charge=charge, charge_currency=currency, **skin)
+        purchases.buy(user=user, trade_url=url, charge=charge, charge_currency=currency, **skin)
     except InsufficientBalance:
         print(name, "vetoed")
     else:
@@ -69,7 +69,7 @@ print("purchases", Purchase.objects.count(), "wallets", *wallets)
 
 
 def quickstart_blocks():
-    """Step's file name -> the code the README gives for it."""
+    """Return the code blocks of the quickstart by the name of their file."""
     quickstart = README.partition("## Quickstart")[2].partition("\n## ")[0]
     return dict(re.findall(r"\*\*\d\. `(\w+\.py)`\*\*.*?```python\n(.*?)```", quickstart, flags=re.DOTALL))
 
@@ -79,7 +79,7 @@ def append(path, text):
 
 
 class Site:
-    """A site made by ``startproject``, its server and its sandbox."""
+    """A site that ``startproject`` made, with its server and its sandbox."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -126,8 +126,8 @@ def site(tmp_path):
     site.stop()
 
 
-def until(condition, what, site, seconds=40):
-    """Ask until it is so; the processes run at their own pace."""
+def wait_until(condition, what, site, seconds=40):
+    """Call ``condition`` until it is true, and return its result; fail after ``seconds``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -140,7 +140,7 @@ def until(condition, what, site, seconds=40):
 
 
 @pytest.mark.timeout(180)
-def test_a_new_site_that_follows_the_quickstart_credits_its_first_deposit_and_vetoes_what_is_not_covered(site):
+def test_a_new_site_made_by_the_quickstart_credits_its_first_deposit_and_vetoes_purchases_above_the_balance(site):
     blocks = quickstart_blocks()
     assert list(blocks) == ["settings.py", "urls.py", "models.py"]
     subprocess.run(
@@ -165,8 +165,8 @@ def test_a_new_site_that_follows_the_quickstart_credits_its_first_deposit_and_ve
     sandbox, address = f"http://127.0.0.1:{site.sandbox_port}", f"http://127.0.0.1:{site.site_port}"
     site.start("skinsback_sandbox", "--port", str(site.sandbox_port))
     site.start("runserver", "--noreload", str(site.site_port))
-    until(lambda: requests.get(sandbox, timeout=5), "starting the sandbox", site)
-    until(lambda: requests.get(f"{address}/admin/login/", timeout=5).ok, "starting the site", site)
+    wait_until(lambda: requests.get(sandbox, timeout=5), "starting the sandbox", site)
+    wait_until(lambda: requests.get(f"{address}/admin/login/", timeout=5).ok, "starting the site", site)
 
     answer = requests.get(f"{address}/deposit/", cookies={"sessionid": session}, allow_redirects=False, timeout=20)
     assert answer.status_code == 302, answer.text
@@ -178,7 +178,7 @@ def test_a_new_site_that_follows_the_quickstart_credits_its_first_deposit_and_ve
         done = requests.post(f"{sandbox}/_sandbox/deposits/{order_id}/{step}", json={}, timeout=20)
         assert done.ok, done.text
 
-    credited = until(
+    credited = wait_until(
         lambda: re.findall(r"alice usd ([\d.]+)", site.manage("shell", "-c", WALLETS)),
         "the credit",
         site,

@@ -1,1 +1,1 @@
-"""Deliveries nobody would write by hand. ``python -m tests.fuzz`` looks for more of them, guided by coverage."""
+"""Random and mutated deliveries. ``python -m tests.fuzz`` searches for more of them, guided by coverage."""

@@ -1,7 +1,7 @@
-"""Looks for deliveries that break a promise, guided by coverage: ``python -m tests.fuzz [-max_total_time=60] …``.
+"""Searches for deliveries that break an invariant, guided by coverage: ``python -m tests.fuzz [-max_total_time=60] …``.
 
-The options are those of libFuzzer. What it finds is written to the current folder, and ``python -m tests.fuzz FILE``
-runs that once more. It needs atheris, which is no part of the development environment: ``pip install atheris``.
+The options are those of libFuzzer. Failing inputs are written to the current folder; ``python -m tests.fuzz FILE``
+runs one again. It needs atheris, which is not in the development environment: ``pip install atheris``.
 """
 
 import logging
@@ -35,12 +35,12 @@ TYPES = (delivery.JSON, delivery.FORM)
 
 
 def first_byte(kind: str, content_type: str) -> bytes:
-    """An input begins with what is to be done with the rest of it."""
+    """Return the first byte of an input. It selects how the rest is signed and sent."""
     return bytes([KINDS.index(kind) + len(KINDS) * TYPES.index(content_type)])
 
 
 def target(user: User) -> Callable[[bytes], None]:
-    """Takes one input, and raises where a promise is broken."""
+    """Return the function that delivers one input and raises if an invariant is broken."""
 
     def one_input(data: bytes) -> None:
         chosen, body = data[0] if data else 0, data[1:]
@@ -57,7 +57,7 @@ def target(user: User) -> Callable[[bytes], None]:
 
 
 def write_seeds(folder: Path) -> None:
-    """The samples, in each of the ways in which they can be taken."""
+    """Write the samples for each kind of signature as the first corpus."""
     notifications, events = (
         mutation.unsigned([sample.body for sample in samples])
         for samples in (mutation.NOTIFICATIONS, mutation.EVENT_SAMPLES)
@@ -75,9 +75,9 @@ def main() -> None:
     user = User.objects.create(username="alice")
     with tempfile.TemporaryDirectory() as folder:
         write_seeds(Path(folder))
-        given = sys.argv[1:]
-        corpus = [] if any(Path(each).exists() for each in given) else [folder]
-        atheris.Setup([sys.argv[0], "-max_len=4096", *corpus, *given], target(user))
+        arguments = sys.argv[1:]
+        corpus = [] if any(Path(each).exists() for each in arguments) else [folder]
+        atheris.Setup([sys.argv[0], "-max_len=4096", *corpus, *arguments], target(user))
         atheris.Fuzz()
 
 

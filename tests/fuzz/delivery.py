@@ -1,4 +1,4 @@
-"""One delivery to a webhook, and what must hold after it whatever was in it."""
+"""Sends one delivery to a webhook and checks the invariants that hold for any content."""
 
 import hashlib
 import hmac
@@ -25,7 +25,7 @@ RESULT, EVENTS = "/skinsback/result/", "/skinsback/events/"
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
 ORDER_ID, TRANSACTION_ID, CUSTOM_ID, BUY_ID = "1", "13", "123456", "65"
-"""Those of the samples, so that the rows they are about are here."""
+"""IDs in the samples; the rows of a test have the same ones."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Delivery:
 
 
 def send(delivery: Delivery) -> tuple[int, int]:
-    """The answer's status and how many queries it took."""
+    """Send a delivery. Returns the status of the answer and the number of queries."""
     client = Client(raise_request_exception=False)
     queries = 0
 
@@ -49,7 +49,7 @@ def send(delivery: Delivery) -> tuple[int, int]:
         queries += 1
         return execute(*arguments)
 
-    with connection.execute_wrapper(count):  # a log of queries would grow without end in a long run
+    with connection.execute_wrapper(count):  # a query log would grow without limit in a long run
         response = client.generic(
             delivery.method,
             delivery.path,
@@ -63,8 +63,8 @@ def send(delivery: Delivery) -> tuple[int, int]:
 
 
 def deliver_unsigned(delivery: Delivery) -> int:
-    """A delivery that nobody signed: refused, without a query."""
-    keys = {**settings.SKINSBACK, "CLIENT_SECRET": "not that of the samples"}
+    """Send an unsigned delivery and check that it is refused without a query."""
+    keys = {**settings.SKINSBACK, "CLIENT_SECRET": "another secret than that of the samples"}
     with override_settings(SKINSBACK=keys):
         status, queries = send(delivery)
     assert status != 200, delivery
@@ -73,7 +73,7 @@ def deliver_unsigned(delivery: Delivery) -> int:
 
 
 def deliver_signed(delivery: Delivery, user: Any) -> int:
-    """A delivery that is signed, whatever it says: believed or refused, never more than it says, and then undone."""
+    """Send a signed delivery; check that it credits at most the signed amount, and once. Then roll back."""
     with transaction.atomic():
         rows = {"user": user, "order_id": ORDER_ID, "transaction_id": TRANSACTION_ID}
         deposit, other = make_deposit(**rows), make_deposit(user=user, transaction_id="another")
@@ -110,7 +110,7 @@ def _credits_at_most_what_is_signed(
 
 
 def signed_fields(fields: dict[str, Any]) -> dict[str, str]:
-    """The scalars as ``signed`` spelled them for the signature that the fields carry."""
+    """Return the scalar fields with the spelling that matches their signature."""
     for spell in (_as_written, _as_php):
         pairs = _spelled(fields, spell)
         if _signature(pairs) == fields["sign"]:
@@ -126,7 +126,7 @@ def _number(text: str) -> Decimal:
 
 
 def signed(body: bytes, content_type: str, *, as_php: bool = False) -> bytes | None:
-    """The body with the ``sign`` that belongs to its fields; None if it has no fields to sign."""
+    """Return the body with a valid ``sign``; None if the body has no readable fields."""
     try:
         fields = parse_fields(body, content_type)
     except UnreadableNotification:
@@ -139,12 +139,12 @@ def signed(body: bytes, content_type: str, *, as_php: bool = False) -> bytes | N
 
 
 def signed_event(body: bytes) -> tuple[tuple[str, str], ...]:
-    """The header that belongs to the body."""
+    """Return the signature header for this body."""
     return (("Signature", event_signature(body, SECRET)),)
 
 
 def in_form(fields: list[tuple[bytes, bytes]]) -> bytes:
-    """Fields as a form, escaped byte by byte."""
+    """Encode fields as a form, escaped byte by byte."""
     return b"&".join(f"{quote_from_bytes(name)}={quote_from_bytes(value)}".encode() for name, value in fields)
 
 
@@ -153,7 +153,7 @@ def _spelled(fields: dict[str, Any], spell: Callable[[object], str]) -> dict[str
 
 
 def _signature(pairs: dict[str, str]) -> str:
-    # Brackets and colons in names too: what is signed is what verification reads.
+    # Names with brackets or colons are signed too, as verification reads them.
     text = canonical_text(pairs.items()).encode("utf-8", "surrogatepass")
     return hmac.new(SECRET.encode(), text, hashlib.sha1).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Strategies: the samples, and what becomes of them when they are bent."""
+"""Hypothesis strategies: mutated samples and odd field values."""
 
 import json
 import re
@@ -80,7 +80,7 @@ CHUNKS = [
     b"\x1b[2J",
     b"${jndi:x}",
 ]
-"""What parsers, databases and people who count have stumbled over."""
+"""Byte sequences that are known to break parsers, databases and number formats."""
 
 CONTENT_TYPES = [
     JSON,
@@ -135,8 +135,8 @@ headers = st.dictionaries(header_names, header_values, max_size=4).map(lambda gi
 
 
 @st.composite
-def bent(draw: st.DrawFn, seeds: st.SearchStrategy[bytes], most: int = 6) -> bytes:
-    """A seed after a few flips, cuts, insertions and repetitions."""
+def mutated(draw: st.DrawFn, seeds: st.SearchStrategy[bytes], most: int = 6) -> bytes:
+    """Return a seed after some bit flips, cuts, insertions and repetitions."""
     body = draw(seeds)
     for _ in range(draw(st.integers(1, most))):
         first, second = sorted(draw(st.integers(0, len(body))) for _ in range(2))
@@ -157,7 +157,7 @@ def bent(draw: st.DrawFn, seeds: st.SearchStrategy[bytes], most: int = 6) -> byt
 
 
 def unsigned(bodies: list[bytes]) -> list[bytes]:
-    """Without the ``sign``, in either encoding."""
+    """Remove ``sign`` from bodies in either encoding."""
     return [re.sub(rb',?\s*"sign":\s*"\w*"|&sign=\w*', b"", body) for body in bodies]
 
 
@@ -231,7 +231,7 @@ lexemes = (
 
 @st.composite
 def message(draw: st.DrawFn, seed: dict[str, object], more: list[str]) -> bytes:
-    """A sample as JSON in which some values are others, some fields are missing and some are new."""
+    """Return a sample as JSON with some values replaced, some fields removed and some added."""
     fields = {name: json.dumps(value) for name, value in seed.items() if name != "sign"}
     fields |= draw(st.dictionaries(st.sampled_from([*fields, *more]), lexemes, max_size=4))
     for name in draw(st.lists(st.sampled_from(sorted(fields)), max_size=2)):

@@ -1,4 +1,4 @@
-"""Whatever arrives, a webhook answers what it may answer, and nobody is given more than SkinsBack signed."""
+"""For any delivery, a webhook answers an allowed status and credits at most what SkinsBack signed."""
 
 import json
 
@@ -53,14 +53,16 @@ MORE_DATA = [
 
 
 @some
-@given(mutation.bent(st.sampled_from(SEEDS)), mutation.content_types, st.sampled_from(mutation.PATHS), mutation.headers)
+@given(
+    mutation.mutated(st.sampled_from(SEEDS)), mutation.content_types, st.sampled_from(mutation.PATHS), mutation.headers
+)
 @example(b"", FORM, RESULT, ())
 @example(b"[" * 200_000, JSON, RESULT, ())
 @example(b'{"a":' * 50_000, JSON, RESULT, ())
 @example(b'{"amount":' + b"9" * 200_000 + b"}", JSON, RESULT, ())
 @example(b"a" * 262_145, FORM, RESULT, ())
 @example(b"{" + b",".join(b'"%d":0' % number for number in range(20_000)) + b"}", JSON, RESULT, ())
-def test_a_delivery_that_nobody_signed_is_refused_without_a_query(body, content_type, path, headers):
+def test_an_unsigned_delivery_is_refused_without_a_query(body, content_type, path, headers):
     deliver_unsigned(Delivery(body, content_type, path, headers=headers))
 
 
@@ -73,53 +75,56 @@ def test_other_methods_are_refused_without_a_query(method, path, body, headers):
 
 
 @some
-@given(mutation.bent(st.sampled_from(mutation.unsigned(SEEDS)), most=3), st.sampled_from([JSON, FORM]), st.booleans())
-def test_bent_bytes_that_are_signed_are_believed_or_refused(user_of_all, body, content_type, as_php):
+@given(
+    mutation.mutated(st.sampled_from(mutation.unsigned(SEEDS)), most=3), st.sampled_from([JSON, FORM]), st.booleans()
+)
+def test_mutated_and_signed_bytes_are_applied_or_refused(user_with_wallet, body, content_type, as_php):
     delivery = signed(body, content_type, as_php=as_php)
     if delivery is not None:
-        deliver_signed(Delivery(delivery, content_type), user_of_all)
+        deliver_signed(Delivery(delivery, content_type), user_with_wallet)
 
 
 @some
 @given(mutation.message(SIGNED_FIRST, MORE_FIELDS), st.booleans())
-def test_a_signed_notification_with_odd_values_credits_at_most_what_is_signed(user_of_all, body, as_php):
+def test_a_signed_notification_with_odd_values_credits_at_most_what_is_signed(user_with_wallet, body, as_php):
     delivery = signed(body, JSON, as_php=as_php)
     assert delivery is not None or _is_unreadable(body)
     if delivery is not None:
-        deliver_signed(Delivery(delivery), user_of_all)
+        deliver_signed(Delivery(delivery), user_with_wallet)
 
 
 @some
 @given(mutation.message(json.loads(mutation.EVENT_SAMPLES[-1].body)["data"], MORE_DATA), mutation.lexemes, st.data())
-def test_a_signed_event_with_odd_values_is_kept_or_refused(user_of_all, data, word, more):
+def test_a_signed_event_with_odd_values_is_stored_or_refused(user_with_wallet, data, word, more):
     names = ['"status_change"', '"buy_item"', '"balance_change"', word]
     body = b'{"event":%s,"data":%s}' % (more.draw(st.sampled_from(names)).encode(), data)
-    deliver_signed(Delivery(body, JSON, EVENTS, headers=signed_event(body)), user_of_all)
+    deliver_signed(Delivery(body, JSON, EVENTS, headers=signed_event(body)), user_with_wallet)
 
 
 @some
 @given(
-    mutation.bent(st.sampled_from([sample.body for sample in mutation.EVENT_SAMPLES]), most=3), mutation.content_types
+    mutation.mutated(st.sampled_from([sample.body for sample in mutation.EVENT_SAMPLES]), most=3),
+    mutation.content_types,
 )
-def test_bent_bytes_of_a_signed_event_are_kept_or_refused(user_of_all, body, content_type):
-    deliver_signed(Delivery(body, content_type, EVENTS, headers=signed_event(body)), user_of_all)
+def test_mutated_bytes_of_a_signed_event_are_stored_or_refused(user_with_wallet, body, content_type):
+    deliver_signed(Delivery(body, content_type, EVENTS, headers=signed_event(body)), user_with_wallet)
 
 
 @pytest.fixture
-def user_of_all(user):
+def user_with_wallet(user):
     from tests.wallet.models import Wallet
 
     Wallet.objects.create(user=user)
     return user
 
 
-def test_what_the_samples_say_is_believed_once_their_signature_is_right(user_of_all):
-    """So that the tests above do not pass because everything is refused."""
+def test_correctly_signed_samples_are_applied(user_with_wallet):
+    """This shows that the tests above do not pass because everything is refused."""
     bodies = mutation.unsigned([sample.body for sample in mutation.NOTIFICATIONS])
     types = [sample.content_type for sample in mutation.NOTIFICATIONS]
 
     answers = [
-        deliver_signed(Delivery(signed(body, kind), kind), user_of_all)
+        deliver_signed(Delivery(signed(body, kind), kind), user_with_wallet)
         for body, kind in zip(bodies, types, strict=True)
     ]
 
@@ -141,8 +146,8 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
-def test_twice_the_body_is_about_twice_the_work(hostile):
-    """Counted in lines of Python that run, because a clock would also measure the machine."""
+def test_the_work_grows_linearly_with_the_size_of_the_body(hostile):
+    """The work is counted in executed lines, because times depend on the machine."""
     half, whole = (_lines_run(hostile(size)) for size in (30_000, 60_000))
 
     assert whole <= 3 * half + 2 * MAX_FIELDS

@@ -1,1 +1,1 @@
-"""Other people's sites: the suite's own tests again, under the settings of ``tests.hosts.sites``."""
+"""Tests of the package under the settings of different sites (``tests.hosts.sites``)."""

@@ -1,4 +1,4 @@
-"""Every page of the admin, looked at by a superuser of another site; run by ``test_hosts``."""
+"""A superuser opens every page of the admin; run by ``test_hosts`` under other settings."""
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -41,7 +41,7 @@ def test_the_page_of_a_user_loads(browser, user):
         assert browser.get(reverse("admin:auth_user_change", args=[user.pk])).status_code == 200
 
 
-def test_a_deposit_is_settled_and_the_history_names_who_did_it(browser, user, operator):
+def test_a_deposit_is_settled_and_the_history_names_the_operator(browser, user, operator):
     deposit = paid_deposit(user=user)
 
     asked = act(browser, "settle", deposit)

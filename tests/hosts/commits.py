@@ -1,4 +1,4 @@
-"""Run by ``test_hosts``: the answer to a delivery is given after the commit, also where requests are transactions."""
+"""A delivery is answered after the commit, even with ``ATOMIC_REQUESTS``; run by ``test_hosts``."""
 
 import pytest
 from django.conf import settings
@@ -10,7 +10,7 @@ from django_skinsback.testing import make_deposit, post_notification, signed_not
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_no_database_transaction_is_open_when_a_delivery_is_taken(client, user, monkeypatch):
+def test_no_database_transaction_is_open_when_a_delivery_is_received(client, user, monkeypatch):
     assert all(database["ATOMIC_REQUESTS"] for database in settings.DATABASES.values())
     receive, open_then = receiving.receive, []
 

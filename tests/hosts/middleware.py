@@ -1,4 +1,4 @@
-"""What stands in front of the views of other people's sites."""
+"""Middleware that other sites may run in front of the package's views."""
 
 import hashlib
 from collections.abc import Callable
@@ -27,13 +27,13 @@ ODD_ADDRESSES = [
     "%(asctime)s {0} \\u0000",
     "\t",
 ]
-"""What a server or a proxy may say about where a request comes from; headers are Latin-1 by the time we see them."""
+"""Values of REMOTE_ADDR that servers and proxies may set. Django sees headers decoded as Latin-1."""
 
 ODD_CHAINS = [*ODD_ADDRESSES, ", " * 4000, "203.0.113.7, 10.0.0.1", ",".join(["10.0.0.1"] * 500)]
 
 
 def read_the_form(get_response: Answer) -> Answer:
-    """Looks at the form of every request, as middleware that logs or counts does."""
+    """Read the form of every request before the view, as logging middleware may do."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.content_type != "multipart/form-data":
@@ -45,7 +45,7 @@ def read_the_form(get_response: Answer) -> Answer:
 
 
 def log_the_body(get_response: Answer) -> Answer:
-    """Reads the body after the view, as middleware that logs requests does; sends its length and digest along."""
+    """Read the body after the view, as logging middleware may do; add its length and digest to the answer."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -56,7 +56,7 @@ def log_the_body(get_response: Answer) -> Answer:
 
 
 def enforce_csrf(get_response: Answer) -> Answer:
-    """Takes back what Django's test client does: it exempts its requests."""
+    """Enforce CSRF checks, which Django's test client turns off."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         request._dont_enforce_csrf_checks = False  # type: ignore[attr-defined] # Django's own, for its test client
@@ -66,7 +66,7 @@ def enforce_csrf(get_response: Answer) -> Answer:
 
 
 def content_security_policy(get_response: Answer) -> Answer:
-    """Sends the policy and sees, as a browser would, that the page keeps it."""
+    """Send a strict policy and check, as a browser does, that the page complies with it."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -81,7 +81,7 @@ def content_security_policy(get_response: Answer) -> Answer:
 
 
 class Page(HTMLParser):
-    """Collects what a browser under a strict policy does not run or load."""
+    """Collects the parts of a page that a browser blocks under a strict policy."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class Page(HTMLParser):
 
 
 class OddProxies:
-    """Gives each request another origin, in turn."""
+    """Sets another odd address and proxy chain for each request."""
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""A plugin of pytest for runs under another site's settings."""
+"""Pytest plugin for runs under the settings of another site."""
 
 import django.db
 import pytest
@@ -7,11 +7,11 @@ from django.db.utils import DEFAULT_DB_ALIAS
 from django.utils.connection import ConnectionProxy
 
 ALIASES = {"tests.hosts.sites.second_database": "money", "tests.hosts.sites.replica": DEFAULT_DB_ALIAS}
-"""Where queries are allowed; one on any other alias fails the test."""
+"""The only alias on which queries are allowed, by site."""
 
 
 def pytest_configure() -> None:
-    # What the tests themselves call the connection, such as to count queries, is the one that money is on.
+    # The tests' own ``connection``, with which they count queries, must be that of the package's database.
     alias = ALIASES.get(settings.SETTINGS_MODULE, DEFAULT_DB_ALIAS)
     django.db.connection = ConnectionProxy(django.db.connections, alias)  # type: ignore[assignment] # as Django does
 

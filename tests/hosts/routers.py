@@ -1,4 +1,4 @@
-"""Which database is asked, at sites that have two."""
+"""Database routers of sites with two databases."""
 
 import sys
 from typing import Any
@@ -8,8 +8,8 @@ from django.db.models import Model
 MONEY = {"auth", "contenttypes", "skinsback", "wallet"}
 
 
-def _asked_by_us() -> bool:
-    """Whether the code nearest to the query, Django's own left out, is the package's and no test's."""
+def _is_query_of_package() -> bool:
+    """Whether the package, and not a test, makes the query: looks at the nearest frame outside Django."""
     frame = sys._getframe(2)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
@@ -20,10 +20,10 @@ def _asked_by_us() -> bool:
 
 
 class ReadsFromReplica:
-    """Writes go to ``default``; what the package reads without naming a database goes to ``replica``."""
+    """Writes go to ``default``; reads of the package without a named database go to ``replica``."""
 
     def db_for_read(self, model: type[Model], **_hints: Any) -> str:
-        return "replica" if model._meta.app_label == "skinsback" and _asked_by_us() else "default"
+        return "replica" if model._meta.app_label == "skinsback" and _is_query_of_package() else "default"
 
     def db_for_write(self, model: type[Model], **_hints: Any) -> str:
         return "default"
@@ -33,7 +33,7 @@ class ReadsFromReplica:
 
 
 class MoneyApart:
-    """The package, the users it points to and their wallets are in ``money``, everything else in ``default``."""
+    """The package's tables, users and wallets are in ``money``, everything else in ``default``."""
 
     def db_for_read(self, model: type[Model], **_hints: Any) -> str:
         return "money" if model._meta.app_label in MONEY else "default"

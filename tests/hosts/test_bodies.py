@@ -1,4 +1,4 @@
-"""Bodies as other servers and other people's middleware hand them to Django."""
+"""Request bodies as other servers and other middleware pass them to Django."""
 
 from io import BytesIO
 from urllib.parse import urlencode
@@ -42,7 +42,7 @@ def test_the_body_can_be_read_before_and_after_the_view(rf, body):
     assert request.body == body
 
 
-def test_what_middleware_has_read_stays_although_it_is_too_large(rf):
+def test_a_body_that_middleware_has_read_stays_readable_even_if_it_is_too_large(rf):
     request = rf.post(reverse("skinsback:result"), b"a" * 300_000, content_type=FORM)
 
     assert len(request.body) == 300_000
@@ -70,7 +70,7 @@ def test_a_server_that_does_not_end_the_stream_is_not_waited_for(rf, body):
     assert answer(request).status_code == 403
 
 
-def test_a_body_without_a_length_is_taken_under_asgi(body):
+def test_a_body_without_a_length_is_accepted_under_asgi(body):
     scope = {
         "type": "http",
         "method": "POST",

@@ -1,4 +1,4 @@
-"""The package at other people's sites: the tests of the webhooks, and of the flows where it matters, once more."""
+"""Runs the tests of the webhooks, and of some flows, under the settings of different sites."""
 
 import os
 import subprocess
@@ -22,12 +22,12 @@ COMMITS = ["tests/hosts/commits.py"]
 OWN_TRANSACTIONS = [
     f"--deselect={name}"
     for name in (
-        # These open a database transaction, or listen to the commit, on the default database by name.
+        # These use a database transaction or a commit hook of the default database.
         "tests/integration/deposits/test_deposit_reports.py::test_listeners_hear_of_changes_and_reviews_after_the_commit",
     )
 ]
 NO_PROXY = [
-    # There a forwarding header is among the headers that are kept.
+    # At this site a forwarding header is stored.
     "--deselect=tests/contracts/test_webhooks.py::test_credentials_in_headers_are_not_stored"
 ]
 
@@ -43,7 +43,7 @@ SITES = {
 
 
 def run(site: str, *arguments: str) -> None:
-    """The tests, in a process and a database of their own."""
+    """Run tests in a process and a database of their own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
     environment["TEST_HOST_SUFFIX"] = os.environ.get("PYTEST_XDIST_WORKER", "main")
     plugins = ["-p", "tests.hosts.plugin", "-p", "no:cacheprovider", "-p", "no:randomly"]
@@ -53,13 +53,13 @@ def run(site: str, *arguments: str) -> None:
 
 
 ON_EVERY_DATABASE = {"naive_time", "second_database"}
-"""Sites where what differs reaches the database; the others differ in what happens before it."""
+"""Sites whose differences concern the database; the others differ only before it."""
 
 
 @pytest.mark.parametrize(
     "site", [pytest.param(site, marks=[pytest.mark.database] * (site in ON_EVERY_DATABASE)) for site in SITES]
 )
-def test_the_webhooks_and_flows_keep_their_promises_at_a_site_with(site):
+def test_the_tests_of_webhooks_and_flows_pass_at_a_site_with(site):
     run(site, *SITES[site])
 
 
@@ -68,7 +68,7 @@ def test_no_admin_page_has_a_script_or_a_style_that_a_strict_policy_would_block(
 
 
 @pytest.mark.parametrize("site", ["uuid_user", "naive_time", "second_database"])
-def test_no_site_has_to_make_migrations_for_the_package(site):
+def test_no_site_needs_migrations_of_its_own_for_the_package(site):
     command = [sys.executable, "-m", "django", "makemigrations", "skinsback", "--check", "--dry-run"]
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": f"tests.hosts.sites.{site}"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)

@@ -1,4 +1,4 @@
-"""Slow and lying senders against a real server. Its site has no database, so every query would be a 500."""
+"""Slow and faulty senders against a real server. Its site has no database, so any query would be answered 500."""
 
 import hashlib
 import logging
@@ -33,14 +33,14 @@ class Site:
         return Sender(socket.create_connection(self.address, timeout=30))
 
     def peak_memory(self):
-        """The most that any of its processes has used so far, in bytes."""
+        """Return the highest memory use of any of its processes so far, in bytes."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         peaks = [re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()) for pid in children]
         return max(int(peak[1]) for peak in peaks if peak) * 1024
 
 
 class Sender:
-    """One connection, written to and read from as the test likes."""
+    """One connection to the site that a test writes to and reads from."""
 
     def __init__(self, connection):
         self.connection = connection
@@ -56,17 +56,17 @@ class Sender:
     def chunk(self, data):
         return self.send(b"%x\r\n%s\r\n" % (len(data), data))
 
-    def ends(self):
-        """Say no more, but go on listening."""
+    def end(self):
+        """Close the sending side of the connection."""
         self.connection.shutdown(socket.SHUT_WR)
         return self
 
     def status(self):
-        """The answer's status; 0 if the server hung up without one."""
+        """Return the status of the answer; 0 if the server closed the connection without one."""
         return self.answer()[0]
 
     def answer(self):
-        """The answer's status and headers, whose names are in lower case; 0 and none if the server hung up."""
+        """Return status and headers of the answer, with names in lower case; 0 and {} if there is no answer."""
         answer = b""
         while b"\r\n\r\n" not in answer:
             try:
@@ -86,7 +86,7 @@ class Sender:
 
 @contextmanager
 def serving(**environment):
-    """A site that is ready."""
+    """Start a site and yield it once it answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         options = [
             "--workers",
@@ -136,7 +136,7 @@ def site():
 def stored_site(tmp_path_factory):
     """A site with a database, whose middleware reads the body after the view."""
     database = tmp_path_factory.mktemp("stored") / "site.sqlite3"
-    with serving(LIVE_SITE="tests.hosts.stored", LIVE_DATABASE=str(database)) as site:
+    with serving(LIVE_SITE="tests.hosts.site_with_database", LIVE_DATABASE=str(database)) as site:
         yield site
 
 
@@ -149,13 +149,13 @@ def post(site, body, **options):
     return site.connect().head(f"Content-Length: {len(body)}", **options).send(body).status()
 
 
-def test_a_believed_delivery_is_the_first_to_ask_the_database(site, message):
-    """So that the other answers here do prove that nothing was asked."""
+def test_a_verified_delivery_queries_the_database(site, message):
+    """This proves that the other answers in this module come without a query."""
     assert post(site, message) == 500
 
 
 def test_a_body_shorter_than_announced_is_refused_without_a_query(site, message):
-    assert site.connect().head(f"Content-Length: {len(message)}").send(message[:-1]).ends().status() in {400, 403}
+    assert site.connect().head(f"Content-Length: {len(message)}").send(message[:-1]).end().status() in {400, 403}
 
 
 def test_a_body_longer_than_announced_is_cut_there_and_refused(site, message):
@@ -163,53 +163,53 @@ def test_a_body_longer_than_announced_is_cut_there_and_refused(site, message):
 
 
 @pytest.mark.parametrize("length", ["-1", "+5", "0x10", "5 5", "5, 6", "\xb2", "9" * 5000, "1e3"])
-def test_a_length_that_is_none_is_refused(site, message, length):
-    answer = site.connect().head(f"Content-Length: {length}").send(message).ends().status()
+def test_an_invalid_length_is_refused(site, message, length):
+    answer = site.connect().head(f"Content-Length: {length}").send(message).end().status()
 
     assert answer in {400, 403, 413}
 
 
 def test_two_lengths_or_a_length_and_chunks_are_refused(site, message):
     right = f"Content-Length: {len(message)}"
-    assert site.connect().head(right, "Content-Length: 3").send(message).ends().status() == 400
-    assert site.connect().head(right, "Transfer-Encoding: chunked").chunk(message).chunk(b"").ends().status() == 400
+    assert site.connect().head(right, "Content-Length: 3").send(message).end().status() == 400
+    assert site.connect().head(right, "Transfer-Encoding: chunked").chunk(message).chunk(b"").end().status() == 400
 
 
 def body_of(sender):
-    """The answer's status, and what a middleware read of the body after the view: length and digest."""
+    """Return the status, and the length and digest of the body that a middleware read after the view."""
     status, headers = sender.answer()
     return status, headers["x-body"]
 
 
-def told_of(body):
+def length_and_digest(body):
     return f"{len(body)} {hashlib.sha256(body).hexdigest()}"
 
 
 def test_row_76_a_middleware_that_reads_the_body_after_the_view_gets_what_was_delivered(stored_site, message):
     sender = stored_site.connect().head(f"Content-Length: {len(message)}").send(message)
 
-    assert body_of(sender) == (200, told_of(message))
+    assert body_of(sender) == (200, length_and_digest(message))
 
 
-def test_row_76_a_body_in_chunks_without_a_length_is_taken(stored_site, message):
+def test_row_76_a_body_in_chunks_without_a_length_is_accepted(stored_site, message):
     sender = stored_site.connect().head("Transfer-Encoding: chunked")
 
-    assert body_of(sender.chunk(message[:20]).chunk(message[20:]).chunk(b"")) == (200, told_of(message))
+    assert body_of(sender.chunk(message[:20]).chunk(message[20:]).chunk(b"")) == (200, length_and_digest(message))
 
 
 def test_a_body_that_is_refused_can_be_read_after_the_view_too(stored_site):
     sender = stored_site.connect().head("Content-Length: 3").send(b"a=1")
 
-    assert body_of(sender) == (403, told_of(b"a=1"))
+    assert body_of(sender) == (403, length_and_digest(b"a=1"))
 
 
-def test_what_is_too_large_is_413_whoever_reads_the_body_after_the_view(stored_site):
-    assert body_of(stored_site.connect().head("Content-Length: 1000000000")) == (413, told_of(b""))
+def test_a_body_that_is_too_large_is_413_and_middleware_reads_an_empty_body(stored_site):
+    assert body_of(stored_site.connect().head("Content-Length: 1000000000")) == (413, length_and_digest(b""))
     chunked = stored_site.connect().head("Transfer-Encoding: chunked")
-    assert body_of(chunked.chunk(b"a" * (LIMIT + 1))) == (413, told_of(b""))
+    assert body_of(chunked.chunk(b"a" * (LIMIT + 1))) == (413, length_and_digest(b""))
 
 
-def test_a_body_in_chunks_is_read_and_verified_before_the_database_is_asked(site, message):
+def test_a_body_in_chunks_is_read_and_verified_before_any_query(site, message):
     sender = site.connect().head("Transfer-Encoding: chunked")
     assert sender.chunk(message[:20]).chunk(message[20:]).chunk(b"").status() == 500
     sender = site.connect().head("Transfer-Encoding: chunked")
@@ -230,7 +230,7 @@ def test_chunks_up_to_the_limit_are_read(site):
 def test_chunks_that_the_server_cannot_read_are_refused_without_an_error(site, message, rest):
     sender = site.connect().head("Transfer-Encoding: chunked").chunk(message)
 
-    assert sender.send(rest).ends().status() == 400
+    assert sender.send(rest).end().status() == 400
 
 
 def test_chunks_without_end_do_not_fill_the_memory(site):
@@ -240,7 +240,7 @@ def test_chunks_without_end_do_not_fill_the_memory(site):
         for _ in range(64):
             sender.chunk(b"a" * LIMIT)
     except ConnectionError:
-        pass  # it has answered and hung up
+        pass  # the server has answered and closed the connection
 
     assert sender.status() in {0, 400, 403, 411, 413}
     assert site.peak_memory() - before < 8 * LIMIT
@@ -267,25 +267,25 @@ def test_a_deep_or_crowded_body_does_not_fill_the_memory(site):
     assert site.peak_memory() - before < 60 * LIMIT
 
 
-def test_a_sender_that_pauses_keeps_nobody_waiting_and_holds_nothing(site, message):
+def test_a_slow_sender_blocks_no_other_request(site, message):
     slow = [site.connect().head(f"Content-Length: {len(message)}").send(message[:half]) for half in (0, 1, 100)]
 
     assert post(site, b"a=1") == 403
-    assert [sender.ends().status() for sender in slow] == [400] * 3
+    assert [sender.end().status() for sender in slow] == [400] * 3
 
 
-class Gone:
-    """The body of a request whose sender has gone, as uWSGI and mod_wsgi give it to Django."""
+class Disconnected:
+    """The body of a request whose sender has disconnected, as uWSGI and mod_wsgi pass it to Django."""
 
     def read(self, *_size):
         raise OSError("client disconnected")
 
 
 @pytest.mark.parametrize("path", [PATH, "/skinsback/events/"])
-def test_a_sender_that_goes_away_is_refused_and_is_no_error_of_ours(rf, caplog, path):
-    """Or anybody could order lines in the error log, and mails to the administrators, by hanging up."""
+def test_a_sender_that_disconnects_is_refused_without_an_error_record(rf, caplog, path):
+    """Otherwise anyone could fill the error log and mail the administrators by disconnecting."""
     request = rf.post(path, b"a=1", content_type=FORM)
-    request._stream = Gone()
+    request._stream = Disconnected()
 
     view = resolve(path)
     response = view.func(request, *view.args, **view.kwargs)

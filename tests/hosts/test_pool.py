@@ -1,4 +1,4 @@
-"""A site whose processes have one connection to the database each: no thread of the package may need a second one."""
+"""A site with one database connection per process: no thread of the package may need a second one."""
 
 import json
 import os
@@ -25,12 +25,12 @@ WAIT_SECONDS = 2
 @pytest.fixture(autouse=True)
 def only_on_postgresql():
     if connection.vendor != "postgresql":
-        pytest.skip("Django has a pool of connections for PostgreSQL alone")
+        pytest.skip("Django has connection pools only for PostgreSQL")
 
 
 @pytest.fixture
 def bought(user, skinsback_sandbox):
-    """A purchase that has ended, and an answer about it that takes longer than a process waits for a connection."""
+    """An accepted purchase. SkinsBack's answer about it takes longer than the timeout of the connection pool."""
     item = next(item for item in skinsback_sandbox.state.stock.values() if not item.sold and item.price < 10)
     purchase = purchases.submit(purchases.buy(user=user, trade_url=TRADE_URL, skin_id=str(item.skin_id), max_price=20))
     skinsback_sandbox.end_purchase(purchase.custom_id, "accepted")
@@ -42,7 +42,7 @@ def bought(user, skinsback_sandbox):
 def test_row_72_the_listener_needs_one_connection(skinsback_sandbox, bought):
     with listening("--json", settings=SITE) as command:
         command.wait_for('"connected"')
-        skinsback_sandbox.change_balance(Decimal(1))  # while it asks about what it missed
+        skinsback_sandbox.change_balance(Decimal(1))  # during the poll for missed events
         event = json.loads(command.wait_for('"balance_change"'))
         if '"caught_up"' not in "".join(command.printed):
             command.wait_for('"caught_up"')

@@ -1,4 +1,4 @@
-"""Where a delivery is said to come from is noted and believed by nobody."""
+"""The address of a sender is stored and never trusted."""
 
 from urllib.parse import urlencode
 
@@ -20,7 +20,7 @@ def deliver(client, deposit, **environ):
 
 
 @pytest.mark.parametrize("address", ODD_ADDRESSES)
-def test_an_odd_remote_address_is_kept_as_far_as_it_fits(client, user, address):
+def test_an_odd_remote_address_is_stored_up_to_the_column_length(client, user, address):
     assert deliver(client, make_deposit(user=user), REMOTE_ADDR=address) == 200
 
     assert WebhookEvent.objects.get().remote_addr == address[:64]
@@ -28,7 +28,7 @@ def test_an_odd_remote_address_is_kept_as_far_as_it_fits(client, user, address):
 
 
 @pytest.mark.parametrize("chain", ODD_CHAINS)
-def test_an_odd_chain_of_proxies_is_kept_as_far_as_it_fits(client, user, chain):
+def test_an_odd_chain_of_proxies_is_stored_up_to_its_limit(client, user, chain):
     assert deliver(client, make_deposit(user=user), HTTP_X_FORWARDED_FOR=chain) == 200
 
     assert WebhookEvent.objects.get().headers["X-Forwarded-For"] == chain[:500]
@@ -38,7 +38,7 @@ def test_an_odd_chain_of_proxies_is_kept_as_far_as_it_fits(client, user, chain):
 @pytest.mark.parametrize(
     "value", ["\x00", "a\x00b", "\ud800", "\u0130" * 300], ids=["nul", "nul in it", "half", "wide"]
 )
-def test_a_header_that_no_database_can_keep_is_no_reason_to_lose_the_money(client, user, header, value):
+def test_a_header_that_the_database_cannot_store_does_not_prevent_the_credit(client, user, header, value):
     deposit = make_deposit(user=user)
     body = urlencode(signed_notification(deposit)).encode()
 
@@ -48,7 +48,7 @@ def test_a_header_that_no_database_can_keep_is_no_reason_to_lose_the_money(clien
     assert LedgerEntry.objects.count() == 1
 
 
-def test_no_proxy_can_speak_for_skinsback(client, user):
+def test_no_address_replaces_the_signature(client, user):
     body = urlencode({**signed_notification(make_deposit(user=user)), "sign": "0" * 40})
 
     for address in ("127.0.0.1", "skinsback.com"):

@@ -1,4 +1,4 @@
-"""Processes forked from one in which Django is ready: real ones, begun in a tenth of the time a new one takes."""
+"""Processes forked from a server process in which Django is set up: they start ten times faster than new ones."""
 
 import multiprocessing
 import traceback
@@ -11,36 +11,36 @@ from django.conf import settings
 from django.db import connection
 from django.test import override_settings
 
-if not apps.ready:  # in the process that forks
+if not apps.ready:  # in the fork server
     django.setup()
 
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["tests.races.forked", "tests.races.killed"])
+context.set_forkserver_preload(["tests.races.forked", "tests.races.kill_points"])
 
 
 class Forked:
-    """A process that does ``work(*arguments)`` on the database and with the account of the test that began it."""
+    """A process that calls ``work(*arguments)`` with the database and the settings of the test that starts it."""
 
     def __init__(self, work: Callable[..., None], *arguments: Any, **site: Any) -> None:
-        self._told, mouth = context.Pipe(duplex=False)
+        self._receiver, sender = context.Pipe(duplex=False)
         site = {"SKINSBACK": settings.SKINSBACK, **site}
-        everything = (mouth, str(connection.settings_dict["NAME"]), site, work, arguments)
-        self._process = context.Process(target=_live, args=everything, daemon=True)
+        process_arguments = (sender, str(connection.settings_dict["NAME"]), site, work, arguments)
+        self._process = context.Process(target=_run, args=process_arguments, daemon=True)
         self._process.start()
-        mouth.close()
+        sender.close()
 
     def end(self, seconds: float = 60) -> tuple[int | None, str]:
-        """Wait for its end and say how it ended: the exit code, and the traceback if it raised."""
+        """Wait for the end of the process. Returns the exit code, and the traceback if the process raised."""
         self._process.join(seconds)
         try:
-            told = self._told.recv() if self._told.poll() else ""
+            traceback_text = self._receiver.recv() if self._receiver.poll() else ""
         except EOFError:
-            told = ""
-        self._told.close()
-        return self._process.exitcode, told
+            traceback_text = ""
+        self._receiver.close()
+        return self._process.exitcode, traceback_text
 
 
-def _live(mouth: Any, database: str, site: dict[str, Any], work: Callable[..., None], arguments: tuple[Any]) -> None:
+def _run(sender: Any, database: str, site: dict[str, Any], work: Callable[..., None], arguments: tuple[Any]) -> None:
     from django_skinsback.testing import allow_sandbox_secret
 
     allow_sandbox_secret()
@@ -49,5 +49,5 @@ def _live(mouth: Any, database: str, site: dict[str, Any], work: Callable[..., N
         with override_settings(**site):
             work(*arguments)
     except BaseException:
-        mouth.send(traceback.format_exc())
+        sender.send(traceback.format_exc())
         raise

@@ -1,4 +1,4 @@
-"""A balance that falls below ``LOW_BALANCE`` is told once, however many processes hear of it in the same moment."""
+"""``balance_low`` is sent once when the balance falls below ``LOW_BALANCE``, even if many processes see it at once."""
 
 import json
 from datetime import timedelta
@@ -20,15 +20,15 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 
 @pytest.fixture
-def told(settings):
+def low_balances(settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "LOW_BALANCE": Decimal(50)}
-    heard = []
+    received = []
 
     def low(balance, **_kwargs):
-        heard.append(balance)
+        received.append(balance)
 
     balance_low.connect(low)
-    yield heard
+    yield received
     balance_low.disconnect(low)
 
 
@@ -37,7 +37,7 @@ def keep(usd):
 
 
 def event(usd):
-    """The real-time event of that balance, as SkinsBack delivers it."""
+    """Return a function that delivers the event of this balance, as SkinsBack does."""
     body = json.dumps({"event": "balance_change", "data": {"balance_value": usd}}).encode()
     headers = {"Signature": event_signature(body, conf.account().client_secret)}
     return lambda: (
@@ -45,18 +45,18 @@ def event(usd):
     )
 
 
-def test_a_fall_that_many_keep_at_once_is_told_once(told):
+def test_many_snapshots_at_once_send_the_signal_once(low_balances):
     for turn in range(10):
         store_balance("default", Decimal(60))
 
         kept = at_once(*[keep(f"40.{turn}{thread}") for thread in range(8)])
 
         assert all(isinstance(snapshot, BalanceSnapshot) for snapshot in kept), kept
-        assert len(told) == turn + 1
+        assert len(low_balances) == turn + 1
     assert BalanceSnapshot.objects.count() == 10 * (1 + 8)
 
 
-def test_a_fall_told_by_events_and_by_the_task_at_once_is_told_once(told):
+def test_events_and_the_task_at_once_send_the_signal_once(low_balances):
     for turn in range(10):
         store_balance("default", Decimal(60))
 
@@ -65,11 +65,11 @@ def test_a_fall_told_by_events_and_by_the_task_at_once_is_told_once(told):
         )
 
         assert answers[:4] == [200] * 4
-        assert len(told) == turn + 1
+        assert len(low_balances) == turn + 1
 
 
-def test_a_fall_is_told_while_others_keep_the_balance_before_it(told):
-    """Keeping an unchanged balance moves the time of the row by which a fall is claimed."""
+def test_the_signal_is_sent_while_others_store_the_earlier_balance(low_balances):
+    """Storing an unchanged balance moves the time of the row with which the signal is claimed."""
     for turn in range(10):
         for _ in range(3):
             store_balance("default", Decimal(60))
@@ -77,18 +77,18 @@ def test_a_fall_is_told_while_others_keep_the_balance_before_it(told):
         kept = at_once(keep("60"), keep("60"), keep("40"), keep("60"), keep("60"))
 
         assert all(isinstance(snapshot, BalanceSnapshot) for snapshot in kept), kept
-        assert len(told) == turn + 1
+        assert len(low_balances) == turn + 1
         store_balance("default", Decimal(70 + turn))
 
 
-def test_accounts_do_not_share_a_fall(told):
+def test_each_account_sends_a_signal_of_its_own(low_balances):
     store_balance("default", Decimal(60))
     store_balance("second", Decimal(60))
     at_once(keep("40"), lambda: store_balance("second", Decimal(41)))
-    assert sorted(told) == [40, 41]
+    assert sorted(low_balances) == [40, 41]
 
 
-def test_a_balance_that_stays_the_same_takes_two_rows(told):
+def test_a_balance_that_stays_the_same_takes_two_rows(low_balances):
     before = timezone.now() - timedelta(seconds=1)
     for _ in range(5):
         store_balance("default", Decimal("60.5"))
@@ -98,4 +98,4 @@ def test_a_balance_that_stays_the_same_takes_two_rows(told):
     assert before < first.taken_at < last.taken_at
     store_balance("default", Decimal("60.4"))
     assert BalanceSnapshot.objects.count() == 3
-    assert told == []
+    assert low_balances == []

@@ -1,4 +1,4 @@
-"""A process is really killed between two steps; what is started afterwards finishes the job, once."""
+"""A process is killed between two steps of a flow. The next sweep or delivery finishes the work, exactly once."""
 
 import signal
 
@@ -16,7 +16,7 @@ from django_skinsback.testing import make_deposit, make_purchase, post_notificat
 from tests.wallet.models import Wallet
 
 from .forked import Forked
-from .killed import TRADE_URL, do
+from .kill_points import TRADE_URL, run_step
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
@@ -29,13 +29,13 @@ def sandbox(settings):
 
 
 def kill(step, point, pk=0):
-    """Run one step in a process of its own and see it killed."""
-    exit_code, told = Forked(do, step, point, pk).end()
-    assert exit_code == -signal.SIGKILL, told or "it was not killed"
+    """Run one step in a process of its own and check that it was killed."""
+    exit_code, traceback_text = Forked(run_step, step, point, pk).end()
+    assert exit_code == -signal.SIGKILL, traceback_text or "the process was not killed"
 
 
 def sweep(sandbox, traveller, minutes=12):
-    """What worker and beat do once they are back."""
+    """Run the sweep of both queues once a minute, as worker and beat do after a restart."""
     for _ in range(minutes):
         traveller.shift(60)
         sandbox.clock.advance(minutes=1)
@@ -58,7 +58,7 @@ def traveller():
         "between record and commit",
     ],
 )
-def test_a_worker_killed_while_it_buys_has_bought_one_skin_in_the_end(sandbox, traveller, point):
+def test_after_a_worker_is_killed_while_buying_exactly_one_skin_is_bought(sandbox, traveller, point):
     skin = get_client().get_price_list("rust").items[0]
     purchase = make_purchase(game="rust", market_hash_name=skin.market_hash_name, max_price=skin.price)
 
@@ -70,7 +70,7 @@ def test_a_worker_killed_while_it_buys_has_bought_one_skin_in_the_end(sandbox, t
     assert sandbox.sold(purchase.custom_id) == 1
 
 
-def test_a_worker_killed_while_it_buys_a_batch_has_bought_each_skin_once_in_the_end(sandbox, traveller, user):
+def test_after_a_worker_is_killed_while_buying_a_batch_each_skin_is_bought_once(sandbox, traveller, user):
     Wallet.objects.create(user=user, balance=9)
     skins = sorted(get_client().get_price_list("rust", full=True).items, key=lambda item: item.price)[:3]
     items = [
@@ -89,8 +89,8 @@ def test_a_worker_killed_while_it_buys_a_batch_has_bought_each_skin_once_in_the_
     assert Wallet.objects.get().balance == 0
 
 
-@pytest.mark.parametrize("point", ["between ask and record", "between record and commit"])
-def test_a_worker_killed_while_it_polls_loses_no_news(sandbox, traveller, user, point):
+@pytest.mark.parametrize("point", ["between answer and record", "between record and commit"])
+def test_after_a_worker_is_killed_while_polling_no_status_is_lost(sandbox, traveller, user, point):
     skin = get_client().get_price_list("rust").items[0]
     Wallet.objects.create(user=user, balance=5)
     purchase = purchases.buy(
@@ -117,7 +117,7 @@ def test_a_worker_killed_while_it_polls_loses_no_news(sandbox, traveller, user, 
 
 
 @pytest.mark.parametrize("point", ["before the intent", "between intent and create", "between create and record"])
-def test_a_process_killed_while_it_opens_a_deposit_leaves_nothing_undecided(sandbox, traveller, point):
+def test_after_a_process_is_killed_while_creating_a_deposit_its_status_becomes_known(sandbox, traveller, point):
     kill("create", point)
     sweep(sandbox, traveller)
 
@@ -129,7 +129,7 @@ def test_a_process_killed_while_it_opens_a_deposit_leaves_nothing_undecided(sand
     assert list(Deposit.objects.values_list("status", flat=True)) == expected[point]
 
 
-def test_a_process_killed_while_it_opens_a_deposit_of_chosen_items_finds_its_trade_again(sandbox, traveller, user):
+def test_after_a_process_is_killed_while_creating_from_inventory_the_trade_is_found(sandbox, traveller, user):
     kill("create from inventory", "between create and record", user.pk)
     deposit = Deposit.objects.get()
     assert (deposit.status, deposit.transaction_id) == ("created", None)
@@ -146,7 +146,7 @@ def test_a_process_killed_while_it_opens_a_deposit_of_chosen_items_finds_its_tra
 
 
 @pytest.mark.parametrize("point", ["before the entry", "between entry and commit", "between record and commit"])
-def test_a_process_killed_while_it_credits_has_credited_once_after_the_next_delivery(client, user, point):
+def test_after_a_process_is_killed_while_crediting_the_next_delivery_credits_once(client, user, point):
     Wallet.objects.create(user=user)
     deposit = make_deposit(user=user)
 
@@ -161,7 +161,7 @@ def test_a_process_killed_while_it_credits_has_credited_once_after_the_next_deli
 
 
 @pytest.mark.parametrize("point", ["between commit and hooks", "between commit and answer"])
-def test_a_process_killed_after_the_commit_has_credited_and_the_repeat_is_answered_200(client, user, point):
+def test_after_a_process_is_killed_after_the_commit_the_repeat_is_answered_200_and_credits_nothing(client, user, point):
     Wallet.objects.create(user=user)
     deposit = make_deposit(user=user)
 
@@ -175,7 +175,7 @@ def test_a_process_killed_after_the_commit_has_credited_and_the_repeat_is_answer
 
 
 @pytest.mark.parametrize("point", ["before the entry", "between record and commit"])
-def test_a_process_killed_before_the_intent_is_committed_owes_nothing(user, point):
+def test_after_a_process_is_killed_before_the_intent_is_committed_nothing_is_charged(user, point):
     Wallet.objects.create(user=user, balance=5)
 
     kill("buy", point, user.pk)
@@ -185,8 +185,10 @@ def test_a_process_killed_before_the_intent_is_committed_owes_nothing(user, poin
     assert Wallet.objects.get().balance == 5
 
 
-@pytest.mark.parametrize("point", ["between note and approval", "between approval and status"])
-def test_a_process_killed_while_it_approves_a_hold_credits_what_skinsback_approved(sandbox, traveller, user, point):
+@pytest.mark.parametrize("point", ["between intent and approval", "between approval and status"])
+def test_after_a_process_is_killed_while_approving_a_hold_the_credit_follows_skinsbacks_status(
+    sandbox, traveller, user, point
+):
     deposit = deposits.create(user)
     sandbox.pay(deposit.order_id, held=True)
     poll_deposits(now=timezone.now() + schedule.ACCOUNT_ERROR_DELAY)

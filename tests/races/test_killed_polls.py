@@ -1,4 +1,4 @@
-"""Row 49 of the fault model: a worker that polls is killed, or broken off, in a batch, and nothing is lost."""
+"""Row 49 of the fault model: a worker is killed or interrupted while it polls a batch, and no status is lost."""
 
 import random
 from datetime import timedelta
@@ -21,12 +21,12 @@ from .test_killed import kill
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 CLAIM_SECONDS = 120
-"""A claim is over after so long at most; the worker that made it need not be alive."""
+"""A claim ends after this time, even if the worker that made it is dead."""
 
 POINTS = [
-    "before the rows are taken",
-    "between taking and asking",
-    "between ask and record",
+    "before the claim of due rows",
+    "between claim of due rows and call",
+    "between answer and record",
     "between record and commit",
     "between record and reschedule",
 ]
@@ -40,7 +40,7 @@ def sandbox(settings):
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_row_49_all_is_done_two_minutes_after_a_worker_was_killed(sandbox, user, point):
+def test_row_49_two_minutes_after_a_worker_was_killed_all_due_rows_are_polled(sandbox, user, point):
     from django_skinsback import purchases
     from django_skinsback.connection import get_client
     from tests.wallet.models import Wallet
@@ -76,14 +76,14 @@ def test_row_49_all_is_done_two_minutes_after_a_worker_was_killed(sandbox, user,
     assert Purchase.objects.get(pk=rows[2].pk).next_poll_at is not None
 
 
-def test_row_49_broken_off_anywhere_many_times_no_row_is_left_unscheduled(monkeypatch, settings, user):
-    """By an exception that nothing here catches, not by a signal: the process lives on."""
+def test_row_49_after_interruptions_at_any_point_no_row_is_left_unscheduled(monkeypatch, settings, user):
+    """The interruption is an exception that no flow catches, so the process goes on."""
     settings.SKINSBACK = {**settings.SKINSBACK, "POLL_BATCH_SIZE": 3, "ACCOUNTS": {}}
-    truth, crashes, times = {}, Crashes(), 100 if connection.vendor == "sqlite" else 25
+    statuses, crashes, times = {}, Crashes(), 100 if connection.vendor == "sqlite" else 25
 
     def get_purchases(_client, *, custom_ids):
         crashes.pass_point()
-        reports = [PurchaseReport(status=truth[each], custom_id=each) for each in custom_ids]
+        reports = [PurchaseReport(status=statuses[each], custom_id=each) for each in custom_ids]
         crashes.pass_point()
         return reports
 
@@ -93,7 +93,7 @@ def test_row_49_broken_off_anywhere_many_times_no_row_is_left_unscheduled(monkey
             chance = random.Random(seed)
             rows = [make_purchase(status="waiting_accept", next_poll_at=timezone.now()) for _ in range(8)]
             for row in rows:
-                truth[row.custom_id] = chance.choice(["waiting_accept", "timeout"])
+                statuses[row.custom_id] = chance.choice(["waiting_accept", "timeout"])
             with crashes.at(chance.randrange(25)):
                 poll_purchases()
 
@@ -103,7 +103,7 @@ def test_row_49_broken_off_anywhere_many_times_no_row_is_left_unscheduled(monkey
             poll_purchases()
             for row in rows:
                 row.refresh_from_db()
-                assert row.status == truth[row.custom_id], seed
+                assert row.status == statuses[row.custom_id], seed
                 assert StatusChange.objects.filter(purchase=row).count() == (row.status == "timeout")
             mine.update(next_poll_at=None)
     assert crashes.happened > times / 2

@@ -1,4 +1,4 @@
-"""What happens when several connections do the same, or opposite things, in the same moment."""
+"""Several connections do the same thing, or opposite things, at once."""
 
 import random
 import threading
@@ -24,14 +24,14 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 
 def at_once(*calls):
-    """Run the calls on a thread and a connection each, all starting together; returns what they returned or raised."""
+    """Run each call on its own thread and connection, all at once. Returns what each returned or raised."""
     start, results = threading.Barrier(len(calls)), [None] * len(calls)
 
     def run(position, call):
         try:
             start.wait(timeout=20)
             results[position] = call()
-        except Exception as error:  # noqa: BLE001 - handed to the test
+        except Exception as error:  # noqa: BLE001 - returned to the test
             results[position] = error
         finally:
             connection.close()
@@ -72,7 +72,7 @@ def test_one_delivery_eight_times_at_once_is_one_credit_and_no_error(user):
     assert Wallet.objects.get().balance == Decimal("12.6") * 10
 
 
-def test_deliveries_inside_a_transaction_of_the_sites_stand_in_nobodys_way(user):
+def test_deliveries_inside_database_transactions_of_the_site_do_not_block_each_other(user):
     Wallet.objects.create(user=user)
     deposits = [make_deposit(user=user) for _ in range(8)]
 
@@ -83,7 +83,7 @@ def test_deliveries_inside_a_transaction_of_the_sites_stand_in_nobodys_way(user)
     assert LedgerEntry.objects.count() == 8
 
 
-def test_the_same_news_in_different_bytes_at_once_is_one_credit(user):
+def test_one_status_in_different_bytes_at_once_is_one_credit(user):
     Wallet.objects.create(user=user)
     for _ in range(10):
         deposit = make_deposit(user=user)
@@ -97,7 +97,7 @@ def test_the_same_news_in_different_bytes_at_once_is_one_credit(user):
         assert [entry.kind for entry in LedgerEntry.objects.filter(deposit=deposit)] == ["credit"]
 
 
-def test_opposite_news_at_once_never_leaves_two_opposite_truths(user):
+def test_opposite_statuses_at_once_leave_one_consistent_result(user):
     Wallet.objects.create(user=user)
     for first, second in [("success", "fail"), ("hold_approved", "hold_returned")] * 5:
         deposit = make_deposit(user=user)
@@ -108,8 +108,8 @@ def test_opposite_news_at_once_never_leaves_two_opposite_truths(user):
         ]
 
         deposit.refresh_from_db()
-        given = sum(entry.amount for entry in LedgerEntry.objects.filter(deposit=deposit))
-        assert given == (Decimal("12.6") if deposit.status == "success" else 0)
+        balance = sum(entry.amount for entry in LedgerEntry.objects.filter(deposit=deposit))
+        assert balance == (Decimal("12.6") if deposit.status == "success" else 0)
         assert deposit.needs_review or deposit.status == "hold_returned"
 
 
@@ -125,8 +125,8 @@ def test_a_purchase_submitted_by_eight_workers_at_once_is_sent_once(sandbox):
     assert sandbox.sold(purchase.custom_id) == 1
 
 
-def test_of_cancelling_and_sending_at_once_one_wins(sandbox, user, operator):
-    """Either it is refused, refunded and never bought, or it is bought once and stays charged."""
+def test_when_a_purchase_is_cancelled_and_sent_at_once_only_one_happens(sandbox, user, operator):
+    """The purchase is either refunded and never bought, or bought once and charged."""
     skins = sorted(get_client().get_price_list("rust", full=True).items, key=lambda item: item.price)[:4]
     Wallet.objects.create(user=user, balance=5 * len(skins))
     ends = Counter()
@@ -155,7 +155,7 @@ def test_of_cancelling_and_sending_at_once_one_wins(sandbox, user, operator):
     assert Wallet.objects.get().balance == 5 * ends[cancelled]
 
 
-def test_two_sweeps_at_once_share_the_rows(sandbox):
+def test_two_sweeps_at_once_send_each_purchase_once(sandbox):
     skins = sorted(get_client().get_price_list("rust", full=True).items, key=lambda item: item.price)[:6]
     for skin in skins:
         make_purchase(game="rust", market_hash_name="", skin_id=skin.skin_id, max_price=skin.price)
@@ -167,7 +167,7 @@ def test_two_sweeps_at_once_share_the_rows(sandbox):
     assert {sandbox.sold(row.custom_id) for row in Purchase.objects.all()} == {1}
 
 
-def test_settling_and_news_at_once_credit_once(user, operator):
+def test_decisions_and_a_delivery_at_once_credit_once(user, operator):
     from django_skinsback import deposits
 
     Wallet.objects.create(user=user)

@@ -1,4 +1,4 @@
-"""Four real processes share the limit, through Redis and through a database cache."""
+"""Four real processes share the rate limit, through Redis and through a database cache."""
 
 import uuid
 
@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from tests.races.interleaving import PROCESSES, take_turns
+from tests.races.interleaving import PROCESSES, grant_times
 from tests.support import services
 
 PER_MINUTE = 480
@@ -29,7 +29,7 @@ def test_row_52_four_processes_share_the_limit_through_redis():
         "LOCATION": "redis://127.0.0.1:6379/14",
         "KEY_PREFIX": uuid.uuid4().hex,
     }
-    check_limit(take_turns(PER_MINUTE, 60, cache))
+    check_limit(grant_times(PER_MINUTE, 60, cache))
 
 
 @pytest.mark.database
@@ -42,7 +42,7 @@ def test_row_52_four_processes_share_the_limit_through_a_database_cache():
     }
     call_command("createcachetable", "limits")
     try:
-        granted = take_turns(PER_MINUTE, 60, cache)
+        granted = grant_times(PER_MINUTE, 60, cache)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE limits")

@@ -1,4 +1,4 @@
-"""A person decides about rows that change in the same moment: whoever comes second decides nothing."""
+"""An operator decides about rows that change at the same moment. If the row changed first, RowChanged is raised."""
 
 import random
 import threading
@@ -28,21 +28,21 @@ ROWS = 60
 LONG_AGO = timedelta(minutes=5)
 
 
-def side_by_side(rows, first, second):
-    """Call both for each row, on a connection each, in the same moment; returns what each returned or raised."""
-    meet, results = threading.Barrier(2), ([], [])
+def run_in_parallel(rows, first, second):
+    """Call both functions for each row at once, each on its own connection. Returns what each returned or raised."""
+    barrier, results = threading.Barrier(2), ([], [])
 
-    def run(call, told):
+    def run(call, outcomes):
         try:
             for row in rows:
-                meet.wait(timeout=30)
+                barrier.wait(timeout=30)
                 time.sleep(random.random() / 200)
                 try:
-                    told.append(call(row))
+                    outcomes.append(call(row))
                 except SkinsBackError as error:
-                    told.append(error)
+                    outcomes.append(error)
         finally:
-            meet.abort()
+            barrier.abort()
             connection.close()
 
     threads = [threading.Thread(target=run, args=pair) for pair in zip((first, second), results, strict=True)]
@@ -50,7 +50,7 @@ def side_by_side(rows, first, second):
         thread.start()
     for thread in threads:
         thread.join(timeout=120)
-    assert [len(told) for told in results] == [len(rows)] * 2
+    assert [len(outcomes) for outcomes in results] == [len(rows)] * 2
     return results
 
 
@@ -58,7 +58,7 @@ def names(results):
     return [type(result).__name__ for result in results]
 
 
-def has_lost(result):
+def is_row_changed(result):
     return type(result).__name__ == "RowChanged"
 
 
@@ -67,9 +67,9 @@ def wallet(user):
     return Wallet.objects.create(user=user, balance=10_000)
 
 
-def paid(deposit, status, **fields):
-    told = {"amount": Decimal("10.5"), "user_amount": Decimal("12.6"), "amount_currency": "usd", **fields}
-    return DepositReport(status=status, order_id=deposit.order_id, transaction_id=deposit.transaction_id, **told)
+def paid_report(deposit, status, **fields):
+    values = {"amount": Decimal("10.5"), "user_amount": Decimal("12.6"), "amount_currency": "usd", **fields}
+    return DepositReport(status=status, order_id=deposit.order_id, transaction_id=deposit.transaction_id, **values)
 
 
 def charged(user, **values):
@@ -85,14 +85,14 @@ def kinds(row):
     return set(row.entries.values_list("kind", flat=True))
 
 
-def test_keep_against_fail_leaves_no_credited_row_closed(user, operator):
+def test_keep_and_a_failure_at_once_never_close_a_credited_row(user, operator):
     rows = [make_deposit(user=user, steam_id="76561198050648523") for _ in range(ROWS)]
     for row in rows:
-        deposits.record_report(paid(row, "hold_approved", steam_id="76561198827262007"), "webhook")
+        deposits.record_report(paid_report(row, "hold_approved", steam_id="76561198827262007"), "webhook")
     shown = list(Deposit.objects.filter(needs_review=True).order_by("pk"))
     assert len(shown) == ROWS
 
-    decided, answers = side_by_side(
+    decided, answers = run_in_parallel(
         shown,
         lambda row: deposits.settle(row, "keep", operator),
         lambda row: post_notification(Client(), signed_notification(row, "fail")).status_code,
@@ -103,10 +103,12 @@ def test_keep_against_fail_leaves_no_credited_row_closed(user, operator):
     assert [row.pk for row in rows if "reversal" not in kinds(row) and not row.needs_review] == []
     assert set(names(decided)) <= {"Deposit", "RowChanged"}
     for row, result in zip(rows, decided, strict=True):
-        assert row.changes.filter(source="operator").exists() is not has_lost(result), "a row that lost is named"
+        assert row.changes.filter(source="operator").exists() is not is_row_changed(result), (
+            "a refused decision is in the history"
+        )
 
 
-def test_refund_against_accepted_leaves_no_row_refunded_and_delivered_without_review(user, operator):
+def test_a_refund_and_accepted_at_once_never_leave_a_delivered_row_refunded_without_review(user, operator):
     rows = [charged(user, status="unknown", submitted_at=utc_now() - LONG_AGO) for _ in range(ROWS)]
 
     def accept(row):
@@ -114,25 +116,25 @@ def test_refund_against_accepted_leaves_no_row_refunded_and_delivered_without_re
             PurchaseReport(status="accepted", custom_id=row.custom_id, buy_id=f"b{row.pk}"), "webhook"
         ).outcome
 
-    decided, _ = side_by_side(rows, lambda row: purchases.settle(row, "refund", operator), accept)
+    decided, _ = run_in_parallel(rows, lambda row: purchases.settle(row, "refund", operator), accept)
 
     rows = list(Purchase.objects.order_by("pk"))
     assert [row.pk for row in rows if "refund" in kinds(row) and not row.needs_review] == []
     assert [row.pk for row in rows if "refund" in kinds(row) and row.status == "accepted"] == []
     assert set(names(decided)) <= {"Purchase", "RowChanged"}
-    assert [has_lost(result) for result in decided] == ["refund" not in kinds(row) for row in rows]
+    assert [is_row_changed(result) for result in decided] == ["refund" not in kinds(row) for row in rows]
     assert not list(audit())
 
 
 @pytest.mark.parametrize("change", [{"user_amount": "99999"}, {"amount_currency": "rub"}], ids=["amount", "currency"])
-def test_credit_against_a_report_of_another_amount_never_credits_what_was_not_shown(user, operator, change):
+def test_a_credit_decision_and_a_report_of_another_amount_at_once_credit_only_the_shown_amount(user, operator, change):
     rows = [make_deposit(user=user) for _ in range(ROWS // 3)]
     for row in rows:
-        deposits.record_report(paid(row, "in_hold"), "webhook")
+        deposits.record_report(paid_report(row, "in_hold"), "webhook")
     Deposit.objects.update(needs_review=True)
     shown = list(Deposit.objects.order_by("pk"))
 
-    decided, _ = side_by_side(
+    decided, _ = run_in_parallel(
         shown,
         lambda row: deposits.settle(row, "credit", operator),
         lambda row: post_notification(Client(), signed_notification(row, "in_hold", **change)).status_code,
@@ -140,41 +142,45 @@ def test_credit_against_a_report_of_another_amount_never_credits_what_was_not_sh
 
     credited = LedgerEntry.objects.values_list("amount", "currency")
     assert set(credited) <= {(Decimal("12.6"), "usd")}
-    assert len(credited) == len([result for result in decided if not has_lost(result)])
+    assert len(credited) == len([result for result in decided if not is_row_changed(result)])
 
 
 @pytest.mark.parametrize(
     "change", [{"user_amount": Decimal(99999)}, {"amount_currency": "rub"}], ids=["amount", "currency"]
 )
-def test_a_hold_approved_while_a_report_changes_it_is_credited_as_shown_or_flagged(user, operator, change, monkeypatch):
+def test_a_hold_approved_while_a_report_changes_its_amount_is_credited_as_shown_or_flagged(
+    user, operator, change, monkeypatch
+):
     rows = [make_deposit(user=user) for _ in range(ROWS)]
     for row in rows:
-        deposits.record_report(paid(row, "in_hold"), "webhook")
+        deposits.record_report(paid_report(row, "in_hold"), "webhook")
     approved = []
     monkeypatch.setattr(SkinsBackClient, "approve_hold", lambda *_args, order_id: approved.append(order_id))
     monkeypatch.setattr(
         SkinsBackClient,
         "get_deposit",
-        lambda _client, order_id: paid(Deposit.objects.get(order_id=order_id), "hold_approved", **change),
+        lambda _client, order_id: paid_report(Deposit.objects.get(order_id=order_id), "hold_approved", **change),
     )
     shown = list(Deposit.objects.order_by("pk"))
 
-    decided, _ = side_by_side(
+    decided, _ = run_in_parallel(
         shown,
         lambda row: deposits.approve_hold(row, by=operator),
-        lambda row: deposits.record_report(paid(row, "in_hold", **change), "webhook"),
+        lambda row: deposits.record_report(paid_report(row, "in_hold", **change), "webhook"),
     )
 
     assert set(names(decided)) <= {"Deposit", "RowChanged"}
     for row, result in zip(Deposit.objects.order_by("pk"), decided, strict=True):
-        assert (row.order_id in approved) is not has_lost(result)
-        assert (row.status, bool(kinds(row))) == (("in_hold", False) if has_lost(result) else ("hold_approved", True))
-        assert row.needs_review is not has_lost(result), "credited another amount than was shown, and not flagged"
+        assert (row.order_id in approved) is not is_row_changed(result)
+        assert (row.status, bool(kinds(row))) == (
+            ("in_hold", False) if is_row_changed(result) else ("hold_approved", True)
+        )
+        assert row.needs_review is not is_row_changed(result), "credited another amount than was shown without a flag"
 
 
 @pytest.fixture(params=["answered", "answer lost"])
 def sold(request, monkeypatch):
-    """The custom IDs that SkinsBack has sold; it answers, or its answer is lost."""
+    """The custom IDs that SkinsBack has sold. SkinsBack answers, or its answer is lost."""
     sold = []
 
     def buy_skin(*_args, custom_id, **_options):
@@ -188,7 +194,7 @@ def sold(request, monkeypatch):
 
 
 def check_refunded_or_sold(sold):
-    """Of each row one thing is true: it was refunded, and will not be sent again, or it was sold."""
+    """Check that each row was either refunded, and is not sent again, or sold."""
     assert len(sold) == len(set(sold))
     for row in Purchase.objects.all():
         assert ("refund" in kinds(row)) is not (row.custom_id in sold) or row.needs_review
@@ -199,18 +205,18 @@ def check_refunded_or_sold(sold):
     assert refunded.isdisjoint(sold)
 
 
-def test_a_refund_against_the_first_sending_is_never_both(user, operator, sold, monkeypatch):
+def test_a_refund_and_the_first_sending_at_once_never_both_happen(user, operator, sold, monkeypatch):
     monkeypatch.setattr(SkinsBackClient, "get_purchases", lambda *_args, **_ids: [])
     rows = [charged(user) for _ in range(ROWS // 2)]
 
-    decided, sent = side_by_side(rows, lambda row: purchases.settle(row, "refund", operator), purchases.submit)
+    decided, sent = run_in_parallel(rows, lambda row: purchases.settle(row, "refund", operator), purchases.submit)
 
     assert set(names(decided)) <= {"Purchase", "RowChanged"}
     assert set(names(sent)) == {"Purchase"}
     check_refunded_or_sold(sold)
 
 
-def test_a_refund_against_a_sending_again_is_never_both(user, operator, sold, monkeypatch):
+def test_a_refund_and_a_repeated_sending_at_once_never_both_happen(user, operator, sold, monkeypatch):
     def unknown(*_args, **_ids):
         raise PurchaseNotFound("market_getinfo", 2, "offer_not_found")
 
@@ -224,7 +230,7 @@ def test_a_refund_against_a_sending_again_is_never_both(user, operator, sold, mo
         Purchase.objects.filter(pk=row.pk, status="unknown").update(next_poll_at=utc_now() - LONG_AGO)
         poll_purchases()
 
-    decided, _ = side_by_side(rows, lambda row: purchases.settle(row, "refund", operator), poll)
+    decided, _ = run_in_parallel(rows, lambda row: purchases.settle(row, "refund", operator), poll)
 
     assert set(names(decided)) <= {"Purchase", "RowChanged", "InvalidInput"}
     check_refunded_or_sold(sold)

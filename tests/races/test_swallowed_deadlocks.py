@@ -1,4 +1,4 @@
-"""A receiver swallows a deadlock: MariaDB has undone all that came before it, PostgreSQL will commit nothing."""
+"""A receiver swallows a deadlock. MariaDB has rolled back everything before it; PostgreSQL will not commit."""
 
 import threading
 import time
@@ -41,25 +41,25 @@ def by_raw_cursor(user):
 
 
 class Deadlock:
-    """A receiver that meets a deadlock with a second connection, and swallows it."""
+    """A receiver that provokes a deadlock with a second connection and swallows the error."""
 
     def __init__(self, statement, other, contend):
         self.statement, self.other, self.contend = statement, other, contend
-        self.met = 0
+        self.count = 0
         self._ready = threading.Event()
 
     def __call__(self, **_arguments):
         second = threading.Thread(target=self._second_connection)
         second.start()
         assert self._ready.wait(10)
-        time.sleep(0.3)  # until it waits for what is locked here
-        if connection.vendor == "postgresql":  # who waits this long looks for a deadlock, and is its victim
+        time.sleep(0.3)  # until the second connection waits for our lock
+        if connection.vendor == "postgresql":  # the connection that checks first is rolled back
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL deadlock_timeout = '10ms'")
         try:
             self.statement(self.other)
         except OperationalError:
-            self.met += 1
+            self.count += 1
         self.second = second
 
     def _second_connection(self):
@@ -68,7 +68,7 @@ class Deadlock:
                 if connection.vendor == "postgresql":
                     with connection.cursor() as cursor:
                         cursor.execute("SET LOCAL deadlock_timeout = '30s'")
-                users = get_user_model().objects.bulk_create(  # MariaDB undoes whoever has written less
+                users = get_user_model().objects.bulk_create(  # MariaDB rolls back the connection that wrote less
                     get_user_model()(username=f"second{number}") for number in range(200)
                 )
                 assert users
@@ -111,19 +111,19 @@ def touch(row):
     return lambda: type(row).objects.select_for_update().get(pk=row.pk)
 
 
-def test_a_delivery_is_500_kept_and_applied_when_there_is_no_deadlock(user, wallet, other, statement):
+def test_a_delivery_is_answered_500_and_applied_later_without_a_deadlock(user, wallet, other, statement):
     deposit, announced = make_deposit(user=user), []
     deadlock = Deadlock(statement, other, touch(wallet))
 
-    def hear(change, **_arguments):
+    def receive(change, **_arguments):
         announced.append(change.to_status)
 
-    with receiving(hear, deposit_changed):
+    with receiving(receive, deposit_changed):
         with receiving(deadlock):
             assert post_notification(Client(), signed_notification(deposit)).status_code == 500
         deadlock.second.join(20)
 
-        assert deadlock.met == 1
+        assert deadlock.count == 1
         deposit.refresh_from_db()
         assert (deposit.status, LedgerEntry.objects.count(), StatusChange.objects.count()) == ("pending", 0, 0)
         assert (Wallet.objects.get(user=user).balance, announced) == (100, [])
@@ -146,7 +146,7 @@ def test_record_report_raises(user, wallet, other, statement):
         deposits.record_report(report, "poll")
     deadlock.second.join(20)
 
-    assert deadlock.met == 1
+    assert deadlock.count == 1
     assert (Deposit.objects.get().status, LedgerEntry.objects.count()) == ("pending", 0)
     assert Wallet.objects.get(user=user).balance == 100
 
@@ -154,7 +154,7 @@ def test_record_report_raises(user, wallet, other, statement):
 @pytest.mark.parametrize("charge", [{"charge": 5, "charge_currency": "usd"}, {}], ids=["charged", "free"])
 def test_buy_raises_and_leaves_no_row(user, wallet, other, statement, charge):
     def contend():
-        """What the purchase has locked: the wallet where it is charged; else nothing that exists before it."""
+        """Lock the wallet, which a charged purchase has locked."""
         touch(wallet)()
 
     deadlock = Deadlock(statement, other, contend)
@@ -163,18 +163,18 @@ def test_buy_raises_and_leaves_no_row(user, wallet, other, statement, charge):
         touch(wallet)()
         deadlock(**arguments)
 
-    # The entry of a charge refers to a row that is gone.
+    # A charge entry refers to the purchase row, which is rolled back.
     with receiving(lock_wallet_first, post_save, sender=StatusChange), pytest.raises((RolledBack, IntegrityError)):
         purchases.buy(user=user, trade_url=TRADE_URL, market_hash_name="AK-47", max_price=5, **charge)
     deadlock.second.join(20)
 
-    assert deadlock.met == 1
+    assert deadlock.count == 1
     assert (Purchase.objects.count(), LedgerEntry.objects.count()) == (0, 0)
     assert Wallet.objects.get(user=user).balance == 100
 
 
-def test_a_decision_that_moves_no_status_raises_and_the_review_stays_open(user, operator, other, statement):
-    """The row's status is the same before and after: only the time of its change tells that it was undone."""
+def test_a_decision_without_a_status_change_raises_and_the_row_stays_flagged(user, operator, other, statement):
+    """The status is the same before and after, so only ``updated_at`` shows that the change was rolled back."""
     deposit = make_deposit(user=user, needs_review=True)
     deadlock = Deadlock(statement, other, touch(deposit))
 
@@ -182,16 +182,16 @@ def test_a_decision_that_moves_no_status_raises_and_the_review_stays_open(user, 
         deposits.settle(deposit, "keep", operator)
     deadlock.second.join(20)
 
-    assert deadlock.met == 1
+    assert deadlock.count == 1
     deposit.refresh_from_db()
     assert (deposit.needs_review, StatusChange.objects.count()) == (True, 0)
 
 
-def test_a_delivery_about_no_row_of_ours_is_not_lost(user, wallet, other, statement):
+def test_a_delivery_without_a_matching_row_is_not_lost(user, wallet, other, statement):
     deadlock = Deadlock(statement, other, touch(wallet))
 
     def lock_wallet_first(**arguments):
-        if not deadlock.met:
+        if not deadlock.count:
             touch(wallet)()
             deadlock(**arguments)
 
@@ -200,5 +200,5 @@ def test_a_delivery_about_no_row_of_ours_is_not_lost(user, wallet, other, statem
         assert post_notification(Client(), message).status_code == 500
     deadlock.second.join(20)
 
-    assert deadlock.met == 1
+    assert deadlock.count == 1
     assert WebhookEvent.objects.get().outcome == "failed"

@@ -1,5 +1,5 @@
-"""Whole histories, thrown like dice: the real site and the sandbox under one clock, with faults and crashes.
+"""Random histories of the real site and the sandbox under one clock, with faults and crashes.
 
-``machine`` says what can happen, ``site`` makes it happen, ``truth`` says what must hold. A seed replays exactly:
+``history`` defines the steps, ``site`` runs them, ``invariants`` checks the results. A seed replays exactly:
 ``python -m tests.simulator --histories 10000 --seed 1``.
 """

@@ -1,4 +1,4 @@
-"""``python -m tests.simulator --histories 10000 --seed 1``: many histories, on the database of ``TEST_DATABASE``."""
+"""``python -m tests.simulator --histories 10000 --seed 1`` runs many histories on the database of ``TEST_DATABASE``."""
 
 import argparse
 import logging
@@ -9,14 +9,14 @@ import time
 import django
 
 CHUNK = 250
-"""Histories of one seed: so many must be run again to see one of them fail again."""
+"""Histories per seed. All histories of a seed must run again to reproduce a failure."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulator", description=__doc__)
-    parser.add_argument("--histories", type=int, default=1000, help="how many")
-    parser.add_argument("--seed", type=int, default=1, help="where to begin; the same seed is the same histories")
-    parser.add_argument("--steps", type=int, default=30, help="steps in a history, at most")
+    parser.add_argument("--histories", type=int, default=1000, help="number of histories")
+    parser.add_argument("--seed", type=int, default=1, help="first seed; the same seed runs the same histories")
+    parser.add_argument("--steps", type=int, default=30, help="maximum number of steps in a history")
     arguments = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def run_all(arguments: argparse.Namespace) -> int:
-    from .machine import tally
+    from .history import tally
     from .running import run
 
     begin, done = time.monotonic(), 0

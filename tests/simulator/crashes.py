@@ -1,4 +1,4 @@
-"""A process that dies between two steps: what it had not committed is gone, and nothing of it runs on."""
+"""Simulates a process that dies between two steps: uncommitted changes are lost, and no further code runs."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,42 +13,42 @@ WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 class Crash(BaseException):
-    """The process is dead. No ``except Exception`` hears of it."""
+    """The process is dead. ``except Exception`` does not catch this."""
 
 
 class Crashes:
-    """Counts the points at which a process can die, and dies at the one that was chosen.
+    """Counts the points at which a process can die, and raises Crash at the chosen one.
 
     The points are: before and after each commit, before and after each write outside a database transaction, before
     and after each call of SkinsBack.
     """
 
     def __init__(self) -> None:
-        self.left: int | None = None
+        self.points_left: int | None = None
         self.happened = 0
 
     @contextmanager
     def at(self, point: int | None) -> Iterator[None]:
-        """Die at the ``point``-th point from here; None: live."""
-        self.left = point
+        """Raise Crash at the ``point``-th point from here; never if it is None."""
+        self.points_left = point
         try:
             yield
         except Crash:
             self.happened += 1
         finally:
-            self.left = None
+            self.points_left = None
 
     def pass_point(self) -> None:
-        if self.left is None:
+        if self.points_left is None:
             return
-        if self.left == 0:
-            self.left = None
+        if self.points_left == 0:
+            self.points_left = None
             raise Crash
-        self.left -= 1
+        self.points_left -= 1
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Make points of the commits and lone writes of the database of money."""
+        """Make the commits and the writes outside transactions of the package's database points of death."""
         connection = connections[database()]
         commit = connection.commit
 

@@ -1,19 +1,19 @@
-"""Runs histories from a seed, so that the same seed is the same histories."""
+"""Runs histories from a seed. The same seed gives the same histories."""
 
 from collections import Counter
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from .machine import History, tally
+from .history import History, tally
 
 STEPS = 30
 
 
 def run(number: int, *, histories: int, steps: int = STEPS, shrink: bool = True) -> Counter[str]:
-    """Run ``histories`` histories of seed ``number`` and say what they were made of; raises if one fails.
+    """Run ``histories`` histories of seed ``number`` and return what they contained, as counts.
 
-    It raises with the shortest one that fails, unless ``shrink`` is off.
+    Raises the error of the shortest history that fails; with ``shrink=False``, of the first one.
     """
     before = tally.copy()
 

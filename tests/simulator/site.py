@@ -1,4 +1,4 @@
-"""One site and one sandbox, begun anew for each history."""
+"""One site and one sandbox, created anew for each history."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,7 +20,7 @@ from django_skinsback.client import SkinsBackClient
 from django_skinsback.flows.ledger import database
 from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.flows.polling.purchases import poll_purchases
-from django_skinsback.flows.webhooks.replay import apply_kept
+from django_skinsback.flows.webhooks import replay
 from django_skinsback.models import (
     BalanceSnapshot,
     Deposit,
@@ -36,19 +36,19 @@ from django_skinsback.signals import entry_posted
 from tests.wallet.models import Wallet
 
 from .crashes import Crashes
-from .wire import Line, Postman
+from .transport import SandboxAdapter, WebhookDelivery
 
 BEGIN = 1_750_000_000
-"""When every history begins, in UNIX seconds."""
+"""Start time of every history in UNIX seconds."""
 
 PARTNERS = ("38734273", "90382795", "12345678")
 TRADE_URLS = [f"https://steamcommunity.com/tradeoffer/new/?partner={partner}&token=i1ArBZey" for partner in PARTNERS]
 STEAM_IDS = [str(76561197960265728 + int(partner)) for partner in PARTNERS]
 RETRIES = (30, 600)
-"""After how many seconds the sandbox delivers again what was not answered with 2xx."""
+"""Seconds after which the sandbox repeats a delivery that was not answered with 2xx."""
 
-BEGIN_WITH = (Decimal(1000), Decimal(100), Decimal(0))
-"""What the three users have in their wallets."""
+FIRST_BALANCES = (Decimal(1000), Decimal(100), Decimal(0))
+"""First balances of the three users."""
 
 TABLES = (
     LedgerEntry,
@@ -64,22 +64,22 @@ TABLES = (
 
 
 SWALLOWED_EVERY = 2
-"""While the site's own receiver swallows errors, it meets one with every second entry."""
+"""While the site's receiver swallows errors, one occurs at every second entry."""
 
 
-class SiteBroken(Exception):
-    """The site's own handler of ``entry_posted`` fails."""
+class ReceiverFailed(Exception):
+    """Raised by the site's receiver of ``entry_posted`` while it is broken."""
 
 
 def hold_policy(deposit: Deposit) -> bool:
-    """A site's policy: it trusts one user, mistrusts another and fails about the third."""
+    """A hold policy that approves one user, refuses another, and raises for the third."""
     if deposit.user.username == "modest":
-        raise ValueError("no idea")
+        raise ValueError("no policy for this user")
     return bool(deposit.user.username == "rich")
 
 
 class Site:
-    """The real models, views and flows; ``close()`` puts everything back."""
+    """The real models, views and flows. ``close()`` undoes all patches."""
 
     def __init__(self, *, notification_format: Any = "form", **options: Any) -> None:
         self._stack = ExitStack()
@@ -90,17 +90,17 @@ class Site:
         self.swallowed = 0
         self._entries = 0
         self._clock = self._stack.enter_context(time_machine.travel(datetime.fromtimestamp(BEGIN, UTC), tick=False))
-        self.postman = Postman(self._die_in_delivery)
+        self.deliveries = WebhookDelivery(self._crash_in_delivery_at)
         self.sandbox = Sandbox(
             manual=True,
             start=BEGIN,
-            send=self.postman,
+            send=self.deliveries,
             options=Options(rate_limit=None, retry_after=RETRIES, notification_format=notification_format),
         )
         self.sandbox.configure(events_url="https://shop.example/skinsback/events/")
-        self.line = Line(self.sandbox, self.crashes)
+        self.api = SandboxAdapter(self.sandbox, self.crashes)
         session = requests.Session()
-        session.mount("http://", self.line)
+        session.mount("http://", self.api)
         given = {
             **settings.SKINSBACK,
             **self.sandbox.credentials(),
@@ -128,10 +128,10 @@ class Site:
 
     def _break(self, **_arguments: Any) -> None:
         if self.broken:
-            raise SiteBroken
+            raise ReceiverFailed
 
     def _swallow(self, **_arguments: Any) -> None:
-        """A unique key of the site's own is there already, and the error is caught without a savepoint."""
+        """Provoke a unique violation in the site's own table and catch it without a savepoint."""
         self._entries += 1
         if self.swallows and self._entries % SWALLOWED_EVERY == 0:
             self.swallowed += 1
@@ -147,24 +147,24 @@ class Site:
     @staticmethod
     def _make_users() -> list[Any]:
         users = [get_user_model().objects.create(username=name) for name in ("rich", "modest", "poor", "operator")]
-        wallets = [Wallet(user=user, balance=money) for user, money in zip(users[:3], BEGIN_WITH, strict=True)]
+        wallets = [Wallet(user=user, balance=money) for user, money in zip(users[:3], FIRST_BALANCES, strict=True)]
         Wallet.objects.bulk_create(wallets)
         return users
 
     @contextmanager
-    def _die_in_delivery(self) -> Iterator[None]:
+    def _crash_in_delivery_at(self) -> Iterator[None]:
         point, self.crash_in_delivery = self.crash_in_delivery, None
         with self.crashes.at(point):
             yield
 
     def advance(self, seconds: float) -> None:
-        """Let time pass on both sides."""
+        """Advance the clocks of the site and of the sandbox."""
         self._clock.shift(seconds)
         self.sandbox.clock.advance(seconds=seconds)
 
     @contextmanager
     def clock_ahead(self, seconds: float) -> Iterator[None]:
-        """Meanwhile the site's clock, and not SkinsBack's, is wrong."""
+        """Set the site's clock ahead inside the block; SkinsBack's clock stays right."""
         self._clock.shift(seconds)
         try:
             yield
@@ -172,19 +172,19 @@ class Site:
             self._clock.shift(-seconds)
 
     def deliver(self, crash: int | None = None) -> None:
-        """Have the sandbox send what is due; at the given point of the first delivery the site dies."""
+        """Send all due notifications. ``crash`` is the point in the first delivery at which the site dies."""
         self.crash_in_delivery = crash
         self.sandbox.deliver_pending()
         self.crash_in_delivery = None
 
     def sweep(self) -> None:
-        """What beat starts."""
-        apply_kept()
+        """Run the tasks that beat starts."""
+        replay.apply_kept()
         poll_deposits()
         poll_purchases()
 
-    def mend(self) -> None:
-        """Nothing goes wrong from here on."""
+    def stop_faults(self) -> None:
+        """Turn off all faults."""
         self.broken = self.swallows = False
-        self.line.misfortunes.clear()
+        self.api.planned_faults.clear()
         self.sandbox.faults.remove()

@@ -1,4 +1,4 @@
-"""Staff with some permissions and no others, and the ways their browser talks to the admin."""
+"""Logged-in clients of staff users with given permissions, and helpers for requests to the admin."""
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -21,7 +21,7 @@ VIEW_ALL = [
 
 
 def browser_of(*permissions, superuser=False):
-    """A logged-in browser of a member of staff who holds just these permissions of ours."""
+    """Return a test client, logged in as a staff user with exactly these permissions of the package."""
     users = get_user_model().objects
     name = f"staff{users.count()}"
     user = users.create_user(name, is_staff=True, is_superuser=superuser)
@@ -41,17 +41,17 @@ def page_url(row):
 
 
 def act(client, action, *rows, **fields):
-    """POST an action for the chosen rows, as the list does and as the page that asks first does."""
+    """POST an action for these rows, as the list or its confirmation page does."""
     data = {"action": action, "_selected_action": [row.pk for row in rows], **fields}
     return client.post(list_url(rows[0]._meta.model_name), data)
 
 
 def messages_of(client, response):
-    """What the next page tells."""
+    """Return the messages on the next page."""
     page = client.get(response.url) if response.status_code == 302 else response
     return [str(message) for message in page.context["messages"]]
 
 
 def seen_on(page):
-    """The hidden fields of a page that asks, which bind a decision to what it shows."""
+    """Return the hidden ``seen`` fields of a confirmation page."""
     return [f"{each['row'].pk}:{each['seen']}" for each in page.context["rows"]]

@@ -1,4 +1,4 @@
-"""Fails where less of the package's branches was run than before; reads what ``pytest --cov`` has written."""
+"""Fails if branch coverage is below LOWEST. Reads the data file of ``pytest --cov``."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from coverage import Coverage
 
-LOWEST = 93.6  # per cent, by tests/unit, tests/contracts, tests/integration and tests/core
+LOWEST = 93.6  # percent, with tests/unit, tests/contracts, tests/integration and tests/core
 
 
 def main() -> int:
@@ -19,7 +19,7 @@ def main() -> int:
         coverage.json_report(outfile=str(report))
         totals = json.loads(report.read_text())["totals"]
     percent = round(100 * totals["covered_branches"] / totals["num_branches"], 1)
-    print(f"{percent} % of the branches were run; {LOWEST} % is the least.")
+    print(f"{percent} % of the branches were run; at least {LOWEST} % are required.")
     return int(percent < LOWEST)
 
 

@@ -1,4 +1,4 @@
-"""The Celery app of a worker that a test starts and kills: ``celery --app tests.support.celery_worker worker``."""
+"""Celery app for workers that tests start and kill: ``celery --app tests.support.celery_worker worker``."""
 
 import os
 

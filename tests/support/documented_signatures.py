@@ -1,8 +1,7 @@
-"""The two functions of SkinsBack's documentation that compute ``sign`` (``/docs/api/v1/signature``), in Python.
+"""Python versions of the two documented functions that compute ``sign`` (``/docs/api/v1/signature``).
 
 Both join ``key:value;`` of the sorted top-level fields. They differ in how their languages turn a value into text, and
-in null, which PHP does not take for an array and JavaScript takes for an object. Values are what ``json.loads`` or a
-form give.
+in null: for PHP it is no array, for JavaScript it is an object. Values are those of ``json.loads`` or of a form.
 """
 
 import hashlib
@@ -13,13 +12,13 @@ from typing import Any
 
 
 def signed_by_php(values: Mapping[str, Any], secret: str) -> str:
-    """What the PHP sample computes."""
+    """Return the signature that the PHP sample computes."""
     pairs = {key: php_text(value) for key, value in values.items() if not isinstance(value, dict | list)}
     return _hmac_sha1(pairs, secret)
 
 
 def signed_by_javascript(values: Mapping[str, Any], secret: str) -> str:
-    """What the JavaScript sample computes."""
+    """Return the signature that the JavaScript sample computes."""
     pairs = {
         key: javascript_text(value)
         for key, value in values.items()
@@ -29,7 +28,7 @@ def signed_by_javascript(values: Mapping[str, Any], secret: str) -> str:
 
 
 def php_text(value: str | int | float | None) -> str:
-    """A value in a PHP string: 14 significant digits of a float, 1 for true, nothing for false and null."""
+    """Convert a value to text as PHP does: floats with 14 significant digits, "1" for true, "" for false and null."""
     if isinstance(value, float):
         # The exact binary value, rounded once, as zend_gcvt() does.
         return _float_text(Context(prec=14).plus(Decimal(value)), most=14, point=True, least=-4).replace("e", "E")
@@ -39,7 +38,7 @@ def php_text(value: str | int | float | None) -> str:
 
 
 def javascript_text(value: str | int | float) -> str:
-    """A value in a JavaScript string: every number is a float, as short as it can be, and booleans are words."""
+    """Convert a value to text as JavaScript does: numbers as the shortest float, booleans as words."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
@@ -48,7 +47,7 @@ def javascript_text(value: str | int | float) -> str:
 
 
 def _float_text(number: Decimal, *, most: int, point: bool, least: int) -> str:
-    """``most`` digits before the point, ``1e-7`` or, with ``point``, ``1.0e-7`` for the others."""
+    """Write numbers of up to ``most`` digits in full, others as ``1e-7`` or, with ``point``, as ``1.0e-7``."""
     number = number.normalize()
     exponent = number.adjusted()
     if not number:

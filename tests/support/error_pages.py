@@ -1,10 +1,10 @@
-"""What Django shows of an exception: to a developer, and to administrators by mail."""
+"""Django's reports about an exception: the debug page and the mail to administrators."""
 
 from django.views.debug import ExceptionReporter, technical_500_response
 
 
 def reports_of(error, rf, settings):
-    """The page that a developer sees, and the mail that administrators get."""
+    """Yield the debug page, and the HTML and text of the mail to administrators."""
     settings.DEBUG = True
     request = rf.get("/", headers={"accept": "text/html"})
     yield technical_500_response(request, type(error), error, error.__traceback__).text

@@ -1,4 +1,4 @@
-"""SkinsBack's lists as a test wants them, page by page, behind the client's own methods."""
+"""Fake pages of SkinsBack's lists, returned by the client's own methods."""
 
 from decimal import Decimal
 
@@ -9,9 +9,10 @@ PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd
 
 
 class FakeLists:
-    """Three lists that are given in pages of ``size`` rows; ``start_from`` is the number of rows before a page.
+    """Three lists in pages of ``size`` rows. ``start_from`` is the number of rows before a page.
 
-    ``errors`` maps a call's number, from 1, to what it raises. ``windows`` and ``start_froms`` keep what was asked for.
+    ``errors`` maps the number of a call, from 1, to the exception it raises. ``windows`` and ``start_froms`` hold the
+    requested time ranges and start positions.
     """
 
     def __init__(self, monkeypatch, size=1000):
@@ -36,8 +37,8 @@ class FakeLists:
         monkeypatch.setattr(SkinsBackClient, "get_deposit", lambda _client, *, order_id: self._status(order_id))
 
     def list(self, deposit, status=None, **fields):
-        """Have a deposit listed as it is here, but for what is said otherwise."""
-        told = {
+        """Add a deposit to the list with the values of its row; arguments replace single values."""
+        values = {
             "status": status or deposit.status,
             "order_id": deposit.order_id,
             "transaction_id": deposit.transaction_id or "",
@@ -46,13 +47,13 @@ class FakeLists:
             "amount_currency": deposit.amount_currency,
             "steam_id": deposit.payer_steam_id,
         }
-        report = DepositReport(**{**told, **fields})
+        report = DepositReport(**{**values, **fields})
         self.orders.append(report)
         return report
 
     def list_purchase(self, purchase, status=None, **fields):
-        """The same for a purchase."""
-        told = {
+        """Add a purchase in the same way."""
+        values = {
             "status": status or purchase.status,
             "custom_id": purchase.custom_id,
             "buy_id": purchase.buy_id or "",
@@ -60,12 +61,12 @@ class FakeLists:
             "price": purchase.price,
             "debited_amount": purchase.debited_amount,
         }
-        report = PurchaseReport(**{**told, **fields})
+        report = PurchaseReport(**{**values, **fields})
         self.history.append(report)
         return report
 
     def fail_notification(self, deposit, http_code="500"):
-        """Have it listed that a notification about the deposit was not taken."""
+        """Add a failed notification about the deposit."""
         self.failed.append(
             FailedNotification(
                 order_id=deposit.order_id, transaction_id=deposit.transaction_id or "", http_code=http_code

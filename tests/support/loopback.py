@@ -1,4 +1,4 @@
-"""A server on loopback that answers, or breaks off, exactly as it is told."""
+"""Servers on 127.0.0.1 that answer, or break the connection, as a test requires."""
 
 import base64
 import socket
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import parse_qsl
 
-Deed = Callable[[socket.socket], None]
+Reaction = Callable[[socket.socket], None]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Received:
 
 
 def http(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
-    """A whole HTTP answer."""
+    """Return a complete HTTP answer."""
     head = {"Content-Type": "application/json", "Content-Length": str(len(body))} | headers
     lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in head.items())]
     return "\r\n".join([*lines, "", ""]).encode() + body
@@ -44,7 +44,7 @@ def reset(connection: socket.socket) -> None:
 
 
 def wait(connection: socket.socket) -> None:
-    """Say nothing until the other side gives up."""
+    """Send nothing until the other side closes the connection."""
     while connection.recv(1 << 16):
         pass
 
@@ -84,12 +84,14 @@ class Listener:
 
 
 class Server(Listener):
-    """Gives one of ``answers`` to each request, the last one from then on; a function breaks off as it likes.
+    """Answers each request with the next of ``answers``, and repeats the last. A function may break the connection.
 
-    ``greet`` is called for each connection before anything is read, and gives the socket to go on with.
+    ``greet`` is called for each connection before anything is read. It returns the socket to use.
     """
 
-    def __init__(self, *answers: bytes | Deed, greet: Callable[[socket.socket], socket.socket | None] | None = None):
+    def __init__(
+        self, *answers: bytes | Reaction, greet: Callable[[socket.socket], socket.socket | None] | None = None
+    ):
         self.answers = list(answers)
         self.greet = greet
         self.requests: list[Received] = []
@@ -116,7 +118,7 @@ class Server(Listener):
 
 
 class Proxy(Listener):
-    """An HTTP proxy that leads every host to ``target``; with a password it refuses whoever does not know it.
+    """An HTTP proxy that connects every host to ``target``. With a password it requires authentication.
 
     ``asked`` holds the first line of each request for another host.
     """
@@ -144,18 +146,20 @@ class Proxy(Listener):
                 connection.sendall(self._answer)
                 return
             if self._credentials and headers.get("proxy-authorization") != f"Basic {self._credentials}":
-                connection.sendall(http(b"who are you?", "407 Proxy Authentication Required", Connection="close"))
+                connection.sendall(
+                    http(b"authentication required", "407 Proxy Authentication Required", Connection="close")
+                )
                 return
             host, _, port = self.target.partition(":")
-            onward = socket.create_connection((host, int(port)))
-            self._open.append(onward)
+            upstream = socket.create_connection((host, int(port)))
+            self._open.append(upstream)
             if first.startswith("CONNECT "):
                 connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                onward.sendall(rest)
+                upstream.sendall(rest)
             else:
-                onward.sendall(data)
-            threading.Thread(target=_pump, args=(onward, connection), daemon=True).start()
-            _pump(connection, onward)
+                upstream.sendall(data)
+            threading.Thread(target=_pump, args=(upstream, connection), daemon=True).start()
+            _pump(connection, upstream)
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

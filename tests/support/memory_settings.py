@@ -1,5 +1,5 @@
-"""The suite's site with its database in memory, which processes forked from one another do not share."""
+"""The settings of the tests with a database in memory, which forked processes do not share."""
 
-from tests.settings import *  # noqa: F403 - the smallest site and what differs
+from tests.settings import *  # noqa: F403 - settings module built on another
 
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}

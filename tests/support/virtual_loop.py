@@ -1,11 +1,11 @@
-"""An event loop whose time passes only by waiting: a minute of waiting takes no time at all."""
+"""An event loop with virtual time: waiting for a minute takes no real time."""
 
 import asyncio
 import selectors
 
 
 class _Selector(selectors.DefaultSelector):
-    """Waits for nothing; what it would have waited is added to the loop's time."""
+    """Returns at once and adds the timeout to the virtual time."""
 
     elapsed = 0.0
 
@@ -13,7 +13,7 @@ class _Selector(selectors.DefaultSelector):
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
-        assert timeout is not None, "everybody waits for somebody else"
+        assert timeout is not None, "deadlock: no timeout and nothing ready"
         self.elapsed += max(timeout, 1e-6)
         return []
 
@@ -28,6 +28,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run(coroutine):
-    """``asyncio.run`` in virtual time."""
+    """Run a coroutine as ``asyncio.run`` does, in virtual time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(coroutine)

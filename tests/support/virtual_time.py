@@ -1,4 +1,4 @@
-"""Time that passes only when nobody has anything left to do in it, for many processes in one."""
+"""Virtual time for many simulated processes in one real process."""
 
 import heapq
 import itertools
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 
 class Clock:
-    """UNIX seconds that pass when somebody sleeps."""
+    """A clock in UNIX seconds that advances by ``sleep``."""
 
     def __init__(self, now: float = 1_800_000_000.0):
         self.now = now
@@ -20,7 +20,7 @@ class Clock:
 
 
 class Cache:
-    """A cache that all processes share, whose keys last as long as the clock says."""
+    """A cache that all simulated processes share. Its keys expire by the virtual clock."""
 
     def __init__(self, clock: Callable[[], float], pause: Callable[[], object] = lambda: None):
         self._clock = clock
@@ -57,7 +57,7 @@ class Cache:
 
 
 class Simulation:
-    """Processes that run one at a time, each until it sleeps, and time that jumps to the next one that wakes."""
+    """Runs simulated processes one at a time until each sleeps; then time jumps to the next one that wakes."""
 
     def __init__(self, start: float = 1_800_000_000.0):
         self._now = start
@@ -73,7 +73,7 @@ class Simulation:
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """To be called by a process."""
+        """Sleep; called by a simulated process."""
         self._wake_at(self._now + seconds, self._mine.turn)
         self._idle.release()
         self._mine.turn.acquire()
@@ -86,7 +86,7 @@ class Simulation:
             turn.acquire()
             try:
                 work()
-            except BaseException as error:  # noqa: BLE001 - handed to the test
+            except BaseException as error:  # noqa: BLE001 - raised in the test
                 self.errors.append(error)
             finally:
                 self._idle.release()
@@ -97,7 +97,7 @@ class Simulation:
         thread.start()
 
     def run(self) -> None:
-        """Until every process has ended."""
+        """Run until every process has ended."""
         while self._waking:
             self._now, _, turn = heapq.heappop(self._waking)
             turn.release()

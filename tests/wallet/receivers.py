@@ -11,7 +11,7 @@ class NotEnoughMoney(Exception):
 
 @receiver(entry_posted)
 def move_money(entry, **_kwargs):
-    """A charge needs cover; a reversal may leave a debt."""
+    """Change the balance; a charge above the balance raises NotEnoughMoney, a reversal is always applied."""
     if entry.user_id is None:
         return
     wallets = Wallet.objects.filter(user_id=entry.user_id)

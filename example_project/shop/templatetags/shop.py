@@ -1,4 +1,4 @@
-"""Money and names as the pages show them."""
+"""Template filters for amounts, games and skin names."""
 
 from decimal import Decimal
 
@@ -7,7 +7,7 @@ from django.utils.formats import number_format
 
 from django_skinsback.steam import GAMES
 
-from .. import names
+from .. import skin_names
 
 register = template.Library()
 
@@ -17,7 +17,7 @@ MINUS = "\N{MINUS SIGN}"
 
 @register.filter
 def money(amount: Decimal | None, currency: str) -> str:
-    """``12.5`` and ``usd`` make ``$12.50``; as many decimals as the amount has, two at least."""
+    """Format ``12.5`` and ``usd`` as ``$12.50``, with all decimals of the amount and at least two; "" for None."""
     if amount is None:
         return ""
     decimals = max(2, -int(amount.normalize().as_tuple().exponent))
@@ -29,17 +29,17 @@ def money(amount: Decimal | None, currency: str) -> str:
 
 @register.filter
 def signed_money(amount: Decimal, currency: str) -> str:
-    """The same with a plus before what was given."""
+    """Format like ``money``, with a plus sign before positive amounts."""
     return f"+{money(amount, currency)}" if amount > 0 else money(amount, currency)
 
 
 @register.filter
 def game_name(code: str) -> str:
-    """``cs2`` makes ``Counter-Strike 2``."""
+    """Return ``Counter-Strike 2`` for ``cs2``, and an unknown code as it is."""
     return GAMES[code].name if code in GAMES else code
 
 
 @register.filter
-def skin(market_hash_name: str) -> names.SkinName:
-    """The parts of a market hash name."""
-    return names.read(market_hash_name)
+def skin(market_hash_name: str) -> skin_names.SkinName:
+    """Return the parts of a market hash name."""
+    return skin_names.parse(market_hash_name)

@@ -1,4 +1,4 @@
-"""A user pays with skins: a form, SkinsBack's pay page, and a page that waits for the result."""
+"""Depositing skins: a form, SkinsBack's pay page, and a page that shows the status."""
 
 import uuid
 from typing import Any
@@ -19,54 +19,55 @@ from django_skinsback.exceptions import SkinsBackError
 from django_skinsback.models import Deposit
 from django_skinsback.statuses import DepositStatus, EntryKind
 
-from .. import refusals
+from .. import error_texts
 from ..forms import DepositForm
 from ..models import Profile
 from ..prices import CREDITED
-from ..stories import deposit_story
-from .live import live_state
+from ..progress import deposit_progress
+from .status_updates import page_update
 
 PAYABLE = {DepositStatus.CREATED, DepositStatus.PENDING}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def start_deposit(request: HttpRequest) -> HttpResponse:
-    """Open a deposit and send the user to its pay page, or show that page in a frame."""
+    """Create a deposit; then redirect to its pay page, or show the pay page in a frame."""
     form = DepositForm(request.POST or None)
     if form.is_valid():
         try:
-            deposit = _open(request, form)
+            deposit = _create(request, form)
         except SkinsBackError as error:
-            messages.error(request, refusals.of_deposit(error))
+            messages.error(request, error_texts.deposit_error_text(error))
         else:
             framed = form.cleaned_data["where"] == "widget"
             return redirect("shop:deposit_page", deposit.public_id) if framed else redirect(deposit.pay_url)
     return render(request, "shop/deposit_start.html", {"form": form}, status=400 if form.errors else 200)
 
 
-def _open(request: HttpRequest, form: DepositForm) -> Deposit:
-    asked, framed = form.cleaned_data, form.cleaned_data["where"] == "widget"
+def _create(request: HttpRequest, form: DepositForm) -> Deposit:
+    values = form.cleaned_data
+    framed = values["where"] == "widget"
     profile = Profile.objects.filter(user=request.user).first()
-    back = reverse("shop:deposit_done" if framed else "shop:deposit_back")
+    return_url = reverse("shop:deposit_done" if framed else "shop:deposit_back")
     return deposits.create(
         request.user,
         request=request,
         trade_url=profile.trade_url if profile else "",
-        game=asked["game"],
+        game=values["game"],
         currency=settings.SHOP_CURRENCY,
-        min_amount=asked["min_amount"],
-        max_amount=asked["max_amount"],
+        min_amount=values["min_amount"],
+        max_amount=values["max_amount"],
         custom_multiplier=CREDITED,
         widget=framed,
-        success_url=back,
-        fail_url=back,
+        success_url=return_url,
+        fail_url=return_url,
         metadata={"framed": framed},
     )
 
 
 @require_safe
 def back_from_pay_page(request: HttpRequest) -> HttpResponse:
-    """SkinsBack sends every user to the same address: show him the deposit he opened last."""
+    """Redirect a user who comes back from the pay page to the deposit that he created last."""
     deposit = Deposit.objects.filter(user=request.user).order_by("-pk").first()
     return redirect("shop:deposit_page", deposit.public_id) if deposit else redirect("shop:deposit")
 
@@ -74,7 +75,7 @@ def back_from_pay_page(request: HttpRequest) -> HttpResponse:
 @require_safe
 @xframe_options_sameorigin
 def done_in_frame(request: HttpRequest) -> HttpResponse:
-    """What the frame shows when the pay page is through; the page around it tells the result."""
+    """Shown in the frame after the pay page; the page around the frame shows the status."""
     return render(request, "shop/deposit_done.html")
 
 
@@ -82,25 +83,25 @@ def done_in_frame(request: HttpRequest) -> HttpResponse:
 @never_cache
 def show_deposit(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     deposit = get_object_or_404(Deposit, user=request.user, public_id=public_id)
-    return render(request, "shop/deposit.html", _words(deposit))
+    return render(request, "shop/deposit.html", _context(deposit))
 
 
 @require_safe
 @never_cache
 def deposit_status(request: HttpRequest, public_id: uuid.UUID) -> JsonResponse:
-    """What the page's script asks for, again and again."""
+    """Return the current state of the page as JSON, for its script."""
     deposit = get_object_or_404(Deposit, user=request.user, public_id=public_id)
-    words = _words(deposit)
-    html = render_to_string("shop/_deposit.html", words, request)
-    return JsonResponse(live_state(request, words["story"], html, payable=words["payable"]))
+    context = _context(deposit)
+    html = render_to_string("shop/_deposit.html", context, request)
+    return JsonResponse(page_update(request, context["progress"], html, payable=context["payable"]))
 
 
-def _words(deposit: Deposit) -> dict[str, Any]:
+def _context(deposit: Deposit) -> dict[str, Any]:
     prefetch_related_objects([deposit], "entries", "changes")
     entries = {entry.kind: entry for entry in deposit.entries.all()}
     return {
         "deposit": deposit,
-        "story": deposit_story(deposit),
+        "progress": deposit_progress(deposit),
         "credit": entries.get(EntryKind.CREDIT),
         "reversal": entries.get(EntryKind.REVERSAL),
         "payable": deposit.status in PAYABLE and bool(deposit.pay_url),

@@ -1,4 +1,4 @@
-"""What can be had."""
+"""The market: skins that can be withdrawn, and their pictures."""
 
 from typing import Any
 
@@ -17,42 +17,42 @@ from ..pictures import picture
 from ..prices import market_range
 
 PER_PAGE = 24
-COUNTED = 1000
+COUNT_LIMIT = 1000
 
 
 @login_not_required
 @require_safe
 def market(request: HttpRequest) -> HttpResponse:
-    """A page of skins. The next one begins after its last skin: nothing is counted or passed over to find it."""
+    """Show one page of skins. The next page begins after its last skin, so it needs no OFFSET and no count."""
     form = MarketForm(request.GET)
-    form.is_valid()  # what cannot be read is not asked for
-    asked = form.cleaned_data
-    after = MarketItem.objects.filter(pk=asked.get("after")).first()
-    games = _games(asked)
-    found = _found(games, asked.get("order", ""), after)
-    words = {
+    form.is_valid()  # invalid filters are ignored
+    filters = form.cleaned_data
+    after = MarketItem.objects.filter(pk=filters.get("after")).first()
+    games = _games(filters)
+    found = _found(games, filters.get("order", ""), after)
+    context = {
         "items": found[:PER_PAGE],
         "next": found[PER_PAGE - 1] if len(found) > PER_PAGE else None,
         "after": after,
-        "count": sum(items[: COUNTED + 1].count() for items in games) if len(found) > PER_PAGE else len(found),
-        "counted": COUNTED,
-        "asked": asked,
+        "count": sum(items[: COUNT_LIMIT + 1].count() for items in games) if len(found) > PER_PAGE else len(found),
+        "count_limit": COUNT_LIMIT,
+        "filters": filters,
         "games": GAMES,
     }
-    return render(request, "shop/market.html", words)
+    return render(request, "shop/market.html", context)
 
 
-def _games(asked: dict[str, Any]) -> list[MarketItemQuerySet]:
-    """What is asked for, game by game: the index that keeps the order of prices has one order for each game."""
-    lowest, highest = market_range(asked.get("min"), asked.get("max"))
+def _games(filters: dict[str, Any]) -> list[MarketItemQuerySet]:
+    """One query per game with the filters applied, because the index on prices is ordered within a game."""
+    lowest, highest = market_range(filters.get("min"), filters.get("max"))
     return [
-        MarketItem.objects.available().for_game(game).search(asked.get("q", "")).priced(lowest, highest)
-        for game in ([asked["game"]] if asked.get("game") else GAMES)
+        MarketItem.objects.available().for_game(game).search(filters.get("q", "")).priced(lowest, highest)
+        for game in ([filters["game"]] if filters.get("game") else GAMES)
     ]
 
 
 def _found(games: list[MarketItemQuerySet], order: str, after: MarketItem | None) -> list[MarketItem]:
-    """A page and one more, so that it is known whether there is another page."""
+    """Return one skin more than a page shows, to know whether there is a next page."""
     if order == "name" and len(games) == 1:
         return list(games[0].by_name(after)[: PER_PAGE + 1])
     backwards = order != "price"
@@ -67,6 +67,6 @@ def _found(games: list[MarketItemQuerySet], order: str, after: MarketItem | None
 @require_safe
 @cache_control(public=True, max_age=86400)
 def skin_picture(request: HttpRequest, pk: int) -> HttpResponse:
-    """Stands where a real shop shows the picture Steam has of the skin."""
+    """A drawn picture; a real shop shows the one that Steam has."""
     item = get_object_or_404(MarketItem, pk=pk)
     return HttpResponse(picture(item.market_hash_name), content_type="image/svg+xml")

@@ -17,7 +17,7 @@ class PersonManager(BaseUserManager["Person"]):
 
 
 class Person(AbstractBaseUser, PermissionsMixin):
-    """A user as another site has it: no username, no number."""
+    """A custom user model without a username and with a UUID as primary key."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.CharField(max_length=100, unique=True)

@@ -1,4 +1,4 @@
-"""The settings of one site each, all built on ``tests.settings``."""
+"""Settings modules of different sites, all built on ``tests.settings``."""
 
 import os
 import tempfile
@@ -10,7 +10,7 @@ from tests import settings
 
 
 def database(name: str) -> dict[str, Any]:
-    """The database of the run under a test name of its own, so that runs at the same time do not meet."""
+    """Return the database settings with a test name of its own, so that runs at the same time do not collide."""
     chosen = deepcopy(settings.DATABASES["default"])
     own = f"skinsback_{name}_{os.environ.get('TEST_HOST_SUFFIX', 'main')}"
     if settings.DATABASE == "sqlite":

@@ -1,7 +1,7 @@
-"""Every view runs in a database transaction, and the middleware has read the body before the view does."""
+"""Every view runs in a database transaction, and middleware reads the body before the view."""
 
 from tests.hosts.sites import database
-from tests.settings import *  # noqa: F403 - a site is the smallest one and what differs
+from tests.settings import *  # noqa: F403 - settings module built on another
 from tests.settings import MIDDLEWARE
 
 DATABASES = {"default": {**database("atomic"), "ATOMIC_REQUESTS": True}}

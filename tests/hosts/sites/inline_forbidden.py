@@ -1,7 +1,7 @@
 """A strict content security policy over the pages of the admin."""
 
 from tests.hosts.sites import database
-from tests.settings import *  # noqa: F403 - a site is the smallest one and what differs
+from tests.settings import *  # noqa: F403 - settings module built on another
 from tests.settings import MIDDLEWARE
 
 DATABASES = {"default": database("csp")}

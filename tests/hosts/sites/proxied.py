@@ -1,7 +1,7 @@
-"""Behind proxies that end TLS, rename the host and tell nonsense about where a request came from."""
+"""Behind proxies that terminate TLS, change the host, and send invalid client addresses."""
 
 from tests.hosts.sites import database
-from tests.settings import *  # noqa: F403 - a site is the smallest one and what differs
+from tests.settings import *  # noqa: F403 - settings module built on another
 from tests.settings import MIDDLEWARE
 
 DATABASES = {"default": database("proxied")}

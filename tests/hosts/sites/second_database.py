@@ -1,10 +1,10 @@
-"""Users and money live in a second database; the tests do not let anybody near the first, which requests would open."""
+"""Users and money are in a second database. The tests allow no query on the first one."""
 
 from tests.hosts.sites import database
-from tests.settings import *  # noqa: F403 - a site is the smallest one and what differs
+from tests.settings import *  # noqa: F403 - settings module built on another
 
 _money = database("money")
-_money["TEST"]["DEPENDENCIES"] = []  # the first one is not even made
+_money["TEST"]["DEPENDENCIES"] = []  # the first one is not created
 DATABASES = {
     "default": {**database("first"), "ATOMIC_REQUESTS": True},
     "money": {**_money, "ATOMIC_REQUESTS": True},

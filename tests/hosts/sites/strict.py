@@ -1,7 +1,7 @@
-"""Everything needs a login and a CSRF token, bodies are read after the views, no page may hold an inline script."""
+"""Login and CSRF token are required everywhere, bodies are read after the view, inline scripts are forbidden."""
 
 from tests.hosts.sites import database
-from tests.settings import *  # noqa: F403 - a site is the smallest one and what differs
+from tests.settings import *  # noqa: F403 - settings module built on another
 from tests.settings import MIDDLEWARE
 
 DATABASES = {"default": database("strict")}

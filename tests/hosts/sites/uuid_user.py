@@ -1,7 +1,7 @@
-"""Users have a UUID for a key and log in by e-mail; other models have the site's own kind of key."""
+"""Users have a UUID as primary key and log in by e-mail; other models have another kind of key."""
 
 from tests.hosts.sites import database
-from tests.settings import *  # noqa: F403 - a site is the smallest one and what differs
+from tests.settings import *  # noqa: F403 - settings module built on another
 from tests.settings import INSTALLED_APPS
 
 DATABASES = {"default": database("uuid")}

@@ -60,7 +60,7 @@ class TestReplay:
         assert (failed.outcome, failed.error, LedgerEntry.objects.count()) == ("applied", "", 1)
         assert "1 applied" in capsys.readouterr().out
 
-    def test_what_was_processed_before_is_not_said_to_be_applied(self, client, deposit, capsys):
+    def test_a_delivery_that_was_processed_before_is_counted_as_skipped(self, client, deposit, capsys):
         post_notification(client, signed_notification(deposit))
 
         replayed("--since", "2000-01-01")

@@ -1,4 +1,4 @@
-"""``manage.py seed``: the people of the demo. Safe to repeat; what they did meanwhile stays."""
+"""``manage.py seed`` creates the users of the demo. Repeating it changes nothing that exists."""
 
 from decimal import Decimal
 from typing import Any
@@ -15,17 +15,17 @@ TRADE_URLS = {
     "bob": "https://steamcommunity.com/tradeoffer/new/?partner=1038734274&token=bob-0002",
     "operator": "https://steamcommunity.com/tradeoffer/new/?partner=1038734275&token=operator",
 }
-"""Steam accounts that exist only in the sandbox."""
+"""Trade URLs of Steam accounts that exist only in the sandbox."""
 GIFTS = {"bob": Decimal(250)}
-"""What a wallet holds at the start, in the shop's currency."""
+"""First balance of a wallet, in the shop's currency."""
 
 
 class Command(BaseCommand):
-    help = "Make the people of the demo, their trade URLs and their first money."
+    help = "Create the users of the demo with their trade URLs and first balances."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         if not settings.DEMO_LOGINS:
-            raise CommandError("The demo's passwords are public: they are for DEBUG only.")
+            raise CommandError("The demo users have public passwords, so they are created only with DEBUG on.")
         for login in settings.DEMO_LOGINS:
             name = login["username"]
             user, created = User.objects.get_or_create(username=name)

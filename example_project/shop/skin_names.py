@@ -1,4 +1,4 @@
-"""Market hash names: ``AK-47 | Safari Mesh (Minimal Wear)``."""
+"""Splits market hash names such as ``AK-47 | Safari Mesh (Minimal Wear)`` into their parts."""
 
 import re
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ _NAME = re.compile(r"(?:(?P<kind>.+?) \| )?(?P<finish>.+?)(?: \((?P<wear>[^()]+)
 
 @dataclass(frozen=True, slots=True)
 class SkinName:
-    """``kind`` and ``wear`` are empty where a game does without them."""
+    """``kind`` and ``wear`` are empty if the name has no such part."""
 
     kind: str
     finish: str
     wear: str
 
 
-def read(market_hash_name: str) -> SkinName:
-    """Any text is a name; what has no parts is all finish."""
+def parse(market_hash_name: str) -> SkinName:
+    """Return the parts of a name. A name without parts is all ``finish``; no text raises an error."""
     found = _NAME.fullmatch(market_hash_name)
     if found is None:
         return SkinName("", market_hash_name, "")

@@ -1,4 +1,4 @@
-"""What can happen to a site and to SkinsBack, in any order."""
+"""The steps of a history: everything that can happen at the site and at SkinsBack, in any order."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -16,22 +16,22 @@ from django_skinsback.exceptions import RowChanged, SkinsBackError
 from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.reconciliation.run import reconcile
-from django_skinsback.flows.webhooks.replay import apply_kept
+from django_skinsback.flows.webhooks import replay
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.sandbox import Impossible
 from django_skinsback.sandbox.simulation.outcomes import OUTCOMES
 from django_skinsback.statuses import DEPOSIT_FINAL, DEPOSIT_OPEN, PURCHASE_FINAL, EntryKind
 from tests.wallet.receivers import NotEnoughMoney
 
-from .site import RETRIES, STEAM_IDS, TRADE_URLS, Site, SiteBroken
-from .truth import Books, check_end, check_step, shown
+from .invariants import Records, check_end, check_step, shown
+from .site import RETRIES, STEAM_IDS, TRADE_URLS, ReceiverFailed, Site
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
-QUIETING = (*[3 * MINUTE] * 7, *[20 * MINUTE] * 3, *[7 * HOUR] * 2, DAY, DAY, *[3 * DAY] * 5)
-"""How the clock goes on at the end, until everything is decided."""
+FINAL_STEPS = (*[3 * MINUTE] * 7, *[20 * MINUTE] * 3, *[7 * HOUR] * 2, DAY, DAY, *[3 * DAY] * 5)
+"""Seconds by which the clock moves at the end, until every row is final."""
 
-SPOILT = ("lose_answer", "html_error_after", "empty_answer", "truncated", "cut_off", "garbage")
-REFUSED = (
+UNREADABLE_ANSWER = ("lose_answer", "html_error_after", "empty_answer", "truncated", "cut_off", "garbage")
+NOT_DONE = (
     "drop_request",
     "html_error",
     "redirect",
@@ -57,18 +57,18 @@ ERRORS = {
 NOTIFY = ("notify_drop", "notify_twice", "notify_delay", "notify_reorder", "notify_bad_sign", "notify_no_sign")
 
 tally: Counter[str] = Counter()
-"""What the histories of this process were made of."""
+"""Counts of what the histories of this process contained."""
 
-people = st.integers(0, 2)
+users = st.integers(0, 2)
 numbers = st.integers(0, 5)
-faults = st.sampled_from([None, "error", "error", "error_after", "unreachable", *SPOILT, *REFUSED])
+faults = st.sampled_from([None, "error", "error", "error_after", "unreachable", *UNREADABLE_ANSWER, *NOT_DONE])
 crashes = st.one_of(st.none(), st.none(), st.integers(0, 9), st.integers(0, 45))
-"""At which point of a flow the process dies, if at all. The longest, a comparison of lists, has fewer than 46."""
+"""Point of a flow at which the process dies; None: it does not. The longest flow, reconciliation, has fewer than 46."""
 
 
 @dataclass(frozen=True)
-class Page:
-    """What an operator has open: a row as it was shown, its token, and the decision the form will carry."""
+class OpenPage:
+    """A page that an operator has open: the row as shown, its token, and the decision of its form."""
 
     row: Any
     shown: dict[str, Any]
@@ -77,7 +77,7 @@ class Page:
 
 
 class History(RuleBasedStateMachine):
-    """One site from its first deposit to the day when everything is decided."""
+    """One site from its first deposit until every row is final."""
 
     site: Site
 
@@ -92,8 +92,8 @@ class History(RuleBasedStateMachine):
     def begin(self, credit: str, policy: str, refund_user: bool, form: str, paid: list[str], bought: list[str]) -> None:
         self.site = Site(notification_format=form, CREDIT=credit, HOLD_POLICY=policy, REFUND_USER_ROLLBACK=refund_user)
         self.sandbox = self.site.sandbox
-        self.odd: set[str] = set()
-        self.pages: list[Page] = []
+        self.ids_with_false_reports: set[str] = set()
+        self.pages: list[OpenPage] = []
         for number, when in enumerate(paid):
             self.open_deposit(number, "", (None, None), known=False, crash=None)
             if when != "not yet":
@@ -108,8 +108,8 @@ class History(RuleBasedStateMachine):
         if not hasattr(self, "site"):
             return
         try:
-            self._become_quiet()
-            check_end(self.site, self.odd)
+            self._finish()
+            check_end(self.site, self.ids_with_false_reports)
             self._count()
         finally:
             self.site.close()
@@ -118,22 +118,22 @@ class History(RuleBasedStateMachine):
         tally["histories"] += 1
         tally["errors swallowed"] += self.site.swallowed
         tally["crashes"] += self.site.crashes.happened
-        tally["calls of SkinsBack"] += self.site.line.calls.total()
-        tally["deliveries"] += self.site.postman.answers.total()
-        tally["deliveries answered 500"] += self.site.postman.answers[500]
+        tally["calls of SkinsBack"] += self.site.api.calls.total()
+        tally["deliveries"] += self.site.deliveries.answers.total()
+        tally["deliveries answered 500"] += self.site.deliveries.answers[500]
         tally["deposits"] += Deposit.objects.count()
         tally["purchases"] += Purchase.objects.count()
         for kind in EntryKind:
             tally[f"{kind} entries"] += LedgerEntry.objects.filter(kind=kind).count()
         tally["rows under review"] += Deposit.objects.to_review().count() + Purchase.objects.to_review().count()
 
-    # How steps are taken
+    # Helpers
 
     def _do(self, flow: Callable[[], Any], crash: int | None = None) -> None:
-        """Run a flow as a process of its own, which may die on the way."""
+        """Run a flow as a process that dies at the point ``crash``."""
         with (
             self.site.crashes.at(crash),
-            suppress(SkinsBackError, NotEnoughMoney, SiteBroken),
+            suppress(SkinsBackError, NotEnoughMoney, ReceiverFailed),
         ):
             flow()
 
@@ -141,11 +141,11 @@ class History(RuleBasedStateMachine):
         orders = [deposit.order_id for deposit in self.sandbox.state.deposits.values()]
         return orders[number % len(orders)] if orders else None
 
-    def _user_does(self, deed: Callable[..., Any], number: int, **options: Any) -> None:
+    def _act_on_deposit(self, action: Callable[..., Any], number: int, **options: Any) -> None:
         order_id = self._order(number)
         if order_id:
             with suppress(Impossible):
-                deed(order_id, **options)
+                action(order_id, **options)
 
     @staticmethod
     def _row(model: Any, number: int, **filters: Any) -> Any:
@@ -155,7 +155,7 @@ class History(RuleBasedStateMachine):
     # Deposits
 
     @rule(
-        who=people,
+        who=users,
         currency=st.sampled_from(["", "usd", "eur", "rub"]),
         limits=st.sampled_from([(None, None), (1, 50), (None, 20)]),
         known=st.booleans(),
@@ -176,7 +176,7 @@ class History(RuleBasedStateMachine):
             crash,
         )
 
-    @rule(who=people, count=st.integers(1, 3), crash=crashes)
+    @rule(who=users, count=st.integers(1, 3), crash=crashes)
     def open_deposit_from_inventory(self, who: int, count: int, crash: int | None) -> None:
         owned = [
             skin
@@ -195,17 +195,17 @@ class History(RuleBasedStateMachine):
 
     @rule(number=numbers, held=st.booleans(), other=st.integers(0, 9))
     def user_pays(self, number: int, held: bool, other: int) -> None:
-        self._user_does(self.sandbox.pay, number, held=held, steam_id=STEAM_IDS[other] if other < 3 else "")
+        self._act_on_deposit(self.sandbox.pay, number, held=held, steam_id=STEAM_IDS[other] if other < 3 else "")
 
     @rule(number=numbers, at_once=st.booleans())
     def user_declines(self, number: int, at_once: bool) -> None:
-        self._user_does(self.sandbox.choose, number)
+        self._act_on_deposit(self.sandbox.choose, number)
         if at_once:
-            self._user_does(self.sandbox.decline, number)
+            self._act_on_deposit(self.sandbox.decline, number)
 
     @rule(number=numbers)
     def user_takes_skins_back(self, number: int) -> None:
-        self._user_does(self.sandbox.give_back, number)
+        self._act_on_deposit(self.sandbox.give_back, number)
 
     @rule(number=numbers, crash=crashes)
     def operator_approves(self, number: int, crash: int | None) -> None:
@@ -215,7 +215,7 @@ class History(RuleBasedStateMachine):
 
     @rule(number=numbers, taken_back=st.booleans(), crash=crashes)
     def hold_is_approved(self, number: int, taken_back: bool, crash: int | None) -> None:
-        """The site hears of a hold, takes the risk, and may have been wrong to."""
+        """The operator approves a hold early; the user may then take the trade back."""
         self.site.deliver()
         order_id = self._order(number)
         deposit = Deposit.objects.filter(order_id=order_id, status="in_hold").first()
@@ -236,7 +236,7 @@ class History(RuleBasedStateMachine):
         deposit = self._row(Deposit, number, **({"status": "in_hold"} if approves else {"needs_review": True}))
         if deposit:
             decide = deposits.approve_hold if approves else partial(deposits.settle, decision=decision)
-            self.pages.append(Page(deposit, shown(deposit), deposits.seen(deposit), decide))
+            self.pages.append(OpenPage(deposit, shown(deposit), deposits.seen(deposit), decide))
 
     @rule(number=numbers, decision=st.sampled_from(["keep", "refund", "cancel"]))
     def operator_opens_purchase(self, number: int, decision: str) -> None:
@@ -244,12 +244,12 @@ class History(RuleBasedStateMachine):
         purchase = self._row(Purchase, number, **({"status": "requested"} if cancels else {"needs_review": True}))
         if purchase:
             decide = purchases.cancel if cancels else partial(purchases.settle, decision=decision)
-            self.pages.append(Page(purchase, shown(purchase), purchases.seen(purchase), decide))
+            self.pages.append(OpenPage(purchase, shown(purchase), purchases.seen(purchase), decide))
 
     @precondition(lambda self: hasattr(self, "site") and self.pages)
     @rule(number=numbers, crash=crashes)
     def operator_sends_form(self, number: int, crash: int | None) -> None:
-        """Long after the page was opened: only what still is as it was shown may be decided."""
+        """An operator sends a form long after the page was opened. It is accepted only if the row is as shown."""
         page = self.pages.pop(number % len(self.pages))
         is_as_shown = shown(page.row) == page.shown
 
@@ -259,10 +259,10 @@ class History(RuleBasedStateMachine):
                 page.decide(fresh, by=self.site.users[3], seen=page.seen)
             except RowChanged:
                 tally["decisions too late"] += 1
-                assert not is_as_shown, "refused, and nothing had changed"
+                assert not is_as_shown, "refused, but the row had not changed"
                 raise
             tally["decisions after a while"] += 1
-            assert is_as_shown, "decided about what was not shown"
+            assert is_as_shown, "decided about a row that differs from what was shown"
 
         self._do(decide, crash)
 
@@ -273,7 +273,7 @@ class History(RuleBasedStateMachine):
         crash=crashes,
     )
     def operator_decides_slowly(self, number: int, decision: str, meanwhile: str, crash: int | None) -> None:
-        """Something that wants a decision turns up, its page is opened, and more happens before the form is sent."""
+        """A row needs a decision; its page is opened, and the row may change before the form is sent."""
         order_id = self._order(number)
         if decision == "cancel":
             self.user_buys(0, "rust", number, 5, True, "200", "accepted", crash=None)
@@ -282,7 +282,7 @@ class History(RuleBasedStateMachine):
             if decision == "approve":
                 self.user_pays(number, held=True, other=9)
             else:
-                self.odd.add(order_id)
+                self.ids_with_false_reports.add(order_id)
                 self.sandbox.notify(order_id, status="frozen")
             self.site.deliver()
             self.operator_opens_deposit(number, decision)
@@ -291,7 +291,7 @@ class History(RuleBasedStateMachine):
         if meanwhile == "swept":
             self._do(self.site.sweep)
         elif meanwhile == "another amount" and order_id:
-            self.odd.add(order_id)
+            self.ids_with_false_reports.add(order_id)
             self.sandbox.notify(order_id, amount=Decimal("7.77"), user_amount=Decimal("8.88"))
         elif meanwhile == "paid":
             self.user_pays(number, held=False, other=9)
@@ -304,11 +304,11 @@ class History(RuleBasedStateMachine):
         if deposit:
             self._do(lambda: deposits.refresh(deposit, by=self.site.users[3]), crash)
 
-    # What SkinsBack says, and how it arrives
+    # Reports of SkinsBack and their deliveries
 
     @rule(number=numbers)
-    def skinsback_repeats_itself(self, number: int) -> None:
-        self._user_does(self.sandbox.notify, number, offer_date=str(len(self.site.postman.sent)))
+    def skinsback_repeats_a_report(self, number: int) -> None:
+        self._act_on_deposit(self.sandbox.notify, number, offer_date=str(len(self.site.deliveries.sent)))
 
     @rule(
         number=numbers,
@@ -327,18 +327,18 @@ class History(RuleBasedStateMachine):
             ]
         ),
     )
-    def skinsback_says_odd_things(self, number: int, change: dict[str, Any]) -> None:
+    def skinsback_sends_a_false_report(self, number: int, change: dict[str, Any]) -> None:
         order_id = self._order(number)
         if order_id:
-            self.odd.add(order_id)
+            self.ids_with_false_reports.add(order_id)
             self.sandbox.notify(order_id, **change)
 
     @rule(number=numbers, status=st.sampled_from(["success", "fail", "hold_approved", "hold_returned", "in_hold"]))
-    def skinsback_contradicts_itself(self, number: int, status: str) -> None:
-        """About a deposit that is final on both sides: the truth must win."""
+    def skinsback_contradicts_a_final_status(self, number: int, status: str) -> None:
+        """Report another final status than the true one; the true one must be stored in the end."""
         deposit = self._row(Deposit, number, status__in=DEPOSIT_FINAL)
         if deposit:
-            self.odd.add(deposit.order_id)
+            self.ids_with_false_reports.add(deposit.order_id)
             self.sandbox.notify(deposit.order_id, status=status)
 
     @rule(crash=crashes)
@@ -349,28 +349,28 @@ class History(RuleBasedStateMachine):
     def notifications_go_wrong(self, name: str, kind: str, times: int) -> None:
         self.sandbox.faults.add(name, kind, times=times, value=5 * HOUR if name == "notify_delay" else "")
 
-    @precondition(lambda self: hasattr(self, "site") and self.site.postman.sent)
+    @precondition(lambda self: hasattr(self, "site") and self.site.deliveries.sent)
     @rule(number=st.integers(0, 40), crash=crashes)
-    def old_notification_comes_again(self, number: int, crash: int | None) -> None:
-        sent = self.site.postman.sent
+    def old_notification_is_repeated(self, number: int, crash: int | None) -> None:
+        sent = self.site.deliveries.sent
         self.site.crash_in_delivery = crash
-        self.site.postman.post(*sent[-1 - number % len(sent)])
+        self.site.deliveries.post(*sent[-1 - number % len(sent)])
 
-    @precondition(lambda self: hasattr(self, "site") and self.site.postman.sent)
+    @precondition(lambda self: hasattr(self, "site") and self.site.deliveries.sent)
     @rule(number=st.integers(0, 40), place=st.integers(0, 100))
-    def stranger_forges_notification(self, number: int, place: int) -> None:
-        url, body, headers = self.site.postman.sent[number % len(self.site.postman.sent)]
+    def third_party_forges_notification(self, number: int, place: int) -> None:
+        url, body, headers = self.site.deliveries.sent[number % len(self.site.deliveries.sent)]
         forged = body.replace(b"status", b"sta" + str(place).encode(), 1)
         if forged == body:
             return
         rows = WebhookEvent.objects.count()
-        assert self.site.postman.post(url, forged, headers) in {400, 403}
+        assert self.site.deliveries.post(url, forged, headers) in {400, 403}
         assert WebhookEvent.objects.count() == rows
 
     # Purchases
 
     @rule(
-        who=people,
+        who=users,
         game=st.sampled_from(["rust", "cs2"]),
         number=st.integers(0, 3),
         charge=st.sampled_from([None, 5, 60]),
@@ -405,11 +405,11 @@ class History(RuleBasedStateMachine):
                 charge_currency="usd" if charge else "",
                 **asked,
             )
-            assert Purchase.objects.filter(pk=purchase.pk).exists(), "bought, and there is no row"
+            assert Purchase.objects.filter(pk=purchase.pk).exists(), "buy returned, but there is no row"
 
         self._do(buy, crash)
 
-    @rule(who=people, count=st.integers(2, 3), charge=st.sampled_from([None, 5, 40]), crash=crashes)
+    @rule(who=users, count=st.integers(2, 3), charge=st.sampled_from([None, 5, 40]), crash=crashes)
     def user_buys_several(self, who: int, count: int, charge: int | None, crash: int | None) -> None:
         money = {"charge": charge, "charge_currency": "usd"} if charge else {}
         items = [{"skin_id": str(skin.skin_id), "max_price": "200", **money} for skin in self._offered("rust")[:count]]
@@ -446,7 +446,7 @@ class History(RuleBasedStateMachine):
 
     @rule(number=numbers, outcome=st.sampled_from(sorted(OUTCOMES)))
     def purchase_ends(self, number: int, outcome: str) -> None:
-        """Rolled back only inside the hold, or a day after a trade without one: later nobody asks any more."""
+        """End a purchase. Rollbacks happen only during the hold, because the site does not ask after it."""
         bought = list(self.sandbox.state.purchases.values())
         if not bought:
             return
@@ -461,38 +461,38 @@ class History(RuleBasedStateMachine):
 
     @rule(method=st.sampled_from(sorted(ERRORS)), faults=st.lists(faults, min_size=1, max_size=4))
     def calls_go_wrong(self, method: str, faults: list[str | None]) -> None:
-        """The next calls of a method, one after the other; None: that one goes well."""
+        """Plan faults for the next calls of a method; None is a call without a fault."""
         if method not in {"market_buy", "market_batch_buy"}:
             faults = [fault for fault in faults if fault != "error_after"]
         if not method.startswith("market_"):
             faults = [fault for fault in faults if fault != "market_disabled"]
-        self.site.line.misfortunes[method] = [fault and (fault, ERRORS[method]) for fault in faults]
+        self.site.api.planned_faults[method] = [fault and (fault, ERRORS[method]) for fault in faults]
 
     @rule(first=st.sampled_from(["lose_answer", "drop_request", None]), last=st.sampled_from(ERRORS["market_buy"]))
-    def skinsback_forgets_what_it_sold(self, first: str | None, last: str) -> None:
-        """An answer is lost, the purchase is denied, and buying it once more is refused."""
+    def skinsback_denies_a_purchase(self, first: str | None, last: str) -> None:
+        """An answer is lost, SkinsBack does not know the purchase, and the repeated call is refused."""
         self.user_buys(0, "rust", 0, 5, True, "200", "accepted", crash=None)
         buys, asks = ERRORS["market_buy"], ERRORS["market_getinfo"][:1]
         unsent = Purchase.objects.filter(status="requested").count()
-        misfortunes = self.site.line.misfortunes
-        misfortunes["market_buy"] = [first and (first, buys)] * unsent + [("error", (last,))] * unsent
+        planned_faults = self.site.api.planned_faults
+        planned_faults["market_buy"] = [first and (first, buys)] * unsent + [("error", (last,))] * unsent
         self._do(poll_purchases)
-        misfortunes["market_getinfo"] = [("error", asks)] * 2 * unsent
+        planned_faults["market_getinfo"] = [("error", asks)] * 2 * unsent
         self.site.advance(3 * MINUTE)
         self._do(poll_purchases)
-        misfortunes.clear()
+        planned_faults.clear()
 
     @rule(broken=st.booleans())
-    def site_handler_breaks(self, broken: bool) -> None:
+    def site_receiver_breaks(self, broken: bool) -> None:
         self.site.broken = broken
 
     @rule(swallows=st.booleans())
-    def site_handler_swallows_errors(self, swallows: bool) -> None:
+    def site_receiver_swallows_errors(self, swallows: bool) -> None:
         self.site.swallows = swallows
 
     @rule(number=numbers, crash=crashes)
-    def a_swallowed_error_undoes_a_payment(self, number: int, crash: int | None) -> None:
-        """The site's receiver is wrong when a payment is told twice, and right when it is told again."""
+    def a_swallowed_error_rolls_back_a_payment(self, number: int, crash: int | None) -> None:
+        """The site's receiver swallows an error at the first two reports of a payment and works at the next."""
         self.site.swallows = True
         self.user_pays(number, held=False, other=9)
         self.site.deliver(crash)
@@ -507,7 +507,7 @@ class History(RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([1, 7, 25, 9 * 24]))
     def site_works_for(self, hours: int) -> None:
-        """Nothing unusual: what is due is delivered and swept."""
+        """Deliver and sweep without any fault."""
         self.site.deliver()
         self._do(self.site.sweep)
         self.site.advance(hours * HOUR)
@@ -516,7 +516,7 @@ class History(RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([1, 30, 20 * 24]), deposit=st.booleans(), bought=st.booleans())
     def clock_is_ahead_for_a_while(self, hours: int, deposit: bool, bought: bool) -> None:
-        """What happens meanwhile is dated in the future, and then the clock is right again."""
+        """The site's clock is ahead for some steps, so they store times in the future; then it is right again."""
         with self.site.clock_ahead(hours * HOUR):
             if deposit:
                 self.open_deposit(0, "", (None, None), known=False, crash=None)
@@ -538,11 +538,11 @@ class History(RuleBasedStateMachine):
 
     @rule(crash=crashes)
     def kept_notifications_are_swept(self, crash: int | None) -> None:
-        self._do(apply_kept, crash)
+        self._do(replay.apply_kept, crash)
 
     @rule(number=numbers, crash=crashes)
     def notifications_wait_for_the_site(self, number: int, crash: int | None) -> None:
-        """The site's own handler fails when they come, and works when SkinsBack has given them up."""
+        """The site's receiver fails at every delivery and works after SkinsBack has stopped repeating them."""
         was_broken, self.site.broken = self.site.broken, True
         self.user_pays(number, held=False, other=9)
         for seconds in (0, *RETRIES):
@@ -550,40 +550,40 @@ class History(RuleBasedStateMachine):
             self.site.deliver()
         self.site.broken = was_broken
         self.site.advance(HOUR)
-        self._do(apply_kept, crash)
+        self._do(replay.apply_kept, crash)
 
-    # What must hold
+    # Checks
 
     @invariant()
-    def everything_is_in_order(self) -> None:
+    def invariants_hold(self) -> None:
         if hasattr(self, "site"):
-            check_step(self.site, self.odd)
+            check_step(self.site, self.ids_with_false_reports)
 
-    def _become_quiet(self) -> None:
-        """Nothing goes wrong any more, and the sweep runs until it has nothing left to decide."""
-        self.site.mend()
-        for seconds in QUIETING:
+    def _finish(self) -> None:
+        """Turn off all faults and sweep until every row is final."""
+        self.site.stop_faults()
+        for seconds in FINAL_STEPS:
             self.site.deliver()
             self.site.sweep()
-            if self._is_quiet():
+            if self._is_finished():
                 break
             self.site.advance(seconds)
         else:
-            assert self._is_quiet(but_for_operators=True), "something is still open when all should be decided"
+            assert self._is_finished(except_reviews=True), "a row is still open at the end"
         for deposit in Deposit.objects.filter(status="abandoned"):
-            # Paid after it was given up, and nobody told us: comparing lists would ask.
+            # Paid after it was abandoned, without a report: reconciliation would find it.
             with suppress(SkinsBackError):
                 deposits.refresh(deposit)
 
-    def _is_quiet(self, *, but_for_operators: bool = False) -> bool:
+    def _is_finished(self, *, except_reviews: bool = False) -> bool:
         if self.sandbox.store.next_due() is not None:
             return False
         waiting = WebhookEvent.objects.filter(processed_at=None, next_try_at__isnull=False).exclude(outcome="unmatched")
         purchases_open = Purchase.objects.exclude(status__in=PURCHASE_FINAL).filter(finished_at=None)
         deposits_open = Deposit.objects.filter(status__in=DEPOSIT_OPEN)
         due = Deposit.objects.filter(next_poll_at__isnull=False)
-        if but_for_operators:  # what waits for one, or was decided by one, is asked about for ever
-            decided = Books().settled
+        if except_reviews:  # rows under review or settled are polled for ever
+            decided = Records().settled
             rows = [*purchases_open, *deposits_open, *due]
             return not waiting.exists() and all(row.needs_review or row in decided for row in rows)
         return not any(rows.exists() for rows in (waiting, purchases_open, deposits_open, due))

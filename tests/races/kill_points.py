@@ -1,4 +1,4 @@
-"""Does one step of a flow and is killed at a named point."""
+"""Runs one step of a flow in a process that is killed at a named point."""
 
 import importlib
 import os
@@ -25,18 +25,18 @@ POINTS = {
     "between entry and commit": "django_skinsback.flows.ledger.edit:verify_saved",
     "between commit and hooks": "django.db.backends.base.base:BaseDatabaseWrapper.run_and_clear_commit_hooks",
     "between commit and answer": "django_skinsback.views:_answer",
-    "before the rows are taken": "django_skinsback.flows.polling.claims:_claim",
-    "between taking and asking": "django_skinsback.client:SkinsBackClient.get_purchases",
-    "between ask and record": "django_skinsback.flows.polling.purchases:record_report",
+    "before the claim of due rows": "django_skinsback.flows.polling.claims:_claim",
+    "between claim of due rows and call": "django_skinsback.client:SkinsBackClient.get_purchases",
+    "between answer and record": "django_skinsback.flows.polling.purchases:record_report",
     "between record and reschedule": "django_skinsback.flows.polling.claims:Claim.reschedule",
     "between approval and status": "django_skinsback.flows.deposits.hold:refresh",
-    "between note and approval": "django_skinsback.client:SkinsBackClient.approve_hold",
+    "between intent and approval": "django_skinsback.client:SkinsBackClient.approve_hold",
 }
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 
 
-def do(step: str, point: str, pk: int) -> None:
-    """Do ``step`` for the row or the user ``pk``; the process is killed when it comes to ``point``."""
+def run_step(step: str, point: str, pk: int) -> None:
+    """Run ``step`` for the row or the user ``pk``. The process is killed when it reaches ``point``."""
     module, _, path = POINTS[point].partition(":")
     owner, *names = [importlib.import_module(module), *path.split(".")]
     for name in names[:-1]:

@@ -1,4 +1,4 @@
-"""Who the user is, what he has, what he did."""
+"""Login, the account with its trade URL, the wallet and the history of a user."""
 
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ from example_project.wallet.models import Wallet
 
 from ..forms import TradeURLForm
 from ..models import Profile
-from ..stories import deposit_chapter, purchase_chapter
+from ..progress import deposit_text, purchase_text
 
 PER_PAGE = 30
 
@@ -34,7 +34,7 @@ class Logout(LogoutView):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
-    """Where skins are sent to."""
+    """Show and save the trade URL to which skins are sent."""
     profile, _created = Profile.objects.get_or_create(user=request.user)
     form = TradeURLForm(request.POST or None, instance=profile)
     if form.is_valid():
@@ -46,7 +46,7 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def wallet(request: HttpRequest) -> HttpResponse:
-    """Every movement of the user's money, the newest first."""
+    """List the ledger entries of the user, newest first, and his balances."""
     entries = LedgerEntry.objects.filter(user=request.user)
     wallets = list(Wallet.objects.filter(user=request.user).order_by("currency"))
     gifts = {wallet: wallet.balance - entries.balance(request.user, wallet.currency) for wallet in wallets}
@@ -54,28 +54,28 @@ def wallet(request: HttpRequest) -> HttpResponse:
         user=request.user, status=DepositStatus.IN_HOLD, amount_currency=settings.SHOP_CURRENCY
     )
     newest = entries.select_related("deposit", "purchase").order_by("-pk")
-    words = {
+    context = {
         "wallets": wallets or [Wallet(currency=settings.SHOP_CURRENCY)],
         "gifts": {wallet: gift for wallet, gift in gifts.items() if gift > Decimal(0)},
         "held": sum((deposit.user_amount or Decimal(0) for deposit in held), Decimal(0)),
         "currency": settings.SHOP_CURRENCY,
         "page": Paginator(newest, PER_PAGE).get_page(request.GET.get("page")),
     }
-    return render(request, "shop/wallet.html", words)
+    return render(request, "shop/wallet.html", context)
 
 
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
-    """The user's deposits and purchases, the newest first."""
+    """List the deposits and purchases of the user, newest first."""
     deposits = Deposit.objects.filter(user=request.user).prefetch_related("entries", "changes").order_by("-pk")
     purchases = Purchase.objects.filter(user=request.user).prefetch_related("entries").order_by("-pk")
-    words = {
-        "deposits": [(deposit, deposit_chapter(deposit), _kinds(deposit)) for deposit in deposits[:PER_PAGE]],
-        "purchases": [(purchase, purchase_chapter(purchase), _kinds(purchase)) for purchase in purchases[:PER_PAGE]],
+    context = {
+        "deposits": [(deposit, deposit_text(deposit), _kinds(deposit)) for deposit in deposits[:PER_PAGE]],
+        "purchases": [(purchase, purchase_text(purchase), _kinds(purchase)) for purchase in purchases[:PER_PAGE]],
     }
-    return render(request, "shop/history.html", words)
+    return render(request, "shop/history.html", context)
 
 
 def _kinds(row: Deposit | Purchase) -> set[str]:
-    """Which ledger entries it has: an amount that did not move, or moved back, is struck out."""
+    """Kinds of the row's ledger entries; the page strikes out amounts that were reversed or refunded."""
     return {entry.kind for entry in row.entries.all()}

@@ -1,7 +1,7 @@
-"""Ways to credit a deposit that look right and are not, kept so that the races are seen to catch them.
+"""Handlers that credit a deposit in wrong ways, to prove that the race tests detect such faults.
 
-Each takes a deposit, the status told about it, and a function that is called where another connection may come in
-between: there the race waits for the other, so that it is one each time.
+Each takes a deposit, the reported status, and a function ``wait``. The handler calls ``wait`` where another connection
+may interfere. There both connections wait for each other, so that the race happens each time.
 """
 
 import threading
@@ -18,40 +18,40 @@ from django_skinsback.flows.ledger import database, edit
 from django_skinsback.models import Deposit, WebhookEvent
 from tests.wallet.models import Wallet
 
-Meet = Callable[[], object]
+Wait = Callable[[], object]
 AMOUNT = Decimal("12.6")
 CREDITED = ("hold_approved", "success")
 
 
-def get_check_credit(deposit: Deposit, status: str, meet: Meet) -> None:
-    """Read the row, see that it is not credited yet, credit it."""
+def get_check_credit(deposit: Deposit, status: str, wait: Wait) -> None:
+    """Read the row, check that it is not credited, credit it."""
     row = Deposit.objects.get(pk=deposit.pk)
-    meet()
+    wait()
     if row.status not in CREDITED:
         row.status = status
         row.save()
         _credit(row)
 
 
-def get_check_credit_in_atomic(deposit: Deposit, status: str, meet: Meet) -> None:
-    """The same in a database transaction, which hinders nobody from reading the same."""
+def get_check_credit_in_atomic(deposit: Deposit, status: str, wait: Wait) -> None:
+    """The same in a database transaction. It does not stop the other connection from reading the same row."""
     with transaction.atomic():
-        get_check_credit(deposit, status, meet)
+        get_check_credit(deposit, status, wait)
 
 
-def event_table_asked_first(deposit: Deposit, status: str, meet: Meet) -> None:
-    """Look whether the delivery was seen before, then keep it: nothing unique stops the second."""
+def check_event_table_first(deposit: Deposit, status: str, wait: Wait) -> None:
+    """Check whether the delivery is stored, then store it. There is no unique constraint to stop the second one."""
     with transaction.atomic():
         seen = WebhookEvent.objects.filter(deposit=deposit, error=status).exists()
-        meet()
+        wait()
         if seen:
             return
         WebhookEvent.objects.create(deposit=deposit, error=status, body=b"")
         _credit(deposit)
 
 
-def row_lock_alone(deposit: Deposit, status: str, meet: Meet) -> None:
-    """Lock the row and credit what differs from its last status; what was credited is kept nowhere."""
+def row_lock_alone(deposit: Deposit, status: str, wait: Wait) -> None:
+    """Lock the row and credit if its status changes. No record of the credit is kept."""
     with transaction.atomic():
         row = Deposit.objects.select_for_update().get(pk=deposit.pk)
         if status in CREDITED and row.status != status:
@@ -61,15 +61,15 @@ def row_lock_alone(deposit: Deposit, status: str, meet: Meet) -> None:
 
 
 @contextmanager
-def meeting_at_the_lock(meet: Meet, *, locked: bool = True) -> Iterator[None]:
-    """Our own flow, in which both arrive at the lock of the row together. Unless ``locked``, the row is only read."""
-    arrived = threading.local()
+def waiting_at_the_lock(wait: Wait, *, locked: bool = True) -> Iterator[None]:
+    """Make the package's own flow call ``wait`` at the row lock; ``locked=False`` reads the row without a lock."""
+    reached = threading.local()
 
     def lock(model: Any, **ids: Any) -> Any:
         row = None if locked else database.look(model, **ids)
-        if not hasattr(arrived, "once"):
-            arrived.once = True
-            meet()
+        if not hasattr(reached, "once"):
+            reached.once = True
+            wait()
         return lock_row(model, **ids) if locked else row
 
     lock_row = database.lock

@@ -1,8 +1,8 @@
-"""A site that runs under gunicorn with a database of its own; its middleware reads bodies after the view."""
+"""Settings of a site under gunicorn with a database; its middleware reads the body after the view."""
 
 import os
 
-from tests.settings import *  # noqa: F403 - a site is the smallest one and what differs
+from tests.settings import *  # noqa: F403 - settings module built on another
 from tests.settings import MIDDLEWARE
 
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["LIVE_DATABASE"]}}

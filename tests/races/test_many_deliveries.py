@@ -1,4 +1,4 @@
-"""Many deposits, each delivered by many connections in the same moment. ``PROVE_DEPOSITS`` says how many."""
+"""Many deposits, each delivered by many connections at once. ``PROVE_DEPOSITS`` is the number of deposits."""
 
 import os
 import threading
@@ -32,7 +32,7 @@ BATCH = 50
 
 @contextmanager
 def connections_at_once(count):
-    """Threads that each keep a connection of their own, and begin each round together."""
+    """Yield a function that runs calls on threads at once. Each thread keeps its own database connection."""
     barrier = threading.Barrier(count)
 
     def together(call):
@@ -48,7 +48,7 @@ def connections_at_once(count):
     try:
         yield at_once
     finally:
-        # Each thread closes its own connection: they wait for each other, so that none closes for another.
+        # The barrier makes sure that each thread closes its own connection.
         at_once([close_connection] * count)
         pool.shutdown()
 
@@ -62,7 +62,7 @@ def deliver(message):
 
 
 def make_deposits(count, **values):
-    """Saved at one go: ten thousand of them are to be had too."""
+    """Save many deposits with one statement; there may be ten thousand."""
     now = utc_now()
     Deposit.objects.bulk_create(
         [
@@ -74,7 +74,7 @@ def make_deposits(count, **values):
 
 
 @pytest.mark.timeout(60 + DEPOSITS)
-def test_many_deposits_each_delivered_eight_times_at_once_are_credited_once_and_nobody_hears_an_error(user):
+def test_many_deposits_each_delivered_eight_times_at_once_are_credited_once_without_an_error(user):
     Wallet.objects.create(user=user)
     answers: Counter[int] = Counter()
     with connections_at_once(DELIVERIES) as at_once:
@@ -88,25 +88,25 @@ def test_many_deposits_each_delivered_eight_times_at_once_are_credited_once_and_
     assert set(WebhookEvent.objects.values_list("deliveries", flat=True)) == {DELIVERIES}
 
 
-def test_sixteen_connections_with_the_same_and_with_contradicting_news_agree_on_one_truth(user):
+def test_sixteen_deliveries_at_once_with_equal_and_contradicting_statuses_leave_one_consistent_result(user):
     Wallet.objects.create(user=user)
     with connections_at_once(16) as at_once:
         for deposit in make_deposits(5, user=user):
-            news = ["pending", "in_hold", "hold_approved", "success", "fail", "hold_returned", "success", "success"]
-            messages = [signed_notification(deposit, status) for status in news]
-            messages += [signed_notification(deposit, status, offer_date="1") for status in news]
+            statuses = ["pending", "in_hold", "hold_approved", "success", "fail", "hold_returned", "success", "success"]
+            messages = [signed_notification(deposit, status) for status in statuses]
+            messages += [signed_notification(deposit, status, offer_date="1") for status in statuses]
 
             assert at_once([partial(deliver, message) for message in messages]) == [200] * 16
 
             deposit.refresh_from_db()
             kinds = Counter(deposit.entries.values_list("kind", flat=True))
-            given = sum(deposit.entries.values_list("amount", flat=True))
+            balance = sum(deposit.entries.values_list("amount", flat=True))
             assert max(kinds.values(), default=0) <= 1
             assert deposit.needs_review
             assert deposit.next_poll_at is not None
-            assert given == (Decimal("12.6") if deposit.status in {"success", "hold_approved"} else 0)
-    given = sum(LedgerEntry.objects.values_list("amount", flat=True))
-    assert Wallet.objects.get().balance == given
+            assert balance == (Decimal("12.6") if deposit.status in {"success", "hold_approved"} else 0)
+    balance = sum(LedgerEntry.objects.values_list("amount", flat=True))
+    assert Wallet.objects.get().balance == balance
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def sandbox(settings):
         yield sandbox
 
 
-def test_approving_and_returning_at_once_leave_the_user_with_what_skinsback_says(sandbox, user):
+def test_approving_and_returning_a_hold_at_once_leaves_the_balance_that_skinsbacks_status_requires(sandbox, user):
     Wallet.objects.create(user=user)
     with connections_at_once(4) as at_once:
         for number in range(5):
@@ -145,15 +145,15 @@ def test_approving_and_returning_at_once_leave_the_user_with_what_skinsback_says
             )
             fresh = deposits.refresh(deposit)
 
-            given = sum(fresh.entries.values_list("amount", flat=True))
-            assert given == (real.user_amount if fresh.status == "hold_approved" else 0)
+            balance = sum(fresh.entries.values_list("amount", flat=True))
+            assert balance == (real.user_amount if fresh.status == "hold_approved" else 0)
             assert fresh.status == real.status or fresh.needs_review
-    given = sum(LedgerEntry.objects.values_list("amount", flat=True))
-    assert Wallet.objects.get().balance == given
+    balance = sum(LedgerEntry.objects.values_list("amount", flat=True))
+    assert Wallet.objects.get().balance == balance
 
 
 def approve(deposit):
-    """Approve the hold; at SkinsBack alone where a message has changed the row, which says that it was approved."""
+    """Approve the hold. If a message has changed the row meanwhile, call SkinsBack without the flow."""
     try:
         deposits.approve_hold(deposit)
     except RowChanged:
@@ -172,7 +172,7 @@ def give_back_if_possible(sandbox, order_id):
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'")
-def test_a_file_that_is_locked_for_a_while_is_waited_for_and_the_sender_hears_nothing_of_it(user):
+def test_a_delivery_waits_while_the_sqlite_file_is_locked_and_is_answered_200(user):
     Wallet.objects.create(user=user)
     deposit = make_deposit(user=user)
     locked, writing, refused, answered = threading.Event(), threading.Event(), [], []
@@ -205,8 +205,8 @@ def test_a_file_that_is_locked_for_a_while_is_waited_for_and_the_sender_hears_no
     assert LedgerEntry.objects.count() == 1
 
 
-class Passing(Exception):
-    """What a driver raises, as Django keeps it for the cause."""
+class DriverError(Exception):
+    """An error of a database driver, which Django sets as the cause."""
 
     def __init__(self, sqlstate):
         super().__init__(sqlstate)
@@ -216,11 +216,11 @@ class Passing(Exception):
 def failure(*arguments, sqlstate=None):
     error = OperationalError(*arguments)
     if sqlstate:
-        error.__cause__ = Passing(sqlstate)
+        error.__cause__ = DriverError(sqlstate)
     return error
 
 
-PASSING = {
+TEMPORARY_ERRORS = {
     "PostgreSQL's serialization failure": lambda: failure("could not serialize access", sqlstate="40001"),
     "PostgreSQL's deadlock": lambda: failure("deadlock detected", sqlstate="40P01"),
     "MariaDB's deadlock": lambda: failure(1213, "Deadlock found when trying to get lock"),
@@ -231,14 +231,16 @@ PASSING = {
 
 
 @pytest.fixture
-def pauses(monkeypatch):
-    """How long the repeats would have paused; they do not."""
+def no_pauses(monkeypatch):
+    """Repeat without a pause."""
     monkeypatch.setattr(database, "_LONGEST_PAUSE_SECONDS", 0)
 
 
-@pytest.mark.parametrize("make_error", PASSING.values(), ids=PASSING)
+@pytest.mark.parametrize("make_error", TEMPORARY_ERRORS.values(), ids=TEMPORARY_ERRORS)
 @pytest.mark.parametrize("place", ["at the first statement", "at the commit"])
-def test_a_passing_failure_undoes_a_delivery_and_applies_it_again(user, pauses, monkeypatch, make_error, place):
+def test_after_a_temporary_failure_a_delivery_is_rolled_back_and_applied_again(
+    user, no_pauses, monkeypatch, make_error, place
+):
     Wallet.objects.create(user=user)
     deposit = make_deposit(user=user)
     failures = [make_error(), make_error(), make_error()]
@@ -267,13 +269,13 @@ def test_a_passing_failure_undoes_a_delivery_and_applies_it_again(user, pauses, 
     assert Wallet.objects.get().balance == Decimal("12.6")
 
 
-def test_a_failure_that_does_not_pass_is_answered_500_and_the_next_delivery_is_applied(user, pauses):
+def test_a_lasting_failure_is_answered_500_and_the_next_delivery_is_applied(user, no_pauses):
     Wallet.objects.create(user=user)
     deposit = make_deposit(user=user)
 
     def fail(execute, sql, params, many, context):
         if context["connection"].in_atomic_block and sql.startswith("INSERT"):
-            raise PASSING["PostgreSQL's deadlock"]()
+            raise TEMPORARY_ERRORS["PostgreSQL's deadlock"]()
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(fail):
@@ -285,7 +287,7 @@ def test_a_failure_that_does_not_pass_is_answered_500_and_the_next_delivery_is_a
 
 
 @pytest.mark.parametrize("error", [failure("no such table"), failure(1146, "Table does not exist")])
-def test_what_will_not_pass_is_raised_at_once(error):
+def test_a_permanent_error_is_raised_at_once(error):
     tries = []
 
     def block():
@@ -297,12 +299,12 @@ def test_what_will_not_pass_is_raised_at_once(error):
     assert len(tries) == 1
 
 
-def test_inside_a_database_transaction_of_the_site_nothing_is_repeated():
+def test_nothing_is_repeated_inside_a_database_transaction_of_the_site():
     tries = []
 
     def block():
         tries.append(1)
-        raise PASSING["SQLite's lock"]()
+        raise TEMPORARY_ERRORS["SQLite's lock"]()
 
     with pytest.raises(OperationalError), transaction.atomic():
         database.run(block, sleep=lambda _seconds: None)
@@ -310,10 +312,10 @@ def test_inside_a_database_transaction_of_the_site_nothing_is_repeated():
 
 
 @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has one lock and so no deadlock")
-def test_of_two_that_deadlock_one_is_repeated_and_both_are_done(user, operator):
-    """Each holds the row that the other wants: the server ends one of them, and it runs again."""
+def test_after_a_deadlock_one_of_two_blocks_is_repeated_and_both_succeed(user, operator):
+    """Each block holds the row that the other needs. The server rolls one back, and it runs again."""
     first, second = (Wallet.objects.create(user=each) for each in (user, operator))
-    both_hold = threading.Barrier(2)
+    both_locked = threading.Barrier(2)
     tries: Counter[str] = Counter()
 
     def give(name, one, other):
@@ -321,7 +323,7 @@ def test_of_two_that_deadlock_one_is_repeated_and_both_are_done(user, operator):
             tries[name] += 1
             Wallet.objects.filter(pk=one.pk).update(balance=F("balance") + 1)
             if tries[name] == 1:
-                both_hold.wait(timeout=20)
+                both_locked.wait(timeout=20)
             Wallet.objects.filter(pk=other.pk).update(balance=F("balance") + 1)
 
         database.run(block, sleep=lambda _seconds: None)

@@ -1,4 +1,4 @@
-"""What must hold: after each step of a history, and when all is quiet at its end."""
+"""Invariants that are checked after each step of a history, and at its end."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from django_skinsback.statuses import (
 )
 from tests.wallet.models import Wallet
 
-from .site import BEGIN_WITH, Site
+from .site import FIRST_BALANCES, Site
 
 OPPOSITE = {"reversal": "credit", "refund": "charge"}
 DECISIVE = {"answer", "poll"}
@@ -37,7 +37,7 @@ PURCHASE_REASONS = (
     "Every attempt to bring this row up to date has failed",
     "The status “",  # has lasted too long: the clock was ahead
 )
-"""Why a purchase may be under review."""
+"""Allowed review reasons of a purchase."""
 
 DEPOSIT_REASONS = (
     "HOLD_POLICY",
@@ -46,7 +46,7 @@ DEPOSIT_REASONS = (
     "Every attempt to bring this row up to date has failed",
     "The status “",
 )
-"""Why a deposit may be under review of which nothing untrue was told."""
+"""Allowed review reasons of a deposit without false reports."""
 
 CHANGE_FIELDS = ("deposit_id", "purchase_id", "from_status", "to_status", "source")
 
@@ -65,18 +65,18 @@ NOT_SHOWN = {
     "skins",
     "token",
 }
-"""Columns that no page shows to a person who decides, or that change only together with one it shows."""
+"""Columns that the decision pages do not show, or that change only together with one that they show."""
 
 
 def shown(row: Deposit | Purchase) -> dict[str, Any]:
-    """What a person who looks at this row now sees: read anew, and no token of the package's."""
+    """Return what an operator sees of this row now, read from the database without the package's token."""
     columns = type(row)._default_manager.filter(pk=row.pk).values().get()
     entries = row.entries.order_by("pk").values_list("kind", "amount", "currency")
     return {**{name: columns[name] for name in columns.keys() - NOT_SHOWN}, "entries": list(entries)}
 
 
-class Books:
-    """Everything the site has written, read once."""
+class Records:
+    """All rows that the site has written, read once."""
 
     def __init__(self) -> None:
         self.deposits = list(Deposit.objects.order_by("pk"))
@@ -89,10 +89,10 @@ class Books:
             for change in self.changes
             if change.source == "operator" and change.from_status == change.to_status
         }
-        """Rows that an operator decided: a cancellation is no such decision, and shows as a move."""
+        """Rows that an operator settled. A cancellation is a status change and is not among them."""
 
     def of(self, name: str) -> Entries:
-        """Entries by the key of their deposit or purchase, and by their kind."""
+        """Return the entries by primary key of their deposit or purchase, and by kind."""
         found: Entries = defaultdict(dict)
         for entry in self.entries:
             if (key := getattr(entry, f"{name}_id")) is not None:
@@ -100,19 +100,19 @@ class Books:
         return found
 
 
-def check_step(site: Site, odd: set[str]) -> None:
-    """After each step: every entry once and for a reason, wallets equal the ledger, no row and no id forgotten."""
-    assert not site.postman.lost, "a delivery was answered with 2xx and is not kept"
-    books = Books()
-    _money_has_a_reason(site, books, odd)
-    _once(books.entries)
-    _wallets_are_the_ledger(site, books.entries)
-    _nothing_is_forgotten(books)
-    _statuses_follow_the_graph(books)
-    _ids_are_known(site, books)
+def check_step(site: Site, ids_with_false_reports: set[str]) -> None:
+    """Check that each entry is unique and justified, wallets equal the ledger, and no row lacks a next poll."""
+    assert not site.deliveries.lost, "a delivery was answered with 2xx and is not stored"
+    records = Records()
+    _check_entries_are_justified(site, records, ids_with_false_reports)
+    _check_entries_are_unique(records.entries)
+    _check_wallets_equal_ledger(site, records.entries)
+    _check_open_rows_have_a_next_poll(records)
+    _check_status_changes(records)
+    _check_ids(site, records)
 
 
-def _once(entries: list[LedgerEntry]) -> None:
+def _check_entries_are_unique(entries: list[LedgerEntry]) -> None:
     keys = Counter((entry.deposit_id, entry.purchase_id, entry.kind) for entry in entries)
     assert max(keys.values(), default=1) == 1, keys
     rows: dict[Any, dict[str, LedgerEntry]] = defaultdict(dict)
@@ -123,66 +123,68 @@ def _once(entries: list[LedgerEntry]) -> None:
             assert (entry.amount, entry.currency, entry.user_id) == (-before.amount, before.currency, before.user_id)
 
 
-def _money_has_a_reason(site: Site, books: Books, odd: set[str]) -> None:
-    """SkinsBack has, at one time or another, been where this entry is due: no silence and no guess moves money."""
-    given, charged = books.of("deposit"), books.of("purchase")
-    for deposit in books.deposits:
+def _check_entries_are_justified(site: Site, records: Records, ids_with_false_reports: set[str]) -> None:
+    """Check that SkinsBack has had a status that requires each entry."""
+    given, charged = records.of("deposit"), records.of("purchase")
+    for deposit in records.deposits:
         kinds = given[deposit.pk]
-        if kinds and deposit.order_id not in odd and deposit not in books.settled:
+        if kinds and deposit.order_id not in ids_with_false_reports and deposit not in records.settled:
             was = {status for status, _ in site.sandbox.deposit(deposit.order_id).history}
             assert was & {"success", "hold_approved"}
             assert "reversal" not in kinds or was & {"fail", "hold_returned"}
-    for purchase in books.purchases:
-        if "refund" in charged[purchase.pk] and purchase not in books.settled:
+    for purchase in records.purchases:
+        if "refund" in charged[purchase.pk] and purchase not in records.settled:
             sold = site.sandbox.sold(purchase.custom_id)
             assert not sold or site.sandbox.purchase(purchase.custom_id).refunded, "refunded, but sold"
 
 
-def _wallets_are_the_ledger(site: Site, entries: list[LedgerEntry]) -> None:
+def _check_wallets_equal_ledger(site: Site, entries: list[LedgerEntry]) -> None:
     wallets = dict(Wallet.objects.values_list("user_id", "balance"))
-    for user, begin in zip(site.users, BEGIN_WITH, strict=False):
+    for user, begin in zip(site.users, FIRST_BALANCES, strict=False):
         moved = sum((entry.amount for entry in entries if entry.user_id == user.pk), Decimal(0))
         assert wallets[user.pk] == begin + moved, (user.username, wallets[user.pk], begin, moved)
 
 
-def _nothing_is_forgotten(books: Books) -> None:
-    for deposit in books.deposits:
+def _check_open_rows_have_a_next_poll(records: Records) -> None:
+    for deposit in records.deposits:
         assert deposit.next_poll_at or deposit.status not in DEPOSIT_OPEN, f"{deposit.status} without a next check"
-    for purchase in books.purchases:
+    for purchase in records.purchases:
         over = purchase.status in PURCHASE_FINAL or purchase.finished_at
         assert purchase.next_poll_at or over, f"{purchase.status} without a next poll"
 
 
-def _statuses_follow_the_graph(books: Books) -> None:
-    now_at: dict[tuple[str, int], str] = {}
-    for change in books.changes:
+def _check_status_changes(records: Records) -> None:
+    current: dict[tuple[str, int], str] = {}
+    for change in records.changes:
         key = ("deposit", change.deposit_id) if change.deposit_id else ("purchase", change.purchase_id)
-        before = now_at.get(key, "created" if change.deposit_id else "requested")
+        before = current.get(key, "created" if change.deposit_id else "requested")
         if not change.from_status:
-            assert (key not in now_at, change.to_status) == (True, before), _steps(books, change)  # the row was written
+            assert (key not in current, change.to_status) == (True, before), _steps(
+                records, change
+            )  # the row was written
             continue
-        assert change.from_status == before, _steps(books, change)
+        assert change.from_status == before, _steps(records, change)
         verdict = judge(change.from_status, change.to_status)
         if verdict is Verdict.UNKNOWN or (change.source == "webhook" and not is_theirs(change.to_status)):
-            continue  # a word that was noted; nothing moved
-        now_at[key] = change.to_status
-        assert verdict is not Verdict.STALE, _steps(books, change)
+            continue  # stored, but the status does not change
+        current[key] = change.to_status
+        assert verdict is not Verdict.STALE, _steps(records, change)
         if verdict is Verdict.CONFLICT:
-            assert change.deposit_id, _steps(books, change)
+            assert change.deposit_id, _steps(records, change)
             assert change.source in DECISIVE, f"{change.from_status} -> {change.to_status} by {change.source}"
-    for name, rows in (("deposit", books.deposits), ("purchase", books.purchases)):
+    for name, rows in (("deposit", records.deposits), ("purchase", records.purchases)):
         for row in rows:
-            assert row.status == now_at.get((name, row.pk), "created" if name == "deposit" else "requested")
+            assert row.status == current.get((name, row.pk), "created" if name == "deposit" else "requested")
 
 
-def _steps(books: Books, change: StatusChange) -> list[tuple[str, str]]:
+def _steps(records: Records, change: StatusChange) -> list[tuple[str, str]]:
     key = (change.deposit_id, change.purchase_id)
-    same_row = (step for step in books.changes if (step.deposit_id, step.purchase_id) == key)
+    same_row = (step for step in records.changes if (step.deposit_id, step.purchase_id) == key)
     return [(step.from_status, step.to_status) for step in same_row]
 
 
-def _ids_are_known(site: Site, books: Books) -> None:
-    ours = {deposit.order_id for deposit in books.deposits} | {purchase.custom_id for purchase in books.purchases}
+def _check_ids(site: Site, records: Records) -> None:
+    ours = {deposit.order_id for deposit in records.deposits} | {purchase.custom_id for purchase in records.purchases}
     state = site.sandbox.state
     sold = [purchase.custom_id for purchase in state.purchases.values()]
     assert len(sold) == len(set(sold)), "a custom_id was sold twice"
@@ -190,45 +192,49 @@ def _ids_are_known(site: Site, books: Books) -> None:
     assert ours.issuperset(deposit.order_id for deposit in state.deposits.values())
 
 
-def check_end(site: Site, odd: set[str]) -> None:
-    """All is quiet: the site believes what the sandbox knows, and money followed.
+def check_end(site: Site, ids_with_false_reports: set[str]) -> None:
+    """Check at the end that statuses and entries of the site agree with the sandbox.
 
-    ``odd`` are ids of deposits about which untrue or contradictory things were said: they may be flagged.
+    ``ids_with_false_reports`` are order IDs with false or contradictory reports; those deposits may be flagged.
     """
-    check_step(site, odd)
+    check_step(site, ids_with_false_reports)
     assert not list(audit())
-    books = Books()
-    given, charged = books.of("deposit"), books.of("purchase")
-    for deposit in books.deposits:
-        _deposit_is_true(site, deposit, given[deposit.pk], deposit.order_id in odd, deposit in books.settled)
-    for purchase in books.purchases:
-        _purchase_is_true(site, purchase, charged[purchase.pk], purchase in books.settled)
-    _debits_agree(site, [row for row in books.purchases if row not in books.settled])
+    records = Records()
+    given, charged = records.of("deposit"), records.of("purchase")
+    for deposit in records.deposits:
+        _check_deposit_at_end(
+            site, deposit, given[deposit.pk], deposit.order_id in ids_with_false_reports, deposit in records.settled
+        )
+    for purchase in records.purchases:
+        _check_purchase_at_end(site, purchase, charged[purchase.pk], purchase in records.settled)
+    _check_debits(site, [row for row in records.purchases if row not in records.settled])
 
 
-def _deposit_is_true(site: Site, deposit: Deposit, entries: dict[str, LedgerEntry], told: bool, settled: bool) -> None:
+def _check_deposit_at_end(
+    site: Site, deposit: Deposit, entries: dict[str, LedgerEntry], has_false_reports: bool, settled: bool
+) -> None:
     ids = site.sandbox.store.deposit_ids
     real = site.sandbox.deposit(deposit.order_id) if ("sandbox", deposit.order_id) in ids else None
     if real is None or real.status == "pending":
-        assert told or not entries
-        assert told or deposit.status in {DepositStatus.ABANDONED, DepositStatus.PENDING}
+        assert has_false_reports or not entries
+        assert has_false_reports or deposit.status in {DepositStatus.ABANDONED, DepositStatus.PENDING}
         return
-    told = told or (real.steam_id != deposit.steam_id != "")
+    has_false_reports = has_false_reports or (real.steam_id != deposit.steam_id != "")
     for reason in deposit.review_reason.splitlines():
-        assert told or reason.startswith(DEPOSIT_REASONS), reason
+        assert has_false_reports or reason.startswith(DEPOSIT_REASONS), reason
     net = _sum(entries.values())
     assert net in {0, _sum([entries["credit"]] if "credit" in entries else [])}
     if (deposit.needs_review and not only_waits(deposit.review_reasons)) or settled:
         return
-    assert deposit.status == real.status, f"the site says {deposit.status}, the truth is {real.status}"
+    assert deposit.status == real.status, f"the site says {deposit.status}, SkinsBack says {real.status}"
     paid = real.status in {"success", "hold_approved"}
     assert bool(net) == paid, f"{real.status}: {net}"
-    if paid and not told:
+    if paid and not has_false_reports:
         assert entries["credit"].amount == getattr(real, conf.get("CREDIT"))
         assert entries["credit"].currency == real.currency
 
 
-def _purchase_is_true(site: Site, purchase: Purchase, entries: dict[str, LedgerEntry], settled: bool) -> None:
+def _check_purchase_at_end(site: Site, purchase: Purchase, entries: dict[str, LedgerEntry], settled: bool) -> None:
     sold = site.sandbox.sold(purchase.custom_id)
     net = _sum(entries.values())
     assert net in {0, _sum([entries["charge"]] if "charge" in entries else [])}
@@ -239,9 +245,9 @@ def _purchase_is_true(site: Site, purchase: Purchase, entries: dict[str, LedgerE
     if purchase.status == PurchaseStatus.ROLLBACK_USER and "charge" in entries:
         failed = purchase.changes.filter(to_status__in=PURCHASE_FAILURES).exists()
         assert bool(net) != (failed or conf.get("REFUND_USER_ROLLBACK")), (
-            "given back, or not, against the site's setting"
+            "refunded, or not refunded, against the setting"
         )
-        assert purchase.needs_review or not net, "neither given back nor shown to an operator"
+        assert purchase.needs_review or not net, "neither refunded nor flagged"
     if purchase.needs_review and not only_waits(purchase.review_reasons):
         return
     if not sold:
@@ -249,14 +255,14 @@ def _purchase_is_true(site: Site, purchase: Purchase, entries: dict[str, LedgerE
         assert not net
         return
     real = site.sandbox.purchase(purchase.custom_id)
-    assert purchase.status == real.status, f"the site says {purchase.status}, the truth is {real.status}"
-    # A row that only an event about its failure has told of never learns what was debited and is given back.
+    assert purchase.status == real.status, f"the site says {purchase.status}, SkinsBack says {real.status}"
+    # A row that was only updated by a failure event has no debited amount.
     assert purchase.debited_amount == real.debited or (purchase.debited_amount is None and real.refunded)
     assert bool(net) == (purchase.status == "accepted" and "charge" in entries)
 
 
-def _debits_agree(site: Site, purchases: Iterable[Purchase]) -> None:
-    """I4, for all rows whose outcome is known and that no operator has decided otherwise."""
+def _check_debits(site: Site, purchases: Iterable[Purchase]) -> None:
+    """Check invariant I4 for all rows with a known outcome that no operator has settled."""
     known = [row for row in purchases if row.buy_id]
     ours = sum((row.debited_amount or Decimal(0) for row in known if row.status in BOUGHT), Decimal(0))
     theirs = sum((site.sandbox.spent(row.custom_id) for row in known), Decimal(0))

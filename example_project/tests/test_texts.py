@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from django_skinsback import exceptions
 from django_skinsback.models import Purchase
 from django_skinsback.statuses import DepositStatus, PurchaseStatus
-from example_project.shop import names, refusals
-from example_project.shop.chapters import DEPOSIT_CHAPTERS, PURCHASE_CHAPTERS
+from example_project.shop import error_texts, skin_names
 from example_project.shop.pictures import picture, shape_of
 from example_project.shop.prices import market_range, with_markup
-from example_project.shop.stories import purchase_story
+from example_project.shop.progress import purchase_progress
+from example_project.shop.status_texts import DEPOSIT_TEXTS, PURCHASE_TEXTS
 from example_project.shop.templatetags.shop import money, signed_money
 
 REFUSALS_OF_BUYS = [
@@ -34,32 +34,32 @@ REASONS_OF_FAILED_TRADES = [
 ]
 
 
-def test_every_status_of_a_deposit_has_a_chapter():
-    assert set(DEPOSIT_CHAPTERS) == set(DepositStatus)
+def test_every_status_of_a_deposit_has_a_text():
+    assert set(DEPOSIT_TEXTS) == set(DepositStatus)
 
 
-def test_every_status_of_a_purchase_has_a_chapter():
-    assert set(PURCHASE_CHAPTERS) == set(PurchaseStatus)
+def test_every_status_of_a_purchase_has_a_text():
+    assert set(PURCHASE_TEXTS) == set(PurchaseStatus)
 
 
 @pytest.mark.parametrize("word", REFUSALS_OF_BUYS + REASONS_OF_FAILED_TRADES)
-def test_every_refusal_has_a_sentence(word):
-    assert refusals.why(word).endswith(".")
-    assert word not in refusals.why(word)
+def test_every_refusal_has_a_text(word):
+    assert error_texts.error_text(word).endswith(".")
+    assert word not in error_texts.error_text(word)
 
 
-def test_a_refusal_never_heard_of_has_a_sentence():
-    purchase = Purchase(status="refused", error_message="moon_in_wrong_phase")
-    assert purchase_story(purchase, refunded=False).text == str(refusals.FALLBACK)
+def test_an_unknown_refusal_has_a_general_text():
+    purchase = Purchase(status="refused", error_message="some_new_reason")
+    assert purchase_progress(purchase, refunded=False).text == str(error_texts.NOT_BOUGHT)
 
 
-def test_the_reason_of_a_failed_trade_says_more_than_its_status():
+def test_the_reason_of_a_failed_trade_is_shown_instead_of_the_text_of_its_status():
     purchase = Purchase(status="user_not_tradable", error_reason="user_trade_ban")
-    assert purchase_story(purchase, refunded=True).text == "Your Steam account has a trade ban."
+    assert purchase_progress(purchase, refunded=True).text == "Your Steam account has a trade ban."
 
 
 def test_users_are_not_told_that_the_shop_is_out_of_funds():
-    assert "fund" not in refusals.why("insufficient_funds")
+    assert "fund" not in error_texts.error_text("insufficient_funds")
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_users_are_not_told_that_the_shop_is_out_of_funds():
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_every_failure_to_open_a_deposit_has_a_sentence(error):
-    assert refusals.of_deposit(error).endswith(".")
+def test_every_failure_to_create_a_deposit_has_a_text(error):
+    assert error_texts.deposit_error_text(error).endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_every_failure_to_open_a_deposit_has_a_sentence(error):
         ("100", "rub", "100.00 RUB"),
     ],
 )
-def test_money_is_shown_whole(amount, currency, shown):
+def test_amounts_are_formatted_with_all_their_decimals(amount, currency, shown):
     assert money(Decimal(amount), currency) == shown
 
 
-def test_what_was_given_has_a_plus():
+def test_a_positive_amount_has_a_plus_sign():
     assert signed_money(Decimal(1), "usd") == "+$1.00"
 
 
@@ -109,9 +109,9 @@ def test_the_markup_is_rounded_in_the_shops_favour():
         ("Sticker | Team (Holo) | Town 2020", ("Sticker", "Team (Holo) | Town 2020", "")),
     ],
 )
-def test_names_are_read_in_parts(name, parts):
-    read = names.read(name)
-    assert (read.kind, read.finish, read.wear) == parts
+def test_skin_names_are_split_into_parts(name, parts):
+    parsed = skin_names.parse(name)
+    assert (parsed.kind, parsed.finish, parsed.wear) == parts
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_picture_is_well_formed_whatever_the_name():
 
 
 @given(st.integers(1, 10**7), st.integers(0, 10**5), st.integers(0, 10**5))
-def test_a_range_of_the_shops_prices_holds_the_market_prices_that_become_one_of_them(millionths, lowest, highest):
+def test_a_range_of_shop_prices_is_converted_into_the_market_prices_that_give_them(millionths, lowest, highest):
     price = Decimal(millionths) / 10**6
     low, high = Decimal(lowest) / 100, Decimal(highest) / 100
     least, most = market_range(low, high)

@@ -1,4 +1,4 @@
-"""What a user reads about a deposit or a purchase is what happened to the skins and to the money."""
+"""The page of a deposit or a purchase says what happened to the skins and to the money."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -27,7 +27,7 @@ def operator(db):
 
 @pytest.fixture
 def show(shop):
-    """What bob reads on the page of a deposit or a purchase."""
+    """Return the text of the page of a deposit or a purchase of bob's."""
 
     def show(row):
         kind = "deposit" if isinstance(row, Deposit) else "purchase"
@@ -44,7 +44,7 @@ def history(shop):
 
 
 def pay(user, *statuses, **values):
-    """A deposit of 13.08 dollars about which SkinsBack said this."""
+    """Make a deposit of 13.08 dollars and record reports with these statuses."""
     deposit = make_deposit(user=user, pay_url="https://skinsback.com/pay", **values)
     paid = {"amount": Decimal("10.9"), "user_amount": Decimal("13.08"), "amount_currency": "usd"}
     for status in statuses:
@@ -150,7 +150,7 @@ class TestPurchases:
         purchases.submit(purchase)
         assert "The market does not answer at the moment." in show(purchase)
 
-    def test_a_skin_in_hold_says_until_when_it_can_be_taken_back_though_skinsback_has_not(self, bob, show):
+    def test_the_end_of_the_hold_is_estimated_if_skinsback_does_not_give_it(self, bob, show):
         with time_machine.travel("2026-05-01T12:00Z", tick=False):
             purchase = order(bob)
             Purchase.objects.update(status="waiting_accept", attempts=1)
@@ -166,12 +166,12 @@ class TestPurchases:
             ({"accepted_at": datetime(2026, 4, 20, tzinfo=UTC)}, ""),
         ],
     )
-    def test_the_hold_is_told_only_where_there_is_one(self, bob, show, values, note):
+    def test_the_hold_is_shown_only_if_there_is_one(self, bob, show, values, note):
         with time_machine.travel("2026-05-01T12:00Z", tick=False):
             page = show(make_purchase(user=bob, status="accepted", **values))
         assert (note in page) if note else ("Trade Protection" not in page)
 
-    def test_the_eight_days_are_told_before_a_cs2_skin_is_ordered(self, shop, item):
+    def test_the_hold_of_eight_days_is_shown_before_a_cs2_skin_is_ordered(self, shop, item):
         assert "for 8 days after you accept" in shop.get(reverse("shop:withdraw", args=[item.pk])).text
         MarketItem.objects.update(game="rust")
         assert "8 days" not in shop.get(reverse("shop:withdraw", args=[item.pk])).text

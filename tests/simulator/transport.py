@@ -1,4 +1,4 @@
-"""Requests to the sandbox and deliveries from it, without a socket and without waiting."""
+"""Carries API calls to the sandbox and webhook deliveries to the site, without sockets or waiting."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,32 +21,32 @@ from django_skinsback.sandbox.api.endpoint import CloseConnection
 from .crashes import Crashes
 
 
-class Line(BaseAdapter):
-    """Carries API calls into the sandbox. What is sent must stand in the database, committed, before it is sent."""
+class SandboxAdapter(BaseAdapter):
+    """Passes API calls to the sandbox. Checks first that the intent of each call is committed."""
 
     def __init__(self, sandbox: Sandbox, crashes: Crashes) -> None:
         super().__init__()
         self.sandbox = sandbox
         self.crashes = crashes
-        self.misfortunes: dict[str, list[tuple[str, Sequence[str]] | None]] = {}
+        self.planned_faults: dict[str, list[tuple[str, Sequence[str]] | None]] = {}
         self.calls: Counter[str] = Counter()
-        self._denies_what_it_did = False
+        self._answers_error_after_success = False
 
     def close(self) -> None:
-        """Nothing is open."""
+        """There is nothing to close."""
 
     def send(self, request: requests.PreparedRequest, *_args: Any, **_options: Any) -> requests.Response:
         body = str(request.body).encode()
         fields = dict(parse_qsl(str(request.body), keep_blank_values=True))
-        self._intent_is_committed(fields)
+        self._check_intent_is_committed(fields)
         method = fields["method"]
         self.calls[method] += 1
         self.crashes.pass_point()
         if self._is_unreachable(method):
-            raise requests.ConnectionError(NewConnectionError(None, "nobody there"), request=request)
+            raise requests.ConnectionError(NewConnectionError(None, "unreachable"), request=request)
         try:
             answer = self.sandbox.app.answer(Request(self._environ(request, body)))
-            if self._denies_what_it_did:
+            if self._answers_error_after_success:
                 answer.set_data(b'{"status":"error","error_code":11,"error_message":"something_new"}')
         except CloseConnection:
             raise requests.ConnectionError("hung up", request=request) from None
@@ -61,14 +61,14 @@ class Line(BaseAdapter):
         return response
 
     def _is_unreachable(self, method: str) -> bool:
-        """Have happen to this call what was planned for it; True: it does not even reach SkinsBack."""
-        self._denies_what_it_did = False
-        planned = self.misfortunes.get(method)
-        misfortune = planned.pop(0) if planned else None
-        if misfortune is None:
+        """Apply the fault that is planned for this call. Returns True if the call does not reach SkinsBack."""
+        self._answers_error_after_success = False
+        planned = self.planned_faults.get(method)
+        fault = planned.pop(0) if planned else None
+        if fault is None:
             return False
-        name, errors = misfortune
-        self._denies_what_it_did = name == "error_after"
+        name, errors = fault
+        self._answers_error_after_success = name == "error_after"
         if name not in {"unreachable", "error_after"}:
             value = errors[self.calls.total() % len(errors)] if name == "error" else ""
             self.sandbox.faults.add(name, method, value=value)
@@ -93,8 +93,8 @@ class Line(BaseAdapter):
         }
 
     @staticmethod
-    def _intent_is_committed(fields: dict[str, str]) -> None:
-        """I3, and no database transaction is open while SkinsBack is called."""
+    def _check_intent_is_committed(fields: dict[str, str]) -> None:
+        """Check invariant I3, and that no database transaction is open during the call."""
         assert not connection.in_atomic_block, f"{fields['method']} was called inside a database transaction"
         if fields["method"] in {"create", "create_from_user_inventory"}:
             assert Deposit.objects.filter(order_id=fields["order_id"]).exists()
@@ -104,38 +104,38 @@ class Line(BaseAdapter):
             assert set(Purchase.objects.filter(custom_id__in=sent).values_list("custom_id", flat=True)) == sent
 
 
-class Postman:
-    """Carries deliveries to the site's views, and remembers their bytes, so that they can come again."""
+class WebhookDelivery:
+    """Passes deliveries to the site's views and keeps their bytes, so that they can be repeated."""
 
-    def __init__(self, die: Callable[[], Any]) -> None:
+    def __init__(self, crash_point: Callable[[], Any]) -> None:
         self.client = Client(raise_request_exception=False)
         self.sent: list[tuple[str, bytes, dict[str, str]]] = []
         self.answers: Counter[int] = Counter()
         self.lost: list[bytes] = []
-        """Deliveries that the site answered with 2xx and did not keep. The sandbox, as SkinsBack, does not look."""
-        self.die = die
+        """Deliveries that the site answered with 2xx and did not store."""
+        self.crash_point = crash_point
 
     def __call__(self, url: str, body: bytes, headers: dict[str, str]) -> int:
         self.sent.append((url, body, headers))
         return self.post(url, body, headers)
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> int:
-        """The site's answer; 0 where it died before it gave one."""
+        """Return the status of the site's answer; 0 if the site died before it answered."""
         status = 0
-        with self.die():
+        with self.crash_point():
             others = {name: value for name, value in headers.items() if name != "Content-Type"}
             answer = self.client.post(
                 urlsplit(url).path, body, content_type=headers.get("Content-Type", ""), headers=others
             )
             status = answer.status_code
         self.answers[status] += 1
-        if 200 <= status < 300 and not self._is_kept(body):
+        if 200 <= status < 300 and not self._is_stored(body):
             self.lost.append(body)
         return status
 
     @staticmethod
-    def _is_kept(body: bytes) -> bool:
-        """I8: 2xx is answered only once the delivery and its effect are committed."""
-        kept = [event for event in WebhookEvent.objects.all() if bytes(event.body) == body]
-        is_used = [event.processed_at or event.outcome == WebhookEvent.Outcome.UNMATCHED for event in kept]
-        return len(kept) == 1 and bool(is_used[0]) and not connection.in_atomic_block
+    def _is_stored(body: bytes) -> bool:
+        """Invariant I8: the site answers 2xx only after the delivery and its effect are committed."""
+        stored = [event for event in WebhookEvent.objects.all() if bytes(event.body) == body]
+        is_used = [event.processed_at or event.outcome == WebhookEvent.Outcome.UNMATCHED for event in stored]
+        return len(stored) == 1 and bool(is_used[0]) and not connection.in_atomic_block
