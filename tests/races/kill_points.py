@@ -24,7 +24,7 @@ POINTS = {
     "before the entry": "django_skinsback.models:LedgerEntry.save",
     "between entry and commit": "django_skinsback.flows.ledger.edit:verify_saved",
     "between commit and hooks": "django.db.backends.base.base:BaseDatabaseWrapper.run_and_clear_commit_hooks",
-    "between commit and answer": "django_skinsback.views:_answer",
+    "between commit and answer": "django_skinsback.views:UnloggedResponse",
     "before the claim of due rows": "django_skinsback.flows.polling.claims:_claim",
     "between claim of due rows and call": "django_skinsback.client:SkinsBackClient.get_purchases",
     "between answer and record": "django_skinsback.flows.polling.purchases:record_report",

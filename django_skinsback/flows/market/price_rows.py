@@ -58,7 +58,10 @@ def insert_rows(game: str, items: Sequence[PriceListItem], now: datetime) -> Non
     options = MarketItem._meta
     table = connection.ops.quote_name(options.db_table)
     columns = ", ".join(map(connection.ops.quote_name, _COLUMNS))
-    skip = "ON DUPLICATE KEY UPDATE id = id" if connection.vendor == "mysql" else "ON CONFLICT DO NOTHING"
+    if connection.vendor == "mysql":
+        skip = "ON DUPLICATE KEY UPDATE id = id"
+    else:
+        skip = f"ON CONFLICT (game, market_hash_name) DO UPDATE SET id = {table}.id"
     same = [game, True, options.get_field("updated_at").get_db_prep_save(now, connection)]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

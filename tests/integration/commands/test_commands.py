@@ -390,8 +390,8 @@ def test_a_new_sites_first_check_is_no_traceback(tmp_path):
 @pytest.mark.parametrize(
     ("keys", "says"),
     [
-        ({"CLIENT_SECRET": "123\n"}, "has blanks"),
-        ({"CLIENT_ID": "1 2"}, "has blanks"),
+        ({"CLIENT_SECRET": "123\n"}, "contains blanks"),
+        ({"CLIENT_ID": "1 2"}, "contains blanks"),
         ({"API_URL": "https://user@skinsback.com/api.php"}, "api_url must be"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from django_skinsback import deposits, models, purchases, signals
-from django_skinsback.flows.monitoring.balance import keep_balance
+from django_skinsback.flows.monitoring.balance import store_balance
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 
@@ -47,7 +47,7 @@ def refuse_a_notification(client, user):
 
 
 def fall_below_low_balance(client, user):
-    keep_balance("default", Decimal(1))
+    store_balance("default", Decimal(1))
 
 
 CAUSES = {

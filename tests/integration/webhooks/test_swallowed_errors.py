@@ -321,7 +321,7 @@ class TestFlows:
         )
 
         [message] = messages_of(staff, response)
-        assert "transaction.atomic()" in message
+        assert "Nothing was saved" in message
         assert str(deposit) in message
         assert nothing_happened(deposit)
         assert deposit.needs_review
