@@ -11,8 +11,9 @@ from django.utils.module_loading import import_string
 
 from .exceptions import ConfigurationError
 from .sandbox.keys import SECRETS as SANDBOX_SECRETS
-from .sensitive import hide, is_key
+from .sensitive import SensitiveText
 from .wire.requests import API_URL
+from .wire.signing import is_key
 
 DEFAULT_ACCOUNT = "default"
 
@@ -165,8 +166,8 @@ def websocket_url() -> str:
 
 def proxy_url() -> str | None:
     """Return the HTTP proxy for API calls and the websocket. It may contain a password, so no ``repr`` shows it."""
-    value: str | None = hide(get("PROXY_URL"))
-    return value
+    value: str | None = get("PROXY_URL")
+    return SensitiveText(value) if isinstance(value, str) else value
 
 
 def hide_proxy_url() -> None:

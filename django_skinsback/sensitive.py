@@ -1,11 +1,8 @@
-"""Secrets: text that no ``repr`` shows (trade URLs, their tokens, addresses with a password), and what a key may be."""
+"""Secrets: text that no ``repr`` shows, such as trade URLs, their tokens, and addresses with a password."""
 
-import re
 from typing import TypeVar, overload
 
 T = TypeVar("T")
-
-_KEY = re.compile(r"[\x21-\x7e]+")
 
 
 class SensitiveText(str):
@@ -28,8 +25,3 @@ def hide(value: T) -> T: ...
 def hide(value: object) -> object:
     """Return text as SensitiveText and anything else unchanged. Functions call it first for a secret argument."""
     return SensitiveText(value) if isinstance(value, str) else value
-
-
-def is_key(value: object) -> bool:
-    """Return whether ``value`` can be a Client ID or Client Secret: printable ASCII characters without blanks."""
-    return isinstance(value, str) and _KEY.fullmatch(value) is not None

@@ -6,7 +6,7 @@ from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from .exceptions import InvalidInput, InvalidSteamID, InvalidTradeURL
-from .sensitive import hide
+from .sensitive import SensitiveText
 
 __all__ = ["GAMES", "Game", "TradeURL"]
 
@@ -55,7 +55,7 @@ class TradeURL:
     token: str = field(repr=False)
 
     def __init__(self, partner: str, token: str) -> None:
-        token = hide(token)
+        token = SensitiveText(token) if isinstance(token, str) else ""
         if not (_PARTNER.fullmatch(partner) and int(partner) < _ACCOUNT_LIMIT):
             raise InvalidTradeURL("The trade URL's partner is not a Steam account number.")
         object.__setattr__(self, "partner", partner)
@@ -68,7 +68,7 @@ class TradeURL:
         ``http://``, ``www.``, ``:443``, upper case, a missing scheme and text around the link are accepted.
         Raises InvalidTradeURL, whose message says what is wrong and quotes nothing of the text.
         """
-        text = hide(url) if isinstance(url, str) else ""
+        text = SensitiveText(url) if isinstance(url, str) else ""
         del url  # tracebacks show local variables
         links = _links(text)
         problems = [_link_problem(link) for link in links]
@@ -93,12 +93,12 @@ class TradeURL:
     @property
     def url(self) -> str:
         """The URL in Steam's own format."""
-        return hide(f"https://steamcommunity.com/tradeoffer/new/?partner={self.partner}&token={self.token}")
+        return SensitiveText(f"https://steamcommunity.com/tradeoffer/new/?partner={self.partner}&token={self.token}")
 
 
 def _links(text: str) -> list[str]:
     """Return the links in a text, hidden. A link without a scheme is found if it begins with Steam's host."""
-    return [hide(link.rstrip(".,;:!?")) for link in _LINK.findall(text.replace("&amp;", "&"))]
+    return [SensitiveText(link.rstrip(".,;:!?")) for link in _LINK.findall(text.replace("&amp;", "&"))]
 
 
 def _link_problem(link: str) -> str:
@@ -122,7 +122,7 @@ def _link_problem(link: str) -> str:
 def _values(link: str) -> tuple[list[str], list[str]]:
     """Return the partners and the hidden tokens of a link."""
     query = parse_qs(urlsplit(link).query)
-    return query.get("partner", []), [hide(token) for token in query.get("token", [])]
+    return query.get("partner", []), [SensitiveText(token) for token in query.get("token", [])]
 
 
 def check_trade_token(text: str | None) -> str:
@@ -130,8 +130,8 @@ def check_trade_token(text: str | None) -> str:
 
     A token is 8 letters, digits, '-' or '_' (``/docs/api/v1/createorder``).
     """
-    token = hide(text)
-    if not isinstance(token, str) or not _TRADE_TOKEN.fullmatch(token):
+    token = SensitiveText(text) if isinstance(text, str) else None
+    if token is None or not _TRADE_TOKEN.fullmatch(token):
         raise InvalidTradeURL("The trade URL's token must be 8 letters, digits, '-' or '_'.")
     return token
 

@@ -1,13 +1,13 @@
 """Functions that check the arguments of a call. Each returns the value that is sent, or raises InvalidInput."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NotRequired, TypedDict
 
 from ..exceptions import InvalidInput
-from ..money import parse_amount, parse_currency
+from ..money import parse_amount, parse_currency, wire_amount
 from ..sensitive import hide
 from ..steam import check_game, check_steam_id, check_trade_token
 
@@ -211,3 +211,27 @@ def url(name: str, value: str | None) -> str:
     if value and not value.startswith(("https://", "http://")):
         raise InvalidInput(f"{name} must be a complete address that begins with https://.")
     return text(name, value) if value else ""
+
+
+def form_fields(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the name and text of each parameter, nested ones with names as PHP writes them: ``items[0][id]``."""
+    for key, value in params.items():
+        name = f"{prefix}[{key}]" if prefix else key
+        if value is None or value is False or value == "":
+            continue
+        if isinstance(value, Mapping):
+            yield from form_fields(value, name)
+        elif isinstance(value, list | tuple):
+            yield from form_fields({str(index): item for index, item in enumerate(value)}, name)
+        else:
+            yield name, _scalar_text(name, value)
+
+
+def _scalar_text(name: str, value: object) -> str:
+    if value is True:
+        return "1"
+    if isinstance(value, Decimal):
+        return wire_amount(value)
+    if isinstance(value, int):
+        return str(value)
+    return text(name, value)

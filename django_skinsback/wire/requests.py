@@ -4,13 +4,11 @@ Arguments are checked as far as SkinsBack documents their limits. A wrong argume
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Unpack
 
 from ..exceptions import InvalidInput
-from ..money import wire_amount
 from ..sensitive import hide
 from ..steam import TradeURL, check_game, check_steam_id
 from . import arguments
@@ -57,7 +55,7 @@ def build(method: str, params: Mapping[str, Any]) -> Request:
         raise InvalidInput("A method is a word in lower case, such as balance.")
     if reserved := _RESERVED & set(params):
         raise InvalidInput(f"{reserved.pop()} is not a parameter: the client sets it.")
-    return Request(method, {"method": method, **dict(_form_fields(params))})
+    return Request(method, {"method": method, **dict(arguments.form_fields(params))})
 
 
 def create_deposit(
@@ -242,26 +240,3 @@ def get_purchases(buy_ids: Sequence[str], custom_ids: Sequence[str]) -> Request:
 def list_purchases(starting: Time, ending: Time, start_from: str | int | None) -> Request:
     """Return the request of ``market_history``."""
     return build("market_history", arguments.window(starting, ending, start_from))
-
-
-def _form_fields(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in params.items():
-        name = f"{prefix}[{key}]" if prefix else key
-        if value is None or value is False or value == "":
-            continue
-        if isinstance(value, Mapping):
-            yield from _form_fields(value, name)
-        elif isinstance(value, list | tuple):
-            yield from _form_fields({str(index): item for index, item in enumerate(value)}, name)
-        else:
-            yield name, _scalar_text(name, value)
-
-
-def _scalar_text(name: str, value: object) -> str:
-    if value is True:
-        return "1"
-    if isinstance(value, Decimal):
-        return wire_amount(value)
-    if isinstance(value, int):
-        return str(value)
-    return arguments.text(name, value)

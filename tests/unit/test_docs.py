@@ -199,3 +199,12 @@ def test_every_fault_has_a_number_and_a_test():
 def test_the_tests_of_a_fault_exist(number):
     for file, name in faults()[number]:
         assert (f"def {name}(" if name else "def test_") in (ROOT / "tests" / file).read_text(), f"{file}::{name}"
+
+
+def test_the_counted_figures_of_the_architecture_page_are_within_the_limits_of_the_tests():
+    page = (ROOT / "docs/explanation/architecture.md").read_text()
+    counted = page.partition("<!-- counted -->")[2].partition("<!-- /counted -->")[0]
+    delivery, purchase = re.findall(r"^\| from .*", counted, flags=re.MULTILINE)
+
+    assert [int(figure) for figure in re.findall(r"\d+", delivery)] <= [36, 10, 20]
+    assert [int(figure) for figure in re.findall(r"\d+", purchase)] <= [100]

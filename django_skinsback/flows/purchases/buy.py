@@ -13,7 +13,7 @@ from ...exceptions import InvalidInput
 from ...models import Purchase
 from ...models.fields import OptionalUser, utc_now
 from ...money import parse_amount, parse_currency
-from ...sensitive import hide
+from ...sensitive import SensitiveText
 from ...statuses import EntryKind
 from ...steam import TradeURL, check_game
 from ...wire.arguments import identifier, text
@@ -64,7 +64,7 @@ def buy(
     raises to veto. An error in an ``on_commit`` hook of the site is no veto: it comes after the commit, and the
     purchase goes on. Repeat the call with the same ``idempotency_key`` to get its row.
     """
-    trade_url = hide(trade_url)
+    trade_url = SensitiveText(trade_url)
     item = {
         "skin_id": skin_id,
         "market_hash_name": market_hash_name,
@@ -93,7 +93,7 @@ def buy_batch(
     ``metadata``. That some are bought and others refused is normal: each row has its own status. ``idempotency_key``
     returns all purchases of the earlier batch. Raises as ``buy`` does.
     """
-    trade_url = hide(trade_url)
+    trade_url = SensitiveText(trade_url)
     if not items:
         raise InvalidInput(_("Choose at least one skin."))
     skin_ids = [str(item.get("skin_id") or "") for item in items]
@@ -140,13 +140,13 @@ def _buy(
             steam_id=receiver.steam_id,
             next_poll_at=now,
             created_at=now,
-            idempotency_digest=key_digest(account, by if user is None else user, key, position),
+            idempotency_digest=key_digest(account, by if user is None else user, key, position) if key else None,
             request_digest=request,
             **values,
         )
         for position, values in enumerate(columns)
     ]
-    if earlier := _find_earlier(purchases):
+    if key and (earlier := _find_earlier(purchases)):
         return earlier
 
     def block() -> None:
@@ -167,7 +167,7 @@ def _buy(
     try:
         run(block, repeat_after_integrity_error=False)  # a receiver's own constraint is a veto
     except IntegrityError:
-        if earlier := _find_earlier(purchases):  # another process used the same key at the same moment
+        if key and (earlier := _find_earlier(purchases)):  # another process used the same key at the same moment
             return earlier
         raise
     return purchases

@@ -56,32 +56,28 @@ def decide(
     edit = lock_for_edit(Purchase, source, now=now, event=event, by=by, account=account, **ids)
     if edit is None:
         return PendingChange(Outcome.UNMATCHED)
-    outcome = _judge(edit, report)
+    if not edit.accept_id("buy_id", report.buy_id):
+        outcome = Outcome.MISMATCHED
+    else:
+        verdict = judge(edit.row.status, report.status) if is_theirs(report.status) else Verdict.UNKNOWN
+        match verdict:
+            case Verdict.ADVANCE:
+                _store_details(edit, report)
+                reach(edit, report.status)
+                outcome = Outcome.APPLIED
+            case Verdict.REPEAT:
+                _store_details(edit, report)
+                outcome = Outcome.REPEAT
+            case Verdict.STALE:
+                outcome = Outcome.STALE
+            case Verdict.CONFLICT:
+                edit.flag("contradiction", first=edit.row.status, second=report.status)
+                outcome = Outcome.CONFLICT
+            case Verdict.UNKNOWN:
+                edit.note_unknown_status(report.status)
+                outcome = Outcome.UNKNOWN_STATUS
     _schedule(edit)
     return PendingChange(outcome, edit)
-
-
-def _judge(edit: Edit[Purchase], report: PurchaseReport) -> WebhookEvent.Outcome:
-    purchase = edit.row
-    if not edit.accept_id("buy_id", report.buy_id):
-        return Outcome.MISMATCHED
-    verdict = judge(purchase.status, report.status) if is_theirs(report.status) else Verdict.UNKNOWN
-    match verdict:
-        case Verdict.ADVANCE:
-            _store_details(edit, report)
-            reach(edit, report.status)
-            return Outcome.APPLIED
-        case Verdict.REPEAT:
-            _store_details(edit, report)
-            return Outcome.REPEAT
-        case Verdict.STALE:
-            return Outcome.STALE
-        case Verdict.CONFLICT:
-            edit.flag("contradiction", first=purchase.status, second=report.status)
-            return Outcome.CONFLICT
-        case Verdict.UNKNOWN:
-            edit.note_unknown_status(report.status)
-            return Outcome.UNKNOWN_STATUS
 
 
 def reach(edit: Edit[Purchase], to_status: str, note: str = "", decision: str = "") -> None:
@@ -151,18 +147,15 @@ def _flag_amounts(edit: Edit[Purchase], report: PurchaseReport) -> None:
 def _schedule(edit: Edit[Purchase]) -> None:
     """Set when SkinsBack is asked next; None if never."""
     purchase, moved = edit.row, "status" in edit.changed
-    if moved or edit.source in DECISIVE:
-        edit.set(failing_since=None)
+    columns: dict[str, Any] = {"failing_since": None} if moved or edit.source in DECISIVE else {}
     if purchase.status in PURCHASE_FINAL:
-        edit.set(next_poll_at=None)
-        return
-    if not (moved or edit.source in DECISIVE):
-        return
-    poll_count = 0 if moved else purchase.poll_count + 1
-    due = next_poll_at(purchase, edit.now, poll_count)
-    if due is None:
-        edit.set(finished_at=purchase.finished_at or edit.now, token="")
-    edit.set(poll_count=poll_count, next_poll_at=due)
+        columns["next_poll_at"] = None
+    elif columns:
+        columns["poll_count"] = 0 if moved else purchase.poll_count + 1
+        columns["next_poll_at"] = next_poll_at(purchase, edit.now, columns["poll_count"])
+        if columns["next_poll_at"] is None:
+            columns |= {"finished_at": purchase.finished_at or edit.now, "token": ""}
+    edit.set(**columns)
 
 
 _DETAILS = (

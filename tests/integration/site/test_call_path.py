@@ -24,8 +24,9 @@ def test_a_delivery_passes_few_functions_and_files_on_its_way_to_the_ledger_entr
 
 
 def test_a_purchase_changes_file_at_most_a_hundred_times_from_buy_to_the_poll_that_finds_it_accepted(
-    skinsback_sandbox, buyer
+    skinsback_sandbox, buyer, settings
 ):
+    settings.SKINSBACK = {**settings.SKINSBACK, "ACCOUNTS": {}}  # a sweep visits each account
     calls = call_path.purchase_calls(skinsback_sandbox, buyer)
 
     assert calls[0] == Call("flows/purchases/buy.py", "buy")
