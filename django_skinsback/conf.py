@@ -171,7 +171,7 @@ def proxy_url() -> str | None:
 
 
 def hide_proxy_url() -> None:
-    """Replace ``PROXY_URL`` in the settings by a text whose ``repr`` does not show its password.
+    """Replace ``PROXY_URL`` in the settings with a text whose ``repr`` does not show its password.
 
     Django's debug page shows all settings. It hides only those whose name says that they are secret.
     """
@@ -218,7 +218,7 @@ def stuck_after() -> timedelta:
 
 
 def callable_setting(key: str) -> Callable[..., Any] | None:
-    """Return the function whose dotted path the setting is; None if it is a word such as ``manual``, or None.
+    """Return the function that the setting names by a dotted path; None if it is None or a word such as ``manual``.
 
     Raises ImportError if there is no such function.
     """

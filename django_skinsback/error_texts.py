@@ -95,8 +95,8 @@ ERROR_TEXTS: dict[type[SkinsBackError], Promise] = {
 def text_for(error: SkinsBackError) -> str:
     """Return the text of an error in the active language.
 
-    An InvalidInput that was raised with a message of its own is shown with that message: it says more than the class.
-    The text can contain words of SkinsBack. Escape it in HTML.
+    If an InvalidInput was raised with a message, that message is returned, because it is more exact than the text of
+    the class. The text can contain text from SkinsBack. Escape it in HTML.
     """
     if isinstance(error, InvalidInput) and str(error) != error.default_message:
         return str(error)

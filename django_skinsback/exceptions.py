@@ -178,7 +178,7 @@ class RolledBack(SkinsBackError):
 
 
 class RowChanged(SkinsBackError):
-    """Raised when a row is not what the person saw who decides about it. The decision is not applied."""
+    """Raised when a row has changed since a person looked at it to decide. The decision is not applied."""
 
     slug = "row_changed"
     default_message = "The row has changed since it was looked at, so the decision was not applied. Look at it again."

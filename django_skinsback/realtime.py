@@ -172,10 +172,11 @@ async def listen(
     connect: Connect | None = None,
     uniform: Callable[[float, float], float] = random.uniform,
 ) -> None:
-    """Listen until SkinsBack refuses the keys. Reconnect whenever the connection ends for another reason.
+    """Listen until SkinsBack refuses the keys. If the connection ends for another reason, reconnect.
 
-    Each event is passed to ``handle``, one at a time, while pings continue. Each change of the connection is passed to
-    ``on_change``. Without ``connect``, the library websockets connects through the address's proxy. Cancel it to stop.
+    ``handle`` is called with one event at a time; pings continue meanwhile. ``on_change`` is called with each change of
+    the connection. ``connect`` opens a connection. Its default uses the library websockets, and the proxy of
+    ``address`` if there is one. To stop listening, cancel the task: ``on_change`` gets ``stopped``.
     """
     connect = connect or partial(open_socket, proxy_url=address.proxy_url)
     clock = asyncio.get_running_loop().time

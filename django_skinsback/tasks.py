@@ -1,4 +1,4 @@
-"""Celery tasks: each calls a flow. Due work stands in the database, so a lost message only delays it."""
+"""Celery tasks: each calls a flow. Due work is stored in the database, so a lost message only delays it."""
 
 from typing import Any
 

@@ -174,7 +174,8 @@ class SiteSandbox(Sandbox):
     def deliver_pending(self) -> int:
         """Send every notification that is due and return how many were sent.
 
-        Raises AssertionError after the last one if the site answered any of them with a status other than 2xx.
+        Raises AssertionError if the site raised an exception, or answered with a status other than 2xx. It is raised
+        after all notifications were sent.
         """
         self._problems = []
         sent = super().deliver_pending()
@@ -199,7 +200,7 @@ class SiteSandbox(Sandbox):
 
 @pytest.fixture(autouse=True)
 def _no_pause_of_another_test() -> Iterator[None]:
-    """Forget a pause after too many calls before and after each test, because many sites do not clear their cache."""
+    """Delete pauses of the rate limit before and after each test: many sites do not clear their cache between tests."""
     _forget_limits()
     yield
     _forget_limits()

@@ -1,6 +1,6 @@
 """Django's admin for all models of this package.
 
-Rows are read-only. Each action calls a flow and needs a permission of its own.
+Rows are read-only. Each action calls a flow and needs its own permission.
 """
 
 from .balance_snapshot import BalanceSnapshotAdmin

@@ -183,8 +183,8 @@ def _read_order(request: HttpRequest, signed: str) -> dict[str, Any] | None:
 def _buy_once(operator: Any, order: dict[str, Any]) -> tuple[list[Purchase], bool]:
     """Return the purchases of an order, and whether the order was sent before.
 
-    The operator's row is locked by a write first: of two equal forms sent at the same moment, the second waits, and
-    then knows that it is the second. There are no purchases if the user of the order was deleted.
+    First the operator's row is locked by a write. If the same form is sent twice at the same moment, the second request
+    waits for the first one and then finds its purchases. Returns no purchases if the user of the order was deleted.
     """
     model = get_user_model()
     users = model._default_manager.using(database())

@@ -116,7 +116,7 @@ def skins_table(value: Any) -> SafeString | str:
 
 
 def user_risk_table(value: Any) -> SafeString | str:
-    """Return a table of SkinsBack's statistics about a user, over all its projects."""
+    """Return a table of SkinsBack's statistics about a user. They cover all projects at SkinsBack."""
     if not isinstance(value, Mapping) or not value:
         return NOTHING
     known: list[list[Any]] = [
@@ -155,7 +155,7 @@ def _risk(value: Mapping[str, Any], key: str) -> str:
 
 
 def _short_time(text: Any) -> str:
-    """Return a time of SkinsBack's to the minute; the text itself if it is no time."""
+    """Return a time that SkinsBack reported, to the minute. Return the text unchanged if it is not a time."""
     try:
         time = parse_datetime(str(text or ""))
     except ValueError:

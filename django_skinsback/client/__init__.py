@@ -8,9 +8,9 @@ Every method may raise InvalidInput before anything is sent, RequestNotSent if n
 if something was sent and the answer cannot be read, and APIError or a subclass if SkinsBack answered with an error.
 Amounts are Decimal. Market prices are in USD.
 
-A request of which no byte was sent is tried up to three times. A method that changes nothing is called a second time if
-its answer cannot be read. ``create``, ``create_from_user_inventory``, ``market_buy``, ``market_batch_buy`` and
-``offer_approve`` are never sent twice: the caller asks SkinsBack for the outcome.
+If no byte of a request could be sent, the request is tried up to three times. If the answer of a method that changes
+nothing cannot be read, the method is called once more. ``create``, ``create_from_user_inventory``, ``market_buy``,
+``market_batch_buy`` and ``offer_approve`` are never sent twice: the caller asks SkinsBack for the outcome.
 """
 
 import random
@@ -71,7 +71,7 @@ class SkinsBackClient:
 
     ``authentication`` is ``"headers"`` or ``"signature"``. ``timeout`` is the seconds to connect and to wait for
     data. ``proxy_url`` is an HTTP proxy for calls to other machines; the environment's proxies are not used.
-    ``answer_limit`` and ``price_list_limit`` are in bytes, unpacked.
+    ``answer_limit`` and ``price_list_limit`` are in bytes after decompression.
 
     ``limiter`` is called with the method's name for each attempt and returns a context manager. Its entry may wait, or
     raise so that nothing is sent. Its exit gets the exception of the attempt. Connections stay open between calls: use
@@ -126,7 +126,7 @@ class SkinsBackClient:
     # Deposits
 
     def create_deposit(self, order_id: str, **options: Unpack[DepositOptions]) -> DepositLink:
-        """Create a deposit and return its ``pay_url``, to which the user is sent (``/docs/api/v1/createorder``).
+        """Create a deposit and return its link. Send the user to its ``pay_url`` (``/docs/api/v1/createorder``).
 
         Raises OrderIdExists.
         """

@@ -126,9 +126,9 @@ def open_session(url: str, proxy_url: str | None) -> requests.Session:
 
 
 def chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
-    """Yield the unpacked body, up to ``limit`` bytes. The packed bytes are unpacked here: requests has no limit.
+    """Yield the decompressed body. Raises UnknownOutcome if it has more than ``limit`` bytes or is incomplete.
 
-    Raises UnknownOutcome if the body is larger or incomplete.
+    The library requests would decompress the body without a limit.
     """
     failure = ""
     try:
@@ -141,7 +141,7 @@ def chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
 
 
 class _Progress(threading.local):
-    """Whether the request of this thread had a connection that it could be written to."""
+    """``connected`` is False until the HTTPS connection of this thread's request is open: nothing was sent before."""
 
     connected = True
 
@@ -175,7 +175,7 @@ class _Adapter(HTTPAdapter):
         return manager
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        # Plain HTTP has no handshake. There, only the type of the exception shows whether anything was sent.
+        # Plain HTTP has no handshake. Then only the type of the exception shows whether anything was sent.
         _progress.connected = not (request.url or "").startswith("https:")
         return super().send(request, *args, **kwargs)
 

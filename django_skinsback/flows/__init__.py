@@ -1,1 +1,1 @@
-"""The business sequences: the only code that opens database transactions, and the only one that moves money."""
+"""The flows, one for each business operation. Only this code opens database transactions and moves money."""

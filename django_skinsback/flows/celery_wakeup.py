@@ -1,4 +1,4 @@
-"""Sends a Celery message so that due work is done sooner. The row is the work, so a lost message only delays it."""
+"""Sends a Celery message so that due work is done sooner. The work is stored as rows: a lost message only delays it."""
 
 import logging
 import sys

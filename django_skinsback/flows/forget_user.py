@@ -51,9 +51,9 @@ def forget_user(
 ) -> Forgotten:
     """Remove Steam IDs, trade tokens, skins and raw deliveries of a user; later reports add none.
 
-    Ledger entries, amounts, SkinsBack's ids and the digests of deliveries stay, and so does the user, whom the ledger
-    protects: replace the name and e-mail in your own user model afterwards. Safe to repeat. ``account`` limits it to
-    the rows of one account. ``on_progress`` is called with the number of rows of each batch.
+    Ledger entries, amounts, SkinsBack's ids and the digests of deliveries stay. The user stays too, because the ledger
+    protects users with entries: replace the name and e-mail in your own user model afterwards. Safe to repeat.
+    ``account`` limits it to the rows of one account. ``on_progress`` is called with the number of rows of each batch.
 
     Raises InvalidInput, before anything is changed, while a deposit or purchase of the user is open or needs review.
     """

@@ -1,4 +1,4 @@
-"""Read a list of SkinsBack's page by page, and stop where its pages do not lead to an end.
+"""Read one of SkinsBack's lists page by page, and stop if its pages do not lead to an end.
 
 The meaning of ``start_from`` is not published, so it is sent back as it was received. Reading stops at a page that
 points to itself or to an earlier page, that repeats the rows of an earlier page, or that is empty but announces more.
@@ -14,13 +14,13 @@ from ..wire.types import Page
 T = TypeVar("T")
 
 MAX_PAGES = 10_000
-"""Ten million rows. A longer list is taken for one that never ends."""
+"""Ten million rows. A longer list is treated as endless."""
 
 
 class PageReader(Generic[T]):
     """Iterates over the pages that ``fetch`` returns, at most ``max_pages``; ``identify`` returns the ID of a row.
 
-    ``start_from`` is the page to resume with: it moves on when the caller has dealt with the rows of a page.
+    ``start_from`` is the page to resume with. It advances when the caller has processed the rows of a page.
     ``error`` says why reading stopped before the end of the list. ``shrank`` is true if the total fell while the list
     was read: rows may then have moved from an unread page to a page that had been read already.
     """
@@ -75,7 +75,7 @@ class PageReader(Generic[T]):
         self.error = _("The list has more than %(pages)s pages.") % {"pages": self._max_pages}
 
     def _count(self, page: Page[T]) -> None:
-        """Add a page to the totals. A total no larger than a page that has a next one counts that page only."""
+        """Add a page to the totals. A total that counts only one page is ignored: it is no larger than that page."""
         self.pages += 1
         self.rows += len(page.items)
         if page.has_more and page.items and page.total_count is not None and page.total_count <= len(page.items):

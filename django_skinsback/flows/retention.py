@@ -36,13 +36,17 @@ def prune(
 ) -> Pruned:
     """Delete deliveries, balances and discrepancies that are older than ``days`` (default: ``RETENTION_DAYS``).
 
-    The age is counted from ``received_at``, ``taken_at`` and ``closed_at``. Kept are: deliveries that failed or are to
-    be retried; the newest balance of each account; discrepancies that are open, and those that an operator closed,
-    because a closed one prevents that the same is opened again. Deliveries that matched no row, had an unknown status
-    or contradictory ids are deleted. A copy of a deleted delivery that arrives later is applied again; the ledger's
-    unique constraints prevent a second entry.
+    The age is counted from ``received_at``, ``taken_at`` and ``closed_at``. These are kept:
 
-    Each batch is a database transaction of its own. ``on_progress`` is called with the number of rows of each batch.
+    * deliveries that failed or are to be retried
+    * the newest balance of each account
+    * discrepancies that are open, and those that an operator closed: they prevent the same discrepancy from being
+      opened again
+
+    Deliveries that matched no row, had an unknown status or contradictory ids are deleted. A copy of a deleted delivery
+    that arrives later is applied again; the ledger's unique constraints prevent a second entry.
+
+    Each batch has its own database transaction. ``on_progress`` is called with the number of rows of each batch.
     """
     before = (now or utc_now()) - timedelta(days=conf.retention_days() if days is None else days)
     not_pending = WebhookEvent.objects.using(database()).filter(received_at__lt=before, next_try_at=None)

@@ -70,7 +70,7 @@ JOBS = (
 
 
 def call_for_each(names: Iterable[str], flow: Callable[[str], object]) -> None:
-    """Call the flow for every name. If it fails for one, it is called for the others, and the error is raised then."""
+    """Call the flow for every name. If it fails for one, the others are still processed; then the error is raised."""
     failure: SkinsBackError | None = None
     for name in names:
         try:
@@ -91,11 +91,11 @@ def repeat(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Run each job at once and then at its period in seconds, until ``stopped`` returns True.
+    """Run each job at once, and again after its period in seconds, until ``stopped`` returns True.
 
-    A sweep that is running then ends after its batch; any other job is finished first. ``on_result`` is called with
-    each job and its result: what its flow returned, or the exception it raised. ``on_idle`` is called about once a
-    second while no job is due.
+    If a sweep is running when ``stopped`` returns True, the sweep ends after its current batch. Any other job is
+    completed. ``on_result`` is called with each job and its result: the return value of its flow, or the exception.
+    ``on_idle`` is called about once a second while no job is due.
     """
     due = dict.fromkeys(periods, clock())
 

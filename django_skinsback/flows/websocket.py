@@ -4,7 +4,7 @@ SkinsBack does not repeat an event after a reconnect, and does not confirm that 
 only makes reports come sooner. After each connect the listener polls purchases that may have changed meanwhile, and the
 sweep polls as it always does.
 
-The connections live in a thread of their own, see ``flows.websocket_thread``. The thread that calls ``listen`` records
+The connections run in a separate thread, see ``flows.websocket_thread``. The thread that calls ``listen`` records
 the events: it has the site's tenant, router and database connection.
 """
 
@@ -43,7 +43,7 @@ MAY_HAVE_CHANGED = (PurchaseStatus.UNKNOWN, PurchaseStatus.CREATING_TRADE, Purch
 
 EVENTS = frozenset({"buy_item", "status_change", "balance_change"})
 WARN_AFTER = 5
-"""After so many failed connections in a row, about a minute, a warning is logged."""
+"""A warning is logged after this many failed connections in a row, which takes about a minute."""
 
 STOP_SECONDS = 0.2
 """How long to wait for an event before ``stopped`` is called again."""
@@ -141,8 +141,8 @@ def listen(
 ) -> bool:
     """Listen for these accounts until ``stopped`` returns True, or until SkinsBack has refused the keys of all.
 
-    The calling thread records the events and calls ``on_update``. An account whose keys are refused is not tried again,
-    and the others go on. Returns False if any account was refused. Raises ConfigurationError before it connects.
+    The calling thread records the events and calls ``on_update``. An account whose keys are refused is not tried again;
+    the other accounts continue. Returns False if any account was refused. Raises ConfigurationError before it connects.
     """
     if connect is None:
         require_library()

@@ -1,4 +1,4 @@
-"""Holds the websockets of all accounts in one thread of their own, which never uses the database.
+"""Holds the websockets of all accounts in one separate thread, which never uses the database.
 
 A thread has neither the site's tenant nor the context of its database router. With a pool of one connection it would
 wait forever. So this thread only holds the connections and puts events and connection changes into a queue.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 SUMMARY_SECONDS, IDLE_SUMMARY_SECONDS = 60.0, 600.0
-"""Time between two summaries, and while there was nothing to do."""
+"""Time between two summaries: after some work was done, and if there was nothing to do."""
 
 
 class PeriodicSummary:
@@ -62,7 +62,8 @@ class PeriodicSummary:
 def stop_signals(grace_seconds: float | None = None) -> Iterator[Callable[[], bool]]:
     """Yield a function that returns whether SIGTERM or Ctrl-C was received. The second signal ends the process.
 
-    ``grace_seconds`` after the first signal KeyboardInterrupt is raised, on systems that have an interval timer.
+    With ``grace_seconds``, KeyboardInterrupt is raised that many seconds after the first signal. Windows has no timer
+    for this; there, only the second signal ends the process.
     """
     received: list[int] = []
     before: dict[int, Any] = {}

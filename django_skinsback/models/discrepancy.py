@@ -27,7 +27,7 @@ class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
 
 
 class Discrepancy(models.Model):
-    """One difference between a list of SkinsBack's and our row. Found again, it is counted, and no row is added.
+    """One difference between one of SkinsBack's lists and our row. Finding it again is counted and adds no row.
 
     ``ours`` and ``theirs`` contain the compared columns as text; one of them is empty if that side has no row.
     """

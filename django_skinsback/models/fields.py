@@ -60,7 +60,7 @@ else:
 
 
 class UTCDateTimeField(DateTimeField[_Set, _Get]):
-    """A time that is aware in Python whether or not ``USE_TZ`` is on; the database stores what ``USE_TZ`` requires."""
+    """A column that returns aware datetimes with ``USE_TZ`` on or off. They are stored as ``USE_TZ`` requires."""
 
     if TYPE_CHECKING:
 

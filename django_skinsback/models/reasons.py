@@ -13,22 +13,23 @@ from django.utils.translation import gettext_lazy
 
 REASON_TEXTS: dict[str, Promise] = {
     # Deposits
-    "currency_missing": gettext_lazy("“%(status)s” came without a currency; nothing was credited."),
+    "currency_missing": gettext_lazy("SkinsBack reported “%(status)s” without a currency. Nothing was credited."),
     "currency_mismatch": gettext_lazy(
-        "“%(status)s” was reported in the currency “%(reported)s” instead of “%(requested)s”; nothing was credited."
+        "SkinsBack reported “%(status)s” in the currency “%(reported)s” instead of “%(requested)s”. "
+        "Nothing was credited."
     ),
-    "amount_missing": gettext_lazy("“%(status)s” came without a usable amount."),
+    "amount_missing": gettext_lazy("SkinsBack reported “%(status)s” without a usable amount."),
     "other_amount": gettext_lazy(
-        "“%(status)s” came again with another amount (%(amount)s %(currency)s); the first one stays."
+        "SkinsBack reported “%(status)s” again with another amount (%(amount)s %(currency)s). The first amount is kept."
     ),
     "other_payer": gettext_lazy("Paid from another Steam account than expected."),
-    "amount_outside_limits": gettext_lazy("The amount %(amount)s is outside the limits asked for."),
+    "amount_outside_limits": gettext_lazy("The amount %(amount)s is outside the requested limits."),
     "credit_failed": gettext_lazy("The CREDIT setting failed: %(error)s."),
     "credit_not_positive": gettext_lazy("The CREDIT setting must return an amount above zero and a currency."),
     "owner_gone": gettext_lazy("The user of this deposit was deleted; nothing was credited."),
-    "failed_after_credit": gettext_lazy("Failed, but an operator had credited it before."),
+    "failed_after_credit": gettext_lazy("The deposit failed after an operator had credited it."),
     "paid_after_reversal": gettext_lazy(
-        "“%(status)s” came after the credit had been taken back; nothing was credited again."
+        "SkinsBack reported “%(status)s” after the credit was reversed. Nothing was credited again."
     ),
     "differs_from_approval": gettext_lazy(
         "The hold was approved for %(approved)s, and the report said %(reported)s, which was credited."
@@ -42,11 +43,11 @@ REASON_TEXTS: dict[str, Promise] = {
     "refused_after_unknown": gettext_lazy(
         "SkinsBack refused a repeated attempt (%(error)s), but an earlier one may have bought it."
     ),
-    "accepted_after_refund": gettext_lazy("Accepted, but an operator had refunded it before."),
-    "rollback_by_user": gettext_lazy("The user took the trade back; decide whether to refund the charge."),
-    "other_skin": gettext_lazy("SkinsBack bought another skin than the one asked for: %(skin_id)s."),
-    "other_name": gettext_lazy("SkinsBack bought “%(name)s”, which was not asked for."),
-    "other_receiver": gettext_lazy("SkinsBack names another receiver: the Steam account %(steam_id)s."),
+    "accepted_after_refund": gettext_lazy("The user accepted the skin after an operator had refunded the charge."),
+    "rollback_by_user": gettext_lazy("The user rolled the trade back. Decide whether to refund the charge."),
+    "other_skin": gettext_lazy("SkinsBack bought another skin than the requested one: %(skin_id)s."),
+    "other_name": gettext_lazy("SkinsBack bought “%(name)s”, which was not requested."),
+    "other_receiver": gettext_lazy("SkinsBack reported another receiver: the Steam account %(steam_id)s."),
     "price_above_cap": gettext_lazy("Bought above its price cap: %(price)s USD."),
     "debit_differs": gettext_lazy("SkinsBack took %(debited)s USD from the balance for a skin of %(price)s USD."),
     "purchase_not_known": gettext_lazy("SkinsBack does not know this purchase any more."),
@@ -54,9 +55,11 @@ REASON_TEXTS: dict[str, Promise] = {
     "earlier_version": gettext_lazy("%(text)s"),
     "contradiction": gettext_lazy("SkinsBack said “%(first)s” and then “%(second)s”."),
     "other_transaction_id": gettext_lazy(
-        "SkinsBack named this order ID with another transaction ID (%(id)s), which was not applied."
+        "SkinsBack reported another transaction ID (%(id)s) for this order ID. The report was not applied."
     ),
-    "other_buy_id": gettext_lazy("SkinsBack named this custom ID with another buy ID (%(id)s), which was not applied."),
+    "other_buy_id": gettext_lazy(
+        "SkinsBack reported another buy ID (%(id)s) for this custom ID. The report was not applied."
+    ),
     "conflicting_answer": gettext_lazy(
         "SkinsBack's answer contained this ID twice with different content; neither was applied."
     ),

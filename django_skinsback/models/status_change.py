@@ -22,10 +22,10 @@ DECISION_LABELS = {
 
 
 class StatusChange(models.Model):
-    """One entry of a row's history. If both statuses are equal, something was recorded and the status stayed.
+    """One entry of a row's history. If both statuses are equal, a report or decision did not change the status.
 
-    ``amount`` is what the report said, in ``currency``. ``credit_amount`` is what ``CREDIT`` returned for it, in
-    ``credit_currency``. ``by`` is the person who decided.
+    ``amount`` is the reported amount, in ``currency``. ``credit_amount`` is the amount that ``CREDIT`` returned for it,
+    in ``credit_currency``. ``by`` is the person who decided.
     """
 
     class Source(models.TextChoices):

@@ -9,10 +9,10 @@ from .purchase import Purchase
 
 
 class WebhookEvent(models.Model):
-    """One delivery with a valid signature. The same delivery received again adds to ``deliveries`` and no row.
+    """One delivery with a valid signature. If it arrives again, ``deliveries`` is increased and no row is added.
 
-    If it could not be applied, ``error`` says why, ``processed_at`` is empty, and the sweep tries again at
-    ``next_try_at``. ``next_try_at`` is empty once it was applied, or has failed for too long and needs review.
+    If the delivery could not be applied, ``error`` says why, ``processed_at`` is empty, and the sweep tries again at
+    ``next_try_at``. ``next_try_at`` is empty if the delivery was applied, or failed for too long and needs review.
     """
 
     class Kind(models.TextChoices):

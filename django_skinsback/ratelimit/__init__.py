@@ -1,4 +1,4 @@
-"""The limit of requests, which all processes of the site keep together through its cache.
+"""The rate limit of API calls. All processes of the site share it through the site's cache.
 
 Sites use ``background()`` and ``pause_until()``. The package also uses ``foreground()``, ``current()`` (the limiter for
 a client), ``forget()`` (tests) and ``SiteCache``.

@@ -7,7 +7,7 @@ from typing import Any
 logger = logging.getLogger("django_skinsback")
 
 RETRY_SECONDS = 5.0
-"""After a failure the cache is not used for so long, because each call to a cache that is down may take seconds."""
+"""After a failure the cache is not used for this long, because each call to a cache that is down may take seconds."""
 
 
 class CacheFailed(Exception):

@@ -116,9 +116,9 @@ class Limiter:
         return bool(self._cache.call("add", self._slot_key(slot), 1, self._kept_seconds))
 
     def _wait_for_second(self, call: Call) -> Mapping[str, Any]:
-        """While the cache fails: let this process send one call a second. Returns the pauses that it knows.
+        """While the cache fails, let this process send one call a second. Return the pauses that this process knows.
 
-        A user's call waits for a second of its own. A background call is refused while another call waits.
+        A user's call waits for the next free second. A background call is refused while another call waits.
         """
         self._refuse_in_pause(call, self._pauses_here)
         with self._lock:

@@ -1,4 +1,4 @@
-"""A pretend SkinsBack on localhost, to run and test a site without an account: ``python -m django_skinsback.sandbox``.
+"""A simulated SkinsBack on localhost, to test a site without an account: ``python -m django_skinsback.sandbox``.
 
 Other code uses ``Sandbox``, its ``Options``, the public keys and ``Impossible``, which ``Sandbox`` raises. The sandbox
 needs the extra ``sandbox`` and imports no Django. Folders: ``simulation``, ``api``, ``webhooks``, ``web``.

@@ -34,7 +34,7 @@ Second project   {second} / {second_secret}
 Ctrl-C stops it.
 """
 
-DESCRIPTION = "Serve a pretend SkinsBack on this machine until Ctrl-C."
+DESCRIPTION = "Serve a simulated SkinsBack on this machine until Ctrl-C."
 EXIT_USAGE = 2
 
 

@@ -24,7 +24,7 @@ from .webhooks.websocket import WebsocketServer, websocket_url
 
 
 class Sandbox:
-    """A pretend SkinsBack.
+    """A simulated SkinsBack.
 
     ``with Sandbox() as sandbox:`` serves it on a free port of 127.0.0.1 at ``sandbox.url``. With ``manual=True`` only
     ``sandbox.clock.advance()`` moves its clock, and only ``sandbox.deliver_pending()`` sends notifications. ``send``

@@ -1,6 +1,6 @@
 """Read an HTTP answer: return its data, or raise the error it means (``/docs/api/v1/main``).
 
-Everything that is not clearly an answer of SkinsBack's raises UnknownOutcome: HTML, an empty or incomplete body,
+Everything that is not clearly an answer from SkinsBack raises UnknownOutcome: HTML, an empty or incomplete body,
 another charset. The HTTP status is ignored, because SkinsBack sends errors with any status.
 """
 

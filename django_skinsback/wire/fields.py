@@ -1,4 +1,4 @@
-"""Functions that read the body of a notification, form-encoded or JSON. Numbers stay the text they were sent as.
+"""Functions that read the body of a notification, form-encoded or JSON. Numbers keep the text that was sent.
 
 Anyone can send a body. Only scalars are signed, so ``parse_scalars`` reads them cheaply for a first check.
 """
@@ -31,7 +31,7 @@ _MANGLED_BY_PHP = str.maketrans(" .", "__")
 
 
 class Number(str):
-    """A JSON number as the text it was sent as."""
+    """A JSON number, as the text that was sent."""
 
     __slots__ = ()
 

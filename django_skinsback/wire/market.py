@@ -182,7 +182,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CurrencyRate(msgspec.Struct, frozen=True, kw_only=True):
-    """A currency of SkinsBack's and its rate (method ``currencies``). The base of the rate is not documented."""
+    """A currency that SkinsBack supports, and its rate (method ``currencies``). The base currency is not documented."""
 
     code: str
     name: str

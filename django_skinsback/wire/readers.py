@@ -158,5 +158,5 @@ def _decimal(value: object, parse: Callable[[str], Decimal]) -> Decimal | None:
 
 
 def _amount_text(value: object) -> str:
-    # Only a JSON number can be a float in full length. The digits of a text are as its sender meant them.
+    # Only a JSON number can be a float in full length. The digits of a text are exact.
     return number_text(text(value)) if isinstance(value, Number) else text(value)

@@ -55,7 +55,7 @@ def canonical_text(pairs: Iterable[tuple[str, str]]) -> str:
 def verify_deposit_sign(fields: Mapping[str, Any], signature: object, secrets: Sequence[str]) -> bool:
     """Return whether ``signature`` is valid for these fields and one of the secrets. Never raises.
 
-    False for fields whose signed text is the text of other fields too.
+    Returns False if other fields would have the same signed text.
     """
     return not is_ambiguous(fields) and signed_text(fields, signature, secrets) is not None
 
@@ -78,7 +78,7 @@ def signed_text(fields: Mapping[str, Any], signature: object, secrets: Sequence[
 
 
 def is_ambiguous(fields: Mapping[str, Any]) -> bool:
-    """Return whether the signed text of these fields is the text of other fields too.
+    """Return whether other fields would have the same signed text as these.
 
     A piece of the text between two semicolons begins a new field if it contains a colon. So no key may contain a colon
     or semicolon, and no value may contain a semicolon that is followed by a colon.
@@ -154,8 +154,8 @@ def _spellings(fields: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 def _respelled_numbers(scalars: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Yield the numbers to sign as PHP writes them, by key; the other numbers are signed as they were sent.
 
-    With up to three such numbers, every combination is yielded. With more, only what a PHP server does, to limit the
-    work that anyone can cause: none, all that are not integers, all.
+    With up to three such numbers, every combination is yielded. With more, only the combinations of a PHP server are
+    yielded, to limit the work that a sender can cause: none, all that are not integers, and all.
     """
     respelled = {
         key: spelling

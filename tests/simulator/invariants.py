@@ -28,12 +28,12 @@ DECISIVE = {"answer", "poll"}
 BOUGHT = frozenset(PurchaseStatus) - PURCHASE_FAILURES - {"requested", "unknown", "rollback_user", "rollback_supplier"}
 
 PURCHASE_REASONS = (
-    "Accepted, but an operator had refunded it before",
+    "The user accepted the skin after an operator had refunded the charge",
     "Could not be sent for more than a day",
     "SkinsBack does not know this purchase",
     "SkinsBack refused a repeated attempt",
     "SkinsBack said “refused” and then",
-    "The user took the trade back",
+    "The user rolled the trade back",
     "Every attempt to bring this row up to date has failed",
     "The status “",  # has lasted too long: the clock was ahead
 )

@@ -75,7 +75,7 @@ def create(
         )
     deposit = Deposit(
         account=account,
-        user=user,  # type: ignore[misc] # of whichever model the site has
+        user=user,  # type: ignore[misc] # the user model of the site
         steam_id=check_steam_id(steam_id) if steam_id else (payer.steam_id if payer else ""),
         game=check_game(game or conf.default_game()),
         metadata=metadata or {},
@@ -130,7 +130,7 @@ def create_from_inventory(
     payer = TradeURL.parse(trade_url)
     deposit = Deposit(
         account=account,
-        user=user,  # type: ignore[misc] # of whichever model the site has
+        user=user,  # type: ignore[misc] # the user model of the site
         steam_id=payer.steam_id,
         game=check_game(game or conf.default_game()),
         currency=parse_currency(currency) if currency else "",

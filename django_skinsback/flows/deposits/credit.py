@@ -30,8 +30,8 @@ class NothingToCredit(InvalidInput):
 def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
     """Return the amount and currency that the ``CREDIT`` setting gives for a deposit's signed amounts.
 
-    If SkinsBack reported no currency, the requested one is used: an operator may credit by that. Raises
-    NothingToCredit, or RolledBack if the site's CREDIT function swallowed a database error.
+    If SkinsBack reported no currency, the requested currency is used, so that an operator can credit the deposit.
+    Raises NothingToCredit. Raises RolledBack if the site's CREDIT function swallowed a database error.
     """
     site_credit = conf.callable_setting("CREDIT")
     if site_credit is None:
@@ -59,8 +59,8 @@ def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
 def credit_due(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str] | None:
     """Return what the user is credited: amount and currency. None if the credit is withheld and a person must decide.
 
-    Flags the row where it returns None, and where the credit is posted but something about it is odd. Raises
-    NothingToCredit if the site's ``CREDIT`` function gives no amount.
+    Flags the row for review if it returns None, and if the payer or the amount is not as requested. Raises
+    NothingToCredit if the ``CREDIT`` setting gives no amount.
     """
     deposit = edit.row
     if deposit.user_id is None and deposit.is_owner_gone:

@@ -23,9 +23,9 @@ from .seen import seen as token_of
 def approve_hold(deposit: Deposit, by: Any = None, seen: str = "") -> Deposit:
     """Approve a held deposit, so that the user is credited now, at the site's own risk.
 
-    ``seen`` is the token of what the person saw (``deposits.seen``); without it the row as it was passed. It is
-    compared under the row lock before SkinsBack is called, because an approval cannot be undone. A difference raises
-    RowChanged.
+    ``seen`` is the token of what the person saw (``deposits.seen``). Without it, a token of ``deposit`` as passed is
+    used. The token is compared under the row lock before SkinsBack is called, because an approval cannot be undone. A
+    difference raises RowChanged.
 
     The answer to an approval has no amount (``/docs/api/v1/offer_approve``). So ``orderstatus`` is called next, and its
     report credits the user. The row is flagged if that amount is not the one that was seen. If there is no readable
@@ -54,7 +54,8 @@ def approve_hold(deposit: Deposit, by: Any = None, seen: str = "") -> Deposit:
 def _record_approval(edit: Edit[Deposit], seen: str) -> None:
     """Compare the row with what was seen, and add the approval and its amount to the history, before the call.
 
-    If this process dies in the call, the sweep asks. Approvals by HOLD_POLICY are added once for each amount.
+    If this process dies during the call, the sweep polls the deposit. Repeated approvals of the same amount by
+    HOLD_POLICY are added once.
     """
     deposit = edit.row
     require_seen(edit, seen)

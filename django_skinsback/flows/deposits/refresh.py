@@ -14,7 +14,10 @@ from .report import record_report
 
 
 def ask_status(deposit: Deposit) -> DepositReport:
-    """What SkinsBack says about a deposit now (``/docs/api/v1/orderstatus``); UnknownOutcome if it is about another."""
+    """Return SkinsBack's report of a deposit. Raises UnknownOutcome if the report is about another deposit.
+
+    It calls ``/docs/api/v1/orderstatus``.
+    """
     report = get_client(deposit.account).get_deposit(order_id=deposit.order_id)
     if report.order_id not in {"", deposit.order_id}:
         raise UnknownOutcome("orderstatus: the answer is about another deposit.")

@@ -64,10 +64,10 @@ def record_report(
     """Record what SkinsBack says about one deposit. Safe to repeat, in any order, from many processes at once.
 
     ``asked`` is the row as it was read before SkinsBack was asked. If the row has changed since, the answer may be
-    older than the change. It then decides no contradiction, and SkinsBack is asked once more.
+    older than the change. Then the answer cannot resolve a contradiction, and SkinsBack is asked again.
 
-    Returns the outcome and the row. Raises what a receiver of ``entry_posted`` raises, and RolledBack; nothing is saved
-    then.
+    Returns the outcome and the row. Raises RolledBack, and any exception that a receiver of ``entry_posted`` raises.
+    After an exception nothing is saved.
     """
     return record(partial(decide, report, source, account=account, event=event, by=by, now=now, asked=asked))
 
@@ -109,7 +109,7 @@ def decide(
 
 
 def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None) -> WebhookEvent.Outcome:
-    """Change to the reported status, and post the ledger entry ``kind`` that the status calls for."""
+    """Change to the reported status, and post the ledger entry ``kind`` that the status requires."""
     deposit, entries = edit.row, edit.entries()
     credit, reversal = entries.get(EntryKind.CREDIT), entries.get(EntryKind.REVERSAL)
     owed = kind is EntryKind.CREDIT and credit is None
@@ -142,7 +142,7 @@ def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None)
 
 
 def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
-    """The same status again: a credit that was withheld may be possible now; another amount than before is flagged."""
+    """Handle a report of the current status: post a withheld credit if it is possible now, flag a changed amount."""
     deposit = edit.row
     if DEPOSIT_ENTRY.get(report.status) is not EntryKind.CREDIT:
         differs = has_other_amount(deposit, report)
@@ -157,7 +157,7 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
     if EntryKind.CREDIT in edit.entries():
         compare_amounts(edit, report)
         return Outcome.REPEAT
-    # The credit was withheld. After an operator has settled that, a repeat does not credit any more.
+    # The credit was withheld. After an operator has settled the review, a repeated report credits nothing.
     incomplete = not getattr(report, conf.credit_column()) or (edit.source is Source.LIST and not is_complete(report))
     if not deposit.needs_review or incomplete or not edit.undecided_since_last_change():
         return Outcome.REPEAT
@@ -181,7 +181,7 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
 
 
 def _conflict(edit: Edit[Deposit], report: DepositReport, *, decisive: bool) -> WebhookEvent.Outcome:
-    """Two reports that cannot both be true. ``orderstatus`` decides once; a person decides a second contradiction."""
+    """Handle a report that contradicts the row. ``orderstatus`` decides the first time, a person every later time."""
     statuses = {"first": edit.row.status, "second": report.status}
     edit.flag("contradiction", **statuses)
     if not decisive or edit.is_settled(make_reason("contradiction", statuses)):
@@ -207,7 +207,7 @@ def _compare_with_approval(edit: Edit[Deposit], report: DepositReport) -> None:
 
 
 def _store_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
-    """Store what the report contains. Amounts that were credited stay: a credit is made from one report alone."""
+    """Store the values of the report. Credited amounts are not replaced: a credit uses the amounts of one report."""
     reported = {
         column: value for column, name in DETAILS.items() if (value := getattr(report, name)) not in (None, "", [])
     }
@@ -235,7 +235,7 @@ def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome, *, decisive: b
     undecided = outcome in {Outcome.CONFLICT, Outcome.WITHHELD}
     policy_waits = moved and deposit.status == DepositStatus.IN_HOLD and conf.callable_setting("HOLD_POLICY")
     if (undecided and not decisive) or (policy_waits and not asked):
-        # A sweep that has read the list asks next about what was due before; a later time would hide the row from it.
+        # A sweep reads the list, then polls the rows that were due when it began. A later time would exclude this row.
         is_due = deposit.next_poll_at is not None and deposit.next_poll_at <= edit.now
         if not (is_due and edit.source is Source.LIST):
             edit.set(next_poll_at=edit.now)

@@ -31,7 +31,7 @@ Credit = tuple[Decimal, str]
 
 
 class _Undone(Exception):
-    """Ends a database transaction of which nothing is to stay."""
+    """Raised to roll back a database transaction on purpose. ``credit`` is the result."""
 
     def __init__(self, credit: Credit) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ def seen(deposit: Deposit) -> str:
 def require_seen(edit: Edit[Deposit], token: str) -> object:
     """Raise RowChanged if the locked deposit is not what the person saw.
 
-    Returns what ``credit`` would post, as it was compared: amount and currency, or the code of why nothing is posted.
+    Returns what ``credit`` would post: amount and currency, or the code of the reason why nothing would be posted.
     """
     now, credit = _token_and_credit(edit.row, edit.entries().values())
     if now != token:
@@ -57,8 +57,9 @@ def require_seen(edit: Edit[Deposit], token: str) -> object:
 def shown_credit(deposit: Deposit) -> Credit:
     """Return what ``credit`` would post: amount and currency. Raises as ``credit_of`` does.
 
-    The site's CREDIT may save the deposit that it is given, and lock and write rows of its own. It gets a copy, in a
-    database transaction that is rolled back: the deposit may be older than the stored one, and nothing is decided yet.
+    The site's CREDIT function may save the deposit, and lock and write other rows. But the deposit may be older than
+    the stored row, and nothing is decided yet. So the function gets a copy, in a database transaction that is rolled
+    back.
     """
     if conf.callable_setting("CREDIT") is None:
         return credit_of(deposit)

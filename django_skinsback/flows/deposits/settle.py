@@ -1,7 +1,7 @@
-"""What a person decides about a deposit that the rules and SkinsBack's answers leave open.
+"""What a person decides about a deposit if the rules and SkinsBack's answers cannot decide.
 
 A decision is bound to what the person saw: ``seen`` is compared under the row lock. If the row differs, RowChanged is
-raised and nothing is written. Without ``seen`` the row as it was passed is what the person saw.
+raised and nothing is written. Without ``seen``, the row as passed is taken as what the person saw.
 """
 
 from enum import StrEnum
@@ -60,7 +60,7 @@ def _settle(pk: Any, decision: str, by: Any, note: str, seen: str) -> Deposit | 
             pass
         case Decision.CREDIT if credit is None:
             due = credit_of(row)
-            if due != shown:  # a CREDIT function that depends on more than the deposit
+            if due != shown:  # the result of a CREDIT function can depend on more than the deposit
                 raise RowChanged
             edit.post(EntryKind.CREDIT, *due, user_id=row.user_id)
         case Decision.REVERSE if credit is not None and reversal is None:

@@ -1,4 +1,4 @@
-"""The one recorded path: lock a row, decide, write row, history and entries, verify the commit.
+"""The only way to change a row about money: lock it, decide, write row, history and entries, verify that all is saved.
 
 Others call ``record.record``, ``record.change``, ``edit.lock_for_edit``, ``seen``, ``audit.audit`` and the helpers of
 ``database``.

@@ -87,7 +87,7 @@ def _audit_batch(model: Any, batch: list[Any], kinds: tuple[EntryKind, EntryKind
 
 
 def _both_since(accepted: list[int], refunded_at: dict[int, int]) -> dict[int, int]:
-    """For each accepted and refunded purchase the later of the two history lines. A later decision knew of both."""
+    """Return the later history line, acceptance or refund, of each purchase. A decision after it considered both."""
     moves = StatusChange.objects.using(database()).filter(purchase__in=accepted, to_status=PurchaseStatus.ACCEPTED)
     moves = moves.exclude(from_status=PurchaseStatus.ACCEPTED).order_by("pk")
     accepted_at = dict(moves.values_list("purchase_id", "pk"))

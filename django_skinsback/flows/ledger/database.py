@@ -22,7 +22,7 @@ _LONGEST_PAUSE_SECONDS = 0.2
 
 _PASSING_SQLSTATES = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
 _ABORTED_SQLSTATE = "25P02"  # PostgreSQL: the transaction failed before and ignores statements
-_ABORTED_STATUS = 3  # the same, as psycopg knows it without a statement
+_ABORTED_STATUS = 3  # the same state in psycopg, which can be read without a statement
 _PASSING_ERROR_NUMBERS = {1020, 1205, 1213}  # MariaDB: changed since read, lock wait timeout, deadlock
 
 
@@ -34,9 +34,9 @@ def database() -> str:
 def lock(model: type[M], **ids: Any) -> M | None:
     """Lock the row with these ids and read it; None if there is no such row.
 
-    ``SELECT … FOR UPDATE`` reads the newest version even in a REPEATABLE READ transaction of the caller's. SQLite has
-    no such statement. There a no-op UPDATE comes first, because a transaction that begins with a read may later find
-    the file locked.
+    ``SELECT … FOR UPDATE`` reads the newest version, even if the caller's transaction is REPEATABLE READ. SQLite has no
+    such statement. There, a no-op UPDATE comes first, because a transaction that begins with a read may fail later with
+    a locked file.
     """
     rows = model._default_manager.using(database()).filter(**ids)
     if not _has_current_reads() and not rows.update(updated_at=F("updated_at")):
@@ -50,9 +50,9 @@ def look(model: type[M], **ids: Any) -> M | None:
 
 
 def current(rows: QuerySet[M]) -> QuerySet[M]:
-    """Have a query about a locked row read the newest version, where the database can.
+    """Return the query of a locked row with a lock, so that it reads the newest version. SQLite does not need this.
 
-    In a REPEATABLE READ transaction of the caller's a plain SELECT shows rows as they were when that transaction began.
+    If the caller's transaction is REPEATABLE READ, a plain SELECT shows rows as they were when that transaction began.
     On PostgreSQL the lock is ``FOR NO KEY UPDATE``, as an UPDATE takes it: inserts that refer to the row do not wait.
     """
     features = connections[database()].features
@@ -64,7 +64,7 @@ def _has_current_reads() -> bool:
 
 
 def _exact(rows: QuerySet[M], ids: Mapping[str, Any]) -> M | None:
-    """Compare texts again, because some collations take ``a`` for ``A``."""
+    """Return the row whose ids are exactly equal, because some collations treat ``a`` and ``A`` as equal."""
     return next((row for row in rows if all(getattr(row, name) == value for name, value in ids.items())), None)
 
 
@@ -74,9 +74,9 @@ def run(
     """Run ``block`` in a database transaction and return its result. ``block`` must begin with a write or a row lock.
 
     After a deadlock, a serialization failure, a locked SQLite file or a unique insert that another process won, the
-    block is rolled back and run again, at most three times. So it must do nothing but database work. Inside a database
-    transaction of the caller's it runs once, because only the caller can repeat the whole. An error that an
-    ``on_commit`` hook of the site raises after the commit is raised, and nothing is run again.
+    block is rolled back and run again, at most three times. So it must do nothing but database work. If the caller has
+    opened a database transaction, the block runs once, because only the caller can repeat that transaction. An error
+    that an ``on_commit`` hook of the site raises after the commit is raised, and nothing is run again.
     """
     using = database()
     repeats = 0 if transaction.get_connection(using).in_atomic_block else REPEATS
@@ -97,7 +97,7 @@ def run(
 def money_transaction(committed: list[bool]) -> Iterator[None]:
     """A database transaction that raises RolledBack where Django or PostgreSQL would roll back without an exception.
 
-    ``committed`` says afterwards whether it was committed: the site's hooks run after the commit, and may raise.
+    ``committed`` contains True after a commit. The caller needs it because the site's hooks may raise after the commit.
     """
     using = database()
     with transaction.atomic(using=using):
@@ -107,12 +107,12 @@ def money_transaction(committed: list[bool]) -> Iterator[None]:
 
 
 def is_inside_transaction() -> bool:
-    """Whether the caller has a transaction open on the database of money. That of a test case is none."""
+    """Return whether the caller has opened a transaction on the database of money. A TestCase's does not count."""
     using = database()
     if not transaction.get_connection(using).in_atomic_block:
         return False
     try:
-        with transaction.atomic(using=using, savepoint=False, durable=True):  # Django lets that of a test case pass
+        with transaction.atomic(using=using, savepoint=False, durable=True):  # does not raise inside a TestCase's
             return False
     except RuntimeError:
         return True
@@ -132,7 +132,7 @@ def refuse_inside_transaction(flow: str) -> None:
 
 
 def is_passing(error: OperationalError) -> bool:
-    """Whether the same block may well succeed when it is run again."""
+    """Return whether the error is temporary, so that the same block may succeed when it is run again."""
     cause = error.__cause__
     sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)  # psycopg 3, psycopg 2
     return bool(
@@ -160,7 +160,7 @@ def raise_if_rolled_back() -> Iterator[None]:
 
 
 def _is_aborted(connection: BaseDatabaseWrapper) -> bool:
-    """Whether a statement of a raw cursor failed, of which Django knows nothing, and PostgreSQL will not commit."""
+    """Return whether PostgreSQL will not commit. Django does not notice when a statement of a raw cursor has failed."""
     info = getattr(connection.connection, "info", None)
     return getattr(info, "transaction_status", None) == _ABORTED_STATUS
 

@@ -1,7 +1,7 @@
 """Rows of one answer or list page that have the same ID.
 
-Identical rows count once. If rows differ, it is unknown which one is true. Then none of them is recorded, and our row
-is flagged for review and polled again.
+Identical rows count once. If rows differ, it is unknown which one is true. So none of them is recorded. Our row is
+flagged for review and polled again.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +15,10 @@ Id = TypeVar("Id", str, int)
 
 
 def by_id(reports: Iterable[Report], identify: Callable[[Report], Id | None]) -> tuple[dict[Id, Report], set[Id]]:
-    """Return the reports by ID, and the IDs whose reports differ. Those, and reports without an ID, are left out."""
+    """Return the reports by ID, and the IDs whose reports differ.
+
+    Differing reports, and reports without an ID, are not among the returned reports.
+    """
     found: dict[Id, Report] = {}
     differing: set[Id] = set()
     for report in reports:
@@ -33,7 +36,7 @@ def flag_differing(edit: Edit[Any]) -> None:
 
 
 def review_differing(model: type[Row], pk: int, source: Source) -> None:
-    """Flag a row that a list page contains twice with different content, and make it due."""
+    """Flag a row that a list page contains twice with different content, and make it due for the next sweep."""
 
     def act(edit: Edit[Row]) -> None:
         flag_differing(edit)

@@ -33,7 +33,7 @@ _TICK = timedelta(microseconds=1)
 class Edit(Generic[Row]):
     """Changes of one locked row, its history and its ledger entries: collected, and written once by ``save``.
 
-    Every change moves the row's ``updated_at`` forward. The flows know by it whether a row has changed.
+    Every change moves the row's ``updated_at`` forward. Flows compare ``updated_at`` to detect a change.
     """
 
     row: Row
@@ -58,7 +58,7 @@ class Edit(Generic[Row]):
         return current(StatusChange.objects.using(database()).filter(**_reference(self.row)))
 
     def is_settled(self, reason: Reason) -> bool:
-        """Whether a person has decided about the row for this very reason: same code and same data."""
+        """Return whether a person has settled exactly this reason: same code and same data."""
         return any(reason in settled for settled in self._decisions().values_list("settled_reasons", flat=True))
 
     def is_silenced(self, code: str, since: datetime) -> bool:
@@ -119,9 +119,9 @@ class Edit(Generic[Row]):
         )
 
     def accept_id(self, column: str, reported: str) -> bool:
-        """Whether SkinsBack's ID belongs to this row. A row without one takes it, unless another row has it.
+        """Return whether SkinsBack's ID belongs to this row; if not, flag the row.
 
-        If it does not belong, the row is flagged.
+        A row without an ID gets this one, unless another row has it.
         """
         known = getattr(self.row, column)
         if not reported or reported == known:
@@ -137,7 +137,7 @@ class Edit(Generic[Row]):
     def note_unknown_status(self, status: str) -> None:
         """Add a status that this version does not know to the history, once, and flag the row; no money moves."""
         shown = status[:WORD_LENGTH]
-        if shown not in self.stored_history().values_list("to_status", flat=True):  # some collations take A for a
+        if shown not in self.stored_history().values_list("to_status", flat=True):  # collations may ignore case
             self.note(self.row.status, shown, note=_("A status this version does not know."))
         self.flag("unknown_status", status=shown)
 
@@ -173,7 +173,7 @@ class Edit(Generic[Row]):
     def save(self, *, verify: bool = True) -> None:
         """Write the row, its history and its entries; call the receivers of each entry; verify that all is stored.
 
-        Raises RolledBack if it is not. ``verify=False`` leaves that to the caller, who saves several rows.
+        Raises RolledBack if anything is missing. With ``verify=False``, the caller verifies after saving several rows.
         """
         if not (self.changed or self.history or self.posted):
             return
@@ -201,9 +201,9 @@ class Edit(Generic[Row]):
 def verify_saved(edits: Sequence[Edit[Any]]) -> None:
     """Read back what was just written in this database transaction. Raise RolledBack if any of it is missing.
 
-    The site's receivers have run since. If one swallowed a database error, Django rolls back at the end without an
-    exception (``needs_rollback``), PostgreSQL turns COMMIT into ROLLBACK, and after a deadlock MariaDB has lost all
-    earlier statements.
+    The site's receivers have run after the write. If one of them swallowed a database error, the change is lost without
+    an exception: Django rolls back at the end (``needs_rollback``), PostgreSQL turns COMMIT into ROLLBACK, and after a
+    deadlock MariaDB has undone all earlier statements.
     """
     model = type(edits[0].row)
     rows = {edit.row.pk: edit.row.updated_at for edit in edits if not edit.posted}
@@ -219,7 +219,8 @@ def verify_saved(edits: Sequence[Edit[Any]]) -> None:
 def _are_saved(objects: QuerySet[Any], saved: dict[int, datetime], column: str) -> bool:
     """Whether these rows are stored with this time or a later one: a receiver may have saved the row since.
 
-    Times are compared as they are stored: without ``USE_TZ`` two hours of a year are stored alike.
+    Times are compared as they are stored. Without ``USE_TZ``, local time is stored: when clocks are set back, the same
+    hour occurs twice.
     """
     if not saved:
         return True

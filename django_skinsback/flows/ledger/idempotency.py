@@ -45,7 +45,7 @@ def find_earlier(model: type[Row], key: str | None, request: str) -> Row | None:
 
 
 def digest(value: Any) -> str:
-    """SHA-256 of a value as JSON. Amounts are equal however many zeros a database adds to them."""
+    """Return the SHA-256 of a value as JSON. Zeros that a database adds to the end of an amount do not change it."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=_text).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The one way in which a deposit or a purchase changes: lock the row, decide, write, call receivers, verify.
+"""The only way to change a deposit or a purchase: lock the row, decide, write, call receivers, verify.
 
 Everything happens in one database transaction. Locks are taken in this order: the row (several by key), the stored
 delivery, the history, the ledger entries, then whatever the site's receivers lock.
@@ -14,11 +14,11 @@ from .edit import Edit, Row, Source, lock_for_edit
 Outcome = WebhookEvent.Outcome
 
 DECISIVE = frozenset({Source.ANSWER, Source.POLL})
-"""Sources that answer a question about this very row: they decide where two reports contradict each other."""
+"""Sources that are the answer to a call about this row. They decide if two reports contradict each other."""
 
 
 class Recorded(NamedTuple, Generic[Row]):
-    """What became of a report: an outcome of WebhookEvent, and the row; None if there is no such row."""
+    """The result of recording a report: an outcome of WebhookEvent, and the row; None if there is no such row."""
 
     outcome: WebhookEvent.Outcome
     row: Row | None = None
@@ -34,7 +34,7 @@ class PendingChange(NamedTuple, Generic[Row]):
 def record(decide: Callable[[], PendingChange[Row]]) -> Recorded[Row]:
     """Record a report in one database transaction: ``decide`` locks the row and decides, then its edit is saved.
 
-    A passing database error runs all of it again. Raises RolledBack if the change was not saved.
+    After a temporary database error all of it runs again. Raises RolledBack if the change was not saved.
     """
 
     def block() -> Recorded[Row]:

@@ -1,4 +1,4 @@
-"""What a person saw of a row before deciding about it, as a token that is compared again under the row lock.
+"""Tokens of what a person saw of a row before deciding about it. The token is compared again under the row lock.
 
 A token covers the values that the pages show: status, amounts, owner, attempts, ledger entries, review reasons, and
 for a deposit what ``credit`` would post. It leaves out ``updated_at``, poll counts and due times, which show no
@@ -17,7 +17,7 @@ SHARED_COLUMNS = ("status", "user_id", "steam_id", "trade_offer_id", "needs_revi
 
 
 def make_token(row: Deposit | Purchase, names: Iterable[str], entries: Iterable[LedgerEntry], *more: object) -> str:
-    """The token of a row with the values of its columns ``names``, its entries and whatever ``more`` was shown."""
+    """Return the token of a row: the values of its columns ``names``, its entries, and ``more`` values of the page."""
     seen = {
         "row": [type(row).__name__, row.pk],
         "entries": sorted([entry.kind, entry.amount, entry.currency] for entry in entries),
@@ -28,13 +28,13 @@ def make_token(row: Deposit | Purchase, names: Iterable[str], entries: Iterable[
 
 
 def shown_entries(row: Deposit | Purchase) -> Iterable[LedgerEntry]:
-    """The entries that were prefetched for a page, else those in the database that is written to."""
+    """Return the entries that were prefetched for a page. If none were, read them from the database for writes."""
     prefetched: Iterable[LedgerEntry] | None = getattr(row, "_prefetched_objects_cache", {}).get("entries")
     return entries_of(row) if prefetched is None else prefetched
 
 
 def as_stored(row: Row, names: Iterable[str]) -> Row:
-    """A copy with each value in the type of its column: an instance that was just made may have ``5`` for an amount."""
+    """Return a copy whose values have the types of their columns. A new instance may have an int as its amount."""
     typed = copy.copy(row)
     for name in names:
         setattr(typed, name, row._meta.get_field(name).to_python(getattr(row, name)))  # type: ignore[union-attr]

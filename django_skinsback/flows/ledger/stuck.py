@@ -1,6 +1,6 @@
 """Flags rows for manual review that keep failing, or that stay in a status longer than that status can last.
 
-Rows are checked when they are polled, so the check costs no query of its own. If an operator keeps such a row, it is
+Rows are checked when they are polled, so the check needs no extra query. If an operator keeps such a row, it is
 not flagged again for ``STUCK_AFTER_HOURS``.
 """
 
@@ -34,7 +34,7 @@ _LONGEST: dict[str, timedelta] = {
 
 
 def only_waits(reasons: list[dict[str, Any]]) -> bool:
-    """Whether there are reasons and all of them say only that something takes too long."""
+    """Return whether there are reasons and every one says only that something takes too long."""
     codes = {reason["code"] for reason in reasons}
     return bool(codes) and codes <= {NOT_SENT, FAILING, STUCK}
 
@@ -42,7 +42,7 @@ def only_waits(reasons: list[dict[str, Any]]) -> bool:
 def note_failure(edit: Edit[Any]) -> None:
     """Note that polling the row has failed. Flag the row if it has failed for longer than ``STUCK_AFTER_HOURS``."""
     silence = conf.stuck_after()
-    since = min(edit.row.failing_since or edit.now, edit.now)  # a wrong clock may have dated it ahead
+    since = min(edit.row.failing_since or edit.now, edit.now)  # a wrong clock may have set it to the future
     edit.set(failing_since=since)
     if edit.now - since > silence:
         edit.flag_for_a_time(FAILING, silence, since=f"{since:%Y-%m-%d %H:%M} UTC")
@@ -60,7 +60,9 @@ def _is_stuck(row: Deposit | Purchase, now: datetime) -> bool:
     since = row.created_at if isinstance(row, Deposit) else row.submitted_at
     if longest is None or since is None:
         return False
-    return now - since > longest + conf.stuck_after()  # a row that a wrong clock dated ahead is flagged later
+    return (
+        now - since > longest + conf.stuck_after()
+    )  # a time in the future, set by a wrong clock, only delays the flag
 
 
 def _flag_stuck(edit: Edit[Row]) -> None:
@@ -73,7 +75,7 @@ def _flag_stuck(edit: Edit[Row]) -> None:
 
 
 def _held_since(edit: Edit[Any]) -> datetime:
-    """When the hold of a deposit began; its creation if the history does not contain that."""
+    """Return when the hold of a deposit began. If the history does not contain that, return the deposit's creation."""
     entered = (
         edit.stored_history().filter(to_status__in=_HELD).order_by("pk").values_list("created_at", flat=True).first()
     )

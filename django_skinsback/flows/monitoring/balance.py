@@ -21,13 +21,13 @@ from ..ledger.edit import after_commit, log_after_commit
 
 ESTIMATE_WINDOW = timedelta(days=7)
 MINIMUM_OBSERVED = timedelta(days=1)
-"""No estimate from a shorter time: spending depends on the hour of the day."""
+"""Snapshots of a shorter time give no estimate, because spending depends on the hour of the day."""
 
 MAX_SNAPSHOTS_READ = 2000
-"""The estimate uses at most so many of the newest snapshots."""
+"""The estimate uses at most this many of the newest snapshots."""
 
 MINIMUM_OBSERVED_BUSY = timedelta(hours=1)
-"""In place of ``MINIMUM_OBSERVED`` where ``MAX_SNAPSHOTS_READ`` snapshots were read."""
+"""Replaces ``MINIMUM_OBSERVED`` if ``MAX_SNAPSHOTS_READ`` snapshots were read."""
 
 _SECONDS_A_DAY = 86400
 _EXACT = Context(prec=64)  # a site may have set a smaller precision for the whole process
@@ -104,8 +104,9 @@ def estimate_days_left(account: str = conf.DEFAULT_ACCOUNT, *, now: datetime | N
 def days_left(
     balances: Sequence[tuple[datetime, Decimal]], *, minimum_observed: timedelta = MINIMUM_OBSERVED
 ) -> Decimal | None:
-    """For how many days the newest balance lasts at the average daily spending of these (time, balance), oldest first.
+    """Return how many days the newest balance lasts at the average daily spending.
 
+    ``balances`` are pairs of time and balance, oldest first.
     Increases are ignored: top-ups and users' skins cannot be predicted. Returns None if nothing was spent, or if the
     balances cover less than ``minimum_observed``.
     """

@@ -54,7 +54,7 @@ class AccountHealth:
     ``answers``: whether SkinsBack answered the probe; None without a probe.
     ``balance``, ``balance_at``: the newest known balance in US dollars, and when SkinsBack reported it.
     ``days_left``: see ``estimate_days_left``.
-    ``paused_until``: when the pause of calls ends that a refusal by SkinsBack has caused; None without a pause.
+    ``paused_until``: when calls, which were paused after a refusal by SkinsBack, continue; None without a pause.
     ``failing_since``, ``last_error``: since when errors have ended every pass over due rows, and the newest error.
     """
 
@@ -111,8 +111,8 @@ def is_failing(now: datetime | None = None) -> bool:
 def health(account: str | None = None, *, probe: bool = False, now: datetime | None = None) -> Health:
     """Return the health of one account, or of all.
 
-    With ``probe`` it calls SkinsBack once for each account. Without it makes no call, so a monitor may ask every few
-    seconds. Raises ConfigurationError for an account that is not in the settings.
+    With ``probe``, SkinsBack is called once for each account. Without ``probe``, SkinsBack is not called, so a monitor
+    may call this every few seconds. Raises ConfigurationError for an account that is not in the settings.
     """
     now = now or utc_now()
     aliases = conf.accounts() if account is None else (conf.account(account).alias,)
@@ -234,7 +234,7 @@ def _account(alias: str, now: datetime, problems: Mapping[str, Reason | None]) -
 def _probe(alias: str) -> Reason | None:
     """Ask SkinsBack for the balance and store it; return the reason if that fails, else None."""
     try:
-        with ratelimit.foreground():  # not refused by a pause whose cause may be over
+        with ratelimit.foreground():  # a pause must not refuse the probe: its cause may be over
             snapshot_balance(alias)
     except RateLimited:
         text = _("%(account)s: the limit of requests was reached.") % {"account": alias}

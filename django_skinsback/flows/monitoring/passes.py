@@ -1,8 +1,7 @@
 """Notes about passes over due rows: when the last one ended, and since when errors have ended them.
 
-They are kept in the site's cache. Only ``health`` and ``skinsback_check`` read them. Without them an outage in which
-every call fails is not visible there: each pass postpones its rows, so no row is overdue, and none is flagged.
-A cache that fails raises nothing here.
+The notes are kept in the site's cache. ``health`` and ``skinsback_check`` need them to see an outage in which every
+call fails: each pass postpones its rows, so no row is overdue, and no row is flagged. Errors of the cache are ignored.
 """
 
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ from ...models.fields import utc_now
 from ...ratelimit import SiteCache
 
 FAILURE_KEPT_SECONDS = 1800
-"""Longer than an error postpones any row, so that the next failed pass still finds the note of the first."""
+"""Longer than the longest delay of a row after an error. So the next failed pass still finds the note of the first."""
 
 MODELS = ("Deposit", "Purchase")
 
@@ -35,7 +34,7 @@ def note_failed(model: str, account: str, error: str) -> None:
     """Record that an error ended a pass over the rows of this model and account."""
     with suppress(Exception):
         earlier, now = failing_passes(account, (model,)), utc_now()
-        since = min(earlier.since, now) if earlier else now  # a wrong clock may have dated it ahead
+        since = min(earlier.since, now) if earlier else now  # a wrong clock may have set it to the future
         _cache().set(_key(model, account), (since.timestamp(), error), FAILURE_KEPT_SECONDS)
 
 

@@ -48,7 +48,7 @@ def read_list(sweep: "Sweep[Any, Any]") -> None:
                 break
     except ACCOUNT_WIDE:
         raise
-    except (APIError, InvalidInput, UnknownOutcome) as error:  # InvalidInput: the cursor cannot be sent back
+    except (APIError, InvalidInput, UnknownOutcome) as error:  # InvalidInput: start_from cannot be sent back
         extra = {"rows": sweep.model.__name__, "account": sweep.account, "error": str(error)}
         logger.warning("skinsback.list_not_read", extra=extra)
 

@@ -1,9 +1,10 @@
 """Claims on due rows: one sweep at a time polls a row.
 
-A sweep claims rows by moving ``next_poll_at`` two minutes ahead. It extends the claim itself, between two calls; no
-thread does, because a thread has neither the site's tenant nor its database connection. If a worker is killed, or one
-call takes longer than the claim, the rows are due again. Then a second sweep may poll them: this costs one more call
-and moves no money, because every change is checked against the row. No lock is held while SkinsBack is called.
+A sweep claims rows by moving ``next_poll_at`` two minutes ahead. It extends the claim itself, between two calls. A
+background thread could not extend it, because it has neither the site's tenant nor its database connection. If a worker
+is killed, or one call takes longer than the claim, the rows are due again. Then a second sweep may poll them: this
+costs one more call and moves no money, because every change is checked against the row. No lock is held while SkinsBack
+is called.
 """
 
 import random

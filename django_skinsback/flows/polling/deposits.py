@@ -40,7 +40,7 @@ def poll_deposits(
 
 
 class DepositSweep(Sweep[Deposit, DepositReport]):
-    """Each deposit is asked about in a call of its own (``orderstatus``)."""
+    """Polls each deposit with one call (``orderstatus``)."""
 
     model = Deposit
     our_id = "order_id"
@@ -59,14 +59,14 @@ class DepositSweep(Sweep[Deposit, DepositReport]):
                     flag_if_stuck(row, now)
                 except ACCOUNT_WIDE:
                     raise
-                except Exception as error:  # noqa: BLE001 - a receiver of the site's may raise anything
+                except Exception as error:  # noqa: BLE001 - a receiver of the site may raise anything
                     if isinstance(error, UnknownOutcome):
                         require_answer(self.account)
                     postpone(row, error, chance)
                 else:
                     if time is not None:
                         times[row.pk] = time
-                if is_over := self.is_over():  # after one row at least, or a slow list would keep all from their turn
+                if is_over := self.is_over():  # after at least one row: each sweep makes progress despite a slow list
                     break
         finally:
             claim.reschedule(times)
@@ -99,7 +99,7 @@ class DepositSweep(Sweep[Deposit, DepositReport]):
         if changes_deposit(row, report, decisive=False):
             try:
                 self.count_change(row, record_report(report, Source.LIST, account=row.account).row)
-            except Exception as error:  # noqa: BLE001 - a receiver of the site's may raise anything
+            except Exception as error:  # noqa: BLE001 - a receiver of the site may raise anything
                 postpone(row, error, chance)
             return None
         flag_if_stuck(row, now)
@@ -109,7 +109,7 @@ class DepositSweep(Sweep[Deposit, DepositReport]):
 def _next_poll_if_unchanged(
     row: Deposit, report: DepositReport, now: datetime, chance: float, *, decisive: bool
 ) -> datetime | None:
-    """When to poll a deposit next that the report does not change; None if it does, or if a decision is due."""
+    """Return when to poll the deposit next if the report does not change it. None if it does, or a decision is due."""
     age = schedule.age_for_waiting(row.created_at, now)
     decision_due = _is_too_old(row, age) or (row.status == DepositStatus.IN_HOLD and _hold_policy() is not None)
     if decision_due or changes_deposit(row, report, decisive=decisive):

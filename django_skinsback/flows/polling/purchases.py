@@ -29,7 +29,7 @@ from .sweep import Counts, OnProgress, Sweep, no_progress, sweep
 UNSENT = {"status": PurchaseStatus.REQUESTED, "attempts": 0}
 
 UNKNOWN_IN_A_ROW = 2
-"""After so many new purchases in a row without a readable answer a sweep ends: the outcome of each is unknown."""
+"""A sweep ends after this many new purchases in a row got no readable answer: the outcome of each is unknown."""
 
 
 def poll_purchases(
@@ -61,7 +61,7 @@ class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
         unsent = [row for row in claim.rows if row.status in OPEN and not row.attempts]
         sent = [row for row in claim.rows if row not in unsent]
         all_polled = self._poll_sent(claim, sent) if sent else True
-        if unsent:  # last: if the market sells nothing at present, it may still answer about purchases
+        if unsent:  # last, because polling may still work while the market is switched off
             self._send(claim, unsent, dispatch)
         if not all_polled:
             claim.release(self.now)
@@ -101,7 +101,7 @@ class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
     def _record(self, row: Purchase, report: PurchaseReport, source: Source) -> None:
         try:
             recorded = record_report(report, source, account=row.account)
-        except Exception as error:  # noqa: BLE001 - a receiver of the site's may raise anything
+        except Exception as error:  # noqa: BLE001 - a receiver of the site may raise anything
             postpone(row, error)
         else:
             self.count_change(row, recorded.row)
@@ -109,7 +109,7 @@ class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
     def _send(
         self, claim: Claim[Purchase], rows: list[Purchase], send: Callable[[Purchase], SkinsBackError | None]
     ) -> None:
-        """Send rows one by one. Raises an error that the others would meet too; ends when the sweep is over."""
+        """Send rows one by one until the sweep is over. Raises an error if the other rows would fail for it too."""
         batches = set()
         try:
             for row in rows:
@@ -127,7 +127,7 @@ class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
                     self._unknown_in_a_row = 0
                 if error is not None and (self._unknown_in_a_row >= UNKNOWN_IN_A_ROW or not unknown):
                     raise error
-                if self.is_over():  # after one row at least, or polling would keep all from being sent
+                if self.is_over():  # after at least one row, even if polling has used the time of the sweep
                     claim.release(self.now)
                     break
         finally:
@@ -162,7 +162,7 @@ class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
 
 
 def _next_poll_if_unchanged(row: Purchase, report: PurchaseReport, now: datetime, chance: float) -> datetime | None:
-    """When to poll a purchase next that the report does not change; None if it does, or if the hold is over."""
+    """Return when to poll the purchase next if the report does not change it. None if it does, or the hold is over."""
     return None if changes_purchase(row, report) else next_poll_at(row, now, row.poll_count + 1, chance)
 
 
@@ -172,7 +172,7 @@ def _flag_not_sent(edit: Edit[Purchase]) -> None:
 
 
 def _resend(row: Purchase) -> SkinsBackError | None:
-    """Send a row again if its newest version may still be: other rows were sent since it was asked about."""
+    """Read the row again and resend it if that is still allowed. It may have changed while other rows were sent."""
     fresh = look(Purchase, pk=row.pk)
     return resend(fresh) if fresh is not None and _may_be_sent_again(fresh) else None
 
@@ -185,23 +185,23 @@ def _may_be_sent_again(row: Purchase) -> bool:
 
 
 def _is_repeatable(row: Purchase) -> bool:
-    """Whether the row may be sent again at all. A review only because the row waits too long does not prevent it."""
+    """Return whether the row may ever be sent again. A review does not prevent this if the row only waits too long."""
     in_doubt = row.needs_review and not only_waits(row.review_reasons)
     sent = row.submitted_at is not None and row.attempts <= schedule.MAX_RESENDS
     return row.status in OPEN and sent and not row.buy_id and not in_doubt
 
 
 def _is_decided(row: Purchase) -> bool:
-    """Whether an operator has settled the row since it was last sent, for more than waiting too long."""
+    """Return whether an operator has settled a reason since the row was last sent, other than waiting too long."""
     lines = StatusChange.objects.using(database()).filter(purchase=row, source=Source.OPERATOR)
     since = row.submitted_at or row.created_at
-    if since <= utc_now() + schedule.CLOCK_SKEW:  # otherwise a wrong clock dated it, and every decision counts
+    if since <= utc_now() + schedule.CLOCK_SKEW:  # a later time is wrong: every decision counts
         lines = lines.filter(created_at__gte=since)
     return not all(only_waits(reasons) for reasons in lines.values_list("settled_reasons", flat=True))
 
 
 def _record_not_found(edit: Edit[Purchase], status: str, chance: float) -> None:
-    """Record that SkinsBack does not know the purchase. This proves nothing: poll again, and flag it in the end.
+    """Record that SkinsBack does not know the purchase. This proves nothing: poll it again, and finally flag it.
 
     ``status`` is the status at the time of the call; a row whose status has changed since is left as it is.
     """

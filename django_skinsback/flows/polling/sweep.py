@@ -1,9 +1,10 @@
 """A sweep polls the due rows of one account after the other.
 
-An error that concerns one row postpones that row and no other. An error that every call of the account would meet ends
-the sweep of that account: the rows it had claimed are postponed, and ``ratelimit`` pauses the account's calls in all
-processes. A sweep also ends, between two calls, after ``LONGEST_SWEEP``: the rows that are left stay due for the next
-one, and the process is free for other work.
+* An error that concerns one row postpones only that row.
+* An account-wide error would make every other call of the account fail too. It ends the sweep of that account. The
+  claimed rows are postponed, and ``ratelimit`` pauses the account's calls in all processes.
+* After ``LONGEST_SWEEP`` a sweep ends between two calls, so that the process can do other work. The next sweep polls
+  the remaining rows.
 """
 
 import logging
@@ -32,7 +33,7 @@ LONGEST_SWEEP = schedule.MINUTE
 """How long a sweep of one account claims further rows."""
 
 KEYS_PER_QUERY = 50_000
-"""Keys of due rows are read in this many at once: reading them again for each batch would sort them all each time."""
+"""Number of primary keys that one query reads. A query for each batch would sort all due rows each time."""
 
 OnProgress = Callable[[int], object]
 """Called with the number of rows that were claimed since the last call. An exception from it ends the sweep."""
@@ -68,7 +69,7 @@ class Sweep(ABC, Generic[Row, Report]):
     """How many rows are claimed at a time."""
 
     rows_per_call: int
-    """About how many rows a call settles without the list."""
+    """About how many rows one call covers if the list is not read."""
 
     list_from: int
     """If at least this many rows are due, SkinsBack's list is read first."""
@@ -93,7 +94,7 @@ class Sweep(ABC, Generic[Row, Report]):
 
     @abstractmethod
     def fetch_page(self, starting: datetime, ending: datetime, start_from: str | None) -> Page[Report]:
-        """Read a page of SkinsBack's list."""
+        """Read one page of SkinsBack's list of this kind of row."""
 
     @abstractmethod
     def record_listed(self, row: Row, report: Report, now: datetime, chance: float) -> datetime | None:
@@ -103,10 +104,10 @@ class Sweep(ABC, Generic[Row, Report]):
         """
 
     def after_error(self) -> None:
-        """Called after an error of SkinsBack's has ended the sweep."""
+        """Called after a SkinsBackError has ended the sweep."""
 
     def run(self) -> None:
-        """Poll all due rows of the account, until an error of SkinsBack's or ``LONGEST_SWEEP`` ends the sweep."""
+        """Poll all due rows of the account, until a SkinsBackError or ``LONGEST_SWEEP`` ends the sweep."""
         rows, asked = self.model.__name__, self.counts.asked
         try:
             with ratelimit.background():
@@ -154,8 +155,8 @@ class Sweep(ABC, Generic[Row, Report]):
     def _poll_all(self, due: QuerySet[Row]) -> bool:
         """Poll all these rows; return False if the sweep is over before that.
 
-        Rows that have been due for the longest come first: otherwise sweeps that end with their time would always poll
-        the same rows.
+        Rows that have been due for the longest are polled first. In another order, sweeps that reach ``LONGEST_SWEEP``
+        would always poll the same rows.
         """
         last = 0
         while times := dict(due.filter(pk__gt=last).order_by("pk").values_list("pk", "next_poll_at")[:KEYS_PER_QUERY]):
@@ -194,7 +195,7 @@ def sweep(
 ) -> Counts:
     """Sweep one account, or all of them if ``account`` is None. Returns the counts of all accounts together.
 
-    If one account fails, the others are swept all the same. Any exception but a SkinsBackError is raised afterwards.
+    If one account fails, the others are still swept. An exception that is not a SkinsBackError is raised at the end.
     """
     counts, failure = Counts(), None
     for alias in [account] if account else conf.accounts():

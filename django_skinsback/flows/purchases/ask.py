@@ -23,9 +23,9 @@ from .report import record_report
 
 @dataclass
 class Answers:
-    """What SkinsBack says about purchases: reports by ``custom_id``, and errors about one purchase alone by key.
+    """What SkinsBack says about purchases: reports by ``custom_id``, and errors of single purchases by primary key.
 
-    ``unasked`` are the keys of purchases that there was no time to ask about.
+    ``unasked`` are the primary keys of purchases that were not asked about, because no time was left.
     """
 
     reports: dict[str, PurchaseReport] = field(default_factory=dict)
@@ -39,10 +39,11 @@ def always() -> bool:
 
 
 def get_answers(account: str, rows: list[Purchase], may_call: Callable[[], bool] = always) -> Answers:
-    """Ask about all rows in one call (``/docs/api/v1/market_getinfo``). A row that is missing from the answer is asked
-    about by its ``buy_id``, if that is known.
+    """Ask SkinsBack about all rows in one call and return the answers (``/docs/api/v1/market_getinfo``).
 
-    ``may_call`` is called before each further call. After it returns False, the remaining rows are ``unasked``.
+    If the call fails, it is repeated for each half of the rows. A row without an answer is asked about once more by its
+    ``buy_id``, if that is known. ``may_call`` is called before each further call. When it returns False, the remaining
+    rows are put into ``unasked``. Raises account-wide errors.
     """
     client, answers = get_client(account), Answers()
     _ask_in_halves(account, client, rows, answers, may_call)
@@ -74,8 +75,8 @@ def _ask_in_halves(
 ) -> None:
     """Ask about a list. If one ID in it makes the call fail, halve the list until that ID is alone.
 
-    If ``may_call`` returns False before, the smallest part that failed is in ``failures``, and parts that were not
-    asked about are ``unasked``.
+    If ``may_call`` returns False before that, the smallest part that failed is put into ``failures``, and parts that
+    were not asked about are put into ``unasked``.
     """
     odd: Exception
     try:

@@ -55,14 +55,15 @@ def buy(
     Writes the row and charges the user, and returns the row. A worker, the sweep or ``submit`` sends it to SkinsBack
     (``/docs/api/v1/market_buy``). ``max_price`` is the cap in US dollars; without it ``BUY_MAX_PRICE`` is the cap.
     ``charge`` is what the site takes from ``user``; it is refunded if the purchase fails. ``by`` is the operator. May
-    run inside a database transaction of the caller's.
+    run inside the caller's database transaction.
 
     ``idempotency_key``: the same key of the same user (of ``by`` where there is no user) returns the purchase made
-    before, whatever became of it. Other parameters with the same key raise IdempotencyConflict.
+    before, with its current status. Other parameters with the same key raise IdempotencyConflict.
 
-    Raises InvalidInput or ConfigurationError before anything is written, and whatever a receiver of ``entry_posted``
-    raises to veto. An error in an ``on_commit`` hook of the site is no veto: it comes after the commit, and the
-    purchase goes on. Repeat the call with the same ``idempotency_key`` to get its row.
+    Raises InvalidInput or ConfigurationError before anything is written. An exception that a receiver of
+    ``entry_posted`` raises is a veto: it is raised, and nothing is saved. An error in an ``on_commit`` hook of the site
+    is raised too, but it comes after the commit and does not stop the purchase. Repeat the call with the same
+    ``idempotency_key`` to get its row.
     """
     trade_url = SensitiveText(trade_url)
     item = {
@@ -90,7 +91,7 @@ def buy_batch(
     """Buy several skins for one user (``/docs/api/v1/market_batch_buy``): all rows and charges are written, or none.
 
     ``items`` are dicts of ``skin_id`` and, as in ``buy``, ``max_price``, ``charge``, ``charge_currency`` and
-    ``metadata``. That some are bought and others refused is normal: each row has its own status. ``idempotency_key``
+    ``metadata``. Some skins may be bought and others refused: each row has its own status. ``idempotency_key``
     returns all purchases of the earlier batch. Raises as ``buy`` does.
     """
     trade_url = SensitiveText(trade_url)

@@ -36,8 +36,8 @@ def record_report(
 ) -> Recorded[Purchase]:
     """Record what SkinsBack says about one purchase; safe to repeat, in any order, from many processes at once.
 
-    Returns the outcome and the row. Raises what a receiver of ``entry_posted`` raises, and RolledBack; nothing is saved
-    then.
+    Returns the outcome and the row. Raises RolledBack, and any exception that a receiver of ``entry_posted`` raises.
+    After an exception nothing is saved.
     """
     return record(partial(decide, report, source, account=account, event=event, by=by, now=now))
 
@@ -81,7 +81,7 @@ def decide(
 
 
 def reach(edit: Edit[Purchase], to_status: str, note: str = "", decision: str = "") -> None:
-    """Change the status, post the refund it calls for, and blank the trade token if the status is final."""
+    """Change the status, post the refund that it requires, and blank the trade token if the status is final."""
     purchase = edit.row
     edit.move(
         to_status,

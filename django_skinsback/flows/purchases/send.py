@@ -73,9 +73,9 @@ def submit(purchase: Purchase) -> Purchase:
 
 
 def dispatch(purchase: Purchase) -> SkinsBackError | None:
-    """Send as ``submit`` does; return the error that keeps other purchases of the account from being sent now, if any.
+    """Send as ``submit`` does. Return the error if it also prevents other purchases of the account now, else None.
 
-    After such an error the rest of a batch is left unsent.
+    After such an error the rest of the batch is not sent.
     """
     client, keys = get_client(purchase.account), _unsent_of_batch(purchase)
     for start in range(0, len(keys), BATCH_LIMIT):
@@ -88,7 +88,7 @@ def dispatch(purchase: Purchase) -> SkinsBackError | None:
 
 
 def resend(purchase: Purchase) -> SkinsBackError | None:
-    """Send a purchase again that SkinsBack does not know, with the same ``custom_id``. Returns as ``dispatch`` does.
+    """Resend a purchase that SkinsBack does not know, with the same ``custom_id``. Returns as ``dispatch`` does.
 
     Nothing is sent if the row has changed since it was read.
     """
@@ -102,7 +102,7 @@ def resend(purchase: Purchase) -> SkinsBackError | None:
 
 
 def _columns_before_call(now: datetime) -> dict[str, Any]:
-    """The columns that are written before the call, so that a worker that dies in the call leaves the truth behind.
+    """Return the columns to write before the call, so that the row is correct even if the worker dies during the call.
 
     ``updated_at`` moves forward as with every change, so that an older decision about the row is refused.
     """
@@ -149,8 +149,8 @@ def _send_rows(client: SkinsBackClient, rows: list[Purchase], now: datetime) -> 
         try:
             _record_answer(row, answer, now)
         except Exception:
-            # A receiver of the site may raise anything. The answers of the other rows are recorded all the same. A
-            # refusal that could not be recorded is sent once more.
+            # A receiver of the site may raise anything. The answers of the other rows are still recorded. If a refusal
+            # could not be recorded, the purchase is sent again.
             logger.exception("skinsback.answer_not_recorded", extra={"custom_id": row.custom_id})
             if isinstance(answer, APIError) and answer.code in REFUSALS:
                 change(Purchase, row.pk, Source.ANSWER, partial(_set_not_bought, error=answer))

@@ -1,7 +1,7 @@
-"""What a person decides about a purchase that the rules and SkinsBack's answers leave open.
+"""What a person decides about a purchase if the rules and SkinsBack's answers cannot decide.
 
 A decision is bound to what the person saw: ``seen`` is compared under the row lock. If the row differs, RowChanged is
-raised and nothing is written. Without ``seen`` the row as it was passed is what the person saw.
+raised and nothing is written. Without ``seen``, the row as passed is taken as what the person saw.
 """
 
 from datetime import datetime
@@ -64,7 +64,7 @@ def _settle(pk: Any, decision: str, by: Any, note: str, seen: str) -> Purchase:
 def cancel(purchase: Purchase, by: Any = None, note: str = "", seen: str = "") -> Purchase:
     """Cancel a purchase that was never sent, refund its charge, and return the row.
 
-    Raises RowChanged if the row is not what was seen, and InvalidInput if it was sent: only SkinsBack knows then.
+    Raises RowChanged if the row is not what was seen. Raises InvalidInput if it was sent: it may have been bought.
     """
     return run(partial(_cancel, purchase.pk, by, note, seen or token_of(purchase)))
 

@@ -1,4 +1,4 @@
-"""Compare SkinsBack's lists with the rows here, record what was missed, keep the rest as discrepancies.
+"""Compare SkinsBack's lists with the rows here, record missed reports, store the other differences as discrepancies.
 
 Others call ``run.reconcile`` and ``discrepancies.close``.
 """

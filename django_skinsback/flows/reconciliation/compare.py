@@ -32,7 +32,7 @@ class Comparison(Enum):
 
 @dataclass(eq=False)
 class ListSpec:
-    """One list of SkinsBack's and the model it is compared with.
+    """One of SkinsBack's lists and the model it is compared with.
 
     ``client_method`` returns the list. ``columns`` of the model are compared with ``report_fields``. ``time_column`` is
     the column closest to the time by which SkinsBack selects its rows.

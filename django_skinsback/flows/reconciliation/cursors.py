@@ -17,10 +17,10 @@ from ...models import ListCursor, ListName
 from ..ledger.database import database
 
 CLAIM_TIME = 10 * schedule.MINUTE
-"""A claim ends so long after it was made or last extended."""
+"""A claim ends this long after it was made or last extended."""
 
 OVERLAP = schedule.HOUR
-"""Two windows overlap by this. SkinsBack does not publish whether its ranges include their ends, nor by which clock."""
+"""Two windows overlap by this: SkinsBack does not publish whether ranges include their ends, or whose clock it uses."""
 
 LOOK_BACK = schedule.HOLD + 2 * schedule.DAY
 LOOK_BACK_EVERY = schedule.DAY
@@ -44,9 +44,9 @@ class Window:
 
 
 def next_window(cursor: ListCursor, now: datetime) -> Window:
-    """The window to read next: that of an interrupted run, or else from the end of the last complete one.
+    """Return the window to read next: that of an interrupted run, or else from the end of the last complete one.
 
-    A time in the cursor that lies in the future was stored with a wrong clock. Then the window covers a whole hold.
+    A time in the future was stored while the clock was wrong. Then the window covers a whole hold.
     """
     if cursor.start_from and cursor.since and cursor.until and now - cursor.until < RESUME_WITHIN:
         return Window(cursor.since, cursor.until, cursor.start_from)

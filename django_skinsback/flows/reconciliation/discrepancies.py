@@ -1,4 +1,4 @@
-"""Store what SkinsBack's lists and our rows do not agree about."""
+"""Store the differences between SkinsBack's lists and our rows."""
 
 import hashlib
 import logging
@@ -32,9 +32,9 @@ OnDiscrepancy = Callable[[Discrepancy], object]
 class ListResult:
     """What one run found in one list of one account.
 
-    ``pages`` and ``rows`` were read. For ``asked`` rows SkinsBack was asked singly. The other numbers count
-    discrepancies by kind; ``repaired`` are those of ``missed`` that were recorded. ``skipped`` is true if the list was
-    not due. ``stopped_by`` says why reading ended early.
+    ``pages`` and ``rows`` count what was read, and ``asked`` counts rows that SkinsBack was asked about one by one. The
+    other numbers count discrepancies by kind; ``repaired`` is the part of ``missed`` that was recorded. ``skipped`` is
+    true if the list was not due. ``stopped_by`` says why reading ended early.
     """
 
     account: str
@@ -198,7 +198,7 @@ class DiscrepancyStore:
         )
 
     def _digest(self, found: FoundDiscrepancy) -> str:
-        """Digest of account, list, kind and IDs. It is compared exactly, where some collations take ``a`` for ``A``."""
+        """Return a digest of account, list, kind and IDs. Unlike IDs, it is compared exactly by every collation."""
         parts = (self._result.account, self._result.name, found.kind, found.our_id, found.their_id)
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 

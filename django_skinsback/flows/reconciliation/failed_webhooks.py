@@ -41,7 +41,7 @@ class OurDeposit(NamedTuple):
 
 
 def is_due(account: str, now: datetime) -> bool:
-    """Whether the list was last read ``READ_EVERY`` ago or earlier. A time in the future is a wrong clock's."""
+    """Return whether the list was last read ``READ_EVERY`` ago or earlier. A time in the future does not count."""
     cursors = ListCursor.objects.using(database()).filter(account=account, name=ListName.CALLBACK_ERROR_LIST)
     read_at = cursors.values_list("complete_until", flat=True).first()
     return read_at is None or not now - READ_EVERY < read_at <= now

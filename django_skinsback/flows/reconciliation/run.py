@@ -44,8 +44,8 @@ def reconcile(
     """Compare SkinsBack's lists with our rows, for one account or for all; return a result for each list.
 
     Without ``lists`` all lists are compared, the list of failed webhooks once a day. With ``lists`` or ``since``
-    each list is read now. A run begins where the last complete one ended, with an overlap. With ``since`` (aware) the
-    range up to ``until`` or now is read, and the next run begins where it would have begun without.
+    each list is read now. A run begins where the last complete one ended, with an overlap. With ``since`` (an aware
+    datetime) the range from ``since`` to ``until``, or to now, is read. This does not change where the next run begins.
 
     ``on_discrepancy`` is called with each stored Discrepancy, ``on_progress`` with the number of rows of each page.
 
@@ -54,10 +54,10 @@ def reconcile(
     """
     refuse_inside_transaction("reconcile()")
     if until is not None and since is None:
-        raise InvalidInput(_("until needs since."))
+        raise InvalidInput(_("“until” can only be given together with “since”."))
     window = Window(since, until or clock()) if since else None
     if window is not None and window.since >= window.until:
-        raise InvalidInput(_("since must lie in the past, and before until."))
+        raise InvalidInput(_("“since” must be a time in the past and before “until”."))
     results = []
     with background():
         for alias in [account] if account else conf.accounts():
@@ -89,7 +89,7 @@ class _ListRun:
         self._clock = clock
 
     def read(self) -> bool:
-        """Read the list; return False if an account-wide error ended it, which the other lists would meet too."""
+        """Read the list. Return False if an account-wide error ended it: the other lists would fail in the same way."""
         result = self._result
         claim = ListClaim.acquire(result.account, result.name, self._clock)
         if claim is None:
@@ -122,7 +122,7 @@ class _ListRun:
             claim.set(complete_until=began_at)
 
     def _read_windows(self, claim: ListClaim) -> None:
-        """Read the requested window; or else that of an interrupted run, if there is one, and then the next."""
+        """Read the requested window. Without one, read the window of an interrupted run, if any, and the next one."""
         if self._requested is not None:
             self._read_window(claim, self._requested)
             return
@@ -146,7 +146,7 @@ class _ListRun:
         return self._end_window(claim, window, self._compare(claim, Window(window.since, window.until)))
 
     def _end_window(self, claim: ListClaim, window: Window, reader: PageReader[Any]) -> bool:
-        """Keep why reading stopped, and move the cursor if the last page was reached."""
+        """Store why reading stopped, and move the cursor if the last page was reached."""
         if reader.error:
             self._result.stopped_by = reader.error
         if self._requested is None:

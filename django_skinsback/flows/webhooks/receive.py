@@ -49,8 +49,8 @@ def receive(
 ) -> WebhookEvent.Outcome:
     """Receive one delivery: ``deposit`` (``/docs/api/v1/callback``) or ``event`` (``/docs/api/v1/api_event_webhook``).
 
-    Returns the outcome after the commit. Inside a database transaction of the caller's it returns before the commit,
-    and the caller must not answer SkinsBack before it commits. Raises NotificationRefused, before any query, if
+    Returns the outcome after the commit. Inside the caller's database transaction it returns before the commit, and
+    the caller must not answer SkinsBack before it commits. Raises NotificationRefused, before any query, if
     SkinsBack did not sign the delivery. Any other exception means that the delivery could not be applied;
     it is then stored with the error, unless the database is down.
     """
@@ -79,7 +79,7 @@ def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> Web
         return run(store, repeat_after_integrity_error=False)
     except IntegrityError:
         stored = _copies(event).first()
-        if stored is None:  # not the delivery but an ID of its row was taken meanwhile, or a receiver's veto
+        if stored is None:  # no duplicate delivery: another row has its ID now, or a receiver's constraint is a veto
             return _run_or_keep(event, store)
     except Exception as error:
         keep_failed(event, error)
@@ -91,7 +91,7 @@ def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> Web
 
 
 def apply_stored(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
-    """Apply a delivery that is stored already. If another process has applied it meanwhile, nothing happens."""
+    """Apply a stored delivery. If another process has applied it meanwhile, this is a no-op."""
     return _run_or_keep(event, partial(_apply, event, message, is_stored=True))
 
 
@@ -122,7 +122,7 @@ def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bo
     elif outcome != Outcome.APPLIED and _count_repeat(event):
         return Outcome.REPEAT
     else:
-        event.pk, event._state.adding = None, True  # as it was before an attempt that was rolled back
+        event.pk, event._state.adding = None, True  # an earlier attempt was rolled back
         for name, value in _result(event, pending, utc_now()).items():
             setattr(event, name, value)
         event.save(using=database(), force_insert=True)
@@ -130,14 +130,14 @@ def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bo
         edit.save()
     if isinstance(message, Event) and message.balance is not None:
         store_balance(event.account, message.balance)
-    is_verified = edit is not None and edit.changed  # together with the row
+    is_verified = edit is not None and edit.changed  # edit.save() has verified both
     if not is_verified and not deliveries.filter(pk=event.pk).exists():
         raise RolledBack
     return outcome
 
 
 def _result(event: WebhookEvent, pending: PendingChange[Any], now: datetime) -> dict[str, Any]:
-    """The columns of a delivery that say what became of it."""
+    """Return the columns of a delivery that store the result of applying it."""
     row = pending.edit.row if pending.edit is not None else None
     unmatched = pending.outcome == Outcome.UNMATCHED
     return {
@@ -152,7 +152,7 @@ def _result(event: WebhookEvent, pending: PendingChange[Any], now: datetime) -> 
 
 
 def _next_try_at(event: WebhookEvent) -> datetime | None:
-    """When a delivery is applied again: later and later, and never after ``RETRY_FOR``."""
+    """Return when a delivery is applied again, with growing delays; None after ``RETRY_FOR``."""
     now = utc_now()
     age = now - event.received_at
     return None if age > RETRY_FOR else now + min(max(age, FIRST_RETRY_DELAY), LONGEST_RETRY_DELAY)
@@ -171,11 +171,11 @@ def _count_repeat(event: WebhookEvent) -> bool:
 
 
 def keep_failed(event: WebhookEvent, error: Exception) -> None:
-    """Store a failed delivery with its error, in a database transaction of its own. Its effect was rolled back."""
+    """Store a failed delivery with its error, in a new database transaction, after its effect was rolled back."""
 
     def block() -> None:
         same = _copies(event)
-        first = same.first() or event  # a copy is as old as the delivery that is stored already
+        first = same.first() or event  # the age of a copy is that of the stored delivery
         next_try_at = _next_try_at(first)
         too_old = next_try_at is None or utc_now() - first.received_at > conf.stuck_after()
         failed = {
@@ -184,7 +184,7 @@ def keep_failed(event: WebhookEvent, error: Exception) -> None:
             "next_try_at": next_try_at,
             "needs_review": too_old,
         }
-        # If the stored one is processed, it was applied: its commit was not answered, or another process did it.
+        # A stored delivery may be processed: the answer to its commit was lost, or another process has applied it.
         if same.filter(processed_at=None).update(**failed) or same.exists():
             return
         event.pk, event._state.adding = None, True
@@ -197,7 +197,7 @@ def keep_failed(event: WebhookEvent, error: Exception) -> None:
 
 
 def _error_text(error: Exception) -> str:
-    """The error as it is stored: the text of RolledBack, which says what to do; of other errors the class name only."""
+    """Return the text to store: the message of a RolledBack, which says what to do, or the class of another error."""
     return str(error) if isinstance(error, RolledBack) else type(error).__name__
 
 

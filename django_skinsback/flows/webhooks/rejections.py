@@ -29,7 +29,7 @@ class Rejections:
     def add(self, account: str, kind: str, error: NotificationRefused, remote_addr: str) -> None:
         """Count a refused delivery. Log it unless the same account, kind and reason was logged within the minute."""
         reason = type(error).__name__
-        # A sender can invent account names: an unknown account gets no log line and no counter of its own.
+        # A sender can invent account names: all unknown accounts share one log line and one counter.
         key = (account if reason != "NoSecret" else "", kind, reason)
         with self._lock:
             self.counts[key] += 1
@@ -44,7 +44,7 @@ class Rejections:
                 "account": key[0],
                 "kind": kind,
                 "reason": reason,
-                "error": str(error) if reason == "NoSecret" else "",  # others may quote the sender
+                "error": str(error) if reason == "NoSecret" else "",  # other messages may quote the request
                 "remote_addr": remote_addr[:64],
                 "refused": count - logged_count,
             },

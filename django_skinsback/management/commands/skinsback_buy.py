@@ -56,11 +56,11 @@ class Command(SkinsBackCommand):
     examples = (
         (
             '--name "AK-47 | Redline (Field-Tested)" --trade-url "https://steam…" --max-price 12.50 --dry-run',
-            "show what would be bought at which price; buy nothing",
+            "only show the skin and the price; nothing is bought",
         ),
         (
             '--id 62696971 --trade-url "https://steam…" --user alice --charge 10 --charge-currency usd --wait',
-            "buy this skin for alice, charge her 10 USD, and wait until she has it",
+            "buy this skin for alice, charge alice 10 USD, and wait until the trade is finished",
         ),
         (
             '--id 62696971 --trade-url "https://steam…" --key order-7 --yes',
@@ -95,7 +95,9 @@ class Command(SkinsBackCommand):
             default="",
             help="idempotency key: a second run with the same key and user shows the purchase made before",
         )
-        parser.add_argument("--dry-run", action="store_true", help="look the skin up; buy and change nothing")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="only look the skin up; nothing is bought or changed"
+        )
         parser.add_argument("--yes", action="store_true", help="ask for no confirmation; required without a terminal")
         parser.add_argument(
             "--wait",
@@ -155,7 +157,7 @@ class Command(SkinsBackCommand):
     def _buy(
         self, item: dict[str, Any], key: str, saved: QuerySet[Purchase], *, repeated: bool, wait: int | None
     ) -> int | None:
-        """Buy and return the exit code. Once the purchase is saved, its custom_id is printed whatever happens."""
+        """Buy and return the exit code. After the purchase is saved, its custom_id is always printed."""
         purchase: Purchase | None = None
         try:
             purchase = self._save(item, key, saved, repeated=repeated)
@@ -177,7 +179,9 @@ class Command(SkinsBackCommand):
             if begun is None:
                 self.warn("Nothing was bought.")
             else:
-                self.warn(f"The purchase {begun.custom_id} was saved and goes on in the background: see the admin.")
+                self.warn(
+                    f"The purchase {begun.custom_id} was saved and is processed in the background: see the admin."
+                )
             raise
         except Exception as error:
             if purchase is None:
@@ -204,7 +208,7 @@ class Command(SkinsBackCommand):
                 logger.exception("skinsback.buy_command_failed", extra={"custom_id": ""})
                 return None
             if begun is not None:  # raised after the commit: by an on_commit hook of the site, or a lost connection
-                self.warn(f"The purchase was saved and goes on, but an error followed ({summary}).")
+                self.warn(f"The purchase was saved and is processed, but an error followed ({summary}).")
                 return begun
             if isinstance(error, SkinsBackError | DatabaseError):
                 raise

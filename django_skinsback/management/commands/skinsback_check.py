@@ -86,7 +86,7 @@ def _configuration() -> Iterator[Line]:
 
 
 def _unusable_accounts() -> Iterator[Line]:
-    """Yield accounts whose client cannot be made, for a reason that no system check found or that is silenced."""
+    """Yield a line for each account whose client cannot be made. System checks may be silenced or miss the reason."""
     for alias in conf.accounts():
         try:
             get_client(alias)

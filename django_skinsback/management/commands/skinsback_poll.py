@@ -60,7 +60,7 @@ class Command(SkinsBackCommand):
         codes: list[int] = []
         try:
             done["deliveries"] = replay.apply_kept()
-        except Exception as error:  # noqa: BLE001 - logged; the sweeps follow all the same
+        except Exception as error:  # noqa: BLE001 - logged; the sweeps still run
             codes.append(self._failed("deliveries", error))
         else:
             self._say(f"deliveries: {done['deliveries']} applied")

@@ -61,7 +61,7 @@ class Call:
             raise refusal from None
 
     def many(self, name: str) -> list[Any]:
-        """The elements of an array parameter, sent as JSON or with brackets."""
+        """Return the elements of an array parameter: a JSON list or form fields with brackets. Empty if missing."""
         value = self.values.get(name)
         if isinstance(value, dict):
             return list(value.values())
@@ -72,7 +72,7 @@ class Call:
         return [php.scalar_text(value) for value in self.many(name) if not isinstance(value, dict | list)]
 
     def row(self, values: object) -> "Call":
-        """A call whose parameters are one element of an array parameter."""
+        """Return a Call with the fields of one element of an array parameter as its parameters."""
         return Call(self.store, self.project, values if isinstance(values, dict) else {})
 
     def new_order_id(self, taken: Refusal) -> str:

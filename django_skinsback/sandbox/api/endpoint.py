@@ -51,7 +51,10 @@ class API:
         self.stopping = stopping
 
     def answer(self, request: Request) -> Response:
-        """Return the answer: HTTP 200 for errors too, as from SkinsBack. Raises CloseConnection for some faults."""
+        """Run the API method and return its answer. API errors have HTTP status 200 too, as at SkinsBack.
+
+        Raises CloseConnection if an active fault says that the connection is closed.
+        """
         method, refused = "?", False
         try:
             if request.method != "POST":
@@ -76,7 +79,7 @@ class API:
             outcome = f"error {refusal.code} {refusal.message}"
         method = method if method in METHODS else "unknown method"
         logger.info("api %s: %s", method, outcome)
-        if refused:  # a fault "after the method ran" is not used up by a call that was refused
+        if refused:  # a refused call does not use up a fault of the kind "after the method ran"
             return Response(body, mimetype="application/json")
         return self._answer_with_faults(method, body)
 

@@ -75,7 +75,7 @@ def _user_risk(store: Store, steam_id: str) -> dict[str, Any]:
 
 
 def item_with_numbers(item: StockItem) -> dict[str, Any]:
-    """A skin in the answers of ``market_pricelist`` and the buying methods, where the price is a number."""
+    """Return a skin as ``market_pricelist`` and the buying methods contain it: the price is a number."""
     return {
         "id": str(item.skin_id),
         "name": item.market_hash_name,
@@ -86,7 +86,7 @@ def item_with_numbers(item: StockItem) -> dict[str, Any]:
 
 
 def item_with_text(item: StockItem) -> dict[str, str]:
-    """A skin in ``market_search``, ``market_getinfo`` and events, where the price is text."""
+    """Return a skin as ``market_search``, ``market_getinfo`` and events contain it: the price is text."""
     return {
         "id": str(item.skin_id),
         "name": item.market_hash_name,
@@ -96,7 +96,10 @@ def item_with_text(item: StockItem) -> dict[str, str]:
 
 
 def purchase_fields(purchase: Purchase) -> dict[str, Any]:
-    """A purchase in ``market_getinfo`` and ``market_history``. Numbers are text; keys without a value are left out."""
+    """Return a purchase as ``market_getinfo`` and ``market_history`` contain it. Numbers are text.
+
+    The hold, the trade offer's ID and ``custom_id`` are left out if the purchase has none.
+    """
     fields: dict[str, Any] = {
         "item": item_with_text(purchase.skin),
         "buy_id": str(purchase.buy_id),
@@ -118,7 +121,7 @@ def purchase_fields(purchase: Purchase) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> Any:
-    """The same value with every number as text, as PHP returns what it read from a database."""
+    """Return the value with every number as text, because PHP returns database values as text."""
     match value:
         case dict():
             return {key: as_text(inner) for key, inner in value.items()}

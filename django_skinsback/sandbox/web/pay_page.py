@@ -49,7 +49,7 @@ def account_name(steam_id: str) -> str:
 
 
 class PayPage:
-    """The pages under ``/_/pay/<hash>/``. Who knows the hash may pay."""
+    """The pages under ``/_/pay/<hash>/``. Anyone who knows the hash may pay."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -175,12 +175,10 @@ def _money(amount: Decimal, deposit: Deposit) -> str:
 
 
 def _limits(deposit: Deposit, project: str) -> str:
-    """The limits in the merchant's currency and, if the prices on the page are multiplied, in theirs too."""
+    """Return a text with the deposit's limits, and with the rate of the page's prices if they are multiplied."""
     limits = _range(deposit, lambda amount: f"{amount:,.2f} {deposit.currency.upper()}")
     shown = _range(deposit, lambda amount: _money(currencies.user_amount(amount, deposit), deposit))
-    request = (
-        f"{project} asks for skins worth {limits}." if limits else f"Their worth is added to your account at {project}."
-    )
+    request = f"Choose skins worth {limits}." if limits else f"Their value is added to your account at {project}."
     factor = deposit.multiplier * (deposit.custom_currency_rate or 1)
     if factor == 1 and not deposit.custom_currency:
         return request

@@ -66,7 +66,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop serving. Requests in progress are not waited for."""
+        """Stop serving. Does not wait for requests in progress."""
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._thread.join(timeout=5)

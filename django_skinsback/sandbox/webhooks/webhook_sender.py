@@ -67,7 +67,7 @@ class WebhookSender:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop delivering. Deliveries in flight are not waited for."""
+        """Stop delivering. Does not wait for deliveries in flight."""
         self._stopping.set()
         self.store.changed.set()
         if self._thread is not None:

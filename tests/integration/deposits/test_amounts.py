@@ -55,7 +55,7 @@ class TestACurrencyThatIsMissing:
         assert deposit.needs_review
         assert (
             deposit.review_reason
-            == "“success” was reported in the currency “eur” instead of “usd”; nothing was credited."
+            == "SkinsBack reported “success” in the currency “eur” instead of “usd”. Nothing was credited."
         )
 
     def test_is_not_credited_where_the_site_has_ended_the_review_by_itself(self, deposit):

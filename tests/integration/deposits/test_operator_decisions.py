@@ -77,7 +77,7 @@ class TestDeposits:
         assert tell(deposit, "fail") == "applied"
 
         assert (deposit.status, kinds(deposit)) == ("fail", ["credit"])
-        assert deposit.review_reason == "Failed, but an operator had credited it before."
+        assert deposit.review_reason == "The deposit failed after an operator had credited it."
         assert Wallet.objects.get(user=user).balance == 6
 
     def test_a_failure_after_an_operators_reversal_is_nobodys_matter(self, deposit, operator):
@@ -289,7 +289,7 @@ class TestPurchases:
         assert tell(waiting, "accepted") == "applied"
 
         assert (waiting.status, kinds(waiting)) == ("accepted", ["charge", "refund"])
-        assert waiting.review_reason == "Accepted, but an operator had refunded it before."
+        assert waiting.review_reason == "The user accepted the skin after an operator had refunded the charge."
 
     @pytest.mark.parametrize("status", ["timeout", "rollback_supplier", "rollback_user"])
     def test_a_failure_after_an_operators_refund_gives_nothing_twice(self, refunded, status):

@@ -102,7 +102,7 @@ class TestCreditedByAnOperator:
         self.tell(deposit, status, amount=Decimal(90), user_amount=Decimal(99), amount_currency="eur")
 
         assert (deposit.amount, deposit.user_amount, deposit.amount_currency) == (5, 6, "usd")
-        assert "nothing was credited" not in deposit.review_reason
+        assert "Nothing was credited" not in deposit.review_reason
 
     def test_so_they_do_where_another_currency_was_asked_for(self, deposit):
         Deposit.objects.filter(pk=deposit.pk).update(currency="usd")
@@ -110,7 +110,7 @@ class TestCreditedByAnOperator:
         self.tell(deposit, "success", user_amount=Decimal(99), amount_currency="eur")
 
         assert (deposit.user_amount, deposit.amount_currency, deposit.entries.count()) == (6, "usd", 1)
-        assert "nothing was credited" not in deposit.review_reason
+        assert "Nothing was credited" not in deposit.review_reason
 
 
 @pytest.mark.parametrize("status", ["success", "hold_returned"])

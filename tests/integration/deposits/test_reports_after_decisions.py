@@ -187,7 +187,10 @@ def test_success_after_a_reversal_moves_the_status_posts_nothing_and_says_why(us
     tell_deposit(deposit, "success")
 
     assert (deposit.status, kinds(deposit)) == ("success", ["credit", "reversal"])
-    assert deposit.review_reason == "“success” came after the credit had been taken back; nothing was credited again."
+    assert (
+        deposit.review_reason
+        == "SkinsBack reported “success” after the credit was reversed. Nothing was credited again."
+    )
 
 
 class TestAudit:

@@ -179,7 +179,7 @@ def test_another_receiver_is_flagged_and_not_taken_over(purchase):
         tell(purchase, "waiting_accept", steam_id="76561198000000001")
 
     assert purchase.steam_id == asked_for
-    assert purchase.review_reason == "SkinsBack names another receiver: the Steam account 76561198000000001."
+    assert purchase.review_reason == "SkinsBack reported another receiver: the Steam account 76561198000000001."
 
 
 def test_a_receiver_that_was_not_known_is_learned():

@@ -240,7 +240,7 @@ class TestDecisions:
         purchase.refresh_from_db()
         purchases.settle(purchase, "keep", operator, "his own fault")
 
-        note = "kept as it is\nhis own fault\nThe user took the trade back; decide whether to refund the charge."
+        note = "kept as it is\nhis own fault\nThe user rolled the trade back. Decide whether to refund the charge."
         assert lines(purchase)[-1] == ("rollback_user", "operator", "operator", note)
 
     def test_without_a_note_the_outcome_stands_alone(self):
@@ -272,7 +272,7 @@ class TestReviews:
         purchase.refresh_from_db()
         reasons = [
             "Bought above its price cap: 6 USD.",
-            "SkinsBack bought another skin than the one asked for: 6.",
+            "SkinsBack bought another skin than the requested one: 6.",
         ]
         assert purchase.review_reason.splitlines() == reasons
         assert reported == [(Purchase, purchase.pk, reason) for reason in reasons]

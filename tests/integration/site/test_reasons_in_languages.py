@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 GERMAN = {
     "SkinsBack said “%(first)s” and then “%(second)s”.": "SkinsBack meldete „%(first)s“ und dann „%(second)s“.",
-    "“%(status)s” came again with another amount (%(amount)s %(currency)s); the first one stays.": (
+    "SkinsBack reported “%(status)s” again with another amount (%(amount)s %(currency)s). The first amount is kept.": (
         "„%(status)s“ kam noch einmal mit anderem Betrag (%(amount)s %(currency)s); der erste bleibt."
     ),
     "Paid from another Steam account than expected.": "Von einem anderen Steam-Konto bezahlt als erwartet.",
