@@ -1,8 +1,8 @@
 """Counts the package's own functions that run for a webhook delivery and for a purchase.
 
 ``python -m tests.call_path`` prints the figures, and with ``--list`` the functions in the order of their calls. Not
-counted: ``conf``, ``money``, the readers, fields and signing of ``wire``, the fields of the models, the database helpers
-of the ledger, and the sandbox.
+counted: ``conf``, ``money``, the readers, fields and signing of ``wire``, the fields of the models, the database
+helpers of the ledger, and the sandbox.
 """
 
 import os

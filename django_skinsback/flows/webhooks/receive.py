@@ -105,6 +105,8 @@ def _run_or_keep(event: WebhookEvent, apply: Callable[[], WebhookEvent.Outcome])
 
 def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bool) -> WebhookEvent.Outcome:
     """Lock the row, decide, store the delivery, write its effect, and verify that both are saved."""
+    if not is_stored:
+        event.pk, event._state.adding = None, True  # an earlier attempt that was rolled back has set the primary key
     pending: PendingChange[Any]
     about: dict[str, Any] = {"account": event.account, "event": event}
     if isinstance(message, DepositReport):
@@ -122,7 +124,6 @@ def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bo
     elif outcome != Outcome.APPLIED and _count_repeat(event):
         return Outcome.REPEAT
     else:
-        event.pk, event._state.adding = None, True  # an earlier attempt was rolled back
         for name, value in _result(event, pending, utc_now()).items():
             setattr(event, name, value)
         event.save(using=database(), force_insert=True)
