@@ -105,8 +105,8 @@ def _run_or_keep(event: WebhookEvent, apply: Callable[[], WebhookEvent.Outcome])
 
 def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bool) -> WebhookEvent.Outcome:
     """Lock the row, decide, store the delivery, write its effect, and verify that both are saved."""
-    if not is_stored:
-        event.pk, event._state.adding = None, True  # an earlier attempt that was rolled back has set the primary key
+    # An earlier attempt that was rolled back has set the primary key; the history would refer to it.
+    event.pk, event._state.adding = (event.pk, False) if is_stored else (None, True)
     pending: PendingChange[Any]
     about: dict[str, Any] = {"account": event.account, "event": event}
     if isinstance(message, DepositReport):
