@@ -4,6 +4,7 @@ A delivery and its effect are stored in one database transaction. If applying it
 the delivery is stored alone with the error. It is applied later by a redelivery, by the sweep or by an operator.
 """
 
+import copy
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
@@ -74,7 +75,10 @@ def receive(
 
 def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
     """Store a new delivery with its effect, in one database transaction. A copy of an applied one is only counted."""
-    store = partial(_apply, event, message, is_stored=False)
+
+    def store() -> WebhookEvent.Outcome:  # a copy: a rolled back attempt leaves no key and no result on the delivery
+        return _apply(copy.copy(event), message, is_stored=False)
+
     try:
         return run(store, repeat_after_integrity_error=False)
     except IntegrityError:
@@ -122,7 +126,6 @@ def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bo
     elif outcome != Outcome.APPLIED and _count_repeat(event):
         return Outcome.REPEAT
     else:
-        event.pk, event._state.adding = None, True  # as it was before an attempt that was rolled back
         for name, value in _result(event, pending, utc_now()).items():
             setattr(event, name, value)
         event.save(using=database(), force_insert=True)
