@@ -178,6 +178,7 @@ def keep_failed(event: WebhookEvent, error: Exception) -> None:
 
     def block() -> None:
         same = _copies(event)
+        same.update(deliveries=F("deliveries"))  # a write first: on SQLite a read would make the next write fail
         first = same.first() or event  # a copy is as old as the delivery that is stored already
         next_try_at = _next_try_at(first)
         too_old = next_try_at is None or utc_now() - first.received_at > conf.stuck_after()
