@@ -38,7 +38,7 @@ class BatchItem(TypedDict, total=False):
 def buy(
     *,
     user: OptionalUser = None,
-    trade_url: str,
+    trade_url: str = "",
     skin_id: str | None = None,
     market_hash_name: str | None = None,
     game: str | None = None,
