@@ -75,10 +75,7 @@ def receive(
 
 def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
     """Store a new delivery with its effect, in one database transaction. A copy of an applied one is only counted."""
-
-    def store() -> WebhookEvent.Outcome:  # a copy: a rolled back attempt leaves no key and no result on the delivery
-        return _apply(copy.copy(event), message, is_stored=False)
-
+    store = partial(_apply, event, message, is_stored=False)
     try:
         return run(store, repeat_after_integrity_error=False)
     except IntegrityError:
@@ -109,6 +106,7 @@ def _run_or_keep(event: WebhookEvent, apply: Callable[[], WebhookEvent.Outcome])
 
 def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bool) -> WebhookEvent.Outcome:
     """Lock the row, decide, store the delivery, write its effect, and verify that both are saved."""
+    event = event if is_stored else copy.copy(event)  # a rolled back attempt leaves no key and no result on it
     pending: PendingChange[Any]
     about: dict[str, Any] = {"account": event.account, "event": event}
     if isinstance(message, DepositReport):
