@@ -202,3 +202,38 @@ def test_a_delivery_without_a_matching_row_is_not_lost(user, wallet, other, stat
 
     assert deadlock.count == 1
     assert WebhookEvent.objects.get().outcome == "failed"
+
+
+def credit_after_deadlock(deposit):
+    """A CREDIT function that swallows a deadlock: on MariaDB the row lock is gone, and another process gets the row."""
+    credit_after_deadlock.steps()
+    return deposit.user_amount, deposit.amount_currency
+
+
+@pytest.mark.skipif(connection.vendor != "mysql", reason="PostgreSQL runs no statement after an error")
+def test_a_credit_function_that_loses_the_row_lock_credits_nothing(user, other, settings):
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_after_deadlock"}
+    deposit = make_deposit(user=user, status="in_hold")
+    deadlock = Deadlock(by_raw_cursor, other, touch(deposit))  # Django does not see its error
+
+    def return_hold():
+        deposits.record_report(DepositReport(status="hold_returned", order_id=deposit.order_id), "webhook")
+        connection.close()
+
+    def steps():
+        deadlock()
+        deadlock.second.join(20)
+        faster = threading.Thread(target=return_hold)
+        faster.start()
+        faster.join(20)
+
+    credit_after_deadlock.steps = steps
+    report = DepositReport(
+        status="success", order_id=deposit.order_id, amount=Decimal(5), user_amount=Decimal(6), amount_currency="usd"
+    )
+
+    with pytest.raises(RolledBack):
+        deposits.record_report(report, "webhook")
+
+    assert deadlock.count == 1
+    assert (Deposit.objects.get().status, LedgerEntry.objects.count()) == ("hold_returned", 0)

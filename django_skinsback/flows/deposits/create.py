@@ -180,7 +180,8 @@ def _create_row_and_call(
             with transaction.atomic(using=database(), durable=True):
                 deposit.save(using=database())
         except IntegrityError:
-            if earlier := find_earlier(Deposit, key, request):  # another process used the same key at the same moment
+            # Another process used the same key at the same moment.
+            if earlier := find_earlier(Deposit, key, request, is_taken=True):
                 return earlier
             raise
         try:

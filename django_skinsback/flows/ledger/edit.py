@@ -177,8 +177,10 @@ class Edit(Generic[Row]):
         """
         if not (self.changed or self.history or self.posted):
             return
+        as_locked = {"pk": self.row.pk, "updated_at": self.row.updated_at}
         self.set(updated_at=max(self.now, self.row.updated_at + _TICK))
-        type(self.row)._default_manager.using(database()).filter(pk=self.row.pk).update(**self.changed)
+        if not type(self.row)._default_manager.using(database()).filter(**as_locked).update(**self.changed):
+            raise RolledBack  # the lock is lost: a CREDIT function swallowed a deadlock, or saved another copy
         about = {"account": self.row.account, "row": type(self.row).__name__, "row_id": self.row.pk}
         for reason in self.reasons:
             code, text = reason["code"], reason_text(reason)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from ...exceptions import IdempotencyConflict
 from ...money import amount_text
@@ -29,19 +30,26 @@ def request_digest(**parameters: Any) -> str:
     return digest(parameters)
 
 
-def find_earlier(model: type[Row], key: str | None, request: str) -> Row | None:
+def find_earlier(model: type[Row], key: str | None, request: str, *, is_taken: bool = False) -> Row | None:
     """Return the row that was made with this key digest; None if there is none, or without a key.
+
+    ``is_taken`` says that an insert found the key taken, perhaps by a row that the caller's snapshot does not show.
+    Before the insert nothing is locked: a lock on a key that does not exist keeps others from inserting theirs.
 
     Raises IdempotencyConflict if that row was made with other parameters.
     """
     if key is None:
         return None
     rows = model._default_manager.using(database()).filter(idempotency_digest=key)
-    in_transaction = transaction.get_connection(database()).in_atomic_block
-    row: Row | None = (current(rows) if in_transaction else rows).first()
+    row: Row | None = (newest(rows) if is_taken else rows).first()
     if row is not None and row.request_digest != request:
         raise IdempotencyConflict
     return row
+
+
+def newest(rows: QuerySet[Row]) -> QuerySet[Row]:
+    """Have a query outside the recorded path read past the snapshot of the caller's transaction, if there is one."""
+    return current(rows) if transaction.get_connection(database()).in_atomic_block else rows
 
 
 def digest(value: Any) -> str:

@@ -21,7 +21,7 @@ from ...wire.limits import TEXT_LENGTH
 from ..celery_wakeup import send_task_after_commit
 from ..ledger.database import database, raise_if_rolled_back, run
 from ..ledger.edit import Edit, Source, verify_saved
-from ..ledger.idempotency import find_earlier, key_digest, request_digest
+from ..ledger.idempotency import find_earlier, key_digest, newest, request_digest
 
 
 class BatchItem(TypedDict, total=False):
@@ -38,7 +38,7 @@ class BatchItem(TypedDict, total=False):
 def buy(
     *,
     user: OptionalUser = None,
-    trade_url: str,
+    trade_url: str = "",
     skin_id: str | None = None,
     market_hash_name: str | None = None,
     game: str | None = None,
@@ -168,22 +168,22 @@ def _buy(
     try:
         run(block, repeat_after_integrity_error=False)  # a receiver's own constraint is a veto
     except IntegrityError:
-        if key and (earlier := _find_earlier(purchases)):  # another process used the same key at the same moment
+        if key and (earlier := _find_earlier(purchases, is_taken=True)):  # another process used the key meanwhile
             return earlier
         raise
     return purchases
 
 
-def _find_earlier(purchases: Sequence[Purchase]) -> list[Purchase]:
+def _find_earlier(purchases: Sequence[Purchase], *, is_taken: bool = False) -> list[Purchase]:
     """The rows that an earlier call with the same idempotency key made; empty if there are none.
 
     Raises IdempotencyConflict if that call had other parameters.
     """
-    first = find_earlier(Purchase, purchases[0].idempotency_digest, purchases[0].request_digest)
+    first = find_earlier(Purchase, purchases[0].idempotency_digest, purchases[0].request_digest, is_taken=is_taken)
     if first is None or not first.batch_id:
         return [first] if first is not None else []
     batch = Purchase.objects.using(database()).filter(account=first.account, batch_id=first.batch_id)
-    return list(batch.order_by("pk"))
+    return list((newest(batch) if is_taken else batch).order_by("pk"))
 
 
 def read_item(item: Mapping[str, Any], user: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ A delivery and its effect are stored in one database transaction. If applying it
 the delivery is stored alone with the error. It is applied later by a redelivery, by the sweep or by an operator.
 """
 
+import copy
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
@@ -105,8 +106,7 @@ def _run_or_keep(event: WebhookEvent, apply: Callable[[], WebhookEvent.Outcome])
 
 def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bool) -> WebhookEvent.Outcome:
     """Lock the row, decide, store the delivery, write its effect, and verify that both are saved."""
-    # An earlier attempt that was rolled back has set the primary key; the history would refer to it.
-    event.pk, event._state.adding = (event.pk, False) if is_stored else (None, True)
+    event = event if is_stored else copy.copy(event)  # a rolled back attempt leaves no key and no result on it
     pending: PendingChange[Any]
     about: dict[str, Any] = {"account": event.account, "event": event}
     if isinstance(message, DepositReport):
@@ -176,6 +176,7 @@ def keep_failed(event: WebhookEvent, error: Exception) -> None:
 
     def block() -> None:
         same = _copies(event)
+        same.update(deliveries=F("deliveries"))  # a write first: on SQLite a read would make the next write fail
         first = same.first() or event  # the age of a copy is that of the stored delivery
         next_try_at = _next_try_at(first)
         too_old = next_try_at is None or utc_now() - first.received_at > conf.stuck_after()

@@ -3,7 +3,7 @@
 import pytest
 
 from django_skinsback import purchases
-from django_skinsback.exceptions import IdempotencyConflict
+from django_skinsback.exceptions import IdempotencyConflict, InvalidTradeURL
 from django_skinsback.models import LedgerEntry, Purchase
 from tests.wallet.models import Wallet
 
@@ -106,3 +106,10 @@ def test_a_purchase_and_a_batch_do_not_share_a_key(rich):
 
     with pytest.raises(IdempotencyConflict):
         batch(rich, "1")
+
+
+def test_without_a_trade_url_nothing_is_written(user):
+    with pytest.raises(InvalidTradeURL):
+        purchases.buy(user=user, skin_id="1", max_price=1)
+
+    assert not Purchase.objects.exists()

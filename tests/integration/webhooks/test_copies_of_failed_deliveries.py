@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
 
 from django_skinsback.models import WebhookEvent
 from django_skinsback.models.fields import utc_now
@@ -28,3 +29,16 @@ def test_a_copy_of_a_delivery_that_needs_review_does_not_end_the_review(client, 
 
     event = WebhookEvent.objects.get()
     assert (event.outcome, event.needs_review, event.next_try_at) == ("failed", True, None)
+
+
+def test_storing_a_failed_delivery_begins_with_a_write(client, settings, user):
+    """On SQLite a database transaction that begins with a read finds the file locked when others write."""
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_without_a_table"}
+    client.raise_request_exception = False
+
+    with CaptureQueriesContext(connection) as queries:
+        assert post_notification(client, signed_notification(make_deposit(user=user))).status_code == 500
+
+    statements = [query["sql"] for query in queries]
+    last = max(number for number, statement in enumerate(statements) if statement.startswith(("BEGIN", "ROLLBACK")))
+    assert statements[last + 1].startswith("UPDATE")

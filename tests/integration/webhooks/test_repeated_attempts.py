@@ -1,0 +1,69 @@
+"""A passing database error makes a delivery's database transaction run again: nothing of the first attempt is left."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import OperationalError
+
+from django_skinsback.flows.ledger import database
+from django_skinsback.flows.webhooks.replay import apply_again
+from django_skinsback.models import LedgerEntry, StatusChange, WebhookEvent
+from django_skinsback.models.fields import utc_now
+from django_skinsback.signals import entry_posted
+from django_skinsback.testing import make_deposit, post_notification, signed_notification
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+
+@contextmanager
+def failing_once(error, then=lambda: None):
+    """The first call of the site's receiver raises; ``then`` runs between the attempts."""
+    calls = []
+
+    def fail(**_arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            raise error
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(database.run, "__kwdefaults__", {**database.run.__kwdefaults__, "sleep": lambda _seconds: then()})
+    entry_posted.connect(fail)
+    try:
+        yield calls
+    finally:
+        patch.undo()
+        entry_posted.disconnect(fail)
+
+
+def test_history_of_second_attempt_refers_to_its_own_delivery(client):
+    """Between the attempts another delivery takes the key that the first attempt had."""
+    user = get_user_model().objects.create(username="user")
+    deposit, other = make_deposit(user=user), make_deposit(user=user)
+
+    def deliver_another():
+        assert post_notification(client, signed_notification(other, "fail")).status_code == 200
+
+    with failing_once(OperationalError("database is locked"), deliver_another) as calls:
+        assert post_notification(client, signed_notification(deposit)).status_code == 200
+
+    assert len(calls) == 2
+    change = StatusChange.objects.get(deposit=deposit, to_status="success")
+    assert change.webhook_event.deposit == deposit
+    assert LedgerEntry.objects.get().deposit == deposit
+
+
+def test_failed_delivery_about_forgotten_user_keeps_its_bytes(client):
+    """Its raw data is removed when it is applied, not before: the sweep applies it from the stored bytes."""
+    user = get_user_model().objects.create(username="user")
+    deposit = make_deposit(user=user, status="abandoned", next_poll_at=None, forgotten_at=utc_now())
+    client.raise_request_exception = False
+
+    with failing_once(ValueError("no wallet")):
+        assert post_notification(client, signed_notification(deposit)).status_code == 500
+    event = WebhookEvent.objects.get()
+    assert (event.outcome, bool(event.body)) == ("failed", True)
+
+    assert apply_again(event) == "applied"
+    assert LedgerEntry.objects.get().deposit == deposit
+    assert not WebhookEvent.objects.get().body
