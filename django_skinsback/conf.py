@@ -147,7 +147,7 @@ def uses_sandbox_secret(found: Account) -> bool:
 
 
 def _text_list(value: Any) -> tuple[str, ...]:
-    """Return a list of texts. A single text is a list of one, so that its letters do not become secrets."""
+    """Return a tuple of texts. A single text becomes a tuple with one element, not a tuple of its letters."""
     return (value,) if isinstance(value, str) else tuple(value or ())
 
 
@@ -202,7 +202,7 @@ def buy_max_price() -> Decimal | None:
 
 
 def low_balance() -> Decimal | None:
-    """Return the project's balance in US dollars below which it is low; None for no warning."""
+    """Return the limit of the low-balance warning, in US dollars. None: no warning."""
     value: Decimal | None = get("LOW_BALANCE")
     return value
 

@@ -33,7 +33,7 @@ __all__ = [
 
 
 class DepositStatus(StrEnum):
-    """The statuses of a deposit. A row may have another one if SkinsBack reported an unknown word."""
+    """The statuses of a deposit. If SkinsBack reports an unknown one, the row keeps its status and is flagged."""
 
     CREATED = "created"
     PENDING = "pending"
@@ -46,7 +46,7 @@ class DepositStatus(StrEnum):
 
 
 class PurchaseStatus(StrEnum):
-    """The statuses of a purchase. A row may have another one if SkinsBack reported an unknown word."""
+    """The statuses of a purchase. If SkinsBack reports an unknown one, the row keeps its status and is flagged."""
 
     REQUESTED = "requested"
     UNKNOWN = "unknown"

@@ -27,10 +27,10 @@ def without_transaction(view: Callable[..., HttpResponseBase]) -> Callable[..., 
 
 
 class UnloggedResponse(JsonResponse):
-    """A JSON answer that is not cached, and that Django does not log or mail whatever its status.
+    """A JSON response that is not cached. Django neither logs nor mails it, whatever its status.
 
-    The webhook views log refused messages themselves, in a limited number of lines: Django would log and mail each one
-    that anyone sends. A 503 of the health address is not an error of the site.
+    The webhook views log refused messages themselves and limit the number of lines. Django has no such limit, so a
+    stranger could fill the log. Django would also mail each 503 of the health address as an error of the site.
     """
 
     _has_been_logged = True  # django.utils.log reads it

@@ -96,9 +96,11 @@ class Discrepancy(models.Model):
 class ListCursor(models.Model):
     """How far one list of one account was read, and the claim of the run that reads it now.
 
-    ``since``, ``until`` and ``start_from`` are those of an interrupted run, and the next run resumes there. A list with
-    a time range was read completely up to ``complete_until``. The list of failed webhooks was last read at that
-    time. ``claim_token`` identifies the run that holds the claim.
+    ``since``, ``until`` and ``start_from`` are the time range and the next page of an interrupted run. The next run
+    resumes there. ``claim_token`` identifies the run that holds the claim.
+
+    ``complete_until``: deposits and purchases were compared up to this time. The list of failed webhooks has no time
+    range: this is when it was last read.
     """
 
     account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)

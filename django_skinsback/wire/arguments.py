@@ -118,7 +118,7 @@ def identifiers(name: str, values: Sequence[str]) -> list[str]:
 
 
 def one_of(**ids: str) -> dict[str, str]:
-    """Return the one ID that is given, with its name; refuse none and two."""
+    """Return the ID that is given, as ``{name: ID}``. Raises InvalidInput unless exactly one is given."""
     given = {name: value for name, value in ids.items() if value}
     if len(given) != 1:
         raise InvalidInput(f"Give either {' or '.join(ids)}.")

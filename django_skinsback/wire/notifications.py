@@ -21,8 +21,9 @@ _UNSIGNED = ("skins", "skins_info", "user_risk")
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One event (``/docs/api/v1/api_event_webhook``): ``buy_item``, ``status_change`` or ``balance_change``.
 
-    ``purchase`` is None unless the event has a status and an ID of a purchase. ``balance`` is in USD and None unless
-    the event has it. An event of another name has only its name.
+    ``purchase``: the report of a ``buy_item`` or ``status_change`` that has a status and a purchase ID; else None.
+    ``balance``: the balance in USD of a ``balance_change``; else None. Of an event with another name, only the name is
+    read.
     """
 
     name: str

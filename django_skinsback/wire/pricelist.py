@@ -123,7 +123,7 @@ class PriceListReader:
             yield name
 
     def _entries(self, closing: str) -> Iterator[None]:
-        """Yield once for each entry between the next bracket and ``closing``."""
+        """Read a list or object up to ``closing``. Yields at the start of each entry; the caller reads the entry."""
         self._at += 1
         if self._next() == closing:
             self._at += 1

@@ -207,7 +207,11 @@ def _compare_with_approval(edit: Edit[Deposit], report: DepositReport) -> None:
 
 
 def _store_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
-    """Store the values of the report. Credited amounts are not replaced: a credit uses the amounts of one report."""
+    """Store the values of the report.
+
+    If the deposit was credited, its amounts are kept, and the row is flagged if the report has others. Before that, a
+    report of a paid status replaces all amounts that a credit uses, so that a credit never mixes two reports.
+    """
     reported = {
         column: value for column, name in DETAILS.items() if (value := getattr(report, name)) not in (None, "", [])
     }

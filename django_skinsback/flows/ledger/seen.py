@@ -34,7 +34,10 @@ def shown_entries(row: Deposit | Purchase) -> Iterable[LedgerEntry]:
 
 
 def as_stored(row: Row, names: Iterable[str]) -> Row:
-    """Return a copy whose values have the types of their columns. A new instance may have an int as its amount."""
+    """Return a copy whose values have the types of their columns.
+
+    So a new instance, which may have an int as its amount, gets the same token as the row read from the database.
+    """
     typed = copy.copy(row)
     for name in names:
         setattr(typed, name, row._meta.get_field(name).to_python(getattr(row, name)))  # type: ignore[union-attr]

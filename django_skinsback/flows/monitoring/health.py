@@ -55,7 +55,7 @@ class AccountHealth:
     ``balance``, ``balance_at``: the newest known balance in US dollars, and when SkinsBack reported it.
     ``days_left``: see ``estimate_days_left``.
     ``paused_until``: when calls, which were paused after a refusal by SkinsBack, continue; None without a pause.
-    ``failing_since``, ``last_error``: since when errors have ended every pass over due rows, and the newest error.
+    ``failing_since``, ``last_error``: since when every pass over due rows has failed, and the newest error.
     """
 
     account: str
@@ -183,7 +183,10 @@ def reasons(found: Health, low_balance: Decimal | None, problems: Iterable[Reaso
 def _reasons_of_account(account: AccountHealth, low_balance: Decimal | None, now: datetime) -> Iterator[Reason]:
     values: dict[str, Any] = {"account": account.account, "days": account.days_left}
     if account.failing_since is not None and now - account.failing_since > OVERDUE_AFTER:
-        text = _("%(account)s: for %(minutes)d minutes errors have ended every pass over due rows: %(error)s")
+        text = _(
+            "%(account)s: every pass over due deposits or purchases has failed for %(minutes)d minutes. "
+            "Newest error: %(error)s"
+        )
         minutes = (now - account.failing_since) // timedelta(minutes=1)
         values |= {"minutes": minutes, "error": account.last_error}
         yield Reason("passes_failing", HealthStatus.DEGRADED, text % values)

@@ -24,7 +24,7 @@ LAST_PASS_KEPT_SECONDS = 86400 * 30
 
 @dataclass(frozen=True, slots=True)
 class FailingPasses:
-    """Since ``since``, errors have ended every pass that had due rows. ``error`` is the text of the newest one."""
+    """Every pass that had due rows has failed since ``since``. ``error`` is the text of the newest error."""
 
     since: datetime
     error: str

@@ -136,7 +136,11 @@ class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
             self.counts.changed += sum(statuses.get(row.pk, row.status) != row.status for row in rows)
 
     def after_error(self) -> None:
-        """Flag purchases that could not be sent for more than a day, also those that the sweep did not reach."""
+        """Flag unsent purchases that were created more than a day ago, also those that this sweep did not reach.
+
+        A creation time in the future comes from a wrong clock and is flagged too. Purchases that are flagged for this
+        reason, or whose flag an operator has removed, are skipped.
+        """
         now = utc_now()
         old = Q(created_at__lt=now - schedule.REVIEW_AFTER) | Q(created_at__gt=now + schedule.CLOCK_SKEW)
         purchases = Purchase.objects.using(database())

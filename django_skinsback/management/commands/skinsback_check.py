@@ -86,7 +86,10 @@ def _configuration() -> Iterator[Line]:
 
 
 def _unusable_accounts() -> Iterator[Line]:
-    """Yield a line for each account whose client cannot be made. System checks may be silenced or miss the reason."""
+    """Yield a line for each account whose client cannot be created.
+
+    The system checks do not replace this test: they may be silenced, or may not find the cause.
+    """
     for alias in conf.accounts():
         try:
             get_client(alias)

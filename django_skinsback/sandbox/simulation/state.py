@@ -121,8 +121,9 @@ class Purchase(msgspec.Struct, kw_only=True):
 class Delivery(msgspec.Struct, kw_only=True):
     """One Result URL notification or event webhook, and the answer of the merchant's server.
 
-    ``due_at`` is when it is sent next, None when it is finished. ``held_back`` marks a delivery that waits for a later
-    one. ``http_code`` is 0 when there was no answer.
+    ``due_at`` is the time of the next attempt, or None if no attempt follows. ``held_back`` is true if the fault
+    ``notify_reorder`` delays the delivery until a later one is sent. ``http_code`` is None before the first attempt,
+    and 0 if the server did not answer.
     """
 
     delivery_id: int

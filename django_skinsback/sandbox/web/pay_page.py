@@ -109,7 +109,11 @@ class PayPage:
         return redirect("finished", 303)
 
     def finished(self, _request: Request, pay_hash: str) -> Response:
-        """Show how the deposit ended, with a link back to the site. A page outside a widget follows the link."""
+        """Show how the deposit ended, with a link back to the site.
+
+        Outside a widget, the browser opens the link by itself after a few seconds. While the deposit is pending, the
+        browser is redirected to the pay page.
+        """
         with self.store.locked():
             deposit = self._deposit(pay_hash)
             if deposit.status == "pending":
