@@ -11,9 +11,8 @@ from django.utils.module_loading import import_string
 
 from .exceptions import ConfigurationError
 from .sandbox.keys import SECRETS as SANDBOX_SECRETS
-from .sensitive import SensitiveText
+from .sensitive import KEY, SensitiveText
 from .wire.requests import API_URL
-from .wire.signing import is_key
 
 DEFAULT_ACCOUNT = "default"
 
@@ -136,7 +135,11 @@ def unusable_keys(found: Account) -> list[str]:
         "CLIENT_SECRET": [found.client_secret],
         "PREVIOUS_SECRETS": found.previous_secrets,
     }
-    return [name for name, values in given.items() if any(value and not is_key(value) for value in values)]
+    return [
+        name
+        for name, values in given.items()
+        if any(value and not (isinstance(value, str) and KEY.fullmatch(value)) for value in values)
+    ]
 
 
 def uses_sandbox_secret(found: Account) -> bool:

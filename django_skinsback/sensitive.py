@@ -1,8 +1,12 @@
 """Secrets: text that no ``repr`` shows, such as trade URLs, their tokens, and addresses with a password."""
 
+import re
 from typing import TypeVar, overload
 
 T = TypeVar("T")
+
+KEY = re.compile(r"[\x21-\x7e]+")
+"""A Client ID or Client Secret: printable ASCII characters without blanks."""
 
 
 class SensitiveText(str):
@@ -25,3 +29,8 @@ def hide(value: T) -> T: ...
 def hide(value: object) -> object:
     """Return text as SensitiveText and anything else unchanged. Functions call it first for a secret argument."""
     return SensitiveText(value) if isinstance(value, str) else value
+
+
+def is_key(value: object) -> bool:
+    """Return whether ``value`` can be a Client ID or Client Secret."""
+    return isinstance(value, str) and KEY.fullmatch(value) is not None

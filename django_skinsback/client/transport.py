@@ -15,10 +15,10 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from .. import __version__
 from ..exceptions import ConfigurationError, RequestNotSent, UnknownOutcome
 from ..proxy import proxy_for
-from ..sensitive import hide
+from ..sensitive import hide, is_key
 from ..wire.answers import bounded
 from ..wire.requests import Request
-from ..wire.signing import is_key, sign
+from ..wire.signing import sign
 
 _CHUNK_BYTES = 1 << 16
 _BROKEN = (requests.RequestException, HTTPError, OSError)

@@ -20,14 +20,8 @@ _FIRST_OF_INTEGER = frozenset("-0123456789")
 _PHP_INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _MAX_NUMBER_LENGTH = 64
-_USABLE_KEY = re.compile(r"[\x21-\x7e]+")
 _MAX_MIXED_NUMBERS = 3
 _NESTED = (Mapping, list, tuple)
-
-
-def is_key(value: object) -> bool:
-    """Return whether ``value`` can be a Client ID or Client Secret: printable ASCII characters without blanks."""
-    return isinstance(value, str) and _USABLE_KEY.fullmatch(value) is not None
 
 
 def sign(params: Mapping[str, Any], secret: str) -> str:
