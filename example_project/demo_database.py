@@ -19,7 +19,7 @@ APPS = ("skinsback", "wallet", "shop")
 
 
 def has_other_migrations() -> bool:
-    """Return True if an applied migration differs from its file or has no file. Return False for an empty database."""
+    """Return True if the file of an applied migration was changed or deleted. Return False for an empty database."""
     applied = {f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations() if app in APPS}
     on_disk = _digests()
     # A database of DATABASE_URL may have no recorded digests. Then only the names of the migrations are compared.

@@ -62,7 +62,7 @@ class Progress:
 
     @property
     def is_open(self) -> bool:
-        """Return True if the status can still change. The page then asks again."""
+        """Return True if the page must ask for the status again."""
         return self.status.refresh_seconds is not None
 
 
@@ -124,7 +124,7 @@ def purchase_progress(purchase: Purchase, *, refunded: bool) -> Progress:
 
 
 def _hold_notes(purchase: Purchase) -> list[str]:
-    """Return a note that says until when an accepted trade can be taken back. Return [] if it cannot be taken back.
+    """Return a list with one note that says until when an accepted trade can be taken back, or [] if it cannot.
 
     The time is an estimate if SkinsBack did not report it.
     """

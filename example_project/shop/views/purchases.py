@@ -63,8 +63,9 @@ def _problem(item: MarketItem, trade_url: str, price_seen: Decimal) -> str:
 
 
 def _buy(request: HttpRequest, item: MarketItem, trade_url: str, key: uuid.UUID) -> Purchase:
-    """Buy the skin, charge the user, and return the purchase. A second call with the same ``key`` buys nothing.
+    """Buy the skin, charge the user, and return the purchase.
 
+    A second call with the same ``key`` buys nothing and returns the first purchase.
     Raise InsufficientBalanceError if the balance is below the price. Nothing is saved then.
     """
     return purchases.buy(

@@ -13,7 +13,7 @@ from ..templatetags.shop import money
 def page_update(request: HttpRequest, progress: Progress, html: str, **more: Any) -> dict[str, Any]:
     """Return the HTML that may have changed, the balance as text, and the seconds until the script asks again.
 
-    ``refresh_seconds`` is None if the status cannot change any more. ``more`` is added to the dict.
+    ``refresh_seconds`` is None if the script stops asking. ``more`` is added to the dict.
     """
     current = wallet(request)["wallet"]
     return {
