@@ -1,6 +1,6 @@
-"""Runs the demo for ``make demo``: the shop, a Celery worker with beat, a websocket listener, and the sandbox.
+"""Run the demo (``make demo``): the shop, a Celery worker with beat, a websocket listener, and the sandbox.
 
-Needs no input and no network. Ctrl-C stops it. Its data is kept in ``var/`` until the next start.
+The demo needs no input and no network. Ctrl-C stops it. Its data stays in ``var/`` and is used again at the next start.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.config.settings")
 
-import django  # noqa: E402 - the path comes first
+import django  # noqa: E402 - sys.path is set first
 from django.conf import settings  # noqa: E402
 from django.core.management import CommandError, call_command  # noqa: E402
 from django.db import OperationalError  # noqa: E402
@@ -43,15 +43,18 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoError(Exception):
-    """The demo cannot start or cannot go on; the message says what to do."""
+    """The demo cannot start, or one of its processes ended. The message names the cause."""
 
 
 class Processes:
-    """The processes of the demo. Each has a session of its own; each line of output gets the name of its process."""
+    """Start, watch and stop the processes of the demo.
+
+    Each process runs in its own session. Each printed line begins with the name of its process.
+    """
 
     def __init__(self) -> None:
         self.messages: queue.Queue[Message] = queue.Queue()
-        self.printer = Printer(sys.stdout, time_format="", width=len("listener"))  # the lines have a time of their own
+        self.printer = Printer(sys.stdout, time_format="", width=len("listener"))  # the lines already contain a time
         self.colours = cycle(get_colours())
         self.process_ids: dict[str, int | None] = {}
 
@@ -69,12 +72,12 @@ class Processes:
             self._next(0.1)
 
     def watch(self) -> None:
-        """Print output until interrupted. Raises DemoError if a process ends."""
+        """Print the output of the processes until Ctrl-C. Raise DemoError if a process ends."""
         while True:
             self._next(1)
 
     def stop(self) -> None:
-        """Terminate every process with its children; kill those that still run after STOP_SECONDS."""
+        """Send SIGTERM to every process and its children. After STOP_SECONDS, send SIGKILL to those that still run."""
         self._signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         while self.process_ids and time.monotonic() < deadline:
@@ -84,7 +87,7 @@ class Processes:
             self._drain()
 
     def _drain(self) -> None:
-        with suppress(DemoError):  # the end of a process is expected here
+        with suppress(DemoError):  # _next raises it when a process ends, which is expected here
             self._next(0.1)
 
     def _next(self, timeout_seconds: float) -> None:
@@ -131,7 +134,10 @@ def main() -> int:
 
 @contextmanager
 def _single_instance() -> Iterator[None]:
-    """Lock the data folder: two demos on one folder would take each other's messages."""
+    """Hold a lock on the data folder. Raise DemoError if another demo holds it.
+
+    Two demos in one folder would read each other's messages.
+    """
     settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
     with (settings.VAR_DIR / "demo.lock").open("w") as lock:
         try:
@@ -159,7 +165,7 @@ def _check_ports() -> None:
 
 def _prepare() -> None:
     settings.WORKER_READY_FILE.unlink(missing_ok=True)
-    shutil.rmtree(settings.BROKER_DIR, ignore_errors=True)  # lost messages do no harm: due rows are in the database
+    shutil.rmtree(settings.BROKER_DIR, ignore_errors=True)  # messages are not needed: the database has the due rows
     for folder in ("messages", "control"):
         (settings.BROKER_DIR / folder).mkdir(parents=True)
     django.setup()
@@ -177,7 +183,10 @@ def _prepare_database() -> None:
 
 
 def _replace_database_of_other_migrations() -> None:
-    """Delete the demo's own database if other migrations made it; DemoError if ``DATABASE_URL`` names it."""
+    """Delete the demo's own database if its migrations differ from the files on disk.
+
+    Raise DemoError if ``DATABASE_URL`` names the database: such a database is never deleted.
+    """
     if not demo_database.has_other_migrations():
         return
     if demo_database.is_of_environment():
@@ -209,7 +218,10 @@ def _start(processes: Processes) -> None:
 
 
 def _import_prices() -> None:
-    """Import the price lists. If that fails, as after two starts within a minute, the old prices stay."""
+    """Import the price lists. If the import fails, print the error and keep the old prices.
+
+    It fails, for example, at the second start within a minute.
+    """
     try:
         call_command("skinsback_sync_prices", stdout=StringIO())
     except (CommandError, SystemExit) as error:
@@ -230,7 +242,7 @@ def _print(text: str) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Environment of the processes; Celery's warning about running as root is turned off."""
+    """Return the environment variables of the processes. They turn off Celery's warning about running as root."""
     return {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore:You're running the worker"}
 
 

@@ -1,8 +1,7 @@
-"""Detects a demo database that other migrations made, and deletes it.
+"""Find out whether the demo database was created by other migrations than those on disk, and delete it.
 
-The digests of the migration files are kept beside the database, in ``migrations.json``. A migration that was applied
-and whose file has changed since, or is gone, means that the tables may differ from the models. New migrations are no
-such case: ``migrate`` applies them.
+``migrations.json`` in the data folder stores a digest of each migration file. If the file of an applied migration was
+changed or deleted, the tables may differ from the models. New migrations are no problem: ``migrate`` applies them.
 """
 
 import json
@@ -20,21 +19,21 @@ APPS = ("skinsback", "wallet", "shop")
 
 
 def has_other_migrations() -> bool:
-    """Whether the database was made by migrations that differ from those on disk; False for an empty database."""
+    """Return True if the file of an applied migration was changed or deleted. Return False for an empty database."""
     applied = {f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations() if app in APPS}
     on_disk = _digests()
-    # Without a record, of a database that is not the demo's own, only the names can be compared.
+    # A database of DATABASE_URL may have no recorded digests. Then only the names of the migrations are compared.
     recorded = _read_record().get(_database(), on_disk if is_of_environment() else {})
     return any(name not in on_disk or recorded.get(name) != on_disk[name] for name in applied)
 
 
 def is_of_environment() -> bool:
-    """Whether ``DATABASE_URL`` names the database; such a database is never deleted."""
+    """Return True if ``DATABASE_URL`` names the database. The demo never deletes such a database."""
     return bool(os.environ.get("DATABASE_URL"))
 
 
 def delete() -> None:
-    """Delete the demo's SQLite database and everything that refers to its rows: the sandbox's state and the cache."""
+    """Delete the demo's SQLite database, and the sandbox's state and the cache, because they refer to its rows."""
     connection.close()
     database = Path(settings.DATABASES["default"]["NAME"])
     for file in (
@@ -46,7 +45,7 @@ def delete() -> None:
 
 
 def record_migrations() -> None:
-    """Write down which migration files the database has been made with."""
+    """Store the digests of the migration files in ``migrations.json``. Call it after ``migrate``."""
     record = {**_read_record(), _database(): _digests()}
     _record_file().write_text(json.dumps(record, indent=2))
 

@@ -1,4 +1,4 @@
-"""Actions on selected rows: ask for confirmation, call the flow for each row, show the results as messages."""
+"""Shared code of the admin actions: ask for confirmation, call a flow for each selected row, show the results."""
 
 import hashlib
 from collections import defaultdict
@@ -20,15 +20,20 @@ from ..error_texts import text_for
 from ..exceptions import ACCOUNT_WIDE, RowChanged, SkinsBackError
 
 ROWS_AT_ONCE = 100
-"""Maximum number of rows of an action. Each row can be a call to SkinsBack while the operator's browser waits."""
+"""Maximum number of rows of one action. Each row can need a call to SkinsBack, and the operator's browser waits."""
 
 NAMED_ROWS = 5
-"""Maximum number of rows that a message names."""
+"""Maximum number of rows whose names are shown in one message."""
 
 
 @dataclass
 class Results:
-    """Results of an action, sorted by what happened to each row."""
+    """The results of one action.
+
+    ``done`` are the values that the flow returned. ``failed`` maps the text of an error to its rows. An account-wide
+    error has no rows. ``changed`` are the rows that were skipped because they changed after they were shown.
+    ``not_tried`` is the number of rows without a result after an account-wide error.
+    """
 
     done: list[Any] = field(default_factory=list)
     failed: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
@@ -36,7 +41,7 @@ class Results:
     not_tried: int = 0
 
     def show_messages(self, request: HttpRequest, success: str) -> None:
-        """Show the results on the next page. ``success`` is the message about the rows that are done."""
+        """Add Django messages about the results. The message ``success`` is shown if at least one row is done."""
         if self.done:
             messages.success(request, success)
         for reason, rows in self.failed.items():
@@ -59,7 +64,7 @@ def _names(rows: list[Any]) -> str:
 
 
 def run_each(rows: list[Any], flow: Callable[[Any], Any]) -> Results:
-    """Call ``flow`` for each row and return the results. Stops at an account-wide error."""
+    """Call ``flow`` for each row and return the results. An account-wide error ends the loop."""
     results = Results()
     for position, row in enumerate(rows):
         try:
@@ -78,7 +83,11 @@ def run_each(rows: list[Any], flow: Callable[[Any], Any]) -> Results:
 def run_each_if_unchanged(
     request: HttpRequest, rows: list[Any], token: Callable[[Any], str], flow: Callable[[Any], Any]
 ) -> Results:
-    """Call ``flow`` for each row whose ``token`` is the one that the confirmation page showed."""
+    """Call ``flow`` for each row that has not changed since the confirmation page, and return the results.
+
+    ``token`` returns the present token of a row. It is compared with the token in the form. A row with another token
+    is skipped and reported as changed.
+    """
     tokens = seen_tokens(request)
 
     def call_if_unchanged(row: Any) -> Any:
@@ -90,12 +99,15 @@ def run_each_if_unchanged(
 
 
 def make_seen_token(*shown: object) -> str:
-    """Return a token of the values that a page shows of a row. It is ``seen`` in ``confirmation_page``."""
+    """Return a hash of the values that a page shows of a row, as 16 hex digits.
+
+    It is the value of ``seen`` in ``confirmation_page``.
+    """
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
 def note_field(help_text: Any, **options: Any) -> forms.CharField:
-    """Return the form field for a person's note. The template ``note.html`` shows it."""
+    """Return the form field for an operator's note. The template ``note.html`` renders it."""
     widget = forms.Textarea(attrs={"rows": 3, "cols": 60})
     return forms.CharField(label=gettext_lazy("Note"), max_length=1000, help_text=help_text, widget=widget, **options)
 
@@ -114,8 +126,8 @@ def confirmation_page(
 ) -> HttpResponse:
     """Return the page that shows ``rows`` and asks for confirmation before an action.
 
-    ``rows`` are dicts of ``row``, ``facts`` (pairs of label and value), ``seen`` (the row's token) and what else the
-    template of the action shows. The confirmed action gets exactly these rows.
+    Each dict in ``rows`` has ``row`` (the model instance), ``facts`` (pairs of label and value), ``seen`` (the token of
+    the row) and other values that the template of the action needs. The form of the page sends exactly these rows.
     """
     request.current_app = model_admin.admin_site.name
     stay = request.POST.get("stay") == "yes" and len(rows) == 1
@@ -138,14 +150,14 @@ def confirmation_page(
 
 
 def is_confirmed(request: HttpRequest) -> bool:
-    """Return whether the form of a confirmation page was sent."""
+    """Return True if this request is the sent form of a confirmation page."""
     return request.POST.get("confirmed") == "yes"
 
 
 def seen_tokens(request: HttpRequest) -> Mapping[int, str]:
-    """Return the tokens of the rows that the confirmation page showed, by primary key.
+    """Read the tokens from the form of a confirmation page. Return a mapping of primary key to token.
 
-    A row that the page did not show gets a token that no row has.
+    For other primary keys the mapping returns "not shown", which never equals the token of a row.
     """
     tokens: dict[int, str] = defaultdict(lambda: "not shown")
     for pair in request.POST.getlist("seen"):
@@ -156,13 +168,16 @@ def seen_tokens(request: HttpRequest) -> Mapping[int, str]:
 
 
 def log_each(model_admin: Any, request: HttpRequest, rows: Iterable[Any], message: str) -> None:
-    """Write a line about each row into Django's "Recent actions". Call it after the flow has succeeded."""
+    """Write ``message`` about each row into Django's admin log. Call this only for rows whose flow succeeded."""
     for row in rows:
         model_admin.log_change(request, row, message)
 
 
 def redirect_back(model_admin: Any, request: HttpRequest, rows: Iterable[Any]) -> HttpResponse | None:
-    """Return a redirect to the row's page if the button was there, else None: Django then shows the list."""
+    """Return a redirect to the page of the row if the action was started on that page.
+
+    Return None if the action was started on the list. Django then shows the list again.
+    """
     only = list(rows)
     if request.POST.get("stay") != "yes" or len(only) != 1:
         return None
@@ -170,12 +185,12 @@ def redirect_back(model_admin: Any, request: HttpRequest, rows: Iterable[Any]) -
 
 
 def change_url(model_admin: Any, row: Any) -> str:
-    """Return the URL of a row's page in the same admin site."""
+    """Return the URL of the page of ``row`` in the admin site of ``model_admin``."""
     name = f"admin:{row._meta.app_label}_{row._meta.model_name}_change"
     return reverse(name, args=[row.pk], current_app=model_admin.admin_site.name)
 
 
 def changelist_url(model_admin: Any) -> str:
-    """Return the URL of the list in the same admin site."""
+    """Return the URL of the list in the admin site of ``model_admin``."""
     opts = model_admin.opts
     return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist", current_app=model_admin.admin_site.name)

@@ -1,4 +1,4 @@
-"""Base classes of all admin pages: rows are read-only, and long lists stay fast."""
+"""Base classes of the admin: rows are read-only, and long lists load fast."""
 
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from django.utils.functional import cached_property
 from .. import conf
 
 COUNTED_ROWS = 10_000
-"""A list counts at most this many rows: counting millions of rows takes seconds."""
+"""Maximum number of rows that a list counts. Counting millions of rows takes seconds."""
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg] # generic in the stubs alone
@@ -32,10 +32,10 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg] # generic in the st
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the stubs alone
-    """An admin without adding, editing and deleting. Rows change only through flows, which actions call."""
+    """A ModelAdmin that cannot add, edit or delete rows. Rows are changed only by actions, which call flows."""
 
     ordering = ("-pk",)
-    sortable_by: ClassVar[tuple[str, ...]] = ()  # other orders have no index
+    sortable_by: ClassVar[tuple[str, ...]] = ()  # sorting by a column would need an index on it
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -57,7 +57,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in th
         return list(flatten_fieldsets(self.get_fieldsets(request, obj)))
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """Return the columns. The account is one of them where the site has several accounts."""
+        """Return the columns of the list. Leave out ``account`` if the site has only one account."""
         columns = list(self.list_display)
         return columns if len(conf.accounts()) > 1 else [name for name in columns if name != "account"]
 
@@ -66,7 +66,10 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in th
 
 
 def without_transaction(patterns: list[Any]) -> list[Any]:
-    """Exempt URL patterns from ``ATOMIC_REQUESTS``: flows that call SkinsBack cannot run in a database transaction."""
+    """Exempt URL patterns from ``ATOMIC_REQUESTS`` and return them.
+
+    Flows that call SkinsBack cannot run in a database transaction.
+    """
     for pattern in patterns:
         for alias in connections:
             pattern.callback = transaction.non_atomic_requests(using=alias)(pattern.callback)
@@ -74,5 +77,5 @@ def without_transaction(patterns: list[Any]) -> list[Any]:
 
 
 def user_search(path: str = "user") -> str:
-    """Return the search field for a user's exact name, by the ``USERNAME_FIELD`` of the site's user model."""
+    """Return the lookup that finds rows by the exact name of a user, such as ``user__username__exact``."""
     return f"{path}__{get_user_model().USERNAME_FIELD}__exact"

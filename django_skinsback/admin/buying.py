@@ -1,7 +1,7 @@
 """The page that buys skins: search the market, choose skins, review the order, buy.
 
-The form of the review page is the signed order. Its key is the idempotency key of the purchases, so a form that is
-sent twice buys once. Nothing is stored in the session, because a trade URL is a secret.
+The form of the review page contains the signed order. The order contains the idempotency key of the purchases, so
+sending the form twice buys only once. Nothing is stored in the session, because a trade URL is a secret.
 """
 
 import secrets
@@ -42,12 +42,12 @@ from .labels import PURCHASE_EXPLANATIONS
 
 SALT = "skinsback_order"
 ORDER_SECONDS = 24 * 60 * 60
-"""A reviewed order can be sent for this long."""
+"""How long an operator can wait before sending a reviewed order. Later the order is refused."""
 SKINS_SHOWN = 100
 
 
 def buy_url(model_admin: Any, request: HttpRequest) -> str:
-    """Return the URL of the page; empty for users without the permission to buy."""
+    """Return the URL of the page that buys skins. Return "" if the user has no permission to buy."""
     if not request.user.has_perm("skinsback.buy_skins"):
         return ""
     return reverse("admin:skinsback_purchase_buy", current_app=model_admin.admin_site.name)
@@ -55,7 +55,10 @@ def buy_url(model_admin: Any, request: HttpRequest) -> str:
 
 @sensitive_post_parameters("trade_url", "order")
 def buy_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
-    """Search and choose (GET), review (POST), buy (POST with ``order``)."""
+    """Return the page for one step: GET searches, POST shows the review page, POST with ``order`` buys.
+
+    Raise PermissionDenied if the user has no permission to buy.
+    """
     if not request.user.has_perm("skinsback.buy_skins"):
         raise PermissionDenied
     request.current_app = model_admin.admin_site.name
@@ -86,7 +89,7 @@ def buy_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
 
 
 def _search(search: SearchForm, names: list[str]) -> tuple[list[Skin], str]:
-    """Return the cheapest skins that were found, and an error text if SkinsBack did not answer."""
+    """Return the cheapest skins that were found, and an error text. The text is "" if the search succeeded."""
     if not search.is_bound or not search.is_valid():
         return [], ""
     try:
@@ -100,7 +103,10 @@ def _search(search: SearchForm, names: list[str]) -> tuple[list[Skin], str]:
 
 
 def _balance(account: str) -> dict[str, Any]:
-    """Return the project's balance for the page. If it cannot be read, the page shows why; buying is still possible."""
+    """Return the template values about the project's balance.
+
+    If the balance cannot be read, return the error text instead. Buying is still possible then.
+    """
     try:
         usd = get_client(account).get_balance().usd
     except SkinsBackError as error:
@@ -149,7 +155,10 @@ def _review_page(
 
 @sensitive_variables("signed", "order")
 def _buy(request: HttpRequest, model_admin: Any, signed: str) -> HttpResponse:
-    """Buy the reviewed order and send it. An order that was sent before only shows its purchases."""
+    """Save the purchases of the reviewed order, send them to SkinsBack, and redirect to them.
+
+    If the same order was sent before, nothing is bought: a warning is shown before the redirect.
+    """
     order = _read_order(request, hide(signed))
     try:
         bought, repeated = _buy_once(request.user, order) if order else ([], False)
@@ -164,14 +173,17 @@ def _buy(request: HttpRequest, model_admin: Any, signed: str) -> HttpResponse:
     else:
         try:
             _submit(request, bought)
-        finally:  # the purchases exist, even if sending them failed
+        finally:  # the purchases are saved, even if sending them failed
             _log(request, model_admin, bought)
     return HttpResponseRedirect(_result_url(request, model_admin, bought))
 
 
 @sensitive_variables("signed", "order")
 def _read_order(request: HttpRequest, signed: str) -> dict[str, Any] | None:
-    """Return the order of a form; None if it was changed, is too old, or was reviewed by another operator."""
+    """Check the signature and return the order.
+
+    Return None if the order was changed, is older than ``ORDER_SECONDS``, or was reviewed by another operator.
+    """
     try:
         order: dict[str, Any] = signing.loads(signed, salt=SALT, max_age=ORDER_SECONDS)
     except signing.BadSignature:
@@ -181,10 +193,11 @@ def _read_order(request: HttpRequest, signed: str) -> dict[str, Any] | None:
 
 @sensitive_variables("order", "common")
 def _buy_once(operator: Any, order: dict[str, Any]) -> tuple[list[Purchase], bool]:
-    """Return the purchases of an order, and whether the order was sent before.
+    """Save the purchases of an order. Return them, and True if the same order was saved before.
 
-    First the operator's row is locked by a write. If the same form is sent twice at the same moment, the second request
-    waits for the first one and then finds its purchases. Returns no purchases if the user of the order was deleted.
+    An UPDATE locks the operator's row first. If the same form is sent twice at the same moment, the second request
+    waits for the first request. Then it finds the purchases of the first request and saves nothing. Return an empty
+    list if the user of the order was deleted.
     """
     model = get_user_model()
     users = model._default_manager.using(database())
@@ -210,7 +223,10 @@ def _buy_once(operator: Any, order: dict[str, Any]) -> tuple[list[Purchase], boo
 
 
 def _submit(request: HttpRequest, bought: list[Purchase]) -> None:
-    """Send the purchases to SkinsBack now and show the results. A purchase that cannot be sent now is sent later."""
+    """Send the purchases to SkinsBack and show a message about each of them.
+
+    One call sends all purchases of a batch. If it fails now, the error is shown and a worker sends them later.
+    """
     try:
         purchases.submit(bought[0])
     except SkinsBackError as error:
@@ -227,7 +243,10 @@ def _submit(request: HttpRequest, bought: list[Purchase]) -> None:
 
 
 def _log(request: HttpRequest, model_admin: Any, bought: list[Purchase]) -> None:
-    """Write the purchases into "Recent actions". They are read again, because a sent one has the skin's name."""
+    """Write each purchase into Django's admin log.
+
+    The rows are read from the database again: after sending, they contain the name of the skin.
+    """
     for row in _stored(bought):
         message = _("Bought for at most %(cap)s.") % {"cap": display.money(row.max_price)}
         model_admin.log_addition(request, row, message)

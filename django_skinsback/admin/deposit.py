@@ -225,7 +225,10 @@ class DepositAdmin(RowAdmin):
 
 
 def _allowed_decisions(row: Deposit) -> set[str]:
-    """Return the decisions that are possible: a credit needs an amount and an owner, a reversal needs a credit."""
+    """Return the decisions that are possible for a deposit. "keep" is always possible.
+
+    "credit" needs an amount and an owner, and is possible only once. "reverse" needs a credit that was not reversed.
+    """
     kinds = {entry.kind for entry in row.entries.all()}
     if EntryKind.CREDIT not in kinds:
         return {"keep", "credit"} if _can_be_credited(row) else {"keep"}
@@ -233,7 +236,7 @@ def _allowed_decisions(row: Deposit) -> set[str]:
 
 
 def _amounts_of_decisions(row: Deposit) -> list[tuple[Any, Any]]:
-    """Return the amount that each possible decision would move, with a label."""
+    """Return the label and the amount of the credit or reversal that is possible. Return [] if there is none."""
     entries = {entry.kind: entry for entry in row.entries.all()}
     if EntryKind.CREDIT not in entries:
         return [(_("Amount of the credit"), _shown_credit(row))]

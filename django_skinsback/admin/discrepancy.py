@@ -1,4 +1,4 @@
-"""Admin of discrepancies between SkinsBack's lists and this site's rows: compare both sides, close."""
+"""Admin of discrepancies between SkinsBack's lists and this site's rows: show both sides, close a discrepancy."""
 
 from typing import Any
 
@@ -87,7 +87,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
     )
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """Return the order of the list: open discrepancies first."""
+        """Order the list: open discrepancies first, then by the time when they were last seen, newest first."""
         return [Case(When(state=State.OPEN, then=Value(0)), default=Value(1)), "-last_seen_at", "-pk"]
 
     def has_close_permission(self, request: HttpRequest) -> bool:
@@ -102,7 +102,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        """Add the explanation and the button to Django's page."""
+        """Add the explanation to Django's page, and the close button if the discrepancy is open."""
         request.current_app = self.admin_site.name
         labels = dict(self.get_action_choices(request))
         context |= {
@@ -117,7 +117,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Close…"), permissions=["close"])
     def close(self, request: HttpRequest, queryset: QuerySet[Discrepancy]) -> HttpResponse | None:
-        """Ask for a note. When it is confirmed, close the discrepancies that have not changed since they were shown."""
+        """Ask for a note. After the confirmation, close the open discrepancies that have not changed meanwhile."""
         rows = selected_rows(request, queryset.select_related("deposit", "purchase"))
         open_rows = [row for row in rows if row.state == State.OPEN]
         if not open_rows:
@@ -188,7 +188,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
 
 
 def _differing(ours: dict[str, str], theirs: dict[str, str]) -> list[str]:
-    """Return the columns that both sides have with different values."""
+    """Return the names of the columns that are on both sides and have different values."""
     return [name for name in ours if name in theirs and ours[name] != theirs[name]]
 
 
@@ -199,5 +199,5 @@ def _label(found_in: str, name: str) -> Any:
 
 
 def _seen_token(row: Discrepancy) -> str:
-    """Return a token of what the page shows of a discrepancy."""
+    """Return the token of the values that the confirmation page shows: the state and both sides."""
     return make_seen_token(row.state, sorted(row.ours.items()), sorted(row.theirs.items()))

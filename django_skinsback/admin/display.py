@@ -1,4 +1,4 @@
-"""Format values for the admin pages. Every value from outside is escaped."""
+"""Format values for the admin pages. Values from SkinsBack and from users are escaped."""
 
 import json
 from collections.abc import Mapping
@@ -24,14 +24,21 @@ SECRET_HEADER_WORDS = ("sign", "auth", "cookie", "secret", "token")
 
 
 def badge(word: str, label: Any = None) -> SafeString:
-    """Return a word as a coloured badge. A word that is not known is shown as it is, in grey."""
+    """Return a status, outcome or kind as an HTML badge.
+
+    ``word`` selects the colour; the colour of an unknown word is grey. The badge shows ``label``. Without a label it
+    shows the text from ``LABELS``, or the word itself.
+    """
     text = label if label is not None else LABELS.get(word, word)
     color = BADGE_COLORS.get(word, "quiet")
     return format_html('<span class="skinsback-badge skinsback-{}">{}</span>', color, text)
 
 
 def money(amount: Decimal | None, currency: str = "usd") -> str:
-    """Return an amount with two to six decimals and its currency, in the number format of the active language."""
+    """Return an amount with two to six decimals and its currency, in the number format of the active language.
+
+    Return a dash for None.
+    """
     if amount is None:
         return NOTHING
     number = number_format(amount, decimal_pos=_decimals(amount), force_grouping=True)
@@ -39,7 +46,7 @@ def money(amount: Decimal | None, currency: str = "usd") -> str:
 
 
 def field_amount(amount: Decimal) -> str:
-    """Return an amount as the initial value of a form field."""
+    """Return an amount with two to six decimals and a decimal point, for the initial value of a form field."""
     return f"{amount:.{_decimals(amount)}f}"
 
 
@@ -48,7 +55,10 @@ def _decimals(amount: Decimal) -> int:
 
 
 def link(row: Model | None, text: Any = None) -> SafeString | str:
-    """Return a link to a row's page; the text alone if the model is not in the admin."""
+    """Return a link to the page of a row. The text of the link is ``text``, or the name of the row.
+
+    Return only the text if the model is not registered in the admin. Return a dash for None.
+    """
     if row is None:
         return NOTHING
     try:
@@ -59,14 +69,17 @@ def link(row: Model | None, text: Any = None) -> SafeString | str:
 
 
 def deposit_or_purchase(deposit: Deposit | None, purchase: Purchase | None) -> SafeString | str:
-    """Return a link to the deposit or purchase that a row belongs to."""
+    """Return a link to the purchase, or to the deposit if there is no purchase. Return a dash if there is neither."""
     if purchase is not None:
         return link(purchase, purchase.market_hash_name or short_id(purchase.custom_id))
     return link(deposit, deposit and short_id(deposit.order_id))
 
 
 def status_step(change: StatusChange) -> SafeString:
-    """Return "old status → new status" for a line of history; one status if it did not change or is the first."""
+    """Return the badges "old status → new status" of a status change.
+
+    Return only the new status if the old status is the same or if there is none.
+    """
     from_status, to_status = change.from_status, change.to_status
     if to_status == PurchaseStatus.REFUSED and change.source == StatusChange.Source.OPERATOR:
         to_status = CANCELLED
@@ -76,14 +89,14 @@ def status_step(change: StatusChange) -> SafeString:
 
 
 def short_id(text: str, length: int = 10) -> SafeString | str:
-    """Return the first characters of an ID. The tooltip shows the whole ID."""
+    """Return the first ``length`` characters of an ID as HTML. The tooltip shows the whole ID."""
     if len(text) <= length + 1:
         return format_html('<span class="skinsback-id">{}</span>', text)
     return format_html('<span class="skinsback-id" title="{}">{}…</span>', text, text[:length])
 
 
 def table(headings: list[Any], rows: list[list[Any]]) -> SafeString:
-    """Return an HTML table. The first cell of each row is its heading."""
+    """Return an HTML table. The first cell of each row is the heading of that row."""
     head = format_html_join("", '<th scope="col">{}</th>', ((heading,) for heading in headings))
     body = format_html_join(
         "",
@@ -94,20 +107,20 @@ def table(headings: list[Any], rows: list[list[Any]]) -> SafeString:
 
 
 def code(text: str, label: Any) -> SafeString:
-    """Return a scrollable block of text, which the keyboard can reach and a screen reader can name."""
+    """Return a scrollable block of text. The Tab key focuses it, and a screen reader reads ``label``."""
     markup = '<pre class="skinsback-code" tabindex="0" role="region" aria-label="{}">{}</pre>'
     return format_html(markup, label, text)
 
 
 def json_text(value: Any) -> SafeString | str:
-    """Return the metadata of a row as indented JSON."""
+    """Return the metadata of a row as indented JSON. Return a dash if it is empty."""
     if not value:
         return NOTHING
     return code(json.dumps(value, indent=2, ensure_ascii=False, default=str), _("Metadata"))
 
 
 def skins_table(value: Any) -> SafeString | str:
-    """Return a table of a deposit's skins with SkinsBack's names and prices."""
+    """Return a table of the skins of a deposit, with names and prices from SkinsBack. Return a dash if it has none."""
     rows = [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
     if not rows:
         return NOTHING
@@ -116,7 +129,10 @@ def skins_table(value: Any) -> SafeString | str:
 
 
 def user_risk_table(value: Any) -> SafeString | str:
-    """Return a table of SkinsBack's statistics about a user. They cover all projects at SkinsBack."""
+    """Return a table of the statistics that SkinsBack reported about a user. Return a dash if there are none.
+
+    The statistics cover all projects at SkinsBack, not only this site.
+    """
     if not isinstance(value, Mapping) or not value:
         return NOTHING
     known: list[list[Any]] = [
@@ -155,7 +171,7 @@ def _risk(value: Mapping[str, Any], key: str) -> str:
 
 
 def _short_time(text: Any) -> str:
-    """Return a time that SkinsBack reported, to the minute. Return the text unchanged if it is not a time."""
+    """Return a time that SkinsBack reported without its seconds. Return other texts unchanged, and a dash if empty."""
     try:
         time = parse_datetime(str(text or ""))
     except ValueError:
@@ -164,7 +180,7 @@ def _short_time(text: Any) -> str:
 
 
 def headers_text(value: Any) -> SafeString | str:
-    """Return the stored headers. Headers with secrets are hidden."""
+    """Return the stored headers, one a line. "(hidden)" replaces the values of headers that may contain secrets."""
     if not isinstance(value, Mapping) or not value:
         return NOTHING
     shown = {
@@ -175,12 +191,12 @@ def headers_text(value: Any) -> SafeString | str:
 
 
 def body_text(raw: bytes, content_type: str) -> SafeString:
-    """Return the body of a delivery: JSON indented, a form line by line, other bytes in hex."""
+    """Return the body of a delivery: JSON is indented, a form has one field a line, other bytes are shown in hex."""
     try:
         text = raw.decode()
         if content_type.startswith("application/x-www-form-urlencoded"):
             pairs = parse_qsl(text, keep_blank_values=True)
             return code("\n".join(f"{name} = {value}" for name, value in pairs), _("Body"))
-        return code(msgspec.json.format(text, indent=2), _("Body"))  # keeps numbers as they were written
+        return code(msgspec.json.format(text, indent=2), _("Body"))  # does not change how numbers are written
     except (ValueError, RecursionError):
         return code(raw.hex(" ", 4), _("Body"))

@@ -1,4 +1,4 @@
-"""Filters of the lists. No filter queries the database for its choices."""
+"""Filters of the admin lists. The choices of a filter need no database query."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class ReviewFilter(admin.SimpleListFilter):
 
 
 class AccountFilter(admin.SimpleListFilter):
-    """Shown only where the site has several accounts."""
+    """Filter by account. Django hides this filter if the site has only one account."""
 
     title = _("account")
     parameter_name = "account"

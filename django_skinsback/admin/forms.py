@@ -1,4 +1,4 @@
-"""Forms of the page that buys skins."""
+"""Forms of the admin page that buys skins."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -21,7 +21,7 @@ SKINS_AT_ONCE = 50
 
 
 class SearchForm(forms.Form):
-    """A search on SkinsBack's market."""
+    """The search on SkinsBack's market: account, game and name of the skin."""
 
     account = forms.ChoiceField(label=gettext_lazy("Account"), required=False)
     game = forms.ChoiceField(label=gettext_lazy("Game"), choices=[(code, game.name) for code, game in GAMES.items()])
@@ -45,7 +45,10 @@ class SearchForm(forms.Form):
 
 
 class BuyForm(forms.Form):
-    """The skins to buy, their price caps, the trade URL and the user."""
+    """The selected skins with their price caps in US dollars, the trade URL, and optionally the user.
+
+    ``skins`` are the results of the search. Each has a field for its price cap.
+    """
 
     skin = forms.MultipleChoiceField(
         label=gettext_lazy("Skins"),
@@ -83,7 +86,10 @@ class BuyForm(forms.Form):
             )
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield the values of each row of the table: skin, price, field of the price cap."""
+        """Yield a dict of template values for each skin of the table.
+
+        ``above_limit`` is True if the price is above ``BUY_MAX_PRICE``. ``cap`` is the form field of the price cap.
+        """
         selected = set(self["skin"].value() or ())
         allowed = conf.buy_max_price()
         for skin in self.skins.values():
@@ -108,7 +114,7 @@ class BuyForm(forms.Form):
             raise forms.ValidationError(text_for(error)) from None
 
     def clean_username(self) -> Any:
-        """Return the user of that name; None if no name was given."""
+        """Return the user with that name, or None if the field is empty. Raise ValidationError for an unknown name."""
         name = self.cleaned_data["username"]
         if not name:
             return None
@@ -119,7 +125,10 @@ class BuyForm(forms.Form):
         return user
 
     def clean(self) -> None:
-        """Parse the price caps of the selected skins."""
+        """Convert the price caps of the selected skins to Decimal.
+
+        Add an error to a cap that is not a number above zero, or that is above ``BUY_MAX_PRICE``.
+        """
         allowed = conf.buy_max_price()
         for skin_id in self.cleaned_data.get("skin", ()):
             name = _cap_name(skin_id)
@@ -135,7 +144,7 @@ class BuyForm(forms.Form):
             self.cleaned_data[name] = cap
 
     def caps(self) -> dict[str, Decimal]:
-        """Return the price cap of each selected skin, in US dollars."""
+        """Return the price cap of each selected skin in US dollars, by skin ID. Call it only on a valid form."""
         return {skin_id: self.cleaned_data[_cap_name(skin_id)] for skin_id in self.cleaned_data["skin"]}
 
 

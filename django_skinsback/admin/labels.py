@@ -1,4 +1,4 @@
-"""Explanations of statuses for operators, and the colours and labels of badges."""
+"""Texts that explain each status to operators, and the colours and labels of badges."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -107,7 +107,7 @@ BADGE_COLORS: dict[str, str] = {
     "resolved": GOOD,
     "closed": QUIET,
 }
-"""CSS classes of badges, by status, kind of ledger entry, outcome of a delivery, kind and state of a discrepancy."""
+"""CSS class of a badge, by status, ledger entry kind, delivery outcome, discrepancy kind or discrepancy state."""
 
 LABELS: dict[str, Promise] = {
     CANCELLED: _("cancelled by an operator"),
@@ -117,4 +117,4 @@ LABELS: dict[str, Promise] = {
         for word, label in labels.items()
     },
 }
-"""Labels of badges, by status and kind of ledger entry."""
+"""Label of a badge, by status or ledger entry kind."""

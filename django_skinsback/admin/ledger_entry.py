@@ -1,4 +1,4 @@
-"""Ledger entries: credits, reversals, charges and refunds of users."""
+"""Admin of ledger entries: credits, reversals, charges and refunds of users."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Skins on SkinsBack's market, from the imported price list."""
+"""Admin of market items: the skins of the imported price list, with an action that buys them."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ class MarketItemAdmin(ReadOnlyAdmin):
     actions = ("buy",)
     list_display = ("market_hash_name", "game", "shown_price", "count", "available", "updated_at")
     list_filter = (GameFilter, "available")
-    search_fields = ("market_hash_name",)  # a substring search is fast enough: a price list has thousands of names
+    search_fields = ("market_hash_name",)  # substring search without an index: fast enough for thousands of rows
     sortable_by = ("market_hash_name", "shown_price", "count")
     fields = ("market_hash_name", "game", "shown_price", "count", "class_id", "available", "updated_at")
 
@@ -35,7 +35,10 @@ class MarketItemAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Buy…"), permissions=["buy"])
     def buy(self, request: HttpRequest, queryset: QuerySet[MarketItem]) -> HttpResponse | None:
-        """Open the page that buys skins, with a search for the selected items."""
+        """Redirect to the page that buys skins, with a search for the selected items.
+
+        If more than ``NAMES_AT_ONCE`` items or items of several games are selected, show an error and stay on the list.
+        """
         items = list(queryset.order_by("pk")[: NAMES_AT_ONCE + 1])
         if len(items) > NAMES_AT_ONCE or len({item.game for item in items}) != 1:
             text = _("Choose at most %(count)s items, all of one game.") % {"count": NAMES_AT_ONCE}

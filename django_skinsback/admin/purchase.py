@@ -1,4 +1,4 @@
-"""Admin of purchases: buy skins, refresh, cancel, settle a review."""
+"""Admin of purchases: buy skins, refresh from SkinsBack, cancel, settle a review."""
 
 from datetime import datetime
 from typing import Any
@@ -94,7 +94,10 @@ class PurchaseAdmin(RowAdmin):
     )
 
     def get_urls(self) -> list[Any]:
-        """Put the page that buys skins first: Django's patterns take any other path for a primary key."""
+        """Add the URL of the page that buys skins before Django's URLs.
+
+        Django's last pattern matches every path, because it reads the path as a primary key.
+        """
         buying = path("buy/", self.admin_site.admin_view(self.buy_view), name="skinsback_purchase_buy")
         return [*without_transaction([buying]), *super().get_urls()]
 
@@ -234,7 +237,10 @@ class PurchaseAdmin(RowAdmin):
 
     @admin.display(description=gettext_lazy("hold"))
     def shown_hold(self, row: Purchase) -> str:
-        """Return until when the trade can be rolled back; about, where SkinsBack did not say when the hold ends."""
+        """Return a text that says until when the trade can be rolled back. Return a dash if the trade is not accepted.
+
+        If SkinsBack did not report the end of the hold, the time is an estimate and the text says "about".
+        """
         if row.status != PurchaseStatus.ACCEPTED:
             return display.NOTHING
         until = _hold_until(row)
@@ -269,14 +275,17 @@ def _is_sent(row: Purchase) -> bool:
 
 
 def _allowed_decisions(row: Purchase) -> set[str]:
-    """Return the decisions that are possible: a refund needs a charge that was not refunded."""
+    """Return the decisions that are possible for a purchase. "keep" is always possible.
+
+    "refund" needs a charge that was not refunded, and no obstacle to the refund.
+    """
     kinds = {entry.kind for entry in row.entries.all()}
     refundable = EntryKind.CHARGE in kinds and EntryKind.REFUND not in kinds
     return {"keep", "refund"} if refundable and not refund_obstacle(row, utc_now()) else {"keep"}
 
 
 def _shown_refund(row: Purchase) -> SafeString | str:
-    """Return the amount of a refund, or why a refund is not possible."""
+    """Return the amount of the refund with its currency, or the reason why a refund is not possible."""
     obstacle = refund_obstacle(row, utc_now())
     if obstacle:
         return format_html("<em>{}</em>", obstacle)

@@ -1,4 +1,4 @@
-"""Base class of the admin of deposits and purchases: explanation, buttons, history, ledger entries, deliveries."""
+"""Base class of the admin of deposits and purchases. It adds the history, ledger entries and buttons to a page."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,25 +17,28 @@ from .actions import changelist_url
 from .base import ReadOnlyAdmin
 
 HISTORY_ROWS = 200
-"""The page of a row shows at most this many lines of history and this many deliveries."""
+"""Maximum number of status changes, and of deliveries, on the page of a row."""
 
 
 class RowAdmin(ReadOnlyAdmin):
-    """The list and the page of deposits or purchases."""
+    """Admin of deposits or purchases.
+
+    ``explanations`` has a text for each status.
+    """
 
     explanations: Mapping[str, Promise] = {}
     auto_reload_statuses: frozenset[str] = frozenset()
-    """The page reloads itself while the row has one of these statuses, because they last only seconds or minutes."""
+    """The page reloads itself while the row has one of these statuses. They last only seconds or minutes."""
 
     def explain(self, row: Any) -> Promise | str:
-        """Return a sentence about what the row's status means."""
+        """Return a text that explains the status of the row. Return "" for an unknown status."""
         return self.explanations.get(row.status, "")
 
     def badge(self, row: Any) -> SafeString:
         return display.badge(row.status, row.get_status_display())
 
     def available_actions(self, request: HttpRequest, row: Any) -> list[str]:
-        """Return the names of the actions that are possible for this row in its present status."""
+        """Return the names of the actions that are possible in the present status. Permissions are not checked here."""
         raise NotImplementedError
 
     def render_change_form(  # noqa: PLR0917 - Django's signature
@@ -47,7 +50,7 @@ class RowAdmin(ReadOnlyAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        """Add buttons, history, ledger entries and deliveries to Django's page."""
+        """Add the explanation, buttons, history, ledger entries and deliveries of the row to Django's page."""
         request.current_app = self.admin_site.name
         context |= {
             "row": obj,
@@ -89,7 +92,7 @@ class RowAdmin(ReadOnlyAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def _buttons(self, request: HttpRequest, row: Any) -> list[tuple[str, Any]]:
-        """Return name and label of the actions that are possible for this row and allowed to this user."""
+        """Return (name, label) of each action that is available for this row and that this user has permission for."""
         labels = dict(self.get_action_choices(request))
         return [(name, labels[name]) for name in self.available_actions(request, row) if name in labels]
 

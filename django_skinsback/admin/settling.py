@@ -48,11 +48,12 @@ def settle_rows(
     seen: Callable[[Any], str],
     irreversible_warnings: Mapping[str, str],
 ) -> HttpResponse | None:
-    """Ask for a decision about the selected rows that need review. When it is confirmed, call ``flow`` for each row.
+    """Ask for a decision about the selected rows that need review. After the confirmation, call ``flow`` for each row.
 
-    ``decisions`` are codes and labels, ``allowed_decisions`` returns those that are possible for a row. ``facts``
-    returns what the page shows of a row, ``seen`` the token of it. ``flow`` compares the token under the row lock and
-    raises RowChanged if the row differs. ``irreversible_warnings`` are shown where their decision is possible.
+    ``decisions`` maps the code of each decision to its label. ``allowed_decisions`` returns the codes that are possible
+    for a row. ``facts`` returns the labels and values that the page shows of a row. ``seen`` returns the token of the
+    row. ``flow`` compares the token under the row lock and raises RowChanged if the row has changed.
+    ``irreversible_warnings`` maps a code to a warning. The page shows the warning if the decision is possible.
     """
     rows = selected_rows(request, queryset.prefetch_related("entries"))
     if is_confirmed(request):
@@ -104,6 +105,6 @@ def _entry_text(entry: LedgerEntry) -> str:
 def _choices(
     decisions: Mapping[str, Any], rows: list[Any], allowed_decisions: Callable[[Any], set[str]]
 ) -> list[tuple[str, Any]]:
-    """Return the decisions that are possible for at least one of these rows."""
+    """Return (code, label) of each decision that is possible for at least one of these rows."""
     allowed = set().union(*(allowed_decisions(row) for row in rows))
     return [(name, label) for name, label in decisions.items() if name in allowed]

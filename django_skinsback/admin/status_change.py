@@ -1,4 +1,4 @@
-"""History of all deposits and purchases."""
+"""Admin of status changes: the history of all deposits and purchases."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Admin of stored deliveries: apply again, dismiss. Bodies are shown only with the permission for them."""
+"""Admin of stored deliveries: apply again, dismiss. The body is shown only to users with ``view_webhook_body``."""
 
 from typing import Any
 
@@ -72,7 +72,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Apply again"), permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> None:
-        """Apply the selected deliveries again, without confirmation: a delivery that was applied before is skipped."""
+        """Apply the selected deliveries again, without confirmation. Skip deliveries that were processed before."""
         rows = selected_rows(request, queryset)
         applied = skipped = 0
         for event, result in replay(WebhookEvent.objects.filter(pk__in=[row.pk for row in rows])):
@@ -105,7 +105,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Dismiss…"), permissions=["dismiss"])
     def dismiss(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> HttpResponse | None:
-        """Ask for a note. When it is confirmed, dismiss the failed deliveries that have not changed since then."""
+        """Ask for a note. After the confirmation, dismiss the failed deliveries that have not changed meanwhile."""
         rows = selected_rows(request, queryset.select_related("deposit", "purchase"))
         failed = [row for row in rows if row.outcome == Outcome.FAILED]
         if not failed:
@@ -163,7 +163,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("actions of operators"))
     def operator_actions(self, event: WebhookEvent) -> SafeString | str:
-        """Return the lines of Django's log about this delivery. The note of a dismissal is stored only there."""
+        """Return the lines of Django's admin log about this delivery. Only this log has the note of a dismissal."""
         logged = LogEntry.objects.filter(
             content_type=ContentType.objects.get_for_model(WebhookEvent), object_id=quote(event.pk)
         )
@@ -183,5 +183,5 @@ class WebhookEventAdmin(ReadOnlyAdmin):
 
 
 def _seen_token(event: WebhookEvent) -> str:
-    """Return a token of what the page shows of a delivery, without the time of the next try."""
+    """Return the token of the outcome and the error. The time of the next try may change and is not part of it."""
     return make_seen_token(event.outcome, event.error)

@@ -1,4 +1,4 @@
-"""Base class of the ``skinsback_*`` commands: ``--account``, ``--json``, exit codes, examples in the help."""
+"""Base class of the ``skinsback_*`` commands: ``--account``, ``--json``, exit codes, and examples in the help."""
 
 import json
 import sys
@@ -18,25 +18,25 @@ from .printing import Stream
 from .progress import Progress
 
 USAGE, NEEDS_PERSON, NOT_DONE, NOT_KNOWN, INTERRUPTED = 2, 3, 4, 5, 130
-"""Exit codes besides 0. No command ends with 1: Python uses it after an exception that was not caught."""
+"""Exit codes of the commands, in addition to 0. 1 is not used: Python ends with 1 after an uncaught exception."""
 
 DJANGOS_CODE = 1
 """Django's exit code for a command that did not start, for example because a system check failed."""
 
 
 def described(error: Exception) -> str:
-    """Return the class of an error and the first line of its message."""
+    """Return the class name of an error and the first line of its message, such as ``ValueError: wrong``."""
     return ": ".join(filter(None, [type(error).__name__, *str(error).splitlines()[:1]]))
 
 
 def advised(error: Exception | str) -> str:
-    """Return the text of an error, and the command that shows what to do."""
+    """Return the text of an error and the advice to run ``skinsback_check``."""
     text = text_for(error) if isinstance(error, SkinsBackError) else str(error)
     return f"{text.rstrip('.')}. Run skinsback_check to see what to do."
 
 
 class HelpFormatter(DjangoHelpFormatter):
-    """A formatter that keeps the line breaks of a text with several lines and wraps other texts."""
+    """A help formatter that wraps only texts of one line. Texts with several lines keep their line breaks."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return text if "\n" in text else super()._fill_text(text, width, indent)
@@ -45,16 +45,16 @@ class HelpFormatter(DjangoHelpFormatter):
 class SkinsBackCommand(BaseCommand):
     """Base class of the commands. A subclass calls a flow in ``work`` and prints the results with ``tell``.
 
-    ``examples`` (arguments, meaning) and ``exit_codes`` are shown in the help. ``work`` returns the exit code, or None
-    for 0. An InvalidInput ends the command with 2 and its text. Other errors of this package and of the database end
-    it with 4. Output never raises: what standard output cannot write goes to standard error, and a command that would
-    end with 0 then ends with 3.
+    ``examples`` are pairs of arguments and meaning. The help shows them and ``exit_codes``. If ``work`` raises
+    InvalidInput, the command prints the text of the error and ends with 2. After another SkinsBackError or a
+    DatabaseError it ends with 4. Printing never raises: text that standard output cannot write is written to standard
+    error. The command then ends with 3 instead of 0.
     """
 
     examples: ClassVar[Iterable[tuple[str, str]]] = ()
     exit_codes: ClassVar[Mapping[int, str]] = {}
     default_account: ClassVar[str | None] = None
-    """The account if ``--account`` is not given; None for all accounts."""
+    """Alias of the account that is used without ``--account``. None selects all accounts."""
 
     as_json = False
     accounts: tuple[str, ...] = ()
@@ -119,11 +119,11 @@ class SkinsBackCommand(BaseCommand):
             raise SystemExit(code)
 
     def work(self, *args: Any, **options: Any) -> int | None:
-        """Do the work of the command. Returns the exit code, or None for 0."""
+        """Do the work of the command. Return the exit code, or None for 0."""
         raise NotImplementedError
 
     def selected_accounts(self, account: str | None) -> tuple[str, ...]:
-        """Return the aliases that ``--account`` selects. Raises CommandError for an alias without settings."""
+        """Return the aliases that ``--account`` selects. Raise CommandError if the settings have no such account."""
         known = conf.accounts()
         account = account or self.default_account
         if account is not None and account not in known:
@@ -132,7 +132,10 @@ class SkinsBackCommand(BaseCommand):
         return known if account is None else (account,)
 
     def tell(self, text: str, /, **values: Any) -> None:
-        """Print ``text``. With ``--json`` print the values as JSON, or nothing if there are none."""
+        """Print ``text``. With ``--json``, print ``values`` as one line of JSON instead.
+
+        With ``--json`` and without values, print nothing.
+        """
         if self.as_json and not values:
             return
         with self.progress.paused():

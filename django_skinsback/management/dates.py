@@ -1,4 +1,4 @@
-"""Dates and times on a command line."""
+"""Parse dates and times on the command line."""
 
 from argparse import ArgumentTypeError
 from datetime import datetime
@@ -8,9 +8,9 @@ from django.utils.timezone import get_default_timezone
 
 
 def date_or_time(text: str) -> datetime:
-    """Parse ``2026-05-01`` or ``2026-05-01T12:00`` into an aware time; without a UTC offset it is in ``TIME_ZONE``.
+    """Parse ``2026-05-01`` or ``2026-05-01T12:00`` and return an aware datetime. A date is midnight.
 
-    Raises ArgumentTypeError for other texts.
+    A text without a UTC offset is a time in ``TIME_ZONE``. Raise ArgumentTypeError for other texts.
     """
     try:
         date = parse_date(text)

@@ -1,4 +1,4 @@
-"""Standard output and standard error of a command. A failed write never ends the command."""
+"""Streams for standard output and standard error of a command. A failed write raises no exception."""
 
 import os
 import sys
@@ -7,20 +7,21 @@ from typing import Any
 
 
 def in_ascii(text: str) -> str:
-    """Return the text in ASCII, with backslash escapes, which every terminal can print."""
+    """Return the text in ASCII, with backslash escapes for other characters. Every terminal can print it."""
     return text.encode("ascii", "backslashreplace").decode()
 
 
 class Stream:
-    """A stream that flushes each write and never raises: a purchase must be printed on any terminal.
+    """A stream that flushes each write and never raises an exception, so that a bought purchase is always printed.
 
-    Characters that the encoding lacks are escaped. After a failed write (closed, broken or full), ``failed`` is True
-    and the output goes to ``fallback``, in ASCII.
+    Characters that the encoding does not have are escaped. A write fails if the stream is closed or broken, or if the
+    disk is full. After a failed write, ``failed`` is True. This text and all later texts are written to ``fallback`` in
+    ASCII.
     """
 
     def __init__(self, out: Any, fallback: "Stream | None" = None) -> None:
         self.failed = False
-        self._out = out  # None if the process was started without it
+        self._out = out  # None if the process was started without this stream
         self._fallback = fallback
 
     def write(self, text: str) -> None:
@@ -43,13 +44,16 @@ class Stream:
         self._out.flush()
 
     def flush(self) -> None:
-        """Do nothing: each write is flushed."""
+        """Do nothing. Each write is flushed already."""
 
     def isatty(self) -> bool:
         return not self.failed and hasattr(self._out, "isatty") and bool(self._out.isatty())
 
     def _discard(self) -> None:
-        """Redirect to the null device: Python flushes its streams at exit, and exits with 120 if that fails."""
+        """Redirect the failed stream to the null device.
+
+        Without this, Python flushes the stream again at exit, fails, and ends with exit code 120.
+        """
         if self._out is None or not (self._out is sys.stdout or self._out is sys.stderr):
             return
         with suppress(Exception), open(os.devnull, "wb") as null:  # noqa: PTH123 - os.devnull is no path of a file

@@ -1,4 +1,4 @@
-"""Progress bars on a terminal. There is none in a log or a pipe, or without tqdm."""
+"""Progress bars on a terminal. No bar is shown in a log file or a pipe, or if tqdm is not installed."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -6,11 +6,11 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 OnProgress = Callable[[int], object]
-"""A progress callback: called with the number of rows that were done since the last call."""
+"""A progress callback. Its argument is the number of rows that were processed since the last call."""
 
 
 class Progress:
-    """Shows progress bars on standard error, one at a time."""
+    """Show progress bars on standard error, one at a time. With ``wanted=False``, show none."""
 
     def __init__(self, *, wanted: bool = True) -> None:
         self._wanted = wanted
@@ -19,9 +19,10 @@ class Progress:
     def bar(
         self, what: str, *, total: int | Callable[[], int] | None = None, unit: str = "rows"
     ) -> Iterator[OnProgress]:
-        """Show a bar and yield its progress callback.
+        """Show a bar and yield its progress callback. If no bar is shown, yield a callback that does nothing.
 
-        ``total`` can be a function, which is called only if a bar is shown, or None if it is not known.
+        ``total`` is a number, or a function that returns it, or None if it is not known. The function is called only if
+        a bar is shown.
         """
         tqdm = _tqdm() if self._wanted and sys.stderr is not None and sys.stderr.isatty() else None
         if tqdm is None:
@@ -33,8 +34,8 @@ class Progress:
             yield bar.update
 
     def paused(self) -> Any:
-        """Return a context in which the bar is hidden, so that lines can be printed."""
-        tqdm = sys.modules.get("tqdm")  # without the import no bar was shown
+        """Return a context manager that hides the bar, so that lines can be printed."""
+        tqdm = sys.modules.get("tqdm")  # None if no bar was shown yet
         return tqdm.tqdm.external_write_mode() if tqdm and self._wanted else nullcontext()
 
 

@@ -1,6 +1,6 @@
-"""A Celery broker of plain folders for the demo: kombu's ``filesystem`` transport with atomic writes.
+"""A Celery broker for the demo that stores messages as files: kombu's ``filesystem`` transport with atomic writes.
 
-Kombu's transport opens the file of a message before it writes it, so a worker may read half of the message and crash.
+Kombu's own transport creates the file before it writes the message. A worker can read half of a message and crash.
 """
 
 from pathlib import Path
@@ -16,7 +16,10 @@ SCHEME = "folders"
 
 class Channel(filesystem.Channel):
     def _put(self, queue: str, payload: dict[str, Any], **_options: Any) -> None:
-        """Write a message. Its file name begins with the time, because messages are read in order of their names."""
+        """Write the message to a draft file and rename it, so that a worker never reads half of a message.
+
+        The file name begins with a time, because messages are read in the order of their file names.
+        """
         folder = Path(self.data_folder_out)
         name = f"{monotonic_ns():020}_{uuid4()}.{queue}.msg"
         draft = folder / f"{name}.draft"

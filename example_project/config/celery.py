@@ -16,7 +16,7 @@ app.autodiscover_tasks()
 
 @app.on_after_finalize.connect
 def set_beat_schedule(sender: Celery, **_options: Any) -> None:
-    """Use the schedule that the package recommends."""
+    """Use the beat schedule that django_skinsback recommends."""
     from django_skinsback.tasks import beat_schedule
 
     sender.conf.beat_schedule = beat_schedule()
@@ -24,7 +24,7 @@ def set_beat_schedule(sender: Celery, **_options: Any) -> None:
 
 @worker_ready.connect
 def mark_worker_ready(**_options: Any) -> None:
-    """Create the file that tells ``demo.py`` the worker is ready; a real site needs no such file."""
+    """Create a file when the worker is ready. ``demo.py`` waits for it. A real site does not need this file."""
     from django.conf import settings
 
     Path(settings.WORKER_READY_FILE).touch()

@@ -6,7 +6,10 @@ _STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", 
 
 
 class ExtrasFormatter(logging.Formatter):
-    """Appends the values of ``extra``: ``skinsback.entry_posted kind=credit row=Deposit row_id=7``."""
+    """Add the values of ``extra`` to the end of the line, except empty texts and lists.
+
+    Example: ``skinsback.entry_posted kind=credit row=Deposit row_id=7``.
+    """
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
         extras = {

@@ -1,4 +1,7 @@
-"""A strict Content-Security-Policy: no inline scripts or styles, and nothing from other sites but pay pages."""
+"""A strict Content-Security-Policy.
+
+Inline scripts and styles are forbidden. The only other site that a page may show in a frame is SkinsBack.
+"""
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -8,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 
 def pay_page_origin() -> str:
-    """Origin of the pay pages: SkinsBack's site, or the sandbox."""
+    """Return the origin of the pay pages, such as ``https://skinsback.com``. In the demo it is the sandbox."""
     parts = urlsplit(settings.SKINSBACK["API_URL"])
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -16,7 +19,10 @@ def pay_page_origin() -> str:
 def content_security_policy(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware that adds the policy. ``form-action`` allows pay pages too, because browsers apply it to redirects."""
+    """Return a middleware that adds the policy to each response, except Django's debug pages.
+
+    ``form-action`` allows the origin of the pay pages too: browsers also check the redirect that follows a form.
+    """
     origin = pay_page_origin()
     policy = "; ".join(
         [

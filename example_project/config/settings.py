@@ -1,11 +1,11 @@
 """Settings of the example shop.
 
-Without any environment variable everything runs on this machine: SQLite, a Celery broker of plain folders, and the
-sandbox instead of SkinsBack. These variables select real servers:
+Without environment variables everything runs on this machine: SQLite, a Celery broker that stores messages as files,
+and the sandbox instead of SkinsBack. These environment variables select other servers, ports and folders:
 
 ``DATABASE_URL``         ``postgres://…`` or ``mysql://…`` (MariaDB, through PyMySQL)
 ``CELERY_BROKER_URL``    ``redis://…`` or ``amqp://…``
-``CACHE_URL``            ``redis://…``; shared by all processes, for the rate limit
+``CACHE_URL``            ``redis://…``; all processes share it, because it counts calls for the rate limit
 ``SITE_PORT``, ``SANDBOX_PORT``, ``SITE_URL``
 ``SKINSBACK_API_URL``, ``SKINSBACK_WEBSOCKET_URL``, ``SKINSBACK_CLIENT_ID``, ``SKINSBACK_CLIENT_SECRET``
 ``SKINSBACK_DEMO_DIR``   folder for the database and the broker instead of ``example_project/var``
@@ -163,6 +163,6 @@ LOGGING = {
     "loggers": {
         "django_skinsback": {"handlers": ["skinsback"], "level": "INFO", "propagate": False},
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
-        "django.server": {"handlers": [], "propagate": False},  # django.request logs errors
+        "django.server": {"handlers": [], "propagate": False},  # no access log; django.request logs the errors
     },
 }

@@ -1,4 +1,4 @@
-"""Texts for users about what SkinsBack refused. Problems of the shop itself are not named to users."""
+"""Texts that tell users why SkinsBack refused something. Users are not told about problems of the shop itself."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +14,7 @@ TOO_MANY_FAILED_TRADES = _("Too many trade offers to you have failed. Please wai
 SOLD = _("The skin has just been sold to another buyer.")
 
 TEXTS: dict[str, str | Promise] = {
-    # refusals of a buy
+    # SkinsBack refused a purchase
     "insufficient_funds": TRY_LATER,
     "skin_unavailable": SOLD,
     "skins_not_found_at_specified_price": _("The price has risen since you opened the page."),
@@ -22,13 +22,13 @@ TEXTS: dict[str, str | Promise] = {
     "invalid_partner_value": INVALID_TRADE_URL,
     "invalid_token_value": INVALID_TRADE_URL,
     "too_many_failed_attempts_for_user": TOO_MANY_FAILED_TRADES,
-    # reasons of a failed trade
+    # a trade failed
     "user_cant_trade": _("Your Steam account cannot trade at the moment."),
     "private_inventory": _("Your Steam inventory is private. Make it public and order again."),
     "user_trade_ban": _("Your Steam account has a trade ban."),
     "user_inventory_is_full": _("Your Steam inventory is full. Make room and order again."),
     "too_many_failed_attempts": TOO_MANY_FAILED_TRADES,
-    # refusals of a deposit
+    # SkinsBack refused a deposit
     "invalid_max_value": _("The upper limit is below the smallest deposit of this game."),
     "deposit_amount_less_minimum": _("These skins are worth less than the smallest deposit."),
     "invalid_steam_id": _("SkinsBack does not know your Steam account."),
@@ -37,7 +37,10 @@ TEXTS: dict[str, str | Promise] = {
 
 
 def error_text(error_message: str, error_reason: str = "") -> str:
-    """Return the text for an error message of SkinsBack's, of its reason if that has one; "" for unknown words."""
+    """Return the text for the reason of an error. If the reason has no text, return the text for the message.
+
+    Return "" if neither has a text.
+    """
     for word in (error_reason, error_message):
         if word in TEXTS:
             return str(TEXTS[word])
@@ -45,7 +48,7 @@ def error_text(error_message: str, error_reason: str = "") -> str:
 
 
 def deposit_error_text(error: exceptions.SkinsBackError) -> str:
-    """Return the text for a deposit that could not be opened."""
+    """Return the text about a deposit that could not be created."""
     if isinstance(error, exceptions.UnknownOutcome):
         return str(_("SkinsBack did not answer. No skins were moved. Please try again in a minute."))
     if isinstance(error, exceptions.APIError):

@@ -13,7 +13,11 @@ from .models import Profile
 
 
 class MarketForm(forms.Form):
-    """Filters of the market page. Prices are the shop's; ``after`` is the last skin of the page before."""
+    """Filters of the market page.
+
+    ``min`` and ``max`` are prices of the shop in US dollars. ``after`` is the primary key of the last skin on the
+    previous page.
+    """
 
     game = forms.ChoiceField(required=False, choices=[(code, game.name) for code, game in GAMES.items()])
     q = forms.CharField(required=False, max_length=100)
@@ -24,7 +28,7 @@ class MarketForm(forms.Form):
 
 
 class DepositForm(forms.Form):
-    """Game, limits in the shop's currency, and whether the pay page opens in a frame."""
+    """The game, the limits of the amount in the shop's currency, and whether the pay page is shown in a frame."""
 
     game = forms.ChoiceField(
         label=_("Game"),
@@ -61,7 +65,10 @@ class TradeURLForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the 
         help_texts = {"trade_url": _("On Steam: Inventory, Trade Offers, Who can send me Trade Offers?")}
 
     def clean_trade_url(self) -> str:
-        """Return the URL in Steam's own form; "" removes the trade URL."""
+        """Return the trade URL in Steam's format. Return "" for an empty field, which deletes the trade URL.
+
+        Raise ValidationError if the text is not a trade URL.
+        """
         pasted = self.cleaned_data["trade_url"]
         if not pasted:
             return ""
@@ -72,7 +79,7 @@ class TradeURLForm(forms.ModelForm):  # type: ignore[type-arg] # generic in the 
 
 
 class ConfirmForm(forms.Form):
-    """``key`` is the idempotency key: pressing twice orders once. ``price`` is what the user saw."""
+    """``key`` is the idempotency key: a second click buys nothing. ``price`` is the price that the user saw."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
     price = forms.DecimalField(widget=forms.HiddenInput)

@@ -1,4 +1,4 @@
-"""Draws an SVG picture for every skin: the silhouette of its kind, in colours that depend on its name."""
+"""Draw an SVG picture of a skin: a silhouette of its kind, such as a rifle, in colours that depend on its name."""
 
 import zlib
 
@@ -61,7 +61,10 @@ WORDS = {
 
 
 def shape_of(market_hash_name: str) -> str:
-    """Return the name of a silhouette, found by the last words before ``|`` or ``of``; ``gem`` if none fits."""
+    """Return the key of the silhouette in ``SHAPES``. It is found by the last words before ``|`` or ``of``.
+
+    Return ``gem`` if no word is known.
+    """
     thing = market_hash_name.lower().split(" | ")[0].split(" of ")[0].split(" the ")[-1]
     endings = [word for word in thing.replace("★ ", "").split() if word]
     for count in range(len(endings)):
@@ -73,7 +76,7 @@ def shape_of(market_hash_name: str) -> str:
 
 
 def picture(market_hash_name: str) -> str:
-    """Return an SVG document. The same name gives the same picture."""
+    """Return the picture as an SVG document. The same name always gives the same picture."""
     seed = zlib.crc32(market_hash_name.encode())
     hue, turn, gap = seed % 360, seed // 360 % 180, 7 + seed // 64800 % 9
     words = {

@@ -1,4 +1,7 @@
-"""The shop's prices: ``with_markup``, which the setting ``PRICE_MARKUP`` names, and its inverse for searches."""
+"""The shop's prices.
+
+The setting ``PRICE_MARKUP`` names ``with_markup``. ``market_range`` is the inverse function, for searches by price.
+"""
 
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
@@ -17,7 +20,10 @@ def with_markup(price: Decimal) -> Decimal:
 
 
 def market_range(lowest: Decimal | None, highest: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
-    """Return the lowest and the highest market price whose shop price lies in this range, given in whole cents."""
+    """Convert a range of shop prices to the range of market prices, in US dollars.
+
+    ``lowest`` and ``highest`` are whole cents. None means no limit, and gives None.
+    """
     return (
         None if lowest is None else _without_markup(max(lowest - CENT, Decimal(0))) + (SMALLEST if lowest else 0),
         None if highest is None else _without_markup(highest),

@@ -1,4 +1,4 @@
-"""Progress of one deposit or purchase for its page: title, text, steps and notes."""
+"""What the page of one deposit or purchase shows about its progress: title, text, steps and notes."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,15 +32,15 @@ from .status_texts import (
 HELD = frozenset({DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED})
 
 DELAYED_AFTER = timedelta(seconds=10)
-"""A worker sends an order within two seconds. After this time the page says that the market does not answer."""
+"""A worker usually sends an order within two seconds. After this time the page says that the market does not answer."""
 
 TRADE_PROTECTION = timedelta(days=8)
-"""How long Steam Trade Protection lasts at most."""
+"""Maximum duration of Steam Trade Protection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the progress bar; ``state`` is ``done``, ``now``, ``failed`` or ``todo``."""
+    """One step of the progress bar. ``state`` is ``done``, ``now``, ``failed`` or ``todo``."""
 
     label: str | Promise
     state: str
@@ -48,7 +48,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the page of one row shows: the text of its status, the steps, and notes about this row."""
+    """What the page of one deposit or purchase shows: the status, the steps, the notes, and the reason of a failure."""
 
     status: StatusText
     steps: list[Step]
@@ -57,17 +57,17 @@ class Progress:
 
     @property
     def text(self) -> str:
-        """The reason of a failure if there is one, else the text of the status."""
+        """Return the reason of the failure. Return the text of the status if there is no reason."""
         return self.reason or str(self.status.text)
 
     @property
     def is_open(self) -> bool:
-        """Whether the status may still change, so that the page has to ask again."""
+        """Return True if the page must ask for the status again."""
         return self.status.refresh_seconds is not None
 
 
 def deposit_text(deposit: Deposit) -> StatusText:
-    """Return the text for a deposit. It depends on the status and on the ledger entries."""
+    """Return title and text for a deposit. They depend on its status and on its ledger entries."""
     kinds = {entry.kind for entry in deposit.entries.all()}
     status = deposit.status
     if EntryKind.REVERSAL in kinds:
@@ -85,12 +85,12 @@ def deposit_text(deposit: Deposit) -> StatusText:
 
 
 def was_held(deposit: Deposit) -> bool:
-    """Whether the deposit was ever in hold under Steam Trade Protection."""
+    """Return True if the deposit is or was in hold under Steam Trade Protection."""
     return any(change.to_status in HELD for change in deposit.changes.all())
 
 
 def deposit_progress(deposit: Deposit) -> Progress:
-    """Return the progress of a deposit."""
+    """Return what the page of the deposit shows."""
     status = deposit_text(deposit)
     notes = []
     if deposit.needs_review:
@@ -100,7 +100,7 @@ def deposit_progress(deposit: Deposit) -> Progress:
 
 
 def purchase_text(purchase: Purchase) -> StatusText:
-    """Return the text for a purchase. An order that waits to be sent, or was cancelled, has a text of its own."""
+    """Return title and text for a purchase. Delayed and cancelled orders have their own text."""
     if purchase.status == PurchaseStatus.REFUSED and purchase.error_message == CANCELLED:
         return PURCHASE_CANCELLED
     age = timezone.now() - purchase.created_at
@@ -110,7 +110,7 @@ def purchase_text(purchase: Purchase) -> StatusText:
 
 
 def purchase_progress(purchase: Purchase, *, refunded: bool) -> Progress:
-    """Return the progress of a purchase; ``refunded`` says whether the user was refunded."""
+    """Return what the page of the purchase shows. ``refunded`` is True if the user got the money back."""
     status = purchase_text(purchase)
     notes = _hold_notes(purchase)
     if refunded:
@@ -124,7 +124,10 @@ def purchase_progress(purchase: Purchase, *, refunded: bool) -> Progress:
 
 
 def _hold_notes(purchase: Purchase) -> list[str]:
-    """Say until when an accepted trade can be taken back; an estimate where SkinsBack does not give the time."""
+    """Return a list with one note that says until when an accepted trade can be taken back, or [] if it cannot.
+
+    The time is an estimate if SkinsBack did not report it.
+    """
     if purchase.status != PurchaseStatus.ACCEPTED:
         return []
     now = timezone.now()
@@ -139,7 +142,10 @@ def _hold_notes(purchase: Purchase) -> list[str]:
 
 
 def _steps(labels: list[str], status: StatusText) -> list[Step]:
-    """Mark the steps before that of the status as done, and that of the status as current or failed."""
+    """Return the steps with their states.
+
+    Steps before the current step are done. The current step is failed if the status is a failure.
+    """
     current = "failed" if status.tone is Tone.BAD else "now"
     states = ["done"] * status.step + [current] + ["todo"] * len(labels)
     return [Step(label, state) for label, state in zip(labels, states, strict=False)]

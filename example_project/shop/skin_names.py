@@ -1,4 +1,4 @@
-"""Splits market hash names such as ``AK-47 | Safari Mesh (Minimal Wear)`` into their parts."""
+"""Split market hash names such as ``AK-47 | Safari Mesh (Minimal Wear)`` into kind, finish and wear."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ _NAME = re.compile(r"(?:(?P<kind>.+?) \| )?(?P<finish>.+?)(?: \((?P<wear>[^()]+)
 
 @dataclass(frozen=True, slots=True)
 class SkinName:
-    """``kind`` and ``wear`` are empty if the name has no such part."""
+    """The parts of a market hash name. ``kind`` and ``wear`` are "" if the name has no such part."""
 
     kind: str
     finish: str
@@ -16,7 +16,7 @@ class SkinName:
 
 
 def parse(market_hash_name: str) -> SkinName:
-    """Return the parts of a name. A name without parts is all ``finish``; no text raises an error."""
+    """Return the parts of a name. If it cannot be split, ``finish`` is the whole name. Never raise an error."""
     found = _NAME.fullmatch(market_hash_name)
     if found is None:
         return SkinName("", market_hash_name, "")

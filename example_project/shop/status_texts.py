@@ -1,4 +1,4 @@
-"""Title and text of each status, for the user who owns the deposit or purchase."""
+"""Title and text of each status, for the pages of the user who owns the deposit or purchase."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +11,7 @@ from django_skinsback.statuses import DepositStatus, PurchaseStatus
 from . import error_texts
 
 REFRESH_FAST, REFRESH_SLOW = 2, 60
-"""Seconds until a page asks again: while a trade is going on, and while a hold lasts for days."""
+"""Seconds until a page asks for the status again: for statuses that change quickly, and for holds, which last days."""
 
 
 class Tone(StrEnum):
@@ -23,7 +23,11 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StatusText:
-    """One status: colour, title, text, how many steps are done, and when the page asks again (None: never)."""
+    """What a page shows for one status.
+
+    ``tone`` selects the colour. ``step`` is the number of steps that are done. ``refresh_seconds`` is the time
+    until the page asks again, or None if it never asks again.
+    """
 
     tone: Tone
     title: str | Promise

@@ -6,7 +6,7 @@ from .models import Wallet
 
 @admin.register(Wallet)
 class WalletAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the stubs alone
-    """Read-only: only ledger entries change a balance."""
+    """Admin of wallets. It is read-only, because only ledger entries change a balance."""
 
     list_display = ["user", "currency", "balance"]
     fields = ["user", "currency", "balance"]

@@ -8,7 +8,10 @@ from .models import Wallet
 
 
 def wallet(request: HttpRequest) -> dict[str, object]:
-    """Return the user's wallet in the shop's currency; it is read from the database when a template uses it."""
+    """Return the user's wallet in the shop's currency, as the template variable ``wallet``.
+
+    The wallet is read from the database only when a template uses it. A user without a wallet gets an empty one.
+    """
 
     def read() -> Wallet:
         wallet = Wallet.objects.filter(user_id=request.user.pk, currency=settings.SHOP_CURRENCY).first()

@@ -10,14 +10,14 @@ MILLION = 10**6
 
 
 class InsufficientBalanceError(Exception):
-    """The wallet does not cover the price."""
+    """The balance of the wallet is below the price."""
 
 
 class Wallet(models.Model):
     """One user's money in one currency.
 
-    The balance is stored as a whole number of millionths, because SQLite stores decimals as binary floats. It is
-    below zero only if a deposit was reversed after the user had spent it.
+    The balance is stored as a whole number of millionths, because SQLite stores decimals as binary floats. The balance
+    falls below zero only if a credit is reversed after the user has spent it.
     """
 
     user = models.ForeignKey(
@@ -36,10 +36,10 @@ class Wallet(models.Model):
 
     @property
     def balance(self) -> Decimal:
-        """The balance in units of the currency."""
+        """Return the balance in units of the currency, such as dollars."""
         return Decimal(self.millionths) / MILLION
 
 
 def in_millionths(amount: Decimal) -> int:
-    """Convert an amount of at most six decimals, as all amounts of the ledger are."""
+    """Return an amount as a whole number of millionths. All amounts of the ledger have at most six decimals."""
     return int(amount * MILLION)

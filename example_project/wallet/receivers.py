@@ -1,4 +1,4 @@
-"""Changes the users' balances when a ledger entry is posted. Nothing else changes a balance."""
+"""Change the balance of a user when a ledger entry is posted. Nothing else changes a balance."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ def connect() -> None:
 def move_money(sender: type[LedgerEntry], entry: LedgerEntry, **_options: Any) -> None:
     """Add the amount of ``entry`` to the wallet, in the database transaction that posts the entry.
 
-    Raises InsufficientBalanceError for a charge that the wallet does not cover: the purchase is not saved.
-    A reversal is always applied, so the balance may fall below zero.
+    Raise InsufficientBalanceError if a charge is larger than the balance. The purchase is not saved then.
+    A reversal is always applied, so it can make the balance negative.
     """
     if entry.user is None:
         return

@@ -29,9 +29,9 @@ from ..command import NEEDS_PERSON, NOT_DONE, NOT_KNOWN, USAGE, SkinsBackCommand
 logger = logging.getLogger("django_skinsback")
 
 WAIT_SECONDS, POLL_SECONDS = 900, 10
-"""``--wait`` without a number, and the time between two polls."""
+"""How many seconds ``--wait`` without a number waits, and the seconds between two polls."""
 WORKER_CHECKS, WORKER_CHECK_SECONDS = 20, 0.5
-"""How often, and at which interval, the row is read again while a worker sends it."""
+"""While a worker sends the purchase: how many times the row is read again, and the seconds between two reads."""
 
 UNCERTAIN = {PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN}
 DONE = PURCHASE_FINAL | {PurchaseStatus.ACCEPTED}
@@ -45,7 +45,7 @@ ITEM_OPTIONS = {
     "trade_url",
     "account",
 }
-"""Options that are arguments of ``purchases.buy`` with the same name."""
+"""Options of this command that are passed to ``purchases.buy`` under the same name."""
 
 
 class Command(SkinsBackCommand):
@@ -109,7 +109,7 @@ class Command(SkinsBackCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        options["trade_url"] = hide(options["trade_url"])  # call_command() does not call ``type``
+        options["trade_url"] = hide(options["trade_url"])  # call_command() does not apply ``type=hide`` of the argument
         super().handle(*args, **options)
 
     def work(self, *_args: Any, **options: Any) -> int | None:
@@ -138,7 +138,7 @@ class Command(SkinsBackCommand):
         return NOT_DONE if found.problem else None
 
     def _confirmed(self, item: dict[str, Any]) -> bool:
-        """Ask the person at the terminal. Raises CommandError where there is no terminal."""
+        """Ask at the terminal and return True for "yes". Raise CommandError with ``--json`` or without a terminal."""
         if self.as_json or sys.stdin is None or not sys.stdin.isatty():
             raise CommandError("There is no terminal for a confirmation: add --yes or --dry-run.", returncode=USAGE)
         read = read_item(item, item["user"])
@@ -151,13 +151,16 @@ class Command(SkinsBackCommand):
             self.tell(f"{item['user']} is charged {amount}.")
         try:
             return input("Type yes to buy: ").strip().lower() in {"y", "yes"}
-        except (EOFError, OSError, RuntimeError):  # the last two: the terminal is gone
+        except (EOFError, OSError, RuntimeError):  # OSError and RuntimeError: the terminal was closed
             return False
 
     def _buy(
         self, item: dict[str, Any], key: str, saved: QuerySet[Purchase], *, repeated: bool, wait: int | None
     ) -> int | None:
-        """Buy and return the exit code. After the purchase is saved, its custom_id is always printed."""
+        """Save the purchase, send it, and return the exit code.
+
+        The custom_id of a saved purchase is always printed, also after an error.
+        """
         purchase: Purchase | None = None
         try:
             purchase = self._save(item, key, saved, repeated=repeated)
@@ -192,7 +195,11 @@ class Command(SkinsBackCommand):
             return NOT_KNOWN
 
     def _save(self, item: dict[str, Any], key: str, saved: QuerySet[Purchase], *, repeated: bool) -> Purchase | None:
-        """Return the row of the purchase; None if the database does not say whether there is one."""
+        """Save the purchase and return its row.
+
+        After an error, read the row again by its key. If it was saved, return it. If it was not saved, raise the error,
+        or CommandError for an error of the site's own code. Return None if the database cannot be read.
+        """
         try:
             return purchases.buy(**item, idempotency_key=key)
         except IdempotencyConflict:
@@ -202,12 +209,12 @@ class Command(SkinsBackCommand):
                 raise
             summary = described(error)
             try:
-                connections[database()].close_if_unusable_or_obsolete()  # the connection may be the cause
+                connections[database()].close_if_unusable_or_obsolete()  # a broken connection is opened again
                 begun = saved.first()
             except DatabaseError:
                 logger.exception("skinsback.buy_command_failed", extra={"custom_id": ""})
                 return None
-            if begun is not None:  # raised after the commit: by an on_commit hook of the site, or a lost connection
+            if begun is not None:  # the error came after the commit: from an on_commit hook or a lost connection
                 self.warn(f"The purchase was saved and is processed, but an error followed ({summary}).")
                 return begun
             if isinstance(error, SkinsBackError | DatabaseError):
@@ -221,7 +228,10 @@ class Command(SkinsBackCommand):
         return NOT_KNOWN
 
     def _submit(self, purchase: Purchase) -> Purchase:
-        """Send the purchase. If a worker sends it at this moment, wait for the worker's result."""
+        """Send the purchase and return its row.
+
+        If a worker is sending it at this moment, wait for the result of the worker, but not longer than 10 seconds.
+        """
         try:
             purchase = purchases.submit(purchase)
         except SkinsBackError as error:
@@ -252,7 +262,7 @@ class Command(SkinsBackCommand):
             return purchases.refresh([purchase])[0] if purchase.attempts else purchases.submit(purchase)
         except InvalidInput:
             raise
-        except SkinsBackError:  # tried again after POLL_SECONDS
+        except SkinsBackError:  # the next poll follows after POLL_SECONDS
             return Purchase.objects.using(database()).get(pk=purchase.pk)
 
     def _show(self, purchase: Purchase, *, repeated: bool) -> None:

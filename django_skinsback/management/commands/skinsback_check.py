@@ -1,4 +1,4 @@
-"""Checks the points of docs/going-live.md. Each line is ok, or says what to do."""
+"""Check the points of docs/going-live.md. Each line is ok, says what to do, or says that the answer is not known."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -35,7 +35,7 @@ _ADVICE = {
 
 
 class Line(NamedTuple):
-    """One result: what was checked, whether it is ok (None: not known), and the finding or what to do."""
+    """One line of the result. ``ok`` is None if the answer is not known. ``text`` is the finding, or what to do."""
 
     what: str
     ok: bool | None
@@ -56,7 +56,7 @@ class Command(SkinsBackCommand):
     requires_system_checks = []
 
     def selected_accounts(self, account: str | None) -> tuple[str, ...]:
-        """No account while the settings or the database are not ready: they must be repaired first."""
+        """Check the settings and the database first. If one of them has a problem, return no account."""
         self._lines = [*_configuration(), *_database()]
         return super().selected_accounts(account) if all(line.ok for line in self._lines) else ()
 
@@ -88,7 +88,7 @@ def _configuration() -> Iterator[Line]:
 def _unusable_accounts() -> Iterator[Line]:
     """Yield a line for each account whose client cannot be created.
 
-    The system checks do not replace this test: they may be silenced, or may not find the cause.
+    The system checks are not enough: they can be silenced, or can miss the cause.
     """
     for alias in conf.accounts():
         try:
@@ -98,7 +98,7 @@ def _unusable_accounts() -> Iterator[Line]:
 
 
 def _database() -> Iterator[Line]:
-    """Yield a line if the database does not answer or if migrations are missing; nothing if all is well."""
+    """Yield a line if the database does not answer or if migrations are not applied. Yield nothing if it is ready."""
     try:
         executor = MigrationExecutor(connections[database()])
         ours = [node for node in executor.loader.graph.leaf_nodes() if node[0] == WebhookEvent._meta.app_label]
@@ -145,7 +145,10 @@ def _balance(alias: str, snapshot: BalanceSnapshot) -> Line:
 
 
 def _callback(alias: str, name: str, setting: str) -> Line:
-    """Send an unsigned message to our own webhook URL. This package must refuse it, not a proxy in front of it."""
+    """Send an unsigned message to the site's own webhook URL and return the line about the answer.
+
+    The line is ok if this package refused the message. A refusal by a proxy in front of the site is not ok.
+    """
     what = f"{alias}: {setting}"
     try:
         url = webhook_url(name, alias)
@@ -179,7 +182,7 @@ def _callback(alias: str, name: str, setting: str) -> Line:
 
 
 def _work(account: str | None) -> Iterator[Line]:
-    """Yield lines from the reasons of ``health``, and one for deliveries that are not applied."""
+    """Yield the lines about worker, deliveries, review and discrepancies. ``health`` gives the reasons."""
     problems = {reason.code: reason.text for reason in health(account).reasons}
     unapplied = WebhookEvent.objects.filter(processed_at=None, **({"account": account} if account else {})).count()
     if unapplied:
@@ -194,7 +197,11 @@ def _work(account: str | None) -> Iterator[Line]:
 
 
 def _worker(overdue: str | None) -> Line:
-    """Not known if the cache is not shared and has no note of a pass: then a worker may run in another process."""
+    """Return the line that says whether a worker looks for due rows.
+
+    The answer is not known (``ok`` is None) if the cache has no time of a sweep and the cache is not shared. A worker
+    may then run in another process.
+    """
     what, start = "worker and beat", "start a Celery worker with beat, or skinsback_poll --forever"
     if overdue is not None:
         return Line(what, ok=False, text=overdue)

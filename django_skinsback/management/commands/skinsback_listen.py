@@ -35,7 +35,7 @@ class Command(SkinsBackCommand):
         with stop_signals(grace_seconds=GRACE_SECONDS) as stopped:
             try:
                 return None if listen(self.accounts, self._print_update, stopped=stopped) else NOT_DONE
-            except KeyboardInterrupt:  # the sweep polls what the interrupted catch-up did not
+            except KeyboardInterrupt:  # the sweep polls the purchases that were not polled here
                 if not stopped():
                     raise
         return None

@@ -55,7 +55,7 @@ class Command(SkinsBackCommand):
         return None
 
     def _once(self, account: str | None) -> int | None:
-        WebhookEvent.objects.exists()  # without this a missing table would be reported three times
+        WebhookEvent.objects.exists()  # raise here if the table is missing: else three jobs report it
         done: dict[str, Any] = {"deliveries": 0}
         codes: list[int] = []
         try:
@@ -76,7 +76,10 @@ class Command(SkinsBackCommand):
         return max(codes, default=None)
 
     def _sweep(self, name: str, flow: Callable[..., Counts], account: str | None, codes: list[int]) -> Counts:
-        """Run one sweep. An exception is logged and not raised, so that the other sweep follows."""
+        """Run one sweep, add its exit code to ``codes`` if it failed, and return its counts.
+
+        An exception is logged and not raised. The next sweep runs in any case.
+        """
         polled = Counts()
 
         def on_progress(rows: int) -> None:
@@ -86,7 +89,7 @@ class Command(SkinsBackCommand):
         with self.progress.bar(name) as move_bar:
             try:
                 counts = flow(account, on_progress=on_progress)
-            except Exception as error:  # noqa: BLE001 - logged; code of the site may raise anything
+            except Exception as error:  # noqa: BLE001 - logged; receivers of the site may raise anything
                 codes.append(self._failed(name, error))
                 polled.stopped_by = described(error)
                 return polled

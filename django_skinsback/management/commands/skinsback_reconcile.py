@@ -101,7 +101,10 @@ def _summary(result: ListResult) -> str:
 
 
 def _both_sides(row: Discrepancy) -> str:
-    """SkinsBack's values, with ours in parentheses, of the columns that differ; if none does, SkinsBack's values."""
+    """Return the columns that differ as text: SkinsBack's value, and the value of this site in parentheses.
+
+    If no column differs, return all values of SkinsBack.
+    """
     differing = [name for name, value in row.theirs.items() if row.ours.get(name, value) != value]
     values = [f"{name} {row.theirs[name]} (here {row.ours[name]})" for name in differing]
     values = values or [f"{name} {value}" for name, value in row.theirs.items()]

@@ -60,7 +60,7 @@ class Command(SkinsBackCommand):
                     else:
                         counts[str(result)] += 1
                     advance(1)
-        finally:  # also after an error or Ctrl-C: print what was applied
+        finally:  # print the counts also after an error or Ctrl-C
             outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "none"
             if skipped:
                 outcomes += f"; skipped because they were processed before: {skipped}"

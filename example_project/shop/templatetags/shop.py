@@ -17,7 +17,10 @@ MINUS = "\N{MINUS SIGN}"
 
 @register.filter
 def money(amount: Decimal | None, currency: str) -> str:
-    """Format ``12.5`` and ``usd`` as ``$12.50``, with all decimals of the amount and at least two; "" for None."""
+    """Format ``12.5`` and ``usd`` as ``$12.50``. Return "" for None.
+
+    All decimals of the amount are shown, and at least two.
+    """
     if amount is None:
         return ""
     decimals = max(2, -int(amount.normalize().as_tuple().exponent))
@@ -29,17 +32,17 @@ def money(amount: Decimal | None, currency: str) -> str:
 
 @register.filter
 def signed_money(amount: Decimal, currency: str) -> str:
-    """Format like ``money``, with a plus sign before positive amounts."""
+    """Format an amount like ``money``, but with a plus sign before a positive amount."""
     return f"+{money(amount, currency)}" if amount > 0 else money(amount, currency)
 
 
 @register.filter
 def game_name(code: str) -> str:
-    """Return ``Counter-Strike 2`` for ``cs2``, and an unknown code as it is."""
+    """Return the name of a game, such as ``Counter-Strike 2`` for ``cs2``. Return an unknown code unchanged."""
     return GAMES[code].name if code in GAMES else code
 
 
 @register.filter
 def skin(market_hash_name: str) -> skin_names.SkinName:
-    """Return the parts of a market hash name."""
+    """Return kind, finish and wear of a market hash name."""
     return skin_names.parse(market_hash_name)

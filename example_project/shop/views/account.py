@@ -1,4 +1,4 @@
-"""Login, the account with its trade URL, the wallet and the history of a user."""
+"""Login and the user's own pages: account with trade URL, wallet, and history."""
 
 from decimal import Decimal
 
@@ -34,7 +34,7 @@ class Logout(LogoutView):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
-    """Show and save the trade URL to which skins are sent."""
+    """Show the account page, and save the trade URL to which skins are sent."""
     profile, _created = Profile.objects.get_or_create(user=request.user)
     form = TradeURLForm(request.POST or None, instance=profile)
     if form.is_valid():
@@ -46,7 +46,7 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def wallet(request: HttpRequest) -> HttpResponse:
-    """List the ledger entries of the user, newest first, and his balances."""
+    """Show the balances of the user, and the ledger entries of the user, newest first."""
     entries = LedgerEntry.objects.filter(user=request.user)
     wallets = list(Wallet.objects.filter(user=request.user).order_by("currency"))
     gifts = {wallet: wallet.balance - entries.balance(request.user, wallet.currency) for wallet in wallets}
@@ -66,7 +66,7 @@ def wallet(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
-    """List the deposits and purchases of the user, newest first."""
+    """Show the last deposits and purchases of the user, newest first."""
     deposits = Deposit.objects.filter(user=request.user).prefetch_related("entries", "changes").order_by("-pk")
     purchases = Purchase.objects.filter(user=request.user).prefetch_related("entries").order_by("-pk")
     context = {
@@ -77,5 +77,5 @@ def history(request: HttpRequest) -> HttpResponse:
 
 
 def _kinds(row: Deposit | Purchase) -> set[str]:
-    """Kinds of the row's ledger entries; the page strikes out amounts that were reversed or refunded."""
+    """Return the kinds of the ledger entries of a row. The page strikes out amounts that were reversed or refunded."""
     return {entry.kind for entry in row.entries.all()}

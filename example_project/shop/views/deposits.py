@@ -1,4 +1,4 @@
-"""Depositing skins: a form, SkinsBack's pay page, and a page that shows the status."""
+"""Pages to deposit skins: a form, the return from SkinsBack's pay page, and a page that shows the status."""
 
 import uuid
 from typing import Any
@@ -31,7 +31,7 @@ PAYABLE = {DepositStatus.CREATED, DepositStatus.PENDING}
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def start_deposit(request: HttpRequest) -> HttpResponse:
-    """Create a deposit; then redirect to its pay page, or show the pay page in a frame."""
+    """Show the form. When it is sent, create a deposit and redirect to its pay page, or to our page with a frame."""
     form = DepositForm(request.POST or None)
     if form.is_valid():
         try:
@@ -67,7 +67,7 @@ def _create(request: HttpRequest, form: DepositForm) -> Deposit:
 
 @require_safe
 def back_from_pay_page(request: HttpRequest) -> HttpResponse:
-    """Redirect a user who comes back from the pay page to the deposit that he created last."""
+    """Redirect from the pay page to the newest deposit of the user, or to the form if the user has no deposit."""
     deposit = Deposit.objects.filter(user=request.user).order_by("-pk").first()
     return redirect("shop:deposit_page", deposit.public_id) if deposit else redirect("shop:deposit")
 
@@ -75,7 +75,7 @@ def back_from_pay_page(request: HttpRequest) -> HttpResponse:
 @require_safe
 @xframe_options_sameorigin
 def done_in_frame(request: HttpRequest) -> HttpResponse:
-    """Shown in the frame after the pay page; the page around the frame shows the status."""
+    """Show a short text in the frame after the pay page. The page around the frame shows the status."""
     return render(request, "shop/deposit_done.html")
 
 
@@ -89,7 +89,7 @@ def show_deposit(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @require_safe
 @never_cache
 def deposit_status(request: HttpRequest, public_id: uuid.UUID) -> JsonResponse:
-    """Return the current state of the page as JSON, for its script."""
+    """Return the current content of the deposit page as JSON, for ``status_updates.js``."""
     deposit = get_object_or_404(Deposit, user=request.user, public_id=public_id)
     context = _context(deposit)
     html = render_to_string("shop/_deposit.html", context, request)

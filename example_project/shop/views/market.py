@@ -1,4 +1,4 @@
-"""The market: skins that can be withdrawn, and their pictures."""
+"""The market page with the skins that can be withdrawn, and the pictures of skins."""
 
 from typing import Any
 
@@ -23,7 +23,10 @@ COUNT_LIMIT = 1000
 @login_not_required
 @require_safe
 def market(request: HttpRequest) -> HttpResponse:
-    """Show one page of skins. The next page begins after its last skin, so it needs no OFFSET and no count."""
+    """Show one page of skins. ``after`` is the last skin of the previous page.
+
+    The query needs no OFFSET, because a page begins after that skin.
+    """
     form = MarketForm(request.GET)
     form.is_valid()  # invalid filters are ignored
     filters = form.cleaned_data
@@ -43,7 +46,7 @@ def market(request: HttpRequest) -> HttpResponse:
 
 
 def _games(filters: dict[str, Any]) -> list[MarketItemQuerySet]:
-    """One query per game with the filters applied, because the index on prices is ordered within a game."""
+    """Return one filtered queryset for each game. The database index on prices is sorted within each game."""
     lowest, highest = market_range(filters.get("min"), filters.get("max"))
     return [
         MarketItem.objects.available().for_game(game).search(filters.get("q", "")).priced(lowest, highest)
@@ -52,7 +55,7 @@ def _games(filters: dict[str, Any]) -> list[MarketItemQuerySet]:
 
 
 def _found(games: list[MarketItemQuerySet], order: str, after: MarketItem | None) -> list[MarketItem]:
-    """Return one skin more than a page shows, to know whether there is a next page."""
+    """Return the skins of one page in the chosen order, and one more skin if there is a next page."""
     if order == "name" and len(games) == 1:
         return list(games[0].by_name(after)[: PER_PAGE + 1])
     backwards = order != "price"
@@ -67,6 +70,6 @@ def _found(games: list[MarketItemQuerySet], order: str, after: MarketItem | None
 @require_safe
 @cache_control(public=True, max_age=86400)
 def skin_picture(request: HttpRequest, pk: int) -> HttpResponse:
-    """A drawn picture; a real shop shows the one that Steam has."""
+    """Return a drawn SVG picture of a skin. A real shop shows the picture from Steam."""
     item = get_object_or_404(MarketItem, pk=pk)
     return HttpResponse(picture(item.market_hash_name), content_type="image/svg+xml")

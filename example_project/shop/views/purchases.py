@@ -1,4 +1,4 @@
-"""Withdrawing a skin: a page to confirm the order, and a page that shows its status."""
+"""Pages to withdraw a skin: a page to confirm the order, and a page that shows the status of the purchase."""
 
 import uuid
 from decimal import Decimal
@@ -29,7 +29,7 @@ from .status_updates import page_update
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show the price and the trade URL; buy the skin once the user has confirmed them."""
+    """Show the price and the trade URL. When the user confirms them, buy the skin and redirect to its page."""
     item = get_object_or_404(MarketItem, pk=pk)
     profile = Profile.objects.filter(user=request.user).first()
     trade_url = profile.trade_url if profile else ""
@@ -63,9 +63,10 @@ def _problem(item: MarketItem, trade_url: str, price_seen: Decimal) -> str:
 
 
 def _buy(request: HttpRequest, item: MarketItem, trade_url: str, key: uuid.UUID) -> Purchase:
-    """Order the skin and charge the user. The same ``key`` returns the purchase that it made before.
+    """Buy the skin, charge the user, and return the purchase.
 
-    Raises InsufficientBalanceError if the wallet does not cover the price: nothing is saved.
+    A second call with the same ``key`` buys nothing and returns the first purchase.
+    Raise InsufficientBalanceError if the balance is below the price. Nothing is saved then.
     """
     return purchases.buy(
         user=request.user,
@@ -102,7 +103,7 @@ def show_purchase(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @require_safe
 @never_cache
 def purchase_status(request: HttpRequest, public_id: uuid.UUID) -> JsonResponse:
-    """Return the current state of the page as JSON, for its script."""
+    """Return the current content of the purchase page as JSON, for ``status_updates.js``."""
     purchase = get_object_or_404(Purchase, user=request.user, public_id=public_id)
     context = _context(purchase)
     html = render_to_string("shop/_purchase.html", context, request)

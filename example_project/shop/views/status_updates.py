@@ -1,4 +1,4 @@
-"""JSON for pages that show a status: their script ``status_updates.js`` asks for it."""
+"""JSON for pages that show a status. The script ``status_updates.js`` of these pages requests it."""
 
 from typing import Any
 
@@ -11,7 +11,10 @@ from ..templatetags.shop import money
 
 
 def page_update(request: HttpRequest, progress: Progress, html: str, **more: Any) -> dict[str, Any]:
-    """Return the parts of the page that may have changed, the balance, and in how many seconds to ask again."""
+    """Return the HTML that may have changed, the balance as text, and the seconds until the script asks again.
+
+    ``refresh_seconds`` is None if the script stops asking. ``more`` is added to the dict.
+    """
     current = wallet(request)["wallet"]
     return {
         "html": html,

@@ -1,4 +1,4 @@
-"""``manage.py seed`` creates the users of the demo. Repeating it changes nothing that exists."""
+"""Create the users of the demo. Existing users, trade URLs and wallets are not changed."""
 
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ TRADE_URLS = {
 }
 """Trade URLs of Steam accounts that exist only in the sandbox."""
 GIFTS = {"bob": Decimal(250)}
-"""First balance of a wallet, in the shop's currency."""
+"""Balance of a new wallet in the shop's currency, by user name."""
 
 
 class Command(BaseCommand):
