@@ -45,7 +45,7 @@ class PageReader(Generic[T]):
 
     @property
     def has_all_rows(self) -> bool:
-        """Whether the last page was reached, as many rows came as the list announced, and it did not shrink."""
+        """Return whether the last page was reached, as many rows came as the list announced, and it did not shrink."""
         return self.complete and not self.shrank and (self.total_count is None or self.rows >= self.total_count)
 
     def __iter__(self) -> Iterator[list[T]]:

@@ -69,7 +69,7 @@ class WebsocketThread:
 
     @property
     def has_ended(self) -> bool:
-        """Whether all connections have ended and the queue is empty."""
+        """Return whether all connections have ended and the queue is empty."""
         return not self._thread.is_alive() and self._queue.empty()
 
     def stop(self) -> None:

@@ -79,7 +79,7 @@ def credit_due(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str
 
 
 def is_complete(report: DepositReport) -> bool:
-    """Whether a report contains every value that a credit is made from."""
+    """Return whether a report contains every value that a credit is made from."""
     return bool(report.amount_currency) and all(getattr(report, name) for name in conf.credit_columns())
 
 
@@ -108,7 +108,7 @@ def reported_amounts(report: DepositReport) -> str:
 
 
 def has_other_amount(deposit: Deposit, report: DepositReport) -> bool:
-    """Whether a report contains another amount or currency than the row."""
+    """Return whether a report contains another amount or currency than the row."""
     return report.amount_currency not in {"", deposit.amount_currency} or any(
         (reported := getattr(report, name)) and (stored := getattr(deposit, name)) is not None and reported != stored
         for name in conf.credit_columns()

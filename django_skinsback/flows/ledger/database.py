@@ -166,7 +166,7 @@ def _is_aborted(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _is_rolled_back(error: DatabaseError) -> bool:
-    """Whether a statement failed only because an earlier one had failed and its error was swallowed."""
+    """Return whether a statement failed only because an earlier one had failed and its error was swallowed."""
     cause = error.__cause__
     sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     return isinstance(error, transaction.TransactionManagementError) or sqlstate == _ABORTED_SQLSTATE

@@ -62,7 +62,7 @@ class Edit(Generic[Row]):
         return any(reason in settled for settled in self._decisions().values_list("settled_reasons", flat=True))
 
     def is_silenced(self, code: str, since: datetime) -> bool:
-        """Whether a person has settled a reason with this code, whatever its data, at ``since`` or later."""
+        """Return whether a person has settled a reason with this code, whatever its data, at ``since`` or later."""
         settled = self._decisions().filter(created_at__gte=since).values_list("settled_reasons", flat=True)
         return any(reason.get("code") == code for reasons in settled for reason in reasons)
 
@@ -219,7 +219,7 @@ def verify_saved(edits: Sequence[Edit[Any]]) -> None:
 
 
 def _are_saved(objects: QuerySet[Any], saved: dict[int, datetime], column: str) -> bool:
-    """Whether these rows are stored with this time or a later one: a receiver may have saved the row since.
+    """Return whether these rows are stored with this time or a later one: a receiver may have saved the row since.
 
     Times are compared as they are stored. Without ``USE_TZ``, local time is stored: when clocks are set back, the same
     hour occurs twice.

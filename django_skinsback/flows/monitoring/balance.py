@@ -76,7 +76,7 @@ def store_balance(account: str, usd: Decimal) -> BalanceSnapshot:
 
 
 def _is_first_below(snapshot: BalanceSnapshot, limit: Decimal) -> bool:
-    """Whether the snapshot before this one was not below the limit, or does not exist.
+    """Return whether the snapshot before this one was not below the limit, or does not exist.
 
     It locks that snapshot by a write and compares again, so that of several processes only one returns True.
     """

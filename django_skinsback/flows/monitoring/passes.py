@@ -69,7 +69,7 @@ def last_pass() -> datetime | None:
 
 
 def is_shared() -> bool:
-    """Whether processes share the cache."""
+    """Return whether processes share the cache."""
     return not conf.cache_backend().endswith(conf.PER_PROCESS_CACHES)
 
 

@@ -182,7 +182,7 @@ def _resend(row: Purchase) -> SkinsBackError | None:
 
 
 def _may_be_sent_again(row: Purchase) -> bool:
-    """Whether a purchase that SkinsBack does not know is sent again now, with the same ``custom_id``."""
+    """Return whether a purchase that SkinsBack does not know is sent again now, with the same ``custom_id``."""
     sent = row.submitted_at
     waited = sent is not None and schedule.age_for_waiting(sent, utc_now()) >= schedule.RESEND_AFTER
     return waited and _is_repeatable(row) and not _is_decided(row)

@@ -128,7 +128,7 @@ class Sweep(ABC, Generic[Row, Report]):
         return due_rows(self.model, self.account, self.now)
 
     def is_over(self) -> bool:
-        """Whether the sweep has lasted for ``LONGEST_SWEEP``."""
+        """Return whether the sweep has lasted for ``LONGEST_SWEEP``."""
         return utc_now() >= self._ends_at
 
     def add_progress(self, rows: int) -> None:

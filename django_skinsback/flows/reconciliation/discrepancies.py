@@ -122,7 +122,7 @@ class DiscrepancyStore:
                 self.resolvable.setdefault((our_id, their_id), []).append(pk)
 
     def is_stored(self, found: FoundDiscrepancy) -> bool:
-        """Whether the same discrepancy with the same content is open, or was closed by an operator."""
+        """Return whether the same discrepancy with the same content is open, or was closed by an operator."""
         return self._stored.get(self._digest(found)) == (found.ours, found.theirs)
 
     def add(self, found: FoundDiscrepancy) -> None:

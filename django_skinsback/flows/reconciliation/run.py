@@ -199,7 +199,7 @@ class _ListRun:
 
 
 def _is_resumable(error: SkinsBackError, reader: PageReader[Any]) -> bool:
-    """Whether the page may be fetched later; not if SkinsBack refused its ``start_from``."""
+    """Return whether the page may be fetched later; not if SkinsBack refused its ``start_from``."""
     if isinstance(error, InvalidInput):
         return False
     refused = isinstance(error, APIError) and not isinstance(error, ACCOUNT_WIDE)

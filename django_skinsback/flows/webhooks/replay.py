@@ -21,7 +21,7 @@ logger = logging.getLogger("django_skinsback")
 
 
 def is_processed(event: WebhookEvent) -> bool:
-    """Whether a stored delivery was processed. ``apply_again`` does nothing with it then."""
+    """Return whether a stored delivery was processed. ``apply_again`` does nothing with it then."""
     return event.processed_at is not None and event.outcome not in REPEATABLE_OUTCOMES
 
 
