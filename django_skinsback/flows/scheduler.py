@@ -35,7 +35,8 @@ class Stop(BaseException):
 class Job:
     """A recurring job. ``run`` does it for one account, or for all accounts (None), and returns the flow's result.
 
-    ``name`` is the name of its Celery task without the prefix. ``seconds`` is its period; None means the period of the sweep.
+    ``name`` is the name of its Celery task without the prefix. ``seconds`` is its period; None means the
+    period of the sweep.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Job:
 
 
 def poll_deposits(account: str | None = None, on_progress: OnProgress = no_progress) -> Counts:
-    """Apply stored deliveries that failed before, then poll the deposits that are due. Return the counts of the polling."""
+    """Apply stored deliveries that failed before, then poll the deposits that are due and return the counts of that."""
     replay.apply_kept()
     return deposit_queue.poll_deposits(account, on_progress=on_progress)
 

@@ -215,7 +215,7 @@ class _Listener:
             close_old_connections()
 
     def _record_waiting(self, _rows: int) -> None:
-        """Record the events in the queue. Raise Stop if the listener was stopped. Called between two batches of a catch-up."""
+        """Record the events in the queue, between two batches of a catch-up. Raise Stop if the listener was stopped."""
         if self._stopped():
             raise Stop
         for _ in range(MAX_WAITING_EVENTS):

@@ -1,7 +1,8 @@
 """Holds the websockets of all accounts in one separate thread, which never uses the database.
 
 A new thread has neither the site's tenant nor the context of the database router. If the connection pool has only one
-connection, the thread would wait for it forever. So this thread only holds the connections and puts events and connection changes into a queue.
+connection, the thread would wait for it forever. So this thread only holds the connections and puts events and
+connection changes into a queue.
 """
 
 import asyncio

@@ -34,8 +34,8 @@ def find_earlier(model: type[Row], key: str | None, request: str, *, is_taken: b
     """Return the row that was made with this key digest; None if there is none, or without a key.
 
     Pass ``is_taken=True`` after an insert has failed because the key exists. The row is then found even if the snapshot
-    of the caller's transaction does not contain it. Before the insert nothing is locked, because a lock on a missing key
-    would block the inserts of other processes.
+    of the caller's transaction does not contain it. Before the insert nothing is locked, because a lock on a missing
+    key would block the inserts of other processes.
 
     Raises IdempotencyConflict if that row was made with other parameters.
     """

@@ -34,7 +34,7 @@ class PendingChange(NamedTuple, Generic[Row]):
 def record(decide: Callable[[], PendingChange[Row]]) -> Recorded[Row]:
     """Record a report in one database transaction: ``decide`` locks the row and decides, then its edit is saved.
 
-    After a temporary database error, ``decide`` and the saving are run again. Raises RolledBack if the change was not saved.
+    After a temporary database error, both are done again. Raises RolledBack if the change was not saved.
     """
 
     def block() -> Recorded[Row]:

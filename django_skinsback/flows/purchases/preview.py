@@ -20,7 +20,8 @@ from .buy import read_item
 class Preview:
     """The cheapest skin on the market that matches, if there is one, and the project's balance.
 
-    Amounts are US dollars. ``for_sale`` is the number of listed skins that match. ``problem`` says why nothing would be bought; it is empty if the skin would be bought.
+    Amounts are US dollars. ``for_sale`` is the number of listed skins that match. ``problem`` says why
+    nothing would be bought; it is empty if the skin would be bought.
     """
 
     skin_id: str

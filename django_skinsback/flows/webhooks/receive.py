@@ -112,9 +112,7 @@ def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bo
 
     Raise RolledBack if the delivery or its effect is not saved.
     """
-    event = (
-        event if is_stored else copy.copy(event)
-    )  # a rolled back attempt must not leave a primary key or a result on it
+    event = event if is_stored else copy.copy(event)  # a rolled back attempt must not change it
     pending: PendingChange[Any]
     about: dict[str, Any] = {"account": event.account, "event": event}
     if isinstance(message, DepositReport):
@@ -222,7 +220,7 @@ def secrets_of(account: str) -> tuple[str, ...]:
 
 
 def verify(kind: str, account: str, body: bytes, headers: Mapping[str, str]) -> DepositReport | Event:
-    """Check the signature of a delivery, and return its parsed content. Raise NotificationRefused if it is not valid."""
+    """Check the signature of a delivery, and return its content. Raise NotificationRefused if it is not valid."""
     secrets = secrets_of(account)
     if kind == Kind.DEPOSIT:
         return read_deposit_notification(body, headers.get("Content-Type", ""), secrets=secrets)

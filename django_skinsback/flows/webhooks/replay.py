@@ -49,7 +49,7 @@ def apply_again(event: WebhookEvent) -> WebhookEvent.Outcome:
 
 
 def replay(events: QuerySet[WebhookEvent]) -> Iterator[tuple[WebhookEvent, WebhookEvent.Outcome | Exception]]:
-    """Apply stored deliveries again, oldest first. Yield each with its outcome, or with the exception that it raised."""
+    """Apply stored deliveries again, oldest first. Yield each with its outcome or the exception that it raised."""
     last = 0
     chosen = events.using(database()).order_by("pk")
     while event := chosen.filter(pk__gt=last).first():
