@@ -1,7 +1,7 @@
 """Whether a report would change its row: rules without input or output.
 
 A report without a change is not recorded, so a batch without changes needs one statement for all its rows. In doubt,
-these rules return True: ``record_report`` decides, and to record a known report again is safe.
+these rules return True. Then ``record_report`` decides. Recording a known report again is safe.
 """
 
 from ...models import Deposit, Purchase
