@@ -53,8 +53,8 @@ def forget_user(
 
     Ledger entries, amounts, SkinsBack's ids and the digests of deliveries stay. The user stays too, because the ledger
     protects users with entries: replace the name and e-mail in your own user model afterwards. Safe to repeat.
-    With ``account``, only the rows of that account are changed. ``on_progress`` is called with the number of rows of each
-    batch.
+    With ``account``, only the rows of that account are changed. ``on_progress`` is called with the number of rows
+    of each batch.
 
     Raises InvalidInput, before anything is changed, while a deposit or purchase of the user is open or needs review.
     """

@@ -212,8 +212,8 @@ def _compare_with_approval(edit: Edit[Deposit], report: DepositReport) -> None:
 def _store_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
     """Store the values of the report.
 
-    If the deposit was credited, its amounts are kept, and the row is flagged if the report has others. If it was not credited, a
-    report of a paid status replaces all amounts that a credit uses, so that a credit never mixes two reports.
+    If the deposit was credited, its amounts are kept, and the row is flagged if the report has others. If it was not
+    credited, a report of a paid status replaces all amounts that a credit uses, so that a credit never mixes two reports.
     """
     reported = {
         column: value for column, name in DETAILS.items() if (value := getattr(report, name)) not in (None, "", [])
@@ -235,7 +235,7 @@ def _store_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool
 
 
 def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome, *, decisive: bool) -> None:
-    """Set ``next_poll_at``: now if only an answer of SkinsBack can decide, else a time that depends on status and age."""
+    """Set ``next_poll_at``: now if only an answer of SkinsBack can decide, else a time by status and age."""
     deposit = edit.row
     asked = edit.source in DECISIVE
     moved = "status" in edit.changed

@@ -50,7 +50,7 @@ def look(model: type[M], **ids: Any) -> M | None:
 
 
 def current(rows: QuerySet[M]) -> QuerySet[M]:
-    """Return ``rows`` with a row lock, so that the query reads the newest version. On SQLite, return it unchanged.
+    """Return ``rows`` with a row lock, so that the query reads the newest version. On SQLite, change nothing.
 
     If the caller's transaction is REPEATABLE READ, a plain SELECT shows rows as they were when that transaction began.
     On PostgreSQL the lock is ``FOR NO KEY UPDATE``, like that of an UPDATE: inserts that refer to the row do not wait.
@@ -74,8 +74,8 @@ def run(
     """Run ``block`` in a database transaction and return its result. ``block`` must begin with a write or a row lock.
 
     After a deadlock, a lock wait timeout, a serialization failure or a locked SQLite file, the block is rolled back and
-    run again, at most three times. So is it after an IntegrityError, because another process may have inserted the same
-    row; ``repeat_after_integrity_error=False`` raises that error at once. The block must do only database work. If the
+    run again, at most three times. The same happens after an IntegrityError, because another process may have inserted
+    the same row; ``repeat_after_integrity_error=False`` raises it at once. The block must do only database work. If the
     caller has opened a database transaction, the block runs once, because only the caller can repeat that transaction.
     An error that an ``on_commit`` hook of the site raises after the commit is raised, and nothing is run again.
     """

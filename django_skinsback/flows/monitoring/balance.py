@@ -34,9 +34,9 @@ _EXACT = Context(prec=64)  # a site may have set a smaller precision for the who
 
 
 def snapshot_balance(account: str = conf.DEFAULT_ACCOUNT) -> BalanceSnapshot:
-    """Ask SkinsBack for the balance, store and return it. Sends ``balance_low`` if it has just fallen below ``LOW_BALANCE``.
+    """Ask SkinsBack for the balance, store it, and return the stored row.
 
-    Raises what the client raises.
+    Sends ``balance_low`` if the balance has just fallen below ``LOW_BALANCE``. Raises what the client raises.
     """
     with background():
         usd = get_client(account).get_balance().usd
@@ -46,8 +46,8 @@ def snapshot_balance(account: str = conf.DEFAULT_ACCOUNT) -> BalanceSnapshot:
 def store_balance(account: str, usd: Decimal) -> BalanceSnapshot:
     """Store a balance from an answer or an event. Sends ``balance_low`` if it has just fallen below ``LOW_BALANCE``.
 
-    Returns the stored row. An unchanged balance has two rows: its first report, and its newest. Costs two statements, and five more if
-    the balance falls below ``LOW_BALANCE``.
+    Returns the stored row. An unchanged balance has two rows: its first report, and its newest. This takes two
+    statements, and five more if the balance falls below ``LOW_BALANCE``.
     """
     now = utc_now()
     snapshots = BalanceSnapshot.objects.using(database())

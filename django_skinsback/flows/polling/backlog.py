@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("django_skinsback")
 
 MARGIN = schedule.HOUR
-"""Added at both ends of the time range. SkinsBack does not publish whose clock it uses, or if ranges include their ends."""
+"""Added at both ends of the time range. SkinsBack does not publish whose clock it uses, or if ranges include the ends."""
 
 IDS_PER_STATEMENT = 400
 """How many IDs one statement names. Some builds of SQLite accept 999 values."""
@@ -33,8 +33,9 @@ IDS_PER_STATEMENT = 400
 def read_list(sweep: "Sweep[Any, Any]") -> None:
     """Read the list page by page and record what it says about due rows.
 
-    Reading ends with a page that contains fewer than ``sweep.rows_per_call`` due rows: from then on, asking about the rows
-    takes fewer calls. Rows that the list does not contain stay due. Two processes may read the same list at once; this costs only calls.
+    Reading ends with a page that contains fewer than ``sweep.rows_per_call`` due rows: then asking about the rows takes
+    fewer calls. Rows that the list does not contain stay due. Two processes may read the same list at once; this costs
+    only calls.
     """
     first, last = sweep.due_rows().aggregate(first=Min(sweep.list_time), last=Max(sweep.list_time)).values()
     if first is None:

@@ -3,8 +3,8 @@
 A sweep claims rows by moving ``next_poll_at`` two minutes ahead. It extends the claim itself, between two calls. A
 background thread could not extend it, because it has neither the site's tenant nor its database connection. If a worker
 is killed, or one call takes longer than the claim, the rows are due again. Then a second sweep may poll them: this
-costs one more call and moves no money twice, because every change is checked against the row. No lock is held while SkinsBack
-is called.
+costs one more call and moves no money twice, because every change is checked against the row. No lock is held while
+SkinsBack is called.
 """
 
 import random

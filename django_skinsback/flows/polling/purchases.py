@@ -205,7 +205,9 @@ def _is_decided(row: Purchase) -> bool:
 
 
 def _record_not_found(edit: Edit[Purchase], status: str, chance: float) -> None:
-    """Record that SkinsBack does not know the purchase. It may be bought all the same: poll it again.
+    """Record that SkinsBack does not know the purchase. It may be bought all the same, so poll it again.
+
+    Flag it if it has a ``buy_id``, or if it was sent and must not be sent again.
 
     ``status`` is the status at the time of the call; a row whose status has changed since is left as it is.
     """

@@ -17,7 +17,7 @@ Row = TypeVar("Row", Deposit, Purchase)
 def is_due(column: str, now: datetime) -> Q:
     """Return the condition that the time in ``column`` has come, or is later than the schedule allows.
 
-    Only a wrong clock writes a time that is too late. The condition consists of two ranges, so the database uses the index.
+    Only a wrong clock writes such a time. The condition consists of two ranges, so the database uses the index.
     """
     return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + schedule.LONGEST_WAIT})
 

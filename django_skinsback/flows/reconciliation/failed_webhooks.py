@@ -41,7 +41,7 @@ class OurDeposit(NamedTuple):
 
 
 def is_due(account: str, now: datetime) -> bool:
-    """Return whether the list was not read within ``READ_EVERY``. A stored time in the future is ignored."""
+    """Return whether the list was not read in the last ``READ_EVERY``. A stored time in the future is ignored."""
     cursors = ListCursor.objects.using(database()).filter(account=account, name=ListName.CALLBACK_ERROR_LIST)
     read_at = cursors.values_list("complete_until", flat=True).first()
     return read_at is None or not now - READ_EVERY < read_at <= now

@@ -49,7 +49,7 @@ def reconcile(
 
     ``on_discrepancy`` is called with each stored Discrepancy, ``on_progress`` with the number of rows of each page.
 
-    An error of SkinsBack ends the list, and an account-wide error ends the account; ``stopped_by`` is its text. Raises
+    An error of SkinsBack ends the list, and an account-wide error ends the account; ``stopped_by`` says why. Raises
     InvalidInput for an impossible range, and InsideDatabaseTransaction.
     """
     refuse_inside_transaction("reconcile()")
