@@ -213,7 +213,7 @@ def _store_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool
     """Store the values of the report.
 
     If the deposit was credited, its amounts are kept, and the row is flagged if the report has others. If it was not
-    credited, a report of a paid status replaces all amounts that a credit uses, so that a credit never mixes two reports.
+    credited, a report of a paid status replaces all amounts that a credit uses. So a credit never mixes two reports.
     """
     reported = {
         column: value for column, name in DETAILS.items() if (value := getattr(report, name)) not in (None, "", [])

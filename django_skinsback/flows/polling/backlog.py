@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("django_skinsback")
 
 MARGIN = schedule.HOUR
-"""Added at both ends of the time range. SkinsBack does not publish whose clock it uses, or if ranges include the ends."""
+"""Added at both ends of the range. SkinsBack does not publish whose clock it uses, or if ranges include the ends."""
 
 IDS_PER_STATEMENT = 400
 """How many IDs one statement names. Some builds of SQLite accept 999 values."""
