@@ -1,8 +1,8 @@
 """Reads one of SkinsBack's lists page by page, and stops if the list would never end.
 
 SkinsBack does not publish what ``start_from`` means, so it is sent back as it was received. Reading stops at a page
-that
-points to itself or to an earlier page, that repeats the rows of an earlier page, or that is empty but announces more.
+that points to itself or to an earlier page, that repeats the rows of an earlier page, or that is empty but announces
+more rows.
 """
 
 from collections.abc import Callable, Hashable, Iterator
@@ -46,7 +46,7 @@ class PageReader(Generic[T]):
 
     @property
     def has_all_rows(self) -> bool:
-        """Return whether the last page was reached, as many rows came as the list announced, and it did not shrink."""
+        """Whether the last page was reached, at least ``total_count`` rows came, and ``total_count`` did not fall."""
         return self.complete and not self.shrank and (self.total_count is None or self.rows >= self.total_count)
 
     def __iter__(self) -> Iterator[list[T]]:

@@ -45,7 +45,7 @@ class Job:
 
 
 def poll_deposits(account: str | None = None, on_progress: OnProgress = no_progress) -> Counts:
-    """Apply stored deliveries that failed before, then poll the deposits that are due and return the counts of that."""
+    """Apply stored deliveries that failed before, then poll the deposits that are due. Return the polling counts."""
     replay.apply_kept()
     return deposit_queue.poll_deposits(account, on_progress=on_progress)
 

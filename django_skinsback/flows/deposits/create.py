@@ -59,8 +59,8 @@ def create(
     ``widget`` makes the pay page fit into an iframe.
 
     ``idempotency_key``: the same key of the same user returns the deposit made before, as it is now; SkinsBack is
-    not called again. Other parameters with the same key raise IdempotencyConflict. After SkinsBack has refused a
-    deposit, the same key may be used again.
+    not called again. Other parameters with the same key raise IdempotencyConflict. If no deposit was
+    opened, the same key may be used again.
 
     Raises InvalidInput before anything is written; RequestNotSent and APIError when no deposit was opened (the row is
     then ``abandoned``); UnknownOutcome when no readable answer came (the sweep then asks SkinsBack). Raises

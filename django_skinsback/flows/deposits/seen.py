@@ -58,9 +58,9 @@ def require_seen(edit: Edit[Deposit], token: str) -> object:
 def shown_credit(deposit: Deposit) -> Credit:
     """Return what ``credit`` would post: amount and currency. Raises as ``credit_of`` does.
 
-    The site's CREDIT function may save the deposit, and lock and write other rows. Here nothing is decided
-    yet, and ``deposit`` may be older than the stored row. So the function gets a copy, in a database transaction that
-    is rolled back.
+    The site's CREDIT function may save the deposit, and lock and write other rows. Here nothing is decided yet, and
+    ``deposit`` may be older than the stored row. So the function gets a copy, in a database transaction that is rolled
+    back.
     """
     if conf.callable_setting("CREDIT") is None:
         return credit_of(deposit)

@@ -107,7 +107,7 @@ class Edit(Generic[Row]):
         self.note(from_status, to_status, **details)
 
     def note(self, from_status: str, to_status: str, **details: Any) -> None:
-        """Add a StatusChange to the history. Equal statuses: something was noted and the status did not change."""
+        """Add a StatusChange to the history. If both statuses are equal, it is a note: the status did not change."""
         self.history.append(
             StatusChange(
                 from_status=from_status,

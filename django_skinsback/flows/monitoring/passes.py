@@ -1,4 +1,4 @@
-"""Notes about passes over due rows: when the last one ended, and since when errors have ended them.
+"""Notes about passes over due rows: when a process last looked for due rows, and since when passes fail.
 
 The notes are kept in the site's cache. ``health`` and ``skinsback_check`` need them to see an outage in which every
 call fails: each pass postpones its rows, so no row is overdue, and no row is flagged. Errors of the cache are ignored.

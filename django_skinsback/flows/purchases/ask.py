@@ -43,8 +43,8 @@ def get_answers(account: str, rows: list[Purchase], may_call: Callable[[], bool]
 
     If the call fails, it is repeated for each half of the rows. A row without an answer is asked about once more by its
     ``buy_id``, if that is known. ``may_call`` is called before each further call. When it returns False, the remaining
-    rows are put into ``unasked``. Raises account-wide errors, and UnknownOutcome if a call gets
-    no readable answer and ``balance`` gets none either.
+    rows are put into ``unasked``. Raises account-wide errors, and UnknownOutcome if a call gets no readable
+    answer and ``balance`` gets none either.
     """
     client, answers = get_client(account), Answers()
     _ask_in_halves(account, client, rows, answers, may_call)

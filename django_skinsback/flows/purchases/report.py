@@ -1,4 +1,4 @@
-"""When a user who receives a skin is charged, and when the charge is refunded.
+"""Decides when a user who receives a skin is charged, and when the charge is refunded.
 
 Everything SkinsBack says about a purchase, from any source, is a ``PurchaseReport`` and goes through ``decide``:
 

@@ -75,8 +75,8 @@ def submit(purchase: Purchase) -> Purchase:
 def dispatch(purchase: Purchase) -> SkinsBackError | None:
     """Send a purchase that was never sent, and the unsent purchases of its batch.
 
-    Returns an account-wide error, or the UnknownOutcome of a whole call: other purchases would probably fail too, so
-    the rest of the batch is not sent. Returns None if there is no such error.
+    Returns an account-wide error, or the UnknownOutcome of a whole call. Then the rest of the batch is not sent,
+    because other purchases would probably fail too. Returns None if there is no such error.
     """
     client, keys = get_client(purchase.account), _unsent_of_batch(purchase)
     for start in range(0, len(keys), BATCH_LIMIT):
