@@ -23,7 +23,7 @@ from .seen import seen as token_of
 def approve_hold(deposit: Deposit, by: Any = None, seen: str = "") -> Deposit:
     """Approve a held deposit, so that the user is credited now, at the site's own risk.
 
-    ``seen`` is the token of what the person saw (``deposits.seen``). Without it, a token of ``deposit`` as passed is
+    ``seen`` is the token of what the person saw (``deposits.seen``). Without ``seen``, the token of the passed row is
     used. The token is compared under the row lock before SkinsBack is called, because an approval cannot be undone. If
     it differs, RowChanged is raised.
 

@@ -90,7 +90,10 @@ class Edit(Generic[Row]):
         self._add_reason(reason)
 
     def flag_for_a_time(self, code: str, silence: timedelta, **data: object) -> None:
-        """Flag the row for a reason that recurs. If it was settled, its code is skipped for ``silence``."""
+        """Flag the row for a reason that recurs. Nothing is flagged for ``silence`` after it was settled.
+
+        Only the code is compared, not the data.
+        """
         has_it = self.row.needs_review and any(reason["code"] == code for reason in self.row.review_reasons)
         if not has_it and not self.is_silenced(code, self.now - silence):
             self._add_reason(make_reason(code, data))

@@ -1,4 +1,4 @@
-"""Asking SkinsBack about purchases: many in one call, and one at a time where that fails."""
+"""Asks SkinsBack about purchases: many in one call, and in smaller calls if that call fails."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
 """Decisions of a person about a purchase that the rules and SkinsBack's answers cannot decide.
 
 A decision is bound to what the person saw: ``seen`` is compared under the row lock. If the row differs, RowChanged is
-raised and nothing is written. Without ``seen``, the row as passed is taken as what the person saw.
+raised and nothing is written. Without ``seen``, the values of the passed row are compared.
 """
 
 from datetime import datetime

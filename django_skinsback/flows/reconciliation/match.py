@@ -173,7 +173,7 @@ class ListMatcher:
         self._store.add(FoundDiscrepancy(kind, our_id, their_id, theirs=self._spec.as_text(theirs)))
 
     def _was_seen(self, report: Any, theirs: Values) -> bool:
-        """Return whether an equal row was listed before, because pages overlap."""
+        """Return whether an equal row was listed before. Pages of a list may overlap."""
         row = (self._spec.ids_of_report(report)[0], theirs)
         seen = row in self._seen
         self._seen.add(row)

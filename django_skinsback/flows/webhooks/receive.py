@@ -83,7 +83,7 @@ def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> Web
         return run(store, repeat_after_integrity_error=False)
     except IntegrityError:
         stored = _copies(event).first()
-        if stored is None:  # not a duplicate: another row has the reported ID now, or a receiver failed
+        if stored is None:  # not a duplicate: another row has the reported ID now, or a receiver raised it
             return _run_or_keep(event, store)
     except Exception as error:
         keep_failed(event, error)
