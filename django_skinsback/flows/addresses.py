@@ -17,10 +17,11 @@ URLS_HINT = 'add path("skinsback/", include("django_skinsback.urls")) to the roo
 
 
 def site_url(request: HttpRequest | None = None) -> str | None:
-    """Scheme and host of this site, from ``SITE_URL``, else from the request; None without both.
+    """Return scheme and host of this site, such as ``https://your.site``.
 
-    Django compares the host of a request with ``ALLOWED_HOSTS`` and raises DisallowedHost. Raises ConfigurationError if
-    the address is not https; http is accepted for this machine, and for every host while DEBUG is on.
+    They are taken from ``SITE_URL``, or else from the request. Returns None if both are missing. Raises DisallowedHost
+    if the host of the request is not in ``ALLOWED_HOSTS``. Raises ConfigurationError if the address is not https; http
+    is accepted for a loopback host, and for every host while DEBUG is on.
     """
     given = conf.get("SITE_URL")
     if not given and request is None:
@@ -35,7 +36,9 @@ def site_url(request: HttpRequest | None = None) -> str | None:
 
 
 def webhook_url(name: str, account: str, request: HttpRequest | None = None) -> str | None:
-    """The URL of a webhook (``name``: ``result`` or ``events``); None if the address of this site is not known.
+    """Return the URL of a webhook, or None if the address of this site is not known.
+
+    ``name`` is ``result`` or ``events``.
 
     Raises ConfigurationError if the webhook URLs are not in the URLconf.
     """
@@ -51,7 +54,7 @@ def webhook_url(name: str, account: str, request: HttpRequest | None = None) -> 
 
 
 def nested_urls() -> str:
-    """An error text if the webhook URLs are included only inside another URL namespace; else an empty text."""
+    """Return an error text if the webhook URLs are only inside another URL namespace, else an empty text."""
     namespaces = list(_enclosing_namespaces(get_resolver()))
     if not namespaces or "" in namespaces:
         return ""
@@ -70,7 +73,7 @@ def _enclosing_namespaces(resolver: URLResolver, enclosing: str = "") -> Iterato
 
 
 def page_url(url: str | None, request: HttpRequest | None = None) -> str | None:
-    """The absolute URL of a page of this site, from a path or a URL; None for an empty one.
+    """Return the absolute URL of a page of this site; None if ``url`` is empty. ``url`` is a path or a URL.
 
     Raises InvalidInput for a page of another site, and ConfigurationError if the address of this site is not known.
     """

@@ -13,9 +13,9 @@ logger = logging.getLogger("django_skinsback")
 
 _TIMEOUT_SECONDS = 1
 _TRANSPORT_OPTIONS = {
-    "socket_connect_timeout": _TIMEOUT_SECONDS,  # this and the next are for Redis
+    "socket_connect_timeout": _TIMEOUT_SECONDS,  # this option and the next one are for Redis
     "socket_timeout": _TIMEOUT_SECONDS,
-    "read_timeout": _TIMEOUT_SECONDS,  # this and the next are for RabbitMQ
+    "read_timeout": _TIMEOUT_SECONDS,  # this option and the next one are for RabbitMQ
     "write_timeout": _TIMEOUT_SECONDS,
     "max_retries": 0,
 }

@@ -29,18 +29,18 @@ _STEAM_DATA: dict[type[Any], dict[str, Any]] = {
     Purchase: {"steam_id": "", "partner": "", "token": "", "trade_offer_id": ""},
 }
 RAW_DATA = {"body": b"", "headers": {}, "remote_addr": ""}
-"""Values that replace the raw data of a delivery about a forgotten row. Its digest stays."""
+"""Blank values that replace the raw data of a delivery about a forgotten row. The digest of the delivery is kept."""
 
 _OPEN: dict[type[Any], Q] = {
     Deposit: Q(status__in=DEPOSIT_OPEN) | Q(needs_review=True),
     Purchase: ~Q(status__in=PURCHASE_FINAL) & Q(finished_at=None) | Q(needs_review=True),
 }
-"""Rows whose Steam data is still needed."""
+"""Conditions of rows whose Steam data is still needed: the row is open or needs review."""
 
 
 @dataclass(slots=True)
 class Forgotten:
-    """How many rows lost their Steam data, and how many deliveries their raw body."""
+    """Number of rows whose Steam data was removed, and number of deliveries whose raw data was removed."""
 
     rows: int = 0
     deliveries: int = 0
@@ -53,7 +53,8 @@ def forget_user(
 
     Ledger entries, amounts, SkinsBack's ids and the digests of deliveries stay. The user stays too, because the ledger
     protects users with entries: replace the name and e-mail in your own user model afterwards. Safe to repeat.
-    ``account`` limits it to the rows of one account. ``on_progress`` is called with the number of rows of each batch.
+    With ``account``, only the rows of that account are changed. ``on_progress`` is called with the number of rows
+    of each batch.
 
     Raises InvalidInput, before anything is changed, while a deposit or purchase of the user is open or needs review.
     """
@@ -75,7 +76,7 @@ def forget_user(
 
 
 def _rows_of(model: type[Any], user: Any, account: str | None) -> QuerySet[Any]:
-    """The rows whose user is this one, and rows without a user that have this user's key as owner ID."""
+    """Return the rows of the user, and rows without a user whose ``owner_id`` is the key of the user."""
     owned = Q(user_id=user.pk) | Q(user_id=None, owner_id=owner_key(user.pk))
     rows: QuerySet[Any] = model._default_manager.using(database()).filter(owned)
     return rows if account is None else rows.filter(account=account)
@@ -89,7 +90,10 @@ def _batches(rows: QuerySet[Any]) -> Iterator[list[int]]:
 
 
 def _forget(model: type[Any], pk: int, by: Any) -> int:
-    """Forget one row; returns how many deliveries lost their body."""
+    """Remove the Steam data of one row. Return the number of deliveries whose raw data was removed.
+
+    Raise InvalidInput if the row is open or needs review.
+    """
     edit: Edit[Any] | None = lock_for_edit(model, Source.FLOW, by=by, pk=pk)
     if edit is None:
         return 0

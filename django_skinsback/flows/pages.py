@@ -1,7 +1,8 @@
-"""Read one of SkinsBack's lists page by page, and stop if its pages do not lead to an end.
+"""Reads one of SkinsBack's lists page by page, and stops if the list would never end.
 
-The meaning of ``start_from`` is not published, so it is sent back as it was received. Reading stops at a page that
-points to itself or to an earlier page, that repeats the rows of an earlier page, or that is empty but announces more.
+SkinsBack does not publish what ``start_from`` means, so it is sent back as it was received. Reading stops at a page
+that points to itself or to an earlier page, that repeats the rows of an earlier page, or that is empty but announces
+more rows.
 """
 
 from collections.abc import Callable, Hashable, Iterator
@@ -14,7 +15,7 @@ from ..wire.types import Page
 T = TypeVar("T")
 
 MAX_PAGES = 10_000
-"""Ten million rows. A longer list is treated as endless."""
+"""Ten million rows, at 1,000 rows a page. A longer list is treated as endless."""
 
 
 class PageReader(Generic[T]):
@@ -45,7 +46,7 @@ class PageReader(Generic[T]):
 
     @property
     def has_all_rows(self) -> bool:
-        """Whether the last page was reached, as many rows came as the list announced, and it did not shrink."""
+        """Whether the last page was reached, at least ``total_count`` rows came, and ``total_count`` did not fall."""
         return self.complete and not self.shrank and (self.total_count is None or self.rows >= self.total_count)
 
     def __iter__(self) -> Iterator[list[T]]:
@@ -75,7 +76,10 @@ class PageReader(Generic[T]):
         self.error = _("The list has more than %(pages)s pages.") % {"pages": self._max_pages}
 
     def _count(self, page: Page[T]) -> None:
-        """Add a page to the totals. A total that counts only one page is ignored: it is no larger than that page."""
+        """Add a page to the totals. Ignore ``total_count`` if it counts only the rows of one page.
+
+        It does so if more pages follow and it is not larger than the number of rows of the page.
+        """
         self.pages += 1
         self.rows += len(page.items)
         if page.has_more and page.items and page.total_count is not None and page.total_count <= len(page.items):

@@ -36,7 +36,8 @@ def prune(
 ) -> Pruned:
     """Delete deliveries, balances and discrepancies that are older than ``days`` (default: ``RETENTION_DAYS``).
 
-    The age is counted from ``received_at``, ``taken_at`` and ``closed_at``. These are kept:
+    Return the numbers of deleted rows. The age is counted from ``received_at``, ``taken_at`` and ``closed_at``. These
+    rows are kept:
 
     * deliveries that failed or are to be retried
     * the newest balance of each account

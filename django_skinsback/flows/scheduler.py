@@ -24,7 +24,7 @@ from .webhooks import replay
 logger = logging.getLogger("django_skinsback")
 
 LONGEST_SLEEP_SECONDS = 1.0
-"""How long it may take until ``stopped`` is called again while no job is due."""
+"""While no job is due, ``stopped`` is called at least this often."""
 
 
 class Stop(BaseException):
@@ -35,7 +35,8 @@ class Stop(BaseException):
 class Job:
     """A recurring job. ``run`` does it for one account, or for all accounts (None), and returns the flow's result.
 
-    ``name`` is the name of its Celery task without the prefix. ``seconds`` is its period; None means that of the sweep.
+    ``name`` is the name of its Celery task without the prefix. ``seconds`` is its period; None means the
+    period of the sweep.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Job:
 
 
 def poll_deposits(account: str | None = None, on_progress: OnProgress = no_progress) -> Counts:
-    """Apply stored deliveries that failed before, then poll the deposits that are due."""
+    """Apply stored deliveries that failed before, then poll the deposits that are due. Return the polling counts."""
     replay.apply_kept()
     return deposit_queue.poll_deposits(account, on_progress=on_progress)
 
@@ -70,7 +71,7 @@ JOBS = (
 
 
 def call_for_each(names: Iterable[str], flow: Callable[[str], object]) -> None:
-    """Call the flow for every name. If it fails for one, the others are still processed; then the error is raised."""
+    """Call the flow for every name. After a SkinsBackError, go on with the other names, and raise it at the end."""
     failure: SkinsBackError | None = None
     for name in names:
         try:

@@ -39,7 +39,7 @@ from .websocket_thread import MAX_WAITING_EVENTS, WebsocketThread
 logger = logging.getLogger("django_skinsback")
 
 MAY_HAVE_CHANGED = (PurchaseStatus.UNKNOWN, PurchaseStatus.CREATING_TRADE, PurchaseStatus.WAITING_ACCEPT)
-"""Statuses that change within minutes. A rollback during a hold of days is left to the sweep."""
+"""Statuses that change within minutes. ``accepted`` is not one of them: the sweep finds a rollback during its hold."""
 
 EVENTS = frozenset({"buy_item", "status_change", "balance_change"})
 WARN_AFTER = 5
@@ -49,12 +49,12 @@ STOP_SECONDS = 0.2
 """How long to wait for an event before ``stopped`` is called again."""
 
 GRACE_SECONDS = 5.0
-"""How long received events are still recorded after the listener was stopped. The sweep polls the other purchases."""
+"""How long received events are still recorded after a stop. Later ones are dropped; the sweep polls their purchases."""
 
 
 @dataclass(frozen=True)
 class RecordedEvent:
-    """The result of an event. ``name`` is the event's name, or ``other`` if this version does not know it."""
+    """The result of recording an event. ``name`` is the event's name, or ``other`` if this version does not know it."""
 
     name: str
     outcome: Outcome
@@ -115,7 +115,10 @@ def _set_due(edit: Edit[Purchase]) -> None:
 
 
 def catch_up(account: str, *, now: datetime | None = None, on_progress: OnProgress = no_progress) -> Counts:
-    """Poll the purchases that may have changed while there was no connection, and all others that are due."""
+    """Poll purchases that may have changed while there was no connection, and all others that are due.
+
+    Return the counts of the sweep.
+    """
     due_at = now or utc_now()
     waiting = Purchase.objects.using(database()).filter(
         account=account, status__in=MAY_HAVE_CHANGED, next_poll_at__gt=due_at
@@ -125,7 +128,7 @@ def catch_up(account: str, *, now: datetime | None = None, on_progress: OnProgre
 
 
 def address(account: str) -> realtime.Address:
-    """The address of the account's websocket. Raises ConfigurationError if the keys or the URL are unusable."""
+    """Return the address of the account's websocket. Raise ConfigurationError if the keys or the URL are unusable."""
     keys = conf.keys(account)
     return realtime.Address(
         conf.websocket_url(),
@@ -142,7 +145,8 @@ def listen(
     """Listen for these accounts until ``stopped`` returns True, or until SkinsBack has refused the keys of all.
 
     The calling thread records the events and calls ``on_update``. An account whose keys are refused is not tried again;
-    the other accounts continue. Returns False if any account was refused. Raises ConfigurationError before it connects.
+    the other accounts continue. Returns False if any account was refused. Raises ConfigurationError, before connecting,
+    if the library, the keys or the URL are missing or unusable.
     """
     if connect is None:
         require_library()
@@ -167,7 +171,7 @@ class _Listener:
         self._stopped = stopped
         self._outcomes: dict[str, Counter[str]] = {account: Counter() for account in sockets.addresses}
         self._to_catch_up: dict[str, None] = {}
-        """Accounts that have connected since their last catch-up, in that order."""
+        """Accounts that have connected since their last catch-up, in the order in which they connected."""
 
     def run(self) -> None:
         """Record events and catch up until ``stopped`` returns True, or until every account is refused."""
@@ -181,7 +185,7 @@ class _Listener:
                 return
 
     def finish(self) -> None:
-        """Record events that were received before the stop, and report how the connections ended."""
+        """Record events that were received before the stop, for ``GRACE_SECONDS``. Report how the connections ended."""
         until = time.monotonic() + GRACE_SECONDS
         while (item := self._sockets.get(0)) is not None:
             if isinstance(item[1], Change) or time.monotonic() < until:
@@ -211,7 +215,7 @@ class _Listener:
             close_old_connections()
 
     def _record_waiting(self, _rows: int) -> None:
-        """Between two batches of a catch-up, record waiting events. Raises Stop if the listener is stopped."""
+        """Record the events in the queue, between two batches of a catch-up. Raise Stop if the listener was stopped."""
         if self._stopped():
             raise Stop
         for _ in range(MAX_WAITING_EVENTS):

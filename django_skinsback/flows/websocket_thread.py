@@ -1,7 +1,8 @@
 """Holds the websockets of all accounts in one separate thread, which never uses the database.
 
-A thread has neither the site's tenant nor the context of its database router. With a pool of one connection it would
-wait forever. So this thread only holds the connections and puts events and connection changes into a queue.
+A new thread has neither the site's tenant nor the context of the database router. If the connection pool has only one
+connection, the thread would wait for it forever. So this thread only holds the connections and puts events and
+connection changes into a queue.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ MAX_WAITING_EVENTS = 100
 """How many events may wait to be recorded. At this limit no frame is read, so the frames wait in the socket."""
 
 FULL_QUEUE_SECONDS = 0.05
-"""How long to wait before a full queue is looked at again."""
+"""How long to wait before the length of a full queue is checked again."""
 
 CLOSE_SECONDS = 5.0
 """How long ``stop`` waits for the connections to close."""
@@ -33,7 +34,7 @@ Item = tuple[str, Event | Change]
 class WebsocketThread:
     """Listens while the ``with`` block runs. ``get`` takes events and connection changes from the queue.
 
-    Pings are sent even while the other thread is busy. Connection changes do not count for the limit of the queue:
+    Pings are sent even while the other thread is busy. Connection changes are also put into a full queue:
     there are at most three for each connection, and connections are seconds apart.
     """
 
@@ -69,11 +70,11 @@ class WebsocketThread:
 
     @property
     def has_ended(self) -> bool:
-        """Whether all connections have ended and the queue is empty."""
+        """Return whether all connections have ended and the queue is empty."""
         return not self._thread.is_alive() and self._queue.empty()
 
     def stop(self) -> None:
-        """Close the connections. The items in the queue stay there."""
+        """Close the connections and wait at most ``CLOSE_SECONDS``. The items in the queue stay there."""
         if self._running is not None:
             loop, work = self._running
             with suppress(RuntimeError):  # the loop has ended already

@@ -59,8 +59,8 @@ def create(
     ``widget`` makes the pay page fit into an iframe.
 
     ``idempotency_key``: the same key of the same user returns the deposit made before, as it is now; SkinsBack is
-    not called again. Other parameters with the same key raise IdempotencyConflict. A deposit that SkinsBack refused
-    frees its key.
+    not called again. Other parameters with the same key raise IdempotencyConflict. If no deposit was
+    opened, the same key may be used again.
 
     Raises InvalidInput before anything is written; RequestNotSent and APIError when no deposit was opened (the row is
     then ``abandoned``); UnknownOutcome when no readable answer came (the sweep then asks SkinsBack). Raises
@@ -164,9 +164,10 @@ def _set_key(deposit: Deposit, key: str, **parameters: Any) -> None:
 def _create_row_and_call(
     deposit: Deposit, call: Callable[[str], Answer], store: Callable[[Edit[Deposit], Answer], None]
 ) -> Deposit:
-    """Commit the row, call SkinsBack, record the answer. If the order ID is taken, one new row with a new ID is tried.
+    """Commit the row, call SkinsBack, record the answer, and return the row.
 
-    Returns the row of an earlier call with the same idempotency key instead, if there is one.
+    If SkinsBack says that the order ID exists, a new row with a new ID is tried once. If an earlier call had the same
+    idempotency key, the row of that call is returned and SkinsBack is not called.
     """
     key, request = deposit.idempotency_digest, deposit.request_digest
     if earlier := find_earlier(Deposit, key, request):

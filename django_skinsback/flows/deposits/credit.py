@@ -57,7 +57,7 @@ def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
 
 
 def credit_due(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str] | None:
-    """Return what the user is credited: amount and currency. None if the credit is withheld and a person must decide.
+    """Return the amount and currency of the credit. Return None if the credit is withheld and a person must decide.
 
     Flags the row for review if it returns None, and if the payer or the amount is not as requested. Raises
     NothingToCredit if the ``CREDIT`` setting gives no amount.
@@ -79,7 +79,7 @@ def credit_due(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str
 
 
 def is_complete(report: DepositReport) -> bool:
-    """Whether a report contains every value that a credit is made from."""
+    """Return whether a report contains every value that a credit is made from."""
     return bool(report.amount_currency) and all(getattr(report, name) for name in conf.credit_columns())
 
 
@@ -97,18 +97,18 @@ def _flag_payer_and_limits(edit: Edit[Deposit], report: DepositReport) -> None:
 
 
 def compare_amounts(edit: Edit[Deposit], report: DepositReport) -> None:
-    """Flag the row if the report contains another amount or currency than the one that was credited."""
+    """Flag the row if the report contains another amount or currency than the row that was credited."""
     if has_other_amount(edit.row, report):
         edit.flag("other_amount", status=report.status, amount=_amounts(report), currency=report.amount_currency)
 
 
 def reported_amounts(report: DepositReport) -> str:
-    """The amounts of a report that a credit is made from, with the currency, as one text."""
+    """Return the amounts of a report that a credit is made from, and their currency, as one text."""
     return f"{_amounts(report)} {report.amount_currency.upper()}"
 
 
 def has_other_amount(deposit: Deposit, report: DepositReport) -> bool:
-    """Whether a report contains another amount or currency than the row."""
+    """Return whether a report contains another amount or currency than the row."""
     return report.amount_currency not in {"", deposit.amount_currency} or any(
         (reported := getattr(report, name)) and (stored := getattr(deposit, name)) is not None and reported != stored
         for name in conf.credit_columns()

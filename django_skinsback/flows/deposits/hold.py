@@ -1,4 +1,4 @@
-"""Approving a held deposit early."""
+"""Approves held deposits before their hold ends."""
 
 from contextlib import suppress
 from functools import partial
@@ -23,9 +23,9 @@ from .seen import seen as token_of
 def approve_hold(deposit: Deposit, by: Any = None, seen: str = "") -> Deposit:
     """Approve a held deposit, so that the user is credited now, at the site's own risk.
 
-    ``seen`` is the token of what the person saw (``deposits.seen``). Without it, a token of ``deposit`` as passed is
-    used. The token is compared under the row lock before SkinsBack is called, because an approval cannot be undone. A
-    difference raises RowChanged.
+    ``seen`` is the token of what the person saw (``deposits.seen``). Without ``seen``, the token of the passed row is
+    used. The token is compared under the row lock before SkinsBack is called, because an approval cannot be undone. If
+    it differs, RowChanged is raised.
 
     The answer to an approval has no amount (``/docs/api/v1/offer_approve``). So ``orderstatus`` is called next, and its
     report credits the user. The row is flagged if that amount is not the one that was seen. If there is no readable
@@ -42,7 +42,7 @@ def approve_hold(deposit: Deposit, by: Any = None, seen: str = "") -> Deposit:
     if approved is None:
         raise RowDeleted
     try:
-        # It was decided before, or there is no readable answer: orderstatus gives the status.
+        # The hold was decided before, or there is no readable answer. Then refresh() gets the status from orderstatus.
         with suppress(AlreadyDecided, UnknownOutcome):
             get_client(approved.account).approve_hold(order_id=approved.order_id)
         return refresh(approved, by=by)

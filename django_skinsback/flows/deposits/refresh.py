@@ -1,4 +1,4 @@
-"""Asking SkinsBack about one deposit."""
+"""Asks SkinsBack about one deposit."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from .report import record_report
 def ask_status(deposit: Deposit) -> DepositReport:
     """Return SkinsBack's report of a deposit. Raises UnknownOutcome if the report is about another deposit.
 
-    It calls ``/docs/api/v1/orderstatus``.
+    Calls ``/docs/api/v1/orderstatus``. Raises what the client raises.
     """
     report = get_client(deposit.account).get_deposit(order_id=deposit.order_id)
     if report.order_id not in {"", deposit.order_id}:

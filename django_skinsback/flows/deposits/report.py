@@ -2,12 +2,12 @@
 
 Everything SkinsBack says about a deposit, from any source, is a ``DepositReport`` and goes through ``decide``:
 
-* ``success``, and before it ``hold_approved``, credit the user once, whichever comes first.
+* ``hold_approved`` and ``success`` credit the user, once: at the first of them that is reported.
 * ``hold_returned`` reverses exactly what was credited.
 * No other status moves money. What cannot be decided is flagged for manual review, and a person decides with
   ``settle``.
 
-How much is credited is in ``credit``.
+The module ``credit`` computes the amount of the credit.
 """
 
 from datetime import datetime
@@ -43,7 +43,7 @@ DETAILS = {
     "trade_offer_id": "trade_offer_id",
     "skins": "skins",
 }
-"""The columns that a report fills, with their names in a DepositReport. A missing value changes nothing."""
+"""Columns that a report fills, with the names of the values in a DepositReport. A missing value changes nothing."""
 
 _AMOUNTS = ("amount", "user_amount", "amount_currency")
 
@@ -109,13 +109,13 @@ def decide(
 
 
 def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None) -> WebhookEvent.Outcome:
-    """Change to the reported status, and post the ledger entry ``kind`` that the status requires."""
+    """Change to the reported status, post the ledger entry ``kind`` that it requires, and return the outcome."""
     deposit, entries = edit.row, edit.entries()
     credit, reversal = entries.get(EntryKind.CREDIT), entries.get(EntryKind.REVERSAL)
     owed = kind is EntryKind.CREDIT and credit is None
     if owed and edit.source is Source.LIST and not is_complete(report):
-        return Outcome.WITHHELD  # a list may contain less than orderstatus, which is asked now
-    if owed and not getattr(report, conf.credit_column()):  # never the other amount
+        return Outcome.WITHHELD  # a list may contain fewer values than orderstatus, which is called next
+    if owed and not getattr(report, conf.credit_column()):  # the other amount is never credited instead
         edit.flag("amount_missing", status=report.status)
         return Outcome.WITHHELD
     if owed and deposit.status == DepositStatus.IN_HOLD:
@@ -149,7 +149,7 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
         credited = differs and EntryKind.CREDIT in edit.entries()
         waits_for_approval = deposit.status == DepositStatus.IN_HOLD and conf.callable_setting("CREDIT")
         if differs and not credited and waits_for_approval:
-            _compare_with_approval(edit, report)  # the approval keeps one amount, and the function may use both
+            _compare_with_approval(edit, report)  # the approval has one amount, CREDIT may use both
         _store_details(edit, report, credited=credited)
         return Outcome.REPEAT
     if not deposit.needs_review and not has_other_amount(deposit, report):
@@ -181,7 +181,10 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
 
 
 def _conflict(edit: Edit[Deposit], report: DepositReport, *, decisive: bool) -> WebhookEvent.Outcome:
-    """Handle a report that contradicts the row. ``orderstatus`` decides the first time, a person every later time."""
+    """Handle a report that contradicts the row, and return the outcome.
+
+    The first time, the answer of ``orderstatus`` decides. Every later time, a person decides.
+    """
     statuses = {"first": edit.row.status, "second": report.status}
     edit.flag("contradiction", **statuses)
     if not decisive or edit.is_settled(make_reason("contradiction", statuses)):
@@ -195,7 +198,7 @@ def _conflict(edit: Edit[Deposit], report: DepositReport, *, decisive: bool) -> 
 
 
 def _compare_with_approval(edit: Edit[Deposit], report: DepositReport) -> None:
-    """Flag the row if the amount is not the one that was shown to the person who approved the hold."""
+    """Flag the row if the amount differs from the amount that the newest approval of the hold contains."""
     approval = edit.stored_history().filter(decision=APPROVE).order_by("-pk").first()
     if approval is None:
         return
@@ -209,8 +212,8 @@ def _compare_with_approval(edit: Edit[Deposit], report: DepositReport) -> None:
 def _store_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
     """Store the values of the report.
 
-    If the deposit was credited, its amounts are kept, and the row is flagged if the report has others. Before that, a
-    report of a paid status replaces all amounts that a credit uses, so that a credit never mixes two reports.
+    If the deposit was credited, its amounts are kept, and the row is flagged if the report has others. If it was not
+    credited, a report of a paid status replaces all amounts that a credit uses. So a credit never mixes two reports.
     """
     reported = {
         column: value for column, name in DETAILS.items() if (value := getattr(report, name)) not in (None, "", [])
@@ -232,7 +235,7 @@ def _store_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool
 
 
 def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome, *, decisive: bool) -> None:
-    """Set when SkinsBack is asked next: now if only its answer can decide, else by status and age."""
+    """Set ``next_poll_at``: now if only an answer of SkinsBack can decide, else a time by status and age."""
     deposit = edit.row
     asked = edit.source in DECISIVE
     moved = "status" in edit.changed

@@ -1,4 +1,4 @@
-"""What a person saw of a deposit, and what ``credit`` would post for it."""
+"""Tokens of what a person saw of a deposit. A token includes what ``settle`` with ``credit`` would post."""
 
 import copy
 from collections.abc import Iterable
@@ -47,6 +47,7 @@ def require_seen(edit: Edit[Deposit], token: str) -> object:
     """Raise RowChanged if the locked deposit is not what the person saw.
 
     Returns what ``credit`` would post: amount and currency, or the code of the reason why nothing would be posted.
+    Returns None if the deposit was credited before.
     """
     now, credit = _token_and_credit(edit.row, edit.entries().values())
     if now != token:
@@ -57,8 +58,8 @@ def require_seen(edit: Edit[Deposit], token: str) -> object:
 def shown_credit(deposit: Deposit) -> Credit:
     """Return what ``credit`` would post: amount and currency. Raises as ``credit_of`` does.
 
-    The site's CREDIT function may save the deposit, and lock and write other rows. But the deposit may be older than
-    the stored row, and nothing is decided yet. So the function gets a copy, in a database transaction that is rolled
+    The site's CREDIT function may save the deposit, and lock and write other rows. Here nothing is decided yet, and
+    ``deposit`` may be older than the stored row. So the function gets a copy, in a database transaction that is rolled
     back.
     """
     if conf.callable_setting("CREDIT") is None:

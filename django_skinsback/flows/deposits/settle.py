@@ -1,7 +1,7 @@
-"""What a person decides about a deposit if the rules and SkinsBack's answers cannot decide.
+"""Decisions of a person about a deposit that the rules and SkinsBack's answers cannot decide.
 
 A decision is bound to what the person saw: ``seen`` is compared under the row lock. If the row differs, RowChanged is
-raised and nothing is written. Without ``seen``, the row as passed is taken as what the person saw.
+raised and nothing is written. Without ``seen``, the values of the passed row are compared.
 """
 
 from enum import StrEnum
@@ -32,7 +32,7 @@ def settle(deposit: Deposit, decision: Decision | str, by: Any = None, note: str
     """Apply a person's decision about a deposit, end its review, and return the row.
 
     ``keep`` moves no money, ``credit`` posts what the row's amounts say, ``reverse`` posts the opposite of the credit.
-    Each entry exists once, so neither can be repeated. ``by`` is the person, for the history.
+    A deposit has at most one entry of each kind, so neither can be repeated. ``by`` is the person, for the history.
 
     Raises RowChanged if the row is not what was seen, and InvalidInput if the decision is not possible: a second
     ``credit``, a missing amount, a user who was deleted (the row is then flagged for that).

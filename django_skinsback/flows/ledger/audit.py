@@ -17,7 +17,7 @@ Sums = dict[tuple[str, str], Decimal]
 
 @dataclass(frozen=True, slots=True)
 class LedgerDifference:
-    """One row whose entries differ from its history. The keys of the amounts are "kind currency"."""
+    """One row whose entries differ from its history. ``expected`` and ``found`` map "kind currency" to an amount."""
 
     row: str
     row_id: int
@@ -87,7 +87,10 @@ def _audit_batch(model: Any, batch: list[Any], kinds: tuple[EntryKind, EntryKind
 
 
 def _both_since(accepted: list[int], refunded_at: dict[int, int]) -> dict[int, int]:
-    """Return the later history line, acceptance or refund, of each purchase. A decision after it considered both."""
+    """Return the primary key of the later history line, acceptance or refund, of each accepted purchase.
+
+    An operator's decision after that line considered both.
+    """
     moves = StatusChange.objects.using(database()).filter(purchase__in=accepted, to_status=PurchaseStatus.ACCEPTED)
     moves = moves.exclude(from_status=PurchaseStatus.ACCEPTED).order_by("pk")
     accepted_at = dict(moves.values_list("purchase_id", "pk"))
@@ -95,7 +98,10 @@ def _both_since(accepted: list[int], refunded_at: dict[int, int]) -> dict[int, i
 
 
 def _broken_rule(row: Deposit | Purchase, kinds: set[str]) -> str:
-    """Which entry is missing or surplus for the status; empty if none. Not called for rows that an operator decided."""
+    """Return which entry is missing or surplus for the status; empty if none.
+
+    Not called for rows that an operator decided.
+    """
     if isinstance(row, Deposit):
         holds_money = EntryKind.CREDIT in kinds and EntryKind.REVERSAL not in kinds
         if DEPOSIT_ENTRY.get(row.status) is EntryKind.CREDIT and not holds_money:

@@ -27,12 +27,12 @@ _PASSING_ERROR_NUMBERS = {1020, 1205, 1213}  # MariaDB: changed since read, lock
 
 
 def database() -> str:
-    """Alias of the database that money is written to; reads about money use it too."""
+    """Return the alias of the database that money is written to. Reads about money use it too."""
     return router.db_for_write(LedgerEntry)
 
 
 def lock(model: type[M], **ids: Any) -> M | None:
-    """Lock the row with these ids and read it; None if there is no such row.
+    """Lock the row with these ids and return it; None if there is no such row.
 
     ``SELECT … FOR UPDATE`` reads the newest version, even if the caller's transaction is REPEATABLE READ. SQLite has no
     such statement. There, a no-op UPDATE comes first, because a transaction that begins with a read may fail later with
@@ -45,15 +45,15 @@ def lock(model: type[M], **ids: Any) -> M | None:
 
 
 def look(model: type[M], **ids: Any) -> M | None:
-    """Read the row with these ids without a lock; None if there is no such row."""
+    """Return the row with these ids without a lock; None if there is no such row."""
     return _exact(model._default_manager.using(database()).filter(**ids), ids)
 
 
 def current(rows: QuerySet[M]) -> QuerySet[M]:
-    """Return the query of a locked row with a lock, so that it reads the newest version. SQLite does not need this.
+    """Return ``rows`` with a row lock, so that the query reads the newest version. On SQLite, change nothing.
 
     If the caller's transaction is REPEATABLE READ, a plain SELECT shows rows as they were when that transaction began.
-    On PostgreSQL the lock is ``FOR NO KEY UPDATE``, as an UPDATE takes it: inserts that refer to the row do not wait.
+    On PostgreSQL the lock is ``FOR NO KEY UPDATE``, like that of an UPDATE: inserts that refer to the row do not wait.
     """
     features = connections[database()].features
     return rows.select_for_update(no_key=features.has_select_for_no_key_update) if _has_current_reads() else rows
@@ -73,10 +73,11 @@ def run(
 ) -> T:
     """Run ``block`` in a database transaction and return its result. ``block`` must begin with a write or a row lock.
 
-    After a deadlock, a serialization failure, a locked SQLite file or a unique insert that another process won, the
-    block is rolled back and run again, at most three times. So it must do nothing but database work. If the caller has
-    opened a database transaction, the block runs once, because only the caller can repeat that transaction. An error
-    that an ``on_commit`` hook of the site raises after the commit is raised, and nothing is run again.
+    After a deadlock, a lock wait timeout, a serialization failure or a locked SQLite file, the block is rolled back and
+    run again, at most three times. The same happens after an IntegrityError, because another process may have inserted
+    the same row; ``repeat_after_integrity_error=False`` raises it at once. The block must do only database work. If the
+    caller has opened a database transaction, the block runs once, because only the caller can repeat that transaction.
+    An error that an ``on_commit`` hook of the site raises after the commit is raised, and nothing is run again.
     """
     using = database()
     repeats = 0 if transaction.get_connection(using).in_atomic_block else REPEATS
@@ -95,7 +96,7 @@ def run(
 
 @contextmanager
 def money_transaction(committed: list[bool]) -> Iterator[None]:
-    """A database transaction that raises RolledBack where Django or PostgreSQL would roll back without an exception.
+    """Open a database transaction. Raise RolledBack where Django or PostgreSQL would roll back without an exception.
 
     ``committed`` contains True after a commit. The caller needs it because the site's hooks may raise after the commit.
     """
@@ -107,7 +108,7 @@ def money_transaction(committed: list[bool]) -> Iterator[None]:
 
 
 def is_inside_transaction() -> bool:
-    """Return whether the caller has opened a transaction on the database of money. A TestCase's does not count."""
+    """Return whether the caller has opened a transaction on the database of money. A TestCase's is ignored."""
     using = database()
     if not transaction.get_connection(using).in_atomic_block:
         return False
@@ -119,9 +120,9 @@ def is_inside_transaction() -> bool:
 
 
 def refuse_inside_transaction(flow: str) -> None:
-    """Raise InsideDatabaseTransaction if the caller has one open on the database of money.
+    """Raise InsideDatabaseTransaction if the caller has opened a transaction on the database of money.
 
-    SkinsBack is about to be called: what precedes the call must be committed, and no lock may wait for an answer.
+    Call this before SkinsBack is called. Earlier writes must be committed then, and no lock may be held during a call.
     """
     if is_inside_transaction():
         raise InsideDatabaseTransaction(
@@ -166,7 +167,7 @@ def _is_aborted(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _is_rolled_back(error: DatabaseError) -> bool:
-    """Whether a statement failed only because an earlier one had failed and its error was swallowed."""
+    """Return whether a statement failed only because an earlier one had failed and its error was swallowed."""
     cause = error.__cause__
     sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     return isinstance(error, transaction.TransactionManagementError) or sqlstate == _ABORTED_SQLSTATE

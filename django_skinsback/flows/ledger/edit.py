@@ -54,7 +54,7 @@ class Edit(Generic[Row]):
                 self.changed[name] = value
 
     def stored_history(self) -> QuerySet[StatusChange]:
-        """The stored StatusChange rows of this row, as a current read."""
+        """Return the stored StatusChange rows of this row. The query reads their newest version."""
         return current(StatusChange.objects.using(database()).filter(**_reference(self.row)))
 
     def is_settled(self, reason: Reason) -> bool:
@@ -62,7 +62,7 @@ class Edit(Generic[Row]):
         return any(reason in settled for settled in self._decisions().values_list("settled_reasons", flat=True))
 
     def is_silenced(self, code: str, since: datetime) -> bool:
-        """Whether a person has settled a reason with this code, whatever its data, at ``since`` or later."""
+        """Return whether a person has settled a reason with this code, whatever its data, at ``since`` or later."""
         settled = self._decisions().filter(created_at__gte=since).values_list("settled_reasons", flat=True)
         return any(reason.get("code") == code for reasons in settled for reason in reasons)
 
@@ -70,7 +70,10 @@ class Edit(Generic[Row]):
         return self.stored_history().filter(source=Source.OPERATOR)
 
     def undecided_since_last_change(self) -> bool:
-        """Whether the history shows how the row came to its status, and no decision of an operator since then."""
+        """Return whether no operator has decided since the row got its status.
+
+        Returns False if the history does not contain the change to the status.
+        """
         changes = self.stored_history().order_by("-pk").values_list("source", "from_status", "to_status")
         for source, from_status, to_status in changes:
             if source == Source.OPERATOR:
@@ -87,7 +90,10 @@ class Edit(Generic[Row]):
         self._add_reason(reason)
 
     def flag_for_a_time(self, code: str, silence: timedelta, **data: object) -> None:
-        """Flag the row for a reason that recurs. Settling it silences its code, whatever the data, for ``silence``."""
+        """Flag the row for a reason that recurs. Nothing is flagged for ``silence`` after it was settled.
+
+        Only the code is compared, not the data.
+        """
         has_it = self.row.needs_review and any(reason["code"] == code for reason in self.row.review_reasons)
         if not has_it and not self.is_silenced(code, self.now - silence):
             self._add_reason(make_reason(code, data))
@@ -98,13 +104,13 @@ class Edit(Generic[Row]):
         self.reasons.append(reason)
 
     def move(self, to_status: str, **details: Any) -> None:
-        """Change the status, and add that to the history."""
+        """Change the status, and add the change to the history."""
         from_status = self.row.status
         self.set(status=to_status)
         self.note(from_status, to_status, **details)
 
     def note(self, from_status: str, to_status: str, **details: Any) -> None:
-        """Add a StatusChange to the history. Equal statuses: something was noted and the status did not change."""
+        """Add a StatusChange to the history. If both statuses are equal, it is a note: the status did not change."""
         self.history.append(
             StatusChange(
                 from_status=from_status,
@@ -121,7 +127,7 @@ class Edit(Generic[Row]):
     def accept_id(self, column: str, reported: str) -> bool:
         """Return whether SkinsBack's ID belongs to this row; if not, flag the row.
 
-        A row without an ID gets this one, unless another row has it.
+        A row without an ID gets this ID, unless another row of the account has it.
         """
         known = getattr(self.row, column)
         if not reported or reported == known:
@@ -142,12 +148,12 @@ class Edit(Generic[Row]):
         self.flag("unknown_status", status=shown)
 
     def entries(self) -> dict[str, LedgerEntry]:
-        """The row's ledger entries by kind: the stored ones, as a current read, and those of this edit."""
+        """Return the row's ledger entries by kind: the stored ones, in their newest version, and those of this edit."""
         stored: QuerySet[LedgerEntry] = current(LedgerEntry.objects.using(database()).filter(**_reference(self.row)))
         return {entry.kind: entry for entry in [*stored, *self.posted]}
 
     def post(self, kind: EntryKind, amount: Decimal, currency: str, user_id: Any) -> None:
-        """Post a ledger entry. The newest StatusChange keeps its amount, so that the audit can recompute the ledger."""
+        """Post a ledger entry. The newest StatusChange of this edit gets its amount, for the audit."""
         self.posted.append(
             LedgerEntry(
                 kind=kind,
@@ -180,7 +186,7 @@ class Edit(Generic[Row]):
         as_locked = {"pk": self.row.pk, "updated_at": self.row.updated_at}
         self.set(updated_at=max(self.now, self.row.updated_at + _TICK))
         if not type(self.row)._default_manager.using(database()).filter(**as_locked).update(**self.changed):
-            raise RolledBack  # the lock is lost: a CREDIT function swallowed a deadlock, or saved another copy
+            raise RolledBack  # a CREDIT function swallowed a deadlock, so the lock is lost, or saved the row
         about = {"account": self.row.account, "row": type(self.row).__name__, "row_id": self.row.pk}
         for reason in self.reasons:
             code, text = reason["code"], reason_text(reason)
@@ -219,10 +225,10 @@ def verify_saved(edits: Sequence[Edit[Any]]) -> None:
 
 
 def _are_saved(objects: QuerySet[Any], saved: dict[int, datetime], column: str) -> bool:
-    """Whether these rows are stored with this time or a later one: a receiver may have saved the row since.
+    """Return whether these rows are stored with this time or a later one: a receiver may have saved the row since.
 
-    Times are compared as they are stored. Without ``USE_TZ``, local time is stored: when clocks are set back, the same
-    hour occurs twice.
+    Times are compared in their stored form. Without ``USE_TZ`` this is local time, in which one hour occurs twice when
+    clocks are set back.
     """
     if not saved:
         return True
@@ -232,7 +238,7 @@ def _are_saved(objects: QuerySet[Any], saved: dict[int, datetime], column: str) 
 
 
 def entries_of(row: Deposit | Purchase) -> QuerySet[LedgerEntry]:
-    """The stored ledger entries of a row, read from the database that money is written to."""
+    """Return the stored ledger entries of a row, from the database that money is written to."""
     return LedgerEntry.objects.using(database()).filter(**_reference(row))
 
 

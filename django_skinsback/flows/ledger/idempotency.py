@@ -15,9 +15,9 @@ from .edit import Row
 
 
 def key_digest(account: str, person: Any, key: str, position: int = 0) -> str | None:
-    """Digest for the column ``idempotency_digest``; None without a key.
+    """Return the digest for the column ``idempotency_digest``; None without a key.
 
-    ``person`` is the user, or the operator where there is no user. ``position`` is the place in a batch.
+    ``person`` is the user, or the operator if there is no user. ``position`` is the index of the skin in a batch.
     """
     if not key:
         return None
@@ -26,15 +26,16 @@ def key_digest(account: str, person: Any, key: str, position: int = 0) -> str | 
 
 
 def request_digest(**parameters: Any) -> str:
-    """Digest of the parameters of a request, to tell a repetition from another request with the same key."""
+    """Return the digest of a request's parameters. With the same key, another digest means another request."""
     return digest(parameters)
 
 
 def find_earlier(model: type[Row], key: str | None, request: str, *, is_taken: bool = False) -> Row | None:
     """Return the row that was made with this key digest; None if there is none, or without a key.
 
-    ``is_taken`` says that an insert found the key taken, perhaps by a row that the caller's snapshot does not show.
-    Before the insert nothing is locked: a lock on a key that does not exist keeps others from inserting theirs.
+    Pass ``is_taken=True`` after an insert has failed because the key exists. The row is then found even if the snapshot
+    of the caller's transaction does not contain it. Before the insert nothing is locked, because a lock on a missing
+    key would block the inserts of other processes.
 
     Raises IdempotencyConflict if that row was made with other parameters.
     """
@@ -48,12 +49,12 @@ def find_earlier(model: type[Row], key: str | None, request: str, *, is_taken: b
 
 
 def newest(rows: QuerySet[Row]) -> QuerySet[Row]:
-    """Have a query outside the recorded path read past the snapshot of the caller's transaction, if there is one."""
+    """Return ``rows`` as a query that reads the newest version, even inside a transaction of the caller."""
     return current(rows) if transaction.get_connection(database()).in_atomic_block else rows
 
 
 def digest(value: Any) -> str:
-    """Return the SHA-256 of a value as JSON. Zeros that a database adds to the end of an amount do not change it."""
+    """Return the SHA-256 of a value as JSON. Zeros at the end of an amount do not change the digest."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=_text).encode()).hexdigest()
 
 

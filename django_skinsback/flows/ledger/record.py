@@ -1,7 +1,7 @@
 """The only way to change a deposit or a purchase: lock the row, decide, write, call receivers, verify.
 
-Everything happens in one database transaction. Locks are taken in this order: the row (several by key), the stored
-delivery, the history, the ledger entries, then whatever the site's receivers lock.
+Everything happens in one database transaction. Locks are taken in this order: the row (several in the order of
+their primary keys), the stored delivery, the history, the ledger entries, then whatever the site's receivers lock.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class PendingChange(NamedTuple, Generic[Row]):
 def record(decide: Callable[[], PendingChange[Row]]) -> Recorded[Row]:
     """Record a report in one database transaction: ``decide`` locks the row and decides, then its edit is saved.
 
-    After a temporary database error all of it runs again. Raises RolledBack if the change was not saved.
+    After a temporary database error, both are done again. Raises RolledBack if the change was not saved.
     """
 
     def block() -> Recorded[Row]:

@@ -1,8 +1,8 @@
 """Tokens of what a person saw of a row before deciding about it. The token is compared again under the row lock.
 
 A token covers the values that the pages show: status, amounts, owner, attempts, ledger entries, review reasons, and
-for a deposit what ``credit`` would post. It leaves out ``updated_at``, poll counts and due times, which show no
-decision.
+for a deposit what ``credit`` would post. It leaves out ``updated_at``, poll counts and due times, because no
+decision depends on them.
 """
 
 import copy

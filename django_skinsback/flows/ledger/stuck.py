@@ -49,7 +49,7 @@ def note_failure(edit: Edit[Any]) -> None:
 
 
 def flag_if_stuck(row: Row, now: datetime) -> None:
-    """Flag a row that was polled just now if its status must have ended ``STUCK_AFTER_HOURS`` ago."""
+    """Flag a row that was polled just now if its status should have ended more than ``STUCK_AFTER_HOURS`` ago."""
     flagged = row.needs_review and any(reason["code"] == STUCK for reason in row.review_reasons)
     if not flagged and _is_stuck(row, now):
         change(type(row), row.pk, Source.POLL, _flag_stuck)

@@ -34,7 +34,7 @@ def read_rows(game: str, *, available: bool) -> Iterator[tuple[int, str, Decimal
 
 
 def game_of_skins(skins: Sequence[dict[str, Any]]) -> str:
-    """Return the game whose price list has names of these skins; empty if none or more than one has.
+    """Return the game whose price list has names of these skins; an empty text if no game or several games do.
 
     A user may pay with skins of another game than the one that the pay page opened with, and no report names the game.
     """
@@ -48,11 +48,12 @@ def game_of_skins(skins: Sequence[dict[str, Any]]) -> str:
 def insert_rows(game: str, items: Sequence[PriceListItem], now: datetime) -> None:
     """Insert a row for each item, inside a database transaction. An item whose name has a row is skipped.
 
-    The database decides whether two names are equal: another import may have been first, or a collation treats two
-    names as equal. Raises what the database raises for a value that does not fit. ``INSERT IGNORE`` would truncate it.
+    The database decides whether two names are equal: another import may have inserted a name, or a collation treats two
+    names as equal. Raises the error of the database if a value does not fit into its column. ``INSERT IGNORE`` is not
+    used, because it would truncate the value.
 
-    ``bulk_create`` is not used: it prepares each value by itself. A first import of 20,000 names took 1.05 times as
-    long as a plain upsert with it, and takes 0.2 to 0.3 times as long without it.
+    ``bulk_create`` is not used, because it prepares the values one by one. For a first import of 20,000 names,
+    ``bulk_create`` took 1.05 times as long as a plain upsert. This function takes 0.2 to 0.3 times as long.
     """
     connection = connections[database()]
     options = MarketItem._meta
@@ -65,7 +66,7 @@ def insert_rows(game: str, items: Sequence[PriceListItem], now: datetime) -> Non
     same = [game, True, options.get_field("updated_at").get_db_prep_save(now, connection)]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # One parameter for all items: executemany, or VALUES with many rows, took 0.95 times as long as the upsert.
+            # One parameter for all items. executemany and VALUES with many rows took 0.95 times as long as the upsert.
             values = "%s, %s, %s, market_hash_name, price, coalesce(count, 0), class_id"
             cursor.execute(
                 f"INSERT INTO {table} ({columns}) SELECT {values} "  # noqa: S608 - only names and placeholders
@@ -113,9 +114,9 @@ def mark_unavailable(keys: Sequence[int], now: datetime) -> None:
 
 
 def items_without_row(game: str, items: Sequence[PriceListItem]) -> list[PriceListItem]:
-    """The items whose name equals no stored name by the collation of the database.
+    """Return the items whose name equals no stored name by the collation of the database.
 
-    Python cannot compare by that collation. So the names are halved until each equal one is found.
+    Python cannot compare by that collation. So the list is halved until each item with a stored name is found.
     """
     if len(items) > COMPARE_AT_ONCE:
         starts = range(0, len(items), COMPARE_AT_ONCE)

@@ -39,9 +39,9 @@ def sync_prices(
     Unchanged rows are not written. A row whose name is not listed any more becomes unavailable and is not deleted. A
     name listed twice is one row with the lower price and the sum of the counts. The whole list is read and compared
     before the first write. Rows are written in batches, each in its own database transaction; ``on_progress`` is called
-    with the number of rows of each batch. The list needs about 300 bytes of memory for each item.
+    with the number of rows of each batch. The list needs about 300 bytes of memory for each item. Returns the counts.
 
-    Raises what the client raises; then nothing has changed. Two imports may run at the same time.
+    Raises what the client raises; then nothing was written. Two imports may run at the same time.
     """
     game = check_game(game or conf.default_game())
     with background():

@@ -21,7 +21,7 @@ from ..ledger.edit import after_commit, log_after_commit
 
 ESTIMATE_WINDOW = timedelta(days=7)
 MINIMUM_OBSERVED = timedelta(days=1)
-"""Snapshots of a shorter time give no estimate, because spending depends on the hour of the day."""
+"""If the snapshots cover less time, there is no estimate, because spending depends on the hour of the day."""
 
 MAX_SNAPSHOTS_READ = 2000
 """The estimate uses at most this many of the newest snapshots."""
@@ -34,9 +34,9 @@ _EXACT = Context(prec=64)  # a site may have set a smaller precision for the who
 
 
 def snapshot_balance(account: str = conf.DEFAULT_ACCOUNT) -> BalanceSnapshot:
-    """Ask SkinsBack for the balance and store it. Sends ``balance_low`` if it has just fallen below ``LOW_BALANCE``.
+    """Ask SkinsBack for the balance, store it, and return the stored row.
 
-    Raises what the client raises.
+    Sends ``balance_low`` if the balance has just fallen below ``LOW_BALANCE``. Raises what the client raises.
     """
     with background():
         usd = get_client(account).get_balance().usd
@@ -46,8 +46,8 @@ def snapshot_balance(account: str = conf.DEFAULT_ACCOUNT) -> BalanceSnapshot:
 def store_balance(account: str, usd: Decimal) -> BalanceSnapshot:
     """Store a balance from an answer or an event. Sends ``balance_low`` if it has just fallen below ``LOW_BALANCE``.
 
-    An unchanged balance has two rows: the first report of it, and the newest. Costs two statements, and five more if
-    the balance falls below ``LOW_BALANCE``.
+    Returns the stored row. An unchanged balance has two rows: its first report, and its newest. This takes two
+    statements, and five more if the balance falls below ``LOW_BALANCE``.
     """
     now = utc_now()
     snapshots = BalanceSnapshot.objects.using(database())
@@ -76,7 +76,7 @@ def store_balance(account: str, usd: Decimal) -> BalanceSnapshot:
 
 
 def _is_first_below(snapshot: BalanceSnapshot, limit: Decimal) -> bool:
-    """Whether the snapshot before this one was not below the limit, or does not exist.
+    """Return whether the snapshot before this one was not below the limit, or does not exist.
 
     It locks that snapshot by a write and compares again, so that of several processes only one returns True.
     """
@@ -92,7 +92,7 @@ def _is_first_below(snapshot: BalanceSnapshot, limit: Decimal) -> bool:
 
 
 def estimate_days_left(account: str = conf.DEFAULT_ACCOUNT, *, now: datetime | None = None) -> Decimal | None:
-    """For how many days the balance lasts, estimated from the last seven days; None without an estimate."""
+    """Return for how many days the balance lasts, estimated from the last seven days; None without an estimate."""
     since = (now or utc_now()) - ESTIMATE_WINDOW
     snapshots = BalanceSnapshot.objects.using(database()).filter(account=account, taken_at__gte=since)
     newest = snapshots.order_by("-pk").values_list("taken_at", "balance")[:MAX_SNAPSHOTS_READ]
@@ -122,7 +122,7 @@ def days_left(
 
 
 def days_left_text(days: Decimal | None) -> str:
-    """A text for ``days_left``; empty for None."""
+    """Return a text for a number of days that ``days_left`` returned; empty for None."""
     if days is None:
         return ""
     if days > 365:

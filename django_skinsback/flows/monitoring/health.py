@@ -89,13 +89,13 @@ class Health:
 
     @property
     def status(self) -> HealthStatus:
-        """The worst status of the reasons."""
+        """The worst status of the reasons; ``ok`` without reasons."""
         found = {reason.status for reason in self.reasons}
         worst_first = (HealthStatus.FAILING, HealthStatus.DEGRADED)
         return next((status for status in worst_first if status in found), HealthStatus.OK)
 
     def as_dict(self) -> dict[str, Any]:
-        """All fields and the status, for JSON: amounts are text, times are datetimes."""
+        """Return all fields and the status. Amounts are text; times are datetimes, which DjangoJSONEncoder accepts."""
         values = {"status": self.status.value, **asdict(self)}
         for account in values["accounts"]:
             for name in ("balance", "days_left"):
@@ -104,7 +104,7 @@ class Health:
 
 
 def is_failing(now: datetime | None = None) -> bool:
-    """Whether a row has been due for more than 15 minutes, in two queries. Anonymous callers may see only this."""
+    """Return whether a row has been due for more than 15 minutes. Anonymous callers may see only this. Two queries."""
     return _longest_overdue(None, now or utc_now()) > FAILING_AFTER
 
 
@@ -208,7 +208,7 @@ def _reasons_of_account(account: AccountHealth, low_balance: Decimal | None, now
 
 
 def _longest_overdue(account: str | None, now: datetime) -> timedelta:
-    """For how long the oldest due row has been due; zero if no row is due."""
+    """Return for how long the oldest due row has been due; zero if no row is due."""
     only = {} if account is None else {"account": account}
     oldest = [
         model._default_manager.using(database())
@@ -235,7 +235,7 @@ def _account(alias: str, now: datetime, problems: Mapping[str, Reason | None]) -
 
 
 def _probe(alias: str) -> Reason | None:
-    """Ask SkinsBack for the balance and store it; return the reason if that fails, else None."""
+    """Ask SkinsBack for the balance and store it. Return a Reason if that fails, else None."""
     try:
         with ratelimit.foreground():  # a pause must not refuse the probe: its cause may be over
             snapshot_balance(alias)

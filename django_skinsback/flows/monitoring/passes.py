@@ -1,4 +1,4 @@
-"""Notes about passes over due rows: when the last one ended, and since when errors have ended them.
+"""Notes about passes over due rows: when a process last looked for due rows, and since when passes fail.
 
 The notes are kept in the site's cache. ``health`` and ``skinsback_check`` need them to see an outage in which every
 call fails: each pass postpones its rows, so no row is overdue, and no row is flagged. Errors of the cache are ignored.
@@ -14,7 +14,7 @@ from ...models.fields import utc_now
 from ...ratelimit import SiteCache
 
 FAILURE_KEPT_SECONDS = 1800
-"""Longer than the longest delay of a row after an error. So the next failed pass still finds the note of the first."""
+"""Longer than the longest delay of a row after an error, so that the next failed pass finds the earlier note."""
 
 MODELS = ("Deposit", "Purchase")
 
@@ -34,7 +34,7 @@ def note_failed(model: str, account: str, error: str) -> None:
     """Record that an error ended a pass over the rows of this model and account."""
     with suppress(Exception):
         earlier, now = failing_passes(account, (model,)), utc_now()
-        since = min(earlier.since, now) if earlier else now  # a wrong clock may have set it to the future
+        since = min(earlier.since, now) if earlier else now  # a wrong clock may have stored a future time
         _cache().set(_key(model, account), (since.timestamp(), error), FAILURE_KEPT_SECONDS)
 
 
@@ -45,7 +45,10 @@ def note_completed(model: str, account: str) -> None:
 
 
 def failing_passes(account: str, models: Iterable[str] = MODELS) -> FailingPasses | None:
-    """Since when passes of the account fail, for the model that fails longest; None if none fails."""
+    """Return since when passes of the account have failed, with the error; None if they do not fail.
+
+    If passes fail for several models, the model that has failed for the longest time is returned.
+    """
     with suppress(Exception):
         found = _cache().get_many([_key(model, account) for model in models])
         if found:
@@ -61,7 +64,7 @@ def note_pass() -> None:
 
 
 def last_pass() -> datetime | None:
-    """When a process that shares the cache last looked for due rows; None if the cache has no note of it."""
+    """Return when a process that shares the cache last looked for due rows; None if the cache has no note of it."""
     with suppress(Exception):
         if (time := _cache().get_many([_LAST_LOOK]).get(_LAST_LOOK)) is not None:
             return datetime.fromtimestamp(time, UTC)
@@ -69,7 +72,7 @@ def last_pass() -> datetime | None:
 
 
 def is_shared() -> bool:
-    """Whether processes share the cache."""
+    """Return whether processes share the cache."""
     return not conf.cache_backend().endswith(conf.PER_PROCESS_CACHES)
 
 

@@ -1,6 +1,6 @@
 """Reads SkinsBack's list of deposits or purchases when many rows are due.
 
-A page of a list names up to a thousand rows, so it takes fewer calls than asking about each row or batch.
+A page of a list contains up to a thousand rows, so this takes fewer calls than asking about each row or batch.
 """
 
 import logging
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("django_skinsback")
 
 MARGIN = schedule.HOUR
-"""Added at both ends of the time range. SkinsBack does not publish whose clock it uses, or whether the ends count."""
+"""Added at both ends of the range. SkinsBack does not publish whose clock it uses, or if ranges include the ends."""
 
 IDS_PER_STATEMENT = 400
 """How many IDs one statement names. Some builds of SQLite accept 999 values."""
@@ -33,8 +33,9 @@ IDS_PER_STATEMENT = 400
 def read_list(sweep: "Sweep[Any, Any]") -> None:
     """Read the list page by page and record what it says about due rows.
 
-    Reading ends with a page that names fewer than ``sweep.rows_per_call`` due rows: then asking takes fewer calls. Rows
-    that the list does not name stay due. Two processes may read the same list at once; this costs only calls.
+    Reading ends with a page that contains fewer than ``sweep.rows_per_call`` due rows: then asking about the rows takes
+    fewer calls. Rows that the list does not contain stay due. Two processes may read the same list at once; this costs
+    only calls.
     """
     first, last = sweep.due_rows().aggregate(first=Min(sweep.list_time), last=Max(sweep.list_time)).values()
     if first is None:
@@ -54,9 +55,9 @@ def read_list(sweep: "Sweep[Any, Any]") -> None:
 
 
 def _record_page(sweep: "Sweep[Any, Any]", page: Sequence[Any]) -> int:
-    """Record what a page says. Returns how many due rows it names.
+    """Record what a page says about due rows. Return how many due rows it contains.
 
-    This takes two statements for every 400 rows of the page, and those of each change.
+    This takes two statements for every 400 rows of the page, and the statements of each change.
     """
     our_id, named, now, chance = sweep.our_id, 0, utc_now(), sweep.chance()
     reports, differing = by_id(page, attrgetter(our_id))

@@ -1,7 +1,7 @@
 """Whether a report would change its row: rules without input or output.
 
 A report without a change is not recorded, so a batch without changes needs one statement for all its rows. In doubt,
-these rules return True: ``record_report`` decides, and to record a known report again is safe.
+these rules return True. Then ``record_report`` decides. Recording a known report again is safe.
 """
 
 from ...models import Deposit, Purchase
@@ -13,7 +13,7 @@ from ..purchases.report import details
 
 
 def changes_purchase(purchase: Purchase, report: PurchaseReport) -> bool:
-    """Whether recording ``report`` would change more of the purchase than its next poll."""
+    """Return whether recording ``report`` would change more of the purchase than its next poll."""
     if report.buy_id not in {"", purchase.buy_id}:
         return True
     verdict = _judge(purchase.status, report.status)
@@ -28,7 +28,7 @@ def changes_purchase(purchase: Purchase, report: PurchaseReport) -> bool:
 
 
 def changes_deposit(deposit: Deposit, report: DepositReport, *, decisive: bool) -> bool:
-    """Whether recording ``report`` would change more of the deposit than its next poll.
+    """Return whether recording ``report`` would change more of the deposit than its next poll.
 
     ``decisive`` means that the report is the answer of ``orderstatus``; see ``flows.deposits.report``.
     """

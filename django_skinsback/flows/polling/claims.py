@@ -3,8 +3,8 @@
 A sweep claims rows by moving ``next_poll_at`` two minutes ahead. It extends the claim itself, between two calls. A
 background thread could not extend it, because it has neither the site's tenant nor its database connection. If a worker
 is killed, or one call takes longer than the claim, the rows are due again. Then a second sweep may poll them: this
-costs one more call and moves no money, because every change is checked against the row. No lock is held while SkinsBack
-is called.
+costs one more call and moves no money twice, because every change is checked against the row. No lock is held while
+SkinsBack is called.
 """
 
 import random
@@ -84,6 +84,6 @@ def _claim(due: QuerySet[Row], keys: list[int], until: datetime) -> list[Row]:
 
 
 def _claim_end(now: datetime) -> datetime:
-    """When a claim made ``now`` ends. The random microseconds are the claim token: they make the time unique."""
+    """Return when a claim made ``now`` ends. Its random microseconds are the claim token: they make the time unique."""
     claim_token = timedelta(microseconds=random.randrange(1_000_000))  # noqa: S311 - not a secret
     return now + schedule.CLAIM - claim_token

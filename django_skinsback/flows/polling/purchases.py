@@ -1,4 +1,4 @@
-"""The sweep of purchases: unsent ones are sent, open ones polled, those that SkinsBack does not know sent again."""
+"""The sweep of purchases. It sends unsent ones, polls open ones, and resends those that SkinsBack does not know."""
 
 import random
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from .sweep import Counts, OnProgress, Sweep, no_progress, sweep
 UNSENT = {"status": PurchaseStatus.REQUESTED, "attempts": 0}
 
 UNKNOWN_IN_A_ROW = 2
-"""A sweep ends after this many new purchases in a row got no readable answer: the outcome of each is unknown."""
+"""A sweep ends after this many new purchases in a row got no readable answer. Each may have been bought."""
 
 
 def poll_purchases(
@@ -109,11 +109,11 @@ class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
     def _send(
         self, claim: Claim[Purchase], rows: list[Purchase], send: Callable[[Purchase], SkinsBackError | None]
     ) -> None:
-        """Send rows one by one until the sweep is over. Raises an error if the other rows would fail for it too."""
+        """Send rows one by one until the sweep is over. Raise an error if the other rows would fail with it too."""
         batches = set()
         try:
             for row in rows:
-                if row.batch_id in batches:  # sent together with the first one of its batch
+                if row.batch_id in batches:  # sent together with the first row of its batch
                     continue
                 claim.extend()
                 if not row.attempts and row.batch_id:
@@ -136,7 +136,7 @@ class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
             self.counts.changed += sum(statuses.get(row.pk, row.status) != row.status for row in rows)
 
     def after_error(self) -> None:
-        """Flag unsent purchases that were created more than a day ago, also those that this sweep did not reach.
+        """Flag unsent purchases that were created more than a day ago, including those that this sweep did not reach.
 
         A creation time in the future comes from a wrong clock and is flagged too. Purchases that are flagged for this
         reason, or whose flag an operator has removed, are skipped.
@@ -182,7 +182,7 @@ def _resend(row: Purchase) -> SkinsBackError | None:
 
 
 def _may_be_sent_again(row: Purchase) -> bool:
-    """Whether a purchase that SkinsBack does not know is sent again now, with the same ``custom_id``."""
+    """Return whether a purchase that SkinsBack does not know is sent again now, with the same ``custom_id``."""
     sent = row.submitted_at
     waited = sent is not None and schedule.age_for_waiting(sent, utc_now()) >= schedule.RESEND_AFTER
     return waited and _is_repeatable(row) and not _is_decided(row)
@@ -205,7 +205,9 @@ def _is_decided(row: Purchase) -> bool:
 
 
 def _record_not_found(edit: Edit[Purchase], status: str, chance: float) -> None:
-    """Record that SkinsBack does not know the purchase. This proves nothing: poll it again, and finally flag it.
+    """Record that SkinsBack does not know the purchase. It may be bought all the same, so poll it again.
+
+    Flag it if it has a ``buy_id``, or if it was sent and must not be sent again.
 
     ``status`` is the status at the time of the call; a row whose status has changed since is left as it is.
     """

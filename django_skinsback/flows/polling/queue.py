@@ -15,7 +15,7 @@ Row = TypeVar("Row", Deposit, Purchase)
 
 
 def is_due(column: str, now: datetime) -> Q:
-    """The condition that the time in ``column`` has come, or is farther ahead than the schedule allows.
+    """Return the condition that the time in ``column`` has come, or is later than the schedule allows.
 
     Only a wrong clock writes such a time. The condition consists of two ranges, so the database uses the index.
     """
@@ -23,7 +23,7 @@ def is_due(column: str, now: datetime) -> Q:
 
 
 def due_rows(model: type[Row], account: str, now: datetime) -> QuerySet[Row]:
-    """The rows of the account that are due, read from the database that money is written to."""
+    """Return the rows of the account that are due, from the database that money is written to."""
     rows: QuerySet[Row] = model._default_manager.using(database())
     return rows.filter(is_due("next_poll_at", now), account=account)
 

@@ -40,7 +40,7 @@ OnProgress = Callable[[int], object]
 
 
 def no_progress(_rows: int) -> None:
-    """An ``on_progress`` that does nothing."""
+    """Do nothing. This is the default of ``on_progress``."""
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Sweep(ABC, Generic[Row, Report]):
     """The column with the ID that we gave the row."""
 
     list_time: str
-    """The column that is nearest to the time in SkinsBack's list."""
+    """The column that is closest to the time by which SkinsBack's list is limited."""
 
     batch_size: int
     """How many rows are claimed at a time."""
@@ -104,7 +104,7 @@ class Sweep(ABC, Generic[Row, Report]):
         """
 
     def after_error(self) -> None:
-        """Called after a SkinsBackError has ended the sweep."""
+        """Do more work after a SkinsBackError has ended the sweep. The default does nothing."""
 
     def run(self) -> None:
         """Poll all due rows of the account, until a SkinsBackError or ``LONGEST_SWEEP`` ends the sweep."""
@@ -124,11 +124,11 @@ class Sweep(ABC, Generic[Row, Report]):
                 passes.note_completed(rows, self.account)
 
     def due_rows(self) -> QuerySet[Row]:
-        """The rows of the account that are due."""
+        """Return the rows of the account that are due."""
         return due_rows(self.model, self.account, self.now)
 
     def is_over(self) -> bool:
-        """Whether the sweep has lasted for ``LONGEST_SWEEP``."""
+        """Return whether the sweep has lasted for ``LONGEST_SWEEP``."""
         return utc_now() >= self._ends_at
 
     def add_progress(self, rows: int) -> None:

@@ -1,4 +1,4 @@
-"""Asking SkinsBack about purchases: many in one call, and one at a time where that fails."""
+"""Asks SkinsBack about purchases: many in one call, and in smaller calls if that call fails."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Answers:
 
 
 def always() -> bool:
-    """The default of ``may_call``: no limit."""
+    """Return True. This is the default of ``may_call``."""
     return True
 
 
@@ -43,7 +43,8 @@ def get_answers(account: str, rows: list[Purchase], may_call: Callable[[], bool]
 
     If the call fails, it is repeated for each half of the rows. A row without an answer is asked about once more by its
     ``buy_id``, if that is known. ``may_call`` is called before each further call. When it returns False, the remaining
-    rows are put into ``unasked``. Raises account-wide errors.
+    rows are put into ``unasked``. Raises account-wide errors, and UnknownOutcome if a call gets no readable
+    answer and ``balance`` gets none either.
     """
     client, answers = get_client(account), Answers()
     _ask_in_halves(account, client, rows, answers, may_call)
@@ -73,7 +74,7 @@ def get_answers(account: str, rows: list[Purchase], may_call: Callable[[], bool]
 def _ask_in_halves(
     account: str, client: SkinsBackClient, rows: list[Purchase], answers: Answers, may_call: Callable[[], bool]
 ) -> None:
-    """Ask about a list. If one ID in it makes the call fail, halve the list until that ID is alone.
+    """Ask about a list of rows. If one ID in it makes the call fail, halve the list until that ID is alone.
 
     If ``may_call`` returns False before that, the smallest part that failed is put into ``failures``, and parts that
     were not asked about are put into ``unasked``.
@@ -99,7 +100,7 @@ def _ask_in_halves(
             return
         odd = error
     middle = len(rows) // 2
-    if not may_call():  # if they were due at once, the same rows would fail in every pass
+    if not may_call():  # not ``unasked``: due at once, the same rows would fail in every pass
         answers.failures |= dict.fromkeys((row.pk for row in rows), odd)
         return
     _ask_in_halves(account, client, rows[:middle], answers, may_call)
@@ -121,7 +122,7 @@ def _get_by_buy_id(client: SkinsBackClient, row: Purchase) -> PurchaseReport | N
 def ask(account: str, rows: list[Purchase], source: Source, *, by: Any = None) -> list[Purchase]:
     """Ask ``market_getinfo`` about rows, record the answers, and return the rows that SkinsBack does not know.
 
-    Rows that fail are asked about later. Raises what the client raises. The error of the first row that failed is
+    Rows that fail are postponed. Raises what the client raises. The error of the first row that failed is
     raised after all others are recorded.
     """
     absent: list[Purchase] = []

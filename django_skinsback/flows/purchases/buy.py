@@ -1,4 +1,4 @@
-"""Buying skins for users: the row and the charge are written; ``send`` submits the purchase to SkinsBack."""
+"""Buys skins for users: writes the row and the charge. The module ``send`` sends the purchase to SkinsBack."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from ..ledger.idempotency import find_earlier, key_digest, newest, request_diges
 
 
 class BatchItem(TypedDict, total=False):
-    """One skin of ``buy_batch``."""
+    """One skin of ``buy_batch``. The keys mean the same as the arguments of ``buy``."""
 
     skin_id: Required[str]
     game: str | None
@@ -175,7 +175,7 @@ def _buy(
 
 
 def _find_earlier(purchases: Sequence[Purchase], *, is_taken: bool = False) -> list[Purchase]:
-    """The rows that an earlier call with the same idempotency key made; empty if there are none.
+    """Return the rows that an earlier call with the same idempotency key made; empty if there are none.
 
     Raises IdempotencyConflict if that call had other parameters.
     """
@@ -187,7 +187,7 @@ def _find_earlier(purchases: Sequence[Purchase], *, is_taken: bool = False) -> l
 
 
 def read_item(item: Mapping[str, Any], user: Any) -> dict[str, Any]:
-    """The columns of the skin, its price cap and its charge. Raises InvalidInput as ``buy`` does."""
+    """Return the columns of the skin, its price cap and its charge. Raises InvalidInput as ``buy`` does."""
     return {**_skin(item), **_price(item), **_charge(item, user)}
 
 

@@ -1,4 +1,4 @@
-"""What a purchase would buy: looked up on the market. Nothing is bought and nothing is written."""
+"""Looks up on the market what a purchase would buy. Buys nothing and writes nothing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ from .buy import read_item
 class Preview:
     """The cheapest skin on the market that matches, if there is one, and the project's balance.
 
-    Amounts are US dollars. ``problem`` says why nothing would be bought; it is empty if the skin would be bought.
+    Amounts are US dollars. ``for_sale`` is the number of listed skins that match. ``problem`` says why
+    nothing would be bought; it is empty if the skin would be bought.
     """
 
     skin_id: str
@@ -34,7 +35,7 @@ class Preview:
 
 
 def preview(*, trade_url: str, account: str = conf.DEFAULT_ACCOUNT, user: Any = None, **item: Any) -> Preview:
-    """Look up what ``buy`` would buy with the same arguments (``/docs/api/v1/market_search``).
+    """Return what ``buy`` would buy with the same arguments (``/docs/api/v1/market_search``).
 
     A ``skin_id`` is looked up in the full price list of its game, which takes long. Raises InvalidInput as ``buy``
     does, and what the client raises.
@@ -67,7 +68,7 @@ def _find_on_market(account: str, columns: dict[str, Any]) -> Iterator[Skin | Pr
         yield from [first] if first else []
         return
     name = columns["market_hash_name"]
-    # The search finds parts of names, too.
+    # The search also returns skins whose name only contains ``name``.
     yield from (skin for skin in client.search_skins(columns["game"], name) if skin.market_hash_name == name)
 
 

@@ -1,4 +1,4 @@
-"""When a user who receives a skin is charged, and when the charge is refunded.
+"""Decides when a user who receives a skin is charged, and when the charge is refunded.
 
 Everything SkinsBack says about a purchase, from any source, is a ``PurchaseReport`` and goes through ``decide``:
 
@@ -22,7 +22,7 @@ from ..ledger.edit import Edit, lock_for_edit
 from ..ledger.record import DECISIVE, Outcome, PendingChange, Recorded, record
 
 CENT = Decimal("0.01")
-"""Amounts that are closer than this differ by their rounding."""
+"""A difference below this is caused by rounding."""
 
 
 def record_report(
@@ -145,7 +145,7 @@ def _flag_amounts(edit: Edit[Purchase], report: PurchaseReport) -> None:
 
 
 def _schedule(edit: Edit[Purchase]) -> None:
-    """Set when SkinsBack is asked next; None if never."""
+    """Set ``next_poll_at``: when SkinsBack is asked next, or None if the purchase is not polled any more."""
     purchase, moved = edit.row, "status" in edit.changed
     columns: dict[str, Any] = {"failing_since": None} if moved or edit.source in DECISIVE else {}
     if purchase.status in PURCHASE_FINAL:
@@ -172,14 +172,14 @@ _DETAILS = (
 
 
 def details(report: PurchaseReport) -> dict[str, Any]:
-    """The values of a report that are stored, by column. A missing value is left out: it changes nothing."""
+    """Return the values of a report to store, by column. Missing values are left out, except ``error_reason``."""
     reported = {name: getattr(report, name) for name in _DETAILS}
     known = {name: value for name, value in reported.items() if value is not None and value != ""}
     return {**known, "error_reason": report.error_reason[:WORD_LENGTH]}
 
 
 def next_poll_at(purchase: Purchase, now: datetime, poll_count: int, chance: float = 0.5) -> datetime | None:
-    """When an open purchase is polled next; None if it is over, because its hold and the margin have passed.
+    """Return when a purchase is polled next; None if it is final, or if its hold and the margin have passed.
 
     ``chance``, from 0 to 1, spreads the times; 0.5 leaves them as they are.
     """

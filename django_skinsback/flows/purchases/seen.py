@@ -1,4 +1,4 @@
-"""What a person saw of a purchase."""
+"""Tokens of what a person saw of a purchase."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""How a purchase is sent to SkinsBack: the row is committed first, and a missing answer is never a refusal.
+"""Sends purchases to SkinsBack. The row is committed before the call. A missing answer is not treated as a refusal.
 
 ``attempts`` counts how often a row was sent and may have been bought. An answer that proves that nothing was bought
 subtracts one again. So a row with attempts but without a ``buy_id`` has an unknown outcome, even if its worker died.
@@ -43,7 +43,7 @@ from .report import reach, record_report
 logger = logging.getLogger("django_skinsback")
 
 BATCH_LIMIT = 50
-"""Skins in one ``market_batch_buy``; SkinsBack publishes no limit."""
+"""Most skins in one call of ``market_batch_buy``. SkinsBack publishes no limit."""
 
 Answer = PurchaseReport | InvalidInput | RequestNotSent | UnknownOutcome | APIError
 
@@ -61,8 +61,8 @@ _TICK = timedelta(microseconds=1)
 def submit(purchase: Purchase) -> Purchase:
     """Send a purchase that was never sent; the unsent purchases of its batch are sent with it.
 
-    Safe to call twice or from two workers at once: one of them sends. Returns the row as it is afterwards. A refusal
-    by SkinsBack is in its status. Errors of the call are not raised, because the sweep continues from the row
+    Safe to call twice or from two workers at once: only one call sends. Returns the row after the call. If SkinsBack
+    refused, the status of the row shows it. Errors of the call are not raised, because the sweep continues from the row
     (``/docs/api/v1/market_buy``, ``/docs/api/v1/market_batch_buy``).
 
     Raises ConfigurationError before anything is sent, and InsideDatabaseTransaction inside a database transaction.
@@ -75,8 +75,8 @@ def submit(purchase: Purchase) -> Purchase:
 def dispatch(purchase: Purchase) -> SkinsBackError | None:
     """Send a purchase that was never sent, and the unsent purchases of its batch.
 
-    Returns an account-wide error, or the UnknownOutcome of a whole call: other purchases would probably fail too, so
-    the rest of the batch is not sent. Returns None if there is no such error.
+    Returns an account-wide error, or the UnknownOutcome of a whole call. Then the rest of the batch is not sent,
+    because other purchases would probably fail too. Returns None if there is no such error.
     """
     client, keys = get_client(purchase.account), _unsent_of_batch(purchase)
     for start in range(0, len(keys), BATCH_LIMIT):
@@ -122,7 +122,7 @@ def _unsent() -> QuerySet[Purchase]:
 
 
 def _unsent_of_batch(purchase: Purchase) -> list[int]:
-    """Keys of the purchase and of the other unsent purchases of its batch."""
+    """Return the primary keys of the purchase and of the other unsent purchases of its batch."""
     if not purchase.batch_id:
         return [purchase.pk]
     companions = _unsent().filter(account=purchase.account, batch_id=purchase.batch_id)
@@ -206,7 +206,7 @@ def _record_answer(row: Purchase, answer: Answer, now: datetime) -> None:
 
 
 def _set_not_bought(edit: Edit[Purchase], error: SkinsBackError) -> None:
-    """Nothing was bought, and the same call may work later: subtract the attempt and wait."""
+    """Subtract the attempt and set a later poll: nothing was bought, and the same call may succeed later."""
     if edit.row.status not in OPEN:
         return
     attempts = edit.row.attempts - 1
@@ -220,7 +220,7 @@ def _set_not_bought(edit: Edit[Purchase], error: SkinsBackError) -> None:
 
 
 def _set_refused(edit: Edit[Purchase], error: APIError) -> None:
-    """SkinsBack refused. That is final, unless an earlier attempt without an answer may have bought the skin."""
+    """Record a refusal. It is final, unless an earlier attempt without an answer may have bought the skin."""
     if edit.row.status not in OPEN:
         return
     edit.set(**_error_columns(error))
@@ -232,7 +232,7 @@ def _set_refused(edit: Edit[Purchase], error: APIError) -> None:
 
 
 def _set_unknown(edit: Edit[Purchase], error: SkinsBackError, due: datetime) -> None:
-    """It may have been bought: ask SkinsBack about the ``custom_id`` from ``due`` on."""
+    """Record that the skin may have been bought. The sweep asks SkinsBack about the ``custom_id`` from ``due`` on."""
     if edit.row.status not in OPEN:
         return
     if edit.row.status == PurchaseStatus.REQUESTED:

@@ -1,7 +1,7 @@
-"""What a person decides about a purchase if the rules and SkinsBack's answers cannot decide.
+"""Decisions of a person about a purchase that the rules and SkinsBack's answers cannot decide.
 
 A decision is bound to what the person saw: ``seen`` is compared under the row lock. If the row differs, RowChanged is
-raised and nothing is written. Without ``seen``, the row as passed is taken as what the person saw.
+raised and nothing is written. Without ``seen``, the values of the passed row are compared.
 """
 
 from datetime import datetime
@@ -35,8 +35,8 @@ class Decision(StrEnum):
 def settle(purchase: Purchase, decision: Decision | str, by: Any = None, note: str = "", seen: str = "") -> Purchase:
     """Apply a person's decision about a purchase, end its review, and return the row.
 
-    ``keep`` moves no money, ``refund`` gives the charge back. A purchase that was not sent, or whose outcome is
-    unknown, is then refused and never sent again. ``by`` is the person, for the history.
+    ``keep`` moves no money, ``refund`` gives the charge back. After ``refund``, a purchase that was not sent, or whose
+    outcome is unknown, has the status ``refused`` and is never sent again. ``by`` is the person, for the history.
 
     Raises RowChanged if the row is not what was seen, and InvalidInput if the decision is not possible: no charge, a
     charge that was refunded, a trade offer that the user may still accept, or a purchase that is being sent.
@@ -80,7 +80,7 @@ def _cancel(pk: Any, by: Any, note: str, seen: str) -> Purchase:
 
 
 def refund_obstacle(purchase: Purchase, now: datetime) -> str:
-    """Why the status of a purchase does not allow a refund now; empty if it does."""
+    """Return why the status of a purchase does not allow a refund at ``now``; empty if it does."""
     if purchase.status in _OFFER_IS_LIVE:
         return _("The user may still accept the trade offer. Refund the charge after the offer has ended.")
     if purchase.status in _MAY_BE_SENT and purchase.attempts:

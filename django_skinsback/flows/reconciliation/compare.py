@@ -65,7 +65,7 @@ class ListSpec:
         return attrgetter(self.our_id, self.their_id)
 
     def as_text(self, values: Values) -> dict[str, str]:
-        """The values as text by column, without empty ones."""
+        """Return the values as text by column, without empty ones."""
         pairs = zip(self.columns, values, strict=True)
         return {name: _as_text(value) for name, value in pairs if not _is_empty(value)}
 
@@ -99,7 +99,7 @@ PURCHASES = ListSpec(
 def compare(ours: Values, theirs: Values, *, required: tuple[int, ...] = ()) -> Comparison | None:
     """Return how ``theirs`` differs from ``ours``; None if they agree.
 
-    A value that only one side has is no difference. ``required`` are positions of values that a credit needs. If
+    A value that only one side has is not a difference. ``required`` are positions of values that a credit needs. If
     only SkinsBack has one of them, the result is AHEAD.
     """
     (our_link, our_status), (their_link, their_status) = ours[:2], theirs[:2]
@@ -134,7 +134,7 @@ def _compare_details(ours: Values, theirs: Values, required: tuple[int, ...]) ->
 
 
 def required_for_credit(spec: ListSpec, credit: str) -> tuple[int, ...]:
-    """Positions of the values that a credit is computed from; ``credit`` is the setting ``CREDIT``."""
+    """Return the positions of the values that a credit is computed from. ``credit`` is the setting ``CREDIT``."""
     if spec.model is not Deposit:
         return ()
     amount = "user_amount" if credit == "user_amount" else "amount"

@@ -1,4 +1,4 @@
-"""How far each list was read, and the claim that lets one process at a time read it."""
+"""Cursors store how far each list was read. A claim lets only one process at a time read a list."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -44,7 +44,9 @@ class Window:
 
 
 def next_window(cursor: ListCursor, now: datetime) -> Window:
-    """Return the window to read next: that of an interrupted run, or else from the end of the last complete one.
+    """Return the window to read next.
+
+    It is the window of an interrupted run, or else it begins where the last complete window ended, with an overlap.
 
     A time in the future was stored while the clock was wrong. Then the window covers a whole hold.
     """
@@ -61,7 +63,7 @@ def next_window(cursor: ListCursor, now: datetime) -> Window:
 
 @contextmanager
 def run_at_end(action: Callable[[], object]) -> Iterator[None]:
-    """Call ``action`` after the block, also after an exception or Ctrl-C, but not when the process is being killed."""
+    """Call ``action`` after the block, also after an exception or Ctrl-C, but not after SystemExit."""
     try:
         yield
     except (Exception, KeyboardInterrupt):
@@ -100,7 +102,7 @@ class ListClaim:
             setattr(self.cursor, name, value)
 
     def extend(self) -> None:
-        """Extend the claim and save the cursor once half of the time has passed.
+        """Extend the claim and save the cursor if at most half of ``CLAIM_TIME`` is left.
 
         Raises SkinsBackError if another run has replaced the claim.
         """

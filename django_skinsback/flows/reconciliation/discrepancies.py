@@ -109,7 +109,7 @@ class DiscrepancyStore:
         self._to_resolve: set[int] = set()
         self._stored: dict[str, tuple[Any, Any]] = {}
         self.resolvable: dict[tuple[str, str], list[int]] = {}
-        """Keys of open discrepancies that are resolved once both sides agree, by our ID and SkinsBack's."""
+        """Primary keys of the open discrepancies to resolve when both sides agree, by our ID and SkinsBack's."""
         self._load()
 
     def _load(self) -> None:
@@ -122,7 +122,7 @@ class DiscrepancyStore:
                 self.resolvable.setdefault((our_id, their_id), []).append(pk)
 
     def is_stored(self, found: FoundDiscrepancy) -> bool:
-        """Whether the same discrepancy with the same content is open, or was closed by an operator."""
+        """Return whether the same discrepancy with the same content is open, or was closed by an operator."""
         return self._stored.get(self._digest(found)) == (found.ours, found.theirs)
 
     def add(self, found: FoundDiscrepancy) -> None:
@@ -133,7 +133,7 @@ class DiscrepancyStore:
             self._save_batch()
 
     def resolve(self, ids: tuple[str, str]) -> None:
-        """Have ``finish`` resolve the open discrepancies of a row: both sides agree now."""
+        """Note that both sides of a row agree now. ``finish`` resolves its open discrepancies."""
         self._to_resolve.update(self.resolvable.get(ids, ()))
 
     def finish(self) -> None:
@@ -207,9 +207,9 @@ _UPDATED_COLUMNS = ["ours", "theirs", "deposit", "purchase", "outcome", "state",
 
 
 def _update(row: Discrepancy, found: FoundDiscrepancy, now: datetime) -> bool:
-    """Copy what was found to a stored discrepancy, without saving it. Returns whether that changes it.
+    """Copy what was found to a stored discrepancy, without saving it. Return whether that changes it.
 
-    One that an operator has closed stays closed while its content is the same.
+    A discrepancy that an operator has closed stays closed while its content is the same.
     """
     same = (row.ours, row.theirs) == (found.ours, found.theirs)
     if same and not found.repaired and row.state in {State.OPEN, State.CLOSED}:

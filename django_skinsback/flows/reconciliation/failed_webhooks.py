@@ -1,8 +1,8 @@
 """Read SkinsBack's list of failed webhooks, and ask about each of its deposits that is not final here.
 
 The list contains no statuses (``/docs/api/v1/callback_errors``), and it may grow without end. It is read from its
-start, at most MAX_PAGES pages, once a day. A deposit that is final here costs no call. Deposits behind the last page
-that is read are found by polling and in the list of deposits.
+start, at most MAX_PAGES pages, once a day. A deposit that is final here costs no call. Polling and the list of deposits
+find the deposits on the pages that are not read.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ class OurDeposit(NamedTuple):
 
 
 def is_due(account: str, now: datetime) -> bool:
-    """Return whether the list was last read ``READ_EVERY`` ago or earlier. A time in the future does not count."""
+    """Return whether the list was not read in the last ``READ_EVERY``. A stored time in the future is ignored."""
     cursors = ListCursor.objects.using(database()).filter(account=account, name=ListName.CALLBACK_ERROR_LIST)
     read_at = cursors.values_list("complete_until", flat=True).first()
     return read_at is None or not now - READ_EVERY < read_at <= now
@@ -66,7 +66,7 @@ class FailedWebhookReader:
         self._seen: set[str] = set()
 
     def read(self) -> bool:
-        """Read the list; return whether that succeeded, up to its end or to MAX_PAGES."""
+        """Read the list. Return whether its end or MAX_PAGES was reached."""
         self._resolve_final()
         reader = PageReader(self._client.list_failed_notifications, _ids, max_pages=MAX_PAGES)
         with run_at_end(self._store.finish):
@@ -93,7 +93,7 @@ class FailedWebhookReader:
                 self._claim.extend()
 
     def _find_deposits(self, rows: Sequence[FailedNotification]) -> dict[str, OurDeposit]:
-        """Our deposits by the ID that the list gives: our own, or SkinsBack's if ours is missing."""
+        """Return our deposits by the ID that the list contains: our ID, or SkinsBack's if ours is missing."""
         found: dict[str, OurDeposit] = {}
         columns = ("pk", "order_id", *DEPOSITS.columns)  # transaction_id is the first of DEPOSITS.columns
         manager = Deposit.objects.using(database()).filter(account=self._result.account)

@@ -40,8 +40,8 @@ class DeferredRow(NamedTuple):
 class ListMatcher:
     """Compares the pages of one list with our rows, records missed reports, and stores discrepancies.
 
-    It keeps the keys of the rows that agree, and the contents only of those that do not. A contradiction is deferred
-    until the end of the list, because a later row of the list may contradict it in turn.
+    It keeps the primary keys of rows that agree, and the values of rows that do not agree. A contradiction is deferred
+    until the end of the list, because the list may contain the same row again with other values.
     """
 
     def __init__(self, spec: ListSpec, store: DiscrepancyStore, result: ListResult) -> None:
@@ -113,7 +113,7 @@ class ListMatcher:
             self._store.add(FoundDiscrepancy(Kind.ABSENT, our_id, row[0] or "", ours, model=spec.model, row_id=pk))
 
     def _find_rows(self, reports: Sequence[Any]) -> tuple[dict[str, OurRow], dict[str, OurRow]]:
-        """Our rows by our ID, and, if a report lacks our ID, by SkinsBack's."""
+        """Return our rows by our ID. Also return them by SkinsBack's ID, for reports without our ID."""
         spec = self._spec
         our_ids, their_ids = [], []
         for our_id, their_id in map(spec.ids_of_report, reports):
@@ -135,7 +135,7 @@ class ListMatcher:
         return self._spec.model._default_manager.using(database()).filter(account=self._result.account)
 
     def _unchanged_for_long(self, pks: list[int]) -> set[int]:
-        """Rows that had not changed for LAG_TOLERANCE when their page was requested."""
+        """Return the keys of rows that had not changed for LAG_TOLERANCE when their page was requested."""
         changed = dict(self._our_rows().filter(pk__in=pks).values_list("pk", "updated_at"))
         return {
             pk
@@ -173,7 +173,7 @@ class ListMatcher:
         self._store.add(FoundDiscrepancy(kind, our_id, their_id, theirs=self._spec.as_text(theirs)))
 
     def _was_seen(self, report: Any, theirs: Values) -> bool:
-        """Whether an equal row was listed before, because pages overlap."""
+        """Return whether an equal row was listed before. Pages of a list may overlap."""
         row = (self._spec.ids_of_report(report)[0], theirs)
         seen = row in self._seen
         self._seen.add(row)
@@ -182,8 +182,8 @@ class ListMatcher:
     def _record(self, kind: Discrepancy.Kind, report: Any, theirs: Values, row: OurRow) -> None:
         """Record a listed row like any report, and store the discrepancy with the outcome.
 
-        A contradiction that is stored already was recorded by an earlier run, and is not recorded again. Neither is a
-        report without a status.
+        A contradiction that is stored already was recorded by an earlier run, and is not recorded again. A report
+        without a status is not recorded either.
         """
         spec, (pk, ours) = self._spec, row
         our_id, their_id = spec.ids_of_report(report)

@@ -49,7 +49,7 @@ def reconcile(
 
     ``on_discrepancy`` is called with each stored Discrepancy, ``on_progress`` with the number of rows of each page.
 
-    An error of SkinsBack ends the list, and an account-wide error ends the account; ``stopped_by`` has its text. Raises
+    An error of SkinsBack ends the list, and an account-wide error ends the account; ``stopped_by`` says why. Raises
     InvalidInput for an impossible range, and InsideDatabaseTransaction.
     """
     refuse_inside_transaction("reconcile()")
@@ -133,7 +133,7 @@ class _ListRun:
     def _read_window(self, claim: ListClaim, window: Window) -> bool:
         """Compare one window; return whether its last page was reached.
 
-        It is read once more from its start if it could not be resumed, or if the list shrank meanwhile.
+        The window is read once more from its start if it could not be resumed, or if the list shrank meanwhile.
         """
         reader = self._compare(claim, window)
         if not reader.complete and window.start_from:
@@ -184,7 +184,10 @@ class _ListRun:
         return reader
 
     def _resume_at(self, window: Window | None, reader: PageReader[Any]) -> dict[str, Any]:
-        """Columns of the cursor with which the next run resumes if this one is interrupted; blank without a window."""
+        """Return the cursor columns with which the next run resumes if this one is interrupted.
+
+        The values are blank without a window. A requested window is not resumed: no columns are returned.
+        """
         if self._requested is not None:
             return {}
         if window is None:
@@ -199,7 +202,7 @@ class _ListRun:
 
 
 def _is_resumable(error: SkinsBackError, reader: PageReader[Any]) -> bool:
-    """Whether the page may be fetched later; not if SkinsBack refused its ``start_from``."""
+    """Return whether the page may be fetched later: not if SkinsBack refused its ``start_from``."""
     if isinstance(error, InvalidInput):
         return False
     refused = isinstance(error, APIError) and not isinstance(error, ACCOUNT_WIDE)

@@ -40,7 +40,7 @@ RETRY_FOR = timedelta(days=7)
 FIRST_RETRY_DELAY, LONGEST_RETRY_DELAY = timedelta(seconds=10), timedelta(hours=6)
 
 REPEATABLE_OUTCOMES = (WebhookEvent.Outcome.UNKNOWN_STATUS, WebhookEvent.Outcome.MISMATCHED)
-"""Outcomes that may differ when the same delivery is applied again: by a later version, or once the row is repaired."""
+"""Outcomes that may change when a delivery is applied again, after an upgrade or after its row was repaired."""
 
 Kind = WebhookEvent.Kind
 
@@ -74,13 +74,16 @@ def receive(
 
 
 def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
-    """Store a new delivery with its effect, in one database transaction. A copy of an applied one is only counted."""
+    """Store a new delivery with its effect, in one database transaction. Return the outcome.
+
+    A copy of a delivery that was processed before is only counted.
+    """
     store = partial(_apply, event, message, is_stored=False)
     try:
         return run(store, repeat_after_integrity_error=False)
     except IntegrityError:
         stored = _copies(event).first()
-        if stored is None:  # no duplicate delivery: another row has its ID now, or a receiver's constraint is a veto
+        if stored is None:  # not a duplicate: another row has the reported ID now, or a receiver raised it
             return _run_or_keep(event, store)
     except Exception as error:
         keep_failed(event, error)
@@ -92,7 +95,7 @@ def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> Web
 
 
 def apply_stored(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
-    """Apply a stored delivery. If another process has applied it meanwhile, this is a no-op."""
+    """Apply a stored delivery and return its outcome. If another process has applied it meanwhile, return REPEAT."""
     return _run_or_keep(event, partial(_apply, event, message, is_stored=True))
 
 
@@ -105,8 +108,11 @@ def _run_or_keep(event: WebhookEvent, apply: Callable[[], WebhookEvent.Outcome])
 
 
 def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bool) -> WebhookEvent.Outcome:
-    """Lock the row, decide, store the delivery, write its effect, and verify that both are saved."""
-    event = event if is_stored else copy.copy(event)  # a rolled back attempt leaves no key and no result on it
+    """Lock the row, decide, store the delivery, write its effect, and return the outcome.
+
+    Raise RolledBack if the delivery or its effect is not saved.
+    """
+    event = event if is_stored else copy.copy(event)  # a rolled back attempt must not change it
     pending: PendingChange[Any]
     about: dict[str, Any] = {"account": event.account, "event": event}
     if isinstance(message, DepositReport):
@@ -131,7 +137,7 @@ def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bo
         edit.save()
     if isinstance(message, Event) and message.balance is not None:
         store_balance(event.account, message.balance)
-    is_verified = edit is not None and edit.changed  # edit.save() has verified both
+    is_verified = edit is not None and edit.changed  # edit.save() has verified this database transaction
     if not is_verified and not deliveries.filter(pk=event.pk).exists():
         raise RolledBack
     return outcome
@@ -160,7 +166,7 @@ def _next_try_at(event: WebhookEvent) -> datetime | None:
 
 
 def _copies(event: WebhookEvent) -> QuerySet[WebhookEvent]:
-    """The stored delivery with the same bytes, if there is one."""
+    """Return a query for the stored delivery with the same bytes. It finds at most one row."""
     deliveries = WebhookEvent.objects.using(database())
     return deliveries.filter(account=event.account, kind=event.kind, digest=event.digest)
 
@@ -177,7 +183,7 @@ def keep_failed(event: WebhookEvent, error: Exception) -> None:
     def block() -> None:
         same = _copies(event)
         same.update(deliveries=F("deliveries"))  # a write first: on SQLite a read would make the next write fail
-        first = same.first() or event  # the age of a copy is that of the stored delivery
+        first = same.first() or event  # the age of a copy is counted from the receipt of the stored delivery
         next_try_at = _next_try_at(first)
         too_old = next_try_at is None or utc_now() - first.received_at > conf.stuck_after()
         failed = {
@@ -204,7 +210,7 @@ def _error_text(error: Exception) -> str:
 
 
 def secrets_of(account: str) -> tuple[str, ...]:
-    """The secrets that deliveries of an account may be signed with. Raises NoSecret if there is none."""
+    """Return the secrets that may sign deliveries of an account. Raise NoSecret if there is none."""
     if account not in conf.accounts():
         raise NoSecret
     try:
@@ -214,7 +220,7 @@ def secrets_of(account: str) -> tuple[str, ...]:
 
 
 def verify(kind: str, account: str, body: bytes, headers: Mapping[str, str]) -> DepositReport | Event:
-    """Parse a delivery and check its signature. Raises NotificationRefused."""
+    """Check the signature of a delivery, and return its content. Raise NotificationRefused if it is not valid."""
     secrets = secrets_of(account)
     if kind == Kind.DEPOSIT:
         return read_deposit_notification(body, headers.get("Content-Type", ""), secrets=secrets)

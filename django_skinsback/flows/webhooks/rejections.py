@@ -1,4 +1,4 @@
-"""Deliveries that were refused: counted, signalled to the site, and logged at most once a minute of each kind."""
+"""Refused deliveries: each is counted and signalled to the site. Each reason is logged at most once a minute."""
 
 import logging
 import threading
@@ -18,7 +18,7 @@ Key = tuple[str, str, str]
 
 
 class Rejections:
-    """What this process has refused, by account, kind and reason. Each of them is logged at most once a minute."""
+    """Counts the deliveries that this process has refused, by account, kind and reason, and logs them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.counts: Counter[Key] = Counter()

@@ -21,12 +21,15 @@ logger = logging.getLogger("django_skinsback")
 
 
 def is_processed(event: WebhookEvent) -> bool:
-    """Whether a stored delivery was processed. ``apply_again`` does nothing with it then."""
+    """Return whether a stored delivery was processed. If it was, ``apply_again`` is a no-op."""
     return event.processed_at is not None and event.outcome not in REPEATABLE_OUTCOMES
 
 
 def apply_again(event: WebhookEvent) -> WebhookEvent.Outcome:
-    """Apply a stored delivery that was not processed. Returns its outcome, new or old. Raises as ``receive`` does."""
+    """Apply a stored delivery that was not processed, and return its outcome. Raises as ``receive`` does.
+
+    If it was processed, or if its body was removed, nothing is applied and the stored outcome is returned.
+    """
     if is_processed(event):
         return Outcome(event.outcome)
     if not event.body:  # it was applied, and then the data of its user was removed
@@ -39,14 +42,14 @@ def apply_again(event: WebhookEvent) -> WebhookEvent.Outcome:
         else:  # its signature was in a header, which is not stored
             secrets_of(event.account)
             message = parse_event(body, event.content_type)
-    except NotificationRefused as error:  # the secret that signed it was removed from the settings
+    except NotificationRefused as error:  # for example: the secret that signed it was removed from the settings
         keep_failed(event, error)
         raise
     return apply_stored(event, message)
 
 
 def replay(events: QuerySet[WebhookEvent]) -> Iterator[tuple[WebhookEvent, WebhookEvent.Outcome | Exception]]:
-    """Apply stored deliveries again, oldest first. Yields each with its outcome or its error."""
+    """Apply stored deliveries again, oldest first. Yield each with its outcome or the exception that it raised."""
     last = 0
     chosen = events.using(database()).order_by("pk")
     while event := chosen.filter(pk__gt=last).first():
