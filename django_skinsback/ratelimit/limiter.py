@@ -190,7 +190,7 @@ class Limiter:
             return self._pauses_here
 
     def _read(self, account: str, slots: list[int]) -> Mapping[str, Any]:
-        """Read pauses and slots with one cache operation. This process remembers a pause after -7 if the cache lost it."""
+        """Read pauses and slots with one cache operation. This process adds a pause after -7 that the cache lost."""
         keys = [*pauses.keys(account), *map(self._slot_key, slots)]
         return {pauses.LIMIT_KEY: self._pauses_here.get(pauses.LIMIT_KEY), **self._cache.call("get_many", keys)}
 

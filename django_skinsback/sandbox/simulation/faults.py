@@ -130,7 +130,7 @@ class Faults:
             return list(self._active)
 
     def consume(self, name: str, method: str) -> Fault | None:
-        """Count one use of the first fault with this name for this method. Return the fault, or None if there is none."""
+        """Count one use of the first fault with this name for this method. Return the fault, or None if none exists."""
         with self._lock:
             for fault in self._active:
                 if fault.name == name and fault.method in ("*", method):

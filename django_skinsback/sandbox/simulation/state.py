@@ -123,8 +123,8 @@ class Delivery(msgspec.Struct, kw_only=True):
     """One Result URL notification or event webhook, and the answer of the merchant's server.
 
     ``due_at`` is the UNIX time of the next attempt, or None if no attempt follows. ``held_back`` is true if the fault
-    ``notify_reorder`` delays the delivery until the next one is queued, but at most a minute. ``http_code`` is None before the first attempt,
-    and 0 if the server did not answer.
+    ``notify_reorder`` delays the delivery until the next one is queued, but at most a minute. ``http_code`` is None
+    before the first attempt, and 0 if the server did not answer.
     """
 
     delivery_id: int
