@@ -59,7 +59,8 @@ def pause_until(account: str = conf.DEFAULT_ACCOUNT) -> datetime | None:
     """Return the UTC time at which the last pause of ``account`` ends. Return None if no pause is running.
 
     A pause after error -7 stops every call. A pause after another error stops background calls of the account; after
-    -6 (``market_disabled``) only its ``market_*`` calls. If the cache fails, the pauses known to this process count.
+    -6 (``market_disabled``) only its ``market_*`` calls. If the cache fails, no error is raised. The result is then
+    from the pauses that this process knows.
     """
     limiter = current()
     end = limiter.pause_ends(account) if limiter else None

@@ -80,7 +80,7 @@ class Sandbox:
             self.store.mark_changed()
 
     def start(self) -> Self:
-        """Open the port, serve in a background thread and return the sandbox. Raise OSError if the port is not free."""
+        """Open the port, serve in a background thread, return the sandbox. Raise OSError if the port cannot open."""
         self._server.listen()
         self.store.public_url = self._server.url
         self._server.start()

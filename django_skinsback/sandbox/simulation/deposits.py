@@ -1,4 +1,4 @@
-"""The steps of a deposit: pay link, trade offer, hold, final status. Each step calls the store's observer."""
+"""The steps of a deposit: pay link, trade offer, hold, final status. Every new status is passed to the observer."""
 
 import secrets
 from collections.abc import Callable, Collection
@@ -65,7 +65,7 @@ def skins_of_game(store: Store, steam_id: str, game: str) -> list[Asset]:
 
 
 def find_payment(store: Store, deposit: Deposit, steam_id: str) -> Asset:
-    """Return the most valuable tradable, unprotected skin within the deposit's limits. Raise Impossible if none is."""
+    """Return the most valuable tradable unprotected skin within the deposit's limits. Raise Impossible if none fits."""
     for asset in skins_of_game(store, steam_id, deposit.game):
         if asset.tradable and not asset.trade_protected:
             try:

@@ -188,7 +188,7 @@ BY_CLASS_ID = {design.class_id: design for designs in DESIGNS.values() for desig
 
 
 def new_stock(first_skin_id: int) -> list[StockItem]:
-    """Return a full stock: one to four of every skin, at slightly different prices. Only ``skin_id`` differs."""
+    """Return a full stock: one to four of each skin, at slightly varied prices. Every call returns the same skins."""
     chance = random.Random(1)  # noqa: S311 - variety, not secrecy
     items: list[StockItem] = []
     for designs in DESIGNS.values():
