@@ -24,8 +24,9 @@ _limiters: dict[object, Limiter] = {}
 def background() -> Iterator[None]:
     """Mark the calls inside this block, in this thread, as background calls: no user waits for them.
 
-    Background calls use at most ``BACKGROUND_SHARE`` of the limit, wait longer for it, and are refused while their
-    account is paused. Inside ``foreground()`` this block has no effect.
+    Background calls use at most ``BACKGROUND_SHARE`` of the limit. Background calls that only read wait up to 30
+    seconds; other calls wait up to two seconds. While their account is paused, background calls raise RateLimited.
+    Inside ``foreground()`` this block has no effect.
     """
     token = in_background.set(in_background.get() is not False)
     try:
@@ -36,7 +37,7 @@ def background() -> Iterator[None]:
 
 @contextmanager
 def foreground() -> Iterator[None]:
-    """Mark the calls inside this block as a user's calls, even where the code that makes them uses ``background()``."""
+    """Mark the calls inside this block, in this thread, as a user's calls. ``background()`` inside it has no effect."""
     token = in_background.set(False)
     try:
         yield
@@ -45,19 +46,21 @@ def foreground() -> Iterator[None]:
 
 
 def current() -> Limiter | None:
-    """This process's limiter for the settings as they are now. None if ``REQUESTS_PER_MINUTE`` is None."""
+    """Return this process's limiter for the current settings. Return None if ``REQUESTS_PER_MINUTE`` is None."""
     per_minute = conf.get("REQUESTS_PER_MINUTE")
     if per_minute is None:
         return None
     share, alias = conf.get("BACKGROUND_SHARE"), conf.get("CACHE")
-    key = (os.getpid(), per_minute, share, alias)  # with the process id: a lock must not be shared with a fork
+    key = (os.getpid(), per_minute, share, alias)  # the process id: a forked process gets its own limiter and lock
     return _limiters.get(key) or _limiters.setdefault(key, Limiter(Slots(per_minute, share), SiteCache(alias)))
 
 
 def pause_until(account: str = conf.DEFAULT_ACCOUNT) -> datetime | None:
-    """When the pause of ``account`` ends. None if there is no pause. Never raises.
+    """Return the UTC time at which the last pause of ``account`` ends. Return None if no pause is running.
 
-    After -7 no call is sent until then. After another error no background call is sent until then.
+    A pause after error -7 stops every call. A pause after another error stops background calls of the account; after
+    -6 (``market_disabled``) only its ``market_*`` calls. If the cache fails, no error is raised. The result is then
+    from the pauses that this process knows.
     """
     limiter = current()
     end = limiter.pause_ends(account) if limiter else None

@@ -7,18 +7,18 @@ from typing import Any
 logger = logging.getLogger("django_skinsback")
 
 RETRY_SECONDS = 5.0
-"""After a failure the cache is not used for this long, because each call to a cache that is down may take seconds."""
+"""The cache is not used for this long after a failure. Each operation on a cache that is down may take seconds."""
 
 
 class CacheFailed(Exception):
-    """The cache raised an error, or an answer that cannot be true."""
+    """The cache raised an error or gave an impossible answer, now or in the last 5 seconds."""
 
 
 class SiteCache:
-    """Django's cache ``alias``, looked up for each operation, because Django keeps one object for each thread.
+    """Django's cache ``alias``. It is looked up for each operation, because Django keeps one object for each thread.
 
-    A database cache raises RuntimeError inside a database transaction: other processes would wait for the end of the
-    transaction, and a rollback would forget calls that were made.
+    A database cache raises RuntimeError inside a database transaction. Otherwise other processes would wait for the
+    end of the transaction, and a rollback would delete the slots of calls that were sent.
     """
 
     def __init__(self, alias: str) -> None:
@@ -38,10 +38,10 @@ class SiteCache:
 
 
 class SharedCache:
-    """A cache that raises CacheFailed and nothing else. The beginning and the end of an outage are logged once.
+    """A cache that raises only CacheFailed. It logs the beginning and the end of an outage, each once.
 
-    ``cache`` has the methods of Django's caches. Only ``add`` has to be atomic: the ``incr`` of Django's database and
-    file caches is not.
+    ``cache`` has the methods of Django's caches. Only ``add`` has to be atomic. ``incr`` is not used, because it is not
+    atomic in Django's database and file caches.
     """
 
     def __init__(self, cache: Any, clock: Callable[[], float]) -> None:
@@ -51,11 +51,11 @@ class SharedCache:
 
     @property
     def has_failed(self) -> bool:
-        """Whether no key could be added since the last failure."""
+        """Whether an operation failed and no key was added since."""
         return self._failed_at is not None
 
     def call(self, operation: str, *arguments: Any) -> Any:
-        """Call ``add``, ``get_many``, ``set`` or ``delete``. Raises CacheFailed on an error and for 5 seconds after."""
+        """Call ``add``, ``get_many``, ``set`` or ``delete``. Raise CacheFailed on an error and for 5 seconds after."""
         if self._failed_at is not None and 0 <= self._clock() - self._failed_at < RETRY_SECONDS:
             raise CacheFailed
         try:
@@ -69,9 +69,9 @@ class SharedCache:
         return answer
 
     def check_refusal(self, keys: Iterable[str]) -> None:
-        """Raise CacheFailed if ``add`` refused these keys though the cache has none of them.
+        """Raise CacheFailed if the cache contains none of these keys. Call this after ``add`` refused all of them.
 
-        Some caches answer like that to hide an outage.
+        Some caches refuse every ``add`` during an outage instead of raising an error.
         """
         if not self.call("get_many", keys):
             self._fail("KeysNotAdded")

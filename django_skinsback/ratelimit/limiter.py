@@ -1,4 +1,4 @@
-"""The limiter of one process: it waits until a call may be sent, and opens and ends pauses after the answer."""
+"""The limiter of one process. It waits before a call until it may be sent. After the call it opens and ends pauses."""
 
 import logging
 import random
@@ -21,18 +21,18 @@ logger = logging.getLogger("django_skinsback")
 USER_PATIENCE_SECONDS = 2.0
 BACKGROUND_PATIENCE_SECONDS = 30.0
 
-_CLOCK_DIFFERENCE_SECONDS = 5  # between the machines of a site
+_CLOCK_DIFFERENCE_SECONDS = 5  # largest expected difference between the clocks of the site's machines
 _JITTER_SECONDS = 0.4
-_MARGIN_SECONDS = 0.001  # a clock with coarse steps may otherwise still show the time before the slot
+_MARGIN_SECONDS = 0.001  # a clock with coarse steps may still show the time before the slot
 
 in_background: ContextVar[bool | None] = ContextVar("skinsback_in_background", default=None)
 """True inside ``background()``, False inside ``foreground()``, None outside both."""
 
 
 class Limiter:
-    """Gives the ``slots`` to the calls of all processes that share ``cache``, an object like Django's caches.
+    """Distribute ``slots`` to the calls of all processes that share ``cache``, which is like a Django cache.
 
-    ``clock`` returns UNIX seconds, because processes share those. The clock may jump: after a jump at most
+    ``clock`` returns UNIX seconds, which are the same in all processes. If the clock jumps forward or back, at most
     ``slots.burst + 1`` more calls are sent than the limit allows.
     """
 
@@ -47,7 +47,7 @@ class Limiter:
     ) -> None:
         self.slots = slots
         self._cache = SharedCache(cache, clock)
-        self._pauses_here: dict[str, pauses.Pause] = {}  # the pause after -7, and pauses that the cache did not keep
+        self._pauses_here: dict[str, pauses.Pause] = {}  # pauses after -7, and pauses that the cache could not store
         self._lock = threading.Lock()
         self._next_second = 0.0
         self._clock = clock
@@ -58,10 +58,11 @@ class Limiter:
 
     @contextmanager
     def call(self, account: str, method: str) -> Iterator[None]:
-        """Wrap one attempt to send a call. Raises RateLimited before the attempt if the call must not be sent.
+        """Wrap one attempt to send a call. Raise RateLimited before the attempt if the call must not be sent.
 
-        A user's call waits at most two seconds, and is refused at once if it would have to wait longer. A call inside
-        ``background()`` that only reads waits at most 30 seconds. An APIError of the attempt may open a pause.
+        A call inside ``background()`` that only reads waits at most 30 seconds. Every other call waits at most two
+        seconds, and is refused at once if no slot is free within two seconds. An APIError inside the block may open a
+        pause, and is raised again.
         """
         call = Call(account, method, in_background=in_background.get() is True)
         try:
@@ -76,13 +77,13 @@ class Limiter:
         self._update_pauses(call, None, found)
 
     def pause_ends(self, account: str) -> float | None:
-        """UNIX seconds at which the last pause that concerns ``account`` ends. None if there is none."""
+        """Return the UNIX seconds at which the last pause of ``account`` ends. Return None if no pause is running."""
         return pauses.end_of(pauses.keys(account), self._read_pauses(account), self._clock())
 
     # Before the call
 
     def _wait_for_slot(self, call: Call) -> Mapping[str, Any]:
-        """Take a slot and wait until it begins. Returns what the cache keeps about pauses."""
+        """Take a slot and wait until it begins. Return the cached pauses. Raise RateLimited or CacheFailed."""
         left = BACKGROUND_PATIENCE_SECONDS if call.can_wait else USER_PATIENCE_SECONDS
         while left > 0:
             now = self._clock()
@@ -108,17 +109,18 @@ class Limiter:
                 if is_last:
                     break
                 self._sleep(delay + _MARGIN_SECONDS)
-            left -= max(delay + _MARGIN_SECONDS, self._clock() - now)  # the clock may have stood still
+            left -= max(delay + _MARGIN_SECONDS, self._clock() - now)  # also count the delay if the clock stood still
         raise _refusal(call, "no slot becomes free in time")
 
     def _take(self, slot: int) -> bool:
-        """Take a slot in the cache. Returns False if another call took it, or if a database cache was locked."""
+        """Take a slot in the cache. Return False if another call has the slot, or if a database cache was locked."""
         return bool(self._cache.call("add", self._slot_key(slot), 1, self._kept_seconds))
 
     def _wait_for_second(self, call: Call) -> Mapping[str, Any]:
-        """While the cache fails, let this process send one call a second. Return the pauses that this process knows.
+        """Limit this process to one call a second while the cache fails. Return the pauses that this process knows.
 
-        A user's call waits for the next free second. A background call is refused while another call waits.
+        A background call that only reads waits at most one second, every other call at most two seconds. Raise
+        RateLimited if the wait would be longer, or if a known pause stops the call.
         """
         self._refuse_in_pause(call, self._pauses_here)
         with self._lock:
@@ -135,7 +137,7 @@ class Limiter:
         return self._pauses_here
 
     def _check_pauses(self, call: Call, slots: list[int] | None = None) -> Mapping[str, Any]:
-        """Read pauses and slots from the cache. Raises RateLimited if a pause stops the call."""
+        """Return the pauses and ``slots`` found in the cache. Raise RateLimited if a pause stops the call."""
         found = self._read(call.account, slots or [])
         self._refuse_in_pause(call, found)
         return found
@@ -149,7 +151,7 @@ class Limiter:
     # After the call
 
     def _update_pauses(self, call: Call, error: APIError | None, found: Mapping[str, Any]) -> None:
-        """End and open pauses. ``found``: what was known about pauses before the call."""
+        """End and open pauses after the call. ``error`` is None after a success. ``found``: earlier pauses."""
         for key in pauses.keys_ended_by(error, call):
             if key in found:
                 self._pauses_here.pop(key, None)
@@ -159,7 +161,7 @@ class Limiter:
             self._open_pause(key_opened, error, call)
 
     def _open_pause(self, key: str, error: APIError, call: Call) -> None:
-        """Open and log a pause. Does nothing if it is running: other calls were under way when it began."""
+        """Open and log a pause. Do nothing if it is running: another call sent at the same time opened it."""
         found, now = self._read_pauses(call.account), self._clock()
         if pauses.end_of([key], found, now) is not None:
             return
@@ -188,7 +190,7 @@ class Limiter:
             return self._pauses_here
 
     def _read(self, account: str, slots: list[int]) -> Mapping[str, Any]:
-        """Read pauses and slots with one cache operation. The pause after -7 counts even if the cache lost it."""
+        """Read pauses and slots with one cache operation. This process adds a pause after -7 that the cache lost."""
         keys = [*pauses.keys(account), *map(self._slot_key, slots)]
         return {pauses.LIMIT_KEY: self._pauses_here.get(pauses.LIMIT_KEY), **self._cache.call("get_many", keys)}
 

@@ -1,6 +1,6 @@
-"""Pauses: which calls stop after an error of SkinsBack, for how long, and what ends the pause. No I/O.
+"""Pauses: which calls are not sent after an API error, for how long, and what ends the pause. No I/O.
 
-There is one pause for all calls (-7), one for each account, and one for each account's ``market_*`` methods.
+There is one pause for all calls (error -7), one for each account, and one for each account's ``market_*`` methods.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,10 +10,10 @@ from ..exceptions import AccountFault, APIError, MarketDisabled, RateLimited, Te
 from ..wire.requests import READS
 
 Pause = tuple[float, int]
-"""When the pause ends (UNIX seconds), and how many pauses there were in a row."""
+"""(UNIX seconds at which the pause ends, number of pauses in a row including this one)."""
 
 LIMIT_KEY = "skinsback:pause"
-"""The pause after -7 stops all accounts: SkinsBack does not document whether it counts projects or IP addresses."""
+"""Cache key of the pause after -7. It stops all accounts, because SkinsBack may count calls by IP address."""
 
 ACCOUNT_FAULT_SECONDS = 300.0
 MAINTENANCE_SECONDS = 60.0
@@ -35,28 +35,29 @@ class Call:
 
     @property
     def can_wait(self) -> bool:
-        """Whether the call may wait for 30 seconds. A call that creates or buys something may not."""
+        """Whether the call may wait for 30 seconds: it is a background call that only reads."""
         return self.in_background and self.method in READS
 
 
 def keys(account: str) -> list[str]:
-    """Cache keys of the pauses that concern ``account``."""
+    """Return the cache keys of the three pauses that can stop calls of ``account``."""
     return [LIMIT_KEY, _account_key(account), _market_key(account)]
 
 
 def keys_that_stop(call: Call) -> list[str]:
-    """Cache keys of the pauses that stop ``call``.
+    """Return the cache keys of the pauses that stop ``call``.
 
-    After -7 every call stops. The pause of an account stops only background calls: a user's call shows the user the
-    error itself, and is the first to succeed when the fault is over.
+    The pause after -7 stops every call. The pauses of an account stop only background calls. A user's call is still
+    sent: the user sees the real error, and a success ends the pause.
     """
     return [LIMIT_KEY, *_own_keys(call)] if call.in_background else [LIMIT_KEY]
 
 
 def end_of(names: Iterable[str], found: Mapping[str, object], now: float) -> float | None:
-    """When the last of the named pauses ends, as UNIX seconds. None if none of them is running.
+    """Return the UNIX seconds at which the last of the named pauses ends. Return None if none of them is running.
 
-    A pause that would end later than any pause can was opened before the clock was put back: it is ignored.
+    ``found`` contains the cached pauses by cache key. A pause that ends later than the longest pause allows is ignored:
+    the clock was put back after the pause began.
     """
     ends = []
     for name in names:
@@ -67,7 +68,7 @@ def end_of(names: Iterable[str], found: Mapping[str, object], now: float) -> flo
 
 
 def key_opened_by(error: APIError, account: str) -> str | None:
-    """Cache key of the pause that ``error`` opens. None if it opens no pause."""
+    """Return the cache key of the pause that ``error`` opens. Return None if it opens no pause."""
     match error:
         case RateLimited():
             return LIMIT_KEY
@@ -79,9 +80,11 @@ def key_opened_by(error: APIError, account: str) -> str | None:
 
 
 def opened_by(error: APIError, before: object, now: float, chance: float) -> Pause:
-    """The pause that ``error`` opens now. ``before``: the pause kept under its key. ``chance``: from 0 to 1.
+    """Return the pause that ``error`` opens now.
 
-    The pause after -7 is twice as long as the one before, if that ended less than ten minutes ago.
+    ``before`` is the last pause with the same cache key, or None. ``chance`` (0 to 1) adds up to 25 % to a pause after
+    -7. A pause after -7 lasts 60 seconds. If the last one ended less than ten minutes ago, the new one is twice as
+    long, up to 600 seconds.
     """
     if not isinstance(error, RateLimited):
         lengths = {AccountFault: ACCOUNT_FAULT_SECONDS, UnderMaintenance: MAINTENANCE_SECONDS}
@@ -95,7 +98,7 @@ def opened_by(error: APIError, before: object, now: float, chance: float) -> Pau
 
 
 def keys_ended_by(error: APIError | None, call: Call) -> list[str]:
-    """Cache keys of the pauses that end because SkinsBack did ``call``, or refused it for a reason of that call."""
+    """Return the cache keys of the pauses that end after ``call``: none after TemporaryFailure or AccountFault."""
     return [] if isinstance(error, TemporaryFailure | AccountFault) else _own_keys(call)
 
 

@@ -17,7 +17,7 @@ __all__ = ["CLIENT_ID", "CLIENT_SECRET", "Impossible", "Options", "Sandbox"]
 
 
 def __getattr__(name: str) -> Any:
-    # Imported late: a site that only reads the keys may not have installed the extra.
+    # Imported late: reading the keys must work without the extra.
     if name == "Sandbox":
         from .sandbox import Sandbox
 

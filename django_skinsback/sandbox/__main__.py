@@ -1,4 +1,4 @@
-"""The command ``python -m django_skinsback.sandbox``: it serves a sandbox until Ctrl-C."""
+"""The command ``python -m django_skinsback.sandbox``. It serves a sandbox until Ctrl-C."""
 
 import argparse
 import logging
@@ -39,7 +39,7 @@ EXIT_USAGE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options. The management command has the same."""
+    """Add the command's options to ``parser``. The management command has the same options."""
     parser.add_argument("--host", default=DEFAULT_HOST, help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 picks a free one (default %(default)s)")
     parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="answer under this name too")
@@ -72,14 +72,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM. Returns the exit code."""
+    """Parse ``argv`` and serve a sandbox until SIGINT or SIGTERM. Return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m django_skinsback.sandbox", description=DESCRIPTION)
     add_arguments(parser)
     return serve(parser.parse_args(argv))
 
 
 def serve(arguments: argparse.Namespace) -> int:
-    """Serve until SIGINT or SIGTERM, with parsed arguments. Returns the exit code, 2 if the sandbox cannot start."""
+    """Serve a sandbox until SIGINT or SIGTERM. Return the exit code: 0, or 2 if the sandbox cannot start."""
     try:
         sandbox = _start(arguments)
     except _CannotStart as problem:

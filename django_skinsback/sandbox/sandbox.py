@@ -1,4 +1,4 @@
-"""A sandbox in this process, for tests and for the command that serves one."""
+"""A sandbox in this process. Tests and the sandbox command use it."""
 
 import threading
 from collections.abc import Collection, Iterable
@@ -26,10 +26,11 @@ from .webhooks.websocket import WebsocketServer, websocket_url
 class Sandbox:
     """A simulated SkinsBack.
 
-    ``with Sandbox() as sandbox:`` serves it on a free port of 127.0.0.1 at ``sandbox.url``. With ``manual=True`` only
-    ``sandbox.clock.advance()`` moves its clock, and only ``sandbox.deliver_pending()`` sends notifications. ``send``
-    replaces HTTP for notifications: ``send(url, body, headers)`` returns the merchant's HTTP status. Without ``with``,
-    ``sandbox.app`` is a WSGI application without a port; its address is ``http://localhost``.
+    ``with Sandbox() as sandbox:`` serves it on a free port of 127.0.0.1. Its address is ``sandbox.url``. With
+    ``manual=True`` only ``sandbox.clock.advance()`` moves the clock, and only ``sandbox.deliver_pending()`` sends
+    notifications. ``send`` replaces HTTP for notifications: ``send(url, body, headers)`` returns the HTTP status, 0 for
+    no answer. Without ``with`` no port is opened; ``sandbox.app`` is a WSGI application with the address
+    ``http://localhost``.
     """
 
     def __init__(
@@ -75,11 +76,11 @@ class Sandbox:
         self.configure(result_url=result_url, events_url=events_url)
 
     def _run_due(self) -> None:
-        with self.store.locked():  # runs what is due
+        with self.store.locked():  # entering runs every scheduled action that is due
             self.store.mark_changed()
 
     def start(self) -> Self:
-        """Open the port and serve in the background. Raises OSError if the port cannot be opened."""
+        """Open the port, serve in a background thread, return the sandbox. Raise OSError if the port cannot open."""
         self._server.listen()
         self.store.public_url = self._server.url
         self._server.start()
@@ -88,7 +89,7 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Stop serving and sending."""
+        """Stop the server, close the websockets and stop sending notifications."""
         self._stopping.set()
         self.websocket.stop()
         self._server.stop()
@@ -109,27 +110,28 @@ class Sandbox:
 
     @property
     def api_url(self) -> str:
-        """What ``SKINSBACK["API_URL"]`` should be."""
+        """The value for ``SKINSBACK["API_URL"]``."""
         return f"{self.url}/api.php"
 
     @property
     def websocket_url(self) -> str:
-        """What ``SKINSBACK["WEBSOCKET_URL"]`` should be."""
+        """The value for ``SKINSBACK["WEBSOCKET_URL"]``."""
         return websocket_url(self.url)
 
     def listeners(self, client_id: str = CLIENT_ID) -> int:
-        """How many websocket clients of the project are connected."""
+        """Return how many websocket clients of the project are connected."""
         return self.websocket.count(client_id)
 
     @staticmethod
     def credentials(client_id: str = CLIENT_ID) -> dict[str, str]:
-        """The keys of a project, to be merged into ``SKINSBACK``."""
+        """Return ``CLIENT_ID`` and ``CLIENT_SECRET`` of a project, for ``SKINSBACK``."""
         return {"CLIENT_ID": client_id, "CLIENT_SECRET": SECRETS[client_id]}
 
     def configure(self, client_id: str = CLIENT_ID, **settings: str | Decimal | None) -> Project:
-        """Change settings of a project: result_url, events_url, multiplier, balance, …; None leaves a setting as it is.
+        """Change settings of a project and return the project.
 
-        Raises ValueError for an unknown project or setting, and for an invalid multiplier.
+        ``settings`` are fields of ``Project``, for example ``result_url`` or ``balance``. A value of None does not
+        change the setting. Raise ValueError for an unknown project or setting, and for an invalid multiplier.
         """
         with self.store.locked() as state:
             if client_id not in state.projects:
@@ -146,23 +148,24 @@ class Sandbox:
 
     @property
     def faults(self) -> Faults:
-        """The faults: ``faults.add(name)`` switches one on, ``faults.remove()`` switches all off."""
+        """The sandbox's faults. ``faults.add(name)`` switches a fault on, ``faults.remove()`` switches all off."""
         return self.store.faults
 
     def lose_answer(self, method: str = "*", times: int | None = 1) -> None:
-        """The next ``times`` calls of the method run, and the connection is closed without an answer."""
+        """Run the next ``times`` calls of the API method, but close the connection without an answer."""
         self.faults.add("lose_answer", method, times=times)
 
     def drop_request(self, method: str = "*", times: int | None = 1) -> None:
-        """The connection of the next ``times`` calls of the method is closed. Nothing is done."""
+        """Close the connection of the next ``times`` calls of the API method, and do not run them."""
         self.faults.add("drop_request", method, times=times)
 
     def next_outcome(self, outcome: str, *, times: int = 1, partner: str | None = None, error_reason: str = "") -> None:
-        """Choose how the next ``times`` purchases end, those for ``partner`` or for any partner.
+        """Choose how the next ``times`` purchases end. With ``partner`` only purchases for this partner count.
 
         Outcomes are ``accepted``, ``canceled``, ``timeout``, ``invalid_trade_token``, ``user_not_tradable``,
-        ``trade_create_error``, ``rollback_user`` and ``rollback_supplier``. Without ``error_reason`` the purchase gets
-        the outcome's usual reason. Raises ValueError for an unknown outcome or reason, and for an invalid partner.
+        ``trade_create_error``, ``rollback_user`` and ``rollback_supplier``. Without ``error_reason`` a failed
+        purchase gets the default reason of its outcome. Raise ValueError for an unknown outcome or reason, and for an
+        invalid partner.
         """
         with self.store.locked():
             self.store.planned_outcomes.add(outcome, times=times, partner=partner, error_reason=error_reason)
@@ -170,9 +173,10 @@ class Sandbox:
     def end_purchase(
         self, custom_id: str, outcome: str, *, client_id: str = CLIENT_ID, error_reason: str = ""
     ) -> Purchase:
-        """Give a purchase this outcome now. An accepted purchase can only be rolled back.
+        """End a purchase with this outcome now, and return the purchase. An accepted purchase can only be rolled back.
 
-        Raises Impossible if the outcome cannot follow the current status, and KeyError for an unknown purchase.
+        Raise Impossible for an unknown outcome or one that cannot follow the current status, ValueError for an unknown
+        reason, and KeyError for an unknown purchase.
         """
         with self.store.locked():
             purchase = self.purchase(custom_id, client_id=client_id)
@@ -187,10 +191,10 @@ class Sandbox:
         steam_id: str = "",
         client_id: str = CLIENT_ID,
     ) -> Deposit:
-        """The user chooses skins on the pay page, and the trade offer is sent.
+        """Choose skins as the user does on the pay page, and send the trade offer. Return the deposit.
 
-        Without ``asset_ids`` it is the most valuable skin without Trade Protection that pays the deposit alone. Raises
-        Impossible if the choice is not allowed.
+        Without ``asset_ids`` the most valuable unprotected skin within the deposit's limits is chosen. Raise Impossible
+        if the choice is not allowed, and KeyError for an unknown deposit.
         """
         with self.store.locked():
             deposit = self.deposit(order_id, client_id=client_id)
@@ -209,9 +213,10 @@ class Sandbox:
         steam_id: str = "",
         client_id: str = CLIENT_ID,
     ) -> Deposit:
-        """The user chooses skins, as in ``choose``, and accepts the trade.
+        """Choose skins as in ``choose``, unless a trade offer was sent, and accept the trade. Return the deposit.
 
-        ``held`` is whether Trade Protection holds the deposit. Without it the chosen skins decide.
+        ``held`` is whether Trade Protection holds the deposit. With None the game, the skins and the option ``holds``
+        decide. Raise Impossible if the choice or the trade is not possible, and KeyError for an unknown deposit.
         """
         with self.store.locked():
             deposit = self.deposit(order_id, client_id=client_id)
@@ -221,11 +226,11 @@ class Sandbox:
         return deposit
 
     def decline(self, order_id: str, *, client_id: str = CLIENT_ID) -> Deposit:
-        """The user declines the trade offer. Raises Impossible if there is none."""
+        """Decline the trade offer as the user. Return the deposit. Raise Impossible if there is no open trade offer."""
         return self._act(deposits.decline, order_id, client_id)
 
     def give_back(self, order_id: str, *, client_id: str = CLIENT_ID) -> Deposit:
-        """The user takes a held trade back. Raises Impossible if the deposit is not held."""
+        """Take a held trade back as the user. Return the deposit. Raise Impossible if the deposit is not held."""
         return self._act(deposits.give_back, order_id, client_id)
 
     def _act(self, action: deposits.Action, order_id: str, client_id: str) -> Deposit:
@@ -235,46 +240,46 @@ class Sandbox:
         return deposit
 
     def notify(self, order_id: str, *, status: str = "", client_id: str = CLIENT_ID, **overrides: Any) -> None:
-        """Queue a signed notification that need not be true: with any status and any fields replaced or added."""
+        """Queue a signed notification. ``status`` and ``overrides`` replace or add fields, even with untrue values."""
         with self.store.locked():
             deposit = self.deposit(order_id, client_id=client_id)
             self.notifications.notify_deposit(deposit, status=status, **overrides)
 
     def deliver_pending(self) -> int:
-        """Send every notification that is due, in this thread and in order. Return how many were sent."""
+        """Send every due notification, one after the other, in this thread. Return how many were sent."""
         return self.webhook_sender.deliver_due()
 
     @property
     def state(self) -> State:
-        """All data of the sandbox. Read it here, change it by the methods."""
+        """All data of the sandbox. Only read it; change it with the sandbox's methods."""
         return self.store.state
 
     def deposit(self, order_id: str, *, client_id: str = CLIENT_ID) -> Deposit:
-        """The project's deposit with this ``order_id``. Raises KeyError if there is none."""
+        """Return the project's deposit with this ``order_id``. Raise KeyError if there is none."""
         return self.state.deposits[self.store.deposit_ids[client_id, order_id]]
 
     def purchase(self, custom_id: str, *, client_id: str = CLIENT_ID) -> Purchase:
-        """The project's purchase with this ``custom_id``. Raises KeyError if there is none."""
+        """Return the project's purchase with this ``custom_id``. Raise KeyError if there is none."""
         return self.state.purchases[self.store.custom_ids[client_id, custom_id]]
 
     def inventory(self, steam_id: str) -> list[Asset]:
-        """The skins that the Steam account owns now."""
+        """Return the skins that the Steam account owns now."""
         return self.store.inventory(steam_id)
 
     def sold(self, custom_id: str, *, client_id: str = CLIENT_ID) -> int:
-        """How many skins were bought with this ``custom_id``."""
+        """Return how many skins were bought with this ``custom_id``, failed purchases included."""
         return len(self._purchases(client_id, custom_id))
 
     def spent(self, custom_id: str | None = None, *, client_id: str = CLIENT_ID) -> Decimal:
-        """USD debited and not refunded, for one purchase or for all of the project."""
+        """Return the USD debited and not refunded: for this ``custom_id``, or for all purchases if it is None."""
         return total(row.debited for row in self._purchases(client_id, custom_id) if not row.refunded)
 
     def balance(self, client_id: str = CLIENT_ID) -> Decimal:
-        """The project's balance in USD."""
+        """Return the project's balance in USD."""
         return self.state.projects[client_id].balance
 
     def change_balance(self, amount_usd: Decimal, *, client_id: str = CLIENT_ID) -> None:
-        """Add to the project's balance. SkinsBack sends the event ``balance_change``."""
+        """Add an amount to the project's balance. The sandbox sends the event ``balance_change``."""
         with self.store.locked():
             self.store.change_balance(client_id, amount_usd)
 

@@ -1,4 +1,4 @@
-"""One API call: the project, the parameters and the store. A method answers with an error by raising ``Refusal``."""
+"""One API call: the project, the parameters and the store. An API method raises ``Refusal`` to return an error."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ _OTHER_GAME_NAMES = {"csgo": "cs2", "": "cs2"}
 
 
 class Refusal(Exception):
-    """The API answers with an error that has this code and this message."""
+    """Raised by an API method. The API returns an error with this code and message."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -39,19 +39,19 @@ class Call:
     values: Mapping[str, Any]
 
     def text(self, name: str) -> str:
-        """A scalar parameter as text; empty if it is missing or not a scalar."""
+        """Return a parameter as text. Return an empty text if it is missing, an array or an object."""
         return scalar(self.values, name)
 
     def flag(self, name: str) -> bool:
-        """Whether PHP reads the parameter as true."""
+        """Return whether PHP reads the parameter as true: any text except the empty one and ``0``."""
         return self.text(name) not in ("", "0")
 
     def whole(self, name: str) -> int | None:
-        """A whole number; None if the parameter is missing or something else."""
+        """Return a whole number of up to 18 digits. Return None if the parameter is missing or not such a number."""
         return whole_number(self.text(name))
 
     def amount(self, name: str, refusal: Refusal) -> Decimal | None:
-        """An amount; None if the parameter is missing. Raises ``refusal`` if it is not a number."""
+        """Return an amount, or None if the parameter is missing. Raise ``refusal`` if it is not a number."""
         text = self.text(name)
         if not text:
             return None
@@ -61,22 +61,22 @@ class Call:
             raise refusal from None
 
     def many(self, name: str) -> list[Any]:
-        """Return the elements of an array parameter: a JSON list or form fields with brackets. Empty if missing."""
+        """Return the elements of an array: a JSON list or form fields with brackets. Return ``[]`` if it is missing."""
         value = self.values.get(name)
         if isinstance(value, dict):
             return list(value.values())
         return value if isinstance(value, list) else []
 
     def texts(self, name: str) -> list[str]:
-        """The scalars of an array parameter as text."""
+        """Return the scalars of an array parameter as text. Nested arrays and objects are left out."""
         return [php.scalar_text(value) for value in self.many(name) if not isinstance(value, dict | list)]
 
     def row(self, values: object) -> "Call":
-        """Return a Call with the fields of one element of an array parameter as its parameters."""
+        """Return a Call whose parameters are ``values``, one element of an array parameter."""
         return Call(self.store, self.project, values if isinstance(values, dict) else {})
 
     def new_order_id(self, taken: Refusal) -> str:
-        """``order_id``. Raises error 1 if it is invalid, and ``taken`` if the project has used it."""
+        """Return ``order_id``. Raise error 1 if it is invalid, and ``taken`` if the project has a deposit with it."""
         order_id = self.text("order_id")
         if not _ORDER_ID.fullmatch(order_id):
             raise Refusal(1, "invalid_order_id")
@@ -85,7 +85,7 @@ class Call:
         return order_id
 
     def steam_id(self, *, required: bool) -> str:
-        """``steam_id``; empty if it is missing and not required. Raises error 2 if it is invalid."""
+        """Return ``steam_id``, or an empty text if it is missing and not required. Raise error 2 if it is invalid."""
         text = self.text("steam_id")
         if not text and not required:
             return ""
@@ -95,7 +95,7 @@ class Call:
             raise Refusal(2, "invalid_steam_id") from None
 
     def game(self, refusal: Refusal) -> str:
-        """``game``; CS2 if it is missing or ``csgo``. Raises ``refusal`` for an unknown game."""
+        """Return ``game``; ``cs2`` if it is missing or ``csgo``. Raise ``refusal`` for an unknown game."""
         text = self.text("game")
         game = _OTHER_GAME_NAMES.get(text, text)
         if game not in GAMES:
@@ -103,21 +103,21 @@ class Call:
         return game
 
     def currency(self) -> str:
-        """``currency`` in lower case; US dollars if it is missing. Raises error 8 if it is unknown."""
+        """Return ``currency`` in lower case; ``usd`` if it is missing. Raise error 8 if it is unknown."""
         currency = self.text("currency").lower() or "usd"
         if currency not in CURRENCIES:
             raise Refusal(8, "invalid_currency")
         return currency
 
     def url(self, name: str, refusal: Refusal) -> str:
-        """An http or https address; empty if it is missing. Raises ``refusal`` if it is something else."""
+        """Return an http or https URL, or an empty text if it is missing. Raise ``refusal`` if it is something else."""
         text = self.text(name)
         if text and not is_web_address(text):
             raise refusal
         return text
 
     def time_range(self) -> tuple[int, int]:
-        """``starting`` and ``ending``, UNIX seconds. Raises error 1 if one is missing or not a whole number."""
+        """Return ``starting`` and ``ending`` in UNIX seconds. Raise error 1 if one is missing or not a whole number."""
         starting, ending = self.whole("starting"), self.whole("ending")
         if starting is None or ending is None:
             raise Refusal(1, "missing_starting_or_ending")
@@ -126,7 +126,11 @@ class Call:
     def page(
         self, rows: list[Any], row_id: Callable[[Any], int], row_fields: Callable[[Any], dict[str, Any]]
     ) -> dict[str, Any]:
-        """One page of a list. ``rows`` are in rising order of ``row_id``, and ``start_from`` is the last id seen."""
+        """Return one page of ``rows``: those with an id above the parameter ``start_from``.
+
+        ``rows`` must be sorted by ``row_id``. The answer's ``start_from`` is the last id of the page, or 0 if no page
+        follows.
+        """
         start_from = self.whole("start_from") or 0
         rest = [row for row in rows if row_id(row) > start_from]
         size = self.store.options.page_size
@@ -140,18 +144,18 @@ class Call:
 
 
 def scalar(values: Mapping[str, Any], name: str) -> str:
-    """A value of a request's body as text; empty if it is missing or not a scalar."""
+    """Return a value as text. Return an empty text if it is missing, an array or an object."""
     value = values.get(name, "")
     return "" if isinstance(value, dict | list) else php.scalar_text(value)
 
 
 def whole_number(text: str) -> int | None:
-    """The number that a text of up to 18 digits spells; None for other text."""
+    """Return the number if the text has 1 to 18 digits and nothing else. Return None for any other text."""
     return int(text) if _WHOLE_NUMBER.fullmatch(text) else None
 
 
 def is_web_address(text: str) -> bool:
-    """Whether the text is an absolute http or https address."""
+    """Return whether the text is an absolute http or https URL."""
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -161,4 +165,4 @@ def is_web_address(text: str) -> bool:
 
 
 Method = Callable[[Call], dict[str, Any]]
-"""One API method: it returns the fields of the answer, or raises Refusal."""
+"""An API method. It returns the fields of the answer, or raises Refusal."""

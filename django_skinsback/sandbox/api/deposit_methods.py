@@ -15,7 +15,7 @@ from .shapes import deposit_fields
 
 
 def create(call: Call) -> dict[str, Any]:
-    """Create a deposit and return the address of its pay page."""
+    """Create a deposit. Return its ``transaction_id`` and the URL of its pay page."""
     order_id = call.new_order_id(Refusal(5, "order_id_already_exists"))
     deposit = _new_deposit(call, order_id, call.steam_id(required=False))
     deposit.game = call.game(Refusal(15, "invalid_game"))
@@ -94,12 +94,12 @@ def _find_deposit(call: Call) -> Deposit:
 
 
 def orderstatus(call: Call) -> dict[str, Any]:
-    """Return one deposit. ``status`` is the deposit's own, where other answers say success."""
+    """Return one deposit. ``status`` in the answer is the status of the deposit, not ``success``."""
     return deposit_fields(call.store, _find_deposit(call))
 
 
 def orders(call: Call) -> dict[str, Any]:
-    """Return the deposits created from ``starting`` to ``ending``, both included."""
+    """Return a page of the deposits created from ``starting`` to ``ending``, both included."""
     starting, ending = call.time_range()
     rows = [
         deposit
@@ -114,7 +114,7 @@ def orders(call: Call) -> dict[str, Any]:
 
 
 def offer_approve(call: Call) -> dict[str, Any]:
-    """Approve a held deposit, so that it is credited before its hold ends."""
+    """Approve a held deposit. It is added to the balance before its hold ends."""
     deposit = _find_deposit(call)
     try:
         deposits.approve(call.store, deposit)
@@ -124,7 +124,7 @@ def offer_approve(call: Call) -> dict[str, Any]:
 
 
 def callback_error_list(call: Call) -> dict[str, Any]:
-    """Return the notifications that failed. A later success does not remove one."""
+    """Return a page of the notifications that failed, also those that were delivered later."""
     rows = [row for row in call.store.state.failed_callbacks.values() if row.client_id == call.project.client_id]
     return call.page(
         sorted(rows, key=lambda row: row.delivery_id),
@@ -138,9 +138,9 @@ def callback_error_list(call: Call) -> dict[str, Any]:
 
 
 def user_inventory(call: Call) -> dict[str, Any]:
-    """Return the skins that a user could deposit.
+    """Return the user's skins of one game, also those that cannot be traded (``disabled``).
 
-    The error codes of this method and of ``create_from_user_inventory`` are not published. These are guessed.
+    SkinsBack does not publish the error codes of this method and of ``create_from_user_inventory``. These are guesses.
     """
     game = call.game(Refusal(4, "invalid_game"))
     steam_id = call.steam_id(required=True)
@@ -175,7 +175,7 @@ def _check_token(call: Call) -> None:
 
 
 def create_from_user_inventory(call: Call) -> dict[str, Any]:
-    """Create a deposit of chosen skins and send its trade offer at once, without a pay page."""
+    """Create a deposit of the chosen skins and send its trade offer at once. The user needs no pay page."""
     order_id = call.new_order_id(Refusal(7, "order_id_already_exists"))
     steam_id = call.steam_id(required=True)
     _check_token(call)

@@ -32,9 +32,10 @@ _BAD_GATEWAY = (
 
 
 class CloseConnection(Exception):
-    """The server must close the connection instead of answering.
+    """Raised to make the server close the connection instead of returning an answer.
 
-    ``sent`` is the part of the answer's body that is sent first. ``announced`` is the Content-Length of that answer.
+    If ``sent`` is not empty, the server first sends it as the start of an answer's body. ``announced`` is the
+    Content-Length of this answer.
     """
 
     def __init__(self, sent: bytes = b"", announced: int = 0) -> None:
@@ -44,16 +45,16 @@ class CloseConnection(Exception):
 
 
 class API:
-    """The API's one address. Setting ``stopping`` ends the waits of the faults ``slow`` and ``slow_answer``."""
+    """The address ``/api.php``. The event ``stopping`` ends the waits of the faults ``slow`` and ``slow_answer``."""
 
     def __init__(self, store: Store, stopping: threading.Event) -> None:
         self.store = store
         self.stopping = stopping
 
     def answer(self, request: Request) -> Response:
-        """Run the API method and return its answer. API errors have HTTP status 200 too, as at SkinsBack.
+        """Run the API method and return its answer. API errors also have the HTTP status 200, as at SkinsBack.
 
-        Raises CloseConnection if an active fault says that the connection is closed.
+        Raise CloseConnection if an active fault closes the connection.
         """
         method, refused = "?", False
         try:
@@ -79,7 +80,7 @@ class API:
             outcome = f"error {refusal.code} {refusal.message}"
         method = method if method in METHODS else "unknown method"
         logger.info("api %s: %s", method, outcome)
-        if refused:  # a refused call does not use up a fault of the kind "after the method ran"
+        if refused:  # faults "after the method ran" are used only if the method ran
             return Response(body, mimetype="application/json")
         return self._answer_with_faults(method, body)
 

@@ -20,7 +20,7 @@ def _for_sale(call: Call) -> Iterable[StockItem]:
 
 
 def market_pricelist(call: Call) -> dict[str, Any]:
-    """Return the skins for sale: grouped by name, or with ``full`` each with its id."""
+    """Return the skins for sale: one row for each name, or with ``full`` one row for each skin with its id."""
     items = list(_for_sale(call))
     last_update = str(int(call.store.now()) // 60 * 60)
     if call.flag("full"):
@@ -52,13 +52,13 @@ def _full_rows(call: Call, item: StockItem) -> list[dict[str, Any]]:
             },
         }
     if design.rarity == "rare" and design.kind == "knife":
-        # The real list contains a skin with phases twice with one id: with and without the phase in its name.
+        # The real list contains a skin with phases twice: same id, once with and once without the phase in its name.
         return [row, {**row, "name": f"{item.market_hash_name} - Phase 2"}]
     return [row]
 
 
 def market_search(call: Call) -> dict[str, Any]:
-    """Return the skins whose name contains ``name``, or one of ``names``, the cheapest first."""
+    """Return the skins for sale whose name contains ``name`` or one of ``names``. The cheapest is first."""
     names = call.texts("names") or [call.text("name")]
     if not any(names):
         raise Refusal(1, "name_or_names_required")
@@ -70,7 +70,7 @@ def market_search(call: Call) -> dict[str, Any]:
 
 
 def market_buy(call: Call) -> dict[str, Any]:
-    """Buy one skin by its id, or the cheapest with a name."""
+    """Buy the skin with this ``id``, or the cheapest skin with this ``name``."""
     found = _by_id(call) if call.text("id") else _by_name(call)
     partner, token = call.text("partner"), call.text("token")
     if not partner or not token:
@@ -89,7 +89,7 @@ def _check_trade_url(partner: str, token: str) -> None:
 
 
 def _buy(call: Call, found: list[StockItem], partner: str, token: str) -> Purchase:
-    """Buy the cheapest of the skins found and debit the balance (``/docs/api/v1/market_buy``)."""
+    """Buy the cheapest skin of ``found``, debit the balance and return the purchase (``/docs/api/v1/market_buy``)."""
     too_expensive = Refusal(6, "skins_not_found_at_specified_price")
     custom_id, max_price = call.text("custom_id"), call.amount("max_price", too_expensive)
     if custom_id and call.store.purchase(call.project.client_id, custom_id):
@@ -129,7 +129,7 @@ def _bought(purchase: Purchase) -> dict[str, Any]:
 
 
 def market_batch_buy(call: Call) -> dict[str, Any]:
-    """Buy several skins by their ids. Each is bought or refused independently of the others."""
+    """Buy several skins by their ids. If one cannot be bought, the others are still bought."""
     partner, token = call.text("partner"), call.text("token")
     _check_trade_url(partner, token)
     rows = [call.row(row) for row in call.many("items")]
@@ -150,7 +150,10 @@ def market_batch_buy(call: Call) -> dict[str, Any]:
 
 
 def market_getinfo(call: Call) -> dict[str, Any]:
-    """Return one purchase by ``buy_id``, or several by ``buy_ids`` or ``custom_ids``; unknown ids are left out."""
+    """Return one purchase by ``buy_id``, or several by ``buy_ids`` or ``custom_ids``.
+
+    An unknown ``buy_id`` is error 2. Unknown ids of a list are left out.
+    """
     if call.text("buy_id"):
         purchase = _own_purchase(call, call.whole("buy_id"))
         if purchase is None:
@@ -171,7 +174,7 @@ def _own_purchase(call: Call, buy_id: int | None) -> Purchase | None:
 
 
 def market_history(call: Call) -> dict[str, Any]:
-    """Return the purchases made from ``starting`` to ``ending``, both included, the oldest first."""
+    """Return a page of the purchases made from ``starting`` to ``ending``, both included. The oldest is first."""
     starting, ending = call.time_range()
     rows = [
         purchase
@@ -182,7 +185,7 @@ def market_history(call: Call) -> dict[str, Any]:
 
 
 def balance(call: Call) -> dict[str, Any]:
-    """Return the project's balance. Every amount is text with three decimals."""
+    """Return the project's balance. An amount is text with three decimals, or ``0``."""
     project: Project = call.project
     return {
         "balance": f"{project.balance:.3f}",
@@ -197,7 +200,7 @@ def balance(call: Call) -> dict[str, Any]:
 
 
 def currencies(_call: Call) -> dict[str, Any]:
-    """Return the code, name and rate of every currency, all as text."""
+    """Return the code, name and rate of every currency, as text. The rate is the amount for one US dollar."""
     return {
         "items": [
             {"code": code, "name": name, "rate": php.plain_text(rate)} for code, (name, rate) in CURRENCIES.items()
@@ -206,7 +209,7 @@ def currencies(_call: Call) -> dict[str, Any]:
 
 
 def status(call: Call) -> dict[str, Any]:
-    """Return whether SkinsBack is available."""
+    """Return that SkinsBack is available, unless the fault ``site_off`` or ``no_bots`` is on."""
     for reason in ("site_off", "no_bots"):
         if call.store.faults.consume(reason, "status"):
             return {"available": False, "reason": reason}

@@ -13,18 +13,18 @@ _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 
 
 def float_text(number: Decimal | Number) -> str:
-    """A float as PHP converts it to a string (``precision=14``): ``0.3``, ``8``, ``1.0E+15``."""
+    """Return a float as PHP converts it to a string (``precision=14``): ``0.3``, ``8``, ``1.0E+15``."""
     return php_float(str(number))
 
 
 def plain_text(number: Decimal) -> str:
-    """A decimal number without exponent and trailing zeros: ``8.28``, ``8``."""
+    """Return a decimal number without exponent and without trailing zeros: ``8.28``, ``8``."""
     text = f"{number:f}"
     return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
 
 
 def scalar_text(value: object) -> str:
-    """A JSON scalar as PHP converts it to a string: true is ``1``, false and null are empty."""
+    """Return a JSON scalar as PHP converts it to a string: true is ``1``, false and null are empty."""
     match value:
         case Number():
             return float_text(value)
@@ -41,12 +41,12 @@ def scalar_text(value: object) -> str:
 
 
 def scalars(values: Mapping[str, Any]) -> dict[str, str]:
-    """The top-level scalars as text, without arrays and objects: what a signature covers."""
+    """Return the top-level scalars as text, without arrays and objects. A signature covers these fields."""
     return {key: scalar_text(value) for key, value in values.items() if not isinstance(value, dict | list)}
 
 
 def parse_form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Form fields as ``$_POST`` contains them: ``items[0][id]`` becomes nested, the last duplicate wins."""
+    """Return form fields as PHP's ``$_POST``: ``items[0][id]`` becomes a nested dict, the last duplicate is kept."""
     fields: dict[str, Any] = {}
     for key, value in pairs:
         name, bracket, _ = key.partition("[")
@@ -68,7 +68,7 @@ def _put(fields: dict[str, Any], path: list[str], value: str) -> None:
 
 
 def form_pairs(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The fields as ``http_build_query`` writes them: nested ones have brackets, null is left out."""
+    """Yield (name, value) pairs as PHP's ``http_build_query`` writes them: brackets for nested fields, no null."""
     for key, value in values.items():
         yield from _pairs(key, value)
 
@@ -92,7 +92,7 @@ def _pairs(name: str, value: object) -> Iterator[tuple[str, str]]:
 
 
 def json_text(value: object) -> str:
-    """JSON as ``json_encode`` writes it: ASCII only, ``/`` is ``\\/``, and an empty object is ``[]``."""
+    """Return JSON as PHP's ``json_encode`` writes it: ASCII only, ``/`` is ``\\/``, and an empty object is ``[]``."""
     match value:
         case dict() if value:
             return "{" + ",".join(f"{_quoted(str(key))}:{json_text(inner)}" for key, inner in value.items()) + "}"

@@ -1,4 +1,4 @@
-"""Rows in the format of the API's answers. Values are Decimal or int where SkinsBack sends numbers, else text."""
+"""Rows in the format of the API's answers. Numbers of SkinsBack are Decimal or int here; the other values are text."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,9 +15,9 @@ _WITH_AMOUNT = HELD_DEPOSITS | {"success"}
 
 
 def deposit_fields(store: Store, deposit: Deposit, status: str = "") -> dict[str, Any]:
-    """A deposit in ``orderstatus``, ``orders`` and notifications (``/docs/api/v1/orderstatus``).
+    """Return a deposit as ``orderstatus``, ``orders`` and notifications contain it (``/docs/api/v1/orderstatus``).
 
-    ``status`` replaces the deposit's own status.
+    If ``status`` is not empty, it replaces the deposit's own status.
     """
     status = status or deposit.status
     fields: dict[str, Any] = {
@@ -52,7 +52,7 @@ def deposit_fields(store: Store, deposit: Deposit, status: str = "") -> dict[str
 
 
 def _user_risk(store: Store, steam_id: str) -> dict[str, Any]:
-    """The payer's earlier deposits in all projects (``/docs/api/v1/offers_with_hold``). Amounts are in USD."""
+    """Return the totals of the payer's paid deposits in all projects, in USD (``/docs/api/v1/offers_with_hold``)."""
     deposits = [d for d in store.state.deposits.values() if d.steam_id == steam_id and d.received_at]
     returned = [d for d in deposits if d.status == "hold_returned"]
     now = datetime.fromtimestamp(store.now(), UTC)
@@ -98,7 +98,7 @@ def item_with_text(item: StockItem) -> dict[str, str]:
 def purchase_fields(purchase: Purchase) -> dict[str, Any]:
     """Return a purchase as ``market_getinfo`` and ``market_history`` contain it. Numbers are text.
 
-    The hold, the trade offer's ID and ``custom_id`` are left out if the purchase has none.
+    Fields of the hold, ``tradeofferid`` and ``custom_id`` are left out if the purchase has no such value.
     """
     fields: dict[str, Any] = {
         "item": item_with_text(purchase.skin),
@@ -121,7 +121,7 @@ def purchase_fields(purchase: Purchase) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> Any:
-    """Return the value with every number as text, because PHP returns database values as text."""
+    """Return the value with every number as text, also inside dicts and lists. PHP reads database values as text."""
     match value:
         case dict():
             return {key: as_text(inner) for key, inner in value.items()}

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 
 class Clock:
-    """Real time plus an offset. A ``frozen`` clock moves only by ``advance``.
+    """Real time plus an offset. Only ``advance`` moves a ``frozen`` clock.
 
-    ``start`` (UNIX seconds) is the time to begin at. The clock never goes back: no saved row is later than it.
+    The clock begins at ``start`` (UNIX seconds). If ``start`` is None, it begins at the real time.
     """
 
     def __init__(self, *, start: float | None = None, frozen: bool = False) -> None:
@@ -24,18 +24,18 @@ class Clock:
 
     @property
     def offset(self) -> float:
-        """Seconds that the sandbox is ahead of real time (negative: behind)."""
+        """Seconds by which the clock is ahead of real time. Negative if it is behind."""
         return self.now() - time.time()
 
     def now(self) -> float:
-        """The sandbox's time in UNIX seconds."""
+        """Return the sandbox's time in UNIX seconds."""
         with self._lock:
             return self._frozen_at if self._frozen_at is not None else time.time() + self._offset
 
     def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> float:
-        """Move the clock forward, run what became due, and return the new time.
+        """Move the clock forward, run the scheduled actions that are due, and return the new time in UNIX seconds.
 
-        Raises ValueError for a negative step and for more than a hundred years.
+        Raise ValueError for a negative step and for a step of more than a hundred years.
         """
         step = seconds + 60 * (minutes + 60 * (hours + 24 * days))
         if not 0 <= step <= 100 * 366 * 86400:

@@ -1,4 +1,4 @@
-"""The life of a deposit: pay link, trade offer, hold, final status. The store's observer is called on every change."""
+"""The steps of a deposit: pay link, trade offer, hold, final status. Every new status is passed to the observer."""
 
 import secrets
 from collections.abc import Callable, Collection
@@ -16,7 +16,7 @@ STEAM_ACCOUNTS = {
     "76561198999000003": "Marlow",
     "76561198999000004": "Wren",
 }
-"""Steam ID -> name of the accounts that exist only in the sandbox. Any of them can pay a deposit."""
+"""Steam ID -> name of accounts that exist only in the sandbox. Each of them can pay any deposit."""
 
 _BOTS = (
     ("76561199390042107", "Dragonfly"),
@@ -25,7 +25,7 @@ _BOTS = (
 )
 
 Action = Callable[[Store, Deposit], None]
-"""Something that a user does with a deposit."""
+"""A function of this module that changes a deposit. It raises Impossible if the status does not allow the change."""
 
 
 def add(store: Store, deposit: Deposit) -> None:
@@ -40,32 +40,32 @@ def add(store: Store, deposit: Deposit) -> None:
 
 
 def reschedule(store: Store) -> None:
-    """Schedule what the deposits of a loaded state still have to do."""
+    """Schedule the next step of each deposit that has one. Called once after the state is loaded."""
     for deposit in store.state.deposits.values():
         if deposit.due_at is not None:
             _schedule(store, deposit, deposit.due_at)
 
 
 def bot(deposit: Deposit) -> tuple[str, str]:
-    """Steam ID and name of the bot that sends the trade offer."""
+    """Return the Steam ID and the name of the bot that sends the trade offer."""
     return _BOTS[deposit.transaction_id % len(_BOTS)]
 
 
 def choose_payer(deposit: Deposit, steam_id: str) -> str:
-    """The Steam account that pays: ``steam_id`` if it may pay, else the deposit's own, else the first account."""
+    """Return the payer's Steam ID: ``steam_id`` if it may pay, else the deposit's own, else the first account."""
     if steam_id in STEAM_ACCOUNTS or (steam_id and steam_id == deposit.steam_id):
         return steam_id
     return deposit.steam_id or next(iter(STEAM_ACCOUNTS))
 
 
 def skins_of_game(store: Store, steam_id: str, game: str) -> list[Asset]:
-    """The account's skins of one game, the most valuable first."""
+    """Return the account's skins of one game, the most valuable first."""
     assets = [asset for asset in store.inventory(steam_id) if asset.game == game]
     return sorted(assets, key=lambda asset: (-asset.price, asset.asset_id))
 
 
 def find_payment(store: Store, deposit: Deposit, steam_id: str) -> Asset:
-    """The most valuable skin without Trade Protection that pays the deposit alone. Raises Impossible if none does."""
+    """Return the most valuable tradable unprotected skin within the deposit's limits. Raise Impossible if none fits."""
     for asset in skins_of_game(store, steam_id, deposit.game):
         if asset.tradable and not asset.trade_protected:
             try:
@@ -77,7 +77,7 @@ def find_payment(store: Store, deposit: Deposit, steam_id: str) -> Asset:
 
 
 def send_trade_offer(store: Store, deposit: Deposit, steam_id: str, asset_ids: Collection[str]) -> None:
-    """The user chose skins: store them and send the trade offer. Raises Impossible if the choice is not allowed."""
+    """Store the skins that the user chose, and send the trade offer. Raise Impossible if the choice is not allowed."""
     if deposit.status != "pending":
         raise Impossible("This deposit is already finished.")
     if deposit.trade_offer_id:
@@ -97,7 +97,7 @@ def send_trade_offer(store: Store, deposit: Deposit, steam_id: str, asset_ids: C
     deposit.game = chosen[0].game
     deposit.skins = chosen
     deposit.amount_usd, deposit.amount = amount_usd, amount
-    # Each skin is rounded by itself, so that the sum is the total that the pay page shows.
+    # Each skin's amount is rounded before the sum, because the pay page adds rounded amounts.
     deposit.user_amount = currencies.total(currencies.user_amount(amount, deposit) for amount in amounts)
     deposit.trade_offer_id = str(6_000_000_000 + store.new_id() % 1_000_000_000)
     deposit.offered_at = int(store.now())
@@ -108,7 +108,7 @@ def send_trade_offer(store: Store, deposit: Deposit, steam_id: str, asset_ids: C
 
 
 def _check_limits(store: Store, deposit: Deposit, amount_usd: Decimal, amount: Decimal) -> None:
-    """Raise Impossible if the amount is below the smallest deposit or outside the deposit's own limits."""
+    """Raise Impossible if the amount is below the option ``minimum_usd`` or outside the deposit's own limits."""
     if amount_usd < store.options.minimum_usd:
         raise Impossible("These skins are worth less than the smallest deposit.")
     if deposit.min_amount is not None and amount < deposit.min_amount:
@@ -118,9 +118,10 @@ def _check_limits(store: Store, deposit: Deposit, amount_usd: Decimal, amount: D
 
 
 def accept(store: Store, deposit: Deposit, *, held: bool | None = None) -> None:
-    """The user accepts the trade in Steam. The deposit becomes ``success``, or ``in_hold`` for eight days.
+    """Accept the trade as the user. The deposit becomes ``success``, or ``in_hold`` for eight days.
 
-    ``held`` overrides what the skins and the sandbox's options say.
+    ``held`` decides which of the two. With None ``will_be_held`` decides. Raise Impossible if there is no open trade
+    offer, or if a skin is no longer in the inventory.
     """
     _check_offered(deposit)
     inventory = store.inventory(deposit.steam_id)
@@ -137,14 +138,14 @@ def accept(store: Store, deposit: Deposit, *, held: bool | None = None) -> None:
 
 
 def decline(store: Store, deposit: Deposit) -> None:
-    """The user declines the trade offer. The deposit becomes ``fail``."""
+    """Decline the trade offer as the user. The deposit becomes ``fail``. Raise Impossible if there is no open offer."""
     _check_offered(deposit)
     deposit.reason = "declined"
     _change_status(store, deposit, "fail")
 
 
 def expire(store: Store, deposit: Deposit) -> None:
-    """The trade offer or the pay link expires. The deposit becomes ``fail``."""
+    """Let the trade offer or the pay link expire. The deposit becomes ``fail``. Raise Impossible if not pending."""
     if deposit.status != "pending":
         raise Impossible("This deposit is already finished.")
     deposit.reason = "timeout"
@@ -152,7 +153,10 @@ def expire(store: Store, deposit: Deposit) -> None:
 
 
 def approve(store: Store, deposit: Deposit) -> None:
-    """The merchant takes the risk of a held deposit (``offer_approve``). It becomes ``hold_approved``."""
+    """Approve a held deposit (``offer_approve``). It becomes ``hold_approved`` and is added to the balance at once.
+
+    Raise Impossible if the status is not ``in_hold``.
+    """
     if deposit.status != "in_hold":
         raise Impossible("Only a held deposit can be approved.")
     _change_status(store, deposit, "hold_approved", due_at=deposit.due_at)
@@ -160,7 +164,10 @@ def approve(store: Store, deposit: Deposit) -> None:
 
 
 def give_back(store: Store, deposit: Deposit) -> None:
-    """The user takes a held trade back. The deposit becomes ``fail``, or ``hold_returned`` if it was approved."""
+    """Take a held trade back as the user. The deposit becomes ``fail``, or ``hold_returned`` if it was approved.
+
+    An approved deposit is subtracted from the balance. Raise Impossible if the deposit is not held.
+    """
     if deposit.status not in HELD_DEPOSITS:
         raise Impossible("Only a held deposit can be returned.")
     store.inventory(deposit.steam_id).extend(deposit.skins)
@@ -173,7 +180,7 @@ def give_back(store: Store, deposit: Deposit) -> None:
 
 
 def finish_hold(store: Store, deposit: Deposit) -> None:
-    """The hold ends without a rollback. The deposit becomes ``success``."""
+    """End the hold. The deposit becomes ``success``. Raise Impossible if the deposit is not held."""
     if deposit.status not in HELD_DEPOSITS:
         raise Impossible("This deposit is not held.")
     _change_status(store, deposit, "success")
@@ -186,14 +193,14 @@ def _check_offered(deposit: Deposit) -> None:
 
 
 def will_be_held(store: Store, deposit: Deposit) -> bool:
-    """Whether Trade Protection will hold the chosen skins."""
+    """Return whether Trade Protection will hold the deposit: its game, skins and the option ``holds`` decide."""
     if deposit.game != "cs2" or store.options.holds == "never":
         return False
     return store.options.holds == "always" or any(skin.trade_protected for skin in deposit.skins)
 
 
 def _credit_merchant(store: Store, deposit: Deposit) -> None:
-    """Add the deposit to the merchant's balance, unless it was added when the hold was approved."""
+    """Add the deposit to the merchant's balance. Do nothing if the balance already contains it."""
     if not deposit.advanced and deposit.amount_usd is not None:
         deposit.advanced = True
         store.state.projects[deposit.client_id].deals_sum += deposit.amount_usd
@@ -216,7 +223,7 @@ def _schedule(store: Store, deposit: Deposit, due_at: float) -> None:
 
 
 def _run_due(store: Store, deposit: Deposit, due_at: float) -> None:
-    """Let the trade offer expire or end the hold, unless the deposit was scheduled anew since."""
+    """Let the trade offer expire or end the hold. Do nothing if the deposit has another ``due_at`` now."""
     if deposit.due_at == due_at:
         deposit.due_at = None
         (expire if deposit.status == "pending" else finish_hold)(store, deposit)

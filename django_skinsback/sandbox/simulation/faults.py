@@ -1,4 +1,4 @@
-"""Faults: what the sandbox does wrong on request. A fault can be limited to one API method and to a number of uses."""
+"""Faults: errors that the sandbox makes on request. A fault can be limited to one method and to a number of uses."""
 
 import threading
 from collections.abc import Collection
@@ -54,7 +54,7 @@ ERROR_FAULTS = {
     "shop_not_active": (-4, "shop_not_active"),
     "invalid_ip": (-8, "invalid_ip_address"),
 }
-"""Fault -> the standard API error that it answers with."""
+"""Fault -> (code, message) of the API error that is returned."""
 
 _LIMITS = {
     NOTIFICATION: ("deposit", "event"),
@@ -67,12 +67,15 @@ _LIMITS = {
     "ws_twice": ("event",),
     "ws_pong": ("ping",),
 }
-"""Fault, or where it happens -> what it can be limited to. A fault of the API can be limited to any API method."""
+"""Name of a fault, or where it happens -> what it can be limited to. All other faults: any API method."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """One fault that is switched on. ``method`` is a value of ``Faults.allowed_methods(name)``, or ``*`` for any."""
+    """One fault that is switched on, for ``times`` more uses (None: until it is removed).
+
+    ``method`` is a value of ``Faults.allowed_methods(name)``, or ``*`` for all of them.
+    """
 
     name: str
     method: str = "*"
@@ -80,7 +83,7 @@ class Fault:
     value: str = ""
 
     def seconds(self, default: float) -> float:
-        """Return ``value`` as seconds, or ``default`` if it is empty."""
+        """Return ``value`` in seconds, or ``default`` if ``value`` is empty. Raise ValueError for other text."""
         return float(self.value or default)
 
 
@@ -93,14 +96,14 @@ class Faults:
         self._active: list[Fault] = []
 
     def allowed_methods(self, name: str) -> tuple[str, ...]:
-        """What the fault can be limited to: API methods, kinds of notification or kinds of websocket frame."""
+        """Return what the fault can be limited to: API methods, kinds of notification or kinds of websocket frame."""
         allowed = _LIMITS.get(name) or _LIMITS.get(FAULTS[name][0]) or self._api_methods
         return tuple(method for method in allowed if name != "market_disabled" or method.startswith("market_"))
 
     def add(self, name: str, method: str = "*", *, times: int | None = 1, value: object = "") -> Fault:
-        """Switch a fault on for the next ``times`` uses (None: until it is removed).
+        """Switch a fault on for the next ``times`` uses (None: until it is removed) and return the fault.
 
-        Raises ValueError for an unknown name, a method that the fault cannot be limited to, or an invalid value.
+        Raise ValueError for an unknown name, a method that the fault cannot be limited to, or an invalid value.
         """
         _check_name(name)
         allowed = self.allowed_methods(name)
@@ -115,19 +118,19 @@ class Faults:
         return fault
 
     def remove(self, name: str = "") -> None:
-        """Switch off every fault with this name, or all faults. Raises ValueError for an unknown name."""
+        """Switch off every fault with this name, or all faults. Raise ValueError for an unknown name."""
         if name:
             _check_name(name)
         with self._lock:
             self._active = [fault for fault in self._active if name and fault.name != name]
 
     def active(self) -> list[Fault]:
-        """The faults that are not used up."""
+        """Return the faults that are switched on and have uses left."""
         with self._lock:
             return list(self._active)
 
     def consume(self, name: str, method: str) -> Fault | None:
-        """Return the first fault with this name for this method and count one use of it; None if there is none."""
+        """Count one use of the first fault with this name for this method. Return the fault, or None if none exists."""
         with self._lock:
             for fault in self._active:
                 if fault.name == name and fault.method in ("*", method):

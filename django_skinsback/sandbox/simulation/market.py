@@ -1,6 +1,6 @@
-"""The skins that exist in the sandbox, the market's stock of them, and what each Steam account owns.
+"""The skins that exist in the sandbox, the stock of the market, and the first inventory of each Steam account.
 
-The names follow Steam's style. All but one are invented.
+The names follow Steam's style. All names except ``DOCUMENTED_SKIN`` are invented.
 """
 
 import random
@@ -12,9 +12,10 @@ from .currencies import CENT, round_to_cents
 from .state import Asset, StockItem
 
 PAID_PERCENT = (70, 79)
-"""What a skin pays its user, in percent of its market price: the least and the most.
+"""The lowest and the highest percentage of a skin's market price that a deposit of the skin pays.
 
-Times the price multiplier of 1.2 it stays below the market price: a user who buys skins and pays with them loses.
+Even with the default price multiplier of 1.2 the result is below the market price. So a user who buys skins and
+deposits them loses money.
 """
 
 WEARS = {
@@ -26,7 +27,7 @@ WEARS = {
 }
 
 DOCUMENTED_SKIN = "AK-47 | Redline (Field-Tested)"
-"""The skin in the examples of SkinsBack's documentation, the only real name. It is for sale but in no inventory."""
+"""The skin in the examples of SkinsBack's documentation. It is for sale, but no new inventory contains it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ BY_CLASS_ID = {design.class_id: design for designs in DESIGNS.values() for desig
 
 
 def new_stock(first_skin_id: int) -> list[StockItem]:
-    """A full market: one to four of every skin, at slightly different prices. The same on every call."""
+    """Return a full stock: one to four of each skin, at slightly varied prices. Every call returns the same skins."""
     chance = random.Random(1)  # noqa: S311 - variety, not secrecy
     items: list[StockItem] = []
     for designs in DESIGNS.values():
@@ -207,12 +208,12 @@ def new_stock(first_skin_id: int) -> list[StockItem]:
 
 
 def payable_price(market_price: Decimal, percent: int = PAID_PERCENT[1]) -> Decimal:
-    """What a skin with this market price pays its user, at least one cent."""
+    """Return the amount in USD that a deposit of a skin with this market price pays, at least one cent."""
     return max((market_price * percent / 100).quantize(CENT, ROUND_DOWN), CENT)
 
 
 def new_inventory(steam_id: str) -> list[Asset]:
-    """The inventory of a Steam account before its first trade: the same on every call with the same account."""
+    """Return the first inventory of a Steam account. Every call with the same account returns the same skins."""
     chance = random.Random(steam_id)  # noqa: S311 - variety, not secrecy
     assets = []
     least, most = PAID_PERCENT

@@ -1,4 +1,4 @@
-"""How purchases end: the possible outcomes and error reasons, trade tokens that choose one, and planned outcomes."""
+"""How purchases end: outcomes, error reasons, trade tokens that select an outcome, and planned outcomes."""
 
 from dataclasses import dataclass
 
@@ -27,10 +27,10 @@ ERROR_REASONS = {
     "too_many_failed_attempts": "trade_create_error",
     "skin_unavailable": "trade_create_error",
 }
-"""``error_reason`` -> the outcome it fits. SkinsBack does not document which statuses come with which reason."""
+"""``error_reason`` -> its usual outcome. This is a guess: SkinsBack does not document which status has which reason."""
 
 DEFAULT_REASONS = {"user_not_tradable": "user_cant_trade", "trade_create_error": "skin_unavailable"}
-"""Outcome -> the ``error_reason`` that it gets when none was chosen."""
+"""Outcome -> the ``error_reason`` of a purchase if no reason was chosen. Other outcomes have no default."""
 
 TOKEN_OUTCOMES = {
     "DECLINED": "canceled",
@@ -64,16 +64,16 @@ TOKEN_REFUSALS = {
 """Trade token -> the API error with which a purchase for it is refused."""
 
 _PLACEHOLDER = "AAAAAAAA"
-"""Has the form of a trade token, to check a partner alone."""
+"""A valid trade token, used to check only the partner of a trade URL."""
 
 
 def is_partner(partner: str) -> bool:
-    """Whether a trade URL can have this partner."""
+    """Return whether the partner is valid in a trade URL."""
     return is_trade_url(partner, _PLACEHOLDER)
 
 
 def is_trade_url(partner: str, token: str) -> bool:
-    """Whether a trade URL can have this partner and this token."""
+    """Return whether the partner and the token are valid in a trade URL."""
     try:
         TradeURL(partner, token)
     except InvalidTradeURL:
@@ -93,7 +93,7 @@ def check_outcome(outcome: str, error_reason: str) -> None:
 
 @dataclass(slots=True)
 class PlannedOutcome:
-    """The outcome of the next ``times`` purchases for ``partner``, or for any partner."""
+    """The outcome of the next ``times`` purchases for ``partner``. None means any partner."""
 
     outcome: str
     times: int = 1
@@ -108,14 +108,14 @@ class PlannedOutcomes:
         self._plans: list[PlannedOutcome] = []
 
     def add(self, outcome: str, *, times: int = 1, partner: str | None = None, error_reason: str = "") -> None:
-        """Plan the outcome of the next purchases. Raises ValueError for an impossible outcome, reason or partner."""
+        """Plan the outcome of the next purchases. Raise ValueError for an invalid outcome, reason or partner."""
         check_outcome(outcome, error_reason)
         if partner and not is_partner(partner):
             raise ValueError("A partner is the number of a trade URL: up to 10 digits.")
         self._plans.append(PlannedOutcome(outcome, max(times, 1), partner or None, error_reason))
 
     def active(self) -> list[PlannedOutcome]:
-        """The plans that are not used up."""
+        """Return the plans that have uses left."""
         return list(self._plans)
 
     def clear(self) -> None:
@@ -123,7 +123,7 @@ class PlannedOutcomes:
         self._plans.clear()
 
     def consume(self, partner: str) -> PlannedOutcome | None:
-        """Return the first plan for this partner and count one use of it; None if there is no plan."""
+        """Count one use of the first plan for this partner, and return the plan. Return None if there is no plan."""
         for plan in self._plans:
             if plan.partner in (None, partner):
                 plan.times -= 1

@@ -1,4 +1,4 @@
-"""The life of a purchase: bought, trade offer, accepted or failed, perhaps rolled back."""
+"""The steps of a purchase: bought, trade offer sent, accepted or failed, possibly rolled back."""
 
 from functools import partial
 
@@ -12,9 +12,10 @@ from .store import Impossible, Store
 
 
 def create(store: Store, project: Project, skin: StockItem, *, partner: str, token: str, custom_id: str) -> Purchase:
-    """Buy the skin and debit the balance. The caller has checked that the skin is for sale and the balance suffices.
+    """Buy the skin, debit the balance and return the purchase.
 
-    A planned outcome decides how the purchase ends, else the trade token does, else it is accepted.
+    The caller must check first that the skin is for sale and that the balance is high enough. The purchase ends with
+    the planned outcome for ``partner``, or else with the outcome of the trade token, or else it is accepted.
     """
     planned = store.planned_outcomes.consume(partner)
     purchase = Purchase(
@@ -41,7 +42,7 @@ def create(store: Store, project: Project, skin: StockItem, *, partner: str, tok
 
 
 def reschedule(store: Store) -> None:
-    """Schedule what the purchases of a loaded state still have to do."""
+    """Schedule the next step of each purchase that has one. Called once after the state is loaded."""
     for purchase in store.state.purchases.values():
         purchase.skin = store.state.stock[purchase.skin.skin_id]
         if purchase.due_at is not None:
@@ -49,10 +50,10 @@ def reschedule(store: Store) -> None:
 
 
 def finish(store: Store, purchase: Purchase, outcome: str, *, error_reason: str = "") -> None:
-    """Give the purchase this outcome now. Without ``error_reason`` it gets the outcome's default reason.
+    """End the purchase with this outcome now. Without ``error_reason`` it gets the outcome's default reason, if any.
 
-    Raises Impossible for an outcome that does not exist or cannot follow the current status, and ValueError for an
-    unknown reason.
+    Raise Impossible for an outcome that is unknown or cannot follow the current status. Raise ValueError for an unknown
+    reason, and for a reason together with ``accepted``.
     """
     if outcome not in OUTCOMES:
         raise Impossible(f"Unknown outcome: use one of {', '.join(OUTCOMES)}.")
@@ -74,7 +75,7 @@ def _schedule(store: Store, purchase: Purchase, due_at: float) -> None:
 
 
 def _run_due(store: Store, purchase: Purchase, due_at: float) -> None:
-    """Take the next step towards the outcome, unless the purchase was scheduled anew since."""
+    """Do the next step towards the outcome. Do nothing if the purchase has another ``due_at`` now."""
     if purchase.due_at != due_at:
         return
     purchase.due_at = None
@@ -137,7 +138,7 @@ def _fail(store: Store, purchase: Purchase) -> None:
 
 
 def _asset_id(purchase: Purchase) -> str:
-    """The id that the bought skin has in the user's inventory."""
+    """Return the asset id of the bought skin in the user's inventory."""
     return str(40_000_000_000 + purchase.buy_id)
 
 

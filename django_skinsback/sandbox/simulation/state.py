@@ -1,4 +1,4 @@
-"""The sandbox's data as plain structs, and the state file that keeps them across restarts."""
+"""The sandbox's data as plain structs, and the state file that stores them between two runs."""
 
 import os
 import tempfile
@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 FORMAT = 1
-"""Version of the state file."""
+"""Version of the state file's format."""
 
 HELD_DEPOSITS = frozenset({"in_hold", "hold_approved"})
-"""Statuses of a deposit while Trade Protection lets the user take the skins back."""
+"""Statuses of a held deposit: Trade Protection still lets the user take the skins back."""
 
 OPEN_PURCHASES = frozenset({"creating_trade", "waiting_accept"})
 """Statuses of a purchase that has not ended yet."""
@@ -32,7 +32,7 @@ class Project(msgspec.Struct, kw_only=True):
 
 
 class Asset(msgspec.Struct, kw_only=True):
-    """One skin in a user's Steam inventory. ``price`` is what it pays, in USD."""
+    """One skin in a user's Steam inventory. ``price`` is the amount in USD that a deposit of the skin pays."""
 
     asset_id: str
     game: str
@@ -44,7 +44,7 @@ class Asset(msgspec.Struct, kw_only=True):
 
 
 class StockItem(msgspec.Struct, kw_only=True):
-    """One skin on the market. ``price`` is in USD. ``sold`` is true while a purchase holds it."""
+    """One skin on the market. ``price`` is in USD. ``sold`` is true while a purchase of it is open or accepted."""
 
     skin_id: int
     game: str
@@ -55,9 +55,10 @@ class StockItem(msgspec.Struct, kw_only=True):
 
 
 class Deposit(msgspec.Struct, kw_only=True):
-    """A user pays with skins. Times are UNIX seconds. Amounts are in ``currency`` unless the name says otherwise.
+    """A user pays with skins. Times are UNIX seconds. Amounts are in ``currency``, except in two fields.
 
-    ``advanced`` is true while the merchant's balance contains the deposit.
+    ``amount_usd`` is in USD. ``user_amount`` is the amount that the pay page shows, in the custom currency if the
+    deposit has one. ``advanced`` is true while the merchant's balance contains the deposit.
     """
 
     transaction_id: int
@@ -94,8 +95,8 @@ class Deposit(msgspec.Struct, kw_only=True):
 class Purchase(msgspec.Struct, kw_only=True):
     """The merchant buys a skin for a user. Amounts are in USD, times are UNIX seconds.
 
-    ``outcome`` and ``error_reason_to_come`` say how the purchase will end; ``status`` and ``error_reason`` say how it
-    stands now.
+    ``status`` and ``error_reason`` are the current values. ``outcome`` and ``error_reason_to_come`` are the values that
+    the purchase will have at its end.
     """
 
     buy_id: int
@@ -121,9 +122,9 @@ class Purchase(msgspec.Struct, kw_only=True):
 class Delivery(msgspec.Struct, kw_only=True):
     """One Result URL notification or event webhook, and the answer of the merchant's server.
 
-    ``due_at`` is the time of the next attempt, or None if no attempt follows. ``held_back`` is true if the fault
-    ``notify_reorder`` delays the delivery until a later one is sent. ``http_code`` is None before the first attempt,
-    and 0 if the server did not answer.
+    ``due_at`` is the UNIX time of the next attempt, or None if no attempt follows. ``held_back`` is true if the fault
+    ``notify_reorder`` delays the delivery until the next one is queued, but at most a minute. ``http_code`` is None
+    before the first attempt, and 0 if the server did not answer.
     """
 
     delivery_id: int
@@ -144,7 +145,7 @@ class Delivery(msgspec.Struct, kw_only=True):
 
 
 class FailedCallback(msgspec.Struct, kw_only=True):
-    """A Result URL notification that was not answered with 2xx. ``http_code`` is 0 when there was no answer."""
+    """A Result URL notification that got no 2xx answer. ``http_code`` is 0 if the server did not answer."""
 
     delivery_id: int
     client_id: str
@@ -154,7 +155,7 @@ class FailedCallback(msgspec.Struct, kw_only=True):
 
 
 class State(msgspec.Struct, kw_only=True):
-    """All data of the sandbox: what the state file contains."""
+    """All data of the sandbox. The state file contains one State as JSON."""
 
     format: int = FORMAT
     saved_at: float
@@ -170,7 +171,7 @@ class State(msgspec.Struct, kw_only=True):
 
 
 class UnreadableState(Exception):
-    """The state file was not written by this version of the sandbox."""
+    """The state file cannot be read: another version or another program wrote it."""
 
     def __init__(self, path: Path | None, detail: object = "") -> None:
         reason = f" ({detail})" if detail else ""
@@ -181,7 +182,7 @@ class UnreadableState(Exception):
 
 
 def load(path: Path) -> State | None:
-    """Return the saved state, or None if there is no file. Raises UnreadableState if the file is something else."""
+    """Return the saved state, or None if there is no file. Raise UnreadableState for any other file."""
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
@@ -196,7 +197,7 @@ def load(path: Path) -> State | None:
 
 
 def save(state: State, path: Path) -> None:
-    """Replace the file atomically: after a crash it contains the old state or the new one."""
+    """Save the state and replace the file atomically. After a crash the file contains the old state or the new one."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,4 +1,4 @@
-"""The store: all data of one sandbox, one lock, the clock and the schedule of what happens later."""
+"""The store: all data of one sandbox, with its lock, its clock and its scheduled actions."""
 
 import heapq
 import itertools
@@ -28,24 +28,24 @@ class Impossible(Exception):
 
 
 class Observer:
-    """Called after every change, inside the store's lock. The methods of this class do nothing."""
+    """Its methods are called after every change, inside the store's lock. Here they do nothing."""
 
     def deposit_changed(self, deposit: Deposit) -> None:
-        """The deposit has a new status, or a trade offer was sent for it."""
+        """Called when the deposit has a new status, or when its trade offer was sent."""
 
     def purchase_created(self, purchase: Purchase) -> None:
-        """The merchant bought a skin."""
+        """Called when the merchant bought a skin."""
 
     def purchase_changed(self, purchase: Purchase) -> None:
-        """The purchase has a new status."""
+        """Called when the purchase has a new status."""
 
     def balance_changed(self, project: Project) -> None:
-        """The project's balance changed."""
+        """Called when the project's balance changed."""
 
 
 @dataclass(slots=True)
 class _Budget:
-    """The calls of one project in the last minute."""
+    """The times of one project's API calls in the last minute, and when its block ends. All are UNIX seconds."""
 
     calls: deque[float] = field(default_factory=deque)
     blocked_until: float = 0
@@ -95,10 +95,10 @@ class Store:
 
     @contextmanager
     def locked(self) -> Iterator[State]:
-        """Hold the lock and return the state.
+        """Hold the lock and yield the state.
 
-        On entry every scheduled action that is due runs. On exit a changed state is saved and ``changed`` is set, which
-        wakes the webhook sender.
+        On entry every due scheduled action runs. On exit, if ``mark_changed`` was called, the state is saved to the
+        state file (if there is one) and the event ``changed`` is set. The event wakes the webhook sender.
         """
         with self._lock:
             self._run_due()
@@ -113,11 +113,11 @@ class Store:
                     self.changed.set()
 
     def mark_changed(self) -> None:
-        """Note that the state changed, so that it is saved when the lock is released."""
+        """Mark the state as changed. It is saved at the end of ``locked``."""
         self._is_dirty = True
 
     def now(self) -> float:
-        """UNIX seconds. While a scheduled action runs late, the time at which it was due."""
+        """Return the clock's UNIX seconds. Inside a scheduled action, return the time at which the action was due."""
         return self._replayed_at if self._replayed_at is not None else self.clock.now()
 
     def schedule(self, due_at: float, action: Callable[[float], None]) -> None:
@@ -125,7 +125,7 @@ class Store:
         heapq.heappush(self._schedule, (due_at, next(self._schedule_ids), action))
 
     def next_due(self) -> float | None:
-        """When the next delivery or scheduled action is due; None if there is none."""
+        """Return the UNIX seconds at which the next delivery or scheduled action is due, or None if there is none."""
         with self._lock:
             times = [d.due_at for d in self.state.deliveries.values() if d.due_at is not None]
             return min([*times, *(entry[0] for entry in self._schedule[:1])], default=None)
@@ -140,31 +140,31 @@ class Store:
                 self._replayed_at = None
 
     def new_id(self) -> int:
-        """The next id. Skins, deposits and purchases share one series, which starts at the clock's UNIX seconds."""
+        """Return a new id. Skins, deposits and purchases share one series, which starts at the clock's UNIX seconds."""
         number = self.state.next_id
         self.state.next_id += 1
         self.mark_changed()
         return number
 
     def new_delivery_id(self) -> int:
-        """The next id of a delivery. The API never shows it."""
+        """Return a new id for a delivery. Deliveries have their own series."""
         self.state.next_delivery_id += 1
         self.mark_changed()
         return self.state.next_delivery_id
 
     def inventory(self, steam_id: str) -> list[Asset]:
-        """The skins that the Steam account owns now. The list is the stored one: changing it changes the inventory."""
+        """Return the list of skins that the Steam account owns now. Changing the list changes the stored inventory."""
         if steam_id not in self.state.inventories:
             self.state.inventories[steam_id] = market.new_inventory(steam_id)
         return self.state.inventories[steam_id]
 
     def deposit(self, client_id: str, order_id: str) -> Deposit | None:
-        """The project's deposit with this ``order_id``, or None."""
+        """Return the project's deposit with this ``order_id``, or None."""
         transaction_id = self.deposit_ids.get((client_id, order_id))
         return None if transaction_id is None else self.state.deposits[transaction_id]
 
     def purchase(self, client_id: str, custom_id: str) -> Purchase | None:
-        """The project's purchase with this ``custom_id``, or None."""
+        """Return the project's purchase with this ``custom_id``, or None."""
         buy_id = self.custom_ids.get((client_id, custom_id))
         return None if buy_id is None else self.state.purchases[buy_id]
 
@@ -176,7 +176,7 @@ class Store:
         self.observer.balance_changed(project)
 
     def enqueue(self, delivery: Delivery) -> None:
-        """Queue a delivery. Above 300 deliveries the oldest finished ones are deleted."""
+        """Queue a delivery. If there are more than 300 deliveries, delete the oldest that have no further attempt."""
         deliveries = self.state.deliveries
         deliveries[delivery.delivery_id] = delivery
         if len(deliveries) > KEPT_DELIVERIES:
@@ -186,7 +186,7 @@ class Store:
         self.mark_changed()
 
     def within_rate_limit(self, client_id: str) -> bool:
-        """Count one API call. False if the project is over its limit, and then for a minute."""
+        """Count one API call. Return False if the project is over its limit, and for one minute after that."""
         limit, now = self.options.rate_limit, self.clock.now()
         if limit is None:
             return True

@@ -32,9 +32,9 @@ _ADDRESSES = (
 
 
 class App:
-    """Answers only if the Host header is a loopback name or allowed. Accepts POST only from its own pages and programs.
+    """The WSGI application. A request whose Host header is neither a loopback name nor allowed gets a 421 response.
 
-    Programs are clients that send no Origin header.
+    A request other than GET and HEAD with the Origin of another site gets a 403 response. Programs send no Origin.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class App:
         )
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Answer one request. On CloseConnection close the connection instead."""
+        """Return the response. After CloseConnection close the connection and raise ConnectionAbortedError."""
         try:
             response = self.answer(Request(environ))
         except CloseConnection as closing:
@@ -91,7 +91,7 @@ class App:
         return response(environ, start_response)
 
     def answer(self, request: Request) -> Response:
-        """Return the response, with the security headers. HTTP errors become text."""
+        """Return the response with the security headers. An HTTPException becomes a plain response with its status."""
         try:
             response = self._refuse_other_hosts(request) or self._route(request)
         except RequestRedirect as error:

@@ -1,4 +1,4 @@
-"""The control API under ``/_sandbox/``. The control page's buttons and other programs change the sandbox with it."""
+"""The control API under ``/_sandbox/``. The control page's buttons and other programs use it to change the sandbox."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ Fields = Mapping[str, Any]
 
 
 class ControlAPI:
-    """Accepts forms and JSON. A browser is redirected to the control page; a program gets JSON."""
+    """It accepts forms and JSON. A browser's form is redirected to the control page. Other clients get JSON."""
 
     def __init__(
         self, store: Store, notifications: Notifications, webhook_sender: WebhookSender, page: ControlPage
@@ -47,7 +47,10 @@ class ControlAPI:
         self.urls = Map([Rule(route.path, methods=[route.method], endpoint=route) for route in ROUTES])
 
     def answer(self, request: Request, path: str) -> Response:
-        """Run the handler of the address. An error is shown on the control page, or returned as ``{"error": …}``."""
+        """Run the handler of the address and return the response.
+
+        After an error a browser's form gets the control page with the message. Other clients get ``{"error": …}``.
+        """
         is_browser = "text/html" in request.headers.get("Accept", "") and request.method == "POST"
         try:
             route, arguments = self._match(request)

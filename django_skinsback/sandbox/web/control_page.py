@@ -1,4 +1,4 @@
-"""The control page ``/``: what the sandbox contains, with buttons that call the control API."""
+"""The control page ``/``. It shows the sandbox's data, with buttons that call the control API."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -30,12 +30,12 @@ _SETTINGS = """SKINSBACK = {{
 
 
 def settings_text(url: str, client_id: str) -> str:
-    """The dict to paste into a site's settings."""
+    """Return the Python text to paste into a site's settings."""
     return _SETTINGS.format(url=url, websocket_url=websocket_url(url), client_id=client_id, secret=SECRETS[client_id])
 
 
 class ControlPage:
-    """The page shows the API's methods, for which a fault can be chosen, and the addresses of the control API."""
+    """The control page. ``api_methods`` are the API methods to which the page can limit a fault."""
 
     def __init__(self, store: Store, api_methods: Iterable[str]) -> None:
         self.store = store
@@ -46,7 +46,7 @@ class ControlPage:
         return self.page()
 
     def page(self, *, problem: str = "", http_status: int = 200) -> Response:
-        """Return the page, with an error message if there is a problem."""
+        """Return the page. If ``problem`` is not empty, the page shows it as an error message."""
         with self.store.locked() as state:
             return page(
                 "control.html",
@@ -83,14 +83,14 @@ def _newest(rows: dict[int, Row]) -> list[Row]:
 
 
 def _tone(status: str) -> str:
-    """The class name of a status in the style sheet."""
+    """Return the CSS class of a status: ``good``, ``wait`` or ``bad``."""
     if status in _GOOD:
         return "good"
     return "wait" if status in {"pending", "in_hold"} | OPEN_PURCHASES else "bad"
 
 
 def _deposit_actions(deposit: Deposit) -> list[tuple[str, str]]:
-    """The buttons of a deposit: name of the action in the control API, label."""
+    """Return the buttons of a deposit: (action in the control API, label)."""
     if deposit.status == "pending":
         if deposit.trade_offer_id:
             return [("accept", "Accept"), ("decline", "Decline")]
@@ -101,7 +101,7 @@ def _deposit_actions(deposit: Deposit) -> list[tuple[str, str]]:
 
 
 def _purchase_actions(purchase: Purchase) -> list[tuple[str, str]]:
-    """The buttons of a purchase: outcome, label."""
+    """Return the buttons of a purchase: (outcome, label)."""
     if purchase.status in OPEN_PURCHASES:
         return [("accepted", "Accept"), ("canceled", "Decline"), ("timeout", "Time out")]
     if purchase.status == "accepted":

@@ -99,7 +99,7 @@ ROUTES = (
 
 
 def check_fields(route: Route, fields: Collection[str]) -> None:
-    """Raise ValueError, which names the accepted fields, if one of the fields is not accepted."""
+    """Raise ValueError if the route does not accept one of the fields. The message names the accepted fields."""
     if route.fields is None:
         return
     unknown = [name for name in fields if name not in route.fields]

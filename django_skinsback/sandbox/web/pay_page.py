@@ -19,7 +19,7 @@ from .rendering import allow_frames, page
 
 
 class Ending(NamedTuple):
-    """How the last page shows a final or held deposit. ``style`` is a class name of the style sheet."""
+    """The texts of the last page for a final or held deposit. ``style`` is a CSS class."""
 
     style: str
     sign: str
@@ -44,18 +44,18 @@ _REDIRECT_SECONDS = 6
 
 
 def account_name(steam_id: str) -> str:
-    """What the pages call the Steam account."""
+    """Return the name that the pages show for the Steam account."""
     return deposits.STEAM_ACCOUNTS.get(steam_id, f"Steam user …{steam_id[-4:]}")
 
 
 class PayPage:
-    """The pages under ``/_/pay/<hash>/``. Anyone who knows the hash may pay."""
+    """The pages under ``/_/pay/<hash>/``. There is no login. An unknown hash raises NotFound."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     def choose(self, request: Request, pay_hash: str) -> Response:
-        """Show the skins of one game in the payer's inventory."""
+        """Show the payer's skins of one game. Redirect if a trade offer was sent or the deposit is not pending."""
         with self.store.locked():
             deposit = self._deposit(pay_hash)
             if deposit.status != "pending":
@@ -66,7 +66,7 @@ class PayPage:
             return self._choose_page(deposit, steam_id, request.args.get("game"))
 
     def offer(self, request: Request, pay_hash: str) -> Response:
-        """Send the trade offer for the chosen skins, or show the choice again with what is wrong."""
+        """Send the trade offer for the chosen skins. If they are not allowed, show the skins again with the reason."""
         with self.store.locked():
             deposit = self._deposit(pay_hash)
             steam_id = deposits.choose_payer(deposit, request.form.get("steam_id", ""))
@@ -78,7 +78,7 @@ class PayPage:
         return redirect("trade", 303)
 
     def trade(self, _request: Request, pay_hash: str, problem: str = "") -> Response:
-        """Show the trade offer, as the user would see it in Steam."""
+        """Show the trade offer as the user would see it in Steam. Redirect if there is no open trade offer."""
         with self.store.locked():
             deposit = self._deposit(pay_hash)
             if deposit.status != "pending":
@@ -97,7 +97,7 @@ class PayPage:
             )
 
     def decide(self, request: Request, pay_hash: str) -> Response:
-        """Accept or decline the trade offer. A second click does nothing and leads to the last page."""
+        """Accept or decline the trade offer, then redirect to the last page. A second click changes nothing."""
         action = deposits.accept if request.form.get("decision") == "accept" else deposits.decline
         with self.store.locked():
             deposit = self._deposit(pay_hash)
@@ -111,8 +111,7 @@ class PayPage:
     def finished(self, _request: Request, pay_hash: str) -> Response:
         """Show how the deposit ended, with a link back to the site.
 
-        Outside a widget, the browser opens the link by itself after a few seconds. While the deposit is pending, the
-        browser is redirected to the pay page.
+        Outside a widget the browser opens the link after a few seconds. A pending deposit redirects to the pay page.
         """
         with self.store.locked():
             deposit = self._deposit(pay_hash)
@@ -179,7 +178,7 @@ def _money(amount: Decimal, deposit: Deposit) -> str:
 
 
 def _limits(deposit: Deposit, project: str) -> str:
-    """Return a text with the deposit's limits, and with the rate of the page's prices if they are multiplied."""
+    """Return a text with the deposit's limits. If the shown prices are multiplied, the text contains the rate too."""
     limits = _range(deposit, lambda amount: f"{amount:,.2f} {deposit.currency.upper()}")
     shown = _range(deposit, lambda amount: _money(currencies.user_amount(amount, deposit), deposit))
     request = f"Choose skins worth {limits}." if limits else f"Their value is added to your account at {project}."

@@ -35,7 +35,7 @@ _SHAPES = dict(
 
 
 def picture(_request: Request, class_id: str) -> Response:
-    """Return the picture of a skin. An unknown class id is not found."""
+    """Return the SVG response for a skin. Raise NotFound for an unknown class id."""
     if class_id not in BY_CLASS_ID:
         raise NotFound
     response = Response(draw(class_id), mimetype="image/svg+xml")
@@ -45,7 +45,7 @@ def picture(_request: Request, class_id: str) -> Response:
 
 @cache
 def draw(class_id: str) -> str:
-    """Return the SVG of a skin. The same class id always gives the same picture."""
+    """Return the SVG text of a skin. The same class id always gives the same text."""
     design, seed = BY_CLASS_ID[class_id], int(class_id)
     hue = seed % 360
     return render(
@@ -60,5 +60,5 @@ def draw(class_id: str) -> str:
 
 
 def rarity_class(class_id: str) -> str:
-    """The class name for the skin's rarity in the style sheet of the pay page."""
+    """Return the CSS class of the skin's rarity on the pay page."""
     return f"rarity-{_RARITY_COLORS[BY_CLASS_ID[class_id].rarity].lstrip('#')}"

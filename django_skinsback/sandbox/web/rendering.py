@@ -29,7 +29,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Headers of every response that does not set them itself."""
+"""Default headers of every response. A response may set its own value."""
 
 
 @cache
@@ -55,7 +55,7 @@ def _utc(seconds: float) -> datetime:
 
 
 def render(template: str, /, **values: object) -> str:
-    """Render a template; every value is escaped. Raises ServiceUnavailable (HTTP 503) if Jinja2 is not installed."""
+    """Return the rendered template. Every value is escaped. Raise ServiceUnavailable if Jinja2 is not installed."""
     return _environment().get_template(template).render(values)
 
 
@@ -65,13 +65,13 @@ def page(template: str, /, *, http_status: int = 200, **values: object) -> Respo
 
 
 def allow_frames(response: Response) -> Response:
-    """Let other sites show this page in a frame, which a widget needs. Every other page forbids it."""
+    """Allow other sites to show this response in a frame, as a widget does. Return the response."""
     response.headers["Content-Security-Policy"] = f"{_POLICY}*"
     return response
 
 
 def static_file(_request: Request, name: str) -> Response:
-    """Return a style sheet, a script or the icon. Other names are not found."""
+    """Return a style sheet, a script or the icon. Raise NotFound for any other name."""
     if name not in _STATIC:
         raise NotFound
     response = Response((_FOLDER / "static" / name).read_bytes(), mimetype=_STATIC[name])

@@ -14,7 +14,7 @@ _POLL_SECONDS = 0.02
 
 
 class _Handler(WSGIRequestHandler):
-    """Sends small answers at once and logs no request, because the API logs its calls itself."""
+    """Send small answers at once (no Nagle delay) and log no requests. The API logs its own calls."""
 
     disable_nagle_algorithm = True
     protocol_version = "HTTP/1.1"
@@ -41,7 +41,7 @@ class Server:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def listen(self) -> None:
-        """Open the port; 0 is any free one. Raises OSError if it cannot be opened."""
+        """Open the port. Port 0 means any free port. Raise OSError if the port cannot be opened."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -53,7 +53,7 @@ class Server:
             )
 
     def start(self) -> None:
-        """Serve in the background."""
+        """Open the port if it is not open, and serve in a background thread."""
         if self._server is None:
             self.listen()
         assert self._server is not None
@@ -66,7 +66,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop serving. Does not wait for requests in progress."""
+        """Stop serving and close the port. Requests in progress are not waited for."""
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._thread.join(timeout=5)

@@ -14,7 +14,10 @@ _LONGEST_HOLD_BACK_SECONDS = MINUTE
 
 
 def queue(store: Store, project: Project, *, kind: str, headers: dict[str, str], **fields: Any) -> None:
-    """Queue a delivery, due now. ``fields`` are fields of ``Delivery``. Faults delay, hold back or duplicate it."""
+    """Queue a delivery that is due now. ``fields`` are fields of ``Delivery``.
+
+    The faults ``notify_delay``, ``notify_reorder`` and ``notify_twice`` change when and how often it is sent.
+    """
     now, consume = store.now(), store.faults.consume
     delayed = consume("notify_delay", kind)
     held_back = consume("notify_reorder", kind) is not None
@@ -38,9 +41,9 @@ def queue(store: Store, project: Project, *, kind: str, headers: dict[str, str],
 
 
 def is_dropped(store: Store, project: Project, kind: str) -> bool:
-    """Whether the fault ``notify_drop`` drops the new delivery.
+    """Return whether the fault ``notify_drop`` drops the new delivery.
 
-    In both cases the deliveries that ``notify_reorder`` holds back become due, right after the new one.
+    In both cases earlier deliveries that ``notify_reorder`` holds back become due now. They are sent after the new one.
     """
     for delivery in list(store.state.deliveries.values()):
         waits = delivery.held_back and delivery.due_at is not None

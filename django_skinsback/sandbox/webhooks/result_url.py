@@ -1,4 +1,4 @@
-"""The body of a Result URL notification: as a form or JSON, with its signature."""
+"""The signed body of a Result URL notification, as a form or as JSON."""
 
 from decimal import Decimal
 from typing import Any
@@ -14,11 +14,11 @@ from ..simulation.store import Store
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 _LARGEST_EXACT_INTEGER = 2**53
-"""JavaScript rounds larger integers."""
+"""JavaScript cannot represent every larger integer exactly."""
 
 
 def notification_body(store: Store, project: Project, fields: dict[str, Any]) -> tuple[bytes, str]:
-    """Return the signed body and its content type, in the format that the sandbox's options choose."""
+    """Return the signed body and its content type. The option ``notification_format`` selects the format."""
     fields = {name: _same_in_php_and_javascript(value) for name, value in fields.items() if value is not None}
     consume = store.faults.consume
     if store.options.notification_format != "json-numbers":
@@ -36,9 +36,10 @@ def notification_body(store: Store, project: Project, fields: dict[str, Any]) ->
 
 
 def _same_in_php_and_javascript(value: Any) -> Any:
-    """Replace a value that PHP and JavaScript convert to different text, so that both documented samples verify it.
+    """Return ``value``, or a replacement if PHP and JavaScript convert ``value`` to different text.
 
-    The caller leaves null out: PHP signs it as empty text, a form has no null, and JavaScript does not sign it.
+    So the documented PHP sample and the JavaScript sample both accept the signature. The caller leaves null out: PHP
+    signs null as empty text, JavaScript does not sign it, and a form cannot contain it.
     """
     match value:
         case bool():
@@ -52,5 +53,5 @@ def _same_in_php_and_javascript(value: Any) -> Any:
 
 
 def _float_noise(number: Decimal) -> Decimal:
-    """The number as PHP sends its float with ``serialize_precision=17``: 40.759999999999998 for 40.76."""
+    """Return the number as PHP sends it with ``serialize_precision=17``: 40.759999999999998 for 40.76."""
     return Decimal(f"{float(number):.17g}")

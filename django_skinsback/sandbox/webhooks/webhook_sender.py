@@ -1,4 +1,4 @@
-"""Sends queued deliveries to the merchant's server, outside the store's lock, and retries those that fail."""
+"""Send queued deliveries to the merchant's server, outside the store's lock. Failed deliveries are sent again."""
 
 import logging
 import threading
@@ -21,7 +21,7 @@ Send = Callable[[str, bytes, dict[str, str]], int]
 
 
 def post(url: str, body: bytes, headers: dict[str, str], *, timeout: float) -> int:
-    """Send over HTTP, without a proxy and without following redirects. Return the HTTP status, 0 for no answer."""
+    """POST a delivery without a proxy and without following redirects. Return the HTTP status, 0 for no answer."""
     import requests
 
     with requests.Session() as session:
@@ -41,7 +41,7 @@ def post(url: str, body: bytes, headers: dict[str, str], *, timeout: float) -> i
 
 
 class WebhookSender:
-    """Sends deliveries with the same subject one after the other, and those with different subjects in parallel."""
+    """Send deliveries with the same subject one after the other, and those with different subjects in parallel."""
 
     def __init__(self, store: Store, send: Send | None = None) -> None:
         self.store = store
@@ -52,7 +52,7 @@ class WebhookSender:
         self._workers: ThreadPoolExecutor | None = None
 
     def deliver_due(self) -> int:
-        """Send everything that is due in this thread, in order. Return how many deliveries were sent."""
+        """Send every due delivery in this thread, one after the other. Return how many were sent."""
         count = 0
         while batch := self._claim_due():
             for delivery in batch:
@@ -61,13 +61,13 @@ class WebhookSender:
         return count
 
     def start(self) -> None:
-        """Deliver in the background. The same thread runs the store's scheduled actions when they are due."""
+        """Start the threads that send deliveries. They also run the store's scheduled actions at their time."""
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="skinsback-sandbox-webhook-worker")
         self._thread = threading.Thread(target=self._run, name="skinsback-sandbox-webhook-sender", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop delivering. Does not wait for deliveries in flight."""
+        """Stop the background threads. Deliveries that are being sent are not waited for."""
         self._stopping.set()
         self.store.changed.set()
         if self._thread is not None:
@@ -88,7 +88,7 @@ class WebhookSender:
             self.store.changed.wait(wait_seconds)
 
     def _claim_due(self) -> list[Delivery]:
-        """Return the due deliveries, one of each subject that has none in flight, and mark them as in flight."""
+        """Mark due deliveries as in flight and return them: at most one for each subject, none if one is in flight."""
         with self.store.locked() as state:
             now = self.store.clock.now()
             busy = {state.deliveries[key].subject for key in self._in_flight if key in state.deliveries}
@@ -113,7 +113,7 @@ class WebhookSender:
             self._record_answer(delivery, http_code)
 
     def _record_answer(self, delivery: Delivery, http_code: int) -> None:
-        """Store the answer. A failed delivery is listed as failed and scheduled again, as long as retries are left."""
+        """Store the answer. After a failure schedule a retry if one is left. List a deposit's delivery as failed."""
         delivery.attempts += 1
         delivery.http_code = http_code
         delivery.delivered = 200 <= http_code < 300

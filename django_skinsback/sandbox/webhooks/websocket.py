@@ -1,4 +1,4 @@
-"""The websocket: sends the events of the event webhook to the clients that are connected. Events are not kept."""
+"""The websocket. It sends the same events as the event webhook, but only to clients connected at that time."""
 
 import logging
 import selectors
@@ -31,11 +31,11 @@ _GOING_AWAY, _POLICY_VIOLATION = 1001, 1008
 """Close codes of the websocket protocol."""
 
 _NO_CLOSE_FRAME = -1
-"""Queued instead of a close code: the connection is closed without a close frame."""
+"""Queued instead of a close code, to close the connection without a close frame."""
 
 
 def websocket_url(public_url: str) -> str:
-    """What ``SKINSBACK["WEBSOCKET_URL"]`` should be for a sandbox at ``public_url``."""
+    """Return the value for ``SKINSBACK["WEBSOCKET_URL"]`` for a sandbox at ``public_url``."""
     return f"ws{public_url.removeprefix('http')}{PATH}"
 
 
@@ -51,7 +51,7 @@ class WebsocketServer:
     def answer(self, request: Request) -> Response:
         """Serve the connection until it ends, then raise CloseConnection.
 
-        Raises an HTTP error if the request is not allowed to open a websocket.
+        Raise an HTTPException if no websocket can be opened: a page of another site, no server or no ``websockets``.
         """
         connection: socket.socket | None = request.environ.get("werkzeug.socket")
         origin, host = request.headers.get("Origin"), request.headers.get("Host", "")
@@ -97,7 +97,7 @@ class WebsocketServer:
                 client.close(_GOING_AWAY)
 
     def broadcast(self, client_id: str, body: str) -> None:
-        """Queue an event for every client of the project. Returns at once: each connection's own thread sends it."""
+        """Queue an event for every client of the project. Return at once: the thread of each connection sends it."""
         with self._changed:
             clients = [client for client in self._connections if client.client_id == client_id]
         if not clients:
@@ -116,12 +116,12 @@ class WebsocketServer:
                 client.close(_NO_CLOSE_FRAME)
 
     def count(self, client_id: str) -> int:
-        """How many clients of the project are connected."""
+        """Return how many clients of the project are connected."""
         with self._changed:
             return sum(client.client_id == client_id for client in self._connections)
 
     def stop(self) -> None:
-        """Close every connection and wait up to two seconds for the clients to answer."""
+        """Close every connection. Wait up to two seconds until all connections have ended."""
         with self._changed:
             self._stopped = True
             for client in self._connections:
@@ -146,7 +146,7 @@ class _Connection:
         self._protocol = ServerProtocol(max_size=_MAX_FRAME_BYTES, logger=silent)
 
     def handshake(self, request: Request) -> bool:
-        """Answer the upgrade request. Return whether the websocket is open."""
+        """Send the response to the upgrade request. Return whether the websocket is open."""
         from websockets.http11 import Request as UpgradeRequest
 
         lines = [
@@ -169,7 +169,7 @@ class _Connection:
         self._put(text)
 
     def close(self, code: int) -> None:
-        """Queue the end of the connection, after everything queued before."""
+        """Queue the close code. The connection is closed after everything queued earlier was sent."""
         self._put(code)
 
     def _put(self, item: str | int) -> None:
@@ -178,7 +178,7 @@ class _Connection:
             self._wakeup_sender.send(b"!")
 
     def release(self) -> None:
-        """Close the wake-up sockets. The server closes the connection itself."""
+        """Close the wake-up sockets. The HTTP server closes the connection."""
         self._wakeup_receiver.close()
         self._wakeup_sender.close()
 
@@ -235,7 +235,7 @@ class _Connection:
         return bool(data) and self._flush()
 
     def _received_ping(self) -> bool:
-        """Whether a ping was received. No answer is documented, so only the fault ``ws_pong`` sends one."""
+        """Return whether a ping was received. An answer is sent only by the fault ``ws_pong``: none is documented."""
         texts = [bytes(getattr(event, "data", b"")) for event in self._protocol.events_received()]
         if b"ping" not in texts:
             return False
