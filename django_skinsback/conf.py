@@ -153,7 +153,7 @@ def uses_sandbox_secret(found: Account) -> bool:
 
 
 def _text_list(value: Any) -> tuple[str, ...]:
-    """Return a list of texts as a tuple. A single text becomes a tuple with one element. None becomes an empty tuple."""
+    """Return a list of texts as a tuple. A single text becomes a tuple of one text. None becomes an empty tuple."""
     return (value,) if isinstance(value, str) else tuple(value or ())
 
 
@@ -222,15 +222,15 @@ def retention_days() -> int:
 
 
 def stuck_after() -> timedelta:
-    """Return the time for which an open row or failed delivery may be overdue. After it, it is flagged for manual review."""
+    """Return how long an open row or failed delivery may be overdue. After that, it is flagged for manual review."""
     return timedelta(hours=get("STUCK_AFTER_HOURS"))
 
 
 def callable_setting(key: str) -> Callable[..., Any] | None:
     """Return the function whose dotted path is the value of the setting ``key``.
 
-    Return None if the value is None or a word without a dot, such as ``manual``. Raise ImportError if the path cannot be
-    imported.
+    Return None if the value is None or a word without a dot, such as ``manual``. Raise ImportError if the path cannot
+    be imported.
     """
     value = get(key)
     if not isinstance(value, str) or "." not in value:

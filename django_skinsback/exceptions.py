@@ -211,8 +211,8 @@ class ContradictoryAnswer(UnknownOutcome):
 class APIError(SkinsBackError):
     """Raised when SkinsBack answers a call with an error.
 
-    ``method`` is the name of the API method. ``code`` is SkinsBack's number. ``message`` is SkinsBack's text: at most 100
-    characters, without characters that cannot be printed.
+    ``method`` is the name of the API method. ``code`` is SkinsBack's number. ``message`` is SkinsBack's text: at most
+    100 characters, without characters that cannot be printed.
     """
 
     slug = "api_error"

@@ -4,5 +4,5 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def is_loopback(host: str | None) -> bool:
-    """Return whether ``host`` is a name or address of this machine. ``host`` has no port: ``urlsplit(...).hostname``."""
+    """Return whether ``host`` is a name or address of this machine. ``host`` contains no port."""
     return host in _LOOPBACK

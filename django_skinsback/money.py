@@ -20,8 +20,8 @@ EXACT = Context(prec=64)
 def parse_number(value: str | int | Decimal) -> Decimal:
     """Return the exact value of a number such as "8.28", "1e-05" or 12 as a Decimal of zero or more.
 
-    Raises InvalidAmount for anything else: a float, a boolean, None, text with a sign, a blank or a thousands separator,
-    text of more than 32 characters, or a number of 10**14 or more.
+    Raises InvalidAmount for anything else: a float, a boolean, None, text with a sign, a blank or a thousands
+    separator, text of more than 32 characters, or a number of 10**14 or more.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise InvalidAmount
