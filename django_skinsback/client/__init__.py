@@ -214,7 +214,7 @@ class SkinsBackClient:
             yield from rows
 
     def search_skins(self, game: str, name: str = "", *, names: Sequence[str] = ()) -> list[Skin]:
-        """Return the skins for sale with a name, a part of a name, or several names (``/docs/api/v1/market_search``)."""
+        """Return the skins for sale with a name, a part of a name, or several names (method ``market_search``)."""
         return self._ask(api.search_skins(game, name, names), list_reader(Skin.from_wire))
 
     def buy_skin(self, trade_url: TradeURL, custom_id: str, **skin: Unpack[BuySkinOptions]) -> PurchaseReport:
@@ -231,7 +231,7 @@ class SkinsBackClient:
     def buy_skins(self, trade_url: TradeURL, items: Sequence[SkinToBuy]) -> BatchResult:
         """Buy up to 50 different skins in one call and return the result for each (``/docs/api/v1/market_batch_buy``).
 
-        Raises TradeURLRefused, TooManyFailedAttempts, MarketDisabled: then no skin was bought.
+        Raises TradeURLRefused, TooManyFailedAttempts, MarketDisabled: each of them is about the whole batch.
         """
         request = api.buy_skins(trade_url, items)
         custom_ids = {str(item["skin_id"]): item["custom_id"] for item in items}

@@ -91,8 +91,7 @@ class Transport:
                 return response
             response.close()
             failure = UnknownOutcome(f"{request.method}: SkinsBack answered with a redirect, which is not followed.")
-        # Raised outside except, so that the traceback has no frames of the library requests. Their variables contain the
-        # keys, the fields and the proxy's password.
+        # Raised outside except, so that the traceback has no frames of requests. Their variables contain the keys, the fields and the proxy's password.
         failure.__context__ = None
         raise failure
 
@@ -142,7 +141,7 @@ def chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
 
 
 class _Progress(threading.local):
-    """State of this thread's request. While ``connected`` is False, its HTTPS connection is not open: nothing was sent."""
+    """The state of this thread's request. If ``connected`` is False, its connection is not open: nothing was sent."""
 
     connected = True
 

@@ -40,7 +40,7 @@ _RESERVED = {"method", "shopid", "sign"}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The name of a method and its parameters as text. ``repr`` does not show ``fields``, which may have a trade token."""
+    """The name of a method and its parameters as text. ``repr`` hides ``fields``: they may contain a trade token."""
 
     method: str
     fields: dict[str, str] = field(repr=False)

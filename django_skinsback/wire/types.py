@@ -278,7 +278,7 @@ class FailedNotification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def list_reader(item: Callable[[Mapping[str, Any]], T | None]) -> Callable[[Mapping[str, Any]], list[T]]:
-    """Return a function that reads an answer and returns a list. It calls ``item`` for each row, and leaves out None."""
+    """Return a function that reads an answer and returns a list. It calls ``item`` for each row and skips None."""
 
     def read(fields: Mapping[str, Any]) -> list[T]:
         return [row for row in map(item, readers.rows(fields.get("items"))) if row is not None]
