@@ -91,7 +91,8 @@ class Transport:
                 return response
             response.close()
             failure = UnknownOutcome(f"{request.method}: SkinsBack answered with a redirect, which is not followed.")
-        # Raised outside except, so that the traceback has no frames of requests. Their variables contain the keys, the fields and the proxy's password.
+        # Raised outside except, so that the traceback has no frames of requests. Their variables contain the keys,
+        # the fields and the proxy's password.
         failure.__context__ = None
         raise failure
 
