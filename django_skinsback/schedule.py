@@ -126,8 +126,8 @@ def hold_until(
 ) -> datetime | None:
     """Return when the hold of an accepted purchase ends; None if it has no hold.
 
-    If SkinsBack does not say whether a CS2 skin is in hold, it is in hold. If SkinsBack gives no end of a hold, it ends
-    8 days after ``accepted_at``.
+    If SkinsBack does not say whether a CS2 skin is in hold, it is treated as in hold. If SkinsBack gives no end of the
+    hold, it ends 8 days after ``accepted_at``.
     """
     if in_hold_until is not None:
         return in_hold_until

@@ -3,8 +3,7 @@
 * Requests and deposit notifications: HMAC-SHA1 of the top-level scalars (``/docs/api/v1/signature``).
 * Event notifications: HMAC-SHA256 of the raw body (``/docs/api/v1/api_event_webhook``).
 * The websocket and the header ``X-SIGN``: an MD5 of Client ID and Client Secret. It is the same for every message, so
-it
-  does not show whether a message was changed.
+  it does not show whether a message was changed.
 """
 
 import hashlib
