@@ -116,7 +116,7 @@ def mapping(value: object) -> dict[str, Any]:
 
 
 def rows(value: object) -> list[dict[str, Any]]:
-    """Return the objects in a list. It may be sent as ``{"1": ...}``: PHP writes a list with missing keys in this way."""
+    """Return the objects in a list. PHP writes a list with missing keys as an object: ``{"1": ...}``."""
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [item for item in items if isinstance(item, dict)]
 
