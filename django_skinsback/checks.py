@@ -50,16 +50,16 @@ def _names_function(value: Any) -> bool:
 
 
 def _import_error(dotted_path: str) -> str:
-    """Return why a dotted path cannot be imported; empty if it can."""
+    """Return the reason why a dotted path cannot be imported. Return empty text if it can be imported."""
     try:
         import_string(dotted_path)
-    except Exception as error:  # noqa: BLE001 - the module is the site's and may raise anything
+    except Exception as error:  # noqa: BLE001 - the module is code of the site and may raise anything
         return f"{type(error).__name__}: {error}"
     return ""
 
 
 _FUNCTIONS = {"CREDIT", "HOLD_POLICY", "PRICE_MARKUP"}
-"""Settings that may be the dotted path of a function."""
+"""The settings whose value may be the dotted path of a function."""
 
 
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -106,7 +106,11 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def check_settings(**_options: Any) -> list[CheckMessage]:
-    """Return E001 to E005: not a dict, an unknown key, a wrong value, missing keys of an account, an invalid alias."""
+    """Return the errors of the settings; an empty list if there are none.
+
+    E001: SKINSBACK is not a dict. E002: a key is unknown. E003: a value is wrong. E004: an account has no CLIENT_ID or
+    CLIENT_SECRET, or one that cannot be used. E005: the alias of an account is invalid.
+    """
     given = getattr(settings, "SKINSBACK", {})
     if not isinstance(given, Mapping):
         return [Error("SKINSBACK must be a dict.", hint="SKINSBACK = {'CLIENT_ID': …}", id="skinsback.E001")]
@@ -146,7 +150,7 @@ def _check_value(where: str, key: str, value: Any) -> list[CheckMessage]:
 def _holds(fits: Callable[[Any], bool], value: Any) -> bool:
     try:
         return bool(fits(value))
-    except TypeError:  # an unhashable value, looked up in a dict or set
+    except TypeError:  # the value is unhashable, and the rule looks it up in a dict or set
         return False
 
 
@@ -198,10 +202,15 @@ def _check_alias(alias: Any) -> list[CheckMessage]:
 
 
 def check_deployment(**_options: Any) -> list[CheckMessage]:
-    """Return E006, E007 and W001 to W006: addresses, caches, the sandbox's secret, a missing receiver of entries."""
+    """Return the errors and warnings of the deployment. Return an empty list if ``check_settings`` found E003.
+
+    E006: the sandbox's secret is used. E007: ``django_skinsback.urls`` is included in a wrong way. W001: ``API_URL`` is
+    changed. W002 and W004: the cache cannot count calls. W003: ``entry_posted`` has no receiver. W005: the websocket is
+    not encrypted. W006: SkinsBack gets addresses that are built from any Host header.
+    """
     messages: list[CheckMessage] = []
     if any(message.id == "skinsback.E003" for message in check_settings()):
-        return messages  # the values cannot be used; the user has to correct them first
+        return messages  # the checks below cannot read wrong values
     if not settings.DEBUG and conf.api_url() != API_URL:
         messages.append(
             checks.Warning(

@@ -1,4 +1,4 @@
-"""Read the setting ``SKINSBACK``. Values are read when they are needed, so tests may change them at any time."""
+"""Read the setting ``SKINSBACK``. Every call reads the current value, so tests may change it at any time."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ sandbox_secret_allowed = False
 """Whether this process may use the sandbox's secret while ``DEBUG`` is off. Only ``testing`` sets it to True."""
 
 PER_PROCESS_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")
-"""The ends of the dotted paths of cache backends that processes do not share."""
+"""Cache backends that processes do not share: how their dotted paths end."""
 
 DEFAULTS: dict[str, Any] = {
     "CLIENT_ID": "",
@@ -63,7 +63,7 @@ class Account:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The secrets with which SkinsBack may have signed a message, the current one first."""
+        """The tuple of secrets that may have signed a message: the current one first. Empty ones are left out."""
         return tuple(secret for secret in (self.client_secret, *self.previous_secrets) if secret)
 
 
@@ -79,12 +79,15 @@ def get(key: str) -> Any:
 
 
 def credit_column() -> str:
-    """The column that a credit is made from: ``amount`` or ``user_amount``; ``amount`` where CREDIT is a function."""
+    """Return the column that a credit is calculated from: ``amount`` or ``user_amount``.
+
+    Return ``amount`` if CREDIT is a function.
+    """
     return "user_amount" if get("CREDIT") == "user_amount" else "amount"
 
 
 def credit_columns() -> set[str]:
-    """Every column that a credit is made from. A CREDIT function may use both amounts."""
+    """Return the columns that a credit may be calculated from. A CREDIT function may use both amounts."""
     return {"amount", "user_amount"} if callable_setting("CREDIT") else {credit_column()}
 
 
@@ -106,7 +109,7 @@ def keys(alias: str = DEFAULT_ACCOUNT) -> Account:
     """Return the account ``alias`` for calling SkinsBack and verifying notifications.
 
     Raises ConfigurationError if its keys are missing, contain blanks, or are the sandbox's while ``DEBUG`` is off.
-    These are system checks too, but system checks do not run under WSGI.
+    The system checks find the same faults, but system checks do not run under WSGI.
     """
     found = account(alias)
     if not found.client_id or not found.client_secret:
@@ -129,7 +132,7 @@ SANDBOX_ADVICE = (
 
 
 def unusable_keys(found: Account) -> list[str]:
-    """Return the names of the keys that contain a blank or another character that no key has."""
+    """Return the names of the settings whose key contains a blank or another character that no key contains."""
     given = {
         "CLIENT_ID": [found.client_id],
         "CLIENT_SECRET": [found.client_secret],
@@ -143,14 +146,17 @@ def unusable_keys(found: Account) -> list[str]:
 
 
 def uses_sandbox_secret(found: Account) -> bool:
-    """Return whether a secret is the sandbox's although ``DEBUG`` is off and no test has allowed it."""
+    """Return whether one of the account's secrets is a secret of the sandbox that may not be used.
+
+    It may be used if ``DEBUG`` is on or ``sandbox_secret_allowed`` is True.
+    """
     if settings.DEBUG or sandbox_secret_allowed:
         return False
     return not {*SANDBOX_SECRETS.values()}.isdisjoint(found.secrets)
 
 
 def _text_list(value: Any) -> tuple[str, ...]:
-    """Return a tuple of texts. A single text becomes a tuple with one element, not a tuple of its letters."""
+    """Return a list of texts as a tuple. A single text becomes a tuple of one text. None becomes an empty tuple."""
     return (value,) if isinstance(value, str) else tuple(value or ())
 
 
@@ -168,7 +174,10 @@ def websocket_url() -> str:
 
 
 def proxy_url() -> str | None:
-    """Return the HTTP proxy for API calls and the websocket. It may contain a password, so no ``repr`` shows it."""
+    """Return the address of the HTTP proxy for API calls and the websocket; None for no proxy.
+
+    The address may contain a password, so its ``repr`` does not show it.
+    """
     value: str | None = get("PROXY_URL")
     return SensitiveText(value) if isinstance(value, str) else value
 
@@ -176,7 +185,7 @@ def proxy_url() -> str | None:
 def hide_proxy_url() -> None:
     """Replace ``PROXY_URL`` in the settings with a text whose ``repr`` does not show its password.
 
-    Django's debug page shows all settings. It hides only those whose name says that they are secret.
+    Django's debug page shows all settings. It hides only settings with names such as ``SECRET`` or ``PASSWORD``.
     """
     given = raw()
     if isinstance(given, dict) and "PROXY_URL" in given:
@@ -184,13 +193,13 @@ def hide_proxy_url() -> None:
 
 
 def timeout() -> tuple[float, float]:
-    """Return the seconds to connect and the seconds to wait for data."""
+    """Return two numbers of seconds: how long to wait for the connection, and how long to wait for data."""
     connect, read = get("TIMEOUT")
     return connect, read
 
 
 def cache_backend() -> str:
-    """Return the dotted path of the backend of ``CACHE``; empty if there is no such cache."""
+    """Return the dotted path of the backend of ``CACHE``. Return empty text if CACHES has no such alias."""
     return str(settings.CACHES.get(get("CACHE"), {}).get("BACKEND", ""))
 
 
@@ -205,7 +214,7 @@ def buy_max_price() -> Decimal | None:
 
 
 def low_balance() -> Decimal | None:
-    """Return the limit of the low-balance warning, in US dollars. None: no warning."""
+    """Return the balance in US dollars below which a warning is sent; None for no warning."""
     value: Decimal | None = get("LOW_BALANCE")
     return value
 
@@ -216,14 +225,15 @@ def retention_days() -> int:
 
 
 def stuck_after() -> timedelta:
-    """Return how long an open row or failed delivery may be overdue before it is flagged for manual review."""
+    """Return how long an open row or failed delivery may be overdue. After that, it is flagged for manual review."""
     return timedelta(hours=get("STUCK_AFTER_HOURS"))
 
 
 def callable_setting(key: str) -> Callable[..., Any] | None:
-    """Return the function that the setting names by a dotted path; None if it is None or a word such as ``manual``.
+    """Return the function whose dotted path is the value of the setting ``key``.
 
-    Raises ImportError if there is no such function.
+    Return None if the value is None or a word without a dot, such as ``manual``. Raise ImportError if the path cannot
+    be imported.
     """
     value = get(key)
     if not isinstance(value, str) or "." not in value:

@@ -1,4 +1,4 @@
-"""``get_client``: this thread's client of an account, made from the settings."""
+"""``get_client`` returns the API client of an account. It is made from the settings, one for each thread."""
 
 import os
 import threading
@@ -16,8 +16,8 @@ _local = threading.local()
 def get_client(account: str = conf.DEFAULT_ACCOUNT) -> SkinsBackClient:
     """Return this thread's client of ``account``. Its connections stay open between calls.
 
-    A new client is made when the settings have changed and after a fork. Raises ConfigurationError for an alias that is
-    not in the settings, and for keys that are missing or cannot be used.
+    A new client is made if the settings have changed, and in a new process after a fork. Raises ConfigurationError if
+    ``account`` is not in the settings, or if its keys are missing or cannot be used.
     """
     keys = conf.keys(account)
     options = {
@@ -41,9 +41,9 @@ def get_client(account: str = conf.DEFAULT_ACCOUNT) -> SkinsBackClient:
 
 
 def require_answer(account: str) -> None:
-    """Call ``balance`` and raise its error if that call gets no readable answer either.
+    """Call ``balance``. Raise the error of the call if it has no readable answer or is an account-wide error.
 
-    Called after an unreadable answer about one row, to find out whether only that row fails or the whole account.
+    It is called after an unreadable answer about one row. It shows whether only that row fails or the whole account.
     """
     try:
         get_client(account).call("balance")

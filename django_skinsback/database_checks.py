@@ -1,4 +1,4 @@
-"""System check of databases. ``apps`` registers it; ``migrate`` and ``manage.py check --database default`` run it."""
+"""The system check of databases. Only ``migrate`` and ``manage.py check --database default`` run it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ REQUIRED_CHARACTER_SET = "utf8mb4"
 
 
 def check_character_sets(*, databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
-    """Return E008 for a MySQL or MariaDB database whose character set cannot store every text."""
+    """Return E008 for each character set of a MySQL or MariaDB database that cannot store every text."""
     messages: list[CheckMessage] = []
     for alias in databases or ():
         tables = [
@@ -27,7 +27,10 @@ def check_character_sets(*, databases: Sequence[str] | None = None, **_options: 
 def character_set_errors(
     alias: str, tables: Mapping[str, str], of_database: str, of_connection: str
 ) -> list[CheckMessage]:
-    """Return an error for each character set that cannot store every text; ``tables`` maps names to character sets."""
+    """Return an error for each character set that is not utf8mb4.
+
+    ``tables`` maps the name of a table to its character set.
+    """
     required = REQUIRED_CHARACTER_SET
     places = [
         (f"the table {table}", given, f"ALTER TABLE {table} CONVERT TO CHARACTER SET {required};")
@@ -49,7 +52,10 @@ def character_set_errors(
 
 
 def _character_sets(alias: str, tables: Sequence[str]) -> tuple[dict[str, str], str, str]:
-    """Return the character sets of the tables that are not as required, of the database, and of the connection."""
+    """Return three values: the tables with another character set than utf8mb4, the database's and the connection's.
+
+    The tables are a dict: the name of the table -> its character set.
+    """
     differing = {}
     with connections[alias].cursor() as cursor:
         for table in tables:

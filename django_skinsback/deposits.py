@@ -1,6 +1,6 @@
 """Public API of deposits: a user pays with Steam skins and is credited exactly once.
 
-Every function is described in ``docs/reference.md``. Nothing else of ``django_skinsback.flows`` is stable.
+``docs/reference.md`` describes every function. Everything else in ``django_skinsback.flows`` is private.
 """
 
 from .flows.deposits.create import create, create_from_inventory

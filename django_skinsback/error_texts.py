@@ -89,14 +89,14 @@ ERROR_TEXTS: dict[type[SkinsBackError], Promise] = {
     NotificationRefused: _("The delivery cannot be applied: %(details)s"),
     NoSecret: _("The delivery cannot be verified, because the settings have no client secret."),
 }
-"""A class that is not in the table has the text of its base class."""
+"""Exception class -> text. A class that is missing here has the text of its base class."""
 
 
 def text_for(error: SkinsBackError) -> str:
     """Return the text of an error in the active language.
 
-    If an InvalidInput was raised with a message, that message is returned, because it is more exact than the text of
-    the class. The text can contain text from SkinsBack. Escape it in HTML.
+    If an InvalidInput was raised with a message, return that message: it is more exact than the text of the class. The
+    text may contain text from SkinsBack, so escape it in HTML.
     """
     if isinstance(error, InvalidInput) and str(error) != error.default_message:
         return str(error)

@@ -1,9 +1,9 @@
-"""All exceptions of this package, sorted by who must act.
+"""All exceptions of this package. The right column says who must act.
 
 ::
 
     SkinsBackError
-    ├── InvalidInput (ValueError)     the caller: an argument is wrong, the message says what to do
+    ├── InvalidInput (ValueError)     the caller: an argument is wrong; the message says what to do
     │   ├── InvalidAmount
     │   ├── InvalidTradeURL
     │   ├── InvalidSteamID
@@ -42,7 +42,7 @@
 Every class has three parts:
 
 * ``slug`` identifies the class for programs and stays the same in every release: ``"trade_url_refused"``.
-* ``str(error)`` is a message in English for developers and logs. ``default_message`` is used where none is given.
+* ``str(error)`` is a message in English for developers and logs. It is ``default_message`` if no message is given.
 * ``error_texts.text_for(error)`` is a translated text for operators and players.
 
 The ``code`` of an APIError is SkinsBack's number. No exception contains a secret, a signature, a trade token or the
@@ -98,9 +98,9 @@ class SkinsBackError(Exception):
     """Base class of all exceptions of this package."""
 
     slug: ClassVar[str] = "skinsback_error"
-    """Stable name of the class."""
+    """The name of the class for programs. It stays the same in every release."""
     default_message: ClassVar[str] = "Something went wrong between this site and SkinsBack."
-    """Message for developers, where the exception is raised without one."""
+    """The message for developers if the exception is raised without a message."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or self.default_message)
@@ -114,21 +114,21 @@ class InvalidInput(SkinsBackError, ValueError):
 
 
 class InvalidAmount(InvalidInput):
-    """Raised when an amount is not a number of zero or more that the databases keep exactly."""
+    """Raised when an amount is not a number of zero or more, or has more digits than every database stores exactly."""
 
     slug = "invalid_amount"
     default_message = 'An amount must be plain decimal text such as "8.28", an int or a Decimal; never a float.'
 
 
 class InvalidTradeURL(InvalidInput):
-    """Raised when a Steam trade URL cannot be read."""
+    """Raised when a text is not a Steam trade URL, or its partner or token is invalid."""
 
     slug = "invalid_trade_url"
     default_message = "A Steam trade URL must have a partner and a token."
 
 
 class InvalidSteamID(InvalidInput):
-    """Raised when a Steam ID cannot be read."""
+    """Raised when a text is not a Steam ID of 17 digits."""
 
     slug = "invalid_steam_id"
     default_message = "A Steam ID must be the 17 digits of a Steam account."
@@ -163,10 +163,10 @@ class InsideDatabaseTransaction(SkinsBackError, RuntimeError):
 
 
 class RolledBack(SkinsBackError):
-    """Raised when the database rolled the change back without an error. Nothing was saved.
+    """Raised when the database rolled a change back and reported no error. Nothing was saved.
 
-    Code of the site that runs in the database transaction (a receiver of ``entry_posted``, a receiver of a model's
-    signal, a CREDIT function) caught a database error.
+    The cause is code of the site that runs in the database transaction and caught a database error: a receiver of
+    ``entry_posted``, a receiver of a model's signal, or a CREDIT function.
     """
 
     slug = "rolled_back"
@@ -178,7 +178,7 @@ class RolledBack(SkinsBackError):
 
 
 class RowChanged(SkinsBackError):
-    """Raised when a row has changed since a person looked at it to decide. The decision is not applied."""
+    """Raised when a row has changed after the person who decides saw it. The decision is not applied."""
 
     slug = "row_changed"
     default_message = "The row has changed since it was looked at, so the decision was not applied. Look at it again."
@@ -192,7 +192,10 @@ class RequestNotSent(SkinsBackError):
 
 
 class UnknownOutcome(SkinsBackError):
-    """Raised when a request was sent and no readable answer came: a timeout, a lost connection, invalid JSON."""
+    """Raised when a request was sent and has no readable answer: a timeout, a lost connection, invalid JSON.
+
+    The request may or may not have taken effect.
+    """
 
     slug = "unknown_outcome"
     default_message = "A request was sent and no readable answer came: it may or may not have taken effect."
@@ -208,7 +211,8 @@ class ContradictoryAnswer(UnknownOutcome):
 class APIError(SkinsBackError):
     """Raised when SkinsBack answers a call with an error.
 
-    ``method`` is the API method, ``code`` SkinsBack's number, ``message`` SkinsBack's words, shortened and printable.
+    ``method`` is the name of the API method. ``code`` is SkinsBack's number. ``message`` is SkinsBack's text: at most
+    100 characters, without characters that cannot be printed.
     """
 
     slug = "api_error"
@@ -219,7 +223,7 @@ class APIError(SkinsBackError):
         self.method = method
         self.code = code
         self.message = "".join(filter(str.isprintable, message))[:_MESSAGE_LIMIT]
-        # Exceptions are pickled (by Celery among others) by calling the class with these.
+        # Pickle, which Celery may use, makes a copy of an exception by calling its class with ``args``.
         self.args = (method, code, self.message)
 
     def __str__(self) -> str:
@@ -227,11 +231,11 @@ class APIError(SkinsBackError):
 
     @staticmethod
     def for_answer(method: str, code: int, message: str) -> "APIError":
-        """Return the error of the most specific class for an answer of SkinsBack.
+        """Return an APIError of the most specific class for an error that SkinsBack answered.
 
-        A code above zero has another meaning in every method. A message has the same meaning in all methods. So codes
-        below zero are looked up first, then the message, then the pair of method and code. ``code`` is 0 where the
-        answer has no readable code.
+        A code below zero and a message have the same meaning in all methods. A code above zero has another meaning in
+        each method. The class is looked up by the code below zero, then by the message, then by method and code.
+        ``code`` is 0 if the answer has no readable code.
         """
         kind = _BY_STANDARD_CODE.get(code) or _BY_MESSAGE.get(message) or _BY_METHOD.get((method, code))
         return (kind or APIError)(method, code, message)
@@ -266,7 +270,7 @@ class MarketDisabled(TemporaryFailure):
 
 
 class AccountFault(APIError):
-    """Raised when SkinsBack refuses the project (-1 to -5, -8, -10)."""
+    """Raised when SkinsBack refuses the project, its keys or its address (-1 to -5, -8, -10)."""
 
     slug = "account_fault"
     default_message = "SkinsBack refuses the project: check its keys, its allowed addresses and whether it is active"
@@ -350,7 +354,7 @@ class PurchaseNotFound(APIError):
 
 
 class NotificationRefused(SkinsBackError):
-    """Raised when a delivery to a webhook address is refused. Nothing is stored."""
+    """Raised when a delivery to a webhook address is refused. The delivery is not stored."""
 
     slug = "notification_refused"
     default_message = "The notification was refused."
@@ -389,7 +393,7 @@ class NoSecret(NotificationRefused):
 
 
 ACCOUNT_WIDE = (TemporaryFailure, AccountFault, RequestNotSent, ConfigurationError)
-"""Account-wide errors: every other call of the same account would fail in the same way."""
+"""Account-wide errors: every other call of the same account would fail with the same error."""
 
 _BY_STANDARD_CODE: dict[int, type[APIError]] = {
     **dict.fromkeys((-1, -2, -3, -4, -5, -8, -10), AccountFault),

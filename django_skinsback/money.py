@@ -1,4 +1,4 @@
-"""Read and write amounts and currency codes. Amounts are exact; floats are refused."""
+"""Read and write amounts and currency codes. Amounts are exact Decimals; a float raises InvalidAmount."""
 
 import re
 from decimal import ROUND_DOWN, Context, Decimal
@@ -7,21 +7,21 @@ from .exceptions import InvalidAmount, InvalidInput
 
 PLACES = Decimal("0.000001")
 MAX_DIGITS = 15
-"""The most significant digits of an amount: SQLite stores no more exactly."""
+"""The largest number of significant digits of an amount. SQLite stores no more digits exactly."""
 
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?")
 _CURRENCY = re.compile(r"[A-Za-z0-9]{2,8}")
 _MAX_CHARACTERS = 32
 _TOO_LARGE = Decimal(10) ** 14
 EXACT = Context(prec=64)
-"""Used for every rounding, because a site may have set a smaller precision for the whole process."""
+"""The decimal context of every rounding. The site may have set a smaller precision for the whole process."""
 
 
 def parse_number(value: str | int | Decimal) -> Decimal:
-    """Return the exact value of a number of zero or more, such as "8.28", "1e-05" or 12.
+    """Return the exact value of a number such as "8.28", "1e-05" or 12 as a Decimal of zero or more.
 
-    Raises InvalidAmount for anything else: floats, booleans, None, text of more than 32 characters or with a sign,
-    blanks or separators, and numbers from 10**14 on.
+    Raises InvalidAmount for anything else: a float, a boolean, None, text with a sign, a blank or a thousands
+    separator, text of more than 32 characters, or a number of 10**14 or more.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise InvalidAmount
@@ -37,9 +37,9 @@ def parse_number(value: str | int | Decimal) -> Decimal:
 
 
 def parse_amount(value: str | int | Decimal) -> Decimal:
-    """Return an amount of zero or more with at most six decimals. Further decimals are cut off, never rounded up.
+    """Return an amount as a Decimal of zero or more with at most six decimals. Further decimals are cut off.
 
-    Raises InvalidAmount for what ``parse_number`` refuses, and for more than 15 significant digits.
+    Raises InvalidAmount if ``parse_number`` raises it, or if the amount has more than 15 significant digits.
     """
     number = parse_number(value)
     exponent = number.as_tuple().exponent
@@ -60,7 +60,7 @@ def parse_currency(text: str) -> str:
 
 
 def wire_amount(value: Decimal) -> str:
-    """Return an amount as decimal text for a request, such as "8.28", without exponent. Raises InvalidAmount."""
+    """Return an amount as decimal text for a request, such as "8.28". Raises InvalidAmount as ``parse_amount`` does."""
     return amount_text(parse_amount(value))
 
 

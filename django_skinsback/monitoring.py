@@ -1,4 +1,4 @@
-"""The health address for monitoring systems."""
+"""The view of the address ``health/``, which monitoring systems call."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
@@ -14,9 +14,10 @@ DETAILS_PERMISSION = "skinsback.view_balancesnapshot"
 @without_transaction
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """Answer 503 if the site is failing, else 200. Only staff who may see the balance get the reasons.
+    """Answer 503 if the site is failing or the database raises an error, else 200. The body is JSON.
 
-    Never calls SkinsBack. An anonymous request costs two queries.
+    The body contains the reasons only for staff with the permission to view balance snapshots. The view never calls
+    SkinsBack. An anonymous request costs two database queries.
     """
     from .flows.monitoring.health import HealthStatus, is_failing
     from .flows.monitoring.health import health as look

@@ -1,4 +1,4 @@
-"""Rules of the HTTP proxy to SkinsBack: which addresses are accepted, and for which calls it is used."""
+"""The HTTP proxy to SkinsBack: check its address, and return it for the calls that use it."""
 
 import re
 from urllib.parse import unquote, urlsplit
@@ -14,12 +14,12 @@ EXPECTED = (
 )
 
 _ADDRESS = re.compile(r"https?://(?:[^\s:@/?#]+:[^\s:@/?#]+@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
-_NAME = re.compile(r"[\x20-\x39\x3b-\x7e]+")  # HTTP separates the user from the password by a colon
+_NAME = re.compile(r"[\x20-\x39\x3b-\x7e]+")  # no colon: in HTTP, a colon separates the user from the password
 _PASSWORD = re.compile(r"[\x20-\x7e]+")
 
 
 def is_proxy_url(value: object) -> bool:
-    """Return whether ``value`` is the address of an HTTP proxy that both requests and websockets can use."""
+    """Return whether ``value`` is the address of an HTTP proxy that the libraries requests and websockets can use."""
     if not isinstance(value, str) or not value.isascii() or not _ADDRESS.fullmatch(value):
         return False
     try:
@@ -34,10 +34,10 @@ def is_proxy_url(value: object) -> bool:
 
 
 def proxy_for(url: str, proxy_url: str | None) -> str | None:
-    """Return the proxy for ``url``, which no traceback shows; None for an address on this machine.
+    """Return the address of the proxy to use for ``url``; its ``repr`` does not show it.
 
-    A proxy on another machine could not reach a sandbox on this one. Raises ConfigurationError for a proxy address that
-    cannot be used; the message does not quote it.
+    Return None if there is no proxy, or if ``url`` is on this machine: a proxy could not reach a sandbox here. Raises
+    ConfigurationError if the proxy's address cannot be used. The message does not contain the address.
     """
     if proxy_url is None:
         return None

@@ -1,6 +1,6 @@
 """Public API of purchases: the site buys a skin on SkinsBack's market and SkinsBack sends it to the user.
 
-Every function is described in ``docs/reference.md``. Nothing else of ``django_skinsback.flows`` is stable.
+``docs/reference.md`` describes every function. Everything else in ``django_skinsback.flows`` is private.
 """
 
 from .flows.purchases.ask import refresh

@@ -1,10 +1,10 @@
 """Receive SkinsBack's events by websocket (``/docs/api/v1/api_event_websocket``).
 
-``listen`` keeps one connection open and reconnects when it ends. ``Conversation`` contains the rules of the protocol,
-without socket and clock. SkinsBack does not repeat events after a reconnect: the caller polls what it may have missed.
+``listen`` keeps one connection open and reconnects when it ends. ``Conversation`` contains the rules of the protocol.
+It uses no socket and no clock. SkinsBack does not send missed events again after a reconnect: the caller polls them.
 
-The address contains a digest of the keys. With it anyone can read the project's events, and forge notifications where
-``X-SIGN`` is accepted as a signature. So no log, exception or ``repr`` shows it.
+The address contains a digest of the keys. Whoever has the digest can read the project's events. They can also forge
+notifications for a site that accepts ``X-SIGN`` as a signature. So no log, exception or ``repr`` shows the address.
 """
 
 import asyncio
@@ -26,18 +26,21 @@ from .wire.signing import client_digest
 
 PING = "ping"
 PING_SECONDS = 25.0
-"""The time between two pings. SkinsBack requires one every 30 seconds."""
+"""The seconds between two pings. SkinsBack requires a ping at least every 30 seconds."""
 
 GREETING_SECONDS = 20.0
-"""How long to wait for the first frame, which says whether SkinsBack accepts the keys."""
+"""How many seconds to wait for the first frame, which says whether SkinsBack accepts the keys."""
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 STABLE_SECONDS = 60.0
-"""A connection that lasted this long was successful: the next pause is short again."""
+"""If a connection lasted at least this long, the count of failures is reset and the next pause is the shortest."""
 
 
 class Address:
-    """The websocket address of a project. Only ``url`` contains the digest; ``repr`` and ``shown`` do not."""
+    """The websocket address of a project.
+
+    ``url`` contains the digest of the keys. ``shown`` is the address without the digest, for logs and ``repr``.
+    """
 
     def __init__(
         self,
@@ -50,8 +53,8 @@ class Address:
     ) -> None:
         """Raise ConfigurationError unless ``url`` begins with ``wss://``.
 
-        ``ws://`` is allowed on this machine, and elsewhere with ``allow_plain``. ``proxy_url`` is an HTTP proxy, used
-        for an address on another machine.
+        ``ws://`` is allowed too for an address on this machine, and for any address if ``allow_plain`` is True.
+        ``proxy_url`` is an HTTP proxy. It is not used for an address on this machine.
         """
         client_secret, proxy_url = hide(client_secret), hide(proxy_url)
         host = parts = None
@@ -76,12 +79,12 @@ class Address:
 
 
 def _host(parts: SplitResult) -> str:
-    """Return the host of an address, or empty text for port 0. Raises ValueError for an invalid host or port."""
+    """Return the host of an address. Return empty text for port 0. Raise ValueError for an invalid host or port."""
     return "" if parts.port == 0 else (parts.hostname or "").encode("idna").decode()
 
 
 class Stage(Enum):
-    """What SkinsBack has answered so far on one connection."""
+    """The stage of one connection: what SkinsBack has answered so far."""
 
     GREETING = "no frame yet"
     LISTENING = "the keys were accepted"
@@ -89,7 +92,10 @@ class Stage(Enum):
 
 
 class Conversation:
-    """The protocol of one connection: what received frames mean and when to send. Times are seconds of any clock."""
+    """The protocol of one connection: reads the received frames and says when to send a ping.
+
+    Every ``now`` and every returned time is in seconds of the caller's clock.
+    """
 
     def __init__(self, now: float) -> None:
         self.stage = Stage.GREETING
@@ -97,9 +103,9 @@ class Conversation:
         self._ping_at = now + PING_SECONDS
 
     def receive(self, frame: str | bytes) -> Event | None:
-        """Return the event of a frame, and update ``stage``.
+        """Update ``stage`` and return the event of a frame.
 
-        None for a frame without an event: the answer to a ping, a greeting, anything that is not JSON.
+        Return None for a frame without an event: the answer to a ping, the answer about the keys, or invalid JSON.
         """
         body = frame if isinstance(frame, bytes) else frame.encode(errors="replace")
         if not body.lstrip().startswith(b"{"):
@@ -122,25 +128,26 @@ class Conversation:
         return [PING]
 
     def is_greeting_overdue(self, now: float) -> bool:
-        """Return whether SkinsBack has sent no frame within 20 seconds."""
+        """Return True if 20 seconds have passed and SkinsBack has not said whether it accepts the keys."""
         return self.stage is Stage.GREETING and now >= self._greet_until
 
     def next_action_at(self) -> float:
-        """Return when to call ``frames_to_send`` and ``is_greeting_overdue`` again."""
+        """Return the time at which to call ``frames_to_send`` and ``is_greeting_overdue`` again."""
         return min(self._ping_at, self._greet_until) if self.stage is Stage.GREETING else self._ping_at
 
 
 def pause_seconds(failures: int, uniform: Callable[[float, float], float] = random.uniform) -> float:
-    """Return how many seconds to wait before reconnecting: 1 to 60, doubled for each earlier failure in a row.
+    """Return how many seconds to wait before reconnecting: from 1 to 60.
 
-    Half of it is random, so that many listeners do not reconnect at the same time.
+    ``failures`` is the number of earlier failures in a row. Each of them doubles the time. Up to half of the time is
+    random, so that many listeners do not reconnect at the same time.
     """
     longest = min(LONGEST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS * 2 ** min(failures, 20))
     return uniform(longest / 2, longest)
 
 
 class State(StrEnum):
-    """The states of a listener's connection. ``refused`` and ``stopped`` are the last ones."""
+    """The states of a listener's connection. After ``refused`` or ``stopped``, the listener has ended."""
 
     CONNECTING = "connecting"
     CONNECTED = "connected"
@@ -157,7 +164,7 @@ class Change:
     reason: str = ""
     pause_seconds: float | None = None
     failures: int = 0
-    """Connections in a row that lasted less than a minute, with this one."""
+    """How many connections in a row have lasted less than a minute, including this one."""
 
 
 Connect = Callable[[str], AbstractAsyncContextManager[Socket]]
@@ -172,11 +179,11 @@ async def listen(
     connect: Connect | None = None,
     uniform: Callable[[float, float], float] = random.uniform,
 ) -> None:
-    """Listen until SkinsBack refuses the keys. If the connection ends for another reason, reconnect.
+    """Receive events and reconnect after each lost connection. Return only if SkinsBack refuses the keys.
 
-    ``handle`` is called with one event at a time; pings continue meanwhile. ``on_change`` is called with each change of
-    the connection. ``connect`` opens a connection. Its default uses the library websockets, and the proxy of
-    ``address`` if there is one. To stop listening, cancel the task: ``on_change`` gets ``stopped``.
+    ``handle`` is called with one event at a time. Pings are sent while it runs. ``on_change`` is called with each
+    Change of the connection's state. ``connect`` opens a connection to a URL. By default it uses the library websockets
+    and the proxy of ``address``. To stop listening, cancel the task: ``on_change`` is called with ``stopped``.
     """
     connect = connect or partial(open_socket, proxy_url=address.proxy_url)
     clock = asyncio.get_running_loop().time
@@ -210,7 +217,7 @@ async def _converse(
     handle: Handle,
     on_change: Callable[[Change], object],
 ) -> None:
-    """Send and receive until the keys are refused. Raises ConnectionLost when the connection ends."""
+    """Send pings and receive frames. Return if the keys are refused. Raise ConnectionLost if the connection ends."""
     clock = asyncio.get_running_loop().time
     async with opening as connection:
         receiving = asyncio.create_task(_receive_frames(conversation, connection, handle, on_change))

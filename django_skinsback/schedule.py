@@ -1,4 +1,4 @@
-"""When a row is polled next: pure functions of its status, its age and its number of polls without a change."""
+"""Functions that return when a row is polled next. They use only its status, its age and its polls without a change."""
 
 from datetime import datetime, timedelta
 
@@ -7,65 +7,70 @@ from .statuses import DEPOSIT_FINAL, PURCHASE_FINAL, DepositStatus, PurchaseStat
 SECOND, MINUTE, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days"))
 
 CREATE_UNANSWERED = 10 * MINUTE
-"""After this time, a deposit whose ``create`` was not answered and that SkinsBack does not know was not created."""
+"""How long a deposit with an unanswered ``create`` waits.
+
+If SkinsBack does not know the deposit after this time, the deposit was not created.
+"""
 
 PAY_LINK_LIFETIME = 3 * DAY
-"""How long an unpaid deposit is polled. The link's lifetime is not documented. Later payments are credited too."""
+"""How long an unpaid deposit is polled. A later payment is credited too. The link's lifetime is not documented."""
 
 HOLD = 8 * DAY
 """Steam Trade Protection: how long a trade of CS2 skins can be rolled back (``/docs/api/v1/offers_with_hold``)."""
 
 ROLLBACK_MARGIN = DAY
-"""How long an accepted purchase is polled after its hold, because a rollback may be reported late."""
+"""How long an accepted purchase is polled after the end of its hold. SkinsBack may report a rollback late."""
 
 ACCEPT_WITHIN = 10 * MINUTE
 """A trade offer expires if the user does not accept it in this time (``/docs/api/v1/market_getinfo``)."""
 
 CLAIM = 2 * MINUTE
-"""How long a sweep's claim on a due row lasts, see ``flows.polling.claims``."""
+"""How long a sweep's claim on a due row lasts. See ``flows.polling.claims``."""
 
 CLAIM_EXTENDED_BELOW = MINUTE
-"""A sweep extends its claim between two calls when less than this time is left."""
+"""A sweep extends its claim before the next call if the claim ends in less than this time."""
 
 ACCOUNT_ERROR_DELAY = 2 * MINUTE
-"""The delay of a row after an account-wide error: an error that every other call would get too."""
+"""How long a row waits after an account-wide error. Every other call of the account would fail with the same error."""
 
 OFFER_LIFETIME = ACCEPT_WITHIN + 2 * MINUTE
-"""How long after it was sent a purchase can wait for its user: the time to create the offer and to accept it."""
+"""How long a purchase that was sent can wait for its user. The trade offer is created and accepted in this time."""
 
 RESEND_AFTER = 2 * MINUTE
-"""A purchase that SkinsBack does not know is sent again with the same ID this long after the last attempt."""
+"""How long to wait before a purchase that SkinsBack does not know is sent again. It keeps its ``custom_id``."""
 
 MAX_RESENDS = 5
-"""How often a purchase that SkinsBack does not know is sent again."""
+"""How many times at most a purchase that SkinsBack does not know is sent again."""
 
 REVIEW_AFTER = DAY
-"""A purchase that could not be sent for this long is flagged for manual review."""
+"""After this time, a purchase that could not be sent is flagged for manual review."""
 
 WITHHELD_POLLS = 5
-"""How often a final deposit with a withheld credit is polled. After that, only an operator decides."""
+"""How many times a final deposit with a withheld credit is polled. After that, an operator must decide."""
 
 SPREAD = 0.1
-"""The share by which a wait may be shorter or longer, so that rows made together are not always due together."""
+"""A wait is made up to 10 % shorter or longer, so that rows of the same age are not all due at the same time."""
 
 LONGEST_WAIT = DAY + HOUR
-"""``next_poll_at`` is never set later than this from now: the longest wait is a day, and an hour is margin. A later
-time was written while the clock was wrong; the row is treated as due."""
+"""The longest time from now to a valid ``next_poll_at``: a day and one hour as a margin.
+
+A later ``next_poll_at`` was written while the clock was wrong. Such a row is treated as due.
+"""
 
 CLOCK_SKEW = 2 * MINUTE
-"""How much the clocks of two servers may differ. A past event that is less than this in the future happened now."""
+"""How much the clocks of two servers may differ. If an event is less than this time in the future, its age is zero."""
 
 LONG_AGO = 30 * DAY
-"""The age of a past event that is more than ``CLOCK_SKEW`` in the future. It is longer than every wait."""
+"""The age of an event that is more than ``CLOCK_SKEW`` in the future. It is longer than every wait."""
 
 _LONGEST_BACKOFF = 15 * MINUTE
 
 
 def age_for_waiting(since: datetime, now: datetime) -> timedelta:
-    """Return the time since a past event, to decide whether to continue waiting. It is never negative.
+    """Return how long ago an event was. It is never negative. Use it only to decide whether to continue waiting.
 
-    An event in the future was dated by a wrong clock. Its age is ``LONG_AGO``, so that the wait ends. Do not decide
-    about a refund by this age: compare the times.
+    If ``since`` is more than ``CLOCK_SKEW`` in the future, a wrong clock has written it. Then return ``LONG_AGO``, so
+    that the wait ends. For a decision about a refund, compare the times instead.
     """
     age = now - since
     return LONG_AGO if age < -CLOCK_SKEW else max(age, timedelta(0))
@@ -74,7 +79,7 @@ def age_for_waiting(since: datetime, now: datetime) -> timedelta:
 def next_deposit_poll(status: str, age: timedelta, poll_count: int) -> timedelta | None:
     """Return how long to wait before a deposit is polled again; None if it is not polled any more.
 
-    ``age`` is the time since it was created. ``poll_count`` is the number of polls since its last change.
+    ``age`` is the time since the deposit was created. ``poll_count`` is the number of polls since its last change.
     """
     if status in DEPOSIT_FINAL or status == DepositStatus.ABANDONED:
         return None
@@ -92,7 +97,7 @@ def next_deposit_poll(status: str, age: timedelta, poll_count: int) -> timedelta
 def next_purchase_poll(status: str, age: timedelta, poll_count: int) -> timedelta | None:
     """Return how long to wait before a purchase is sent or polled again; None if it is not polled any more.
 
-    ``age`` is the time since it was last sent. ``poll_count`` is the number of polls since its last change.
+    ``age`` is the time since the purchase was last sent. ``poll_count`` is the number of polls since its last change.
     """
     if status in PURCHASE_FINAL:
         return None
@@ -106,13 +111,13 @@ def next_purchase_poll(status: str, age: timedelta, poll_count: int) -> timedelt
 
 
 def backoff(attempts: int, first: timedelta = MINUTE, longest: timedelta = _LONGEST_BACKOFF) -> timedelta:
-    """Return ``first``, doubled for each of the ``attempts`` without success, and at most ``longest``."""
+    """Return how long to wait: ``first``, doubled once for each of ``attempts``. Return at most ``longest``."""
     doublings = min(max(attempts, 0), 20)
     return min(first * (1 << doublings), longest)
 
 
 def spread(delay: timedelta, chance: float) -> timedelta:
-    """Return ``delay``, up to a tenth shorter or longer. ``chance`` is from 0 to 1; 0.5 returns it unchanged."""
+    """Return ``delay`` made up to 10 % shorter or longer. ``chance`` is from 0 (shortest) to 1 (longest)."""
     return delay * (1 - SPREAD + 2 * SPREAD * chance)
 
 
@@ -121,7 +126,8 @@ def hold_until(
 ) -> datetime | None:
     """Return when the hold of an accepted purchase ends; None if it has no hold.
 
-    A CS2 skin without hold data is treated as in hold. A hold without an end lasts 8 days.
+    If SkinsBack does not say whether a CS2 skin is in hold, it is treated as in hold. If SkinsBack gives no end of the
+    hold, it ends 8 days after ``accepted_at``.
     """
     if in_hold_until is not None:
         return in_hold_until
@@ -129,5 +135,9 @@ def hold_until(
 
 
 def accepted_until(game: str, in_hold: bool | None, in_hold_until: datetime | None, accepted_at: datetime) -> datetime:
-    """Return when an accepted purchase is over: a day after its hold, as a margin for late reports."""
+    """Return the time until which an accepted purchase is polled.
+
+    It is a day after the end of the hold, because SkinsBack may report a rollback late. Without a hold, it is a day
+    after ``accepted_at``.
+    """
     return (hold_until(game, in_hold, in_hold_until, accepted_at) or accepted_at) + ROLLBACK_MARGIN

@@ -1,4 +1,4 @@
-"""Secrets: text that no ``repr`` shows, such as trade URLs, their tokens, and addresses with a password."""
+"""Text whose ``repr`` does not show it: secrets, trade URLs, their tokens, and addresses with a password."""
 
 import re
 from typing import TypeVar, overload
@@ -13,7 +13,7 @@ class SensitiveText(str):
     """Text whose ``repr`` does not show it. ``str()`` and formatting return the text.
 
     Debug pages, mails to administrators and error trackers show the ``repr`` of local variables. Django's
-    ``sensitive_variables`` does not hide them while DEBUG is on, and modules below Django cannot import it.
+    ``sensitive_variables`` does not hide them while DEBUG is on. Modules that do not use Django cannot import it.
     """
 
     __slots__ = ()
@@ -27,7 +27,7 @@ def hide(value: str) -> SensitiveText: ...
 @overload
 def hide(value: T) -> T: ...
 def hide(value: object) -> object:
-    """Return text as SensitiveText and anything else unchanged. Functions call it first for a secret argument."""
+    """Return text as SensitiveText. Return another value unchanged. A function calls it first for a secret argument."""
     return SensitiveText(value) if isinstance(value, str) else value
 
 

@@ -1,10 +1,10 @@
 """The signals that the package sends.
 
 ``entry_posted(sender=LedgerEntry, entry)`` is sent once for each ledger entry, inside the database transaction that
-posts it. The receiver moves the user's money and may change only the database: after a rollback it is called again. If
-it raises, the database transaction is rolled back; for a ``charge``, the purchase is vetoed.
+posts it. The receiver changes the user's balance. It may change only the database, because it is called again after a
+rollback. If it raises an exception, the database transaction is rolled back. For a ``charge``, nothing is bought then.
 
-The other signals are sent after the commit. An exception of their receivers is logged and undoes nothing:
+The other signals are sent after the commit. If a receiver raises an exception, it is logged and nothing is rolled back:
 ``deposit_changed(deposit, change)``, ``purchase_changed(purchase, change)``, ``review_needed(row, reason)``,
 ``notification_refused(account, kind, error)``, ``balance_low(account, balance)`` (US dollars).
 """

@@ -1,7 +1,7 @@
-"""The statuses of deposits and purchases: which may follow which, and which ones post a ledger entry.
+"""The statuses of deposits and purchases: which status may follow which, and which statuses post a ledger entry.
 
-SkinsBack's words are stored unchanged (``/docs/api/v1/callback``, ``/docs/api/v1/market_getinfo``). The package's own
-are ``created`` and ``abandoned`` of a deposit, and ``requested``, ``unknown`` and ``refused`` of a purchase.
+SkinsBack's statuses are stored unchanged (``/docs/api/v1/callback``, ``/docs/api/v1/market_getinfo``). The package adds
+its own: ``created`` and ``abandoned`` for deposits, and ``requested``, ``unknown`` and ``refused`` for purchases.
 
 Deposit::
 
@@ -15,7 +15,7 @@ Purchase::
     requested ─► unknown ─► creating_trade ─► waiting_accept ─► accepted ─► rollback_user | rollback_supplier
         └───────────┴───► refused   └───────────────┴───► canceled | timeout | …
 
-Statuses may be skipped. No status goes back to an earlier one.
+A row may skip statuses. It never returns to an earlier status.
 """
 
 from enum import Enum, StrEnum
@@ -33,7 +33,10 @@ __all__ = [
 
 
 class DepositStatus(StrEnum):
-    """The statuses of a deposit. If SkinsBack reports an unknown one, the row keeps its status and is flagged."""
+    """The statuses of a deposit.
+
+    If SkinsBack reports a status that is not here, the deposit keeps its status and is flagged for manual review.
+    """
 
     CREATED = "created"
     PENDING = "pending"
@@ -46,7 +49,10 @@ class DepositStatus(StrEnum):
 
 
 class PurchaseStatus(StrEnum):
-    """The statuses of a purchase. If SkinsBack reports an unknown one, the row keeps its status and is flagged."""
+    """The statuses of a purchase.
+
+    If SkinsBack reports a status that is not here, the purchase keeps its status and is flagged for manual review.
+    """
 
     REQUESTED = "requested"
     UNKNOWN = "unknown"
@@ -64,7 +70,7 @@ class PurchaseStatus(StrEnum):
 
 
 class EntryKind(StrEnum):
-    """The kinds of ledger entries. A credit and a refund give the user money, a reversal and a charge take it."""
+    """The kinds of ledger entries. A credit and a refund give money to the user. A reversal and a charge take money."""
 
     CREDIT = "credit"
     REVERSAL = "reversal"
@@ -73,18 +79,18 @@ class EntryKind(StrEnum):
 
 
 class Verdict(Enum):
-    """What a reported status means for the status of a row."""
+    """The result of comparing a reported status with the status of a row."""
 
     ADVANCE = "advance"
-    """The reported status comes later: the row gets it."""
+    """The reported status comes after the row's status: the row gets the reported status."""
     REPEAT = "repeat"
-    """The row has this status already."""
+    """The row already has the reported status."""
     STALE = "stale"
-    """The reported status comes earlier: an old report arrived late."""
+    """The reported status comes before the row's status: an old report arrived late."""
     CONFLICT = "conflict"
-    """Both statuses cannot be true: SkinsBack or an operator decides."""
+    """The two statuses contradict each other: an operator, or a later report of SkinsBack, decides."""
     UNKNOWN = "unknown"
-    """The reported word is not a known status."""
+    """The reported text is not a known status."""
 
 
 D, P = DepositStatus, PurchaseStatus
@@ -92,7 +98,7 @@ D, P = DepositStatus, PurchaseStatus
 DEPOSIT_OURS = frozenset({D.CREATED, D.ABANDONED})
 DEPOSIT_FINAL = frozenset({D.SUCCESS, D.FAIL, D.HOLD_RETURNED})
 DEPOSIT_UNPAID = DEPOSIT_OURS | {D.PENDING, D.IN_HOLD}
-"""No entry has been posted yet, unless by an operator."""
+"""In these statuses, only an operator can have posted an entry."""
 DEPOSIT_OPEN = frozenset(D) - DEPOSIT_FINAL - {D.ABANDONED}
 
 PURCHASE_OURS = frozenset({P.REQUESTED, P.UNKNOWN, P.REFUSED})
@@ -107,21 +113,24 @@ PURCHASE_FAILURES = frozenset(
     }
 )
 CANCELLED = "cancelled"
-"""``error_message`` of a refused purchase that an operator cancelled before it was sent."""
+"""The ``error_message`` of a purchase that an operator cancelled before it was sent. Its status is ``refused``."""
 
 PURCHASE_ROLLBACKS = frozenset({P.ROLLBACK_USER, P.ROLLBACK_SUPPLIER})
 PURCHASE_FINAL = PURCHASE_FAILURES | PURCHASE_ROLLBACKS
-"""Without ``accepted``: until its hold is over, the trade can be rolled back."""
+"""``accepted`` is not final: the trade can be rolled back until its hold ends."""
 
 DEPOSIT_ENTRY: dict[str, EntryKind] = {
     D.HOLD_APPROVED: EntryKind.CREDIT,
     D.SUCCESS: EntryKind.CREDIT,
     D.HOLD_RETURNED: EntryKind.REVERSAL,
 }
-"""The kind of entry that a status posts. The unique constraint of entries prevents a second credit."""
+"""Status of a deposit -> kind of the entry that it posts. A unique constraint of entries prevents a second credit."""
 
 PURCHASE_ENTRY: dict[str, EntryKind] = dict.fromkeys(PURCHASE_FAILURES | {P.ROLLBACK_SUPPLIER}, EntryKind.REFUND)
-"""The same for a purchase that was charged. For ``rollback_user``, the setting ``REFUND_USER_ROLLBACK`` decides."""
+"""Status of a purchase that was charged -> kind of the entry that it posts.
+
+For ``rollback_user``, the setting ``REFUND_USER_ROLLBACK`` decides whether a refund is posted.
+"""
 
 _DEPOSIT_WORDS, _PURCHASE_WORDS = frozenset[str](D), frozenset[str](P)
 
@@ -157,10 +166,11 @@ _CONTRADICTS: dict[str, frozenset[str]] = {
 
 
 def judge(current: str, reported: str) -> Verdict:
-    """Return what the status ``reported`` means for a deposit or purchase whose status is ``current``.
+    """Compare the status ``reported`` with the status ``current`` of a deposit or purchase, and return the Verdict.
 
-    A status of the other kind of row and an unknown word are UNKNOWN. The package's own statuses are judged too: flows
-    set them. ``is_theirs`` returns whether SkinsBack may report a status.
+    Return UNKNOWN if ``reported`` is not a status, or is a purchase status for a deposit or a deposit status for a
+    purchase. ``reported`` may also be one of the package's own statuses, which flows set: use ``is_theirs`` to refuse
+    them.
     """
     if reported not in (_DEPOSIT_WORDS if current in _DEPOSIT_WORDS else _PURCHASE_WORDS):
         return Verdict.UNKNOWN
@@ -174,5 +184,5 @@ def judge(current: str, reported: str) -> Verdict:
 
 
 def is_theirs(status: str) -> bool:
-    """Return whether SkinsBack may report this status: False for the package's own statuses."""
+    """Return whether SkinsBack may report this status. Return False for the package's own statuses."""
     return status not in DEPOSIT_OURS and status not in PURCHASE_OURS

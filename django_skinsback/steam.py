@@ -11,7 +11,7 @@ from .sensitive import SensitiveText
 __all__ = ["GAMES", "Game", "TradeURL"]
 
 FIRST_STEAM_ID = 76561197960265728
-"""SteamID64 of account number 0; a trade URL's ``partner`` is the account number."""
+"""The SteamID64 of account number 0. Add the account number, which is the ``partner`` of a trade URL."""
 
 _ACCOUNT_LIMIT = 2**32
 _PARTNER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
@@ -20,7 +20,7 @@ _TRADE_TOKEN = re.compile(r"[A-Za-z0-9_-]{8}")
 _HOSTS = {"steamcommunity.com", "www.steamcommunity.com"}
 _END = r"""\s<>"'()\[\]{}“”„«»\u200b\ufeff"""
 _LINK = re.compile(rf"""(?:https?://|(?<![^\s<("'“„«])(?=(?:www\.)?steamcommunity\.com))[^{_END}]+""", re.IGNORECASE)
-"""A link in a text, up to its end."""
+"""Finds each link in a text, up to the end of the link."""
 
 _MOST_FIELDS = 10
 _EXAMPLE = "It looks like https://steamcommunity.com/tradeoffer/new/?partner=…&token=…"
@@ -47,8 +47,8 @@ GAMES = {
 class TradeURL:
     """The address at which a user receives trade offers. Raises InvalidTradeURL for an invalid partner or token.
 
-    ``partner`` is the user's Steam account number. ``token`` lets anyone send a trade offer to the user, so no
-    ``repr`` and no traceback shows it.
+    ``partner`` is the user's Steam account number. Whoever has ``token`` can send a trade offer to the user. So no
+    ``repr`` and no traceback shows ``token``.
     """
 
     partner: str
@@ -63,10 +63,10 @@ class TradeURL:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Read ``https://steamcommunity.com/tradeoffer/new/?partner=…&token=…`` as users paste it.
+        """Return the TradeURL of a pasted text with a link ``https://steamcommunity.com/tradeoffer/new/?partner=…&token=…``.
 
         ``http://``, ``www.``, ``:443``, upper case, a missing scheme and text around the link are accepted.
-        Raises InvalidTradeURL, whose message says what is wrong and quotes nothing of the text.
+        Raises InvalidTradeURL. Its message says what is wrong and contains no part of the text.
         """
         text = SensitiveText(url) if isinstance(url, str) else ""
         del url  # tracebacks show local variables
@@ -87,22 +87,22 @@ class TradeURL:
 
     @property
     def steam_id(self) -> str:
-        """SteamID64 of the URL's owner: 17 digits."""
+        """The SteamID64 of the URL's owner: text of 17 digits."""
         return str(FIRST_STEAM_ID + int(self.partner))
 
     @property
     def url(self) -> str:
-        """The URL in Steam's own format."""
+        """The URL in Steam's own format. Its ``repr`` does not show it."""
         return SensitiveText(f"https://steamcommunity.com/tradeoffer/new/?partner={self.partner}&token={self.token}")
 
 
 def _links(text: str) -> list[str]:
-    """Return the links in a text, hidden. A link without a scheme is found if it begins with Steam's host."""
+    """Return the links in a text as SensitiveText. A link without a scheme is found if it begins with Steam's host."""
     return [SensitiveText(link.rstrip(".,;:!?")) for link in _LINK.findall(text.replace("&amp;", "&"))]
 
 
 def _link_problem(link: str) -> str:
-    """Return why a link is not a trade URL; empty if it is one."""
+    """Return the reason why a link is not a trade URL. Return empty text if it is one."""
     try:
         parts = urlsplit(link if "//" in link else f"https://{link}")
         port = parts.port
@@ -120,13 +120,13 @@ def _link_problem(link: str) -> str:
 
 
 def _values(link: str) -> tuple[list[str], list[str]]:
-    """Return the partners and the hidden tokens of a link."""
+    """Return two lists: the values of ``partner`` in a link, and the values of ``token`` as SensitiveText."""
     query = parse_qs(urlsplit(link).query)
     return query.get("partner", []), [SensitiveText(token) for token in query.get("token", [])]
 
 
 def check_trade_token(text: str | None) -> str:
-    """Return the trade token, which no ``repr`` shows. Raises InvalidTradeURL if it is not a valid token.
+    """Return the trade token as SensitiveText. Raise InvalidTradeURL if it is not a valid token.
 
     A token is 8 letters, digits, '-' or '_' (``/docs/api/v1/createorder``).
     """
@@ -137,7 +137,7 @@ def check_trade_token(text: str | None) -> str:
 
 
 def check_steam_id(text: str) -> str:
-    """Return the text if it is the SteamID64 of a person. Raises InvalidSteamID otherwise."""
+    """Return the text unchanged if it is the SteamID64 of a person. Raise InvalidSteamID otherwise."""
     if not isinstance(text, str) or not _STEAM_ID.fullmatch(text):
         raise InvalidSteamID
     if not FIRST_STEAM_ID < int(text) < FIRST_STEAM_ID + _ACCOUNT_LIMIT:
@@ -146,7 +146,7 @@ def check_steam_id(text: str) -> str:
 
 
 def check_game(code: str) -> str:
-    """Return the code if SkinsBack trades that game: ``cs2``, ``dota2``, ``rust``. Raises InvalidInput otherwise."""
+    """Return the code unchanged if it is ``cs2``, ``dota2`` or ``rust``. Raise InvalidInput otherwise."""
     if code not in GAMES:
         raise InvalidInput(f"Unknown game: use one of {', '.join(GAMES)}.")
     return code

@@ -1,4 +1,4 @@
-"""Celery tasks: each calls a flow. Due work is stored in the database, so a lost message only delays it."""
+"""Celery tasks. Each task calls a flow. Due work is stored in the database, so a lost message only delays the work."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ _OPTIONS: dict[str, Any] = {"ignore_result": True, "acks_late": True, "reject_on
 
 @shared_task(name="skinsback.submit_purchase", **_OPTIONS)
 def submit_purchase(purchase_id: int) -> None:
-    """Send a purchase now instead of in the next sweep."""
+    """Send a purchase now instead of in the next sweep. Do nothing if it was deleted."""
     purchase = Purchase.objects.using(database()).filter(pk=purchase_id).first()
     if purchase is not None:
         submit(purchase)
@@ -67,21 +67,24 @@ def reconcile() -> None:
 
 @shared_task(name="skinsback.prune", **_OPTIONS)
 def prune() -> None:
-    """Delete what is older than ``RETENTION_DAYS``."""
+    """Delete deliveries, balance snapshots and closed discrepancies that are older than ``RETENTION_DAYS``.
+
+    ``flows.retention.prune`` describes which of them are kept.
+    """
     retention.prune()
 
 
 @shared_task(name="skinsback.snapshot_balance", **_OPTIONS)
 def snapshot_balance() -> None:
-    """Store the balance of every account."""
+    """Ask SkinsBack for the balance of every account and store it."""
     scheduler.snapshot_balance()
 
 
 def beat_schedule(sweep_seconds: float = 10.0) -> dict[str, dict[str, Any]]:
-    """The schedule for Celery's beat: ``app.conf.beat_schedule = beat_schedule()``.
+    """Return the schedule of all tasks for Celery's beat: ``app.conf.beat_schedule = beat_schedule()``.
 
-    ``sweep_seconds`` is the period of ``poll_deposits`` and ``poll_purchases``, which poll only rows that are due. A
-    message that no worker takes within its period expires, because the next one does the same work.
+    ``sweep_seconds`` is the period of ``poll_deposits`` and ``poll_purchases``. They poll only rows that are due. A
+    message expires if no worker takes it within its period: the next message does the same work.
     """
 
     def every(seconds: float, task: Any) -> dict[str, Any]:

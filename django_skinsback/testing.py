@@ -1,6 +1,7 @@
-"""Tools for a site's tests: rows with any status, signed notifications, and a sandbox. Needs the extra ``testing``.
+"""Tools for a site's tests: deposits and purchases with any status, signed notifications, and a sandbox.
 
-``pytest_plugins = ["django_skinsback.testing"]`` in ``conftest.py`` adds the fixture ``skinsback_sandbox``.
+They need ``pip install 'django-skinsback[testing]'``. Write ``pytest_plugins = ["django_skinsback.testing"]`` in
+``conftest.py`` to get the fixture ``skinsback_sandbox``.
 """
 
 import random
@@ -41,21 +42,21 @@ SITE_URL = "https://testserver"
 
 
 def allow_sandbox_secret() -> None:
-    """Allow this process to use the sandbox's public secret while ``DEBUG`` is off, as in tests.
+    """Allow this process to use the sandbox's public secret while ``DEBUG`` is off. Tests run with ``DEBUG`` off.
 
-    The pytest plugin calls this. Call it yourself if you use another test runner. Never call it in a process that
-    serves a site.
+    The pytest plugin calls this function. Call it yourself if you use another test runner. Never call it in a process
+    that serves a site.
     """
     conf.sandbox_secret_allowed = True
 
 
 def pytest_configure() -> None:
-    """The hook of the pytest plugin: allow the sandbox's secret."""
+    """Allow the sandbox's secret. pytest calls this hook when it starts."""
     allow_sandbox_secret()
 
 
 def _new_id() -> str:
-    """Return an ID like SkinsBack's. It is random, because other processes may make rows in the same database."""
+    """Return a random ID of 18 digits, like SkinsBack's. Other processes may make rows in the same database."""
     return str(random.SystemRandom().randrange(10**17, 10**18))
 
 
@@ -96,12 +97,12 @@ class PurchaseFactory(factory.django.DjangoModelFactory[Purchase]):
 
 
 def make_deposit(**values: Any) -> Deposit:
-    """Save and return a deposit with these fields. The other fields get usable values; ``status`` is ``pending``."""
+    """Save a deposit with these fields and return it. Other fields get valid values: ``status`` is ``pending``."""
     return DepositFactory.create(**values)
 
 
 def make_purchase(**values: Any) -> Purchase:
-    """Save and return a purchase with these fields. The other fields get usable values; ``status`` is ``requested``."""
+    """Save a purchase with these fields and return it. Other fields get valid values: ``status`` is ``requested``."""
     return PurchaseFactory.create(**values)
 
 
@@ -110,8 +111,8 @@ def signed_notification(
 ) -> dict[str, Any]:
     """Return the signed fields of a notification about ``deposit`` (``/docs/api/v1/callback``).
 
-    ``fields`` adds or replaces fields; None removes one. Without ``secret``, the secret of the deposit's account signs
-    it; raises ConfigurationError if the account's keys cannot be used.
+    ``fields`` adds or replaces fields of the notification. None removes a field. Without ``secret``, the secret of the
+    deposit's account is used. Raises ConfigurationError if the account's keys cannot be used.
     """
     message: dict[str, Any] = {
         "status": status,
@@ -129,7 +130,7 @@ def signed_notification(
 def post_notification(client: Any, message: Mapping[str, Any], account: str = conf.DEFAULT_ACCOUNT) -> Any:
     """POST ``message`` to the site's Result URL with Django's test client and return its response.
 
-    The message is form-encoded and sent over https.
+    The message is sent form-encoded over https. ``account`` is the alias of the account.
     """
     from django.urls import reverse
 
@@ -143,7 +144,7 @@ def post_notification(client: Any, message: Mapping[str, Any], account: str = co
 
 
 def _below_script_name(path: str) -> str:
-    """Return the path as a server passes it to Django: without ``FORCE_SCRIPT_NAME``, which ``reverse`` adds."""
+    """Return the path without ``FORCE_SCRIPT_NAME``. ``reverse`` adds it, but a server passes the path without it."""
     from django.conf import settings
 
     script_name = (settings.FORCE_SCRIPT_NAME or "").rstrip("/")
@@ -151,7 +152,7 @@ def _below_script_name(path: str) -> str:
 
 
 def _form_pairs(value: Any, name: str = "") -> list[tuple[str, Any]]:
-    """Return nested values as form fields with brackets in their names, as PHP reads them."""
+    """Return nested values as pairs of name and value for a form. Names are written as PHP does: ``skins[0][name]``."""
     if isinstance(value, Mapping):
         pairs: Iterable[tuple[Any, Any]] = value.items()
     elif isinstance(value, list):
@@ -174,8 +175,8 @@ class SiteSandbox(Sandbox):
     def deliver_pending(self) -> int:
         """Send every notification that is due and return how many were sent.
 
-        Raises AssertionError if the site raised an exception, or answered with a status other than 2xx. It is raised
-        after all notifications were sent.
+        Raises AssertionError if the site raised an exception or answered with a status other than 2xx. All
+        notifications are sent before it is raised.
         """
         self._problems = []
         sent = super().deliver_pending()
@@ -200,7 +201,7 @@ class SiteSandbox(Sandbox):
 
 @pytest.fixture(autouse=True)
 def _no_pause_of_another_test() -> Iterator[None]:
-    """Delete pauses of the rate limit before and after each test: many sites do not clear their cache between tests."""
+    """Delete the pauses of the rate limit before and after each test. The cache may keep them between tests."""
     _forget_limits()
     yield
     _forget_limits()
@@ -213,10 +214,10 @@ def _forget_limits() -> None:
 
 @pytest.fixture
 def skinsback_sandbox(settings: Any) -> Iterator[Sandbox]:
-    """A running sandbox. The setting ``SKINSBACK`` is set to use it.
+    """Yield a running sandbox. The setting ``SKINSBACK`` makes the site use it.
 
-    ``deliver_pending()`` delivers its notifications to this site's views; it raises AssertionError if the site does not
-    answer with 2xx. Its clock moves when the test calls ``clock.advance()``.
+    ``deliver_pending()`` delivers the sandbox's notifications to this site's views. It raises AssertionError if the
+    site does not answer with 2xx. The sandbox's clock moves only when the test calls ``clock.advance()``.
     """
     allow_sandbox_secret()
     with SiteSandbox() as sandbox:
@@ -232,4 +233,4 @@ def skinsback_sandbox(settings: Any) -> Iterator[Sandbox]:
         }
         _forget_limits()
         yield sandbox
-        _forget_limits()  # of the accounts that only the sandbox has
+        _forget_limits()  # the pauses of the account "second", which only these settings have

@@ -1,4 +1,4 @@
-"""The two webhook addresses: read the body, pass it on, answer."""
+"""The views of the two webhook addresses. They read the body, call the flow that applies it, and answer."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -20,17 +20,17 @@ logger = logging.getLogger("django_skinsback")
 
 
 def without_transaction(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Exempt a view from ``ATOMIC_REQUESTS`` of every database, because flows commit before the view answers."""
+    """Return the view, exempt from ``ATOMIC_REQUESTS`` of every database: flows must commit before the view answers."""
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
     return view
 
 
 class UnloggedResponse(JsonResponse):
-    """A JSON response that is not cached. Django neither logs nor mails it, whatever its status.
+    """A JSON response that no cache stores. Django does not log or mail it, whatever its status.
 
-    The webhook views log refused messages themselves and limit the number of lines. Django has no such limit, so a
-    stranger could fill the log. Django would also mail each 503 of the health address as an error of the site.
+    The webhook views log refused deliveries themselves, with a limit of lines. Django has no such limit, so any sender
+    could fill the log. Django would also mail each 503 of the health address to the site's administrators.
     """
 
     _has_been_logged = True  # django.utils.log reads it
@@ -48,18 +48,18 @@ _HEADERS = {
     "Signature": "HTTP_SIGNATURE",
     "Authorization": "HTTP_AUTHORIZATION",
 }
-"""The headers that are read. Reading all of them would cost more than refusing a message."""
+"""The only headers that are read: name -> key in ``request.META``. Reading all headers would cost too much time."""
 
 
 class WebhookView(View):
-    """One of the webhook addresses. It answers 200 only after the commit. No answer contains anything that was sent."""
+    """The view of one webhook address. It answers 200 only after the commit. No answer repeats text of the request."""
 
     http_method_names = ["post"]
     kind = WebhookEvent.Kind.DEPOSIT
 
     def post(self, request: HttpRequest, account: str | None = None) -> HttpResponse:
         response = self._receive(request, account)
-        # Requests are part of reference cycles: without this, bodies would stay in memory until the next collection.
+        # A request is in a reference cycle. Without this, its body stays in memory until the next garbage collection.
         response._resource_closers.append(partial(_set_body, request, b""))
         return response
 
@@ -67,9 +67,9 @@ class WebhookView(View):
         from .flows.webhooks.receive import receive
         from .flows.webhooks.rejections import refuse
 
-        # Other receivers accept this constant as a signature, and Django mails a failed request's headers.
+        # Some sites accept X-SIGN as a signature, and Django mails the headers of a failed request. So it is deleted.
         request.META.pop("HTTP_X_SIGN", None)
-        request.__dict__.pop("headers", None)  # cached from META, perhaps by a middleware
+        request.__dict__.pop("headers", None)  # a middleware may have read it: it is a cached copy of META
         alias = account or conf.DEFAULT_ACCOUNT
         if alias not in conf.accounts():
             return UnloggedResponse({"status": "unknown"}, 404)
@@ -91,14 +91,15 @@ class WebhookView(View):
 
 
 def read_body(request: HttpRequest, limit: int) -> bytes:
-    """Read and return the body, at most ``limit`` bytes whatever Content-Length says. ``request.body`` returns it too.
+    """Read the body and return it. ``request.body`` returns it too.
 
-    Raises NotificationTooLarge, and UnreadableNotification if the body cannot be read to its end.
+    Raises NotificationTooLarge if the body has more than ``limit`` bytes, whatever Content-Length says. Raises
+    UnreadableNotification if the body cannot be read to its end.
     """
     try:
         body = _read_stream(request, limit)
     except NotificationRefused:
-        if not hasattr(request, "_body"):  # otherwise a middleware has read it before
+        if not hasattr(request, "_body"):  # if it exists, a middleware has read the body before
             _set_body(request, b"")
         raise
     _set_body(request, body)
@@ -106,9 +107,9 @@ def read_body(request: HttpRequest, limit: int) -> bytes:
 
 
 def _set_body(request: HttpRequest, body: bytes) -> None:
-    """Set what ``request.body`` returns to middleware that reads it after the view.
+    """Set the value of ``request.body`` for a middleware that reads it after the view.
 
-    Without this, Django would raise because the stream was read, or read a refused body into memory.
+    Without this, ``request.body`` would raise an exception, or would read a refused body into memory.
     """
     request._body = body  # Django has no method for this
     request._stream = BytesIO(body)
@@ -119,7 +120,8 @@ def _read_stream(request: HttpRequest, limit: int) -> bytes:
     length = int(announced) if announced.isascii() and announced.isdigit() else 0
     if length > limit:
         raise NotificationTooLarge
-    # A chunked body has no length, and Django reads nothing without one. Such a server ends the stream by itself.
+    # Django reads nothing without Content-Length, which a chunked body does not have. A server that sets
+    # wsgi.input_terminated ends the stream itself, so it can be read.
     ends = not announced and request.META.get("wsgi.input_terminated")
     stream = request.META["wsgi.input"] if ends else request
     parts: list[bytes] = []
@@ -128,7 +130,7 @@ def _read_stream(request: HttpRequest, limit: int) -> bytes:
         while missing and (part := stream.read(missing)):  # some servers return one chunk at a time
             parts.append(part)
             missing -= len(part)
-    except Exception:  # noqa: BLE001 - the sender disconnected or sent invalid chunks: each server raises its own exceptions
+    except Exception:  # noqa: BLE001 - after a lost connection or invalid chunks, each server raises its own exceptions
         raise UnreadableNotification from None
     if not missing:
         raise NotificationTooLarge

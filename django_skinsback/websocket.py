@@ -1,4 +1,4 @@
-"""Open a websocket with the library websockets. No log and no exception shows its address or its proxy's."""
+"""Open a websocket with the library websockets. No log and no exception shows its address or the proxy's address."""
 
 import errno
 import logging
@@ -17,7 +17,7 @@ _OPEN_SECONDS, _CLOSE_SECONDS, _DEAD_SECONDS = 10.0, 3.0, 60
 
 
 class Socket(Protocol):
-    """The methods of a connection that are used. Its context raises ConnectionLost when the connection ends."""
+    """The methods of an open connection. When it ends, its context manager raises ConnectionLost."""
 
     async def recv(self) -> str | bytes: ...
     async def send(self, text: str, /) -> None: ...
@@ -28,7 +28,7 @@ class ConnectionLost(Exception):
 
 
 def require_library() -> None:
-    """Raise ConfigurationError, which says what to install, if the library websockets is missing."""
+    """Raise ConfigurationError if the library websockets is not installed. The message says what to install."""
     try:
         import_module("websockets.asyncio.client")
     except ImportError:
@@ -37,9 +37,10 @@ def require_library() -> None:
 
 @asynccontextmanager
 async def open_socket(url: str, proxy_url: str | None = None) -> AsyncIterator[Socket]:
-    """Open a websocket, yield it and close it. Raises ConnectionLost, whose message contains no address.
+    """Open a websocket, yield it and close it. Raise ConnectionLost if it cannot be opened or ends.
 
-    Redirects are not followed, frames of more than 64 KiB end the connection, and the environment sets no proxy.
+    The message of ConnectionLost contains no address. Redirects are not followed. A frame of more than 64 KiB ends the
+    connection. Only ``proxy_url`` sets a proxy: the environment's proxies are not used.
     """
     from websockets.asyncio.client import connect
     from websockets.exceptions import ProxyError, WebSocketException
@@ -48,17 +49,18 @@ async def open_socket(url: str, proxy_url: str | None = None) -> AsyncIterator[S
         def process_redirect(self, exc: Exception) -> Exception | str:
             return exc
 
-    silent = logging.Logger("silent")  # without parent and handlers: the library would log the address at DEBUG
+    # The library logs the address at DEBUG. This logger has no parent and no handlers.
+    silent = logging.Logger("silent")
     silent.disabled = True
     reason = ""
     try:
         async with ConnectWithoutRedirect(
             url,
             compression=None,
-            proxy=proxy_url,  # None means no proxy; without the argument, the library would read the environment
+            proxy=proxy_url,  # None is no proxy; without the argument, the library reads the environment
             open_timeout=_OPEN_SECONDS,
             close_timeout=_CLOSE_SECONDS,
-            ping_interval=None,  # SkinsBack documents a text to send, and nothing about ping frames
+            ping_interval=None,  # SkinsBack documents a text as its ping, and no ping frames
             max_size=MAX_FRAME_BYTES,
             logger=silent,
         ) as connection:
@@ -71,12 +73,12 @@ async def open_socket(url: str, proxy_url: str | None = None) -> AsyncIterator[S
         reason = _proxy_reason(error)
     except (OSError, EOFError, WebSocketException) as error:
         reason = _loss_reason(error)
-    if reason:  # raised here, so that its context is not an error that contains the address
+    if reason:  # raised outside except: otherwise its context is an error that contains the address
         raise ConnectionLost(reason)
 
 
 def _set_dead_timeout(connection: socket.socket) -> None:
-    """Let the connection fail if the other side acknowledges nothing for 60 seconds."""
+    """End the connection if the other side acknowledges no sent data for 60 seconds. Not every system can do this."""
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_SECONDS * 1000)
 

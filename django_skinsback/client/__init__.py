@@ -8,9 +8,10 @@ Every method may raise InvalidInput before anything is sent, RequestNotSent if n
 if something was sent and the answer cannot be read, and APIError or a subclass if SkinsBack answered with an error.
 Amounts are Decimal. Market prices are in USD.
 
-If no byte of a request could be sent, the request is tried up to three times. If the answer of a method that changes
-nothing cannot be read, the method is called once more. ``create``, ``create_from_user_inventory``, ``market_buy``,
-``market_batch_buy`` and ``offer_approve`` are never sent twice: the caller asks SkinsBack for the outcome.
+If no byte of a request could be sent, the request is tried up to three times. If an answer cannot be read, the method
+is called once more, but only if it changes nothing. After an unreadable answer, ``create``,
+``create_from_user_inventory``, ``market_buy``, ``market_batch_buy`` and ``offer_approve`` are not sent again: the
+caller asks SkinsBack for the outcome.
 """
 
 import random
@@ -69,13 +70,14 @@ T = TypeVar("T")
 class SkinsBackClient:
     """The client of one project at SkinsBack. Raises ConfigurationError for arguments that cannot be used.
 
-    ``authentication`` is ``"headers"`` or ``"signature"``. ``timeout`` is the seconds to connect and to wait for
-    data. ``proxy_url`` is an HTTP proxy for calls to other machines; the environment's proxies are not used.
+    ``authentication`` is ``"headers"`` or ``"signature"``. ``timeout`` is two numbers of seconds: to connect, and to
+    wait for data. ``proxy_url`` is an HTTP proxy for calls to other machines. The environment's proxies are not used.
     ``answer_limit`` and ``price_list_limit`` are in bytes after decompression.
 
-    ``limiter`` is called with the method's name for each attempt and returns a context manager. Its entry may wait, or
-    raise so that nothing is sent. Its exit gets the exception of the attempt. Connections stay open between calls: use
-    one client for each thread, and call ``close()`` at the end.
+    ``limiter`` is called with the name of the method before each attempt and returns a context manager. ``__enter__``
+    may wait, or may raise an exception: then nothing is sent. ``__exit__`` gets the exception of the attempt.
+
+    Connections stay open between calls. Use one client for each thread, and call ``close()`` at the end.
     """
 
     def __init__(
@@ -196,7 +198,7 @@ class SkinsBackClient:
     def iter_price_list(self, game: str, *, full: bool = False) -> Iterator[PriceListItem]:
         """Yield the rows of the price list while they arrive. Raises what ``get_price_list`` raises.
 
-        UnknownOutcome may be raised after some rows. The list is then incomplete, and a missing row means nothing.
+        UnknownOutcome may be raised after some rows. Then the list is incomplete: a missing row may still be for sale.
         """
         request = api.get_price_list(game, full)
 
@@ -204,7 +206,7 @@ class SkinsBackClient:
             with ExitStack() as stack:
                 response = stack.enter_context(closing(self._transport.post(request)))
                 rows = iter(PriceListReader(chunks(response, self._price_list_limit)))
-                first = list(islice(rows, 1))  # raises the error SkinsBack sent instead, inside the limiter's context
+                first = list(islice(rows, 1))  # raises an error that SkinsBack sent, inside the limiter's context
                 return stack.pop_all(), chain(first, rows)
 
         stack, rows = self._repeating(request, attempt)
@@ -212,7 +214,7 @@ class SkinsBackClient:
             yield from rows
 
     def search_skins(self, game: str, name: str = "", *, names: Sequence[str] = ()) -> list[Skin]:
-        """Return skins for sale by one name or a part of it, or by several names (``/docs/api/v1/market_search``)."""
+        """Return the skins for sale with a name, a part of a name, or several names (method ``market_search``)."""
         return self._ask(api.search_skins(game, name, names), list_reader(Skin.from_wire))
 
     def buy_skin(self, trade_url: TradeURL, custom_id: str, **skin: Unpack[BuySkinOptions]) -> PurchaseReport:
@@ -227,9 +229,9 @@ class SkinsBackClient:
         return self._ask(request, lambda fields: PurchaseReport.bought(fields, custom_id))
 
     def buy_skins(self, trade_url: TradeURL, items: Sequence[SkinToBuy]) -> BatchResult:
-        """Buy up to 50 different skins in one call; each may succeed or fail (``/docs/api/v1/market_batch_buy``).
+        """Buy up to 50 different skins in one call and return the result for each (``/docs/api/v1/market_batch_buy``).
 
-        TradeURLRefused, TooManyFailedAttempts and MarketDisabled are raised for all skins.
+        Raises TradeURLRefused, TooManyFailedAttempts, MarketDisabled: each of them is about the whole batch.
         """
         request = api.buy_skins(trade_url, items)
         custom_ids = {str(item["skin_id"]): item["custom_id"] for item in items}
@@ -254,8 +256,8 @@ class SkinsBackClient:
     def get_purchases(self, *, buy_ids: Sequence[str] = (), custom_ids: Sequence[str] = ()) -> list[PurchaseReport]:
         """Return the reports of several purchases (``/docs/api/v1/market_getinfo``).
 
-        A purchase that is not in the answer is unknown; it has not failed. If SkinsBack does not know one of them, it
-        may answer with an error for all: PurchaseNotFound.
+        If a purchase is not in the answer, its status is unknown: it has not failed. If SkinsBack does not know one of
+        the purchases, it may answer with an error for all of them: PurchaseNotFound.
         """
         request = api.get_purchases(buy_ids, custom_ids)
         requested = {str(each) for each in buy_ids or custom_ids}
@@ -284,7 +286,7 @@ class SkinsBackClient:
         return self._ask(api.build("status", {}), ServiceStatus.from_wire)
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Call any API method by its name and return its answer unchanged; fractions are text."""
+        """Call any API method by its name and return its answer as a dict. Numbers with a fraction are text."""
         params |= {name: hide(params[name]) for name in {"token", "trade_token"} & set(params)}
         return self._ask(api.build(method, params), dict)
 

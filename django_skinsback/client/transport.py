@@ -1,4 +1,4 @@
-"""Send one request over HTTP and return its answer: authentication, proxy, timeouts, and whether anything was sent."""
+"""Send one request over HTTP and return its answer. If it fails, find out whether any byte was sent."""
 
 import re
 import threading
@@ -66,10 +66,11 @@ class Transport:
     def post(self, request: Request) -> requests.Response:
         """Send the request once and return the answer when its headers have arrived. The caller must close it.
 
-        Raises RequestNotSent if no byte of the request was sent, UnknownOutcome if some was sent or may have been.
+        Raises RequestNotSent if no byte of the request was sent. Raises UnknownOutcome if a byte may have been sent,
+        and for a redirect.
         """
         failure: BaseException
-        _progress.connected = True  # our adapter sets it to False until it is connected; a session of the site does not
+        _progress.connected = True  # _Adapter sets it to False until it is connected; a session of the site does not
         try:
             # No local variable contains a secret here, because error reports show local variables.
             response = self._session.post(
@@ -90,7 +91,7 @@ class Transport:
                 return response
             response.close()
             failure = UnknownOutcome(f"{request.method}: SkinsBack answered with a redirect, which is not followed.")
-        # Raised here and not above, so that the traceback has no frames of requests: their variables contain the keys,
+        # Raised outside except, so that the traceback has no frames of requests. Their variables contain the keys,
         # the fields and the proxy's password.
         failure.__context__ = None
         raise failure
@@ -114,7 +115,7 @@ class Transport:
 
 
 def open_session(url: str, proxy_url: str | None) -> requests.Session:
-    """Return a session for calls to ``url`` that uses the proxy, if one is given, and no setting of the environment.
+    """Return a session for calls to ``url``. It uses ``proxy_url`` if it is not None, and no proxy of the environment.
 
     Raises ConfigurationError for a proxy address that cannot be used.
     """
@@ -141,7 +142,7 @@ def chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
 
 
 class _Progress(threading.local):
-    """``connected`` is False until the HTTPS connection of this thread's request is open: nothing was sent before."""
+    """The state of this thread's request. If ``connected`` is False, its connection is not open: nothing was sent."""
 
     connected = True
 
@@ -150,7 +151,7 @@ _progress = _Progress()
 
 
 class _Connection(HTTPSConnection):
-    """Sets ``_progress.connected`` when the TLS handshake is over and the request is about to be written."""
+    """Sets ``_progress.connected`` to True after the TLS handshake, before the request is written."""
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         _progress.connected = True
@@ -210,9 +211,9 @@ def _failure_text(error: Exception) -> str:
 
 
 def _is_unsent(error: Exception) -> bool:
-    """Return whether no byte of the request reached SkinsBack for certain.
+    """Return True if it is certain that no byte of the request was sent.
 
-    False for a connection that was open from an earlier call and then broke: something may have been sent.
+    Return False if a connection that was open from an earlier call broke: a byte may have been sent.
     """
     if isinstance(error, requests.ConnectTimeout):
         return True

@@ -1,4 +1,4 @@
-"""The package's tables. A site may read every row; only ``deposits`` and ``purchases`` may change one."""
+"""The package's tables. A site may read them. To change a row, call ``deposits`` or ``purchases``."""
 
 from .deposit import Deposit
 from .discrepancy import Discrepancy, ListCursor, ListName

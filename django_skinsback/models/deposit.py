@@ -1,4 +1,4 @@
-"""Deposits: a user pays with skins."""
+"""The table of deposits. In a deposit, a user pays with skins."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -21,15 +21,15 @@ DEPOSIT_STATUS_LABELS = {
 
 class DepositQuerySet(RowQuerySet["Deposit"]):
     def open(self) -> "DepositQuerySet":
-        """Deposits that are neither final nor abandoned: SkinsBack is polled about them."""
+        """Return the deposits that are neither final nor abandoned. They are polled."""
         return self.filter(status__in=DEPOSIT_OPEN)
 
 
 class Deposit(Row):
-    """One payment of a user with skins. Its status changes only through ``django_skinsback.deposits``.
+    """One payment of a user with skins. Only functions of ``django_skinsback.deposits`` change its status.
 
     ``order_id`` is this site's ID and ``transaction_id`` is SkinsBack's. ``amount`` and ``user_amount`` are in
-    ``amount_currency``; ``min_amount`` and ``max_amount`` are in ``currency`` (``/docs/api/v1/createorder``).
+    ``amount_currency``. ``min_amount`` and ``max_amount`` are in ``currency`` (``/docs/api/v1/createorder``).
     """
 
     order_id = models.CharField(_("order ID"), max_length=fields.ID_LENGTH)

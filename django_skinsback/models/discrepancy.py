@@ -1,4 +1,4 @@
-"""Differences between SkinsBack's lists and our rows, and how far each list was read."""
+"""The tables of differences between SkinsBack's lists and our rows, and of how far each list was read."""
 
 from typing import Self
 
@@ -22,14 +22,15 @@ class ListName(models.TextChoices):
 
 class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
     def open(self) -> Self:
-        """Discrepancies that wait for an operator."""
+        """Return the discrepancies that wait for an operator."""
         return self.filter(state=Discrepancy.State.OPEN)
 
 
 class Discrepancy(models.Model):
-    """One difference between one of SkinsBack's lists and our row. Finding it again is counted and adds no row.
+    """One difference between a list of SkinsBack and our row. If it is found again, ``times_seen`` is increased.
 
-    ``ours`` and ``theirs`` contain the compared columns as text; one of them is empty if that side has no row.
+    ``ours`` and ``theirs`` contain the compared values as text. ``ours`` is empty if this site has no row, ``theirs``
+    if SkinsBack's list has none.
     """
 
     class Kind(models.TextChoices):
@@ -96,11 +97,11 @@ class Discrepancy(models.Model):
 class ListCursor(models.Model):
     """How far one list of one account was read, and the claim of the run that reads it now.
 
-    ``since``, ``until`` and ``start_from`` are the time range and the next page of an interrupted run. The next run
-    resumes there. ``claim_token`` identifies the run that holds the claim.
+    If a run was interrupted, ``since`` and ``until`` are its time range, and ``start_from`` is its next page. The next
+    run resumes there. ``claim_token`` identifies the run that holds the claim.
 
-    ``complete_until``: deposits and purchases were compared up to this time. The list of failed webhooks has no time
-    range: this is when it was last read.
+    ``complete_until`` is the time up to which a list of deposits or purchases was compared. For the list of failed
+    webhooks, which has no time range, it is the time at which the list was last read.
     """
 
     account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)

@@ -1,4 +1,4 @@
-"""Column types and lengths that several tables use."""
+"""Types and lengths of columns that several tables use."""
 
 import datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ URL_LENGTH = limits.URL_LENGTH
 WORD_LENGTH = 64
 CURRENCY_LENGTH = 8
 
-# AnonymousUser is included because request.user may be one; Django refuses it when the row is made.
+# AnonymousUser is included because request.user may be one. Django raises an error if it is assigned to a row.
 OptionalUser: TypeAlias = "AbstractBaseUser | AnonymousUser | None"
 
 # The types of a column when it is set and when it is read, for type checkers.
@@ -31,7 +31,7 @@ _Get = TypeVar("_Get")
 
 
 def utc_now() -> datetime.datetime:
-    """Return the current time, aware whether or not ``USE_TZ`` is on."""
+    """Return the current time in UTC. It is aware with ``USE_TZ`` on or off."""
     return datetime.datetime.now(datetime.UTC)
 
 
@@ -44,7 +44,7 @@ def amount_field(
     verbose_name: Any, *, null: Literal[True], **options: Any
 ) -> "models.DecimalField[Decimal | None, Decimal | None]": ...
 def amount_field(verbose_name: Any, **options: Any) -> "models.DecimalField[Any, Any]":
-    """Return a column for amounts with six decimals. SQLite stores up to 15 significant digits exactly."""
+    """Return a column for amounts with six decimals. SQLite stores at most 15 significant digits exactly."""
     return models.DecimalField(verbose_name, max_digits=20, decimal_places=6, **options)
 
 
@@ -53,14 +53,14 @@ if TYPE_CHECKING:
 else:
 
     class DateTimeField(models.DateTimeField):
-        """Django's field, which is generic only in the type stubs."""
+        """Django's field, which accepts ``[types]`` as its type stubs do."""
 
         def __class_getitem__(cls, _types):
             return cls
 
 
 class UTCDateTimeField(DateTimeField[_Set, _Get]):
-    """A column that returns aware datetimes with ``USE_TZ`` on or off. They are stored as ``USE_TZ`` requires."""
+    """A column that returns aware datetimes with ``USE_TZ`` on or off. With ``USE_TZ`` off, it stores naive ones."""
 
     if TYPE_CHECKING:
 

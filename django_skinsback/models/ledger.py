@@ -1,4 +1,4 @@
-"""The ledger: what was given to users and taken from them. An entry is never changed or deleted."""
+"""The ledger: the amounts that users were given and that were taken from them. Entries are never changed or deleted."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -24,22 +24,22 @@ ENTRY_KIND_LABELS = {
 
 class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
     def balance(self, user: Any, currency: str) -> Decimal:
-        """Return the sum of the entries of ``user`` in ``currency``, a Decimal in that currency.
+        """Return the sum of the entries of ``user`` in ``currency`` as a Decimal. Return 0 if there is no entry.
 
-        It may be below zero after a reversal. 0 if there is no entry.
+        The sum may be below zero after a reversal.
         """
         amounts: Iterable[Decimal] = self._of(user, currency).values_list("amount", flat=True)
-        return sum(amounts, Decimal(0))  # in Python: SQLite adds decimals as floats
+        return sum(amounts, Decimal(0))  # not in the database: SQLite adds decimals as floats
 
     def statement(self, user: Any, currency: str) -> "Iterator[tuple[LedgerEntry, Decimal]]":
-        """Iterate over the entries of ``user`` in ``currency``, oldest first, each with the balance after it."""
+        """Yield each entry of ``user`` in ``currency`` with the balance after it. The oldest entry is first."""
         balance = Decimal(0)
         for entry in self._of(user, currency).order_by("pk").iterator():
             balance += entry.amount
             yield entry, balance
 
     def _of(self, user: Any, currency: str) -> "LedgerQuerySet":
-        """Read from the database that is written to: a replica may not have the newest entry yet."""
+        """Return the entries from the database that is written to. A replica may not have the newest entry yet."""
         return self.using(router.db_for_write(self.model)).filter(user=user, currency=currency.lower())
 
     def update(self, **_changes: Any) -> NoReturn:
@@ -61,8 +61,8 @@ if TYPE_CHECKING:
 class LedgerEntry(models.Model):
     """One change of a user's balance. A deposit or purchase has at most one entry of each kind.
 
-    ``amount`` is in ``currency``: above zero for a credit and a refund, below zero for a reversal and a charge.
-    Saving an entry again and deleting one raise TypeError.
+    ``amount`` is in ``currency``. It is above zero for a credit and a refund, and below zero for a reversal and a
+    charge. To save an entry again or to delete it raises TypeError.
     """
 
     user = models.ForeignKey(

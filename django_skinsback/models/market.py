@@ -1,4 +1,4 @@
-"""The price list of the market, and snapshots of the project's balance."""
+"""The tables of the market's price list and of snapshots of the project's balance."""
 
 from contextlib import suppress
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
@@ -17,24 +17,24 @@ from . import fields
 class MarketItemQuerySet(models.QuerySet["MarketItem"]):
     """Queries for the pages of a shop.
 
-    The available items of one game are read from an index in each of the three orders, so every page costs the same.
+    The available items of one game are read from an index in each of the three orders, so every page is equally fast.
     Pass the last item of a page as ``after`` to get the next page.
     """
 
     def available(self) -> Self:
-        """Items that were in the last price list."""
+        """Return the items that were in the last price list."""
         # Not available=True: Django writes that as a bare column, for which SQLite uses no index.
         return self.filter(available__in=[True])
 
     def for_game(self, game: str) -> Self:
-        """Items of ``cs2``, ``dota2`` or ``rust``."""
+        """Return the items of one game: ``cs2``, ``dota2`` or ``rust``."""
         return self.filter(game=game)
 
     def search(self, words: str) -> Self:
-        """Items whose name contains every one of the words, in any order; case is ignored for A to Z.
+        """Return the items whose name contains all the words, in any order. Upper and lower case of A to Z are equal.
 
-        Whether case is ignored for other letters depends on the database. No index is used: the names of the game are
-        read until the page is full.
+        For other letters, this depends on the database. No index is used: the database reads names until the page is
+        full.
         """
         found = self
         for word in words.split():
@@ -42,7 +42,7 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         return found
 
     def priced(self, lowest: Decimal | None = None, highest: Decimal | None = None) -> Self:
-        """Items whose market price is from ``lowest`` to ``highest``, in US dollars; both limits are included."""
+        """Return the items with a market price from ``lowest`` to ``highest``, both included, in US dollars."""
         found = self
         if lowest is not None:
             found = found.filter(price__gte=lowest)
@@ -51,7 +51,7 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         return found
 
     def cheapest_first(self, after: "MarketItem | None" = None) -> Self:
-        """Order by price; ``after`` is the last item of the previous page."""
+        """Order by price, lowest first. ``after`` is the last item of the previous page."""
         rows = self.order_by("price", "pk")
         if after is None:
             return rows
@@ -59,7 +59,7 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         return rows.filter(beyond, price__gte=after.price)
 
     def dearest_first(self, after: "MarketItem | None" = None) -> Self:
-        """Order by price, highest first; ``after`` is the last item of the previous page."""
+        """Order by price, highest first. ``after`` is the last item of the previous page."""
         rows = self.order_by("-price", "-pk")
         if after is None:
             return rows
@@ -67,7 +67,7 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         return rows.filter(beyond, price__lte=after.price)
 
     def by_name(self, after: "MarketItem | None" = None) -> Self:
-        """Order by name, which is unique in a game; ``after`` is the last item of the previous page."""
+        """Order by name, which is unique in a game. ``after`` is the last item of the previous page."""
         rows = self.order_by("market_hash_name")
         return rows if after is None else rows.filter(market_hash_name__gt=after.market_hash_name)
 
@@ -101,9 +101,10 @@ class MarketItem(models.Model):
 
     @property
     def site_price(self) -> Decimal:
-        """The site's price in US dollars: what ``PRICE_MARKUP`` returns for the market price, else the market price.
+        """The site's price in US dollars: the result of ``PRICE_MARKUP``. Without ``PRICE_MARKUP``, the market price.
 
-        More than six decimals are cut off. Raises ConfigurationError if ``PRICE_MARKUP`` returns no amount above zero.
+        The price is cut off after six decimals. Raises ConfigurationError if ``PRICE_MARKUP`` does not return a Decimal
+        above zero.
         """
         markup = conf.callable_setting("PRICE_MARKUP")
         return self.price if markup is None else _valid_price(markup(self.price), self.price)
@@ -123,7 +124,10 @@ def _valid_price(returned: object, price: Decimal) -> Decimal:
 
 
 class BalanceSnapshot(models.Model):
-    """The project's balance at SkinsBack at one time, in US dollars. A row is added only when the balance changed."""
+    """The project's balance at SkinsBack at one time, in US dollars.
+
+    An unchanged balance has at most two rows: the first and the newest time at which it was reported.
+    """
 
     account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)
     balance = fields.amount_field(_("balance"), help_text=_("US dollars"))

@@ -1,4 +1,4 @@
-"""Purchases: the site buys a skin for a user."""
+"""The table of purchases. In a purchase, the site buys a skin for a user."""
 
 from django.conf import settings
 from django.db import models
@@ -27,15 +27,15 @@ PURCHASE_STATUS_LABELS = {
 
 class PurchaseQuerySet(RowQuerySet["Purchase"]):
     def open(self) -> "PurchaseQuerySet":
-        """Purchases that are not final: they are to be sent, or SkinsBack is polled about them."""
+        """Return the purchases that are not final. They are sent or polled when they are due."""
         return self.exclude(status__in=PURCHASE_FINAL)
 
 
 class Purchase(Row):
-    """One skin bought for one user. Its status changes only through ``django_skinsback.purchases``.
+    """One skin bought for one user. Only functions of ``django_skinsback.purchases`` change its status.
 
-    ``custom_id`` is this site's ID and ``buy_id`` is SkinsBack's. ``by`` is the person who requested the purchase.
-    ``max_price``, ``price`` and ``debited_amount`` are in US dollars; ``charge_amount`` is in ``charge_currency``
+    ``custom_id`` is this site's ID and ``buy_id`` is SkinsBack's. ``by`` is the operator who requested it.
+    ``max_price``, ``price`` and ``debited_amount`` are in US dollars. ``charge_amount`` is in ``charge_currency``
     (``/docs/api/v1/market_getinfo``).
     """
 

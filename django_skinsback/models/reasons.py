@@ -67,13 +67,13 @@ REASON_TEXTS: dict[str, Promise] = {
     "failing": gettext_lazy("Every attempt to bring this row up to date has failed since %(since)s."),
     "stuck": gettext_lazy("The status “%(status)s” has lasted too long."),
 }
-"""Code -> text. A code that another version stored and that is missing here is shown as the code itself."""
+"""Code -> text. For a code that is missing here, because another version stored it, the code is shown."""
 
 Reason = dict[str, Any]
 
 
 def make_reason(code: str, data: Mapping[str, object]) -> Reason:
-    """Return a reason as it is stored. Values become text, so that every database returns an equal reason.
+    """Return a reason as it is stored. The values of ``data`` become text: every database returns text unchanged.
 
     Raises KeyError for an unknown code.
     """

@@ -16,26 +16,27 @@ RowModel = TypeVar("RowModel", bound="Row")
 
 
 def owner_key(key: Any) -> str:
-    """Return a user's primary key as text for ``owner_id``; a text too long for the column becomes its SHA-256."""
+    """Return a user's primary key as text for ``owner_id``. Return its SHA-256 if it is too long for the column."""
     text = str(key)
     return text if len(text) <= fields.ID_LENGTH else hashlib.sha256(text.encode()).hexdigest()
 
 
 class RowQuerySet(models.QuerySet[RowModel]):
     def due(self, now: datetime) -> Self:
-        """Rows whose ``next_poll_at`` has come, ordered by primary key."""
+        """Return the rows whose ``next_poll_at`` is not after ``now``, ordered by primary key."""
         return self.filter(next_poll_at__lte=now).order_by("pk")
 
     def to_review(self) -> Self:
-        """Rows that are flagged for manual review."""
+        """Return the rows that are flagged for manual review."""
         return self.filter(needs_review=True)
 
 
 class Row(models.Model):
     """The columns that deposits and purchases share.
 
-    ``next_poll_at`` is when the row is due: a purchase that was not sent is sent, any other row is polled. It is empty
-    for a row that is never polled again. ``user`` becomes empty when the user is deleted; ``owner_id`` stays.
+    ``next_poll_at`` is when the row is due. Then a purchase that was not sent is sent, and any other row is polled. It
+    is empty for a row that is not polled any more. When the user is deleted, ``user`` becomes empty and ``owner_id``
+    stays.
     """
 
     public_id = models.UUIDField(_("public ID"), default=uuid.uuid4, unique=True, editable=False)

@@ -1,4 +1,4 @@
-"""The history of deposits and purchases, including reports and decisions that changed no status."""
+"""The table of the history of deposits and purchases. It includes reports and decisions that changed no status."""
 
 from django.conf import settings
 from django.db import models

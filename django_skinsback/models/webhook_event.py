@@ -1,4 +1,4 @@
-"""The deliveries of both webhooks, stored as they were received."""
+"""The table of the deliveries of both webhooks, stored as they were received."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +12,8 @@ class WebhookEvent(models.Model):
     """One delivery with a valid signature. If it arrives again, ``deliveries`` is increased and no row is added.
 
     If the delivery could not be applied, ``error`` says why, ``processed_at`` is empty, and the sweep tries again at
-    ``next_try_at``. ``next_try_at`` is empty if the delivery was applied, or failed for too long and needs review.
+    ``next_try_at``. ``next_try_at`` is empty if the delivery was applied, or if it failed for too long and needs
+    review.
     """
 
     class Kind(models.TextChoices):

@@ -1,7 +1,7 @@
-"""Read an HTTP answer: return its data, or raise the error it means (``/docs/api/v1/main``).
+"""Read an HTTP answer of SkinsBack: return its data, or raise the error that it contains (``/docs/api/v1/main``).
 
-Everything that is not clearly an answer from SkinsBack raises UnknownOutcome: HTML, an empty or incomplete body,
-another charset. The HTTP status is ignored, because SkinsBack sends errors with any status.
+A body that is not an answer from SkinsBack raises UnknownOutcome: HTML, an empty or incomplete body, a charset other
+than UTF-8. The HTTP status is ignored, because SkinsBack sends errors with any status.
 """
 
 import zlib
@@ -22,7 +22,7 @@ _UNPACKED_CHUNK_BYTES = 1 << 16
 
 
 def read_answer(method: str, http_status: int, body: bytes, read: Callable[[Mapping[str, Any]], T]) -> T:
-    """Call ``read`` with the fields of the answer and return its result.
+    """Decode the answer, call ``read`` with its fields, and return the result of ``read``.
 
     Raises APIError if SkinsBack answered with an error, and UnknownOutcome if the answer cannot be read.
     """
@@ -36,7 +36,8 @@ def read_answer(method: str, http_status: int, body: bytes, read: Callable[[Mapp
 def check_status(method: str, answer: Mapping[str, Any]) -> None:
     """Raise APIError or UnknownOutcome unless the field ``status`` says that the call succeeded.
 
-    In ``orderstatus`` it is the status of the deposit: ``fail`` is a valid answer, and ``success`` means paid.
+    In an answer of ``orderstatus``, ``status`` is the status of the deposit. There, every status except ``error`` is
+    valid.
     """
     status = readers.text(answer.get("status"))
     if status == "error":
@@ -50,7 +51,7 @@ def check_status(method: str, answer: Mapping[str, Any]) -> None:
 
 
 def bounded(chunks: Iterable[bytes], encoding: str, limit: int) -> Iterator[bytes]:
-    """Yield the unpacked body in chunks. Raises UnknownOutcome after ``limit`` unpacked bytes."""
+    """Yield the decompressed body in chunks. Raise UnknownOutcome if it has more than ``limit`` decompressed bytes."""
     size = 0
     for chunk in _unpacked(chunks, encoding.strip().lower()):
         size += len(chunk)
@@ -80,7 +81,7 @@ def _unpacked(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
-    # The caller raises the error, so that its context does not contain the body.
+    # Returns None for an unreadable body. The caller raises the error, so that its context does not contain the body.
     try:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

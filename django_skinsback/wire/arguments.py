@@ -21,7 +21,7 @@ _UNSENDABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class PriceOptions(TypedDict, total=False):
-    """How SkinsBack shows prices to the user: multiplied, or in the site's own currency.
+    """Options for the prices that SkinsBack shows to the user: a multiplier, or the site's own currency.
 
     ``custom_multiplier`` is from 0.5 to 2. ``custom_currency`` has at most 4 characters and needs
     ``custom_currency_rate``, which is at least 0.1 (``/docs/api/v1/createorder``).
@@ -33,7 +33,7 @@ class PriceOptions(TypedDict, total=False):
 
 
 class InventoryOptions(PriceOptions, total=False):
-    """The options of ``get_inventory()``; local prices are in ``currency`` (``/docs/api/v1/user_inventory``)."""
+    """The options of ``get_inventory()`` (``/docs/api/v1/user_inventory``). Local prices are in ``currency``."""
 
     currency: str
 
@@ -41,7 +41,7 @@ class InventoryOptions(PriceOptions, total=False):
 class DepositOptions(PriceOptions, total=False):
     """The options of ``create_deposit()`` (``/docs/api/v1/createorder``).
 
-    ``min_amount`` and ``max_amount`` are in ``currency``, which is then required.
+    ``min_amount`` and ``max_amount`` are in ``currency``. Each of them requires ``currency``.
     """
 
     steam_id: str
@@ -80,7 +80,7 @@ class BuySkinOptions(TypedDict):
 
 
 class SkinToBuy(TypedDict):
-    """One skin of ``buy_skins()``; ``max_price`` is in USD (``/docs/api/v1/market_batch_buy``)."""
+    """One skin of ``buy_skins()`` (``/docs/api/v1/market_batch_buy``). ``max_price`` is in USD."""
 
     skin_id: str
     max_price: Amount
@@ -88,14 +88,14 @@ class SkinToBuy(TypedDict):
 
 
 def text(name: str, value: object) -> str:
-    """Return text without control characters. A float is refused too, because its decimals are not exact."""
+    """Return the text unchanged. Raise InvalidInput if it is empty, contains a control character or is not text."""
     if not isinstance(value, str) or not value or _UNSENDABLE.search(value):
         raise InvalidInput(f"{name} must be text without control characters; amounts are Decimal, not float.")
     return str(value)
 
 
 def identifier(name: str, value: object) -> str:
-    """Return an ID, ours or SkinsBack's, as text."""
+    """Return an ID of this site or of SkinsBack as text of 1 to 64 characters."""
     written = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not _ID.fullmatch(written):
         raise InvalidInput(f"{name} must be 1 to 64 letters, digits, '-' or '_'.")
@@ -103,14 +103,14 @@ def identifier(name: str, value: object) -> str:
 
 
 def several(name: str, values: Sequence[str]) -> Sequence[str]:
-    """Return a list. A single text is refused, because it would be read as a list of letters."""
+    """Return a list unchanged. Raise InvalidInput for a single text, which Python would read as a list of letters."""
     if isinstance(values, str):
         raise InvalidInput(f"{name} must be a list.")
     return values
 
 
 def identifiers(name: str, values: Sequence[str]) -> list[str]:
-    """Return a list of at least one ID."""
+    """Return the IDs as a list of text. Raise InvalidInput if the list is empty."""
     ids = [identifier(name, value) for value in several(name, values)]
     if not ids:
         raise InvalidInput(f"{name} must not be empty.")
@@ -118,7 +118,7 @@ def identifiers(name: str, values: Sequence[str]) -> list[str]:
 
 
 def one_of(**ids: str) -> dict[str, str]:
-    """Return the ID that is given, as ``{name: ID}``. Raises InvalidInput unless exactly one is given."""
+    """Return the ID that is not empty, as ``{name: ID}``. Raise InvalidInput unless exactly one is not empty."""
     given = {name: value for name, value in ids.items() if value}
     if len(given) != 1:
         raise InvalidInput(f"Give either {' or '.join(ids)}.")
@@ -126,7 +126,7 @@ def one_of(**ids: str) -> dict[str, str]:
 
 
 def window(starting: Time, ending: Time, start_from: str | int | None) -> dict[str, Any]:
-    """Return the parameters of a list: its time range in UNIX seconds and where to continue."""
+    """Return the parameters of a list: its time range in UNIX seconds, and the cursor of the page."""
     return {
         "starting": _seconds("starting", starting),
         "ending": _seconds("ending", ending),
@@ -143,7 +143,7 @@ def _seconds(name: str, value: Time) -> int:
 
 
 def cursor(value: str | int | None) -> str:
-    """Return where a list continues: ``start_from`` of the previous page; empty for the first page."""
+    """Return the cursor of a page as text: ``start_from`` of the previous page, or empty text for the first page."""
     written = "" if value is None else str(value)
     if not _CURSOR.fullmatch(written):
         raise InvalidInput("start_from must be the start_from of the previous page.")
@@ -155,7 +155,7 @@ def prices(
     custom_currency: str = "",
     custom_currency_rate: Amount | None = None,
 ) -> dict[str, Any]:
-    """Return the parameters of PriceOptions."""
+    """Return PriceOptions as parameters of a request. Raise InvalidInput if they are outside SkinsBack's limits."""
     multiplier, rate = optional_amount(custom_multiplier), optional_amount(custom_currency_rate)
     if multiplier is not None and not Decimal("0.5") <= multiplier <= 2:
         raise InvalidInput("custom_multiplier must be from 0.5 to 2.")
@@ -171,12 +171,12 @@ def prices(
 
 
 def optional_amount(value: Amount | None) -> Decimal | None:
-    """Return an amount, or None."""
+    """Return an amount as a Decimal. Return None for None."""
     return None if value is None else parse_amount(value)
 
 
 def price(value: Amount | None) -> Decimal:
-    """Return a price cap in USD; it is required and above zero."""
+    """Return a price cap in USD as a Decimal. Raise InvalidInput if it is None or zero."""
     if value is None:
         raise InvalidInput("max_price must be given.")
     highest = parse_amount(value)
@@ -186,35 +186,35 @@ def price(value: Amount | None) -> Decimal:
 
 
 def currency(value: str | None) -> str:
-    """Return a currency code, or empty text."""
+    """Return a currency code in lower case. Return empty text if there is none."""
     return parse_currency(value) if value else ""
 
 
 def game(value: str | None) -> str:
-    """Return a game's code, or empty text."""
+    """Return the code of a game. Return empty text if there is none."""
     return check_game(value) if value else ""
 
 
 def steam_id(value: str | None) -> str:
-    """Return a Steam ID, or empty text."""
+    """Return a Steam ID of 17 digits. Return empty text if there is none."""
     return check_steam_id(value) if value else ""
 
 
 def token(value: str | None, *, required: bool = False) -> str:
-    """Return a trade token, which no ``repr`` shows, or empty text if it is not required."""
+    """Return a trade token as SensitiveText. Return empty text if there is none and it is not ``required``."""
     value = hide(value)
     return check_trade_token(value) if value or required else ""
 
 
 def url(name: str, value: str | None) -> str:
-    """Return a complete address, or empty text."""
+    """Return an address that begins with https:// or http://. Return empty text if there is none."""
     if value and not value.startswith(("https://", "http://")):
         raise InvalidInput(f"{name} must be a complete address that begins with https://.")
     return text(name, value) if value else ""
 
 
 def form_fields(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the name and text of each parameter, nested ones with names as PHP writes them: ``items[0][id]``."""
+    """Yield name and text of each parameter that has a value. The names of nested ones are like ``items[0][id]``."""
     for key, value in params.items():
         name = f"{prefix}[{key}]" if prefix else key
         if value is None or value is False or value == "":

@@ -1,6 +1,7 @@
-"""Functions that read the body of a notification, form-encoded or JSON. Numbers keep the text that was sent.
+"""Functions that read the body of a notification: a form or JSON. A JSON number keeps the text that was sent.
 
-Anyone can send a body. Only scalars are signed, so ``parse_scalars`` reads them cheaply for a first check.
+Anyone can send a body, so a large body must be cheap to refuse. ``parse_scalars`` reads only the scalars: only they are
+signed, so they are enough to verify the signature.
 """
 
 import json
@@ -16,7 +17,7 @@ from ..exceptions import UnreadableNotification
 
 MAX_FIELDS = 5000
 MAX_SCALARS = 200
-"""SkinsBack documents about twelve."""
+"""The largest number of scalars in a body. SkinsBack documents about twelve."""
 MAX_SCALAR_LENGTH = 4096
 MAX_DEPTH = 32
 
@@ -25,25 +26,25 @@ _SCALAR = msgspec.json.Decoder(str | bool | None)
 _BEGIN_OF_NUMBERS = frozenset({bytes([digit]) for digit in b"-0123456789"})
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-"""NUL and half characters: some databases cannot store them."""
+"""Finds NUL and surrogates (halves of a character). Some databases cannot store them."""
 
 _MANGLED_BY_PHP = str.maketrans(" .", "__")
 
 
 class Number(str):
-    """A JSON number, as the text that was sent."""
+    """A JSON number as the text that was sent, such as ``10.50``."""
 
     __slots__ = ()
 
 
 def parse_fields(body: bytes, content_type: str) -> dict[str, Any]:
-    """Return the top-level fields of a body; nested fields are dicts and lists.
+    """Return the top-level fields of a body as a dict. Nested fields are dicts and lists.
 
-    SkinsBack does not document the content type of its notifications. The first character decides between form and
-    JSON; the header only refuses other types and charsets.
+    SkinsBack does not document the content type of its notifications. A body that begins with ``{`` or ``[`` is read as
+    JSON. Another body is read as a form, unless its content type is JSON and it contains no ``=``.
 
-    Raises UnreadableNotification for a body that could be understood in two ways or could not be stored: a repeated
-    field, another charset, invalid UTF-8, NUL, NaN, more than 5000 fields, more than 32 levels.
+    Raises UnreadableNotification for a body that could be read in two ways or could not be stored: multipart, a field
+    that is given twice, a charset other than UTF-8, NUL, NaN, more than 5000 fields, more than 32 levels.
     """
     text, is_json = _body_text(body, content_type)
     fields = _parse_json(text) if is_json else _parse_form(text)
@@ -53,10 +54,10 @@ def parse_fields(body: bytes, content_type: str) -> dict[str, Any]:
 
 
 def parse_scalars(body: bytes, content_type: str) -> dict[str, Any]:
-    """Return the top-level scalars of a body without reading its objects and lists.
+    """Return the top-level scalars of a body as a dict, without reading its objects and lists.
 
-    Where ``parse_fields`` returns fields, this returns the same scalars at a fraction of the cost. It refuses fewer
-    bodies. Raises UnreadableNotification.
+    It is much faster than ``parse_fields``. If ``parse_fields`` accepts the body, both return the same scalars. Raises
+    UnreadableNotification, but not for every body that ``parse_fields`` refuses.
     """
     text, is_json = _body_text(body, content_type)
     return _json_scalars(body) if is_json else _form_scalars(text)
@@ -94,7 +95,7 @@ def _check_sizes(written: Mapping[str, bytes | str]) -> None:
 
 
 def _body_text(body: bytes, content_type: str) -> tuple[str, bool]:
-    """Return the body as text and whether it is JSON."""
+    """Return the body as text, and whether it is JSON. Raise UnreadableNotification if it is not UTF-8."""
     kind, _, parameters = content_type.lower().partition(";")
     kind = kind.strip()
     if kind.startswith("multipart/"):
@@ -134,7 +135,7 @@ def _parse_json(text: str) -> dict[str, Any]:
         value = json.loads(text, object_pairs_hook=pairs, parse_float=Number, parse_int=Number, parse_constant=constant)
     if not isinstance(value, dict):
         raise UnreadableNotification("The body is not a JSON object.")
-    if "\\u" in text or "[" in text or text.count("{") > 1:  # otherwise nothing is nested or escaped
+    if "\\u" in text or "[" in text or text.count("{") > 1:  # otherwise nothing is nested and no character is escaped
         _check_nested(value)
     return value
 
@@ -179,7 +180,7 @@ def _parse_form(text: str) -> dict[str, Any]:
 
 
 def _insert_nested(nested: dict[str, Any], name: str, value: str) -> None:
-    """Insert a field such as ``skins[0][name]`` into nested dicts; skip it if it contradicts an earlier field."""
+    """Insert a field such as ``skins[0][name]`` into nested dicts. Skip it if an earlier field has the same place."""
     top, _, rest = name.partition("[")
     path = [top, *_BRACKETS.findall("[" + rest)]
     if len(path) > MAX_DEPTH:
@@ -195,5 +196,5 @@ def _insert_nested(nested: dict[str, Any], name: str, value: str) -> None:
 
 
 def _php_name(name: str) -> str:
-    """Return the name as PHP stores it: it replaces blanks and points by underscores."""
+    """Return the name as PHP stores it: without blanks at the start, and with ``_`` for each other blank and point."""
     return name.lstrip(" ").translate(_MANGLED_BY_PHP)

@@ -1,4 +1,4 @@
-"""The largest numbers of characters that are read from SkinsBack. The columns of the models have the same lengths."""
+"""The largest number of characters of each kind of text from SkinsBack. The models' columns have the same lengths."""
 
 ID_LENGTH = 64
 STEAM_ID_LENGTH = 20

@@ -1,6 +1,6 @@
-"""The values that the client returns: skins, prices and balances. Amounts are in USD unless the name says otherwise.
+"""Classes of the values that the client returns: skins, prices, balances. Amounts are in USD unless the name differs.
 
-Rows of a list without a readable name or price are left out, because they cannot be bought.
+Rows of a list that have no readable name or price are left out, because such a skin cannot be bought.
 """
 
 import re
@@ -22,7 +22,7 @@ LARGEST_COUNT = (1 << 31) - 1
 
 
 class Skin(msgspec.Struct, frozen=True, kw_only=True):
-    """One skin for sale, found by name (``/docs/api/v1/market_search``)."""
+    """One skin for sale that was found by its name (``/docs/api/v1/market_search``). ``price`` is in USD."""
 
     skin_id: str
     market_hash_name: str
@@ -31,7 +31,7 @@ class Skin(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self | None:
-        """Read a row of ``market_search``; None without ID, name or price."""
+        """Return the skin of a row of ``market_search``. Return None if the row has no ID, name or price."""
         skin_id = readers.text(fields.get("id"))
         name = readers.text(fields.get("name"))
         price = readers.amount(fields.get("price"))
@@ -43,8 +43,8 @@ class Skin(msgspec.Struct, frozen=True, kw_only=True):
 class PriceListItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the price list (``/docs/api/v1/market_pricelist``).
 
-    A row of the grouped list has ``count``; a row of the full list has ``skin_id``. A full list may contain a skin
-    twice: with and without the phase of a Doppler in its name.
+    A row of the grouped list has ``count``, a row of the full list has ``skin_id``. ``price`` is in USD. A full list
+    may contain the same Doppler skin twice: with the phase in its name and without it.
     """
 
     market_hash_name: str
@@ -55,12 +55,12 @@ class PriceListItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self | None:
-        """Read a row of ``market_pricelist``; None without name or price."""
+        """Return the item of a row of ``market_pricelist``. Return None if the row has no name or price."""
         return cls.from_values(*map(fields.get, ("name", "price", "classid", "count", "id")))
 
     @classmethod
     def from_values(cls, name: object, price: object, class_id: object, count: object, skin_id: object) -> Self | None:
-        """Read the values of a row's fields, where None is a missing field; None without name or price."""
+        """Return the item of a row's values. A missing value is None. Return None if the row has no name or price."""
         market_hash_name = _plain_text(name)
         if isinstance(price, Number):
             price = readers.number_text(str(price))
@@ -76,7 +76,7 @@ class PriceListItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         )
 
 
-# Lists are long. Most values are plain text and most prices repeat, so the slower readers are called only for the rest.
+# Lists are long. Most values are plain text and most prices repeat. The slower readers are called only for the others.
 _PLAIN_PRICE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 
 
@@ -97,7 +97,7 @@ def _storable_count(value: object) -> int | None:
 
 
 class PriceList(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole price list, and when SkinsBack last updated it (UTC)."""
+    """The whole price list. ``last_update`` is when SkinsBack last updated it (UTC); None if it is not known."""
 
     last_update: datetime | None
     items: list[PriceListItem]
@@ -106,8 +106,8 @@ class PriceList(msgspec.Struct, frozen=True, kw_only=True):
 class InventoryItem(msgspec.Struct, frozen=True, kw_only=True):
     """A skin that a user owns (``/docs/api/v1/user_inventory``).
 
-    ``price`` is in USD. ``price_local`` and ``user_price_local`` (``price_local`` times the multiplier) are in
-    ``currency_local`` of the inventory. A price that cannot be read is None.
+    ``price`` is in USD. ``price_local`` is the price in ``currency_local`` of the inventory. ``user_price_local`` is
+    ``price_local`` times the multiplier. A price that cannot be read is None.
     """
 
     asset_id: str
@@ -123,7 +123,7 @@ class InventoryItem(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read a row of ``user_inventory``."""
+        """Return the item of a row of ``user_inventory``."""
         item = readers.mapping(fields.get("item"))
         return cls(
             asset_id=readers.text(item.get("asset_id")),
@@ -140,14 +140,14 @@ class InventoryItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
-    """The skins a user owns on Steam (``/docs/api/v1/user_inventory``)."""
+    """The skins that a user owns on Steam (``/docs/api/v1/user_inventory``)."""
 
     items: list[InventoryItem] = []
     currency_local: str = ""
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read an answer of ``user_inventory``, with or without the wrapper ``data``."""
+        """Return the inventory of an answer of ``user_inventory``. Its fields may be inside an object ``data``."""
         data = readers.mapping(fields.get("data")) or fields
         items = [InventoryItem.from_wire(row) for row in readers.rows(data.get("items"))]
         return cls(
@@ -159,7 +159,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
     """The project's balance at SkinsBack (method ``balance``). It may be below zero.
 
-    ``usd`` is in US dollars; ``in_currencies`` maps a currency code in lower case to the balance in it.
+    ``usd`` is in US dollars. ``in_currencies`` maps a currency code in lower case to the balance in that currency.
     """
 
     usd: Decimal
@@ -167,7 +167,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read an answer of ``balance``. Raises UnknownOutcome if it has no balance in USD.
+        """Return the balance of an answer of ``balance``. Raise UnknownOutcome if it has no balance in USD.
 
         The answer's field ``balance`` is not read, because its unit is not documented.
         """
@@ -190,21 +190,24 @@ class CurrencyRate(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self | None:
-        """Read a row of ``currencies``; None without code or rate."""
+        """Return the currency of a row of ``currencies``. Return None if the row has no code or rate."""
         code = readers.currency(fields.get("code"))
         rate = readers.rate(fields.get("rate"))
         return cls(code=code, name=readers.text(fields.get("name")), rate=rate) if code and rate else None
 
 
 class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether SkinsBack accepts deposits now (method ``status``); if not, ``reason``: ``site_off``, ``no_bots``."""
+    """Whether SkinsBack accepts deposits now (method ``status``).
+
+    If ``available`` is False, ``reason`` is SkinsBack's word for the reason: ``site_off`` or ``no_bots``.
+    """
 
     available: bool
     reason: str = ""
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read an answer of ``status``. Raises UnknownOutcome if ``available`` is missing."""
+        """Return the status of an answer of ``status``. Raise UnknownOutcome if ``available`` is missing."""
         available = readers.flag(fields.get("available"))
         if available is None:
             raise UnknownOutcome("status: the answer does not say whether SkinsBack is available.")

@@ -1,4 +1,4 @@
-"""Verify and read notifications: bytes in, a verified report or event out. A refused notification raises."""
+"""Verify and read notifications: return a verified report or event, or raise if the notification is refused."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -13,17 +13,17 @@ from .types import DepositReport, PurchaseReport
 
 _REQUIRED = ("status", "order_id", "transaction_id")
 _LARGE_BYTES = 4096
-"""Of a larger body only the scalars are read before its signature is verified, to limit the work anyone can cause."""
+"""If a body is larger, only its scalars are read before its signature is verified. This limits a sender's load."""
 _UNSIGNED = ("skins", "skins_info", "user_risk")
-"""Nested fields: ``sign`` does not cover them, and they are only displayed."""
+"""Nested fields that ``sign`` does not cover. They are only displayed."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One event (``/docs/api/v1/api_event_webhook``): ``buy_item``, ``status_change`` or ``balance_change``.
 
-    ``purchase``: the report of a ``buy_item`` or ``status_change`` that has a status and a purchase ID; else None.
-    ``balance``: the balance in USD of a ``balance_change``; else None. Of an event with another name, only the name is
-    read.
+    ``purchase`` is the report of a ``buy_item`` or ``status_change``; None if it has no status or no ID of a purchase.
+    ``balance`` is the balance in USD of a ``balance_change``; None if it cannot be read. Both are None for another
+    event.
     """
 
     name: str
@@ -34,11 +34,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 def read_deposit_notification(body: bytes, content_type: str, *, secrets: Sequence[str]) -> DepositReport:
     """Verify a notification to the Result URL and return its report (``/docs/api/v1/callback``).
 
-    Only fields that ``sign`` covers are read, and ``skins`` and ``user_risk`` for display. The header ``X-SIGN`` is not
-    read, because it is the same for every message.
+    Only the fields that ``sign`` covers are read, and also ``skins`` and ``user_risk``, which are only for display. The
+    header ``X-SIGN`` is not read: it is the same for every message.
 
-    Raises NoSecret if there is no secret, BadSignature if no secret has signed the body, and UnreadableNotification if
-    the body is ambiguous or is not about a deposit.
+    Raises NoSecret if there is no secret. Raises BadSignature if the signature belongs to none of the secrets. Raises
+    UnreadableNotification if the body could be read in two ways or is not about a deposit.
     """
     if not any(secrets):
         raise NoSecret
@@ -59,10 +59,10 @@ def read_deposit_notification(body: bytes, content_type: str, *, secrets: Sequen
         raise UnreadableNotification(f"A notification needs {', '.join(_REQUIRED)}.")
     return msgspec.structs.replace(
         report,
-        # The signed text is the value. PHP signs true as 1, which is not an amount.
+        # An amount is read only if it was sent as text or a number. PHP signs true as 1, which is not an amount.
         amount=report.amount if isinstance(fields.get("amount"), str) else None,
         user_amount=report.user_amount if isinstance(fields.get("user_amount"), str) else None,
-        # PHP writes a number that is too large for it as INF, which looks like a currency code.
+        # A currency is read only if it was sent as text. PHP writes a too large number as INF, which looks like a code.
         amount_currency=report.amount_currency if type(fields.get("amount_currency")) is str else "",
     )
 
@@ -70,8 +70,8 @@ def read_deposit_notification(body: bytes, content_type: str, *, secrets: Sequen
 def read_event(body: bytes, headers: Mapping[str, str], *, secrets: Sequence[str]) -> Event:
     """Verify a notification to the Webhook Events URL and return its event (``/docs/api/v1/api_event_webhook``).
 
-    The signature covers the whole body. It is in the header ``Signature``; the page also names ``Authorization``, which
-    is read if ``Signature`` is missing. Raises NoSecret, BadSignature, UnreadableNotification.
+    The signature covers the whole body. It is in the header ``Signature``. If that header is missing, ``Authorization``
+    is read, which SkinsBack's page names too. Raises NoSecret, BadSignature, UnreadableNotification.
     """
     if not any(secrets):
         raise NoSecret
@@ -82,7 +82,7 @@ def read_event(body: bytes, headers: Mapping[str, str], *, secrets: Sequence[str
 
 
 def parse_event(body: bytes, content_type: str) -> Event:
-    """Read an event whose signature was verified before. Raises UnreadableNotification if it has no name."""
+    """Return the event of a body that the caller has verified. Raise UnreadableNotification if it has no name."""
     fields = parse_fields(body, content_type)
     name = readers.text(fields.get("event"))
     if not name:

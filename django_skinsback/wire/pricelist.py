@@ -1,4 +1,4 @@
-"""Read a price list while it arrives, because a full list is too large for memory.
+"""Read a price list row by row while it arrives, because a full list is too large for memory.
 
 ``/docs/api/v1/market_pricelist`` advises a streaming parser.
 """
@@ -22,7 +22,7 @@ _MAX_VALUE_CHARACTERS = 1 << 20
 _BATCH_TRIES = 8
 _INVALID_JSON = "\0"
 _BLANKS = " \t\r\n"
-_MAY_CONTINUE_NUMBER = {"", ".", "e", "E"}  # after a number: the rest of it may be in the next chunk
+_MAY_CONTINUE_NUMBER = {"", ".", "e", "E"}  # if a number ends with this, its other digits may be in the next chunk
 
 
 def _refuse(constant: str) -> None:
@@ -33,7 +33,7 @@ _VALUE = json.JSONDecoder(parse_float=Number, parse_constant=_refuse)
 
 
 class _Row(msgspec.Struct, gc=False):
-    """The fields of a row that are used, not yet checked."""
+    """The fields of a row that are used. Their values are not checked yet."""
 
     name: Any = None
     price: Any = None
@@ -46,10 +46,10 @@ _ROWS = msgspec.json.Decoder(list[_Row], float_hook=Number)
 
 
 class PriceListReader:
-    """An iterator over the rows of a price list that arrives in chunks. Rows without name or price are left out.
+    """Iterates over the rows of a price list that arrives in chunks. Rows without name or price are left out.
 
-    ``last_update`` is set when its field was read. Raises APIError if SkinsBack answered with an error, and
-    UnknownOutcome, possibly after some rows, if the list cannot be read to its end.
+    ``last_update`` is None until its field was read. Raises APIError if SkinsBack answered with an error. Raises
+    UnknownOutcome if the list cannot be read to its end: some rows may have been yielded before.
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
@@ -95,10 +95,11 @@ class PriceListReader:
                     yield item
 
     def _decode_batch(self) -> list[_Row]:
-        """Decode all rows that have arrived completely in one step, which is much faster than one by one.
+        """Decode and return all rows that have arrived completely. This is much faster than one row at a time.
 
-        The text from the start of a row to a closing brace is put in brackets. If that is a JSON list, it contains
-        complete rows; a brace inside a string or a row gives no valid list. Empty after eight failed tries.
+        The text from the start of a row to the last closing brace is put in brackets. If the result is valid JSON, it
+        is a list of complete rows. If not, that brace is inside a string or an incomplete row, and the closing brace
+        before it is tried. After eight failed tries, return an empty list: the caller reads one row.
         """
         end = len(self._text)
         for _ in range(0 if self._one_by_one else _BATCH_TRIES):
@@ -123,7 +124,7 @@ class PriceListReader:
             yield name
 
     def _entries(self, closing: str) -> Iterator[None]:
-        """Read a list or object up to ``closing``. Yields at the start of each entry; the caller reads the entry."""
+        """Read a list or object up to ``closing``. Yield at the start of each entry. The caller reads the entry."""
         self._at += 1
         if self._next() == closing:
             self._at += 1
@@ -138,7 +139,7 @@ class PriceListReader:
                 return
 
     def _next(self) -> str:
-        """Return the next character that is not a blank; empty at the end."""
+        """Return the next character that is not a blank. Return empty text at the end of the list."""
         while True:
             while self._at < len(self._text) and self._text[self._at] in _BLANKS:
                 self._at += 1

@@ -1,6 +1,7 @@
-"""Functions that read one value of an answer or notification, where numbers may be text and lists may be objects.
+"""Functions that read one value of an answer or notification. A number may be sent as text, and a list as an object.
 
-Every function accepts any value and never raises. It returns an empty value or None for what it cannot read.
+The functions that take a value accept any value and never raise. They return an empty value or None if they cannot read
+it.
 """
 
 import re
@@ -22,9 +23,10 @@ _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
 def text(value: object, limit: int = TEXT_LENGTH) -> str:
-    """Return an ID or word unchanged, as text.
+    """Return a text or whole number as text.
 
-    Empty if it is neither text nor a whole number, is longer than ``limit`` characters, or cannot be stored.
+    Return empty text if the value is something else, has more than ``limit`` characters, or has a character that some
+    databases cannot store.
     """
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
@@ -35,27 +37,27 @@ def text(value: object, limit: int = TEXT_LENGTH) -> str:
 
 
 def identifier(value: object) -> str:
-    """Return an ID, ours or SkinsBack's, as text of at most 64 characters."""
+    """Return an ID of this site or of SkinsBack as text of at most 64 characters. Return empty text for no ID."""
     return text(value, ID_LENGTH)
 
 
 def steam_id(value: object) -> str:
-    """Return a Steam ID as text of at most 20 characters."""
+    """Return a Steam ID as text of at most 20 characters. Return empty text for no Steam ID."""
     return text(value, STEAM_ID_LENGTH)
 
 
 def amount(value: object) -> Decimal | None:
-    """Return an amount of zero or more, cut to six decimals; None if the value is not an amount."""
+    """Return an amount of zero or more, cut off after six decimals. Return None if the value is not an amount."""
     return _decimal(value, parse_amount)
 
 
 def rate(value: object) -> Decimal | None:
-    """Return a rate with all its decimals; None if the value is not a number of zero or more."""
+    """Return a rate with all its decimals. Return None if the value is not a number of zero or more."""
     return _decimal(value, parse_number)
 
 
 def balance(value: object) -> Decimal | None:
-    """Return an amount that may be below zero; None if the value is not an amount."""
+    """Return an amount, which may be below zero. Return None if the value is not an amount."""
     written = _amount_text(value)
     if written.startswith("-"):
         debt = amount(written[1:])
@@ -64,7 +66,7 @@ def balance(value: object) -> Decimal | None:
 
 
 def currency(value: object) -> str:
-    """Return a currency code in lower case; empty if the value is not one."""
+    """Return a currency code in lower case. Return empty text if the value is not a currency code."""
     try:
         return parse_currency(text(value))
     except InvalidInput:
@@ -72,9 +74,9 @@ def currency(value: object) -> str:
 
 
 def utc_time(value: object) -> datetime | None:
-    """Return an aware UTC time, read from UNIX seconds (number or text) or ISO 8601. Without a time zone it is UTC.
+    """Return an aware time in UTC, read from UNIX seconds (number or text) or ISO 8601. Without a time zone it is UTC.
 
-    None if the value is not a time, or is before 1971 or after 2100: callers calculate with every time they get.
+    Return None if the value is not a time, or is before 1971 or after 2100: callers could not calculate with it.
     """
     written = text(value)
     seconds = _UNIX_TIME.fullmatch(written)
@@ -90,37 +92,37 @@ def utc_time(value: object) -> datetime | None:
 
 
 def flag(value: object) -> bool | None:
-    """Return a boolean, read from true, 1, "1", "true" and their opposites; None for anything else."""
+    """Return True for true, 1, "1" and "true", False for false, 0, "0" and "false", and None for anything else."""
     if isinstance(value, bool):
         return value
     return _FLAGS.get(text(value).lower())
 
 
 def count(value: object) -> int | None:
-    """Return a whole number of zero or more; None if the value is not one."""
+    """Return a whole number of zero or more. Return None if the value is not such a number."""
     written = text(value)
     return int(written) if _WHOLE.fullmatch(written) and not written.startswith("-") else None
 
 
 def error_code(value: object) -> int:
-    """Return an error code, read from a number or digits; 0 if there is none."""
+    """Return an error code, which may be sent as a number or text. Return 0 if there is none."""
     written = text(value)
     return int(written) if _WHOLE.fullmatch(written) else 0
 
 
 def mapping(value: object) -> dict[str, Any]:
-    """Return an object as a dict; empty if the value is not one. PHP writes an empty object as ``[]``."""
+    """Return an object as a dict. Return an empty dict for anything else: PHP writes an empty object as ``[]``."""
     return value if isinstance(value, dict) else {}
 
 
 def rows(value: object) -> list[dict[str, Any]]:
-    """Return the objects of a list. PHP writes a list with missing keys as ``{"1": ...}``."""
+    """Return the objects in a list. PHP writes a list with missing keys as an object: ``{"1": ...}``."""
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [item for item in items if isinstance(item, dict)]
 
 
 def display_data(value: Any) -> Any:
-    """Return nested data as plain JSON data for display: whole numbers become int, fractions become exact text."""
+    """Return nested data as plain JSON data for display. Whole numbers become int, other numbers become text."""
     if isinstance(value, dict):
         return {storable(str(key)): display_data(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -133,12 +135,12 @@ def display_data(value: Any) -> Any:
 
 
 def number_text(lexeme: str) -> str:
-    """Return a JSON number that no signature covers as text.
+    """Return the text of a JSON number as PHP displays and signs it. Use it for a number that no signature covers.
 
-    A number with more than 15 significant digits is a binary float that PHP wrote in full
-    (``serialize_precision=17``): ``40.759999999999998`` becomes ``40.76``, which PHP displays and signs.
+    If PHP has ``serialize_precision=17``, it writes 40.76 as ``40.759999999999998``. So a number with more than 15
+    significant digits is rounded: ``40.76`` is returned. Other numbers are returned unchanged.
     """
-    if len(lexeme) <= MAX_DIGITS + 1:  # the decimal point counts too
+    if len(lexeme) <= MAX_DIGITS + 1:  # 15 digits and a decimal point
         return lexeme
     mantissa = lexeme.lower().partition("e")[0]
     digits = mantissa.replace(".", "").lstrip("-").strip("0")
@@ -146,7 +148,7 @@ def number_text(lexeme: str) -> str:
 
 
 def storable(value: str) -> str:
-    """Return the text with NUL and half characters replaced, so that every database can store it."""
+    """Return the text with NUL and surrogates replaced by U+FFFD, so that every database can store it."""
     return UNSTORABLE.sub("\ufffd", value)
 
 
@@ -158,5 +160,5 @@ def _decimal(value: object, parse: Callable[[str], Decimal]) -> Decimal | None:
 
 
 def _amount_text(value: object) -> str:
-    # Only a JSON number can be a float in full length. The digits of a text are exact.
+    # Only a JSON number can be a float with too many digits. A number that was sent as text is exact.
     return number_text(text(value)) if isinstance(value, Number) else text(value)

@@ -1,6 +1,6 @@
-"""One function for each API method that checks its arguments and returns the request: the texts to be signed and sent.
+"""One function for each API method. It checks its arguments and returns the Request that is signed and sent.
 
-Arguments are checked as far as SkinsBack documents their limits. A wrong argument raises InvalidInput or a subclass.
+The limits that SkinsBack documents are checked. A wrong argument raises InvalidInput or a subclass.
 """
 
 import re
@@ -32,7 +32,7 @@ READS = frozenset(
         "user_inventory",
     }
 )
-"""Methods that change nothing, so that they can be called again. All others may have an effect."""
+"""The methods that change nothing at SkinsBack. They can be called again. All other methods may change something."""
 
 _METHOD_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _RESERVED = {"method", "shopid", "sign"}
@@ -40,16 +40,16 @@ _RESERVED = {"method", "shopid", "sign"}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A method and its parameters as text. They may contain a trade token, so ``repr`` leaves them out."""
+    """The name of a method and its parameters as text. ``repr`` hides ``fields``: they may contain a trade token."""
 
     method: str
     fields: dict[str, str] = field(repr=False)
 
 
 def build(method: str, params: Mapping[str, Any]) -> Request:
-    """Return the request of any method. Raises InvalidInput.
+    """Return the request of any method. Raise InvalidInput for a name or value that cannot be sent.
 
-    None, False and empty text are left out, True becomes ``1``, lists are flattened as in PHP.
+    None, False and empty text are left out. True becomes ``1``. A list becomes fields such as ``items[0]``, as in PHP.
     """
     if not _METHOD_NAME.fullmatch(method):
         raise InvalidInput("A method is a word in lower case, such as balance.")
@@ -73,7 +73,7 @@ def create_deposit(
     game: str = "",
     **shown: Unpack[PriceOptions],
 ) -> Request:
-    """Return the request of ``create``. ``min_amount`` and ``max_amount`` are in ``currency``, which they require."""
+    """Return the request of ``create``. ``min_amount`` and ``max_amount`` are in ``currency``. They require it."""
     trade_token = hide(trade_token)
     smallest, largest = arguments.optional_amount(min_amount), arguments.optional_amount(max_amount)
     if not currency and (smallest is not None or largest is not None):
@@ -126,12 +126,12 @@ def create_deposit_from_inventory(
 
 
 def get_deposit(order_id: str, transaction_id: str) -> Request:
-    """Return the request of ``orderstatus`` with one of the two IDs."""
+    """Return the request of ``orderstatus``. Exactly one of the two IDs must be given."""
     return build("orderstatus", arguments.one_of(order_id=order_id, transaction_id=transaction_id))
 
 
 def approve_hold(order_id: str, transaction_id: str) -> Request:
-    """Return the request of ``offer_approve`` with one of the two IDs."""
+    """Return the request of ``offer_approve``. Exactly one of the two IDs must be given."""
     return build("offer_approve", arguments.one_of(order_id=order_id, transaction_id=transaction_id))
 
 
@@ -168,7 +168,7 @@ def get_price_list(game: str, full: bool) -> Request:
 
 
 def search_skins(game: str, name: str, names: Sequence[str]) -> Request:
-    """Return the request of ``market_search`` for one name or for several."""
+    """Return the request of ``market_search``. Either ``name`` or ``names`` must be given."""
     if bool(name) == bool(names):
         raise InvalidInput("Give either name or names.")
     several = [arguments.text("names", each) for each in arguments.several("names", names)] if names else []
@@ -187,7 +187,7 @@ def buy_skin(
     game: str = "",
     max_price: Amount,
 ) -> Request:
-    """Return the request of ``market_buy`` for one skin by its ID, or for the cheapest skin of a name."""
+    """Return the request of ``market_buy``: for the skin ``skin_id``, or for the cheapest skin of a name and game."""
     if bool(skin_id) == bool(market_hash_name):
         raise InvalidInput("Give either skin_id or market_hash_name.")
     if skin_id:
@@ -207,7 +207,7 @@ def buy_skin(
 
 
 def buy_skins(trade_url: TradeURL, items: Sequence[SkinToBuy]) -> Request:
-    """Return the request of ``market_batch_buy``. No skin may be named twice, because SkinsBack answers by skin."""
+    """Return the request of ``market_batch_buy``. Raise InvalidInput if an ID is given twice."""
     if not 1 <= len(items) <= MAX_SKINS_PER_BATCH:
         raise InvalidInput(f"Buy 1 to {MAX_SKINS_PER_BATCH} skins at once.")
     rows = [
@@ -230,7 +230,7 @@ def get_purchase(buy_id: str) -> Request:
 
 
 def get_purchases(buy_ids: Sequence[str], custom_ids: Sequence[str]) -> Request:
-    """Return the request of ``market_getinfo`` for several purchases by SkinsBack's IDs or by ours."""
+    """Return the request of ``market_getinfo`` for several purchases. Give either ``buy_ids`` or ``custom_ids``."""
     if bool(buy_ids) == bool(custom_ids):
         raise InvalidInput("Give either buy_ids or custom_ids.")
     name, ids = ("buy_ids", buy_ids) if buy_ids else ("custom_ids", custom_ids)

@@ -2,8 +2,8 @@
 
 * Requests and deposit notifications: HMAC-SHA1 of the top-level scalars (``/docs/api/v1/signature``).
 * Event notifications: HMAC-SHA256 of the raw body (``/docs/api/v1/api_event_webhook``).
-* The websocket and the header ``X-SIGN``: an MD5 of both keys. It is the same for every message, so it proves nothing
-  about a message.
+* The websocket and the header ``X-SIGN``: an MD5 of Client ID and Client Secret. It is the same for every message, so
+  it does not show whether a message was changed.
 """
 
 import hashlib
@@ -28,8 +28,8 @@ def sign(params: Mapping[str, Any], secret: str) -> str:
     """Return the ``sign`` of a request or a deposit notification: HMAC-SHA1, lower-case hexadecimal.
 
     Text and whole numbers are signed. Arrays, objects and their flattened keys (``items[0][id]``) are not part of the
-    signature. Raises TypeError for booleans, floats and None, because languages write them in different ways: convert
-    them to text first. Raises ConfigurationError for an empty secret.
+    signature. Raises TypeError for a boolean, a float or None: convert it to text first, because PHP and other
+    languages write it in different ways. Raises ConfigurationError for an empty secret.
     """
     pairs = {}
     for key, value in params.items():
@@ -42,25 +42,29 @@ def sign(params: Mapping[str, Any], secret: str) -> str:
 
 
 def canonical_text(pairs: Iterable[tuple[str, str]]) -> str:
-    """Return the text that is signed: ``key:value;`` for every pair, sorted like PHP's ``ksort``."""
+    """Return the text that is signed: ``key:value;`` for every pair. Keys are sorted as PHP's ``ksort`` does."""
     return "".join(f"{key}:{value};" for key, value in sorted(pairs, key=lambda pair: _ksort(pair[0])))
 
 
 def verify_deposit_sign(fields: Mapping[str, Any], signature: object, secrets: Sequence[str]) -> bool:
     """Return whether ``signature`` is valid for these fields and one of the secrets. Never raises.
 
-    Returns False if other fields would have the same signed text.
+    Return False too if other fields have the same signed text.
     """
     return not is_ambiguous(fields) and signed_text(fields, signature, secrets) is not None
 
 
 def signed_text(fields: Mapping[str, Any], signature: object, secrets: Sequence[str]) -> dict[str, str] | None:
-    """Return the scalar fields as the texts that were signed; None if no secret gives this signature. Never raises.
+    """Return the scalar fields as the texts that were signed: field name -> text. Never raises.
 
-    A JSON number may be signed as it was sent, as JavaScript does, or as PHP writes it: PHP signs ``40.76`` and sends
-    ``40.759999999999998``. Booleans are signed as ``true`` and ``false``, or as ``1`` and empty text. Null is left out,
-    or signed as empty text. Every combination is tried with every secret and compared in constant time. The sandbox
-    verifies calls with the same function.
+    Return None if the signature is not valid with any of the secrets. The same value can be signed in several ways:
+
+    * a JSON number as it was sent, or as PHP writes it: PHP sends ``40.759999999999998`` and signs ``40.76``
+    * a boolean as ``true`` or ``false``, or as ``1`` or empty text
+    * null as empty text, or not at all
+
+    These combinations are tried with every secret and compared in constant time. The sandbox verifies calls with this
+    function too.
     """
     given = signature.encode("utf-8", "replace") if type(signature) is str else b""
     found = None
@@ -72,10 +76,10 @@ def signed_text(fields: Mapping[str, Any], signature: object, secrets: Sequence[
 
 
 def is_ambiguous(fields: Mapping[str, Any]) -> bool:
-    """Return whether other fields would have the same signed text as these.
+    """Return whether other fields could have the same signed text ``key:value;key:value;``.
 
-    A piece of the text between two semicolons begins a new field if it contains a colon. So no key may contain a colon
-    or semicolon, and no value may contain a semicolon that is followed by a colon.
+    This is possible if a key contains a colon or a semicolon, or if a value contains a semicolon and, somewhere after
+    it, a colon.
     """
     return any(
         ":" in key or ";" in key or any(":" in piece for piece in str(value).split(";")[1:])
@@ -84,7 +88,7 @@ def is_ambiguous(fields: Mapping[str, Any]) -> bool:
 
 
 def client_digest(client_id: str, client_secret: str) -> str:
-    """Return the MD5 of both keys: ``signature`` of the websocket and the header ``X-SIGN``. Treat it as a password."""
+    """Return the MD5 of both keys in hexadecimal, for the websocket and the header ``X-SIGN``. Keep it secret."""
     return hashlib.md5(_bytes(client_id + client_secret), usedforsecurity=False).hexdigest()
 
 
@@ -103,7 +107,7 @@ def verify_event(body: bytes, header: object, secrets: Sequence[str]) -> bool:
 
 
 def _usable(secrets: Sequence[str]) -> list[str]:
-    # A single text is a sequence too, of secrets of one character, which anyone can guess.
+    # A single text is one secret. Read as a sequence, it would be secrets of one character, which anyone can guess.
     several = [secrets] if isinstance(secrets, str) else secrets
     return [secret for secret in several if isinstance(secret, str) and secret]
 
@@ -123,17 +127,17 @@ def _bytes(text: str) -> bytes:
 
 
 def _ksort(key: str) -> tuple[bool, int, str]:
-    # PHP turns keys such as "12" into integers. It sorts these by value and before all other keys.
+    # PHP turns a key such as "12" into an integer. It sorts integers by value and before all other keys.
     if key[:1] in _FIRST_OF_INTEGER and _PHP_INTEGER_KEY.fullmatch(key):
         return False, int(key), ""
     return True, 0, key
 
 
 def _spellings(fields: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Return every text that may have been signed, with its fields."""
+    """Return every text that may have been signed -> its fields as text."""
     scalars = _scalars(fields)
     scalars = {key: scalars[key] for key in sorted(scalars, key=_ksort)}
-    if all(type(value) is str for value in scalars.values()):  # every form: there is only one text
+    if all(type(value) is str for value in scalars.values()):  # always so in a form: there is only one possible text
         return {_joined(scalars): scalars}
     present = {key: value for key, value in scalars.items() if value is not None}
     spelled = (
@@ -146,10 +150,11 @@ def _spellings(fields: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def _respelled_numbers(scalars: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """Yield the numbers to sign as PHP writes them, by key; the other numbers are signed as they were sent.
+    """Yield dicts: field name -> number as PHP writes it. A number that is not in the dict is signed as it was sent.
 
-    With up to three such numbers, every combination is yielded. With more, only the combinations of a PHP server are
-    yielded, to limit the work that a sender can cause: none, all that are not integers, and all.
+    Only numbers count that PHP writes differently from the text that was sent. Up to three of them: every combination
+    is yielded. More than three: to limit the work that a sender can cause, only three dicts are yielded, with none of
+    them, all that are not integers, and all.
     """
     respelled = {
         key: spelling
@@ -193,7 +198,7 @@ def php_float(lexeme: str) -> str:
     """
     if len(lexeme) > _MAX_NUMBER_LENGTH:
         return lexeme
-    # A binary float on purpose: PHP rounds the binary value.
+    # A float and not a Decimal, because PHP rounds the binary value.
     mantissa, _, exponent = f"{float(lexeme):.14G}".partition("E")
     if not exponent:
         return mantissa

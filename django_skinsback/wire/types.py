@@ -1,8 +1,8 @@
-"""The values that the client returns: reports of deposits and purchases, and pages of them.
+"""Classes of the values that the client returns: reports of deposits and purchases, and pages of reports.
 
 Each class has ``from_wire``, which accepts every format that SkinsBack has been seen to use: IDs and amounts as text or
-numbers, ``[]`` for an empty object, ``{"1": ...}`` for a list. Unknown fields are ignored and unknown words are kept.
-A field of a report that cannot be read is empty or None. Amounts are Decimal and exact.
+numbers, ``[]`` for an empty object, ``{"1": ...}`` for a list. Unknown fields are ignored. Unknown statuses are kept.
+A field of a report that cannot be read is empty or None. Amounts are exact Decimals.
 """
 
 from collections.abc import Callable, Mapping
@@ -51,9 +51,9 @@ T = TypeVar("T")
 class DepositReport(msgspec.Struct, frozen=True, kw_only=True):
     """What SkinsBack says about one deposit (``/docs/api/v1/callback``, ``orderstatus``, ``orders``).
 
-    ``amount`` and ``user_amount`` (``amount`` times the project's multiplier) are in ``amount_currency``. ``skins`` and
-    ``user_risk`` are not signed in a notification: display them, and never decide by them. Whole numbers in them are
-    int, fractions are text. ``created_at`` is UTC.
+    ``amount`` is in ``amount_currency``. ``user_amount`` is ``amount`` times the project's multiplier, in the same
+    currency. ``created_at`` is UTC. ``skins`` and ``user_risk`` are not signed in a notification: only display them,
+    and do not use them for decisions. Their whole numbers are int, their other numbers are text.
     """
 
     status: str
@@ -71,7 +71,7 @@ class DepositReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read a notification, an answer of ``orderstatus`` or a row of ``orders``. Never raises."""
+        """Return the report of a notification, an answer of ``orderstatus`` or a row of ``orders``. Never raises."""
         return cls(
             status=readers.text(fields.get("status")),
             order_id=readers.identifier(fields.get("order_id")),
@@ -108,9 +108,9 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any], skin_id: str = "") -> Self:
-        """Read an answer, a row or the data of an event. Never raises.
+        """Return the report of an answer, a row of a list or the data of an event. Never raises.
 
-        ``skin_id`` is used if the item has no ID: ``market_batch_buy`` gives it as the key of the row.
+        ``skin_id`` is used if the item has no ID: in an answer of ``market_batch_buy``, it is the key of the row.
         """
         item = readers.mapping(fields.get("item"))
         return cls(
@@ -132,9 +132,9 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def bought(cls, fields: Mapping[str, Any], custom_id: str) -> Self:
-        """Read the answer of ``market_buy``, which may leave out ``custom_id``.
+        """Return the report of an answer of ``market_buy``, with ``custom_id`` set: the answer may not contain it.
 
-        Raises UnknownOutcome if ID or status are missing, or if the answer names another ``custom_id``.
+        Raises UnknownOutcome if ``buy_id`` or the status is missing, or if the answer has another ``custom_id``.
         """
         report = cls.from_wire(fields)
         if not report.status or not report.buy_id or report.custom_id not in {"", custom_id}:
@@ -143,7 +143,7 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def list_from_wire(cls, fields: Mapping[str, Any]) -> list[Self]:
-        """Read an answer of ``market_getinfo``: a list, or one purchase at the top level.
+        """Return the reports of an answer of ``market_getinfo``: a list, or one purchase at the top level.
 
         Rows without a status are skipped. Raises UnknownOutcome if the answer is neither.
         """
@@ -156,8 +156,8 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
 class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome for each skin of a batch purchase (``/docs/api/v1/market_batch_buy``).
 
-    ``unavailable`` maps the skin's ID to its error. A skin in neither list has an unknown outcome. A skin in both lists
-    of the answer was bought.
+    ``unavailable`` maps the ID of a skin that was not bought to its error. A skin in neither of them has an unknown
+    outcome. If the answer has a skin in both lists, it was bought: it is only in ``purchased``.
     """
 
     purchased: list[PurchaseReport] = []
@@ -165,7 +165,7 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any], custom_ids: Mapping[str, str]) -> Self:
-        """Read an answer of ``market_batch_buy``; ``custom_ids`` maps each requested skin's ID to our ID."""
+        """Return the result of an answer. ``custom_ids`` maps the ID of each requested skin to its ``custom_id``."""
         bought = fields.get("purchased")
         keyed = bought.items() if isinstance(bought, dict) else (("", row) for row in readers.rows(bought))
         purchased = [
@@ -189,14 +189,14 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DepositLink(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to send the user to pay, and SkinsBack's ID of the deposit (``/docs/api/v1/createorder``)."""
+    """The address where the user pays, and SkinsBack's ID of the deposit (``/docs/api/v1/createorder``)."""
 
     pay_url: str
     transaction_id: str
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read an answer of ``create``. Raises UnknownOutcome if the address or the ID is missing."""
+        """Return the link of an answer of ``create``. Raise UnknownOutcome if the address or the ID is missing."""
         pay_url = readers.text(fields.get("url"), limit=URL_LENGTH)
         if not pay_url.startswith(("https://", "http://")):
             raise UnknownOutcome("create: the answer has no address to pay at.")
@@ -204,10 +204,10 @@ class DepositLink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InventoryDeposit(msgspec.Struct, frozen=True, kw_only=True):
-    """The trade offer of a deposit without SkinsBack's page (``/docs/api/v1/create_from_user_inventory``).
+    """The trade offer of a deposit that is paid on the site's own page (``/docs/api/v1/create_from_user_inventory``).
 
-    ``amount`` is in USD; ``amount_local`` and ``user_amount_local`` (``amount_local`` times the multiplier) are in
-    ``currency_local``. The user must accept the offer on Steam before ``trade_offer_expires_at`` (UTC).
+    ``amount`` is in USD. ``amount_local`` is in ``currency_local``. ``user_amount_local`` is ``amount_local`` times the
+    multiplier, in the same currency. The user must accept the offer on Steam before ``trade_offer_expires_at`` (UTC).
     """
 
     transaction_id: str
@@ -222,7 +222,7 @@ class InventoryDeposit(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read the answer. Raises UnknownOutcome if the deposit's ID is missing."""
+        """Return the trade offer of an answer. Raise UnknownOutcome if the deposit's ID is missing."""
         data = readers.mapping(fields.get("data")) or fields
         return cls(
             transaction_id=_transaction_id("create_from_user_inventory", data),
@@ -238,7 +238,7 @@ class InventoryDeposit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """One page of a list. While ``has_more``, pass ``start_from`` to the next call to get the next page."""
+    """One page of a list. If ``has_more`` is True, pass ``start_from`` to the next call to get the next page."""
 
     items: list[T]
     total_count: int | None = None
@@ -247,7 +247,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     @classmethod
     def reader(cls, item: Callable[[Mapping[str, Any]], T]) -> "Callable[[Mapping[str, Any]], Page[T]]":
-        """Return a function that reads a page and reads each row with ``item``."""
+        """Return a function that reads an answer and returns a page. It calls ``item`` to read each row."""
 
         def read(fields: Mapping[str, Any]) -> Page[T]:
             return Page(
@@ -269,7 +269,7 @@ class FailedNotification(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Read a row of ``callback_error_list``."""
+        """Return the notification of a row of ``callback_error_list``."""
         return cls(
             transaction_id=readers.identifier(fields.get("transaction_id")),
             order_id=readers.identifier(fields.get("order_id")),
@@ -278,7 +278,7 @@ class FailedNotification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def list_reader(item: Callable[[Mapping[str, Any]], T | None]) -> Callable[[Mapping[str, Any]], list[T]]:
-    """Return a function that reads a list, each row with ``item``, and leaves out rows for which it returns None."""
+    """Return a function that reads an answer and returns a list. It calls ``item`` for each row and skips None."""
 
     def read(fields: Mapping[str, Any]) -> list[T]:
         return [row for row in map(item, readers.rows(fields.get("items"))) if row is not None]
