@@ -3,7 +3,7 @@
 ``listen`` keeps one connection open and reconnects when it ends. ``Conversation`` contains the rules of the protocol.
 It uses no socket and no clock. SkinsBack does not send missed events again after a reconnect: the caller polls them.
 
-The address contains a digest of the keys. Whoever has the digest can read the project's events. They can also forge
+The address contains a digest of the keys. Anyone who has the digest can read the project's events. They can also forge
 notifications for a site that accepts ``X-SIGN`` as a signature. So no log, exception or ``repr`` shows the address.
 """
 

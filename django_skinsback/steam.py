@@ -47,7 +47,7 @@ GAMES = {
 class TradeURL:
     """The address at which a user receives trade offers. Raises InvalidTradeURL for an invalid partner or token.
 
-    ``partner`` is the user's Steam account number. Whoever has ``token`` can send a trade offer to the user. So no
+    ``partner`` is the user's Steam account number. Anyone who has ``token`` can send a trade offer to the user. So no
     ``repr`` and no traceback shows ``token``.
     """
 

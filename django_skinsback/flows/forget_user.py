@@ -25,8 +25,9 @@ _STEAM_DATA: dict[type[Any], dict[str, Any]] = {
         "pay_url": "",
         "skins": [],
         "user_risk": {},
+        "request_digest": "",
     },
-    Purchase: {"steam_id": "", "partner": "", "token": "", "trade_offer_id": ""},
+    Purchase: {"steam_id": "", "partner": "", "token": "", "trade_offer_id": "", "request_digest": ""},
 }
 RAW_DATA = {"body": b"", "headers": {}, "remote_addr": ""}
 """Blank values that replace the raw data of a delivery about a forgotten row. The digest of the delivery is kept."""

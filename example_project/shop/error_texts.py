@@ -1,4 +1,4 @@
-"""Texts that tell users why SkinsBack refused something. Users are not told about problems of the shop itself."""
+"""Texts that tell users why SkinsBack refused something. Problems of the shop itself are not shown to users."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import ProtectedError
 
 from django_skinsback import deposits, purchases
-from django_skinsback.exceptions import InvalidInput
+from django_skinsback.exceptions import IdempotencyConflict, InvalidInput
 from django_skinsback.flows.forget_user import forget_user
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
@@ -51,6 +51,20 @@ def test_row_70_steam_data_goes_and_money_stays(closed, user):
     assert list(LedgerEntry.objects.values()) == before != []
     assert list(WebhookEvent.objects.values_list("digest", flat=True)) == digests
     assert Deposit.objects.get().amount == Decimal("10.5")
+
+
+def test_row_70_no_digest_of_a_trade_token_stays_and_its_key_buys_nothing_again(user):
+    """The token is eight characters: its digest with known parameters could be searched for."""
+    trade_url = f"https://steamcommunity.com/tradeoffer/new/?partner=90382795&token={TOKEN}"
+    request = {"user": user, "trade_url": trade_url, "skin_id": "1", "max_price": 4, "idempotency_key": "cart-7"}
+    purchases.cancel(purchases.buy(**request))
+
+    forget_user(user)
+
+    assert Purchase.objects.get().request_digest == ""
+    with pytest.raises(IdempotencyConflict):
+        purchases.buy(**request)
+    assert Purchase.objects.count() == 1
 
 
 def test_row_70_later_reports_add_none_and_money_still_moves(closed, client, user):
