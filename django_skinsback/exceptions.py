@@ -114,7 +114,7 @@ class InvalidInput(SkinsBackError, ValueError):
 
 
 class InvalidAmount(InvalidInput):
-    """Raised when an amount is not a number of zero or more, or has more digits than every database stores exactly."""
+    """Raised if an amount is not a number of zero or more, is too large, or has more than 15 significant digits."""
 
     slug = "invalid_amount"
     default_message = 'An amount must be plain decimal text such as "8.28", an int or a Decimal; never a float.'

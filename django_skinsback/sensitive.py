@@ -10,10 +10,11 @@ KEY = re.compile(r"[\x21-\x7e]+")
 
 
 class SensitiveText(str):
-    """Text whose ``repr`` does not show it. ``str()`` and formatting return the text.
+    """A str whose ``repr`` is ``'********'``. ``str()`` and formatting return the real text.
 
     Debug pages, mails to administrators and error trackers show the ``repr`` of local variables. Django's
-    ``sensitive_variables`` does not hide them while DEBUG is on. Modules that do not use Django cannot import it.
+    ``sensitive_variables`` is not enough: it hides nothing while DEBUG is on, and modules that do not use Django cannot
+    import it.
     """
 
     __slots__ = ()

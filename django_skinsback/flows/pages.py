@@ -76,9 +76,10 @@ class PageReader(Generic[T]):
         self.error = _("The list has more than %(pages)s pages.") % {"pages": self._max_pages}
 
     def _count(self, page: Page[T]) -> None:
-        """Add a page to the totals. Ignore ``total_count`` if it counts only the rows of one page.
+        """Add a page to the totals.
 
-        It does so if more pages follow and it is not larger than the number of rows of the page.
+        If more pages follow a page with rows, and ``total_count`` is not larger than the number of its rows, then
+        ``total_count`` counts one page only. It is then ignored for the whole list.
         """
         self.pages += 1
         self.rows += len(page.items)

@@ -44,7 +44,10 @@ def amount_field(
     verbose_name: Any, *, null: Literal[True], **options: Any
 ) -> "models.DecimalField[Decimal | None, Decimal | None]": ...
 def amount_field(verbose_name: Any, **options: Any) -> "models.DecimalField[Any, Any]":
-    """Return a column for amounts with six decimals. SQLite stores at most 15 significant digits exactly."""
+    """Return a column for amounts: 20 digits, six of them decimals.
+
+    ``parse_amount`` accepts only 15 significant digits, because SQLite stores no more exactly.
+    """
     return models.DecimalField(verbose_name, max_digits=20, decimal_places=6, **options)
 
 

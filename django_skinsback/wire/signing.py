@@ -134,7 +134,9 @@ def _ksort(key: str) -> tuple[bool, int, str]:
 
 
 def _spellings(fields: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Return every text that may have been signed -> its fields as text."""
+    """Return a dict. Each key is a text that SkinsBack may have signed. Its value is the dict of fields, as text,
+    from which that key was built.
+    """
     scalars = _scalars(fields)
     scalars = {key: scalars[key] for key in sorted(scalars, key=_ksort)}
     if all(type(value) is str for value in scalars.values()):  # always so in a form: there is only one possible text

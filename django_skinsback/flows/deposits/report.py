@@ -109,7 +109,12 @@ def decide(
 
 
 def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None) -> WebhookEvent.Outcome:
-    """Change to the reported status, post the ledger entry ``kind`` that it requires, and return the outcome."""
+    """Change to the reported status, post the ledger entry ``kind`` unless it was posted before, and return the
+    outcome.
+
+    A reversal needs a credit. If a credit is due and cannot be posted, return WITHHELD. In this case the status changes
+    only if the owner is gone, or the currency is missing or wrong.
+    """
     deposit, entries = edit.row, edit.entries()
     credit, reversal = entries.get(EntryKind.CREDIT), entries.get(EntryKind.REVERSAL)
     owed = kind is EntryKind.CREDIT and credit is None
@@ -181,9 +186,11 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
 
 
 def _conflict(edit: Edit[Deposit], report: DepositReport, *, decisive: bool) -> WebhookEvent.Outcome:
-    """Handle a report that contradicts the row, and return the outcome.
+    """Flag the row, because two reports contradict each other. Return the outcome.
 
-    The first time, the answer of ``orderstatus`` decides. Every later time, a person decides.
+    The report is applied only if it answers a call about this deposit, the row has not changed since that call, no
+    earlier status change was a contradiction, no person has settled the same contradiction, and it does not require a
+    second credit. Otherwise the status is not changed, and a person decides.
     """
     statuses = {"first": edit.row.status, "second": report.status}
     edit.flag("contradiction", **statuses)

@@ -56,11 +56,9 @@ def require_seen(edit: Edit[Deposit], token: str) -> object:
 
 
 def shown_credit(deposit: Deposit) -> Credit:
-    """Return what ``credit`` would post: amount and currency. Raises as ``credit_of`` does.
+    """Return the amount and currency that ``credit`` would post. Raises as ``credit_of`` does.
 
-    The site's CREDIT function may save the deposit, and lock and write other rows. Here nothing is decided yet, and
-    ``deposit`` may be older than the stored row. So the function gets a copy, in a database transaction that is rolled
-    back.
+    Nothing is saved: a CREDIT function gets a copy of ``deposit``, and what it writes to the database is rolled back.
     """
     if conf.callable_setting("CREDIT") is None:
         return credit_of(deposit)

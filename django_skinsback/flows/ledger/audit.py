@@ -17,7 +17,10 @@ Sums = dict[tuple[str, str], Decimal]
 
 @dataclass(frozen=True, slots=True)
 class LedgerDifference:
-    """One row whose entries differ from its history. ``expected`` and ``found`` map "kind currency" to an amount."""
+    """A row whose ledger entries differ from its status history or do not fit its status.
+
+    ``expected`` and ``found`` are sums as text, such as ``{"credit usd": "8.280000"}``. ``problem`` says what is wrong.
+    """
 
     row: str
     row_id: int

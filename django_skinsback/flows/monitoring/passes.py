@@ -39,7 +39,9 @@ def note_failed(model: str, account: str, error: str) -> None:
 
 
 def note_completed(model: str, account: str) -> None:
-    """Record that a pass over the rows of this model and account called SkinsBack and completed."""
+    """Delete the stored failure of this model and account. Call this after a pass that polled rows and had no error.
+    Never raises.
+    """
     with suppress(Exception):
         _cache().delete(_key(model, account))
 

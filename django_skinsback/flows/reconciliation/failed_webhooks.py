@@ -108,7 +108,12 @@ class FailedWebhookReader:
         return found
 
     def _check_row(self, row: FailedNotification, ours: OurDeposit | None) -> None:
-        """Ask about one deposit, unless it is unknown or final here, and record the answer."""
+        """Handle one failed webhook.
+
+        If there is no row for the deposit, add an UNKNOWN discrepancy. If the row has a final status, do nothing.
+        Otherwise ask SkinsBack for the status and record the answer. Add a MISSED discrepancy, unless the answer is a
+        repeat or stale.
+        """
         theirs = {"http_code": row.http_code} if row.http_code else {}
         if ours is None:
             self._store.add(FoundDiscrepancy(Kind.UNKNOWN, row.order_id, row.transaction_id, theirs=theirs))
