@@ -75,7 +75,7 @@ def run(
 
     After a deadlock, a lock wait timeout, a serialization failure or a locked SQLite file, the block is rolled back and
     run again, at most three times. The same happens after an IntegrityError, because another process may have inserted
-    the same row; with ``repeat_after_integrity_error=False`` the IntegrityError is raised at once. The block must do only
+    the same row; ``repeat_after_integrity_error=False`` raises the IntegrityError at once. The block must do only
     database work. If the caller has opened a database transaction, the block runs once, because only the caller can
     repeat that transaction. If an ``on_commit`` hook of the site raises after the commit, that error is raised to the
     caller and the block is not run again.

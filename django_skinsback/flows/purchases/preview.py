@@ -80,10 +80,6 @@ def _problem(price: Decimal | None, max_price: Decimal, balance: Decimal) -> str
         return _("It costs %(price)s USD, which is more than max_price (%(cap)s USD).") % cap
     if price > balance:
         amounts = {"price": amount_text(price), "balance": amount_text(balance)}
-        return (
-            _(
-                "The skin costs %(price)s USD, but the project's balance is only %(balance)s USD: top it up at SkinsBack."
-            )
-            % amounts
-        )
+        text = _("The skin costs %(price)s USD, but the project's balance is %(balance)s USD: top it up at SkinsBack.")
+        return text % amounts
     return ""
