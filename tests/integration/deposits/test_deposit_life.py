@@ -254,13 +254,13 @@ def test_the_sweep_credits_when_every_webhook_is_lost(world, user):
 
 def test_an_unpaid_deposit_is_abandoned_and_a_late_payment_is_credited(world, user):
     deposit = deposits.create(user)
-    asked = 0
+    poll_count = 0
     for _ in range(100):
         world.advance(hours=1)
-        asked += poll_deposits().asked
+        poll_count += poll_deposits().asked
     deposit.refresh_from_db()
     assert (deposit.status, deposit.next_poll_at) == ("abandoned", None)
-    assert asked < 50
+    assert poll_count < 50
 
     world.sandbox.pay(deposit.order_id)
     world.deliver()

@@ -335,5 +335,5 @@ def test_an_account_wide_error_with_a_code_that_does_not_fit_its_column_leaves_t
 
     row = fresh(row)
     fits = code == 2**31 - 1
-    kept = (code, "under_maintenance") if fits else (None, f"{code} under_maintenance")
-    assert (row.status, row.attempts, row.error_code, row.error_message) == ("requested", 0, *kept)
+    stored = (code, "under_maintenance") if fits else (None, f"{code} under_maintenance")
+    assert (row.status, row.attempts, row.error_code, row.error_message) == ("requested", 0, *stored)

@@ -36,7 +36,7 @@ def funded_user(user):
 
 
 class Market:
-    """Stores the calls of the two buying methods. ``batch`` makes the result of a batch from its custom IDs by skin ID."""
+    """Stores the calls of the buying methods. ``batch`` makes the result of a batch from its custom IDs by skin ID."""
 
     def __init__(self):
         self.calls = []
