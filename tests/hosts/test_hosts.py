@@ -23,7 +23,7 @@ OWN_TRANSACTIONS = [
     f"--deselect={name}"
     for name in (
         # These use a database transaction or a commit hook of the default database.
-        "tests/integration/deposits/test_deposit_reports.py::test_listeners_hear_of_changes_and_reviews_after_the_commit",
+        "tests/integration/deposits/test_deposit_reports.py::test_signals_for_changes_and_reviews_are_sent_after_the_commit",
     )
 ]
 NO_PROXY = [

@@ -1,4 +1,4 @@
-"""What SkinsBack is told when a deposit is opened, and what is kept of its answer."""
+"""Opening a deposit: what is sent to SkinsBack, and what is stored of its answer."""
 
 from datetime import timedelta
 
@@ -26,30 +26,30 @@ def now():
 
 
 @pytest.fixture
-def told(monkeypatch, now):
-    """What SkinsBack was told, call by call; ``told.meanwhile`` happens while it answers."""
+def requests(monkeypatch, now):
+    """The options of each call to SkinsBack. ``requests.meanwhile`` runs before SkinsBack answers."""
 
-    class Told(list):
+    class Requests(list):
         errors = ()
         transaction_id = "13"
 
         def meanwhile(self, order_id):
             self.due = Deposit.objects.get(order_id=order_id).next_poll_at
 
-        def take(self, order_id, given):
-            self.append(given)
+        def add(self, order_id, options):
+            self.append(options)
             self.meanwhile(order_id)
             if len(self) <= len(self.errors):
                 raise self.errors[len(self) - 1]
 
-    calls = Told()
+    calls = Requests()
 
-    def create_deposit(_client, order_id, **given):
-        calls.take(order_id, given)
+    def create_deposit(_client, order_id, **options):
+        calls.add(order_id, options)
         return DepositLink(pay_url="https://pay.example/1", transaction_id=calls.transaction_id)
 
-    def create_from_inventory(_client, order_id, **given):
-        calls.take(order_id, given)
+    def create_from_inventory(_client, order_id, **options):
+        calls.add(order_id, options)
         bot = {"bot_name": "Bot 7", "bot_steam_id": "76561198000000007"}
         return InventoryDeposit(
             transaction_id=calls.transaction_id,
@@ -72,25 +72,25 @@ def create(request):
     return request.param
 
 
-class TestTheRow:
-    def test_keeps_what_the_site_said(self, told, create, user):
+class TestRow:
+    def test_the_arguments_of_create_are_stored(self, requests, create, user):
         deposit = create(user, account="second", currency="USD", game="rust", metadata={"cart": 7})
 
         assert (deposit.user, deposit.account, deposit.currency, deposit.game) == (user, "second", "usd", "rust")
         assert deposit.metadata["cart"] == 7
 
-    def test_is_due_within_a_minute_should_the_answer_not_come(self, told, create, now):
+    def test_a_deposit_is_due_a_minute_later_while_create_is_not_answered(self, requests, create, now):
         create()
 
-        assert told.due == now + timedelta(minutes=1)
+        assert requests.due == now + timedelta(minutes=1)
 
-    def test_learns_what_was_answered_and_is_asked_about_like_a_new_one(self, told, create, now):
+    def test_the_answer_is_stored_and_the_deposit_is_polled_like_a_new_one(self, requests, create, now):
         deposit = create()
 
         assert (deposit.status, deposit.transaction_id) == ("pending", "13")
         assert deposit.next_poll_at == now + schedule.next_deposit_poll("pending", timedelta(0), 0)
 
-    def test_keeps_the_bot_of_a_trade_offer(self, told):
+    def test_the_bot_of_a_trade_offer_is_stored(self, requests):
         deposit = from_inventory()
 
         assert (deposit.trade_offer_id, deposit.trade_offer_expires_at) == (
@@ -99,7 +99,7 @@ class TestTheRow:
         )
         assert (deposit.bot_name, deposit.bot_steam_id) == ("Bot 7", "76561198000000007")
 
-    def test_has_an_answer_about_another_deposit_reviewed(self, told, create):
+    def test_a_transaction_id_of_another_deposit_is_not_stored_and_is_flagged(self, requests, create):
         make_deposit(transaction_id="13")
 
         deposit = create()
@@ -107,8 +107,8 @@ class TestTheRow:
         assert (deposit.status, deposit.transaction_id) == ("pending", None)
         assert deposit.review_reasons == [{"code": "other_transaction_id", "data": {"id": "13"}}]
 
-    def test_says_why_nothing_was_opened(self, told, create):
-        told.errors = [APIError.for_answer("create", 3, "wrong currency")]
+    def test_a_refused_deposit_is_abandoned_and_its_history_has_the_error(self, requests, create):
+        requests.errors = [APIError.for_answer("create", 3, "wrong currency")]
 
         with pytest.raises(APIError):
             create()
@@ -117,8 +117,8 @@ class TestTheRow:
         assert (deposit.status, deposit.next_poll_at) == ("abandoned", None)
         assert "wrong currency" in deposit.changes.get().note
 
-    def test_says_why_it_was_given_up_for_another(self, told, create):
-        told.errors = [OrderIdExists("create", 5, "order_id_already_exists")]
+    def test_an_existing_order_id_is_retried_with_a_new_row_and_the_history_has_the_error(self, requests, create):
+        requests.errors = [OrderIdExists("create", 5, "order_id_already_exists")]
 
         pending = create()
 
@@ -126,8 +126,8 @@ class TestTheRow:
         assert "order_id_already_exists" in abandoned.changes.get().note
         assert pending.public_id != abandoned.public_id
 
-    def test_is_given_up_twice_at_most(self, told, create):
-        told.errors = [OrderIdExists("create", 5, "order_id_already_exists")] * 2
+    def test_an_existing_order_id_is_retried_only_once(self, requests, create):
+        requests.errors = [OrderIdExists("create", 5, "order_id_already_exists")] * 2
 
         with pytest.raises(OrderIdExists):
             create()
@@ -135,31 +135,31 @@ class TestTheRow:
         assert list(Deposit.objects.values_list("status", flat=True)) == ["abandoned"] * 2
 
 
-class TestWhatSkinsBackIsTold:
-    def test_the_addresses_are_those_of_the_request_where_the_site_has_no_other(self, told, create, rf, settings):
+class TestRequests:
+    def test_without_site_url_the_webhook_address_has_the_host_of_the_request(self, requests, create, rf, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "SITE_URL": None}
         settings.ALLOWED_HOSTS = ["other.example"]
 
         create(request=rf.get("/", headers={"host": "other.example"}, secure=True))
 
-        assert told[0]["result_url"] == "https://other.example/skinsback/result/"
+        assert requests[0]["result_url"] == "https://other.example/skinsback/result/"
 
-    def test_the_pages_are_on_the_site_of_the_request(self, told, rf, settings):
+    def test_without_site_url_the_pages_have_the_host_of_the_request(self, requests, rf, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "SITE_URL": None}
         settings.ALLOWED_HOSTS = ["other.example"]
         request = rf.get("/", headers={"host": "other.example"}, secure=True)
 
         deposits.create(request=request, success_url="/a/", fail_url="/b/")
 
-        pages = (told[0]["success_url"], told[0]["fail_url"])
+        pages = (requests[0]["success_url"], requests[0]["fail_url"])
         assert pages == ("https://other.example/a/", "https://other.example/b/")
 
-    def test_a_payer_by_his_trade_url(self, told, create):
+    def test_the_trade_url_is_sent_as_steam_id_and_trade_token(self, requests, create):
         create(**({} if create is from_inventory else {"trade_url": TRADE_URL}))
 
-        assert (told[0]["steam_id"], told[0]["trade_token"]) == (PAYER, "i1ArBZey")
+        assert (requests[0]["steam_id"], requests[0]["trade_token"]) == (PAYER, "i1ArBZey")
 
-    def test_nothing_that_the_site_has_not_said(self, told, settings):
+    def test_options_that_were_not_passed_are_not_sent(self, requests, settings):
         deposits.create()
 
-        assert told == [{"game": "cs2", "result_url": "https://shop.example/skinsback/result/", "widget": False}]
+        assert requests == [{"game": "cs2", "result_url": "https://shop.example/skinsback/result/", "widget": False}]

@@ -1,4 +1,4 @@
-"""Deposits from the first call to the last, against the sandbox."""
+"""Deposits from the first call to the final status, against the sandbox."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -38,9 +38,9 @@ def test_a_deposit_is_opened_paid_and_credited(world, user):
     assert deposit.pay_url.startswith(world.sandbox.url)
     assert deposit.steam_id == "76561198050648523"
     assert deposit.metadata == {"cart": 7}
-    told = world.sandbox.deposit(deposit.order_id)
-    assert told.result_url == "https://shop.example/skinsback/result/"
-    assert told.success_url == "https://shop.example/thanks/"
+    opened_at_skinsback = world.sandbox.deposit(deposit.order_id)
+    assert opened_at_skinsback.result_url == "https://shop.example/skinsback/result/"
+    assert opened_at_skinsback.success_url == "https://shop.example/thanks/"
 
     world.sandbox.pay(deposit.order_id)
     world.deliver()
@@ -52,23 +52,23 @@ def test_a_deposit_is_opened_paid_and_credited(world, user):
 
 
 def pay_with(world, deposit, game):
-    """Have the user choose a skin of that game on the pay page and accept the trade."""
+    """Pay with the most expensive tradable skin of that game, as the user does on the pay page."""
     inventory = world.sandbox.inventory("76561198999000001")
     asset = max((asset for asset in inventory if asset.game == game and asset.tradable), key=lambda asset: asset.price)
     world.sandbox.pay(deposit.order_id, [asset.asset_id], steam_id="76561198999000001", held=False)
 
 
-@pytest.mark.parametrize("way", ["webhook", "orderstatus"])
+@pytest.mark.parametrize("source", ["webhook", "orderstatus"])
 @pytest.mark.parametrize("paid", ["cs2", "dota2", "rust"])
 @pytest.mark.parametrize("opened", [None, "rust"])
-def test_a_deposit_is_stored_with_the_game_of_the_skins_that_paid_it(world, user, opened, paid, way):
+def test_a_deposit_is_stored_with_the_game_of_the_skins_that_paid_it(world, user, opened, paid, source):
     for game in ("cs2", "dota2", "rust"):
         sync_prices(game=game)
     deposit = deposits.create(user, game=opened)
     assert deposit.game == (opened or "cs2")
     pay_with(world, deposit, paid)
     assert world.sandbox.deposit(deposit.order_id).game == paid
-    if way == "webhook":
+    if source == "webhook":
         world.deliver()
     else:
         deposits.refresh(deposit)
@@ -77,7 +77,7 @@ def test_a_deposit_is_stored_with_the_game_of_the_skins_that_paid_it(world, user
     assert (deposit.status, deposit.game, kinds(deposit)) == ("success", paid, ["credit"])
 
 
-def test_a_deposit_of_skins_that_the_price_list_does_not_know_keeps_the_game_it_was_opened_for(world, user):
+def test_a_deposit_of_skins_that_are_not_in_the_price_list_keeps_the_game_it_was_opened_for(world, user):
     sync_prices(game="cs2")
     deposit = deposits.create(user, game="dota2")
     pay_with(world, deposit, "rust")
@@ -87,7 +87,7 @@ def test_a_deposit_of_skins_that_the_price_list_does_not_know_keeps_the_game_it_
     assert (deposit.status, deposit.game) == ("success", "dota2")
 
 
-def test_a_deposit_with_every_option_is_understood(world, user, settings):
+def test_a_deposit_with_every_option_is_opened(world, user, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": "amount"}
 
     deposit = deposits.create(
@@ -133,7 +133,7 @@ def test_wrong_arguments_are_refused_before_anything_is_written(world, user, arg
 
 
 @pytest.mark.django_db(transaction=True)
-def test_inside_a_database_transaction_the_flows_that_call_skinsback_refuse(world):
+def test_flows_that_call_skinsback_raise_inside_a_database_transaction(world):
     deposit = make_deposit(status="in_hold")
     for flow in (
         deposits.create,
@@ -147,7 +147,7 @@ def test_inside_a_database_transaction_the_flows_that_call_skinsback_refuse(worl
     assert Deposit.objects.count() == 1
 
 
-def test_a_webhook_that_is_faster_than_the_answer_finds_the_row(world, user, monkeypatch):
+def test_a_webhook_before_the_answer_of_create_finds_the_row(world, user, monkeypatch):
     from django_skinsback.client import SkinsBackClient
 
     answer = SkinsBackClient.create_deposit
@@ -166,7 +166,7 @@ def test_a_webhook_that_is_faster_than_the_answer_finds_the_row(world, user, mon
     assert deposit.pay_url
 
 
-def test_a_lost_answer_leaves_a_row_that_the_sweep_settles(world, user):
+def test_after_a_lost_answer_of_create_the_sweep_finds_the_deposit(world, user):
     world.sandbox.lose_answer("create")
 
     with pytest.raises(UnknownOutcome):
@@ -185,7 +185,7 @@ def test_a_lost_answer_leaves_a_row_that_the_sweep_settles(world, user):
     assert kinds(deposit) == ["credit"]
 
 
-def test_a_request_that_never_arrived_is_abandoned_after_ten_minutes_and_never_repeated(world, user):
+def test_a_deposit_whose_request_was_lost_is_abandoned_after_ten_minutes_and_never_sent_again(world, user):
     world.sandbox.drop_request("create")
 
     with pytest.raises(UnknownOutcome):
@@ -205,7 +205,7 @@ def test_a_request_that_never_arrived_is_abandoned_after_ten_minutes_and_never_r
     assert not world.sandbox.state.deposits
 
 
-def test_an_order_id_that_is_taken_is_given_up_for_a_new_one_once(world, user):
+def test_create_retries_an_existing_order_id_once_with_a_new_id(world, user):
     world.sandbox.faults.add("error", "create", value="5 order_id_already_exists")
 
     deposit = deposits.create(user)
@@ -218,7 +218,7 @@ def test_an_order_id_that_is_taken_is_given_up_for_a_new_one_once(world, user):
         deposits.create(user)
 
 
-def test_a_refused_deposit_is_abandoned_and_the_error_is_told(world, user):
+def test_a_refused_deposit_is_abandoned_and_the_error_is_raised(world, user):
     world.sandbox.faults.add("error", "create", value="15 invalid_game")
 
     with pytest.raises(APIError, match="invalid_game"):
@@ -236,7 +236,7 @@ def test_a_deposit_that_could_not_be_sent_is_abandoned(world, user, settings):
     assert Deposit.objects.get().status == "abandoned"
 
 
-def test_when_every_webhook_is_lost_the_sweep_credits(world, user):
+def test_the_sweep_credits_when_every_webhook_is_lost(world, user):
     world.sandbox.faults.add("notify_drop", times=None)
     deposit = deposits.create(user)
     world.sandbox.pay(deposit.order_id)
@@ -252,15 +252,15 @@ def test_when_every_webhook_is_lost_the_sweep_credits(world, user):
     assert poll_deposits().asked == 0
 
 
-def test_a_deposit_nobody_pays_is_given_up_and_still_credited_if_paid_late(world, user):
+def test_an_unpaid_deposit_is_abandoned_and_a_late_payment_is_credited(world, user):
     deposit = deposits.create(user)
-    asked = 0
+    poll_count = 0
     for _ in range(100):
         world.advance(hours=1)
-        asked += poll_deposits().asked
+        poll_count += poll_deposits().asked
     deposit.refresh_from_db()
     assert (deposit.status, deposit.next_poll_at) == ("abandoned", None)
-    assert asked < 50
+    assert poll_count < 50
 
     world.sandbox.pay(deposit.order_id)
     world.deliver()
@@ -279,13 +279,13 @@ class TestHolds:
         assert (deposit.status, kinds(deposit)) == ("in_hold", [])
         return deposit
 
-    def test_a_hold_that_ends_well_credits_after_eight_days(self, world, held):
+    def test_a_hold_that_is_not_returned_is_credited_after_eight_days(self, world, held):
         world.advance(days=8, minutes=1)
 
         held.refresh_from_db()
         assert (held.status, kinds(held)) == ("success", ["credit"])
 
-    def test_an_approved_hold_credits_now_and_not_again(self, world, held, operator):
+    def test_an_approved_hold_is_credited_at_the_approval_and_not_again(self, world, held, operator):
         deposits.approve_hold(held, by=operator)
         assert kinds(held) == ["credit"]
 
@@ -307,21 +307,21 @@ class TestHolds:
         assert (held.status, kinds(held)) == ("hold_returned", ["credit", "reversal"])
         assert Wallet.objects.get(user=user).balance == -held.user_amount
 
-    def test_a_hold_the_user_gave_back_credits_nothing(self, world, held):
+    def test_a_returned_hold_credits_nothing(self, world, held):
         world.sandbox.give_back(held.order_id)
         world.deliver()
 
         held.refresh_from_db()
         assert (held.status, kinds(held)) == ("fail", [])
 
-    def test_an_approval_whose_answer_is_lost_is_read_from_the_status(self, world, held):
+    def test_an_approval_whose_answer_is_lost_is_found_by_orderstatus(self, world, held):
         world.sandbox.lose_answer("offer_approve")
 
         deposits.approve_hold(held)
 
         assert kinds(held) == ["credit"]
 
-    def test_an_approval_nobody_can_read_credits_nothing_and_is_asked_for(self, world, held):
+    def test_an_approval_without_any_answer_credits_nothing_and_is_polled(self, world, held):
         world.sandbox.lose_answer("offer_approve")
         world.sandbox.faults.add("lose_answer", "orderstatus", times=None)
 
@@ -346,7 +346,7 @@ def approve_small(deposit):
     return deposit.user_amount < 100 and bool(deposit.user_risk)
 
 
-def break_down(deposit):
+def fail(deposit):
     raise RuntimeError
 
 
@@ -361,13 +361,13 @@ class TestHoldPolicy:
         deposit.refresh_from_db()
         return deposit
 
-    def test_the_sites_function_approves_from_the_sweep(self, world, user, settings):
+    def test_the_sweep_approves_a_hold_that_the_policy_accepts(self, world, user, settings):
         deposit = self.hold(world, user, settings, approve_small)
 
         assert (deposit.status, kinds(deposit)) == ("hold_approved", ["credit"])
 
-    def test_a_function_that_raises_means_no_and_review(self, world, user, settings):
-        deposit = self.hold(world, user, settings, break_down)
+    def test_a_policy_that_raises_approves_nothing_and_flags_the_deposit(self, world, user, settings):
+        deposit = self.hold(world, user, settings, fail)
 
         assert (deposit.status, deposit.needs_review, kinds(deposit)) == ("in_hold", True, [])
 
@@ -380,7 +380,7 @@ class TestFromInventory:
         chosen = max((item for item in inventory.items if item.tradable), key=lambda item: item.price)
         return deposits.create_from_inventory(user, trade_url=TRADE_URL, item_asset_ids=[chosen.asset_id], game="rust")
 
-    def test_chosen_items_become_a_trade_offer_and_then_a_credit(self, world, user):
+    def test_a_deposit_from_inventory_has_a_trade_offer_and_is_credited_when_paid(self, world, user):
         deposit = self.open(world, user)
 
         assert (deposit.status, deposit.pay_url) == ("pending", "")
@@ -392,7 +392,7 @@ class TestFromInventory:
         world.deliver()
         assert kinds(deposit) == ["credit"]
 
-    def test_a_lost_answer_is_settled_by_the_sweep(self, world, user):
+    def test_after_a_lost_answer_the_sweep_finds_the_deposit_from_inventory(self, world, user):
         world.sandbox.lose_answer("create_from_user_inventory")
         with pytest.raises(UnknownOutcome):
             self.open(world, user)
@@ -402,7 +402,7 @@ class TestFromInventory:
 
         assert Deposit.objects.get().status == "pending"
 
-    def test_an_order_id_that_is_taken_is_given_up_for_a_new_one(self, world, user):
+    def test_create_from_inventory_retries_an_existing_order_id_with_a_new_id(self, world, user):
         world.sandbox.faults.add("error", "create_from_user_inventory", value="7 order_id_already_exists")
 
         deposit = self.open(world, user)
@@ -413,13 +413,13 @@ class TestFromInventory:
         assert abandoned.order_id != pending.order_id
         assert world.sandbox.deposit(pending.order_id).status == "pending"
 
-    def test_nothing_chosen_is_refused(self, world, user):
+    def test_an_empty_list_of_items_is_refused(self, world, user):
         with pytest.raises(InvalidInput):
             deposits.create_from_inventory(user, trade_url=TRADE_URL, item_asset_ids=[])
         assert not Deposit.objects.exists()
 
 
-def test_the_sweep_leaves_a_row_it_took_to_nobody_else_for_two_minutes(world, user):
+def test_a_row_that_a_sweep_has_claimed_is_not_polled_again_for_two_minutes(world, user):
     make_deposit(user=user, order_id="a", transaction_id=None, status="created")
     world.sandbox.faults.add("maintenance", times=None)
 

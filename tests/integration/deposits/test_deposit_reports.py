@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 PAID = {"amount": Decimal("10.5"), "user_amount": Decimal("12.6"), "amount_currency": "usd"}
 
 
-def tell(deposit, status, source="webhook", **fields):
-    """One report about ``deposit``; money comes along where SkinsBack would tell it."""
+def record_status(deposit, status, source="webhook", **fields):
+    """Record one report about ``deposit`` and return the outcome. It has amounts where SkinsBack would send them."""
     paid = PAID if status in {"in_hold", "hold_approved", "success"} else {}
     report = {"order_id": deposit.order_id, "transaction_id": deposit.transaction_id or "", "status": status}
     recorded = deposits.record_report(DepositReport(**{**report, **paid, **fields}), source, account=deposit.account)
@@ -54,7 +54,7 @@ def deposit(user):
         ([], "dota2"),
     ],
 )
-def test_the_game_is_that_of_the_skins_if_the_price_list_knows_them_in_one_game_only(deposit, names, game):
+def test_the_game_is_taken_from_the_skins_only_if_the_price_list_has_them_in_one_game(deposit, names, game):
     Deposit.objects.filter(pk=deposit.pk).update(game="dota2")
     for known, name in [
         ("rust", "Harbour Hoodie"),
@@ -65,7 +65,7 @@ def test_the_game_is_that_of_the_skins_if_the_price_list_knows_them_in_one_game_
     ]:
         MarketItem.objects.create(game=known, market_hash_name=name, price=1, available=name != "Heron Mask")
 
-    assert tell(deposit, "success", skins=[{"name": name} for name in names]) == "applied"
+    assert record_status(deposit, "success", skins=[{"name": name} for name in names]) == "applied"
     assert (deposit.status, deposit.game) == ("success", game)
     assert entries(deposit) == [("credit", Decimal("12.6"))]
 
@@ -88,9 +88,9 @@ def test_the_game_is_that_of_the_skins_if_the_price_list_knows_them_in_one_game_
     ],
     ids=" ".join,
 )
-def test_what_each_path_posts(deposit, path, ledger):
+def test_each_path_of_statuses_posts_its_entries(deposit, path, ledger):
     for status in path:
-        tell(deposit, status)
+        record_status(deposit, status)
 
     assert [kind for kind, _ in entries(deposit)] == ledger
     assert (deposit.finished_at is not None) is (deposit.status in DEPOSIT_FINAL)
@@ -98,112 +98,112 @@ def test_what_each_path_posts(deposit, path, ledger):
 
 
 @pytest.mark.parametrize("trace", DEPOSIT_TRACES)
-def test_in_whatever_order_and_however_often_it_is_told_a_deposit_ends_with_the_same_balance(user, trace):
-    words, chance = trace.split(), random.Random(trace)
-    orders = list(permutations(words))
-    for order in chance.sample(orders, k=min(len(orders), 10)):
-        told = list(order)
-        for word in chance.choices(words, k=2):
-            told.insert(chance.randrange(len(told) + 1), word)
+def test_reports_in_any_order_and_repeated_end_with_the_same_balance(user, trace):
+    statuses, random_source = trace.split(), random.Random(trace)
+    orders = list(permutations(statuses))
+    for order in random_source.sample(orders, k=min(len(orders), 10)):
+        reported = list(order)
+        for repeated in random_source.choices(statuses, k=2):
+            reported.insert(random_source.randrange(len(reported) + 1), repeated)
         deposit = make_deposit(user=user)
 
-        for word in told:
-            tell(deposit, word)
+        for status in reported:
+            record_status(deposit, status)
 
-        assert (deposit.status, deposit.needs_review) == (words[-1], False), told
+        assert (deposit.status, deposit.needs_review) == (statuses[-1], False), reported
         balance = sum(amount for _, amount in entries(deposit))
-        assert balance == (Decimal("12.6") if words[-1] == "success" else 0), told
+        assert balance == (Decimal("12.6") if statuses[-1] == "success" else 0), reported
 
 
 @pytest.mark.parametrize("late", ["pending", "in_hold", "hold_approved"])
-def test_what_comes_late_changes_nothing_and_is_called_stale(deposit, late):
-    tell(deposit, "success")
+def test_a_late_report_changes_nothing_and_is_stale(deposit, late):
+    record_status(deposit, "success")
     before = deposit.updated_at
 
-    assert tell(deposit, late) == "stale"
+    assert record_status(deposit, late) == "stale"
 
     assert (deposit.status, deposit.updated_at, len(entries(deposit))) == ("success", before, 1)
 
 
 @pytest.mark.parametrize(
-    "told", [{"user_amount": None}, {"amount_currency": ""}, {}], ids=["no amount", "no currency", "both"]
+    "reported", [{"user_amount": None}, {"amount_currency": ""}, {}], ids=["no amount", "no currency", "both"]
 )
-def test_a_list_row_credits_what_it_says_whole_and_else_has_skinsback_asked(deposit, told):
-    outcome = tell(deposit, "success", source="list", **told)
+def test_a_list_row_is_credited_if_it_is_complete_and_is_polled_otherwise(deposit, reported):
+    outcome = record_status(deposit, "success", source="list", **reported)
 
-    if told:
+    if reported:
         assert (outcome, deposit.status, deposit.needs_review) == ("withheld", "pending", False)
         assert deposit.next_poll_at <= deposit.updated_at
     else:
         assert (outcome, deposit.status) == ("applied", "success")
-    assert len(entries(deposit)) == (not told)
+    assert len(entries(deposit)) == (not reported)
 
 
-def test_a_reversal_takes_exactly_what_was_given_even_if_another_amount_came_later(deposit):
-    tell(deposit, "hold_approved")
-    tell(deposit, "hold_approved", user_amount=Decimal(99))
-    tell(deposit, "hold_returned")
+def test_a_reversal_takes_back_the_credited_amount_although_another_was_reported_later(deposit):
+    record_status(deposit, "hold_approved")
+    record_status(deposit, "hold_approved", user_amount=Decimal(99))
+    record_status(deposit, "hold_returned")
 
     assert entries(deposit) == [("credit", Decimal("12.6")), ("reversal", Decimal("-12.6"))]
     assert "another amount" in deposit.review_reason
     assert deposit.user_amount == Decimal("12.6")
 
 
-def test_a_reversal_takes_from_whom_it_was_given_to_and_in_what_was_given(deposit, settings, user, operator):
-    """The row may have come to another user since, and the site may credit otherwise now."""
+def test_a_reversal_has_the_user_and_the_currency_of_the_credit(deposit, settings, user, operator):
+    """Since the credit, the deposit got another user and the CREDIT setting changed."""
     settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_in_points"}
-    tell(deposit, "hold_approved")
+    record_status(deposit, "hold_approved")
     Deposit.objects.update(user=operator)
     settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": "amount"}
 
-    tell(deposit, "hold_returned")
+    record_status(deposit, "hold_returned")
 
-    given, taken = LedgerEntry.objects.order_by("pk").values_list("user", "amount", "currency")
-    assert given == (user.pk, 1050, "points")
-    assert taken == (user.pk, -1050, "points")
+    credit, reversal = LedgerEntry.objects.order_by("pk").values_list("user", "amount", "currency")
+    assert credit == (user.pk, 1050, "points")
+    assert reversal == (user.pk, -1050, "points")
 
 
-def test_a_success_with_another_amount_than_the_approved_one_is_flagged_and_the_first_stays(deposit):
-    tell(deposit, "hold_approved")
-    tell(deposit, "success", user_amount=Decimal(99))
+def test_a_success_with_another_amount_than_the_approved_hold_is_flagged_and_the_first_credit_stays(deposit):
+    record_status(deposit, "hold_approved")
+    record_status(deposit, "success", user_amount=Decimal(99))
 
     assert (deposit.status, deposit.needs_review) == ("success", True)
     assert entries(deposit) == [("credit", Decimal("12.6"))]
 
 
-def test_until_a_credit_exists_the_newest_amount_replaces_the_older(deposit):
-    tell(deposit, "in_hold", user_amount=Decimal(5))
-    tell(deposit, "in_hold", user_amount=Decimal(6))
+def test_the_newest_amount_replaces_the_older_until_a_credit_exists(deposit):
+    record_status(deposit, "in_hold", user_amount=Decimal(5))
+    record_status(deposit, "in_hold", user_amount=Decimal(6))
     assert deposit.user_amount == 6
 
-    tell(deposit, "success", user_amount=Decimal(7))
+    record_status(deposit, "success", user_amount=Decimal(7))
     assert entries(deposit) == [("credit", Decimal(7))]
     assert not deposit.needs_review
 
 
 @pytest.mark.parametrize("amount", [None, Decimal(0)], ids=["missing or unreadable", "zero"])
 @pytest.mark.parametrize("status", ["hold_approved", "success"])
-def test_without_a_usable_amount_the_status_does_not_advance_and_is_asked_for(deposit, status, amount):
-    outcome = tell(deposit, status, user_amount=amount)
+def test_without_a_usable_amount_the_status_does_not_change_and_the_deposit_is_polled(deposit, status, amount):
+    outcome = record_status(deposit, status, user_amount=amount)
 
     assert (outcome, deposit.status, deposit.needs_review) == ("withheld", "pending", True)
     assert deposit.next_poll_at == deposit.updated_at
     assert entries(deposit) == []
 
-    tell(deposit, status, source="poll")
+    record_status(deposit, status, source="poll")
     assert (deposit.status, entries(deposit)) == (status, [("credit", Decimal("12.6"))])
 
 
 def test_the_user_amount_never_falls_back_to_the_amount(deposit):
-    tell(deposit, "success", user_amount=None)
+    record_status(deposit, "success", user_amount=None)
 
     assert entries(deposit) == []
 
 
-def test_the_amount_is_credited_where_the_site_says_so(deposit, settings):
+def test_the_amount_is_credited_if_the_credit_setting_is_amount(deposit, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": "amount"}
 
-    tell(deposit, "success")
+    record_status(deposit, "success")
 
     assert entries(deposit) == [("credit", Decimal("10.5"))]
 
@@ -212,10 +212,10 @@ def credit_in_points(deposit):
     return deposit.amount * 100, "points"
 
 
-def test_a_function_of_the_site_can_decide_the_credit_and_the_history_keeps_it(deposit, settings):
+def test_a_credit_function_decides_the_credit_and_the_history_stores_both_amounts(deposit, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_in_points"}
 
-    tell(deposit, "success")
+    record_status(deposit, "success")
 
     entry = LedgerEntry.objects.get()
     assert (entry.amount, entry.currency) == (1050, "points")
@@ -228,46 +228,46 @@ def test_a_function_of_the_site_can_decide_the_credit_and_the_history_keeps_it(d
 def test_a_wrong_currency_withholds_the_credit(user, currency):
     deposit = make_deposit(user=user, currency="usd")
 
-    outcome = tell(deposit, "success", amount_currency=currency)
+    outcome = record_status(deposit, "success", amount_currency=currency)
 
     assert (outcome, deposit.status, deposit.needs_review) == ("withheld", "success", True)
     assert deposit.next_poll_at is not None
     assert entries(deposit) == []
 
 
-def test_a_missing_currency_told_later_credits(deposit):
-    tell(deposit, "success", amount_currency="")
-    outcome = tell(deposit, "success", source="poll")
+def test_a_missing_currency_that_is_reported_later_credits(deposit):
+    record_status(deposit, "success", amount_currency="")
+    outcome = record_status(deposit, "success", source="poll")
 
     assert (outcome, entries(deposit)) == ("applied", [("credit", Decimal("12.6"))])
 
 
-def test_a_missing_currency_told_after_the_operator_settled_credits_nothing(deposit, operator):
-    tell(deposit, "success", amount_currency="")
+def test_a_missing_currency_that_is_reported_after_a_keep_credits_nothing(deposit, operator):
+    record_status(deposit, "success", amount_currency="")
     deposits.settle(deposit, "keep", by=operator)
 
-    assert tell(deposit, "success", source="poll") == "repeat"
+    assert record_status(deposit, "success", source="poll") == "repeat"
     assert entries(deposit) == []
 
 
-def test_asking_about_a_withheld_credit_ends(deposit):
-    tell(deposit, "success", amount_currency="")
+def test_polling_of_a_withheld_credit_ends(deposit):
+    record_status(deposit, "success", amount_currency="")
     for _ in range(10):
-        tell(deposit, "success", source="poll", amount_currency="")
+        record_status(deposit, "success", source="poll", amount_currency="")
 
     assert deposit.next_poll_at is None
     assert deposit.needs_review
 
 
 @pytest.mark.parametrize(
-    "oddity",
+    "unexpected",
     [{"steam_id": "76561198050648523"}, {"amount": Decimal(1)}, {"amount": Decimal(1000)}],
     ids=["another payer", "too little", "too much"],
 )
-def test_oddities_are_posted_and_flagged(user, oddity):
+def test_another_payer_and_amounts_outside_the_limits_are_credited_and_flagged(user, unexpected):
     deposit = make_deposit(user=user, steam_id="76561198827262007", currency="usd", min_amount=5, max_amount=20)
 
-    tell(deposit, "success", **oddity)
+    record_status(deposit, "success", **unexpected)
 
     assert (deposit.status, deposit.needs_review) == ("success", True)
     entry = LedgerEntry.objects.get()
@@ -275,24 +275,24 @@ def test_oddities_are_posted_and_flagged(user, oddity):
 
 
 def test_another_transaction_id_is_not_applied(deposit):
-    outcome = tell(deposit, "success", transaction_id="999999")
+    outcome = record_status(deposit, "success", transaction_id="999999")
 
     assert (outcome, deposit.status, deposit.needs_review) == ("mismatched", "pending", True)
     assert entries(deposit) == []
 
 
-def test_a_row_learns_its_transaction_id_once(user):
+def test_a_transaction_id_is_stored_once_and_never_that_of_another_deposit(user):
     deposit, other = make_deposit(user=user, transaction_id=None), make_deposit(user=user, transaction_id="7")
 
-    assert tell(deposit, "pending", transaction_id="7") == "mismatched"
-    assert tell(deposit, "success", transaction_id="8") == "applied"
+    assert record_status(deposit, "pending", transaction_id="7") == "mismatched"
+    assert record_status(deposit, "success", transaction_id="8") == "applied"
     assert (deposit.transaction_id, other.transaction_id) == ("8", "7")
 
 
-def test_a_deposit_without_an_owner_is_posted_without_a_user():
+def test_the_credit_of_a_deposit_without_a_user_has_no_user():
     deposit = make_deposit(user=None)
 
-    tell(deposit, "success")
+    record_status(deposit, "success")
 
     assert LedgerEntry.objects.get().user is None
 
@@ -301,42 +301,42 @@ class TestContradictions:
     @pytest.mark.parametrize(
         ("first", "second"), [("success", "fail"), ("fail", "success"), ("hold_returned", "success")]
     )
-    def test_a_message_alone_moves_nothing_and_has_skinsback_asked(self, deposit, first, second):
-        tell(deposit, first)
+    def test_a_contradicting_webhook_changes_nothing_and_makes_the_deposit_due(self, deposit, first, second):
+        record_status(deposit, first)
         before = entries(deposit)
 
-        assert tell(deposit, second) == "conflict"
+        assert record_status(deposit, second) == "conflict"
 
         assert (deposit.status, deposit.needs_review) == (first, True)
         assert deposit.next_poll_at == deposit.updated_at
         assert entries(deposit) == before
 
     def test_success_after_fail_is_credited_when_confirmed(self, deposit):
-        tell(deposit, "fail")
-        tell(deposit, "success")
-        tell(deposit, "success", source="poll")
+        record_status(deposit, "fail")
+        record_status(deposit, "success")
+        record_status(deposit, "success", source="poll")
 
         assert (deposit.status, entries(deposit)) == ("success", [("credit", Decimal("12.6"))])
         assert deposit.next_poll_at is None
 
     @pytest.mark.parametrize("second", ["fail", "hold_returned"])
-    def test_a_success_taken_back_is_reversed_when_confirmed(self, deposit, second):
-        tell(deposit, "success")
-        tell(deposit, second)
-        tell(deposit, second, source="poll")
+    def test_a_failure_after_success_is_reversed_when_confirmed(self, deposit, second):
+        record_status(deposit, "success")
+        record_status(deposit, second)
+        record_status(deposit, second, source="poll")
 
         assert deposit.status == second
         assert entries(deposit) == [("credit", Decimal("12.6")), ("reversal", Decimal("-12.6"))]
 
     def test_an_approved_hold_that_failed_is_reversed_when_confirmed(self, deposit):
-        tell(deposit, "hold_approved")
-        tell(deposit, "fail", source="poll")
+        record_status(deposit, "hold_approved")
+        record_status(deposit, "fail", source="poll")
 
         assert deposit.status == "fail"
         assert [kind for kind, _ in entries(deposit)] == ["credit", "reversal"]
 
     @pytest.mark.parametrize(("confirmed", "balance"), [("fail", 0), ("success", Decimal("12.6"))])
-    def test_the_sweep_asks_about_two_messages_and_posts_what_skinsback_confirms(
+    def test_the_sweep_polls_after_two_contradicting_webhooks_and_posts_what_skinsback_confirms(
         self, client, deposit, monkeypatch, confirmed, balance
     ):
         for status in ("success", "fail"):
@@ -354,26 +354,26 @@ class TestContradictions:
         assert Wallet.objects.get().balance == balance
         assert poll_deposits().asked == 0
 
-    def test_skinsback_standing_by_its_first_word_ends_the_asking(self, deposit):
-        tell(deposit, "success")
-        tell(deposit, "fail")
-        tell(deposit, "success", source="poll")
+    def test_a_poll_that_confirms_the_first_status_ends_the_polling(self, deposit):
+        record_status(deposit, "success")
+        record_status(deposit, "fail")
+        record_status(deposit, "success", source="poll")
 
         assert (deposit.status, deposit.next_poll_at, deposit.needs_review) == ("success", None, True)
         assert len(entries(deposit)) == 1
 
-    def test_a_third_turn_is_only_reviewed(self, deposit):
-        tell(deposit, "fail")
-        tell(deposit, "success", source="poll")
-        assert tell(deposit, "fail", source="poll") == "conflict"
+    def test_a_third_contradiction_is_only_flagged(self, deposit):
+        record_status(deposit, "fail")
+        record_status(deposit, "success", source="poll")
+        assert record_status(deposit, "fail", source="poll") == "conflict"
 
         assert (deposit.status, deposit.needs_review) == ("success", True)
         assert [kind for kind, _ in entries(deposit)] == ["credit"]
 
 
 class TestSettling:
-    def test_keep_only_ends_the_review_and_the_history_keeps_the_reason(self, deposit, operator):
-        tell(deposit, "success", steam_id="76561198050648523")
+    def test_keep_ends_the_review_and_the_history_stores_the_reason(self, deposit, operator):
+        record_status(deposit, "success", steam_id="76561198050648523")
 
         deposits.settle(deposit, "keep", by=operator, note="his second account")
 
@@ -384,9 +384,9 @@ class TestSettling:
         assert (change.decision, change.note) == ("keep", "his second account")
         assert "another Steam account" in change.text
 
-    def test_credit_posts_what_the_row_says_once(self, user, operator):
+    def test_credit_posts_the_stored_amount_once(self, user, operator):
         deposit = make_deposit(user=user, currency="usd")
-        tell(deposit, "success", amount_currency="eur")
+        record_status(deposit, "success", amount_currency="eur")
 
         deposits.settle(deposit, "credit", by=operator)
 
@@ -396,8 +396,8 @@ class TestSettling:
         with pytest.raises(InvalidInput, match="already"):
             deposits.settle(deposit, "credit", by=operator)
 
-    def test_reverse_takes_back_once(self, deposit, operator):
-        tell(deposit, "success")
+    def test_reverse_posts_one_reversal(self, deposit, operator):
+        record_status(deposit, "success")
 
         deposits.settle(deposit, "reverse", by=operator)
 
@@ -411,30 +411,30 @@ class TestSettling:
             deposits.settle(deposit, "credit")
         assert entries(deposit) == []
 
-    def test_another_word_is_refused(self, deposit):
+    def test_an_unknown_decision_is_refused(self, deposit):
         with pytest.raises(InvalidInput, match="keep, credit, reverse"):
             deposits.settle(deposit, "refund")
 
 
-def test_listeners_hear_of_changes_and_reviews_after_the_commit(deposit, django_capture_on_commit_callbacks):
-    heard = []
+def test_signals_for_changes_and_reviews_are_sent_after_the_commit(deposit, django_capture_on_commit_callbacks):
+    received = []
 
     def changed(deposit, change, **_kwargs):
-        heard.append((deposit.status, change.from_status, change.to_status))
-        raise RuntimeError("a listener's own mistake")
+        received.append((deposit.status, change.from_status, change.to_status))
+        raise RuntimeError("a bug in a receiver")
 
     def reviewed(row, reason, **_kwargs):
-        heard.append(reason)
+        received.append(reason)
 
     deposit_changed.connect(changed)
     review_needed.connect(reviewed)
     try:
         with django_capture_on_commit_callbacks(execute=True):
-            tell(deposit, "success", steam_id="76561198050648523")
-            assert heard == []
+            record_status(deposit, "success", steam_id="76561198050648523")
+            assert received == []
     finally:
         deposit_changed.disconnect(changed)
         review_needed.disconnect(reviewed)
 
-    assert heard == ["Paid from another Steam account than expected.", ("success", "pending", "success")]
+    assert received == ["Paid from another Steam account than expected.", ("success", "pending", "success")]
     assert len(entries(deposit)) == 1

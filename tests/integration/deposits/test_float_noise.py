@@ -1,4 +1,4 @@
-"""A SkinsBack whose PHP writes floats in full: every amount is exact and agrees with the lists."""
+"""SkinsBack writes floats with 17 digits: every amount is still exact and matches the lists."""
 
 import dataclasses
 import json
@@ -17,20 +17,20 @@ PAYER = "76561198827262007"
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 
 ROUNDED_DOWN = [Decimal("40.76"), Decimal("9.03"), Decimal("7.43"), Decimal("4.35")]
-"""Prices whose float lies below them."""
+"""Prices whose nearest float is smaller."""
 PRICES = [*ROUNDED_DOWN, Decimal("1.10"), Decimal("2.20"), Decimal("10.50")]
 
 
 @pytest.fixture
 def sandbox(skinsback_sandbox):
-    world = skinsback_sandbox.store
-    world.options = dataclasses.replace(world.options, notification_format="json-numbers")
+    store = skinsback_sandbox.store
+    store.options = dataclasses.replace(store.options, notification_format="json-numbers")
     skinsback_sandbox.configure(multiplier="1.01")
     return skinsback_sandbox
 
 
 def pay(sandbox, user, price):
-    """A deposit of one skin of that price; gives its row."""
+    """Pay a deposit with one skin of that price and return its row."""
     deposit = deposits.create(user, currency="usd", min_amount="1")
     asset = next(asset for asset in sandbox.inventory(PAYER) if asset.tradable)
     asset.price, asset.trade_protected = price, False
@@ -40,33 +40,33 @@ def pay(sandbox, user, price):
     return deposit
 
 
-def numbers_in_full(monkeypatch):
-    """Have every answer of the sandbox written with ``serialize_precision=17``."""
-    written = php.json_text
+def write_full_floats(monkeypatch):
+    """Make the sandbox write every answer with ``serialize_precision=17``."""
+    original = php.json_text
 
-    def in_full(value):
+    def full_float(value):
         match value:
             case dict():
-                return {key: in_full(inner) for key, inner in value.items()}
+                return {key: full_float(inner) for key, inner in value.items()}
             case list():
-                return [in_full(inner) for inner in value]
+                return [full_float(inner) for inner in value]
             case Decimal():
                 return Decimal(f"{float(value):.17g}")
             case _:
                 return value
 
-    monkeypatch.setattr(php, "json_text", lambda value: written(in_full(value)))
+    monkeypatch.setattr(php, "json_text", lambda value: original(full_float(value)))
 
 
-def test_deposits_told_with_the_noise_of_floats_are_credited_exactly_and_agree_with_the_list(sandbox, user):
+def test_deposits_reported_with_float_noise_are_credited_exactly_and_match_the_list(sandbox, user):
     sandbox.faults.add("notify_float_noise", "deposit", times=None)
 
     for price in PRICES:
         deposit = pay(sandbox, user, price)
-        theirs = sandbox.deposit(deposit.order_id)
-        assert (deposit.amount, deposit.user_amount) == (theirs.amount, theirs.user_amount)
+        at_skinsback = sandbox.deposit(deposit.order_id)
+        assert (deposit.amount, deposit.user_amount) == (at_skinsback.amount, at_skinsback.user_amount)
         assert deposit.amount == price
-        assert LedgerEntry.objects.get(deposit=deposit).amount == theirs.user_amount
+        assert LedgerEntry.objects.get(deposit=deposit).amount == at_skinsback.user_amount
 
     sent = [json.loads(event.body, parse_float=Decimal).get("amount") for event in WebhookEvent.objects.order_by("pk")]
     sent = [Decimal(amount) for amount in sent if amount is not None]
@@ -75,10 +75,10 @@ def test_deposits_told_with_the_noise_of_floats_are_credited_exactly_and_agree_w
     assert not Discrepancy.objects.exists()
 
 
-def test_a_list_with_the_noise_of_floats_agrees_with_what_was_credited_exactly(sandbox, user, monkeypatch):
+def test_a_list_with_float_noise_matches_the_credited_amounts(sandbox, user, monkeypatch):
     deposits = [pay(sandbox, user, price) for price in PRICES]
     assert [deposit.amount for deposit in deposits] == PRICES
-    numbers_in_full(monkeypatch)
+    write_full_floats(monkeypatch)
 
     [counts] = reconcile("default", lists=("orders",))
 
@@ -87,8 +87,8 @@ def test_a_list_with_the_noise_of_floats_agrees_with_what_was_credited_exactly(s
     assert not any(deposit.needs_review for deposit in deposits)
 
 
-def test_a_purchase_answered_with_the_noise_of_floats_has_its_exact_price(sandbox, user, monkeypatch):
-    numbers_in_full(monkeypatch)
+def test_a_purchase_answered_with_float_noise_has_its_exact_price(sandbox, user, monkeypatch):
+    write_full_floats(monkeypatch)
     skin = next(iter(sandbox.state.stock.values()))
     with sandbox.store.locked():
         skin.price = Decimal("40.76")

@@ -1,4 +1,4 @@
-"""Closing a user's account: Steam data goes, money stays. Row 70 of the fault model."""
+"""Forgetting a user removes Steam data and keeps the ledger. Row 70 of the fault model."""
 
 from decimal import Decimal
 
@@ -21,7 +21,7 @@ TOKEN = "SeCr3tTk"
 
 
 @pytest.fixture
-def closed(client, user, operator):
+def finished_rows(client, user, operator):
     """A paid deposit with a settled review, and a finished purchase."""
     Wallet.objects.create(user=user)
     deposit = make_deposit(user=user, steam_id=STEAM_ID, skins=[{"name": "Karambit"}])
@@ -33,28 +33,28 @@ def closed(client, user, operator):
     return deposit, purchase
 
 
-def all_text():
+def stored_text():
     """Everything that is stored about deposits, purchases and deliveries."""
     tables = (Deposit, Purchase, StatusChange, WebhookEvent)
     return "\n".join(str(row) for model in tables for row in model.objects.values())
 
 
-def test_row_70_steam_data_goes_and_money_stays(closed, user):
+def test_row_70_steam_data_is_removed_and_ledger_entries_stay(finished_rows, user):
     before = list(LedgerEntry.objects.values())
     digests = list(WebhookEvent.objects.values_list("digest", flat=True))
-    assert all(text in all_text() for text in (STEAM_ID, OTHER, TOKEN, "90382795", "Karambit"))
+    assert all(text in stored_text() for text in (STEAM_ID, OTHER, TOKEN, "90382795", "Karambit"))
 
     forgotten = forget_user(user)
 
     assert (forgotten.rows, forgotten.deliveries) == (2, 1)
-    assert not [text for text in (STEAM_ID, OTHER, TOKEN, "90382795", "Karambit") if text in all_text()]
+    assert not [text for text in (STEAM_ID, OTHER, TOKEN, "90382795", "Karambit") if text in stored_text()]
     assert list(LedgerEntry.objects.values()) == before != []
     assert list(WebhookEvent.objects.values_list("digest", flat=True)) == digests
     assert Deposit.objects.get().amount == Decimal("10.5")
 
 
-def test_row_70_no_digest_of_a_trade_token_stays_and_its_key_buys_nothing_again(user):
-    """The token is eight characters: its digest with known parameters could be searched for."""
+def test_row_70_the_digest_of_a_trade_token_is_removed_and_its_idempotency_key_is_refused(user):
+    """A token has eight characters. A digest of it and known parameters could be found by trying all tokens."""
     trade_url = f"https://steamcommunity.com/tradeoffer/new/?partner=90382795&token={TOKEN}"
     request = {"user": user, "trade_url": trade_url, "skin_id": "1", "max_price": 4, "idempotency_key": "cart-7"}
     purchases.cancel(purchases.buy(**request))
@@ -67,8 +67,8 @@ def test_row_70_no_digest_of_a_trade_token_stays_and_its_key_buys_nothing_again(
     assert Purchase.objects.count() == 1
 
 
-def test_row_70_later_reports_add_none_and_money_still_moves(closed, client, user):
-    deposit, purchase = closed
+def test_row_70_later_reports_store_no_steam_data_and_still_post_entries(finished_rows, client, user):
+    deposit, purchase = finished_rows
     forget_user(user)
 
     report = DepositReport(status="success", order_id=deposit.order_id, steam_id=OTHER, skins=[{"name": "Karambit"}])
@@ -79,13 +79,13 @@ def test_row_70_later_reports_add_none_and_money_still_moves(closed, client, use
     body = signed_notification(deposit, status="hold_returned", steam_id=OTHER)
     assert post_notification(client, body).status_code == 200
 
-    assert not [text for text in (STEAM_ID, OTHER, "Karambit") if text in all_text()]
+    assert not [text for text in (STEAM_ID, OTHER, "Karambit") if text in stored_text()]
     assert Purchase.objects.get().status == "rollback_user"
     assert Purchase.objects.get().trade_offer_id == ""
     assert WebhookEvent.objects.filter(body=b"").count() == 2
 
 
-def test_repeating_it_changes_nothing(closed, user):
+def test_forgetting_a_user_again_changes_nothing(finished_rows, user):
     forget_user(user)
     changes = StatusChange.objects.count()
 
@@ -104,16 +104,16 @@ def test_repeating_it_changes_nothing(closed, user):
     ],
     ids=["a hold", "a review", "a trade offer", "a purchase that can be rolled back"],
 )
-def test_it_is_refused_while_a_row_is_open(closed, user, open_row):
+def test_forgetting_is_refused_while_a_row_is_open(finished_rows, user, open_row):
     open_row(user)
 
     with pytest.raises(InvalidInput, match="are open or need review"):
         forget_user(user)
 
-    assert STEAM_ID in all_text()
+    assert STEAM_ID in stored_text()
 
 
-def test_the_command_ends_with_4_while_a_row_is_open_and_with_2_for_an_unknown_user(closed, user):
+def test_the_exit_code_is_4_while_a_row_is_open_and_2_for_an_unknown_user(finished_rows, user):
     make_deposit(user=user, status="in_hold")
 
     for name, code in ((user.get_username(), 4), ("bob", 2)):
@@ -122,7 +122,7 @@ def test_the_command_ends_with_4_while_a_row_is_open_and_with_2_for_an_unknown_u
         assert refused.value.returncode == code
 
 
-def test_rows_of_a_user_who_was_deleted_are_found_by_the_owner_id(user):
+def test_rows_of_a_deleted_user_are_found_by_the_owner_id(user):
     deposit = make_deposit(user=user, status="fail", steam_id=STEAM_ID)
     key = user.pk
     user.delete()
@@ -133,12 +133,12 @@ def test_rows_of_a_user_who_was_deleted_are_found_by_the_owner_id(user):
     assert (deposit.steam_id, deposit.owner_id) == ("", str(key))
 
 
-def test_a_user_with_entries_cannot_be_deleted(closed, user):
+def test_a_user_with_ledger_entries_cannot_be_deleted(finished_rows, user):
     with pytest.raises(ProtectedError):
         user.delete()
 
 
-def test_the_command_says_what_it_did_and_names_an_unknown_user(closed, user, capsys):
+def test_the_command_prints_the_counts_and_names_an_unknown_user(finished_rows, user, capsys):
     call_command("skinsback_forget_user", user.get_username())
     assert "removed from 2 deposits and purchases, raw bodies from 1 deliveries" in capsys.readouterr().out
 

@@ -36,7 +36,7 @@ def test_the_same_key_returns_the_same_deposit_without_another_call(user, calls)
     assert (again.pk, again.pay_url, calls) == (first.pk, first.pay_url, ["create_deposit"])
 
 
-def test_it_is_returned_as_it_is_now(user, world, calls):
+def test_the_same_key_returns_the_deposit_with_its_current_status(user, world, calls):
     first = deposits.create(user, idempotency_key="cart-7")
     world.sandbox.pay(first.order_id, held=False)
     world.deliver()
@@ -73,7 +73,7 @@ def test_without_a_key_each_call_opens_a_deposit(user, calls):
     assert set(Deposit.objects.values_list("idempotency_digest", flat=True)) == {None}
 
 
-def test_a_deposit_of_chosen_items_has_its_key_too(user, world, calls):
+def test_create_from_inventory_has_idempotency_keys_too(user, world, calls):
     items = [asset for asset in world.sandbox.inventory("76561198050648523") if asset.tradable and asset.game == "cs2"]
     items.sort(key=lambda asset: asset.price, reverse=True)
     options = {"trade_url": TRADE_URL, "item_asset_ids": [items[0].asset_id], "idempotency_key": "cart-7"}
@@ -89,7 +89,7 @@ def test_a_deposit_of_chosen_items_has_its_key_too(user, world, calls):
 
 
 @pytest.mark.parametrize("error", [RequestNotSent(), APIError("create", 3, "no")], ids=["not sent", "refused"])
-def test_a_deposit_that_was_refused_frees_its_key(user, calls, monkeypatch, error):
+def test_a_refused_deposit_releases_its_key(user, calls, monkeypatch, error):
     with monkeypatch.context() as patch:
         patch.setattr(type(get_client()), "create_deposit", raising(error))
         with pytest.raises(type(error)):
@@ -100,7 +100,7 @@ def test_a_deposit_that_was_refused_frees_its_key(user, calls, monkeypatch, erro
     assert (row.status, Deposit.objects.count()) == ("pending", 2)
 
 
-def test_a_deposit_of_unknown_outcome_keeps_its_key_until_skinsback_does_not_know_it(user, world, calls, monkeypatch):
+def test_a_deposit_of_unknown_outcome_holds_its_key_until_it_is_abandoned(user, world, calls, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(type(get_client()), "create_deposit", raising(UnknownOutcome()))
         with pytest.raises(UnknownOutcome):

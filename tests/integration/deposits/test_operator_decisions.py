@@ -1,4 +1,4 @@
-"""What an operator has decided stands: no second credit, no second sending, no review without an end."""
+"""An operator's decision stands: no second credit, no second sending, and no repeated review."""
 
 from decimal import Decimal
 
@@ -31,8 +31,8 @@ def deposit_report(deposit, status, **fields):
     )
 
 
-def tell(row, status, source="poll", **fields):
-    """One report about a deposit or a purchase; returns what became of it."""
+def record_status(row, status, source="poll", **fields):
+    """Record one report about a deposit or a purchase and return the outcome."""
     if hasattr(row, "order_id"):
         recorded = deposits.record_report(deposit_report(row, status, **fields), source)
     else:
@@ -53,7 +53,7 @@ class TestDeposits:
 
     @pytest.fixture
     def disputed(self, client, user):
-        """One that failed, and that a webhook calls paid."""
+        """A failed deposit that a later webhook reports as paid."""
         deposit = make_deposit(user=user, status="fail")
         post_notification(client, signed_notification(deposit))
         deposit.refresh_from_db()
@@ -61,50 +61,50 @@ class TestDeposits:
         return deposit
 
     def test_a_credit_given_during_the_hold_is_not_given_again(self, deposit, operator):
-        tell(deposit, "in_hold")
+        record_status(deposit, "in_hold")
         deposits.settle(deposit, "credit", operator, "a regular")
 
-        assert tell(deposit, "hold_approved") == "applied"
-        assert tell(deposit, "success") == "applied"
+        assert record_status(deposit, "hold_approved") == "applied"
+        assert record_status(deposit, "success") == "applied"
 
         assert kinds(deposit) == ["credit"]
         assert not deposit.needs_review
 
     def test_a_failure_after_an_operators_credit_is_flagged_and_takes_nothing_back(self, deposit, operator, user):
-        tell(deposit, "in_hold")
+        record_status(deposit, "in_hold")
         deposits.settle(deposit, "credit", operator, "a regular")
 
-        assert tell(deposit, "fail") == "applied"
+        assert record_status(deposit, "fail") == "applied"
 
         assert (deposit.status, kinds(deposit)) == ("fail", ["credit"])
         assert deposit.review_reason == "The deposit failed after an operator had credited it."
         assert Wallet.objects.get(user=user).balance == 6
 
-    def test_a_failure_after_an_operators_reversal_is_nobodys_matter(self, deposit, operator):
-        tell(deposit, "hold_approved")
+    def test_a_failure_after_an_operators_reversal_is_not_flagged(self, deposit, operator):
+        record_status(deposit, "hold_approved")
         deposits.settle(deposit, "reverse", operator, "a thief")
 
-        assert tell(deposit, "hold_returned") == "applied"
+        assert record_status(deposit, "hold_returned") == "applied"
 
         assert kinds(deposit) == ["credit", "reversal"]
         assert not deposit.needs_review
 
     def test_a_reversed_deposit_is_not_credited_again_by_its_success(self, deposit, operator):
-        tell(deposit, "hold_approved")
+        record_status(deposit, "hold_approved")
         deposits.settle(deposit, "reverse", operator, "a thief")
 
-        tell(deposit, "success")
+        record_status(deposit, "success")
 
         assert (deposit.status, kinds(deposit)) == ("success", ["credit", "reversal"])
 
-    def test_a_dispute_that_was_kept_is_not_reopened_by_the_same_words(self, disputed, operator):
+    def test_a_dispute_that_was_kept_is_not_reopened_by_the_same_status(self, disputed, operator):
         deposits.settle(disputed, "keep", operator, "no credit")
 
-        assert tell(disputed, "success", source="webhook") == "conflict"
+        assert record_status(disputed, "success", source="webhook") == "conflict"
         assert (disputed.status, disputed.needs_review, kinds(disputed)) == ("fail", False, [])
 
-    def test_a_dispute_that_was_kept_is_not_decided_otherwise_by_the_sweep(self, disputed, operator, monkeypatch):
-        """The sweep's question was due when the operator decided."""
+    def test_a_dispute_that_was_kept_is_not_changed_by_the_sweep(self, disputed, operator, monkeypatch):
+        """The poll was due before the operator decided."""
         deposits.settle(disputed, "keep", operator, "no credit")
         monkeypatch.setattr(SkinsBackClient, "get_deposit", lambda *_args, **_ids: deposit_report(disputed, "success"))
 
@@ -114,7 +114,7 @@ class TestDeposits:
         assert (disputed.status, disputed.needs_review, kinds(disputed)) == ("fail", False, [])
         assert disputed.next_poll_at is None
 
-    def test_a_delivery_applied_again_by_hand_does_not_reopen_it(self, disputed, operator):
+    def test_a_dispute_that_was_kept_is_not_reopened_by_a_replayed_delivery(self, disputed, operator):
         deposits.settle(disputed, "keep", operator, "no credit")
 
         assert apply_again(WebhookEvent.objects.get()) == "conflict"
@@ -122,40 +122,40 @@ class TestDeposits:
         disputed.refresh_from_db()
         assert not disputed.needs_review
 
-    def test_a_new_contradiction_is_flagged(self, disputed, operator):
+    def test_a_new_contradiction_after_a_keep_is_flagged(self, disputed, operator):
         deposits.settle(disputed, "keep", operator, "no credit")
 
-        tell(disputed, "hold_returned", source="webhook")
+        record_status(disputed, "hold_returned", source="webhook")
 
         assert disputed.needs_review
         assert "hold_returned" in disputed.review_reason
 
-    def test_an_oddity_that_was_kept_is_not_flagged_by_the_next_report(self, deposit, operator):
-        tell(deposit, "hold_approved", steam_id="76561198827262007")
+    def test_another_payer_that_was_kept_is_not_flagged_by_the_next_report(self, deposit, operator):
+        record_status(deposit, "hold_approved", steam_id="76561198827262007")
         assert "another Steam account" in deposit.review_reason
         deposits.settle(deposit, "keep", operator, "his brother")
 
-        tell(deposit, "success", steam_id="76561198827262007")
-        tell(deposit, "success", steam_id="76561198827262007")
+        record_status(deposit, "success", steam_id="76561198827262007")
+        record_status(deposit, "success", steam_id="76561198827262007")
 
         assert (deposit.status, deposit.needs_review, kinds(deposit)) == ("success", False, ["credit"])
 
     @pytest.mark.parametrize("kept_during", ["in_hold", "success"])
-    def test_a_credit_that_he_withheld_is_not_given_when_its_currency_is_told_though_it_was_flagged_again(
+    def test_a_keep_after_success_prevents_the_credit_when_the_currency_is_reported_later(
         self, deposit, operator, kept_during
     ):
         for status in ("in_hold", "success"):
-            tell(deposit, status, amount_currency="", steam_id="another")
+            record_status(deposit, status, amount_currency="", steam_id="another")
             if status == kept_during:
                 deposits.settle(deposit, "keep", operator)
-        tell(deposit, "a new word")
+        record_status(deposit, "a new word")
         assert deposit.needs_review
 
-        outcome = tell(deposit, "success")
+        outcome = record_status(deposit, "success")
 
         assert (outcome, kinds(deposit)) == (("repeat", []) if kept_during == "success" else ("applied", ["credit"]))
 
-    def test_the_history_says_who_decided_what_and_about_what(self, disputed, operator):
+    def test_the_history_stores_the_operator_the_decision_and_the_reason(self, disputed, operator):
         deposits.settle(disputed, "keep", operator, "no credit")
 
         line = disputed.changes.get(source="operator")
@@ -163,16 +163,16 @@ class TestDeposits:
         assert (line.decision, line.note) == ("keep", "no credit")
         assert line.text.splitlines() == ["kept as it is", "no credit", "SkinsBack said “fail” and then “success”."]
 
-    def test_a_credit_keeps_its_amount_in_the_history(self, deposit, operator):
-        tell(deposit, "in_hold")
+    def test_the_history_stores_the_amount_of_a_credit(self, deposit, operator):
+        record_status(deposit, "in_hold")
         deposits.settle(deposit, "credit", operator)
 
         line = deposit.changes.get(source="operator")
         assert (line.credit_amount, line.credit_currency, line.decision) == (6, "usd", "credit")
         assert deposit.entries.get().user == deposit.user
 
-    def test_a_credit_the_site_refuses_leaves_the_review_open(self, disputed, operator, settings):
-        settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.nothing"}
+    def test_a_credit_function_that_returns_zero_leaves_the_review_open(self, disputed, operator, settings):
+        settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_zero"}
 
         with pytest.raises(InvalidInput, match="above zero"):
             deposits.settle(disputed, "credit", operator)
@@ -181,21 +181,21 @@ class TestDeposits:
         assert (disputed.needs_review, disputed.changes.filter(source="operator").count()) == (True, 0)
 
 
-def nothing(_deposit):
+def credit_zero(_deposit):
     return Decimal(0), "usd"
 
 
 class TestPurchases:
     @pytest.fixture
-    def rich(self, user):
+    def funded_user(self, user):
         return Wallet.objects.create(user=user, balance=1000).user
 
     @pytest.fixture
-    def doubtful(self, world, rich):
-        """Sent once without an answer and then refused: the first attempt may have bought the skin."""
+    def unknown_purchase(self, world, funded_user):
+        """A purchase sent without an answer and then refused: the first attempt may have bought the skin."""
         skin = min(get_client().get_price_list("rust", full=True).items, key=lambda item: item.price)
         purchase = purchases.buy(
-            user=rich,
+            user=funded_user,
             trade_url=TRADE_URL,
             skin_id=skin.skin_id,
             game="rust",
@@ -213,10 +213,10 @@ class TestPurchases:
         return purchase
 
     @pytest.fixture
-    def waiting(self, rich):
-        """Charged, bought, and offered to its user."""
+    def waiting_purchase(self, funded_user):
+        """A purchase that is charged, bought and offered to its user."""
         purchase = purchases.buy(
-            user=rich,
+            user=funded_user,
             trade_url=TRADE_URL,
             market_hash_name="AK-47",
             max_price=5,
@@ -225,7 +225,7 @@ class TestPurchases:
         )
         type(purchase).objects.filter(pk=purchase.pk).update(attempts=1, buy_id="7")
         purchase.refresh_from_db()
-        tell(purchase, "waiting_accept")
+        record_status(purchase, "waiting_accept")
         return purchase
 
     def sweep(self, world, purchase):
@@ -238,96 +238,100 @@ class TestPurchases:
         ("outcome", "status", "ledger"),
         [("keep", "unknown", ["charge"]), ("refund", "refused", ["charge", "refund"])],
     )
-    def test_a_doubtful_one_is_neither_sent_nor_reviewed_again(
-        self, world, doubtful, operator, outcome, status, ledger
+    def test_an_unknown_purchase_that_was_settled_is_neither_sent_nor_flagged_again(
+        self, world, unknown_purchase, operator, outcome, status, ledger
     ):
         world.advance(minutes=3)
-        purchases.settle(doubtful, outcome, operator, "decided")
+        purchases.settle(unknown_purchase, outcome, operator, "decided")
 
-        self.sweep(world, doubtful)
+        self.sweep(world, unknown_purchase)
 
-        assert (doubtful.attempts, doubtful.needs_review) == (2, False)
-        assert (doubtful.status, kinds(doubtful)) == (status, ledger)
-        assert world.sandbox.sold(doubtful.custom_id) == 0
+        assert (unknown_purchase.attempts, unknown_purchase.needs_review) == (2, False)
+        assert (unknown_purchase.status, kinds(unknown_purchase)) == (status, ledger)
+        assert world.sandbox.sold(unknown_purchase.custom_id) == 0
 
-    def test_a_price_above_the_cap_that_was_kept_is_not_flagged_by_each_poll(self, operator):
+    def test_a_price_above_the_cap_that_was_kept_is_not_flagged_again(self, operator):
         purchase = make_purchase(status="waiting_accept", max_price=Decimal(5))
-        tell(purchase, "waiting_accept", price=Decimal(6))
+        record_status(purchase, "waiting_accept", price=Decimal(6))
         assert purchase.needs_review
         purchases.settle(purchase, "keep", operator, "fine")
 
-        tell(purchase, "waiting_accept", price=Decimal(6))
+        record_status(purchase, "waiting_accept", price=Decimal(6))
 
         assert not purchase.needs_review
 
-    def test_an_unknown_word_that_was_kept_is_not_flagged_by_each_poll(self, operator):
+    def test_an_unknown_status_that_was_kept_is_not_flagged_again(self, operator):
         purchase = make_purchase(status="waiting_accept")
-        tell(purchase, "gifted")
+        record_status(purchase, "gifted")
         purchases.settle(purchase, "keep", operator, "asked support")
 
-        tell(purchase, "gifted")
+        record_status(purchase, "gifted")
         assert (purchase.needs_review, purchase.changes.filter(to_status="gifted").count()) == (False, 1)
 
-        tell(purchase, "lent")
+        record_status(purchase, "lent")
         assert purchase.needs_review
 
     @pytest.fixture
-    def refunded(self, waiting, operator):
-        """Refunded while its offer was live, as versions before this one allowed."""
+    def refunded(self, waiting_purchase, operator):
+        """A purchase refunded while its trade offer was open, as earlier versions allowed."""
 
-        def act(edit):
+        def refund_live_offer(edit):
             edit.settle("refund", "he complained")
             refund(edit)
 
-        change(Purchase, waiting.pk, Source.OPERATOR, act, by=operator)
-        waiting.refresh_from_db()
-        return waiting
+        change(Purchase, waiting_purchase.pk, Source.OPERATOR, refund_live_offer, by=operator)
+        waiting_purchase.refresh_from_db()
+        return waiting_purchase
 
     def test_a_skin_accepted_after_an_operators_refund_is_flagged(self, refunded):
-        waiting = refunded
+        waiting_purchase = refunded
 
-        assert tell(waiting, "accepted") == "applied"
+        assert record_status(waiting_purchase, "accepted") == "applied"
 
-        assert (waiting.status, kinds(waiting)) == ("accepted", ["charge", "refund"])
-        assert waiting.review_reason == "The user accepted the skin after an operator had refunded the charge."
+        assert (waiting_purchase.status, kinds(waiting_purchase)) == ("accepted", ["charge", "refund"])
+        assert waiting_purchase.review_reason == "The user accepted the skin after an operator had refunded the charge."
 
     @pytest.mark.parametrize("status", ["timeout", "rollback_supplier", "rollback_user"])
-    def test_a_failure_after_an_operators_refund_gives_nothing_twice(self, refunded, status):
-        waiting = refunded
+    def test_a_failure_after_an_operators_refund_posts_no_second_refund(self, refunded, status):
+        waiting_purchase = refunded
 
-        tell(waiting, status)
+        record_status(waiting_purchase, status)
 
-        assert (waiting.status, waiting.needs_review, kinds(waiting)) == (status, False, ["charge", "refund"])
+        assert (waiting_purchase.status, waiting_purchase.needs_review, kinds(waiting_purchase)) == (
+            status,
+            False,
+            ["charge", "refund"],
+        )
         assert Wallet.objects.get().balance == 1000
 
-    def test_a_bought_skin_is_not_refunded_while_its_offer_can_be_accepted(self, waiting, operator):
+    def test_a_bought_skin_is_not_refunded_while_its_offer_can_be_accepted(self, waiting_purchase, operator):
         with pytest.raises(InvalidInput, match="may still accept"):
-            purchases.settle(waiting, "refund", operator, "he complained")
+            purchases.settle(waiting_purchase, "refund", operator, "he complained")
 
-        waiting.refresh_from_db()
-        assert (waiting.status, kinds(waiting)) == ("waiting_accept", ["charge"])
-        assert waiting.next_poll_at is not None
+        waiting_purchase.refresh_from_db()
+        assert (waiting_purchase.status, kinds(waiting_purchase)) == ("waiting_accept", ["charge"])
+        assert waiting_purchase.next_poll_at is not None
 
-    def test_another_word_is_refused_and_nothing_is_settled(self, waiting, operator):
+    def test_an_unknown_decision_is_refused_and_nothing_is_settled(self, waiting_purchase, operator):
         with pytest.raises(InvalidInput, match="keep, refund"):
-            purchases.settle(waiting, "credit", operator)
+            purchases.settle(waiting_purchase, "credit", operator)
 
-        assert not waiting.changes.filter(source="operator").exists()
+        assert not waiting_purchase.changes.filter(source="operator").exists()
 
-    def test_a_cancelled_purchase_says_by_whom_and_why(self, rich, operator):
-        options = {"user": rich, "trade_url": TRADE_URL, "market_hash_name": "AK-47", "max_price": 5}
-        purchase, silent = purchases.buy(**options), purchases.buy(**options)
+    def test_the_history_of_a_cancelled_purchase_has_the_operator_and_the_note(self, funded_user, operator):
+        options = {"user": funded_user, "trade_url": TRADE_URL, "market_hash_name": "AK-47", "max_price": 5}
+        purchase, without_note = purchases.buy(**options), purchases.buy(**options)
 
         purchases.cancel(purchase, by=operator, note="changed his mind")
-        purchases.cancel(silent)
+        purchases.cancel(without_note)
 
         purchase.refresh_from_db()
         line = purchase.changes.get(to_status="refused")
         assert (line.by, line.source, line.note) == (operator, "operator", "changed his mind")
         assert purchase.error_message == "cancelled"
-        assert silent.changes.get(to_status="refused").text == "cancelled before it was sent"
+        assert without_note.changes.get(to_status="refused").text == "cancelled before it was sent"
 
-    def test_a_row_that_is_gone_cannot_be_decided(self, operator):
+    def test_a_deleted_purchase_cannot_be_settled_or_cancelled(self, operator):
         purchase = make_purchase()
         purchase.delete()
         purchase.pk = 10**9

@@ -1,4 +1,4 @@
-"""The one recorded path: the row is locked, read, decided about, written and verified."""
+"""Recording a report: the row is locked, read, decided, written and verified."""
 
 import threading
 from datetime import timedelta
@@ -25,109 +25,109 @@ PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite locks the whole file, which other tests show")
-def test_the_row_is_locked():
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite locks the whole file; other tests cover that")
+def test_lock_locks_the_row():
     deposit = make_deposit()
-    refused = []
+    lock_errors = []
 
-    def other():
+    def lock_in_other_thread():
         try:
             with transaction.atomic():
                 Deposit.objects.select_for_update(nowait=True).get(pk=deposit.pk)
         except OperationalError as error:
-            refused.append(error)
+            lock_errors.append(error)
         finally:
             connection.close()
 
     with transaction.atomic():
         lock(Deposit, pk=deposit.pk)
-        thread = threading.Thread(target=other)
+        thread = threading.Thread(target=lock_in_other_thread)
         thread.start()
         thread.join(timeout=30)
 
-    assert len(refused) == 1
+    assert len(lock_errors) == 1
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="only PostgreSQL tells the two locks apart")
-def test_inserts_that_refer_to_a_locked_row_do_not_wait():
-    """A site's own rows may refer to a deposit: with FOR UPDATE two such transactions would deadlock."""
-    deposit, errors = make_deposit(), []
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="only PostgreSQL distinguishes the two locks")
+def test_an_insert_that_refers_to_a_locked_row_does_not_wait():
+    """Rows of the site may refer to a deposit. With FOR UPDATE two such transactions would deadlock."""
+    deposit, insert_errors = make_deposit(), []
 
-    def other():
+    def insert_in_other_thread():
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute("SET LOCAL lock_timeout = '5s'")
                 StatusChange.objects.create(deposit=deposit, from_status="x", to_status="y", source="flow")
         except OperationalError as error:
-            errors.append(error)
+            insert_errors.append(error)
         finally:
             connection.close()
 
     with transaction.atomic():
         lock(Deposit, pk=deposit.pk)
-        thread = threading.Thread(target=other)
+        thread = threading.Thread(target=insert_in_other_thread)
         thread.start()
         thread.join(timeout=30)
 
-    assert errors == []
+    assert insert_errors == []
 
 
-class TestCreditedByAnOperator:
-    """A row that is not paid may have a credit already: a later report finds it."""
+class TestOperatorCredit:
+    """An operator credited a deposit that is not paid. Later reports find that credit."""
 
     @pytest.fixture
     def deposit(self, user):
         deposit = make_deposit(user=user, needs_review=True, **PAID)
         return deposits.settle(deposit, "credit")
 
-    def tell(self, deposit, status="success", **fields):
+    def record_status(self, deposit, status="success", **fields):
         report = DepositReport(status=status, order_id=deposit.order_id, **{**PAID, **fields})
         outcome = deposits.record_report(report, "poll").outcome
         deposit.refresh_from_db()
         return outcome
 
-    def test_success_posts_nothing_more_and_ends_it(self, deposit):
-        assert self.tell(deposit) == "applied"
+    def test_success_after_an_operators_credit_posts_nothing_and_ends_the_review(self, deposit):
+        assert self.record_status(deposit) == "applied"
 
         assert (deposit.status, deposit.needs_review, deposit.entries.count()) == ("success", False, 1)
 
-    def test_success_without_an_amount_ends_it_too(self, deposit):
-        assert self.tell(deposit, user_amount=None) == "applied"
+    def test_success_without_an_amount_after_an_operators_credit_ends_the_review(self, deposit):
+        assert self.record_status(deposit, user_amount=None) == "applied"
 
         assert (deposit.status, deposit.needs_review, deposit.entries.count()) == ("success", False, 1)
 
     @pytest.mark.parametrize("status", ["success", "pending", "in_hold"])
-    def test_the_amounts_that_were_credited_stay(self, deposit, status):
-        self.tell(deposit, status, amount=Decimal(90), user_amount=Decimal(99), amount_currency="eur")
+    def test_a_later_report_does_not_replace_the_credited_amounts(self, deposit, status):
+        self.record_status(deposit, status, amount=Decimal(90), user_amount=Decimal(99), amount_currency="eur")
 
         assert (deposit.amount, deposit.user_amount, deposit.amount_currency) == (5, 6, "usd")
         assert "Nothing was credited" not in deposit.review_reason
 
-    def test_so_they_do_where_another_currency_was_asked_for(self, deposit):
+    def test_a_later_report_in_another_currency_does_not_replace_the_credited_amounts(self, deposit):
         Deposit.objects.filter(pk=deposit.pk).update(currency="usd")
 
-        self.tell(deposit, "success", user_amount=Decimal(99), amount_currency="eur")
+        self.record_status(deposit, "success", user_amount=Decimal(99), amount_currency="eur")
 
         assert (deposit.user_amount, deposit.amount_currency, deposit.entries.count()) == (6, "usd", 1)
         assert "Nothing was credited" not in deposit.review_reason
 
 
 @pytest.mark.parametrize("status", ["success", "hold_returned"])
-def test_a_repetition_with_other_amounts_leaves_those_that_were_credited(user, status):
+def test_a_repeated_status_with_other_amounts_does_not_replace_the_credited_amounts(user, status):
     deposit = make_deposit(user=user)
-    for said in ("hold_approved", status):
-        deposits.record_report(DepositReport(status=said, order_id=deposit.order_id, **PAID), "poll")
-    other = {"amount": Decimal(90), "user_amount": Decimal(99), "amount_currency": "eur"}
+    for reported in ("hold_approved", status):
+        deposits.record_report(DepositReport(status=reported, order_id=deposit.order_id, **PAID), "poll")
+    other_amounts = {"amount": Decimal(90), "user_amount": Decimal(99), "amount_currency": "eur"}
 
-    deposits.record_report(DepositReport(status=status, order_id=deposit.order_id, **other), "poll")
+    deposits.record_report(DepositReport(status=status, order_id=deposit.order_id, **other_amounts), "poll")
 
     deposit.refresh_from_db()
     assert (deposit.amount, deposit.user_amount, deposit.amount_currency) == (5, 6, "usd")
 
 
 def statements(function, table="deposit"):
-    """The statements of a function on that table, in their order: SELECT or UPDATE."""
+    """The kinds of the statements that a function runs on that table, in order: SELECT or UPDATE."""
     with CaptureQueriesContext(connection) as queries:
         function()
     return [query["sql"].split()[0] for query in queries if f"skinsback_{table}" in query["sql"].split("WHERE")[0]]
@@ -139,83 +139,87 @@ def statements(function, table="deposit"):
     [(OperationalError("database is locked"), 4), (OperationalError("disk is full"), 1), (IntegrityError("taken"), 4)],
     ids=str,
 )
-def test_a_passing_error_runs_all_of_it_again_at_most_three_times(user, error, attempts):
-    deposit, asked = make_deposit(user=user), []
+def test_a_temporary_database_error_is_retried_at_most_three_times(user, error, attempts):
+    deposit, calls = make_deposit(user=user), []
 
     def refuse(**_arguments):
-        asked.append(error)
+        calls.append(error)
         raise error
 
     entry_posted.connect(refuse)
     try:
         with pytest.raises(type(error)):
-            tell_paid(deposit)
+            record_success(deposit)
     finally:
         entry_posted.disconnect(refuse)
 
-    assert len(asked) == attempts
+    assert len(calls) == attempts
     assert not StatusChange.objects.exists()
 
 
-def test_in_a_database_transaction_of_the_callers_it_runs_once(user):
-    deposit, asked = make_deposit(user=user), []
+def test_inside_the_callers_database_transaction_nothing_is_retried(user):
+    deposit, calls = make_deposit(user=user), []
 
     def refuse(**_arguments):
-        asked.append(1)
+        calls.append(1)
         raise OperationalError("database is locked")
 
     entry_posted.connect(refuse)
     try:
         with transaction.atomic(), pytest.raises(OperationalError):
-            tell_paid(deposit)
+            record_success(deposit)
     finally:
         entry_posted.disconnect(refuse)
 
-    assert asked == [1]
+    assert calls == [1]
 
 
-def tell_paid(deposit):
+def record_success(deposit):
     return deposits.record_report(DepositReport(status="success", order_id=deposit.order_id, **PAID), "poll")
 
 
-FIRST = ["UPDATE", "SELECT"] if connection.vendor == "sqlite" else ["SELECT"]
+LOCK_STATEMENTS = ["UPDATE", "SELECT"] if connection.vendor == "sqlite" else ["SELECT"]
 """How a row is locked and read: SQLite has no SELECT … FOR UPDATE."""
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_row_is_locked_read_written_and_verified(user):
+def test_a_deposit_is_locked_read_written_and_verified(user):
     deposit = make_deposit(user=user)
 
-    assert statements(lambda: tell_paid(deposit)) == [*FIRST, "UPDATE", "SELECT"]
+    assert statements(lambda: record_success(deposit)) == [*LOCK_STATEMENTS, "UPDATE", "SELECT"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_so_is_a_purchase():
+def test_a_purchase_is_locked_read_written_and_verified():
     purchase = make_purchase(status="waiting_accept")
     report = PurchaseReport(status="accepted", custom_id=purchase.custom_id)
 
-    assert statements(lambda: purchases.record_report(report, "poll"), "purchase") == [*FIRST, "UPDATE", "SELECT"]
+    assert statements(lambda: purchases.record_report(report, "poll"), "purchase") == [
+        *LOCK_STATEMENTS,
+        "UPDATE",
+        "SELECT",
+    ]
 
 
 @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has one level of isolation")
-def test_the_row_and_its_entries_are_current_reads(user):
+def test_the_row_and_its_entries_are_read_with_a_lock(user):
     deposit = make_deposit(user=user)
 
     with CaptureQueriesContext(connection) as queries:
-        tell_paid(deposit)
+        record_success(deposit)
 
     reads = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
     assert reads[0].endswith("UPDATE")
     assert any("ledgerentry" in sql.split("WHERE")[0] and sql.endswith("UPDATE") for sql in reads)
 
 
-def test_an_entry_is_as_old_as_what_was_recorded(user):
-    deposit, then = make_deposit(user=user), timezone.now() - timedelta(hours=1)
+def test_an_entry_has_the_time_of_the_recorded_report(user):
+    deposit, reported_at = make_deposit(user=user), timezone.now() - timedelta(hours=1)
 
     report = DepositReport(status="success", order_id=deposit.order_id, **PAID)
-    deposits.record_report(report, "poll", now=then)
+    deposits.record_report(report, "poll", now=reported_at)
 
-    assert LedgerEntry.objects.get().created_at == then
+    assert LedgerEntry.objects.get().created_at == reported_at
 
 
 def test_another_account_may_have_the_same_transaction_id(user):
@@ -230,14 +234,14 @@ def test_another_account_may_have_the_same_transaction_id(user):
 
 
 def credit_that_locks(deposit):
-    """A site's CREDIT, which may lock and write: it is called where that can be undone."""
+    """A CREDIT function that locks and writes. It is called where its writes can be rolled back."""
     Wallet.objects.select_for_update().get_or_create(user=deposit.user)
     return deposit.user_amount, deposit.amount_currency
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("by_webhook", [True, False])
-def test_a_credit_setting_may_lock_rows_of_the_sites_own(client, settings, user, by_webhook):
+def test_a_credit_function_may_lock_rows_of_the_site(client, settings, user, by_webhook):
     settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_that_locks"}
     deposit = make_deposit(user=user)
 
@@ -252,15 +256,15 @@ def test_a_credit_setting_may_lock_rows_of_the_sites_own(client, settings, user,
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_listeners_own_constraint_is_a_veto_and_is_asked_once(user):
+def test_an_integrity_error_of_a_receiver_vetoes_the_purchase_and_is_not_retried(user):
     Wallet.objects.create(user=user, balance=10)
-    asked = []
+    calls = []
 
-    def overdrawn(entry, **_kwargs):
-        asked.append(entry.kind)
+    def reject(entry, **_kwargs):
+        calls.append(entry.kind)
         raise IntegrityError("balance below zero")
 
-    entry_posted.connect(overdrawn)
+    entry_posted.connect(reject)
     try:
         with pytest.raises(IntegrityError):
             purchases.buy(
@@ -272,13 +276,13 @@ def test_a_listeners_own_constraint_is_a_veto_and_is_asked_once(user):
                 charge_currency="usd",
             )
     finally:
-        entry_posted.disconnect(overdrawn)
+        entry_posted.disconnect(reject)
 
-    assert asked == ["charge"]
+    assert calls == ["charge"]
     assert not Purchase.objects.exists()
 
 
-def test_a_kept_delivery_whose_secret_is_gone_is_tried_ever_later(client, settings, user):
+def test_a_stored_delivery_whose_secret_was_replaced_is_retried_later(client, settings, user):
     deposit = make_deposit(user=user)
     listener = partial(_raise, RuntimeError("not now"))
     entry_posted.connect(listener)
@@ -300,7 +304,7 @@ def _raise(error, **_kwargs):
     raise error
 
 
-def test_a_site_that_saves_one_column_moves_the_rows_time_too(user):
+def test_saving_one_column_also_updates_updated_at(user):
     deposit = make_deposit(user=user)
 
     Deposit.objects.get(pk=deposit.pk).save(update_fields=["metadata"])

@@ -1,4 +1,4 @@
-"""Each decision that moves money, against each report that may come after it."""
+"""Every decision that moves money, followed by every report that may come after it."""
 
 from decimal import Decimal
 
@@ -35,7 +35,7 @@ CONTRADICTIONS = {
     "rollback_supplier": {"rollback_user"},
     **{failure: {"accepted", *FAILED} - {failure} for failure in FAILED},
 }
-"""Later reports that cannot be true together with the status that stands, whatever a person decided."""
+"""Stored status -> later reports that contradict it, whatever a person decided."""
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def kinds(row):
     return list(row.entries.order_by("pk").values_list("kind", flat=True))
 
 
-def tell_deposit(deposit, status, source="webhook"):
+def report_deposit(deposit, status, source="webhook"):
     report = DepositReport(
         status=status,
         order_id=deposit.order_id,
@@ -60,18 +60,18 @@ def tell_deposit(deposit, status, source="webhook"):
     deposit.refresh_from_db()
 
 
-def tell_purchase(purchase, status, source="webhook"):
+def report_purchase(purchase, status, source="webhook"):
     report = PurchaseReport(status=status, custom_id=purchase.custom_id, buy_id=f"b{purchase.pk}")
     purchases.record_report(report, source)
     purchase.refresh_from_db()
 
 
 def decided_deposit(user, operator, start, decision):
-    """A deposit that came to a status by reports, and about which a person decided then; None if it cannot be."""
+    """A deposit brought to a status by reports and then settled by a person. None if the decision is refused."""
     deposit = make_deposit(user=user, status="abandoned" if start == "abandoned" else "pending")
     for status in {"hold_returned": ["in_hold", "hold_returned"]}.get(start, [start]):
         if status not in {"pending", "abandoned"}:
-            tell_deposit(deposit, status)
+            report_deposit(deposit, status)
     Deposit.objects.filter(pk=deposit.pk).update(amount=10.5, user_amount=12.6, amount_currency="usd")
     deposit.refresh_from_db()
     try:
@@ -88,7 +88,7 @@ def decided_deposit(user, operator, start, decision):
 
 
 def must_flag_deposit(start, before, later):
-    """Whether the report contradicts the status, or the money as a person left it."""
+    """Whether the report contradicts the status or the entries that the decision left."""
     has_money = "credit" in before and "reversal" not in before
     if later in CONTRADICTIONS.get(start, set()):
         return True
@@ -100,7 +100,7 @@ def must_flag_deposit(start, before, later):
 
 @pytest.mark.parametrize("decision", ["none", "keep", "credit", "reverse", "credit and reverse"])
 @pytest.mark.parametrize("start", sorted(set(DepositStatus) - {"created"}))
-def test_a_later_report_about_a_deposit_is_flagged_where_it_contradicts_and_posts_nothing_twice(
+def test_a_later_report_about_a_deposit_is_flagged_if_it_contradicts_and_posts_nothing_twice(
     user, operator, wallet, start, decision
 ):
     for source in SOURCES:
@@ -110,7 +110,7 @@ def test_a_later_report_about_a_deposit_is_flagged_where_it_contradicts_and_post
                 continue
             before, case = kinds(deposit), (start, decision, source, later)
 
-            tell_deposit(deposit, later, source)
+            report_deposit(deposit, later, source)
 
             assert deposit.needs_review is must_flag_deposit(start, before, later), case
             after = kinds(deposit)
@@ -118,8 +118,8 @@ def test_a_later_report_about_a_deposit_is_flagged_where_it_contradicts_and_post
             assert after in ([], ["credit"], ["credit", "reversal"]), case
             if decision in {"credit", "reverse", "credit and reverse"} and later in PAID:
                 assert after == before, case
-            tell_deposit(deposit, later, source)
-            tell_deposit(deposit, later, "webhook")
+            report_deposit(deposit, later, source)
+            report_deposit(deposit, later, "webhook")
             assert kinds(deposit) == after, case
     moved = sum(entry.amount for row in Deposit.objects.all() for entry in row.entries.all())
     wallet.refresh_from_db()
@@ -141,7 +141,7 @@ def decided_purchase(user, operator, start, decision):
     elif start != "requested":
         Purchase.objects.filter(pk=purchase.pk).update(**sent)
         purchase.refresh_from_db()
-        tell_purchase(purchase, start)
+        report_purchase(purchase, start)
     Purchase.objects.filter(pk=purchase.pk).update(needs_review=False, review_reasons=[])
     purchase.refresh_from_db()
     try:
@@ -155,7 +155,7 @@ def decided_purchase(user, operator, start, decision):
 
 @pytest.mark.parametrize("decision", ["none", "keep", "refund"])
 @pytest.mark.parametrize("start", sorted(set(PurchaseStatus) - {"refused"}))
-def test_a_later_report_about_a_purchase_is_flagged_where_it_contradicts_and_posts_nothing_twice(
+def test_a_later_report_about_a_purchase_is_flagged_if_it_contradicts_and_posts_nothing_twice(
     user, operator, wallet, start, decision
 ):
     for source in ("webhook", "poll"):
@@ -165,26 +165,26 @@ def test_a_later_report_about_a_purchase_is_flagged_where_it_contradicts_and_pos
                 continue
             before, status, case = kinds(purchase), purchase.status, (start, decision, source, later)
 
-            tell_purchase(purchase, later, source)
+            report_purchase(purchase, later, source)
 
             contradicts = later in CONTRADICTIONS.get(status, set())
-            # The user took the trade back: whether to refund is a person's decision, unless it was refunded.
+            # After rollback_user a person decides about the refund, unless the charge was refunded before.
             undecided = purchase.status == later == "rollback_user" != status and "refund" not in before
             assert purchase.needs_review is (contradicts or undecided), case
             after = kinds(purchase)
             assert after in (["charge"], ["charge", "refund"]), case
-            tell_purchase(purchase, later, source)
-            tell_purchase(purchase, later, "webhook")
+            report_purchase(purchase, later, source)
+            report_purchase(purchase, later, "webhook")
             assert kinds(purchase) == after, case
     moved = sum(entry.amount for row in Purchase.objects.all() for entry in row.entries.all())
     wallet.refresh_from_db()
     assert wallet.balance == 1000 + moved
 
 
-def test_success_after_a_reversal_moves_the_status_posts_nothing_and_says_why(user, operator):
+def test_success_after_a_reversal_changes_the_status_posts_nothing_and_is_flagged(user, operator):
     deposit = decided_deposit(user, operator, "hold_approved", "reverse")
 
-    tell_deposit(deposit, "success")
+    report_deposit(deposit, "success")
 
     assert (deposit.status, kinds(deposit)) == ("success", ["credit", "reversal"])
     assert (
@@ -196,50 +196,52 @@ def test_success_after_a_reversal_moves_the_status_posts_nothing_and_says_why(us
 class TestAudit:
     @pytest.fixture
     def refunded_and_accepted(self, user, operator, monkeypatch):
-        """Refunded while the offer was live, as an earlier version allowed, and accepted then."""
+        """A purchase refunded while its trade offer was open, as earlier versions allowed, and then accepted."""
         purchase = decided_purchase(user, operator, "waiting_accept", "none")
         with monkeypatch.context() as patch:
             patch.setattr("django_skinsback.flows.purchases.settle.refund_obstacle", lambda *_args: "")
             purchases.settle(purchase, "refund", operator)
         purchase.refresh_from_db()
-        tell_purchase(purchase, "accepted")
+        report_purchase(purchase, "accepted")
         assert (purchase.status, purchase.needs_review) == ("accepted", True)
         return purchase
 
     def problems(self):
         return [difference.problem for difference in audit()]
 
-    def test_a_purchase_under_review_is_not_reported(self, refunded_and_accepted):
+    def test_the_audit_does_not_report_a_purchase_in_review(self, refunded_and_accepted):
         assert self.problems() == []
 
-    def test_a_purchase_refunded_and_accepted_without_a_decision_after_both_is_reported(self, refunded_and_accepted):
+    def test_the_audit_reports_a_purchase_that_was_refunded_and_then_accepted_without_a_decision(
+        self, refunded_and_accepted
+    ):
         Purchase.objects.update(needs_review=False)
 
         assert self.problems() == ["not failed, but the user was refunded"]
 
-    def test_a_decision_after_both_is_accepted(self, refunded_and_accepted, operator):
+    def test_the_audit_accepts_a_decision_after_refund_and_acceptance(self, refunded_and_accepted, operator):
         purchases.settle(refunded_and_accepted, "keep", operator)
 
         assert self.problems() == []
 
-    def test_a_refund_by_a_person_after_it_was_accepted_is_such_a_decision(self, user, operator):
+    def test_the_audit_accepts_an_operators_refund_of_an_accepted_purchase(self, user, operator):
         purchase = decided_purchase(user, operator, "accepted", "refund")
 
         assert kinds(purchase) == ["charge", "refund"]
         assert self.problems() == []
 
-    def test_a_decision_between_the_two_is_none(self, user, operator, monkeypatch):
-        """A keep while the offer was live knew nothing of what came after it."""
+    def test_the_audit_ignores_a_decision_before_the_skin_was_accepted(self, user, operator, monkeypatch):
+        """A keep while the trade offer was open does not cover a later acceptance."""
         purchase = decided_purchase(user, operator, "waiting_accept", "none")
         monkeypatch.setattr("django_skinsback.flows.purchases.settle.refund_obstacle", lambda *_args: "")
         for decision in ("refund", "keep"):
             purchase = purchases.settle(purchase, decision, operator)
-        tell_purchase(purchase, "accepted")
+        report_purchase(purchase, "accepted")
         Purchase.objects.update(needs_review=False)
 
         assert self.problems() == ["not failed, but the user was refunded"]
 
-    def test_of_many_rows_only_those_are_reported(
+    def test_the_audit_reports_only_the_wrong_row_among_many(
         self, user, operator, refunded_and_accepted, django_assert_max_num_queries
     ):
         Purchase.objects.update(needs_review=False)

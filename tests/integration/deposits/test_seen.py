@@ -1,4 +1,4 @@
-"""A decision is about what was seen: whatever of it has changed since, nothing moves and the row is named."""
+"""A decision about a row that has changed since the person saw it: nothing is changed, and the row is named."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -23,8 +23,8 @@ from ...support.admin_staff import VIEW_ALL, act, browser_of, messages_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
-SHOWN = {"code": "unknown_status", "data": {"status": "gifted"}}
-NEW = {"code": "other_payer", "data": {"steam_id": "76561198827262007"}}
+SHOWN_REASON = {"code": "unknown_status", "data": {"status": "gifted"}}
+NEW_REASON = {"code": "other_payer", "data": {"steam_id": "76561198827262007"}}
 PAID = {"amount": Decimal("10.5"), "user_amount": Decimal("12.6"), "amount_currency": "usd"}
 
 
@@ -40,8 +40,8 @@ def add_entry(row, kind, amount):
 
 def with_values(**values):
     def change(row):
-        made = {name: value() if callable(value) else value for name, value in values.items()}
-        type(row).objects.filter(pk=row.pk).update(**made)
+        evaluated = {name: value() if callable(value) else value for name, value in values.items()}
+        type(row).objects.filter(pk=row.pk).update(**evaluated)
 
     return change
 
@@ -49,8 +49,8 @@ def with_values(**values):
 SHARED_CHANGES = {
     "owner": with_values(user=other_user),
     "owner gone": with_values(user=None),
-    "a new reason": with_values(review_reasons=[SHOWN, NEW]),
-    "another value of a reason": with_values(review_reasons=[{**SHOWN, "data": {"status": "sold"}}]),
+    "a new reason": with_values(review_reasons=[SHOWN_REASON, NEW_REASON]),
+    "another value of a reason": with_values(review_reasons=[{**SHOWN_REASON, "data": {"status": "sold"}}]),
     "review ended": with_values(needs_review=False, review_reasons=[]),
     "Steam account": with_values(steam_id="76561198827262007"),
     "trade offer": with_values(trade_offer_id="77"),
@@ -87,7 +87,7 @@ UNCHANGED_DEPOSIT = {**UNCHANGED, "due": with_values(poll_count=9, next_poll_at=
 UNCHANGED_PURCHASE = {**UNCHANGED, "due": with_values(poll_count=9, next_poll_at=utc_now() + timedelta(hours=1))}
 
 
-def each(changes):
+def with_each(changes):
     return pytest.mark.parametrize("change", changes.values(), ids=changes)
 
 
@@ -99,41 +99,41 @@ def wallets(user):
 
 @pytest.fixture
 def deposit(user):
-    details = {"needs_review": True, "review_reasons": [SHOWN], "status": "in_hold", **PAID}
+    details = {"needs_review": True, "review_reasons": [SHOWN_REASON], "status": "in_hold", **PAID}
     return Deposit.objects.get(pk=make_deposit(user=user, **details).pk)
 
 
 @pytest.fixture
 def purchase(user):
     purchase = make_purchase(
-        user=user, charge_amount=5, charge_currency="usd", needs_review=True, review_reasons=[SHOWN]
+        user=user, charge_amount=5, charge_currency="usd", needs_review=True, review_reasons=[SHOWN_REASON]
     )
     add_entry(purchase, EntryKind.CHARGE, -5)
     return Purchase.objects.get(pk=purchase.pk)
 
 
 @pytest.fixture
-def approvals(monkeypatch):
+def approved_order_ids(monkeypatch):
     """Order IDs of the holds that SkinsBack was asked to approve."""
-    asked = []
-    monkeypatch.setattr(SkinsBackClient, "approve_hold", lambda *_args, order_id: asked.append(order_id))
+    order_ids = []
+    monkeypatch.setattr(SkinsBackClient, "approve_hold", lambda *_args, order_id: order_ids.append(order_id))
     monkeypatch.setattr(
         SkinsBackClient,
         "get_deposit",
         lambda *_args, order_id: DepositReport(status="hold_approved", order_id=order_id, **PAID),
     )
-    return asked
+    return order_ids
 
 
 def state():
-    """All that a decision could move."""
+    """All rows that a decision could change."""
     return [
         list(model.objects.order_by("pk").values()) for model in (Deposit, Purchase, LedgerEntry, StatusChange, Wallet)
     ]
 
 
-def confirm_later(action, row, change, **fields):
-    """Open the page, let the row change, then send the form of the page; returns what is said then."""
+def confirm_after_change(action, row, change, **fields):
+    """Open the page, change the row, then send the form. Return the messages and whether nothing was changed."""
     staff = browser_of(*VIEW_ALL, superuser=True)
     page = act(staff, action, row)
     seen = [f"{shown['row'].pk}:{shown['seen']}" for shown in page.context["rows"]]
@@ -143,75 +143,77 @@ def confirm_later(action, row, change, **fields):
     return messages_of(staff, response), state() == before
 
 
-def is_named(messages, row):
+def names_only(messages, row):
     return len(messages) == 1 and str(row) in messages[0]
 
 
-class TestPages:
-    @each(DEPOSIT_CHANGES)
+class TestAdminPages:
+    @with_each(DEPOSIT_CHANGES)
     @pytest.mark.parametrize("decision", ["keep", "credit"])
-    def test_an_old_page_settles_no_deposit(self, deposit, change, decision):
-        messages, nothing_moved = confirm_later("settle", deposit, change, decision=decision)
+    def test_settling_from_an_outdated_page_changes_no_deposit(self, deposit, change, decision):
+        messages, nothing_moved = confirm_after_change("settle", deposit, change, decision=decision)
 
         assert nothing_moved
-        assert is_named(messages, deposit)
+        assert names_only(messages, deposit)
         assert "has changed since you looked at it" in messages[0]
 
-    @each(PURCHASE_CHANGES)
+    @with_each(PURCHASE_CHANGES)
     @pytest.mark.parametrize("decision", ["keep", "refund"])
-    def test_an_old_page_settles_no_purchase(self, purchase, change, decision):
-        messages, nothing_moved = confirm_later("settle", purchase, change, decision=decision)
+    def test_settling_from_an_outdated_page_changes_no_purchase(self, purchase, change, decision):
+        messages, nothing_moved = confirm_after_change("settle", purchase, change, decision=decision)
 
         assert nothing_moved
-        assert is_named(messages, purchase)
+        assert names_only(messages, purchase)
         assert "has changed since you looked at it" in messages[0]
 
-    @each(PURCHASE_CHANGES)
-    def test_an_old_page_cancels_no_purchase(self, purchase, change):
-        messages, nothing_moved = confirm_later("cancel", purchase, change)
+    @with_each(PURCHASE_CHANGES)
+    def test_cancelling_from_an_outdated_page_changes_no_purchase(self, purchase, change):
+        messages, nothing_moved = confirm_after_change("cancel", purchase, change)
 
         assert nothing_moved
-        assert is_named(messages, purchase)
+        assert names_only(messages, purchase)
         assert "has changed since you looked at it" in messages[0]
 
-    @each(DEPOSIT_CHANGES)
-    def test_an_old_page_approves_no_hold_and_skinsback_is_not_called(self, deposit, change, approvals):
-        messages, nothing_moved = confirm_later("approve_hold", deposit, change)
+    @with_each(DEPOSIT_CHANGES)
+    def test_approving_from_an_outdated_page_changes_no_hold_and_does_not_call_skinsback(
+        self, deposit, change, approved_order_ids
+    ):
+        messages, nothing_moved = confirm_after_change("approve_hold", deposit, change)
 
-        assert (nothing_moved, approvals) == (True, [])
-        assert is_named(messages, deposit)
+        assert (nothing_moved, approved_order_ids) == (True, [])
+        assert names_only(messages, deposit)
         assert "has changed since you looked at it" in messages[0]
 
     @pytest.mark.parametrize("seen", [[], ["{pk}:"], ["{pk}:0123456789abcdef0123456789abcdef"], ["abc"]])
-    def test_a_form_without_what_the_page_showed_decides_nothing(self, deposit, seen, approvals):
+    def test_a_form_without_a_valid_token_of_the_page_changes_nothing(self, deposit, seen, approved_order_ids):
         staff = browser_of(*VIEW_ALL, superuser=True)
-        seen = [each.format(pk=deposit.pk) for each in seen]
+        seen = [token.format(pk=deposit.pk) for token in seen]
         before = state()
 
         for action in ("settle", "approve_hold"):
             act(staff, action, deposit, confirmed="yes", decision="credit", seen=seen)
 
-        assert (state(), approvals) == (before, [])
+        assert (state(), approved_order_ids) == (before, [])
 
-    @each(UNCHANGED_DEPOSIT)
-    def test_a_page_is_not_old_because_a_deposit_was_asked_about(self, deposit, change, approvals):
-        messages, nothing_moved = confirm_later("approve_hold", deposit, change)
+    @with_each(UNCHANGED_DEPOSIT)
+    def test_a_poll_without_a_change_does_not_outdate_the_page_of_a_deposit(self, deposit, change, approved_order_ids):
+        messages, nothing_moved = confirm_after_change("approve_hold", deposit, change)
 
-        assert (nothing_moved, approvals) == (False, [deposit.order_id])
+        assert (nothing_moved, approved_order_ids) == (False, [deposit.order_id])
         assert "approved" in messages[0]
 
-    @each(UNCHANGED_PURCHASE)
+    @with_each(UNCHANGED_PURCHASE)
     @pytest.mark.parametrize(("action", "fields"), [("settle", {"decision": "refund"}), ("cancel", {})])
-    def test_a_page_is_not_old_because_a_purchase_was_asked_about(self, purchase, change, action, fields):
-        messages, nothing_moved = confirm_later(action, purchase, change, **fields)
+    def test_a_poll_without_a_change_does_not_outdate_the_page_of_a_purchase(self, purchase, change, action, fields):
+        messages, nothing_moved = confirm_after_change(action, purchase, change, **fields)
 
         assert not nothing_moved
         assert "1 " in messages[0]
 
 
 class TestFlows:
-    @each(DEPOSIT_CHANGES)
-    def test_a_token_of_before_decides_no_deposit(self, deposit, change, approvals):
+    @with_each(DEPOSIT_CHANGES)
+    def test_an_outdated_token_settles_no_deposit_and_approves_no_hold(self, deposit, change, approved_order_ids):
         seen = deposits.seen(deposit)
         change(deposit)
         before, now = state(), Deposit.objects.get()
@@ -222,10 +224,12 @@ class TestFlows:
         with pytest.raises(RowChanged):
             deposits.approve_hold(now, seen=seen)
 
-        assert (state(), approvals) == (before, [])
+        assert (state(), approved_order_ids) == (before, [])
 
-    @each({name: change for name, change in DEPOSIT_CHANGES.items() if name != "entries"})
-    def test_without_a_token_the_row_as_it_was_passed_is_what_was_seen(self, deposit, change, approvals):
+    @with_each({name: change for name, change in DEPOSIT_CHANGES.items() if name != "entries"})
+    def test_without_a_token_the_passed_deposit_is_compared_with_the_stored_one(
+        self, deposit, change, approved_order_ids
+    ):
         change(deposit)
         before = state()
 
@@ -234,10 +238,10 @@ class TestFlows:
         with pytest.raises(RowChanged):
             deposits.approve_hold(deposit)
 
-        assert (state(), approvals) == (before, [])
+        assert (state(), approved_order_ids) == (before, [])
 
-    @each(PURCHASE_CHANGES)
-    def test_a_token_of_before_decides_no_purchase(self, purchase, change):
+    @with_each(PURCHASE_CHANGES)
+    def test_an_outdated_token_settles_and_cancels_no_purchase(self, purchase, change):
         seen = purchases.seen(purchase)
         change(purchase)
         before, now = state(), Purchase.objects.get()
@@ -250,7 +254,7 @@ class TestFlows:
 
         assert state() == before
 
-    def test_a_token_covers_what_the_sites_credit_function_would_post(self, deposit, settings):
+    def test_a_token_is_outdated_when_the_credit_function_returns_another_amount(self, deposit, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_by_rate"}
         seen = deposits.seen(deposit)
         Rate.value = Decimal(2)
@@ -262,7 +266,7 @@ class TestFlows:
 
         assert not LedgerEntry.objects.exists()
 
-    def test_a_report_that_repeats_changes_no_token(self, deposit, purchase):
+    def test_a_repeated_report_changes_no_token(self, deposit, purchase):
         report = DepositReport(
             status="in_hold", order_id=deposit.order_id, transaction_id=deposit.transaction_id, **PAID
         )
@@ -291,27 +295,27 @@ def credit_by_rate(deposit):
 
 
 class TestApprovedHolds:
-    """An approval carries no amount: what is credited is what SkinsBack says afterwards."""
+    """An approval has no amount. The amount that SkinsBack reports afterwards is credited."""
 
     @pytest.fixture
     def held(self, user):
         return Deposit.objects.get(pk=make_deposit(user=user, status="in_hold", **PAID).pk)
 
     @pytest.fixture
-    def told(self, held, monkeypatch):
-        """What SkinsBack says once the hold is approved."""
-        told = {}
-        monkeypatch.setattr(SkinsBackClient, "approve_hold", lambda *_args, **_ids: told.get("first", lambda: None)())
+    def answer(self, held, monkeypatch):
+        """What SkinsBack reports after the approval: its ``fields``; ``first`` runs before the approval is answered."""
+        answer = {}
+        monkeypatch.setattr(SkinsBackClient, "approve_hold", lambda *_args, **_ids: answer.get("first", lambda: None)())
         monkeypatch.setattr(
             SkinsBackClient,
             "get_deposit",
             lambda *_args, order_id: DepositReport(
-                status="hold_approved", order_id=order_id, **{**PAID, **told.get("fields", {})}
+                status="hold_approved", order_id=order_id, **{**PAID, **answer.get("fields", {})}
             ),
         )
-        return told
+        return answer
 
-    OTHER = pytest.mark.parametrize(
+    OTHER_AMOUNTS = pytest.mark.parametrize(
         ("fields", "credited"),
         [
             ({"user_amount": Decimal(99)}, (99, "usd")),
@@ -324,56 +328,60 @@ class TestApprovedHolds:
         held.refresh_from_db()
         return [reason["code"] for reason in held.review_reasons] if held.needs_review else []
 
-    def test_what_was_shown_is_credited_without_review(self, held, told, operator):
+    def test_the_shown_amount_is_credited_without_review(self, held, answer, operator):
         deposits.approve_hold(held, operator)
 
         assert LedgerEntry.objects.values_list("amount", "currency").get() == (Decimal("12.6"), "usd")
         assert self.flagged(held) == []
 
-    @OTHER
-    def test_another_amount_is_credited_and_flagged(self, held, told, operator, fields, credited):
-        told["fields"] = fields
+    @OTHER_AMOUNTS
+    def test_another_amount_after_the_approval_is_credited_and_flagged(self, held, answer, operator, fields, credited):
+        answer["fields"] = fields
 
         deposits.approve_hold(held, operator)
 
         assert LedgerEntry.objects.values_list("amount", "currency").get() == credited
         assert self.flagged(held) == ["differs_from_approval"]
 
-    @OTHER
-    def test_it_is_flagged_as_well_where_the_webhook_is_faster(self, held, told, operator, fields, credited):
+    @OTHER_AMOUNTS
+    def test_another_amount_is_flagged_if_the_webhook_arrives_before_the_answer(
+        self, held, answer, operator, fields, credited
+    ):
         texts = {name: str(value) for name, value in fields.items()}
-        told["fields"] = fields
-        told["first"] = lambda: post_notification(Client(), signed_notification(held, "hold_approved", **texts))
+        answer["fields"] = fields
+        answer["first"] = lambda: post_notification(Client(), signed_notification(held, "hold_approved", **texts))
 
         deposits.approve_hold(held, operator)
 
         assert LedgerEntry.objects.values_list("amount", "currency").get() == credited
         assert self.flagged(held) == ["differs_from_approval"]
 
-    @OTHER
-    def test_it_is_flagged_as_well_where_the_hold_has_changed_between(self, held, told, operator, fields, credited):
-        """SkinsBack says the new amount twice; the person who approved saw the old one."""
+    @OTHER_AMOUNTS
+    def test_another_amount_is_flagged_if_the_hold_changed_before_the_approval(
+        self, held, answer, operator, fields, credited
+    ):
+        """SkinsBack reports the new amount twice. The person who approved had seen the old one."""
         texts = {name: str(value) for name, value in fields.items()}
-        told["fields"] = fields
-        told["first"] = lambda: post_notification(Client(), signed_notification(held, "in_hold", **texts))
+        answer["fields"] = fields
+        answer["first"] = lambda: post_notification(Client(), signed_notification(held, "in_hold", **texts))
 
         deposits.approve_hold(held, operator)
 
         assert LedgerEntry.objects.values_list("amount", "currency").get() == credited
         assert self.flagged(held) == ["differs_from_approval"]
 
-    def test_an_amount_that_credit_does_not_use_alone_is_compared_too(self, held, told, operator, settings):
+    def test_another_amount_is_flagged_if_a_credit_function_uses_it(self, held, answer, operator, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_by_rate"}
-        told["fields"] = {"user_amount": Decimal(99)}
-        told["first"] = lambda: post_notification(Client(), signed_notification(held, "in_hold", user_amount="99"))
+        answer["fields"] = {"user_amount": Decimal(99)}
+        answer["first"] = lambda: post_notification(Client(), signed_notification(held, "in_hold", user_amount="99"))
 
         deposits.approve_hold(held, operator)
 
         assert LedgerEntry.objects.get().amount == 99
         assert self.flagged(held) == ["differs_from_approval"]
 
-    def test_the_sweeps_own_approval_is_compared_too(self, held, told, settings):
-        settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.trust"}
+    def test_another_amount_after_an_approval_by_the_sweep_is_flagged(self, held, answer, settings):
+        settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.approve_all"}
         amounts = iter([PAID, {**PAID, "user_amount": Decimal(99)}])
 
         def get_deposit(*_args, order_id):
@@ -388,5 +396,5 @@ class TestApprovedHolds:
         assert self.flagged(held) == ["differs_from_approval"]
 
 
-def trust(_deposit):
+def approve_all(_deposit):
     return True

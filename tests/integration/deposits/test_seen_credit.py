@@ -1,4 +1,4 @@
-"""A site's CREDIT is asked when a deposit is shown and when a decision is compared; nothing of that stays."""
+"""CREDIT is called to show a deposit and to compare a decision. What it writes there is rolled back."""
 
 from decimal import Decimal
 
@@ -20,7 +20,7 @@ PAID = {"amount": Decimal("10.5"), "user_amount": Decimal("12.6"), "amount_curre
 
 
 def credit_that_saves(deposit):
-    """As the documentation allows: it saves the object that it is given."""
+    """A CREDIT function that saves the deposit it receives, as the documentation allows."""
     deposit.metadata = {**deposit.metadata, "rate": "2"}
     deposit.save()
     return deposit.user_amount * 2, "points"
@@ -34,17 +34,17 @@ def credit_that_locks(deposit):
 RATES: list[int] = []
 
 
-def credit_of_the_moment(deposit):
+def credit_that_grows(deposit):
     RATES.append(len(RATES) + 1)
     return deposit.user_amount * RATES[-1], "points"
 
 
 @pytest.fixture
-def credit(settings):
-    def use(function):
+def set_credit(settings):
+    def change_setting(function):
         settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.{function.__name__}"}
 
-    return use
+    return change_setting
 
 
 @pytest.fixture
@@ -52,8 +52,10 @@ def withheld(user):
     return make_deposit(user=user, needs_review=True, review_reasons=[REASON], **PAID)
 
 
-def test_an_old_instance_that_credit_saves_overwrites_no_later_report(withheld, credit, operator):
-    credit(credit_that_saves)
+def test_a_stale_instance_that_a_credit_function_saves_does_not_overwrite_a_later_report(
+    withheld, set_credit, operator
+):
+    set_credit(credit_that_saves)
     Deposit.objects.filter(pk=withheld.pk).update(status="fail", amount=Decimal(3), user_amount=Decimal(4))
 
     with pytest.raises(RowChanged):
@@ -64,8 +66,8 @@ def test_an_old_instance_that_credit_saves_overwrites_no_later_report(withheld, 
     assert not LedgerEntry.objects.exists()
 
 
-def test_what_is_shown_writes_nothing(withheld, credit):
-    credit(credit_that_saves)
+def test_showing_the_credit_saves_nothing_of_the_credit_function(withheld, set_credit):
+    set_credit(credit_that_saves)
     before = Deposit.objects.values().get()
 
     deposits.seen(withheld)
@@ -76,8 +78,8 @@ def test_what_is_shown_writes_nothing(withheld, credit):
     assert withheld.metadata == {}
 
 
-def test_what_credit_saves_with_the_credit_itself_stays(withheld, credit, operator):
-    credit(credit_that_saves)
+def test_what_the_credit_function_saves_is_stored_with_the_credit(withheld, set_credit, operator):
+    set_credit(credit_that_saves)
 
     deposits.settle(Deposit.objects.get(), "credit", by=operator)
 
@@ -86,8 +88,8 @@ def test_what_credit_saves_with_the_credit_itself_stays(withheld, credit, operat
     assert Deposit.objects.get().metadata == {"rate": "2"}
 
 
-def test_a_credit_that_locks_can_be_shown_and_decided(withheld, credit, operator):
-    credit(credit_that_locks)
+def test_a_credit_function_that_locks_can_be_shown_and_settled(withheld, set_credit, operator):
+    set_credit(credit_that_locks)
 
     page = act(browser_of(*VIEW_ALL, superuser=True), "settle", withheld)
     assert page.status_code == 200
@@ -97,9 +99,9 @@ def test_a_credit_that_locks_can_be_shown_and_decided(withheld, credit, operator
     assert LedgerEntry.objects.get().amount == Decimal("12.6")
 
 
-def test_another_credit_than_the_one_compared_is_not_posted(withheld, credit, operator):
-    """CREDIT gives the same amount for the comparison, and another one a moment later."""
-    credit(credit_of_the_moment)
+def test_a_credit_other_than_the_compared_one_is_not_posted(withheld, set_credit, operator):
+    """CREDIT returns the same amount for the comparison, and another one for the credit."""
+    set_credit(credit_that_grows)
     RATES.clear()
     seen = deposits.seen(withheld)
     RATES.clear()
@@ -111,8 +113,10 @@ def test_another_credit_than_the_one_compared_is_not_posted(withheld, credit, op
     assert Deposit.objects.get().needs_review
 
 
-def test_a_credited_deposit_can_be_settled_though_credit_would_say_something_else_now(withheld, credit, operator):
-    credit(credit_of_the_moment)
+def test_a_credited_deposit_can_be_settled_although_the_credit_function_returns_another_amount(
+    withheld, set_credit, operator
+):
+    set_credit(credit_that_grows)
     LedgerEntry.objects.create(
         deposit=withheld, kind="credit", amount=Decimal("12.6"), currency="usd", user_id=withheld.user_id
     )

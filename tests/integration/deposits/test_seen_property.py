@@ -1,4 +1,4 @@
-"""An unchanged row is what was seen, however the instance in memory spells its values."""
+"""The token of an unchanged row is the same however the instance in memory spells its values."""
 
 import uuid
 from decimal import Decimal
@@ -18,8 +18,8 @@ TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40)
 AMOUNTS = st.decimals(0, 99_999_999, places=6, allow_nan=False, allow_infinity=False).map(
     lambda amount: amount.quantize(Decimal("0.000001"))
 )
-SPELLED = st.one_of(AMOUNTS, AMOUNTS.map(str), AMOUNTS.map(Decimal.normalize), st.integers(0, 99_999_999))
-MAYBE = st.none() | SPELLED
+ANY_SPELLING = st.one_of(AMOUNTS, AMOUNTS.map(str), AMOUNTS.map(Decimal.normalize), st.integers(0, 99_999_999))
+OPTIONAL = st.none() | ANY_SPELLING
 DATA = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(0, 2**50) | TEXT,
     lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
@@ -39,10 +39,10 @@ DEPOSITS = st.fixed_dictionaries(
     {
         **SHARED,
         "status": st.sampled_from(DepositStatus) | st.sampled_from(DepositStatus).map(str),
-        "amount": MAYBE,
-        "user_amount": MAYBE,
-        "min_amount": MAYBE,
-        "max_amount": MAYBE,
+        "amount": OPTIONAL,
+        "user_amount": OPTIONAL,
+        "min_amount": OPTIONAL,
+        "max_amount": OPTIONAL,
         "currency": st.sampled_from(["", "usd", "gem"]),
         "amount_currency": st.sampled_from(["", "usd", "gem"]),
         "user_risk": st.dictionaries(TEXT, DATA, max_size=3),
@@ -52,10 +52,10 @@ PURCHASES = st.fixed_dictionaries(
     {
         **SHARED,
         "status": st.sampled_from(PurchaseStatus) | st.sampled_from(PurchaseStatus).map(str),
-        "max_price": SPELLED,
-        "price": MAYBE,
-        "debited_amount": MAYBE,
-        "charge_amount": MAYBE,
+        "max_price": ANY_SPELLING,
+        "price": OPTIONAL,
+        "debited_amount": OPTIONAL,
+        "charge_amount": OPTIONAL,
         "charge_currency": st.sampled_from(["", "usd"]),
         "error_code": st.none() | st.integers(-(2**31), 2**31 - 1),
         "error_message": TEXT,
@@ -63,12 +63,12 @@ PURCHASES = st.fixed_dictionaries(
         "in_hold": st.none() | st.booleans() | st.integers(0, 1),
     }
 )
-EACH = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PROPERTY = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@EACH
+@PROPERTY
 @given(values=DEPOSITS, as_text=st.booleans())
-def test_a_deposit_in_memory_and_as_it_is_stored_are_the_same_to_a_decision(user, values, as_text):
+def test_a_deposit_has_the_same_token_in_memory_and_when_it_is_read_again(user, values, as_text):
     values["user_id"] = str(user.pk) if as_text else user.pk
     deposit = Deposit.objects.create(order_id=uuid.uuid4().hex, **values)
     LedgerEntry.objects.create(deposit=deposit, kind="reversal", amount=Decimal(-5), currency="usd", user=user)
@@ -79,9 +79,9 @@ def test_a_deposit_in_memory_and_as_it_is_stored_are_the_same_to_a_decision(user
     assert deposits.seen(stored) == seen
 
 
-@EACH
+@PROPERTY
 @given(values=PURCHASES, as_text=st.booleans())
-def test_a_purchase_in_memory_and_as_it_is_stored_are_the_same_to_a_decision(user, values, as_text):
+def test_a_purchase_has_the_same_token_in_memory_and_when_it_is_read_again(user, values, as_text):
     values["user_id"] = str(user.pk) if as_text else user.pk
     purchase = Purchase.objects.create(custom_id=uuid.uuid4().hex, partner="1", token="t", **values)
     seen = purchases.seen(purchase)

@@ -1,4 +1,4 @@
-"""Somebody else was faster, or an answer is older than what is known: nothing is decided by what was overtaken."""
+"""A row that changed since it was read, or an answer that is older than a webhook, decides nothing."""
 
 import threading
 from contextlib import nullcontext
@@ -32,24 +32,24 @@ def kinds(row):
     return list(row.entries.order_by("pk").values_list("kind", flat=True))
 
 
-class TestAnAnswerOlderThanTheNews:
-    """A webhook comes in while SkinsBack's answer is under way."""
+class TestAnswerOlderThanAWebhook:
+    """A webhook is recorded while SkinsBack answers a poll."""
 
     @pytest.fixture
     def answer(self, monkeypatch):
         def answer(deposit, status, *, meanwhile):
-            news = iter([meanwhile])
+            webhook_statuses = iter([meanwhile])
 
             def get_deposit(_client, **_ids):
-                for word in news:
-                    deposits.record_report(report_of(deposit, word), "webhook")
+                for webhook_status in webhook_statuses:
+                    deposits.record_report(report_of(deposit, webhook_status), "webhook")
                 return report_of(deposit, status)
 
             monkeypatch.setattr(SkinsBackClient, "get_deposit", get_deposit)
 
         return answer
 
-    def ask(self, deposit, by_sweep):
+    def poll(self, deposit, by_sweep):
         if by_sweep:
             Deposit.objects.update(next_poll_at=deposit.created_at)
             poll_deposits()
@@ -61,36 +61,36 @@ class TestAnAnswerOlderThanTheNews:
     @pytest.mark.parametrize(
         ("answered", "meanwhile", "posted"), [("success", "fail", []), ("fail", "success", ["credit"])]
     )
-    def test_decides_nothing_and_skinsback_is_asked_once_more(
+    def test_an_answer_that_contradicts_a_newer_webhook_is_not_applied_and_the_deposit_is_polled_again(
         self, user, answer, answered, meanwhile, posted, by_sweep
     ):
         deposit = make_deposit(user=user)
         answer(deposit, answered, meanwhile=meanwhile)
 
-        self.ask(deposit, by_sweep)
+        self.poll(deposit, by_sweep)
 
         assert (deposit.status, deposit.needs_review, kinds(deposit)) == (meanwhile, True, posted)
         assert deposit.next_poll_at <= deposit.updated_at
 
-        self.ask(deposit, by_sweep)
+        self.poll(deposit, by_sweep)
 
         assert (deposit.status, deposit.next_poll_at) == (answered, None)
         assert kinds(deposit) == ["credit", *(["reversal"] if posted else [])]
 
-    def test_moves_the_row_on_where_there_is_no_contradiction(self, user, answer):
+    def test_an_answer_that_does_not_contradict_a_newer_webhook_is_applied(self, user, answer):
         deposit = make_deposit(user=user)
         answer(deposit, "success", meanwhile="in_hold")
 
-        self.ask(deposit, by_sweep=True)
+        self.poll(deposit, by_sweep=True)
 
         assert (deposit.status, deposit.needs_review, kinds(deposit)) == ("success", False, ["credit"])
 
 
-class TestARowThatIsNoLongerWhatWasRead:
+class TestStaleRow:
     @pytest.mark.django_db(transaction=True)
     @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has one level of isolation")
     @pytest.mark.parametrize("act", ["report", "cancel"])
-    def test_moves_no_money_in_a_database_transaction_that_reads_repeatably(self, user, act):
+    def test_a_stale_row_in_a_repeatable_read_transaction_moves_no_money(self, user, act):
         level = "TRANSACTION ISOLATION LEVEL"
         session = "SET SESSION CHARACTERISTICS AS" if connection.vendor == "postgresql" else "SET SESSION"
         deposit, purchase = make_deposit(user=user), make_purchase(status="requested", attempts=0)
@@ -114,7 +114,7 @@ class TestARowThatIsNoLongerWhatWasRead:
         with connection.cursor() as cursor:
             cursor.execute(f"{session} {level} REPEATABLE READ")
         try:
-            # MariaDB reads the newest version under the lock, so the report is decided by it: a contradiction.
+            # MariaDB reads the newest version under the lock. The report is compared with it: a contradiction.
             decided = connection.vendor == "mysql" and act == "report"
             with nullcontext() if decided else pytest.raises((OperationalError, RowChanged)):
                 transaction.atomic(in_one_transaction)()
@@ -125,7 +125,7 @@ class TestARowThatIsNoLongerWhatWasRead:
         assert (deposit.status, kinds(deposit)) == ("success", ["credit"])
         assert Purchase.objects.get().changes.count() == 1
 
-    def test_credits_the_owner_it_has_by_then(self, user, operator):
+    def test_the_credit_goes_to_the_owner_at_the_time_of_the_report(self, user, operator):
         deposit = make_deposit(user=user)
         Deposit.objects.filter(user=user).update(user=operator)
 
@@ -133,7 +133,7 @@ class TestARowThatIsNoLongerWhatWasRead:
 
         assert LedgerEntry.objects.get().user == operator
 
-    def test_that_a_stale_save_put_back_is_found_by_the_audit(self, user):
+    def test_the_audit_finds_a_status_that_a_stale_save_reset(self, user):
         stale = make_deposit(user=user)
         deposits.record_report(report_of(stale, "success"), "poll")
 
@@ -143,22 +143,22 @@ class TestARowThatIsNoLongerWhatWasRead:
 
 
 @pytest.mark.django_db(transaction=True)
-class TestAHookOfTheSitesThatFailsAfterTheCommit:
-    """It is the site's own error, told as such: what was committed is not done again."""
+class TestOnCommitCallbackThatFails:
+    """A callback of the site raises after the commit: the error is raised, and the transaction is not run again."""
 
     @pytest.fixture(autouse=True)
-    def _hook(self):
+    def _failing_callback(self):
         def fail():
             raise OperationalError("database is locked")
 
-        def listen(**_arguments):
+        def add_callback(**_arguments):
             transaction.on_commit(fail)
 
-        entry_posted.connect(listen)
+        entry_posted.connect(add_callback)
         yield
-        entry_posted.disconnect(listen)
+        entry_posted.disconnect(add_callback)
 
-    def test_a_report(self, user):
+    def test_a_report_is_committed_once_and_the_error_is_raised(self, user):
         deposit = make_deposit(user=user)
 
         with pytest.raises(OperationalError):
@@ -166,7 +166,7 @@ class TestAHookOfTheSitesThatFailsAfterTheCommit:
 
         assert (kinds(deposit), deposit.changes.count()) == (["credit"], 1)
 
-    def test_a_decision(self, user, operator):
+    def test_a_decision_is_committed_once_and_the_error_is_raised(self, user, operator):
         deposit = make_deposit(user=user, **PAID)
 
         with pytest.raises(OperationalError):
@@ -174,7 +174,7 @@ class TestAHookOfTheSitesThatFailsAfterTheCommit:
 
         assert (kinds(deposit), deposit.changes.count()) == (["credit"], 1)
 
-    def test_a_purchase(self, user):
+    def test_a_purchase_is_committed_once_and_the_error_is_raised(self, user):
         Wallet.objects.create(user=user, balance=1)
 
         with pytest.raises(OperationalError):

@@ -1,4 +1,4 @@
-"""The Celery message that makes a purchase sooner. If it cannot be sent, the purchase is sent later."""
+"""The Celery message that sends a purchase at once. Without it, the next sweep sends the purchase."""
 
 import socket
 
@@ -73,12 +73,12 @@ def silent_port():
 
 
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
-@pytest.mark.parametrize("kind", ["closed", "silent"])
+@pytest.mark.parametrize("port_kind", ["closed", "silent"])
 def test_a_message_that_cannot_be_sent_is_logged_and_the_purchase_stands(
-    scheme, kind, silent_port, request, caplog, django_capture_on_commit_callbacks
+    scheme, port_kind, silent_port, request, caplog, django_capture_on_commit_callbacks
 ):
     before = current_app._get_current_object()
-    port = silent_port if kind == "silent" else 9
+    port = silent_port if port_kind == "silent" else 9
     Celery("site", broker=f"{scheme}://127.0.0.1:{port}").set_current()
     request.addfinalizer(lambda: _set_current_app(before))
 

@@ -1,4 +1,4 @@
-"""Two rows with one ID in one answer or list page: identical ones count once, and those that differ decide nothing."""
+"""Two rows with one ID in one answer or list page: identical rows are recorded once, differing rows not at all."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -47,7 +47,7 @@ def assert_nothing_was_recorded(row, status):
     assert not row.changes.exclude(to_status=status).exists()
 
 
-class TestPurchasesThatAreAskedAbout:
+class TestPolledPurchases:
     @pytest.fixture
     def skinsback(self, monkeypatch):
         return FakeSkinsBack(monkeypatch)
@@ -59,18 +59,18 @@ class TestPurchasesThatAreAskedAbout:
             skinsback.say(row, "accepted")
         return rows
 
-    def say_twice(self, skinsback, row, **fields):
+    def report_twice(self, skinsback, row, **fields):
         first, get = skinsback.reports[row.custom_id], skinsback.get_purchases
         second = skinsback.say(row, **fields)
         skinsback.reports[row.custom_id] = first
         skinsback.get_purchases = lambda ids: get(ids) + [second] * (row.custom_id in ids)
 
-    @pytest.mark.parametrize("turned", [False, True])
-    def test_row_46_rows_that_differ_are_none_of_them_recorded_and_the_purchase_is_reviewed_and_due_again(
-        self, skinsback, rows, now, turned
+    @pytest.mark.parametrize("reversed_order", [False, True])
+    def test_row_46_differing_rows_are_not_recorded_and_the_purchase_is_flagged_and_due_again(
+        self, skinsback, rows, now, reversed_order
     ):
-        self.say_twice(skinsback, rows[1], status="canceled")
-        if turned:
+        self.report_twice(skinsback, rows[1], status="canceled")
+        if reversed_order:
             get = skinsback.get_purchases
             skinsback.get_purchases = lambda ids: get(ids)[::-1]
 
@@ -82,14 +82,14 @@ class TestPurchasesThatAreAskedAbout:
         assert [fresh(row).status for row in (rows[0], rows[2])] == ["accepted"] * 2
         assert skinsback.asked_singly == []
 
-    def test_identical_rows_count_once(self, skinsback, rows):
-        self.say_twice(skinsback, rows[1], status="accepted")
+    def test_identical_rows_are_recorded_once(self, skinsback, rows):
+        self.report_twice(skinsback, rows[1], status="accepted")
 
         assert poll_purchases("default").changed == 3
 
         assert not Purchase.objects.to_review().exists()
 
-    def test_another_buy_id_under_the_same_custom_id_is_a_difference(self, skinsback, rows):
+    def test_rows_with_the_same_custom_id_and_different_buy_ids_are_not_recorded(self, skinsback, rows):
         first, get = skinsback.reports[rows[1].custom_id], skinsback.get_purchases
         other = PurchaseReport(status="accepted", custom_id=first.custom_id, buy_id="another")
         skinsback.get_purchases = lambda ids: [*get(ids), other]
@@ -98,8 +98,8 @@ class TestPurchasesThatAreAskedAbout:
 
         assert_nothing_was_recorded(rows[1], "waiting_accept")
 
-    def test_asked_about_by_hand_it_is_reviewed_too_and_the_error_is_raised(self, skinsback, rows):
-        self.say_twice(skinsback, rows[1], status="canceled")
+    def test_differing_rows_raise_when_a_purchase_is_polled_by_hand_and_it_is_flagged(self, skinsback, rows):
+        self.report_twice(skinsback, rows[1], status="canceled")
 
         with pytest.raises(ContradictoryAnswer):
             ask("default", rows, Source.POLL)
@@ -107,7 +107,7 @@ class TestPurchasesThatAreAskedAbout:
         assert_nothing_was_recorded(rows[1], "waiting_accept")
         assert fresh(rows[0]).status == "accepted"
 
-    def test_rows_that_differ_about_one_buy_id_are_not_recorded_either(self, skinsback, rows, monkeypatch):
+    def test_differing_rows_for_one_buy_id_are_not_recorded(self, skinsback, rows, monkeypatch):
         missing = rows[1]
         del skinsback.reports[missing.custom_id]
 
@@ -119,11 +119,11 @@ class TestPurchasesThatAreAskedAbout:
 
         assert_nothing_was_recorded(missing, "waiting_accept")
 
-    def test_once_the_answer_is_plain_again_it_is_recorded(self, skinsback, rows, now):
-        honest = skinsback.get_purchases
-        self.say_twice(skinsback, rows[1], status="canceled")
+    def test_a_later_answer_without_duplicates_is_recorded(self, skinsback, rows, now):
+        get_plain = skinsback.get_purchases
+        self.report_twice(skinsback, rows[1], status="canceled")
         poll_purchases("default")
-        skinsback.get_purchases = honest
+        skinsback.get_purchases = get_plain
 
         with time_machine.travel(now + timedelta(minutes=2), tick=False):
             poll_purchases("default")
@@ -132,7 +132,7 @@ class TestPurchasesThatAreAskedAbout:
 
 
 @pytest.mark.parametrize("statuses", [("accepted", "canceled"), ("canceled", "accepted")])
-def test_the_client_does_not_choose_between_rows_of_one_purchase(monkeypatch, statuses):
+def test_the_client_raises_if_two_rows_of_one_purchase_differ(monkeypatch, statuses):
     answer = [PurchaseReport(status=status, buy_id="7", custom_id="a") for status in statuses]
     monkeypatch.setattr(SkinsBackClient, "_ask", lambda *_: answer)
     with SkinsBackClient("1", "123") as client:
@@ -143,7 +143,7 @@ def test_the_client_does_not_choose_between_rows_of_one_purchase(monkeypatch, st
         assert client.get_purchase(buy_id="7") == answer[0]
 
 
-class TestABatchThatIsBought:
+class TestBatches:
     @pytest.fixture
     def rows(self, user):
         Wallet.objects.create(user=user, balance=1000)
@@ -158,7 +158,7 @@ class TestABatchThatIsBought:
             **{"status": "creating_trade", "custom_id": row.custom_id, "buy_id": f"b{row.pk}", **fields}
         )
 
-    def test_row_43_rows_that_differ_leave_the_outcome_unknown_and_charged(self, rows, monkeypatch, now):
+    def test_row_43_differing_rows_leave_the_purchase_unknown_and_charged(self, rows, monkeypatch, now):
         reports = [self.bought(row) for row in rows]
         self.answer(monkeypatch, [*reports, self.bought(rows[1], buy_id="another")])
 
@@ -170,7 +170,7 @@ class TestABatchThatIsBought:
         assert [fresh(other).status for other in (rows[0], rows[2])] == ["creating_trade"] * 2
         assert LedgerEntry.objects.filter(kind="refund").count() == 0
 
-    def test_row_43_identical_rows_count_once(self, rows, monkeypatch):
+    def test_row_43_identical_rows_are_recorded_once(self, rows, monkeypatch):
         reports = [self.bought(row) for row in rows]
         self.answer(monkeypatch, reports + reports)
 
@@ -180,12 +180,12 @@ class TestABatchThatIsBought:
         assert not Purchase.objects.to_review().exists()
 
 
-class TestListsThatASweepReads:
+class TestListsInASweep:
     @pytest.fixture
     def skinsback(self, monkeypatch):
         return Lists(monkeypatch)
 
-    def test_a_purchase_is_reviewed_and_then_asked_about_singly(self, skinsback, monkeypatch, settings):
+    def test_a_purchase_with_differing_list_rows_is_flagged_and_polled_singly(self, skinsback, monkeypatch, settings):
         monkeypatch.setattr(polling.PurchaseSweep, "list_from", 20)
         settings.SKINSBACK = {**settings.SKINSBACK, "POLL_BATCH_SIZE": 4}
         skinsback.size = 50
@@ -202,14 +202,14 @@ class TestListsThatASweepReads:
         assert {fresh(other).status for other in rows if other != rows[3]} == {"waiting_accept"}
         assert Purchase.objects.to_review().count() == 1
 
-    def test_a_deposit_is_reviewed_and_then_asked_about_singly(self, skinsback, user, monkeypatch):
+    def test_a_deposit_with_differing_list_rows_is_flagged_and_polled_singly(self, skinsback, user, monkeypatch):
         monkeypatch.setattr(checking.DepositSweep, "list_from", 20)
         skinsback.size = 50
         rows = [make_deposit(user=user) for _ in range(20)]
         skinsback.rows = [DepositReport(status="pending", order_id=row.order_id) for row in rows]
-        more = {**PAID, "user_amount": Decimal(600)}
+        other_amounts = {**PAID, "user_amount": Decimal(600)}
         skinsback.rows[3] = DepositReport(status="success", order_id=rows[3].order_id, **PAID)
-        skinsback.rows.append(DepositReport(status="success", order_id=rows[3].order_id, **more))
+        skinsback.rows.append(DepositReport(status="success", order_id=rows[3].order_id, **other_amounts))
         skinsback.states = {
             row.order_id: DepositReport(status="success", order_id=row.order_id, **PAID) for row in rows
         }
@@ -222,7 +222,7 @@ class TestListsThatASweepReads:
         assert skinsback.calls.count("get_deposit") == 1
 
 
-class TestListsThatAreCompared:
+class TestReconciledLists:
     @pytest.fixture
     def lists(self, monkeypatch):
         return FakeLists(monkeypatch)
@@ -231,12 +231,14 @@ class TestListsThatAreCompared:
         [counts] = reconcile("default", lists=(name,))
         return counts
 
-    @pytest.mark.parametrize("turned", [False, True])
-    def test_a_deposit_under_two_amounts_is_not_credited_but_reviewed_and_due(self, lists, user, now, turned):
+    @pytest.mark.parametrize("reversed_order", [False, True])
+    def test_a_deposit_listed_with_two_amounts_is_not_credited_but_flagged_and_due(
+        self, lists, user, now, reversed_order
+    ):
         deposit = make_deposit(user=user, next_poll_at=now + timedelta(hours=1))
         lists.list(deposit, "success", **PAID)
         lists.list(deposit, "success", **{**PAID, "user_amount": Decimal(600)})
-        if turned:
+        if reversed_order:
             lists.orders.reverse()
 
         counts = self.run("orders")
@@ -247,7 +249,7 @@ class TestListsThatAreCompared:
         assert (counts.missed, counts.repaired, counts.duplicate) == (0, 0, 2)
         assert set(Discrepancy.objects.values_list("kind", "state")) == {("duplicate", "open")}
 
-    def test_a_purchase_that_was_accepted_and_canceled_is_not_refunded_but_reviewed_and_due(self, lists, user, now):
+    def test_a_purchase_listed_as_accepted_and_canceled_is_not_refunded_but_flagged_and_due(self, lists, user, now):
         Wallet.objects.create(user=user, balance=10)
         row = purchases.buy(
             user=user, trade_url=TRADE_URL, skin_id="1", max_price=5, charge=Decimal(6), charge_currency="usd"
@@ -266,7 +268,7 @@ class TestListsThatAreCompared:
         assert fresh(row).review_reason == REASON
         assert fresh(row).next_poll_at == now
 
-    def test_rows_that_name_the_purchase_by_either_id_differ_too(self, lists):
+    def test_differing_rows_that_name_one_purchase_by_different_ids_are_not_recorded(self, lists):
         row = make_purchase(status="waiting_accept")
         lists.list_purchase(row, "accepted")
         lists.list_purchase(row, "canceled", custom_id="")
@@ -275,7 +277,7 @@ class TestListsThatAreCompared:
 
         assert_nothing_was_recorded(row, "waiting_accept")
 
-    def test_identical_rows_count_once(self, lists, user):
+    def test_identical_rows_are_recorded_once(self, lists, user):
         deposit = make_deposit(user=user)
         for _ in range(2):
             lists.list(deposit, "success", **PAID)
@@ -286,7 +288,7 @@ class TestListsThatAreCompared:
         assert LedgerEntry.objects.get().amount == 6
         assert not Deposit.objects.to_review().exists()
 
-    def test_what_an_operator_has_decided_is_not_reviewed_again(self, lists, user, operator):
+    def test_a_duplicate_that_an_operator_has_kept_is_not_flagged_again(self, lists, user, operator):
         deposit = make_deposit(user=user)
         for amount in (6, 600):
             lists.list(deposit, "success", **{**PAID, "user_amount": Decimal(amount)})
@@ -300,7 +302,7 @@ class TestListsThatAreCompared:
 
 
 @pytest.mark.parametrize("code", [2**31, -(2**31) - 1, 10**17])
-def test_an_error_code_beyond_its_column_is_kept_as_text_in_the_message(user, monkeypatch, code):
+def test_an_error_code_that_does_not_fit_its_column_is_not_stored_there(user, monkeypatch, code):
     Wallet.objects.create(user=user, balance=10)
     row = purchases.buy(
         user=user, trade_url=TRADE_URL, skin_id="1", max_price=5, charge=Decimal(6), charge_currency="usd"
@@ -317,7 +319,9 @@ def test_an_error_code_beyond_its_column_is_kept_as_text_in_the_message(user, mo
 
 
 @pytest.mark.parametrize("code", [2**31 - 1, 2**31, -(2**31) - 1, 10**17])
-def test_an_account_fault_with_an_error_code_beyond_its_column_leaves_the_purchase_to_be_sent(user, monkeypatch, code):
+def test_an_account_wide_error_with_a_code_that_does_not_fit_its_column_leaves_the_purchase_requested(
+    user, monkeypatch, code
+):
     Wallet.objects.create(user=user, balance=10)
     row = purchases.buy(
         user=user, trade_url=TRADE_URL, skin_id="1", max_price=5, charge=Decimal(6), charge_currency="usd"
@@ -331,5 +335,5 @@ def test_an_account_fault_with_an_error_code_beyond_its_column_leaves_the_purcha
 
     row = fresh(row)
     fits = code == 2**31 - 1
-    kept = (code, "under_maintenance") if fits else (None, f"{code} under_maintenance")
-    assert (row.status, row.attempts, row.error_code, row.error_message) == ("requested", 0, *kept)
+    stored = (code, "under_maintenance") if fits else (None, f"{code} under_maintenance")
+    assert (row.status, row.attempts, row.error_code, row.error_message) == ("requested", 0, *stored)

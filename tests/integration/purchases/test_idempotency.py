@@ -13,7 +13,7 @@ TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i
 
 
 @pytest.fixture
-def rich(user):
+def funded_user(user):
     return Wallet.objects.create(user=user, balance=1000).user
 
 
@@ -30,10 +30,10 @@ def buy(user, **options):
     return purchases.buy(user=user, **options)
 
 
-def test_the_same_key_returns_the_same_purchase_and_charges_once(rich):
-    first = buy(rich)
+def test_the_same_key_returns_the_same_purchase_and_charges_once(funded_user):
+    first = buy(funded_user)
 
-    again = buy(rich, max_price=4, charge=5)
+    again = buy(funded_user, max_price=4, charge=5)
 
     assert again.pk == first.pk
     assert LedgerEntry.objects.count() == 1
@@ -51,64 +51,64 @@ def test_the_same_key_returns_the_same_purchase_and_charges_once(rich):
     ],
     ids=str,
 )
-def test_the_same_key_with_other_parameters_is_a_conflict(rich, other):
-    buy(rich)
+def test_the_same_key_with_other_parameters_is_a_conflict(funded_user, other):
+    buy(funded_user)
 
     with pytest.raises(IdempotencyConflict):
-        buy(rich, **other)
+        buy(funded_user, **other)
 
     assert (Purchase.objects.count(), Wallet.objects.get().balance) == (1, 995)
 
 
-def test_a_purchase_that_was_refused_keeps_its_key(rich, operator):
-    purchases.cancel(buy(rich), operator)
+def test_a_refused_purchase_holds_its_key(funded_user, operator):
+    purchases.cancel(buy(funded_user), operator)
 
-    assert buy(rich).status == "refused"
+    assert buy(funded_user).status == "refused"
     assert Wallet.objects.get().balance == 1000
 
 
-def test_the_key_belongs_to_the_user_or_without_one_to_the_operator(rich, operator):
-    for_user = buy(rich, by=operator)
+def test_a_key_is_unique_per_user_and_per_operator_if_there_is_no_user(funded_user, operator):
+    for_user = buy(funded_user, by=operator)
 
-    assert buy(rich).pk == for_user.pk
+    assert buy(funded_user).pk == for_user.pk
     by_operator = buy(None, by=operator)
     assert by_operator.pk != for_user.pk
     assert buy(None, by=operator).pk == by_operator.pk
     assert buy(None).pk != by_operator.pk
 
 
-def batch(user, *skin_ids, **options):
+def buy_batch(user, *skin_ids, **options):
     items = [{"skin_id": skin_id, "max_price": 4, "charge": 5, "charge_currency": "usd"} for skin_id in skin_ids]
     options = {"trade_url": TRADE_URL, "idempotency_key": "cart-7", **options}
     return purchases.buy_batch(user=user, items=items, **options)
 
 
-def test_a_batch_is_returned_whole_and_in_its_order(rich):
-    first = batch(rich, "3", "1", "2")
+def test_the_same_key_returns_the_whole_batch_in_its_order(funded_user):
+    first = buy_batch(funded_user, "3", "1", "2")
 
-    assert [row.pk for row in batch(rich, "3", "1", "2")] == [row.pk for row in first]
+    assert [row.pk for row in buy_batch(funded_user, "3", "1", "2")] == [row.pk for row in first]
     assert Wallet.objects.get().balance == 985
     assert len({row.idempotency_digest for row in first}) == 3
 
 
 @pytest.mark.parametrize("skin_ids", [("1",), ("1", "2", "3"), ("2", "1")], ids=str)
-def test_another_batch_with_the_same_key_is_a_conflict(rich, skin_ids):
-    batch(rich, "1", "2")
+def test_another_batch_with_the_same_key_is_a_conflict(funded_user, skin_ids):
+    buy_batch(funded_user, "1", "2")
 
     with pytest.raises(IdempotencyConflict):
-        batch(rich, *skin_ids)
+        buy_batch(funded_user, *skin_ids)
 
     assert Purchase.objects.count() == 2
 
 
-def test_a_purchase_and_a_batch_do_not_share_a_key(rich):
-    buy(rich)
+def test_a_purchase_and_a_batch_do_not_share_a_key(funded_user):
+    buy(funded_user)
 
     with pytest.raises(IdempotencyConflict):
-        batch(rich, "1")
+        buy_batch(funded_user, "1")
 
 
-def test_without_a_trade_url_nothing_is_written(user):
+def test_buying_without_a_trade_url_raises_and_writes_nothing(user):
     with pytest.raises(InvalidTradeURL):
         purchases.buy(user=user, skin_id="1", max_price=1)
 

@@ -1,4 +1,4 @@
-"""Purchases from the intent to the end of their hold, against the sandbox."""
+"""Purchases from the call of buy to the end of their hold, against the sandbox."""
 
 import re
 from decimal import Decimal
@@ -26,7 +26,7 @@ TRADE_URL = f"https://steamcommunity.com/tradeoffer/new/?partner={PARTNER}&token
 
 @pytest.fixture
 def skins(world):
-    """What the market offers in a game, the cheapest first."""
+    """A function that returns the price list of a game, cheapest skin first."""
 
     def offered(game="rust"):
         items = get_client().get_price_list(game, full=True).items
@@ -41,7 +41,7 @@ def skin(skins):
 
 
 @pytest.fixture
-def rich(user):
+def funded_user(user):
     return Wallet.objects.create(user=user, balance=1000).user
 
 
@@ -54,47 +54,47 @@ def kinds(purchase):
     return list(LedgerEntry.objects.filter(purchase=purchase).order_by("pk").values_list("kind", flat=True))
 
 
-def poll_until_quiet(world, **step):
-    """Let the sweep run as beat would, an hour of the clock at most."""
+def poll_repeatedly(world, **step):
+    """Run the sweep 60 times and advance the clock before each run, by one minute unless ``step`` says otherwise."""
     for _ in range(60):
         world.advance(**(step or {"minutes": 1}))
         poll_purchases()
 
 
 class TestBuying:
-    def test_the_intent_and_the_charge_are_written_together(self, world, rich, skin):
-        purchase = buy(rich, skin, charge="7.50", charge_currency="USD")
+    def test_the_intent_and_the_charge_are_written_together(self, world, funded_user, skin):
+        purchase = buy(funded_user, skin, charge="7.50", charge_currency="USD")
 
         assert (purchase.status, purchase.attempts, kinds(purchase)) == ("requested", 0, ["charge"])
         assert (purchase.steam_id, purchase.token) == ("76561198050648523", "i1ArBZey")
         assert Wallet.objects.get().balance == Decimal("992.5")
         assert world.sandbox.sold(purchase.custom_id) == 0
 
-    def test_the_purchase_example_of_the_readme_buys_its_skin_from_the_sandbox(self, world, rich):
+    def test_the_purchase_example_of_the_readme_buys_its_skin_from_the_sandbox(self, world, funded_user):
         section = README.read_text().partition("## Paying out in skins")[2].partition("\n## ")[0]
-        names = {"user": rich}
+        names = {"user": funded_user}
         exec(re.search(r"```python\n(.*?)```", section, re.DOTALL)[1], names)
         purchase = names["purchase"]
         assert f'market_hash_name="{purchase.market_hash_name}"' in section
 
         purchases.submit(purchase)
-        poll_until_quiet(world)
+        poll_repeatedly(world)
 
         purchase.refresh_from_db()
         assert (purchase.status, kinds(purchase)) == ("accepted", ["charge"])
         assert world.sandbox.purchase(purchase.custom_id).skin.market_hash_name == purchase.market_hash_name
         assert world.sandbox.spent() <= purchase.max_price
 
-    def test_a_listener_that_raises_vetoes_the_purchase(self, user, skin):
+    def test_a_receiver_that_raises_vetoes_the_purchase(self, user, skin):
         with pytest.raises(NotEnoughMoney):
             buy(user, skin, charge=5, charge_currency="usd")
 
         assert not Purchase.objects.exists()
         assert not LedgerEntry.objects.exists()
 
-    def test_it_may_run_inside_a_database_transaction_of_the_site(self, rich, skin):
+    def test_buy_may_run_inside_a_database_transaction_of_the_site(self, funded_user, skin):
         with transaction.atomic():
-            buy(rich, skin, charge=5, charge_currency="usd")
+            buy(funded_user, skin, charge=5, charge_currency="usd")
 
         assert Purchase.objects.count() == 1
 
@@ -115,38 +115,38 @@ class TestBuying:
             ({"skin_id": "a b", "market_hash_name": None}, "skin_id"),
         ],
     )
-    def test_wrong_arguments_are_refused_before_anything_is_written(self, rich, skin, options, message):
+    def test_wrong_arguments_are_refused_before_anything_is_written(self, funded_user, skin, options, message):
         with pytest.raises(InvalidInput, match=message):
-            buy(**{"user": rich, "skin": skin, **options})
+            buy(**{"user": funded_user, "skin": skin, **options})
 
         assert not Purchase.objects.exists()
 
-    def test_a_bad_trade_url_is_refused(self, rich, skin):
+    def test_a_bad_trade_url_is_refused(self, funded_user, skin):
         with pytest.raises(InvalidTradeURL):
-            purchases.buy(user=rich, trade_url="https://example.com", market_hash_name="x", max_price=1)
+            purchases.buy(user=funded_user, trade_url="https://example.com", market_hash_name="x", max_price=1)
 
-    def test_a_purchase_needs_a_cap_of_its_own_or_the_sites(self, rich, skin, settings):
-        assert buy(rich, skin, max_price=None).max_price == 1000
+    def test_a_purchase_needs_a_price_cap_of_its_own_or_from_the_settings(self, funded_user, skin, settings):
+        assert buy(funded_user, skin, max_price=None).max_price == 1000
 
         settings.SKINSBACK = {**settings.SKINSBACK, "BUY_MAX_PRICE": None}
         with pytest.raises(InvalidInput, match="max_price"):
-            buy(rich, skin, max_price=None)
+            buy(funded_user, skin, max_price=None)
 
-    def test_an_account_that_is_not_in_the_settings_is_refused(self, rich, skin):
+    def test_an_account_that_is_not_in_the_settings_is_refused(self, funded_user, skin):
         with pytest.raises(ConfigurationError, match="nobody"):
-            buy(rich, skin, account="nobody")
+            buy(funded_user, skin, account="nobody")
 
 
 class TestSending:
-    def test_a_skin_is_bought_once_and_followed_to_its_end(self, world, rich, skin):
-        purchase = buy(rich, skin, charge=5, charge_currency="usd")
+    def test_a_skin_is_bought_once_and_polled_until_it_is_final(self, world, funded_user, skin):
+        purchase = buy(funded_user, skin, charge=5, charge_currency="usd")
 
         purchase = purchases.submit(purchase)
         assert (purchase.status, purchase.attempts) == ("creating_trade", 1)
         assert purchase.buy_id
         assert purchase.debited_amount == skin.price
         purchases.submit(purchase)
-        poll_until_quiet(world, seconds=10)
+        poll_repeatedly(world, seconds=10)
 
         purchase.refresh_from_db()
         assert purchase.status == "accepted"
@@ -156,23 +156,23 @@ class TestSending:
         purchase.refresh_from_db()
         assert (purchase.next_poll_at, purchase.token, kinds(purchase)) == (None, "", ["charge"])
 
-    def test_a_skin_is_bought_by_its_id(self, world, rich, skins):
+    def test_a_skin_is_bought_by_its_id(self, world, funded_user, skins):
         skin = skins()[3]
 
-        purchase = purchases.submit(buy(rich, skin, market_hash_name=None, skin_id=skin.skin_id))
+        purchase = purchases.submit(buy(funded_user, skin, market_hash_name=None, skin_id=skin.skin_id))
 
         assert (purchase.status, purchase.market_hash_name) == ("creating_trade", skin.market_hash_name)
 
-    def test_the_sweep_sends_what_nobody_sent(self, world, rich, skin):
-        purchase = buy(rich, skin)
+    def test_the_sweep_sends_an_unsent_purchase(self, world, funded_user, skin):
+        purchase = buy(funded_user, skin)
 
         poll_purchases()
 
         purchase.refresh_from_db()
         assert purchase.status == "creating_trade"
 
-    def test_a_refusal_is_kept_with_its_reason_and_refunded(self, world, rich, skin):
-        purchase = buy(rich, skin, market_hash_name="No such skin", charge=5, charge_currency="usd")
+    def test_a_refusal_is_stored_with_its_error_and_refunded(self, world, funded_user, skin):
+        purchase = buy(funded_user, skin, market_hash_name="No such skin", charge=5, charge_currency="usd")
 
         purchase = purchases.submit(purchase)
 
@@ -181,10 +181,10 @@ class TestSending:
         assert purchase.error_message
         assert (purchase.token, purchase.next_poll_at) == ("", None)
 
-    def test_a_price_above_the_cap_is_refused_and_nothing_is_debited(self, world, rich, skin):
+    def test_a_price_above_the_cap_is_refused_and_nothing_is_debited(self, world, funded_user, skin):
         balance = world.sandbox.balance()
 
-        purchase = purchases.submit(buy(rich, skin, max_price="0.01"))
+        purchase = purchases.submit(buy(funded_user, skin, max_price="0.01"))
 
         assert (purchase.status, purchase.error_message) == ("refused", "skins_not_found_at_specified_price")
         assert world.sandbox.balance() == balance
@@ -192,9 +192,11 @@ class TestSending:
     @pytest.mark.parametrize(
         "fault", ["rate_limited", "maintenance", "market_disabled", "shop_not_active", "invalid_ip"]
     )
-    def test_what_may_pass_leaves_the_row_requested_and_is_tried_again(self, world, rich, skin, fault):
+    def test_an_account_wide_error_leaves_the_purchase_requested_and_it_is_sent_again(
+        self, world, funded_user, skin, fault
+    ):
         world.sandbox.faults.add(fault)
-        purchase = purchases.submit(buy(rich, skin, charge=5, charge_currency="usd"))
+        purchase = purchases.submit(buy(funded_user, skin, charge=5, charge_currency="usd"))
 
         assert (purchase.status, purchase.attempts, kinds(purchase)) == ("requested", 0, ["charge"])
         assert purchase.next_poll_at is not None
@@ -204,9 +206,9 @@ class TestSending:
         purchase.refresh_from_db()
         assert purchase.status == "creating_trade"
 
-    def test_what_cannot_be_sent_for_a_day_goes_to_review_and_is_not_refunded(self, world, rich, skin):
+    def test_a_purchase_that_cannot_be_sent_for_a_day_is_flagged_and_not_refunded(self, world, funded_user, skin):
         world.sandbox.faults.add("maintenance", "market_buy", times=None)
-        purchase = buy(rich, skin, charge=5, charge_currency="usd")
+        purchase = buy(funded_user, skin, charge=5, charge_currency="usd")
 
         for _ in range(25):
             world.advance(hours=1)
@@ -216,7 +218,7 @@ class TestSending:
         assert (purchase.status, purchase.needs_review, kinds(purchase)) == ("requested", True, ["charge"])
 
     @pytest.mark.django_db(transaction=True)
-    def test_inside_a_database_transaction_it_refuses(self, world):
+    def test_submit_and_refresh_raise_inside_a_database_transaction(self, world):
         purchase = make_purchase()
         for flow in (purchases.submit, purchases.refresh):
             with transaction.atomic(), pytest.raises(InsideDatabaseTransaction):
@@ -227,12 +229,12 @@ class TestUnknownOutcomes:
     @pytest.mark.parametrize(
         "fault", ["lose_answer", "html_error_after", "empty_answer", "truncated", "cut_off", "garbage"]
     )
-    def test_bought_but_not_answered_ends_with_exactly_one_skin(self, world, rich, skin, fault):
+    def test_a_lost_answer_of_a_successful_purchase_ends_with_exactly_one_skin(self, world, funded_user, skin, fault):
         world.sandbox.faults.add(fault, "market_buy")
-        purchase = purchases.submit(buy(rich, skin, charge=5, charge_currency="usd"))
+        purchase = purchases.submit(buy(funded_user, skin, charge=5, charge_currency="usd"))
         assert (purchase.status, purchase.buy_id) == ("unknown", None)
 
-        poll_until_quiet(world)
+        poll_repeatedly(world)
 
         purchase.refresh_from_db()
         assert (purchase.status, kinds(purchase)) == ("accepted", ["charge"])
@@ -240,20 +242,20 @@ class TestUnknownOutcomes:
         assert world.sandbox.spent() == purchase.debited_amount
 
     @pytest.mark.parametrize("fault", ["drop_request", "html_error", "redirect"])
-    def test_not_bought_and_not_answered_is_sent_again_with_the_same_id(self, world, rich, skin, fault):
+    def test_a_lost_request_is_sent_again_with_the_same_id(self, world, funded_user, skin, fault):
         world.sandbox.faults.add(fault, "market_buy")
-        purchase = purchases.submit(buy(rich, skin))
+        purchase = purchases.submit(buy(funded_user, skin))
         assert purchase.status == "unknown"
 
-        poll_until_quiet(world)
+        poll_repeatedly(world)
 
         purchase.refresh_from_db()
         assert (purchase.status, purchase.attempts) == ("accepted", 2)
         assert world.sandbox.sold(purchase.custom_id) == 1
 
-    def test_it_is_not_sent_again_before_two_minutes_have_passed(self, world, rich, skin):
+    def test_an_unknown_purchase_is_not_sent_again_within_two_minutes(self, world, funded_user, skin):
         world.sandbox.drop_request("market_buy")
-        purchase = purchases.submit(buy(rich, skin))
+        purchase = purchases.submit(buy(funded_user, skin))
 
         world.advance(seconds=110)
         poll_purchases()
@@ -261,33 +263,35 @@ class TestUnknownOutcomes:
         purchase.refresh_from_db()
         assert (purchase.status, purchase.attempts) == ("unknown", 1)
 
-    def test_it_is_sent_again_five_times_at_most_then_reviewed_and_never_refunded(self, world, rich, skin):
+    def test_an_unknown_purchase_is_sent_again_five_times_at_most_then_flagged_and_not_refunded(
+        self, world, funded_user, skin
+    ):
         world.sandbox.drop_request("market_buy", times=None)
-        purchase = purchases.submit(buy(rich, skin, charge=5, charge_currency="usd"))
+        purchase = purchases.submit(buy(funded_user, skin, charge=5, charge_currency="usd"))
 
         for _ in range(3):
-            poll_until_quiet(world, minutes=5)
+            poll_repeatedly(world, minutes=5)
 
         purchase.refresh_from_db()
         assert (purchase.status, purchase.attempts, purchase.needs_review) == ("unknown", 6, True)
         assert purchase.next_poll_at is not None
         assert kinds(purchase) == ["charge"]
 
-    def test_a_refusal_after_an_unanswered_attempt_goes_to_review_and_is_not_refunded(self, world, rich, skin):
+    def test_a_refusal_after_an_unanswered_attempt_is_flagged_and_not_refunded(self, world, funded_user, skin):
         world.sandbox.drop_request("market_buy")
-        purchase = purchases.submit(buy(rich, skin, charge=5, charge_currency="usd"))
+        purchase = purchases.submit(buy(funded_user, skin, charge=5, charge_currency="usd"))
         world.sandbox.faults.add("error", "market_buy", value="5 skin_unavailable")
 
-        poll_until_quiet(world)
+        poll_repeatedly(world)
 
         purchase.refresh_from_db()
         assert (purchase.status, purchase.needs_review, kinds(purchase)) == ("unknown", True, ["charge"])
         assert "earlier one" in purchase.review_reason
 
-    def test_an_id_that_exists_already_is_an_earlier_success_and_is_asked_for(self, world, rich, skin):
-        purchase = buy(rich, skin)
+    def test_an_existing_custom_id_makes_the_purchase_unknown_and_it_is_polled(self, world, funded_user, skin):
+        purchase = buy(funded_user, skin)
         get_client().buy_skin(
-            purchases_trade_url(),
+            parsed_trade_url(),
             custom_id=purchase.custom_id,
             market_hash_name=skin.market_hash_name,
             game="rust",
@@ -302,41 +306,41 @@ class TestUnknownOutcomes:
         assert purchase.status == "creating_trade"
         assert world.sandbox.sold(purchase.custom_id) == 1
 
-    def test_a_worker_that_died_after_the_claim_is_continued_without_a_second_purchase(self, world, rich, skin):
+    def test_a_purchase_of_a_worker_that_died_after_the_claim_is_bought_once(self, world, funded_user, skin):
         from django_skinsback.flows.purchases import send as sending
 
-        purchase = buy(rich, skin)
+        purchase = buy(funded_user, skin)
         sending._claim_unsent([purchase.pk], utc_now())
         get_client().buy_skin(
-            purchases_trade_url(),
+            parsed_trade_url(),
             custom_id=purchase.custom_id,
             market_hash_name=skin.market_hash_name,
             game="rust",
             max_price=skin.price,
         )
 
-        poll_until_quiet(world)
+        poll_repeatedly(world)
 
         purchase.refresh_from_db()
         assert purchase.status == "accepted"
         assert world.sandbox.sold(purchase.custom_id) == 1
 
 
-def purchases_trade_url():
+def parsed_trade_url():
     from django_skinsback.steam import TradeURL
 
     return TradeURL.parse(TRADE_URL)
 
 
 class TestBatches:
-    def items(self, skins, count, **more):
-        return [{"skin_id": skin.skin_id, "max_price": skin.price, **more} for skin in skins()[:count]]
+    def items(self, skins, count, **fields):
+        return [{"skin_id": skin.skin_id, "max_price": skin.price, **fields} for skin in skins()[:count]]
 
-    def test_partial_success_is_normal(self, world, rich, skins):
+    def test_each_purchase_of_a_batch_has_its_own_outcome(self, world, funded_user, skins):
         items = self.items(skins, 2, charge=5, charge_currency="usd")
         items.append({"skin_id": "999999999", "max_price": 5, "charge": 5, "charge_currency": "usd"})
 
-        rows = purchases.buy_batch(user=rich, trade_url=TRADE_URL, items=items, game="rust")
+        rows = purchases.buy_batch(user=funded_user, trade_url=TRADE_URL, items=items, game="rust")
         purchases.submit(rows[0])
 
         fresh = {row.skin_id: row for row in Purchase.objects.all()}
@@ -345,8 +349,8 @@ class TestBatches:
         assert Wallet.objects.get().balance == 990
         assert len({row.batch_id for row in rows}) == 1
 
-    def test_one_call_sends_all_and_a_second_submit_sends_none(self, world, rich, skins):
-        rows = purchases.buy_batch(user=rich, trade_url=TRADE_URL, items=self.items(skins, 3), game="rust")
+    def test_submitting_one_purchase_sends_its_whole_batch_once(self, world, funded_user, skins):
+        rows = purchases.buy_batch(user=funded_user, trade_url=TRADE_URL, items=self.items(skins, 3), game="rust")
 
         for row in rows:
             purchases.submit(row)
@@ -354,18 +358,18 @@ class TestBatches:
         assert [world.sandbox.sold(row.custom_id) for row in rows] == [1, 1, 1]
         assert set(Purchase.objects.values_list("attempts", flat=True)) == {1}
 
-    def test_a_lost_answer_is_settled_for_each_singly(self, world, rich, skins):
+    def test_after_a_lost_answer_each_purchase_of_a_batch_is_bought_once(self, world, funded_user, skins):
         world.sandbox.lose_answer("market_batch_buy")
-        rows = purchases.buy_batch(user=rich, trade_url=TRADE_URL, items=self.items(skins, 3), game="rust")
+        rows = purchases.buy_batch(user=funded_user, trade_url=TRADE_URL, items=self.items(skins, 3), game="rust")
         purchases.submit(rows[0])
         assert set(Purchase.objects.values_list("status", flat=True)) == {"unknown"}
 
-        poll_until_quiet(world)
+        poll_repeatedly(world)
 
         assert set(Purchase.objects.values_list("status", flat=True)) == {"accepted"}
         assert [world.sandbox.sold(row.custom_id) for row in rows] == [1, 1, 1]
 
-    def test_one_veto_vetoes_all(self, user, skins):
+    def test_a_veto_of_one_charge_rolls_back_the_whole_batch(self, user, skins):
         Wallet.objects.create(user=user, balance=7)
 
         with pytest.raises(NotEnoughMoney):
@@ -384,31 +388,31 @@ class TestBatches:
             ([{"market_hash_name": "AK-47"}], "skin_id"),
         ],
     )
-    def test_wrong_items_are_refused(self, rich, items, message):
+    def test_wrong_items_are_refused(self, funded_user, items, message):
         with pytest.raises(InvalidInput, match=message):
-            purchases.buy_batch(user=rich, trade_url=TRADE_URL, items=items)
+            purchases.buy_batch(user=funded_user, trade_url=TRADE_URL, items=items)
 
 
-class TestAsking:
+class TestPolling:
     @pytest.mark.parametrize(
         "outcome", ["canceled", "timeout", "invalid_trade_token", "user_not_tradable", "trade_create_error"]
     )
-    def test_every_failure_is_found_and_refunded(self, world, rich, skin, outcome):
+    def test_every_failure_is_found_by_polling_and_refunded(self, world, funded_user, skin, outcome):
         world.sandbox.faults.add("notify_drop", times=None)
         world.sandbox.next_outcome(outcome)
-        purchase = purchases.submit(buy(rich, skin, charge=5, charge_currency="usd"))
+        purchase = purchases.submit(buy(funded_user, skin, charge=5, charge_currency="usd"))
 
-        poll_until_quiet(world)
+        poll_repeatedly(world)
 
         purchase.refresh_from_db()
         assert (purchase.status, kinds(purchase)) == (outcome, ["charge", "refund"])
         assert world.sandbox.spent() == 0
 
-    def test_a_rollback_within_the_hold_is_found_by_polling_alone(self, world, rich, skins):
+    def test_a_rollback_within_the_hold_is_found_by_polling_alone(self, world, funded_user, skins):
         world.sandbox.faults.add("notify_drop", times=None)
         skin = skins("cs2")[0]
-        purchase = purchases.submit(buy(rich, skin, game="cs2", charge=5, charge_currency="usd"))
-        poll_until_quiet(world)
+        purchase = purchases.submit(buy(funded_user, skin, game="cs2", charge=5, charge_currency="usd"))
+        poll_repeatedly(world)
         purchase.refresh_from_db()
         assert (purchase.status, purchase.in_hold) == ("accepted", True)
 
@@ -420,35 +424,35 @@ class TestAsking:
         purchase.refresh_from_db()
         assert (purchase.status, kinds(purchase)) == ("rollback_supplier", ["charge", "refund"])
 
-    def test_events_tell_the_same_without_polling(self, world, rich, skin):
-        purchase = purchases.submit(buy(rich, skin))
+    def test_events_record_the_outcome_without_polling(self, world, funded_user, skin):
+        purchase = purchases.submit(buy(funded_user, skin))
 
         world.advance(minutes=1)
 
         purchase.refresh_from_db()
         assert purchase.status == "accepted"
 
-    def test_a_purchase_skinsback_does_not_know_is_kept_and_not_failed(self, world, rich):
+    def test_a_purchase_that_skinsback_does_not_know_is_flagged_and_stays_open(self, world, funded_user):
         purchase = make_purchase(status="creating_trade", buy_id="1", attempts=1)
 
-        poll_until_quiet(world)
+        poll_repeatedly(world)
 
         purchase.refresh_from_db()
         assert (purchase.status, purchase.needs_review) == ("creating_trade", True)
         assert purchase.next_poll_at is not None
 
-    def test_one_unknown_id_does_not_hide_the_others(self, world, rich, skin):
-        bought = purchases.submit(buy(rich, skin))
+    def test_an_id_that_skinsback_does_not_know_does_not_prevent_polling_of_others(self, world, funded_user, skin):
+        bought = purchases.submit(buy(funded_user, skin))
         make_purchase(status="creating_trade", buy_id="1", attempts=1)
 
-        poll_until_quiet(world)
+        poll_repeatedly(world)
 
         bought.refresh_from_db()
         assert bought.status == "accepted"
 
-    def test_refresh_asks_about_the_rows_it_is_given(self, world, rich, skin):
-        purchase = purchases.submit(buy(rich, skin))
-        unsent = buy(rich, skin)
+    def test_refresh_returns_the_current_rows_for_sent_and_unsent_purchases(self, world, funded_user, skin):
+        purchase = purchases.submit(buy(funded_user, skin))
+        unsent = buy(funded_user, skin)
         world.sandbox.end_purchase(purchase.custom_id, "accepted")
 
         fresh = purchases.refresh([purchase, unsent])

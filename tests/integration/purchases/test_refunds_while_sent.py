@@ -1,4 +1,4 @@
-"""A charge is not refunded while its purchase may still be sold, and a refunded purchase is never sent again."""
+"""A charge is not refunded while its skin may still be bought, and a refunded purchase is never sent again."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def charged(user):
+def make_charged_purchase(user):
     Wallet.objects.create(user=user, balance=100)
 
     def make(**values):
@@ -36,70 +36,70 @@ def charged(user):
 
 
 @pytest.fixture
-def sold(monkeypatch):
-    """Custom IDs that were sent to SkinsBack, which knows no purchase."""
-    sold = []
+def sent_ids(monkeypatch):
+    """Custom IDs that were sent to SkinsBack. It answers every poll with "not found"."""
+    sent_ids = []
 
     def buy_skin(*_args, custom_id, **_options):
-        sold.append(custom_id)
+        sent_ids.append(custom_id)
         return PurchaseReport(status="creating_trade", custom_id=custom_id)
 
     def buy_skins(_client, _receiver, items):
-        sold.extend(item["custom_id"] for item in items)
+        sent_ids.extend(item["custom_id"] for item in items)
         raise PurchaseNotFound("market_batch_buy", 2, "nothing")
 
-    def unknown(*_args, **_ids):
+    def not_found(*_args, **_ids):
         raise PurchaseNotFound("market_getinfo", 2, "offer_not_found")
 
     monkeypatch.setattr(SkinsBackClient, "buy_skin", buy_skin)
     monkeypatch.setattr(SkinsBackClient, "buy_skins", buy_skins)
-    monkeypatch.setattr(SkinsBackClient, "get_purchases", unknown)
-    return sold
+    monkeypatch.setattr(SkinsBackClient, "get_purchases", not_found)
+    return sent_ids
 
 
-def refunded(purchase):
+def is_refunded(purchase):
     purchase.refresh_from_db()
     return purchase.entries.filter(kind="refund").exists()
 
 
 @pytest.mark.parametrize("status", ["creating_trade", "waiting_accept"])
 @pytest.mark.parametrize("age", [timedelta(0), timedelta(days=2)])
-def test_no_refund_while_the_user_may_accept_the_offer(charged, operator, status, age):
-    purchase = charged(status=status, submitted_at=utc_now() - age)
+def test_a_refund_is_refused_while_the_user_may_accept_the_trade_offer(make_charged_purchase, operator, status, age):
+    purchase = make_charged_purchase(status=status, submitted_at=utc_now() - age)
 
     with pytest.raises(InvalidInput, match="may still accept"):
         purchases.settle(purchase, "refund", operator)
 
-    assert not refunded(purchase)
+    assert not is_refunded(purchase)
     assert (purchase.status, purchase.needs_review) == (status, True)
 
 
 @pytest.mark.parametrize("status", ["requested", "unknown"])
 @pytest.mark.parametrize("age", [timedelta(0), schedule.RESEND_AFTER - SECOND, None], ids=["now", "almost", "no time"])
-def test_no_refund_until_the_purchase_that_was_sent_had_its_time(charged, operator, status, age):
+def test_a_refund_is_refused_while_the_purchase_may_still_be_in_flight(make_charged_purchase, operator, status, age):
     submitted_at = None if age is None else utc_now() - age
-    purchase = charged(status=status, attempts=1, submitted_at=submitted_at)
+    purchase = make_charged_purchase(status=status, attempts=1, submitted_at=submitted_at)
 
     with pytest.raises(InvalidInput, match="being sent"):
         purchases.settle(purchase, "refund", operator)
 
-    assert not refunded(purchase)
+    assert not is_refunded(purchase)
     assert (purchase.status, purchase.needs_review) == (status, True)
 
 
 @pytest.mark.parametrize("status", ["requested", "unknown"])
-def test_no_refund_where_the_clock_was_ahead_when_it_was_sent(charged, operator, status):
-    purchase = charged(status=status, attempts=1, submitted_at=utc_now() + timedelta(days=1))
+def test_a_refund_is_refused_if_the_time_of_sending_is_in_the_future(make_charged_purchase, operator, status):
+    purchase = make_charged_purchase(status=status, attempts=1, submitted_at=utc_now() + timedelta(days=1))
 
     with pytest.raises(InvalidInput, match="being sent"):
         purchases.settle(purchase, "refund", operator)
 
-    assert not refunded(purchase)
+    assert not is_refunded(purchase)
 
 
 @pytest.mark.parametrize("status", ["creating_trade", "waiting_accept", "unknown"])
-def test_keep_is_possible_all_the_same(charged, operator, status):
-    purchase = charged(status=status)
+def test_keep_is_allowed_while_a_refund_is_refused(make_charged_purchase, operator, status):
+    purchase = make_charged_purchase(status=status)
 
     purchases.settle(purchase, "keep", operator)
 
@@ -117,30 +117,30 @@ def test_keep_is_possible_all_the_same(charged, operator, status):
     ],
     ids=["unsent", "sent and silent", "unknown", "unknown for long"],
 )
-def test_a_refunded_purchase_is_refused_and_never_sent_again(charged, operator, sold, values):
+def test_a_refunded_purchase_is_refused_and_never_sent_again(make_charged_purchase, operator, sent_ids, values):
     values = {name: value() if callable(value) else value for name, value in values.items()}
-    purchase = charged(**values, batch_id="b", skin_id="1")
-    companion = charged(status="requested", batch_id="b", skin_id="2", needs_review=False)
+    purchase = make_charged_purchase(**values, batch_id="b", skin_id="1")
+    other_of_batch = make_charged_purchase(status="requested", batch_id="b", skin_id="2", needs_review=False)
 
     purchases.settle(purchase, "refund", operator)
 
-    assert refunded(purchase)
+    assert is_refunded(purchase)
     assert (purchase.status, purchase.next_poll_at, purchase.token) == ("refused", None, "")
     assert Wallet.objects.get().balance == 105
     purchases.submit(purchase)
-    purchases.submit(companion)
+    purchases.submit(other_of_batch)
     Purchase.objects.update(next_poll_at=utc_now() - SECOND)
     for _ in range(3):
         poll_purchases()
         Purchase.objects.update(next_poll_at=utc_now() - SECOND, submitted_at=utc_now() - timedelta(days=1))
-    assert companion.custom_id in sold
-    assert purchase.custom_id not in sold
+    assert other_of_batch.custom_id in sent_ids
+    assert purchase.custom_id not in sent_ids
     assert Wallet.objects.get().balance == 105
 
 
 @pytest.mark.parametrize("status", ["creating_trade", "waiting_accept", "unknown"])
-def test_the_page_says_why_there_is_no_refund_and_offers_none(charged, status):
-    purchase = charged(status=status)
+def test_the_page_explains_why_a_refund_is_refused_and_does_not_offer_it(make_charged_purchase, status):
+    purchase = make_charged_purchase(status=status)
     staff = browser_of(*VIEW_ALL, "settle_purchase")
 
     page = act(staff, "settle", purchase)
@@ -150,8 +150,8 @@ def test_the_page_says_why_there_is_no_refund_and_offers_none(charged, status):
     assert "may still accept the trade offer" in text or "is being sent to SkinsBack" in text
 
 
-def test_a_form_that_asks_for_it_all_the_same_is_refused_and_the_page_says_why(charged):
-    purchase = charged(status="waiting_accept")
+def test_a_form_that_sends_a_refused_refund_shows_the_reason_and_posts_nothing(make_charged_purchase):
+    purchase = make_charged_purchase(status="waiting_accept")
     staff = browser_of(*VIEW_ALL, "settle_purchase")
     seen = [f"{purchase.pk}:{purchases.seen(purchase)}"]
 
@@ -160,4 +160,4 @@ def test_a_form_that_asks_for_it_all_the_same_is_refused_and_the_page_says_why(c
     assert response.context["form"].errors
     assert "may still accept" in response.content.decode()
     assert str(purchase) in response.content.decode()
-    assert not refunded(purchase)
+    assert not is_refunded(purchase)

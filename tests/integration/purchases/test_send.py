@@ -1,4 +1,4 @@
-"""What a purchase says before it is sent and after each kind of answer: who sends, who waits, and until when."""
+"""What is stored of a purchase before it is sent and after each kind of answer, and when it is due next."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -26,7 +26,7 @@ def now():
 
 @pytest.fixture
 def sent(monkeypatch):
-    """The custom ids that ``market_buy`` was called with; set ``sent.answer`` to a report or an error."""
+    """The custom IDs that were sent by ``market_buy``. Set ``sent.answer`` to a report or an error."""
 
     class Sent(list):
         answer = UnknownOutcome("The connection was lost.")
@@ -43,7 +43,7 @@ def sent(monkeypatch):
     return ids
 
 
-def refusal(code, message="no_money"):
+def api_error(code, message="no_money"):
     return APIError.for_answer("market_buy", code, message)
 
 
@@ -52,7 +52,7 @@ def fresh(row):
 
 
 class TestBeforeTheCall:
-    def test_the_row_says_that_it_was_sent_and_when_it_may_be_sent_again(self, sent, now, monkeypatch):
+    def test_the_attempt_and_the_time_of_the_next_one_are_stored_before_the_call(self, sent, now, monkeypatch):
         purchase, seen = make_purchase(), []
         monkeypatch.setattr(
             sending, "_call_skinsback", lambda _client, rows: seen.append(fresh(rows[0])) or [sent.answer]
@@ -63,7 +63,7 @@ class TestBeforeTheCall:
         assert (seen[0].attempts, seen[0].submitted_at) == (1, now)
         assert seen[0].next_poll_at == now + schedule.RESEND_AFTER
 
-    def test_sending_one_leaves_the_others_alone(self, sent):
+    def test_sending_one_purchase_sends_no_other(self, sent):
         rows = [make_purchase() for _ in range(3)]
 
         purchases.submit(rows[1])
@@ -71,7 +71,7 @@ class TestBeforeTheCall:
         assert sent == [rows[1].custom_id]
         assert [fresh(row).attempts for row in rows] == [0, 1, 0]
 
-    def test_sending_one_again_leaves_the_others_alone(self, sent):
+    def test_sending_one_purchase_again_sends_no_other(self, sent):
         rows = [make_purchase(status="unknown") for _ in range(3)]
 
         sending.resend(rows[1])
@@ -84,7 +84,7 @@ class TestBeforeTheCall:
         [{"status": "refused"}, {"status": "creating_trade"}, {"attempts": 2}, {"buy_id": "77"}],
         ids=["given up", "found", "sent by another worker", "bought"],
     )
-    def test_a_row_that_changed_meanwhile_is_not_sent_again(self, sent, meanwhile):
+    def test_a_purchase_that_changed_since_it_was_read_is_not_sent_again(self, sent, meanwhile):
         purchase = make_purchase(status="unknown")
         Purchase.objects.update(**meanwhile)
 
@@ -93,12 +93,12 @@ class TestBeforeTheCall:
         assert sent == []
         assert fresh(purchase).attempts == meanwhile.get("attempts", 1)
 
-    def test_only_what_stops_every_other_is_told_to_the_sweep(self, sent):
-        sent.answer = refusal(-7, "too_many_requests")
+    def test_dispatch_and_resend_return_only_account_wide_errors(self, sent):
+        sent.answer = api_error(-7, "too_many_requests")
         assert sending.dispatch(make_purchase()) is sent.answer
         assert sending.resend(make_purchase(status="unknown")) is sent.answer
 
-        sent.answer = refusal(4)
+        sent.answer = api_error(4)
         assert sending.dispatch(make_purchase()) is None
         assert sending.resend(make_purchase(status="unknown")) is None
 
@@ -106,10 +106,10 @@ class TestBeforeTheCall:
 class TestAfterTheCall:
     @pytest.mark.parametrize(
         ("error", "code", "message"),
-        [(RequestNotSent(), None, "RequestNotSent"), (refusal(-9, "under_maintenance"), -9, "under_maintenance")],
+        [(RequestNotSent(), None, "RequestNotSent"), (api_error(-9, "under_maintenance"), -9, "under_maintenance")],
         ids=["not sent", "maintenance"],
     )
-    def test_what_was_surely_not_bought_waits_as_if_it_had_not_been_sent(self, sent, now, error, code, message):
+    def test_a_purchase_that_was_certainly_not_bought_is_requested_again(self, sent, now, error, code, message):
         purchase = make_purchase(poll_count=3, error_code=5)
         sent.answer = error
 
@@ -120,7 +120,7 @@ class TestAfterTheCall:
         assert (row.error_code, row.error_message) == (code, message)
         assert not row.needs_review
 
-    def test_an_attempt_of_which_nothing_is_known_stays_counted(self, sent, now):
+    def test_an_earlier_attempt_of_unknown_outcome_stays_counted(self, sent, now):
         purchase = make_purchase(status="unknown")
         sent.answer = RequestNotSent()
 
@@ -129,11 +129,11 @@ class TestAfterTheCall:
         row = fresh(purchase)
         assert (row.status, row.attempts, row.submitted_at) == ("unknown", 1, now)
 
-    @pytest.mark.parametrize(("late", "reviewed"), [(timedelta(0), False), (timedelta(seconds=1), True)])
-    def test_what_could_not_be_sent_for_more_than_a_day_is_reviewed(self, sent, now, late, reviewed):
-        purchase = make_purchase(created_at=now - schedule.REVIEW_AFTER - late)
-        Purchase.objects.update(created_at=now - schedule.REVIEW_AFTER - late)
-        sent.answer = refusal(-9, "under_maintenance")
+    @pytest.mark.parametrize(("over_limit", "reviewed"), [(timedelta(0), False), (timedelta(seconds=1), True)])
+    def test_a_purchase_that_could_not_be_sent_for_more_than_a_day_is_flagged(self, sent, now, over_limit, reviewed):
+        purchase = make_purchase(created_at=now - schedule.REVIEW_AFTER - over_limit)
+        Purchase.objects.update(created_at=now - schedule.REVIEW_AFTER - over_limit)
+        sent.answer = api_error(-9, "under_maintenance")
 
         row = purchases.submit(purchase)
 
@@ -141,17 +141,17 @@ class TestAfterTheCall:
         assert row.review_reason == ("Could not be sent for more than a day." if reviewed else "")
         assert row.error_message == "under_maintenance"
 
-    def test_a_refusal_is_kept_in_the_row_and_in_its_history(self, sent):
-        sent.answer = refusal(4)
+    def test_a_refusal_is_stored_in_the_row_and_in_its_history(self, sent):
+        sent.answer = api_error(4)
 
         row = purchases.submit(make_purchase())
 
         assert (row.status, row.error_code, row.error_message) == ("refused", 4, "no_money")
         assert row.changes.get().note == str(sent.answer)
 
-    def test_a_refusal_of_a_repeated_attempt_is_asked_about_later_and_ever_more_rarely(self, sent, now):
+    def test_a_refusal_of_a_repeated_attempt_is_flagged_and_polled_with_a_backoff(self, sent, now):
         purchase = make_purchase(status="unknown", poll_count=3)
-        sent.answer = refusal(4)
+        sent.answer = api_error(4)
 
         sending.resend(purchase)
 
@@ -164,12 +164,12 @@ class TestAfterTheCall:
         ("error", "due"),
         [
             (UnknownOutcome("The connection was lost."), schedule.RESEND_AFTER),
-            (refusal(99, "new_word"), schedule.RESEND_AFTER),
-            (refusal(7, "custom_id_already_exists"), timedelta(0)),
+            (api_error(99, "new_word"), schedule.RESEND_AFTER),
+            (api_error(7, "custom_id_already_exists"), timedelta(0)),
         ],
-        ids=["no answer", "a code nobody has documented", "bought by an earlier attempt"],
+        ids=["no answer", "undocumented code", "bought by an earlier attempt"],
     )
-    def test_what_may_have_been_bought_is_asked_for(self, sent, now, error, due):
+    def test_a_purchase_that_may_have_been_bought_is_polled(self, sent, now, error, due):
         sent.answer = error
 
         row = purchases.submit(make_purchase())
@@ -177,7 +177,7 @@ class TestAfterTheCall:
         assert (row.status, row.attempts, row.next_poll_at) == ("unknown", 1, now + due)
         assert row.changes.get().note == str(error)
 
-    def test_an_answer_about_another_purchase_is_no_answer(self, sent, now):
+    def test_an_answer_about_another_purchase_is_not_recorded(self, sent, now):
         other = make_purchase(status="waiting_accept")
         sent.answer = PurchaseReport(status="accepted", custom_id=other.custom_id, buy_id=other.buy_id)
 
@@ -186,15 +186,17 @@ class TestAfterTheCall:
         assert (row.status, row.buy_id, row.next_poll_at) == ("unknown", None, now)
         assert fresh(other).status == "waiting_accept"
 
-    def test_an_answer_without_our_id_is_about_what_was_sent(self, sent):
+    def test_an_answer_without_a_custom_id_is_recorded_for_the_sent_purchase(self, sent):
         sent.answer = PurchaseReport(status="creating_trade", buy_id="77", debited_amount=Decimal(5))
 
         row = purchases.submit(make_purchase())
 
         assert (row.status, row.buy_id, row.debited_amount) == ("creating_trade", "77", 5)
 
-    @pytest.mark.parametrize("error", [RequestNotSent(), refusal(4), UnknownOutcome()], ids=lambda e: type(e).__name__)
-    def test_news_that_were_faster_than_the_answer_stay(self, sent, error, monkeypatch):
+    @pytest.mark.parametrize(
+        "error", [RequestNotSent(), api_error(4), UnknownOutcome()], ids=lambda e: type(e).__name__
+    )
+    def test_a_webhook_before_the_answer_is_not_overwritten(self, sent, error, monkeypatch):
         purchase = make_purchase()
 
         def call(_client, rows):

@@ -1,4 +1,4 @@
-"""A batch goes by one call, each of its skins has its own answer, and what each refusal means."""
+"""Sending a batch: one call for all skins, one outcome for each skin, and the effect of each error code."""
 
 from datetime import timedelta
 
@@ -26,17 +26,17 @@ TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i
 
 @pytest.fixture(autouse=True)
 def clock():
-    with time_machine.travel(timezone.now(), tick=False) as traveller:
-        yield traveller
+    with time_machine.travel(timezone.now(), tick=False) as time_travel:
+        yield time_travel
 
 
 @pytest.fixture
-def rich(user):
+def funded_user(user):
     return Wallet.objects.create(user=user, balance=1000).user
 
 
 class Market:
-    """Notes calls of the two buying methods; ``answers`` makes a result of the custom ids, by skin, of a batch."""
+    """Stores the calls of the buying methods. ``batch`` makes the result of a batch from its custom IDs by skin ID."""
 
     def __init__(self):
         self.calls = []
@@ -61,8 +61,8 @@ def market(monkeypatch):
     return fake
 
 
-def buy(user, **more):
-    options = {"max_price": 5, "charge": 5, "charge_currency": "usd", **more}
+def buy(user, **options):
+    options = {"max_price": 5, "charge": 5, "charge_currency": "usd", **options}
     return purchases.buy(user=user, trade_url=TRADE_URL, market_hash_name="AK-47", **options)
 
 
@@ -90,24 +90,24 @@ def refuse(market, code, message="no"):
 
 
 class TestBatches:
-    def test_two_skins_go_by_one_call(self, market, rich):
-        rows = buy_batch(rich, 2)
+    def test_a_batch_of_two_skins_is_sent_in_one_call(self, market, funded_user):
+        rows = buy_batch(funded_user, 2)
 
         purchases.submit(rows[1])
 
         assert market.calls == [("market_batch_buy", [row.custom_id for row in rows])]
         assert [fresh(row).status for row in rows] == ["creating_trade"] * 2
 
-    def test_another_batch_is_left_for_a_call_of_its_own(self, market, rich):
-        rows, others = buy_batch(rich, 2), buy_batch(rich, 2)
+    def test_sending_one_batch_does_not_send_another(self, market, funded_user):
+        rows, others = buy_batch(funded_user, 2), buy_batch(funded_user, 2)
 
         purchases.submit(rows[0])
 
         assert market.calls == [("market_batch_buy", [row.custom_id for row in rows])]
         assert [fresh(row).attempts for row in others] == [0, 0]
 
-    def test_what_is_being_sent_is_not_sent_once_more(self, market, rich):
-        rows = buy_batch(rich, 2)
+    def test_a_batch_that_is_being_sent_is_not_sent_again(self, market, funded_user):
+        rows = buy_batch(funded_user, 2)
         send, market.batch = market.batch, lambda ids: purchases.submit(fresh(rows[1])) and send(ids)
 
         purchases.submit(rows[0])
@@ -115,22 +115,22 @@ class TestBatches:
         assert len(market.calls) == 1
         assert [fresh(row).attempts for row in rows] == [1, 1]
 
-    def test_another_accounts_are_recorded_as_its_own(self, market, rich):
-        row = buy(rich, account="second")
+    def test_a_purchase_of_another_account_is_sent_and_recorded(self, market, funded_user):
+        row = buy(funded_user, account="second")
 
         purchases.submit(row)
 
         assert (fresh(row).status, fresh(row).buy_id) == ("creating_trade", row.custom_id)
 
-    def test_the_sweep_sends_them_by_one_call_too(self, market, rich):
-        rows = buy_batch(rich, 3)
+    def test_the_sweep_sends_a_batch_in_one_call(self, market, funded_user):
+        rows = buy_batch(funded_user, 3)
 
         assert poll_purchases("default").changed == 3
 
         assert market.calls == [("market_batch_buy", [row.custom_id for row in rows])]
 
-    def test_the_one_that_is_left_of_a_batch_is_bought_alone(self, market, rich):
-        rows = buy_batch(rich, 3)
+    def test_the_last_purchase_of_a_cancelled_batch_is_bought_alone(self, market, funded_user):
+        rows = buy_batch(funded_user, 3)
         for row in rows[:2]:
             purchases.cancel(row)
 
@@ -139,8 +139,8 @@ class TestBatches:
         assert market.calls == [("market_buy", [rows[2].custom_id])]
         assert fresh(rows[2]).status == "creating_trade"
 
-    def test_a_skin_the_answer_does_not_mention_is_in_doubt_and_not_refunded(self, market, rich):
-        rows = buy_batch(rich, 3)
+    def test_a_skin_that_is_missing_in_the_answer_is_unknown_and_not_refunded(self, market, funded_user):
+        rows = buy_batch(funded_user, 3)
         refusal = APIError.for_answer("market_batch_buy", 5, "skin_unavailable")
 
         def answer(ids):
@@ -155,8 +155,8 @@ class TestBatches:
         assert fresh(rows[2]).next_poll_at == timezone.now() + schedule.RESEND_AFTER
 
     @pytest.mark.parametrize("named", ["custom_id", "skin_id"])
-    def test_an_answer_is_found_by_either_id_in_any_order(self, market, rich, named):
-        rows = buy_batch(rich, 3)
+    def test_answers_are_matched_by_either_id_in_any_order(self, market, funded_user, named):
+        rows = buy_batch(funded_user, 3)
 
         def answer(ids):
             names = [{"custom_id": ids[skin], "skin_id": skin} for skin in reversed(ids)]
@@ -174,8 +174,8 @@ class TestBatches:
         ]
 
     @pytest.mark.parametrize("chosen", [0, 55])
-    def test_more_than_one_call_takes_go_by_several(self, market, rich, chosen):
-        rows = buy_batch(rich, 120)
+    def test_a_batch_above_the_limit_is_sent_in_several_calls(self, market, funded_user, chosen):
+        rows = buy_batch(funded_user, 120)
 
         row = purchases.submit(rows[chosen])
 
@@ -187,8 +187,8 @@ class TestBatches:
         assert set(Purchase.objects.values_list("attempts", "status")) == {(1, "creating_trade")}
 
     @pytest.mark.parametrize("code", [-7, -9])
-    def test_what_stops_the_first_call_stops_the_others(self, market, rich, code):
-        rows = buy_batch(rich, 60)
+    def test_an_account_wide_error_in_the_first_call_stops_the_other_calls(self, market, funded_user, code):
+        rows = buy_batch(funded_user, 60)
         refuse(market, code)
 
         purchases.submit(rows[55])
@@ -196,8 +196,8 @@ class TestBatches:
         assert len(market.calls) == 1
         assert set(Purchase.objects.values_list("attempts", "status")) == {(0, "requested")}
 
-    def test_what_goes_back_to_waiting_is_tried_once(self, market, rich):
-        rows = buy_batch(rich, 60)
+    def test_a_part_of_a_batch_that_could_not_be_sent_is_not_retried_in_the_same_call(self, market, funded_user):
+        rows = buy_batch(funded_user, 60)
 
         def answer(_ids):
             raise InvalidInput("odd")
@@ -209,11 +209,11 @@ class TestBatches:
         assert set(Purchase.objects.values_list("attempts", "status")) == {(0, "requested")}
 
 
-class TestCodes:
+class TestErrorCodes:
     @pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 6, 8, 9, 10])
-    @pytest.mark.parametrize("many", [False, True], ids=["alone", "in a batch"])
-    def test_a_refusal_is_refunded(self, market, rich, code, many):
-        rows = buy_batch(rich, 2) if many else [buy(rich)]
+    @pytest.mark.parametrize("in_batch", [False, True], ids=["alone", "in a batch"])
+    def test_a_refused_purchase_is_refunded(self, market, funded_user, code, in_batch):
+        rows = buy_batch(funded_user, 2) if in_batch else [buy(funded_user)]
         refuse(market, code)
 
         purchases.submit(rows[0])
@@ -224,8 +224,8 @@ class TestCodes:
         assert Wallet.objects.get().balance == 1000
 
     @pytest.mark.parametrize("code", [0, 7, 11, 99, -4_000])
-    def test_anything_else_may_have_been_bought(self, market, rich, code):
-        purchase = buy(rich)
+    def test_an_undocumented_error_code_leaves_the_purchase_unknown_and_charged(self, market, funded_user, code):
+        purchase = buy(funded_user)
         refuse(market, code)
 
         row = purchases.submit(purchase)
@@ -234,9 +234,11 @@ class TestCodes:
         assert Wallet.objects.get().balance == 995
 
     @pytest.mark.parametrize("code", [-1, -2, -3, -4, -5, -6, -7, -8, -9, -10])
-    @pytest.mark.parametrize("many", [False, True], ids=["alone", "in a batch"])
-    def test_what_may_pass_leaves_it_requested_and_due_later(self, market, rich, code, many):
-        rows = buy_batch(rich, 2) if many else [buy(rich)]
+    @pytest.mark.parametrize("in_batch", [False, True], ids=["alone", "in a batch"])
+    def test_an_account_wide_error_leaves_the_purchase_requested_and_due_later(
+        self, market, funded_user, code, in_batch
+    ):
+        rows = buy_batch(funded_user, 2) if in_batch else [buy(funded_user)]
         refuse(market, code)
 
         purchases.submit(rows[0])
@@ -248,21 +250,21 @@ class TestCodes:
 
 
 @pytest.mark.database
-class TestWhatWasDecidedBefore:
-    """A row that is sent moves forward in time, so that whatever was decided about it before is decided anew."""
+class TestUpdatedAt:
+    """A claim increases updated_at, so that a decision about the row as it was before is refused."""
 
-    @pytest.mark.parametrize("late", [timedelta(0), timedelta(seconds=1), timedelta(days=-1)])
-    def test_the_first_sending_moves_it_forward(self, market, clock, late):
+    @pytest.mark.parametrize("elapsed", [timedelta(0), timedelta(seconds=1), timedelta(days=-1)])
+    def test_the_first_claim_increases_updated_at(self, market, clock, elapsed):
         purchase = make_purchase()
         before = fresh(purchase).updated_at
-        clock.shift(late)
+        clock.shift(elapsed)
 
         assert sending._claim_unsent([purchase.pk], timezone.now())
 
         assert fresh(purchase).updated_at == max(timezone.now(), before + timedelta(microseconds=1))
 
     @pytest.mark.parametrize("use_tz", [True, False])
-    def test_it_moves_forward_wherever_the_site_keeps_its_time(self, market, clock, settings, use_tz):
+    def test_each_claim_increases_updated_at_in_any_time_zone_setting(self, market, clock, settings, use_tz):
         settings.TIME_ZONE = "Asia/Kathmandu"
         settings.USE_TZ = use_tz
         purchase = make_purchase()
@@ -275,7 +277,7 @@ class TestWhatWasDecidedBefore:
         sending.resend(fresh(purchase))
         assert fresh(purchase).updated_at > before + timedelta(seconds=1)
 
-    def test_it_is_not_sent_again_if_anything_was_written_since_it_was_read(self, market):
+    def test_a_purchase_that_was_written_since_it_was_read_is_not_sent_again(self, market):
         purchase = make_purchase(status="unknown")
         stale = fresh(purchase)
         records.change(Purchase, purchase.pk, edits.Source.FLOW, lambda edit: edit.set(error_reason="news"))
@@ -283,11 +285,11 @@ class TestWhatWasDecidedBefore:
         assert sending.resend(stale) is None
         assert market.calls == []
 
-    def test_the_answer_is_recorded_all_the_same(self, market, rich):
-        row = purchases.submit(buy(rich))
+    def test_the_answer_of_a_sent_purchase_is_recorded(self, market, funded_user):
+        row = purchases.submit(buy(funded_user))
         assert (row.status, row.attempts) == ("creating_trade", 1)
 
         market.single = lambda custom_id: PurchaseReport(status="accepted", custom_id=custom_id, buy_id=custom_id)
-        doubtful = make_purchase(status="unknown")
-        sending.resend(doubtful)
-        assert fresh(doubtful).status == "accepted"
+        unknown_purchase = make_purchase(status="unknown")
+        sending.resend(unknown_purchase)
+        assert fresh(unknown_purchase).status == "accepted"

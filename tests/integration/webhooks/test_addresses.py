@@ -14,17 +14,17 @@ HOSTILE = "evil.example"
 def site(settings):
     """Set SITE_URL and DEBUG."""
 
-    def change(url, *, debug=False):
+    def set_url(url, *, debug=False):
         settings.SKINSBACK = {**settings.SKINSBACK, "SITE_URL": url}
         settings.DEBUG = debug
 
     settings.ALLOWED_HOSTS = ["shop.example", "127.0.0.1", "localhost", "[::1]"]
-    return change
+    return set_url
 
 
 @pytest.fixture
 def request_from(rf):
-    """A request as it arrives: scheme and Host header."""
+    """Make a request with this Host header."""
 
     def make(host, *, secure=True):
         return rf.get("/deposit/", secure=secure, headers={"host": host})
@@ -44,7 +44,7 @@ def test_the_setting_is_used_before_a_hostile_host(site, request_from):
 
 
 @pytest.mark.parametrize("url", ["https://shop.example/", "https://shop.example/some/path?a=b", "HTTPS://shop.example"])
-def test_only_scheme_and_host_of_the_setting_count(site, url):
+def test_only_scheme_and_host_of_the_setting_are_used(site, url):
     site(url)
     assert site_url() == "https://shop.example"
 
@@ -69,7 +69,7 @@ def test_a_forwarded_host_is_ignored(site, rf):
     assert site_url(request) == "https://shop.example"
 
 
-def test_with_neither_the_address_is_not_known(site):
+def test_without_the_setting_and_a_request_there_is_no_address(site):
     site(None)
     assert site_url() is None
     assert webhook_url("result", "default") is None
@@ -106,13 +106,13 @@ def test_http_on_other_hosts_is_accepted_only_with_debug(site, request_from):
         "http://localhost@evil.example",
     ],
 )
-def test_a_setting_that_is_no_safe_address_is_refused(site, url):
+def test_a_setting_that_is_not_a_safe_url_is_refused(site, url):
     site(url)
     with pytest.raises(ConfigurationError):
         site_url()
 
 
-def test_debug_accepts_no_other_scheme(site):
+def test_a_scheme_other_than_http_is_refused_with_debug_too(site):
     site("ftp://shop.example", debug=True)
     with pytest.raises(ConfigurationError):
         site_url()
@@ -140,7 +140,7 @@ def test_the_error_names_the_namespace_that_encloses_the_webhooks(site, settings
         webhook_url("result", "default")
 
 
-def test_the_error_says_what_to_add_to_an_urlconf_without_the_webhooks(site, settings):
+def test_the_error_names_the_include_that_is_missing_in_the_urlconf(site, settings):
     site("https://shop.example")
     settings.ROOT_URLCONF = type("Empty", (), {"urlpatterns": []})
     with pytest.raises(ConfigurationError, match=r"include\(\"django_skinsback.urls\"\)"):
@@ -163,13 +163,13 @@ def test_a_page_of_this_site_becomes_an_absolute_url(site, url, absolute):
 
 
 @pytest.mark.parametrize("rest", ["", "?paid=1", "#paid"])
-def test_the_home_page_needs_no_slash(site, rest):
+def test_the_url_of_the_home_page_may_have_no_slash(site, rest):
     site("https://shop.example")
     assert page_url(f"https://shop.example{rest}") in {f"https://shop.example{rest}", f"https://shop.example/{rest}"}
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
-def test_no_page_is_no_page(site, nothing):
+def test_an_empty_page_gives_none(site, nothing):
     site(None)
     assert page_url(nothing) is None
 
@@ -201,12 +201,12 @@ def test_a_page_of_another_site_is_refused(site, url):
 @pytest.mark.parametrize(
     "url", ["https:evil.example/x", "https:///evil.example/x", "\\\\evil.example", "/..//evil.example"]
 )
-def test_a_deceptive_spelling_leads_to_this_site(site, url):
+def test_a_url_that_imitates_another_host_becomes_a_url_of_this_site(site, url):
     site("https://shop.example")
     assert page_url(url).startswith("https://shop.example/")
 
 
-def test_a_page_needs_the_address_of_this_site(site, request_from):
+def test_a_page_without_the_setting_and_a_request_is_a_configuration_error(site, request_from):
     site(None)
     with pytest.raises(ConfigurationError, match="SITE_URL"):
         page_url("/done/")

@@ -1,4 +1,4 @@
-"""A copy of a delivery that has failed for days arrives, and fails before it meets the stored one."""
+"""A failed delivery arrives again and fails again before the stored one is found."""
 
 from datetime import timedelta
 
@@ -13,17 +13,17 @@ from django_skinsback.testing import make_deposit, post_notification, signed_not
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 
-def credit_without_a_table(_deposit):
+def fail(_deposit):
     raise DatabaseError("no such table")
 
 
 def test_a_copy_of_a_delivery_that_needs_review_does_not_end_the_review(client, settings, user):
-    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_without_a_table"}
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.fail"}
     client.raise_request_exception = False
     message = signed_notification(make_deposit(user=user))
     assert post_notification(client, message).status_code == 500
-    given_up = {"received_at": utc_now() - timedelta(days=8), "needs_review": True, "next_try_at": None}
-    WebhookEvent.objects.update(**given_up)
+    retries_ended = {"received_at": utc_now() - timedelta(days=8), "needs_review": True, "next_try_at": None}
+    WebhookEvent.objects.update(**retries_ended)
 
     assert post_notification(client, message).status_code == 500
 
@@ -32,8 +32,8 @@ def test_a_copy_of_a_delivery_that_needs_review_does_not_end_the_review(client, 
 
 
 def test_storing_a_failed_delivery_begins_with_a_write(client, settings, user):
-    """On SQLite a database transaction that begins with a read finds the file locked when others write."""
-    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_without_a_table"}
+    """On SQLite a database transaction that begins with a read fails with a locked file while others write."""
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.fail"}
     client.raise_request_exception = False
 
     with CaptureQueriesContext(connection) as queries:

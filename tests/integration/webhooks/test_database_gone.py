@@ -1,4 +1,4 @@
-"""The database goes away while a delivery is applied: no 200 without a commit, and one credit once it is back."""
+"""The database fails while a delivery is applied: no 200 without a commit, and one credit when it is back."""
 
 import select
 import socket
@@ -19,7 +19,7 @@ from tests.wallet.models import Wallet
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
-POINTS = {
+STATEMENTS = {
     "before the first statement": "FROM {skinsback_deposit}",
     "when it is stored": "INSERT INTO {skinsback_webhookevent}",
     "when its deposit is written": "UPDATE {skinsback_deposit}",
@@ -31,22 +31,22 @@ QUOTE = {"mariadb": "`"}.get(DATABASE, '"')
 
 
 class Outage:
-    """Breaks the connection once, at one point; ``gone`` lets nobody connect again until it is over."""
+    """Breaks the connection once, at one point. With ``for_longer``, reconnecting fails until the outage ends."""
 
-    def __init__(self, point: str, gone: bool):
-        statement = POINTS.get(point, "COMMIT")
+    def __init__(self, point: str, for_longer: bool):
+        statement = STATEMENTS.get(point, "COMMIT")
         self.trigger = statement.replace("{", QUOTE).replace("}", QUOTE)
         self.commits_first = point == COMMITTED
-        self.gone = gone
+        self.for_longer = for_longer
         self.struck = False
 
     @property
     def lasts(self) -> bool:
-        return self.struck and self.gone
+        return self.struck and self.for_longer
 
     def strikes(self, statement: str) -> bool:
-        """Whether it begins with what the site sends here."""
-        # The last word, as PyMySQL begins with "SET AUTOCOMMIT = 1"; PostgreSQL's statements end with NUL.
+        """Whether the outage begins with this statement of the site."""
+        # The end is compared, because PyMySQL begins with "SET AUTOCOMMIT = 1"; PostgreSQL's statements end with NUL.
         commits = statement.rstrip("\0").endswith("COMMIT")
         found = not self.struck and (commits if self.trigger == "COMMIT" else self.trigger in statement)
         self.struck = self.struck or found
@@ -54,7 +54,7 @@ class Outage:
 
 
 class Proxy:
-    """Stands between the site and a database server, and hangs up as the outage says."""
+    """A proxy between the site and a database server. It closes connections as the outage defines."""
 
     def __init__(self, outage: Outage, server: tuple[str, int]):
         self.outage, self.server = outage, server
@@ -106,7 +106,7 @@ class Proxy:
 
 
 def through_proxy(stack: ExitStack, outage: Outage) -> None:
-    """Send the site's connection through a proxy; whatever was open is closed before and after."""
+    """Send the site's connection through a proxy. Open connections are closed before and after."""
     settings = connection.settings_dict
     proxy = stack.enter_context(Proxy(outage, (settings["HOST"], int(settings["PORT"]))))
     connection.close()
@@ -114,8 +114,8 @@ def through_proxy(stack: ExitStack, outage: Outage) -> None:
     stack.enter_context(mock.patch.dict(settings, HOST="127.0.0.1", PORT=proxy.port, OPTIONS=options))
 
 
-def in_memory(stack: ExitStack, outage: Outage) -> None:
-    """The same for SQLite, which has no connection that could be cut: statements and commits fail."""
+def with_failing_statements(stack: ExitStack, outage: Outage) -> None:
+    """The outage on SQLite, which has no network connection: statements and commits fail."""
     commit = connection.commit
 
     def execute(execute, sql, params, many, context):
@@ -147,29 +147,31 @@ def deposit(user, wallet):
 
 
 def deliver_during(outage, client, message):
-    """The answer to a delivery in an outage, which is over afterwards."""
+    """Deliver during the outage, end the outage, and return the status code."""
     with ExitStack() as stack:
-        (in_memory if DATABASE == "sqlite" else through_proxy)(stack, outage)
+        (with_failing_statements if DATABASE == "sqlite" else through_proxy)(stack, outage)
         status = post_notification(client, message).status_code
         connection.close()
     assert outage.struck
     return status
 
 
-@pytest.mark.parametrize("gone", [False, True], ids=["for a moment", "for longer"])
-@pytest.mark.parametrize("point", [*POINTS, COMMIT, COMMITTED])
+@pytest.mark.parametrize("for_longer", [False, True], ids=["for a moment", "for longer"])
+@pytest.mark.parametrize("point", [*STATEMENTS, COMMIT, COMMITTED])
 @pytest.mark.parametrize("redelivered_first", [True, False], ids=["redelivered", "swept"])
-def test_the_database_goes_away_and_the_user_is_credited_once(client, deposit, wallet, point, gone, redelivered_first):
+def test_the_user_is_credited_once_if_the_database_fails_during_a_delivery(
+    client, deposit, wallet, point, for_longer, redelivered_first
+):
     message = signed_notification(deposit)
 
-    assert deliver_during(Outage(point, gone), client, message) == 500
+    assert deliver_during(Outage(point, for_longer), client, message) == 500
 
     assert LedgerEntry.objects.count() == (1 if point == COMMITTED else 0)
-    kept = WebhookEvent.objects.count()
+    stored = WebhookEvent.objects.count()
     later = utc_now() + timedelta(hours=1)
     if not redelivered_first:
         apply_kept(later)
-        assert LedgerEntry.objects.count() == (1 if kept else 0)
+        assert LedgerEntry.objects.count() == (1 if stored else 0)
     assert post_notification(client, message).status_code == 200
     assert apply_kept(later) == 0
 
@@ -183,26 +185,26 @@ def test_the_database_goes_away_and_the_user_is_credited_once(client, deposit, w
     assert event.error == ""
 
 
-@pytest.mark.parametrize("point", [*list(POINTS)[1:], COMMIT])
-def test_a_delivery_whose_effect_a_short_outage_undid_is_kept(client, deposit, point):
-    assert deliver_during(Outage(point, gone=False), client, signed_notification(deposit)) == 500
+@pytest.mark.parametrize("point", [*list(STATEMENTS)[1:], COMMIT])
+def test_a_delivery_that_a_short_outage_rolled_back_is_stored_as_failed(client, deposit, point):
+    assert deliver_during(Outage(point, for_longer=False), client, signed_notification(deposit)) == 500
 
     event = WebhookEvent.objects.get()
     assert (event.outcome, event.error, event.processed_at) == ("failed", "OperationalError", None)
 
 
-@pytest.mark.parametrize("gone", [False, True], ids=["for a moment", "for longer"])
-def test_an_outage_right_after_the_commit_leaves_the_delivery_as_it_was_applied(client, deposit, gone):
-    deliver_during(Outage(COMMITTED, gone), client, signed_notification(deposit))
+@pytest.mark.parametrize("for_longer", [False, True], ids=["for a moment", "for longer"])
+def test_a_delivery_stays_applied_if_the_database_fails_right_after_the_commit(client, deposit, for_longer):
+    deliver_during(Outage(COMMITTED, for_longer), client, signed_notification(deposit))
 
     event = WebhookEvent.objects.get()
     assert (event.outcome, event.error, event.deposit) == ("applied", "", deposit)
     assert event.processed_at is not None
 
 
-def test_a_database_that_is_gone_before_the_delivery_comes_is_500_and_then_one_credit(client, deposit):
+def test_a_delivery_without_a_database_is_answered_500_and_its_redelivery_is_credited_once(client, deposit):
     message = signed_notification(deposit)
-    outage = Outage(COMMIT, gone=True)
+    outage = Outage(COMMIT, for_longer=True)
     outage.struck = True
 
     assert deliver_during(outage, client, message) == 500
@@ -211,9 +213,9 @@ def test_a_database_that_is_gone_before_the_delivery_comes_is_500_and_then_one_c
     assert LedgerEntry.objects.count() == 1
 
 
-def test_a_refusal_needs_no_database(client, deposit):
+def test_a_wrong_signature_is_answered_403_without_a_database(client, deposit):
     message = {**signed_notification(deposit), "sign": "0" * 40}
-    outage = Outage(COMMIT, gone=True)
+    outage = Outage(COMMIT, for_longer=True)
     outage.struck = True
 
     assert deliver_during(outage, client, message) == 403

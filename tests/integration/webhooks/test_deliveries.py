@@ -1,4 +1,4 @@
-"""Stored deliveries: applied again, forgotten in time; and those refused, of which nothing is stored."""
+"""Stored deliveries: replay, retries and retention; and refused messages, which are not stored."""
 
 import json
 import logging
@@ -39,7 +39,7 @@ def refuse(**_kwargs):
 
 @pytest.fixture
 def failed(client, deposit):
-    """A delivery that the site's listener made fail."""
+    """A stored delivery that failed because a receiver of the site raised."""
     entry_posted.connect(refuse)
     try:
         post_notification(client, signed_notification(deposit))
@@ -48,42 +48,42 @@ def failed(client, deposit):
     return WebhookEvent.objects.get()
 
 
-def replayed(*arguments, **options):
+def replay(*arguments, **options):
     call_command("skinsback_replay", *map(str, arguments), **options)
 
 
 class TestReplay:
-    def test_what_failed_is_applied(self, failed, capsys):
-        replayed(failed.pk)
+    def test_replay_applies_a_failed_delivery(self, failed, capsys):
+        replay(failed.pk)
 
         failed.refresh_from_db()
         assert (failed.outcome, failed.error, LedgerEntry.objects.count()) == ("applied", "", 1)
         assert "1 applied" in capsys.readouterr().out
 
-    def test_a_delivery_that_was_processed_before_is_counted_as_skipped(self, client, deposit, capsys):
+    def test_replay_counts_a_processed_delivery_as_skipped(self, client, deposit, capsys):
         post_notification(client, signed_notification(deposit))
 
-        replayed("--since", "2000-01-01")
+        replay("--since", "2000-01-01")
         assert capsys.readouterr().out == "deliveries replayed: none; skipped because they were processed before: 1\n"
 
-        replayed("--since", "2000-01-01", "--json")
+        replay("--since", "2000-01-01", "--json")
         assert json.loads(capsys.readouterr().out) == {"replayed": 0, "outcomes": {}, "skipped": 1}
 
-    def test_a_whole_history_replayed_leaves_everything_as_it_is(self, client, deposit):
+    def test_replaying_all_deliveries_changes_nothing(self, client, deposit):
         for status in ("in_hold", "hold_approved", "success", "fail", "blessed"):
             post_notification(client, signed_notification(deposit, status))
         deposit.refresh_from_db()
-        events = WebhookEvent.objects.order_by("pk").values_list("outcome", "deliveries", "error", "deposit")
-        before = list(events), list(LedgerEntry.objects.values())
+        rows = WebhookEvent.objects.order_by("pk").values_list("outcome", "deliveries", "error", "deposit")
+        before = list(rows), list(LedgerEntry.objects.values())
 
-        replayed("--since", "2000-01-01")
+        replay("--since", "2000-01-01")
 
-        assert (list(events.all()), list(LedgerEntry.objects.values())) == before
+        assert (list(rows.all()), list(LedgerEntry.objects.values())) == before
         status = deposit.status
         deposit.refresh_from_db()
         assert deposit.status == status
 
-    def test_a_word_that_a_later_version_knows_is_applied_then(self, client, deposit, monkeypatch):
+    def test_replay_applies_a_status_that_an_older_version_did_not_know(self, client, deposit, monkeypatch):
         from django_skinsback.flows.deposits import report as deposit_reports
 
         judge = deposit_reports.judge
@@ -93,21 +93,21 @@ class TestReplay:
         monkeypatch.undo()
         assert deposit_reports.judge is judge
 
-        replayed("--outcome", "unknown_status")
+        replay("--outcome", "unknown_status")
 
         assert WebhookEvent.objects.get().outcome == "applied"
         assert LedgerEntry.objects.count() == 1
 
     @pytest.mark.parametrize("credit", ["user_amount", "tests.integration.webhooks.test_deliveries.credit_of"])
-    def test_a_word_that_a_later_version_knows_is_applied_when_it_is_delivered_again(
+    def test_a_redelivery_applies_a_status_that_an_older_version_did_not_know(
         self, client, deposit, monkeypatch, settings, credit
     ):
         from django_skinsback.flows.deposits import report as deposit_reports
 
         settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": credit}
         message = signed_notification(deposit)
-        with monkeypatch.context() as older:
-            older.setattr(deposit_reports, "is_theirs", lambda status: status != "success")
+        with monkeypatch.context() as older_version:
+            older_version.setattr(deposit_reports, "is_theirs", lambda status: status != "success")
             for _ in range(2):
                 assert post_notification(client, message).status_code == 200
         assert WebhookEvent.objects.get().outcome == "unknown_status"
@@ -119,7 +119,7 @@ class TestReplay:
         assert (event.outcome, event.deliveries, event.deposit) == ("applied", 4, deposit)
         assert LedgerEntry.objects.count() == 1
 
-    def test_ids_that_were_mended_are_applied_when_they_are_delivered_again(self, client, deposit):
+    def test_a_redelivery_is_applied_after_its_transaction_id_was_corrected(self, client, deposit):
         message = signed_notification(deposit, transaction_id="31337")
         post_notification(client, message)
         assert WebhookEvent.objects.get().outcome == "mismatched"
@@ -130,51 +130,51 @@ class TestReplay:
         assert WebhookEvent.objects.get().outcome == "applied"
         assert LedgerEntry.objects.count() == 1
 
-    def test_a_balance_told_long_ago_is_not_taken_for_todays(self, client):
+    def test_replaying_a_balance_event_stores_no_new_snapshot(self, client):
         from django_skinsback.models import BalanceSnapshot
         from tests.contracts.test_events import post
 
         post(client, "balance_change", {"balance_value": "5"})
 
-        replayed("--account", "default")
+        replay("--account", "default")
 
         assert BalanceSnapshot.objects.count() == 1
 
-    def test_what_still_fails_is_told_and_ends_with_4(self, failed, capsys):
+    def test_replay_prints_the_error_of_a_delivery_that_fails_again_and_exits_with_4(self, failed, capsys):
         entry_posted.connect(refuse)
         try:
-            with pytest.raises(SystemExit) as end:
-                replayed(failed.pk)
+            with pytest.raises(SystemExit) as exit_info:
+                replay(failed.pk)
         finally:
             entry_posted.disconnect(refuse)
 
-        assert end.value.code == 4
+        assert exit_info.value.code == 4
         assert "RuntimeError" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
         ("arguments", "count"),
         [(["--since", "2026-01-02"], 1), (["--until", "2026-01-02"], 1), (["--until", "2026-01-01T00:00"], 0)],
     )
-    def test_a_time_range_chooses(self, client, user, capsys, arguments, count):
+    def test_replay_selects_deliveries_by_time_range(self, client, user, capsys, arguments, count):
         for day in (1, 3):
             with time_machine.travel(f"2026-01-0{day}T12:00Z", tick=False):
                 post_notification(client, signed_notification(make_deposit(user=user)))
 
-        replayed(*arguments)
+        replay(*arguments)
 
         assert capsys.readouterr().out.count("processed before: 1") == count
 
-    def test_without_a_choice_it_asks_for_one(self):
+    def test_replay_without_a_selection_is_refused(self):
         with pytest.raises(CommandError, match="Select deliveries"):
-            replayed()
+            replay()
 
-    def test_a_word_that_is_no_time_is_refused(self):
+    def test_replay_refuses_a_text_that_is_not_a_date(self):
         with pytest.raises(CommandError, match="not a date"):
-            replayed("--since", "yesterday")
+            replay("--since", "yesterday")
 
 
 class TestRetention:
-    def test_old_deliveries_are_forgotten_and_what_failed_stays(self, client, user, failed):
+    def test_pruning_deletes_old_applied_deliveries_and_keeps_failed_ones(self, client, user, failed):
         post_notification(client, signed_notification(make_deposit(user=user)))
         WebhookEvent.objects.update(received_at=timezone.now() - timedelta(days=91))
         post_notification(client, signed_notification(make_deposit(user=user)))
@@ -184,23 +184,23 @@ class TestRetention:
         assert set(WebhookEvent.objects.values_list("outcome", flat=True)) == {"failed", "applied"}
         assert LedgerEntry.objects.count() == 2
 
-    def test_what_is_still_to_be_tried_stays_however_old(self, client, user):
+    def test_pruning_keeps_a_delivery_that_is_still_retried(self, client, user):
         unmatched = signed_notification(Deposit(order_id="not-yet", transaction_id="9"))
-        with time_machine.travel(timezone.now(), tick=False) as traveller:
+        with time_machine.travel(timezone.now(), tick=False) as time_travel:
             post_notification(client, unmatched)
             post_notification(client, signed_notification(make_deposit(user=user), "blessed"))
-            traveller.shift(timedelta(days=2))
+            time_travel.shift(timedelta(days=2))
             apply_kept()
 
             assert prune(1).deliveries == 1
 
             event = WebhookEvent.objects.get()
             assert (event.outcome, event.next_try_at is not None) == ("unmatched", True)
-            traveller.shift(timedelta(days=6))
+            time_travel.shift(timedelta(days=6))
             apply_kept()
             assert prune(1).deliveries == 1
 
-    def test_an_old_success_delivered_a_year_after_it_was_forgotten_credits_nothing(self, client, deposit):
+    def test_an_old_success_redelivered_a_year_after_it_was_deleted_credits_nothing(self, client, deposit):
         message = signed_notification(deposit)
         post_notification(client, message)
         assert prune(now=timezone.now() + timedelta(days=365)).deliveries == 1
@@ -209,7 +209,7 @@ class TestRetention:
 
         assert LedgerEntry.objects.count() == 1
 
-    def test_many_are_forgotten_in_batches_and_progress_is_told(self, monkeypatch):
+    def test_pruning_deletes_in_batches_and_reports_progress(self, monkeypatch):
         from django_skinsback.flows import retention
 
         monkeypatch.setattr(retention, "BATCH", 3)
@@ -218,12 +218,12 @@ class TestRetention:
             WebhookEvent.objects.create(
                 account="default", kind="deposit", digest=str(number), body=b"", received_at=old, outcome="applied"
             )
-        told = []
+        progress = []
 
-        assert prune(on_progress=told.append).deliveries == 7
-        assert told == [3, 3, 1]
+        assert prune(on_progress=progress.append).deliveries == 7
+        assert progress == [3, 3, 1]
 
-    def test_discrepancies_that_ended_long_ago_are_forgotten_and_others_stay(self):
+    def test_pruning_deletes_old_resolved_discrepancies_of_the_account_and_no_others(self):
         ended = timezone.now() - timedelta(days=91)
         for state in Discrepancy.State.values:
             closed_at = None if state == "open" else ended
@@ -236,31 +236,33 @@ class TestRetention:
 
         assert set(Discrepancy.objects.values_list("digest", flat=True)) == {"open", "closed", "new", "other"}
 
-    def test_what_is_opened_again_while_old_rows_are_looked_for_stays(self, monkeypatch):
+    def test_pruning_keeps_a_discrepancy_that_is_reopened_meanwhile(self, monkeypatch):
         from django_skinsback.flows import retention
 
         ended = timezone.now() - timedelta(days=91)
         for digest in "ab":
             Discrepancy.objects.create(account="default", digest=digest, state="resolved", closed_at=ended)
-        honest = retention.run
+        original_run = retention.run
 
         def run(block):
             Discrepancy.objects.filter(digest="a").update(state="open", closed_at=None)
-            return honest(block)
+            return original_run(block)
 
         monkeypatch.setattr(retention, "run", run)
 
         assert prune().discrepancies == 1
         assert Discrepancy.objects.get().digest == "a"
 
-    def test_the_command_says_how_many(self, capsys):
+    def test_the_prune_command_prints_the_counts(self, capsys):
         call_command("skinsback_prune", "--days", "1")
 
         assert "0 deliveries, 0 balances and 0 discrepancies deleted" in capsys.readouterr().out
 
 
 class TestRejections:
-    def test_a_flood_costs_no_row_no_query_and_one_line(self, client, deposit, caplog, django_assert_num_queries):
+    def test_many_refused_messages_cause_no_row_no_query_and_one_log_record(
+        self, client, deposit, caplog, django_assert_num_queries
+    ):
         rejections._logged.clear()
         counted = rejections.counts["default", "deposit", "BadSignature"]
         message = {**signed_notification(deposit), "sign": "0" * 40}
@@ -273,28 +275,28 @@ class TestRejections:
         assert rejections.counts["default", "deposit", "BadSignature"] == counted + 500
         assert not WebhookEvent.objects.exists()
 
-    def test_the_next_line_a_minute_later_says_how_many_were_refused_meanwhile(self, caplog):
+    def test_the_next_log_record_a_minute_later_has_the_count_of_refused_messages(self, caplog):
         now = 0.0
-        ours = Rejections(clock=lambda: now)
+        counter = Rejections(clock=lambda: now)
         for _ in range(5):
-            ours.add("default", "deposit", BadSignature(), "192.0.2.1")
+            counter.add("default", "deposit", BadSignature(), "192.0.2.1")
         now = 60.0
-        ours.add("default", "deposit", BadSignature(), "192.0.2.1")
+        counter.add("default", "deposit", BadSignature(), "192.0.2.1")
 
         assert [record.refused for record in caplog.records] == [1, 5]
 
-    def test_names_of_accounts_that_do_not_exist_fill_no_memory(self):
-        ours = Rejections()
+    def test_unknown_account_names_share_one_counter(self):
+        counter = Rejections()
         for number in range(100):
-            ours.add(f"guess-{number}", "deposit", NoSecret(), "")
+            counter.add(f"guess-{number}", "deposit", NoSecret(), "")
 
-        assert len(ours.counts) == 1
+        assert len(counter.counts) == 1
 
 
-class TestInsideATransactionOfTheSites:
-    """As where its middleware wraps every view in one: it commits, or not, before the answer is sent."""
+class TestInsideATransactionOfTheSite:
+    """A middleware of the site wraps every view in a database transaction, and commits before the answer is sent."""
 
-    def test_the_row_is_locked_before_it_is_read(self, client, deposit):
+    def test_the_first_statement_locks_the_row(self, client, deposit):
         with transaction.atomic(), CaptureQueriesContext(connection) as queries:
             assert post_notification(client, signed_notification(deposit)).status_code == 200
 
@@ -302,7 +304,7 @@ class TestInsideATransactionOfTheSites:
         assert first.startswith("UPDATE") or first.endswith("UPDATE")  # SQLite has no SELECT … FOR UPDATE
         assert LedgerEntry.objects.count() == 1
 
-    def test_what_could_not_be_applied_is_kept_all_the_same(self, client, deposit):
+    def test_a_failed_delivery_is_stored_inside_a_transaction_of_the_site(self, client, deposit):
         def refuse(**_arguments):
             raise RuntimeError("not now")
 
@@ -318,7 +320,7 @@ class TestInsideATransactionOfTheSites:
         assert LedgerEntry.objects.count() == 1
 
 
-def test_a_kept_delivery_that_says_nothing_new_by_then_is_not_counted_as_applied(failed, deposit):
+def test_a_stored_delivery_without_a_change_is_not_counted_as_applied(failed, deposit):
     from django_skinsback import deposits
     from django_skinsback.wire.types import DepositReport
 
@@ -330,24 +332,24 @@ def test_a_kept_delivery_that_says_nothing_new_by_then_is_not_counted_as_applied
     assert WebhookEvent.objects.get().outcome == "repeat"
 
 
-def test_kept_deliveries_are_tried_ever_later_for_a_week_and_then_left_to_an_operator(client, user):
-    tries = []
+def test_a_stored_delivery_is_retried_with_growing_pauses_for_a_week(client, user):
+    attempts = []
 
     def count(**_kwargs):
-        tries.append(timezone.now())
+        attempts.append(timezone.now())
         raise RuntimeError
 
     entry_posted.connect(count)
     try:
-        with time_machine.travel(timezone.now(), tick=False) as traveller:
+        with time_machine.travel(timezone.now(), tick=False) as time_travel:
             post_notification(client, signed_notification(make_deposit(user=user)))
             while (event := WebhookEvent.objects.get()).next_try_at is not None:
-                traveller.move_to(event.next_try_at)
+                time_travel.move_to(event.next_try_at)
                 assert apply_kept() == 0
     finally:
         entry_posted.disconnect(count)
 
-    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    pauses = [later - earlier for earlier, later in pairwise(attempts)]
     assert pauses == sorted(pauses)
-    assert len(tries) < 60
-    assert tries[-1] - tries[0] > timedelta(days=7)
+    assert len(attempts) < 60
+    assert attempts[-1] - attempts[0] > timedelta(days=7)

@@ -1,4 +1,4 @@
-"""Odd things that SkinsBack, a site or its users may say: each is taken for what it is worth, and loses nothing."""
+"""Unexpected values from SkinsBack, the site or its users: none of them loses or doubles money."""
 
 import json
 import socket
@@ -29,14 +29,14 @@ PAID = {"amount": Decimal(5), "user_amount": Decimal(6), "amount_currency": "usd
 
 class TestDeliveries:
     @pytest.mark.parametrize("field", ["trade_offer_id", "steam_id", "reason", "skins", "something_new"])
-    def test_a_text_longer_than_its_column_costs_no_credit(self, client, user, field):
+    def test_a_text_that_is_longer_than_its_column_does_not_prevent_the_credit(self, client, user, field):
         deposit = make_deposit(user=user)
 
         answer = post_notification(client, signed_notification(deposit, **{field: "9" * 1000}))
 
         assert (answer.status_code, deposit.entries.count()) == (200, 1)
 
-    def test_a_status_longer_than_its_column_is_kept_as_far_as_it_goes(self, client, user):
+    def test_a_status_that_is_longer_than_its_column_is_truncated_and_flagged(self, client, user):
         deposit = make_deposit(user=user)
 
         assert post_notification(client, signed_notification(deposit, "x" * 200)).status_code == 200
@@ -45,11 +45,11 @@ class TestDeliveries:
         deposit.refresh_from_db()
         assert deposit.needs_review
 
-    def test_no_address_in_one_is_ever_fetched(self, client, user, monkeypatch, django_capture_on_commit_callbacks):
-        connected = []
+    def test_no_url_in_a_delivery_is_fetched(self, client, user, monkeypatch, django_capture_on_commit_callbacks):
+        connections = []
 
         def refuse(*arguments, **_options):
-            connected.append(arguments)
+            connections.append(arguments)
             raise AssertionError("something was fetched")
 
         for owner, name in [(socket.socket, "connect"), (socket, "getaddrinfo"), (requests.Session, "send")]:
@@ -59,9 +59,9 @@ class TestDeliveries:
         names = ["reason", "trade_offer_id", "result_url", "success_url", "fail_url", "callback", "user_inventory"]
         skin = dict.fromkeys(["name", "image", "icon", "price", "inspect_link"], url)
         message = signed_notification(deposit, **dict.fromkeys(names, url))
-        told = dict.fromkeys(["error_reason", "tradeofferid", "result_url", "webhook", "image"], url)
+        event_data = dict.fromkeys(["error_reason", "tradeofferid", "result_url", "webhook", "image"], url)
         ids = {"custom_id": purchase.custom_id, "buy_id": purchase.buy_id, "offer_status": "accepted"}
-        event = {"event": "status_change", "url": url, "data": {**told, **ids, "item": {**skin, "id": url}}}
+        event = {"event": "status_change", "url": url, "data": {**event_data, **ids, "item": {**skin, "id": url}}}
         body = json.dumps(event).encode()
         signature = {"Signature": event_signature(body, "123")}
 
@@ -73,9 +73,9 @@ class TestDeliveries:
 
         assert [answer.status_code for answer in answers] == [200, 200]
         assert (deposit.entries.count(), purchase.changes.get().to_status) == (1, "accepted")
-        assert connected == []
+        assert connections == []
 
-    def test_one_that_was_applied_brings_no_older_amount_back(self, client, user):
+    def test_replaying_an_applied_delivery_does_not_restore_an_older_amount(self, client, user):
         deposit = make_deposit(user=user)
         for amount in ("12.6", "8.4"):
             post_notification(client, signed_notification(deposit, "in_hold", user_amount=amount))
@@ -85,21 +85,21 @@ class TestDeliveries:
         deposit.refresh_from_db()
         assert deposit.user_amount == Decimal("8.4")
 
-    def test_one_that_somebody_else_applied_meanwhile_is_left_as_it_is(self, client, user):
+    def test_a_delivery_that_was_applied_meanwhile_is_not_applied_again(self, client, user):
         later = Deposit(order_id="later", transaction_id="7")
         post_notification(client, signed_notification(later, "in_hold", user_amount="12.6"))
         deposit = make_deposit(user=user, order_id="later", transaction_id="7")
-        mine, theirs = WebhookEvent.objects.get(), WebhookEvent.objects.get()
+        first_copy, second_copy = WebhookEvent.objects.get(), WebhookEvent.objects.get()
 
-        assert apply_again(theirs) == "applied"
+        assert apply_again(second_copy) == "applied"
         post_notification(client, signed_notification(later, "in_hold", user_amount="8.4"))
-        assert apply_again(mine) == "repeat"
+        assert apply_again(first_copy) == "repeat"
 
         deposit.refresh_from_db()
         assert deposit.user_amount == Decimal("8.4")
         assert WebhookEvent.objects.earliest("pk").outcome == "applied"
 
-    def test_one_of_an_unknown_order_is_counted_and_not_stored_again(self, client, user):
+    def test_a_repeated_delivery_about_an_unknown_deposit_is_stored_once(self, client, user):
         deposit = make_deposit(user=user)
         message = signed_notification(deposit)
         deposit.delete()
@@ -111,28 +111,28 @@ class TestDeliveries:
 
 
 class TestDeposits:
-    def test_a_status_without_ids_is_about_the_order_that_was_asked_for(self, user, monkeypatch):
+    def test_an_answer_of_orderstatus_without_ids_is_recorded_for_the_polled_deposit(self, user, monkeypatch):
         deposit = make_deposit(user=user)
         monkeypatch.setattr(SkinsBackClient, "get_deposit", lambda *_args, **_ids: DepositReport(status="fail"))
 
         assert deposits.refresh(deposit).status == "fail"
 
     @pytest.mark.parametrize("transaction_id", ["", "of-another"])
-    def test_a_status_of_another_order_moves_neither(self, user, monkeypatch, transaction_id):
-        asked, other = make_deposit(user=user), make_deposit(user=user, transaction_id="of-another")
+    def test_an_answer_of_orderstatus_about_another_deposit_changes_neither(self, user, monkeypatch, transaction_id):
+        polled, other = make_deposit(user=user), make_deposit(user=user, transaction_id="of-another")
         report = DepositReport(status="success", order_id=other.order_id, transaction_id=transaction_id, **PAID)
         monkeypatch.setattr(SkinsBackClient, "get_deposit", lambda *_args, **_ids: report)
 
         with pytest.raises(UnknownOutcome, match="another deposit"):
-            deposits.refresh(asked)
+            deposits.refresh(polled)
 
-        for deposit in (asked, other):
+        for deposit in (polled, other):
             deposit.refresh_from_db()
             assert (deposit.status, deposit.entries.count()) == ("pending", 0)
 
     @pytest.mark.parametrize("status", ["hold_approved", "success"])
-    def test_a_credit_setting_that_makes_nothing_has_the_deposit_reviewed(self, client, user, settings, status):
-        settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.nothing"}
+    def test_a_credit_function_that_returns_zero_flags_the_deposit(self, client, user, settings, status):
+        settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_zero"}
         deposit = make_deposit(user=user)
 
         assert post_notification(client, signed_notification(deposit, status)).status_code == 200
@@ -145,10 +145,12 @@ class TestDeposits:
         deposits.record_report(DepositReport(status=status, order_id=deposit.order_id, **PAID), "poll")
         assert deposit.entries.get().amount == 5
 
-    def test_so_it_does_when_the_currency_is_told_later(self, user, settings):
+    def test_a_credit_function_that_returns_zero_flags_the_deposit_when_its_currency_is_reported_later(
+        self, user, settings
+    ):
         deposit = make_deposit(user=user)
         for currency in ("", "usd"):
-            settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.nothing"}
+            settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_zero"}
             report = DepositReport(status="success", order_id=deposit.order_id, **{**PAID, "amount_currency": currency})
             assert deposits.record_report(report, "webhook").outcome == "withheld"
 
@@ -157,14 +159,14 @@ class TestDeposits:
         assert "CREDIT" in deposit.review_reason
 
 
-def nothing(_deposit):
+def credit_zero(_deposit):
     return Decimal(0), "usd"
 
 
-class TestTheHoldPolicy:
-    def test_sees_only_what_the_api_says_of_the_risk(self, client, user, settings, monkeypatch):
-        settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.remember"}
-        seen.clear()
+class TestHoldPolicy:
+    def test_the_hold_policy_gets_the_risk_of_the_api_and_not_of_the_webhook(self, client, user, settings, monkeypatch):
+        settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.store_risk"}
+        seen_risks.clear()
         deposit = make_deposit(user=user)
         post_notification(client, signed_notification(deposit, "in_hold", user_risk={"rollbacks": "0"}))
         held = {"order_id": deposit.order_id, "status": "in_hold", **PAID}
@@ -174,24 +176,26 @@ class TestTheHoldPolicy:
 
         poll_deposits()
 
-        assert seen == [{"rollbacks": 9}]
+        assert seen_risks == [{"rollbacks": 9}]
 
-    @pytest.mark.parametrize("said", ["pending", "success"])
-    def test_is_not_asked_unless_the_api_says_in_hold_too(self, client, user, settings, monkeypatch, said):
-        settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.remember"}
-        seen.clear()
+    @pytest.mark.parametrize("status_at_skinsback", ["pending", "success"])
+    def test_the_hold_policy_is_not_called_unless_the_api_confirms_in_hold(
+        self, client, user, settings, monkeypatch, status_at_skinsback
+    ):
+        settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.store_risk"}
+        seen_risks.clear()
         deposit = make_deposit(user=user)
         post_notification(client, signed_notification(deposit, "in_hold", user_risk={"rollbacks": "0"}))
-        report = DepositReport(status=said, order_id=deposit.order_id, **PAID)
+        report = DepositReport(status=status_at_skinsback, order_id=deposit.order_id, **PAID)
         monkeypatch.setattr(SkinsBackClient, "get_deposit", lambda *_args, **_ids: report)
 
         assert poll_deposits().asked == 1
 
-        assert seen == []
+        assert seen_risks == []
 
-    def test_is_not_given_a_risk_the_api_does_not_tell(self, client, user, settings, monkeypatch):
-        settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.remember"}
-        seen.clear()
+    def test_the_hold_policy_gets_no_risk_if_the_api_sends_none(self, client, user, settings, monkeypatch):
+        settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.store_risk"}
+        seen_risks.clear()
         deposit = make_deposit(user=user)
         post_notification(client, signed_notification(deposit, "in_hold", user_risk={"rollbacks": "0"}))
         report = DepositReport(status="in_hold", order_id=deposit.order_id, **PAID)
@@ -199,14 +203,14 @@ class TestTheHoldPolicy:
 
         poll_deposits()
 
-        assert seen == [{}]
+        assert seen_risks == [{}]
 
 
-seen = []
+seen_risks = []
 
 
-def remember(deposit):
-    seen.append(deposit.user_risk)
+def store_risk(deposit):
+    seen_risks.append(deposit.user_risk)
 
 
 class TestPurchases:
@@ -217,7 +221,7 @@ class TestPurchases:
 
         assert not Purchase.objects.exists()
 
-    def test_one_with_a_buy_id_and_a_word_nobody_knows_is_asked_for_and_not_sent_again(self, world):
+    def test_a_purchase_with_a_buy_id_and_an_unknown_status_is_polled_and_not_sent_again(self, world):
         purchase = make_purchase(attempts=1)
         report = PurchaseReport(status="new_word", custom_id=purchase.custom_id, buy_id="77")
         purchases.record_report(report, "webhook")
@@ -234,14 +238,14 @@ class TestPurchases:
 
 class TestBalances:
     @pytest.fixture
-    def told(self):
-        heard = []
+    def low_balances(self):
+        received = []
 
         def low(balance, **_kwargs):
-            heard.append(balance)
+            received.append(balance)
 
         balance_low.connect(low)
-        yield heard
+        yield received
         balance_low.disconnect(low)
 
     def event(self, usd):
@@ -250,7 +254,9 @@ class TestBalances:
         headers = {"Content-Type": "application/json", "Signature": signature}
         return receive("event", "default", body, headers)
 
-    def test_a_fall_told_by_an_event_is_told_once(self, settings, told, django_capture_on_commit_callbacks):
+    def test_a_low_balance_that_an_event_reports_is_signalled_once(
+        self, settings, low_balances, django_capture_on_commit_callbacks
+    ):
         settings.SKINSBACK = {**settings.SKINSBACK, "LOW_BALANCE": Decimal(50)}
         balance.store_balance("default", Decimal(60))
 
@@ -259,10 +265,10 @@ class TestBalances:
             balance.store_balance("default", Decimal(40))
             assert self.event("39") == "applied"
 
-        assert told == [40]
+        assert low_balances == [40]
         assert BalanceSnapshot.objects.count() == 4
 
         with django_capture_on_commit_callbacks(execute=True):
             balance.store_balance("default", Decimal(60))
             self.event("45")
-        assert told == [40, 45]
+        assert low_balances == [40, 45]

@@ -1,4 +1,4 @@
-"""A passing database error makes a delivery's database transaction run again: nothing of the first attempt is left."""
+"""A temporary database error makes a delivery's database transaction run again. The first attempt leaves nothing."""
 
 from contextlib import contextmanager
 
@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 
 @contextmanager
-def failing_once(error, then=lambda: None):
-    """The first call of the site's receiver raises; ``then`` runs between the attempts."""
+def failing_once(error, between=lambda: None):
+    """A receiver of the site raises at its first call. ``between`` runs between the attempts."""
     calls = []
 
     def fail(**_arguments):
@@ -27,7 +27,7 @@ def failing_once(error, then=lambda: None):
             raise error
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(database.run, "__kwdefaults__", {**database.run.__kwdefaults__, "sleep": lambda _seconds: then()})
+    patch.setattr(database.run, "__kwdefaults__", {**database.run.__kwdefaults__, "sleep": lambda _seconds: between()})
     entry_posted.connect(fail)
     try:
         yield calls
@@ -36,8 +36,8 @@ def failing_once(error, then=lambda: None):
         entry_posted.disconnect(fail)
 
 
-def test_history_of_second_attempt_refers_to_its_own_delivery(client):
-    """Between the attempts another delivery takes the key that the first attempt had."""
+def test_the_history_of_a_second_attempt_refers_to_its_own_delivery(client):
+    """Between the attempts another delivery gets the primary key that the first attempt had."""
     user = get_user_model().objects.create(username="user")
     deposit, other = make_deposit(user=user), make_deposit(user=user)
 
@@ -53,7 +53,7 @@ def test_history_of_second_attempt_refers_to_its_own_delivery(client):
     assert LedgerEntry.objects.get().deposit == deposit
 
 
-def test_failed_delivery_about_forgotten_user_keeps_its_bytes(client):
+def test_a_failed_delivery_about_a_forgotten_user_keeps_its_body_until_it_is_applied(client):
     """Its raw data is removed when it is applied, not before: the sweep applies it from the stored bytes."""
     user = get_user_model().objects.create(username="user")
     deposit = make_deposit(user=user, status="abandoned", next_poll_at=None, forgotten_at=utc_now())

@@ -48,7 +48,7 @@ def closed_wallet():
 
 @pytest.mark.django_db
 @pytest.mark.database
-class TestRecording:
+class TestRecordEvent:
     def test_an_event_changes_the_status_and_its_source_is_recorded(self):
         purchase = make_purchase(status="creating_trade")
         recorded = record_event("default", status_event(purchase, "waiting_accept", tradeofferid="4176876858"))
@@ -142,11 +142,11 @@ class TestRecording:
     def test_a_failing_database_raises_nothing(self, monkeypatch, caplog):
         """Row 58."""
 
-        def gone(*_args, **_kwargs):
+        def fail(*_args, **_kwargs):
             raise OperationalError("server closed the connection unexpectedly")
 
-        monkeypatch.setattr(listening, "record_report", gone)
-        monkeypatch.setattr(listening, "change", gone)
+        monkeypatch.setattr(listening, "record_report", fail)
+        monkeypatch.setattr(listening, "change", fail)
         event = status_event(make_purchase(status="waiting_accept"), "accepted")
         assert record_event("default", event).outcome == "failed"
         assert "skinsback.event_lost" in caplog.text
@@ -154,21 +154,21 @@ class TestRecording:
 
 @pytest.fixture
 def bought(user, skinsback_sandbox, transactional_db):
-    """A purchase that the sandbox knows, on its way."""
+    """A purchase that was sent to the sandbox and is not final."""
     item = next(item for item in skinsback_sandbox.state.stock.values() if not item.sold and item.price < 10)
     purchase = purchases.buy(user=user, trade_url=TRADE_URL, skin_id=str(item.skin_id), max_price=20)
     return purchases.submit(purchase)
 
 
-def put_to_sleep(purchase, hours=5, **values):
+def postpone_poll(purchase, hours=5, **values):
     Purchase.objects.filter(pk=purchase.pk).update(next_poll_at=utc_now() + timedelta(hours=hours), **values)
 
 
 @pytest.mark.database
-class TestCatchingUp:
-    def test_a_change_without_a_connection_is_found_although_the_row_was_not_due(self, skinsback_sandbox, bought):
+class TestCatchUp:
+    def test_catching_up_finds_a_change_although_the_row_was_not_due(self, skinsback_sandbox, bought):
         skinsback_sandbox.end_purchase(bought.custom_id, "timeout")
-        put_to_sleep(bought)
+        postpone_poll(bought)
         counts = catch_up("default")
         bought.refresh_from_db()
         assert (counts.asked, counts.changed, bought.status) == (1, 1, "timeout")
@@ -179,14 +179,14 @@ class TestCatchingUp:
         ids=str,
     )
     def test_rows_that_cannot_have_changed_are_not_polled(self, skinsback_sandbox, bought, values):
-        put_to_sleep(bought, **values)
-        asleep = Purchase.objects.get().next_poll_at
+        postpone_poll(bought, **values)
+        postponed_until = Purchase.objects.get().next_poll_at
         assert catch_up("default").asked == 0
-        assert Purchase.objects.get().next_poll_at == asleep
+        assert Purchase.objects.get().next_poll_at == postponed_until
 
     def test_an_outage_is_returned_and_the_rows_are_polled_later(self, skinsback_sandbox, bought):
         skinsback_sandbox.faults.add("maintenance", times=None)
-        put_to_sleep(bought)
+        postpone_poll(bought)
         assert "under_maintenance" in catch_up("default").stopped_by
         bought.refresh_from_db()
         assert bought.next_poll_at <= utc_now() + timedelta(minutes=10)
@@ -230,22 +230,22 @@ class Flood:
     """A connection that never runs out of events."""
 
     def __init__(self, events=10**9):
-        self.events, self.taken, self.said = events, 0, []
+        self.events, self.received, self.sent = events, 0, []
 
     @asynccontextmanager
     async def connect(self, _url):
         yield self
 
     async def recv(self):
-        while self.taken > self.events:
+        while self.received > self.events:
             await asyncio.sleep(0.01)
-        self.taken += 1
-        if self.taken == 1:
+        self.received += 1
+        if self.received == 1:
             return json.dumps({"event": "auth_success"})
-        return json.dumps({"event": "balance_change", "data": {"balance_value": str(self.taken)}})
+        return json.dumps({"event": "balance_change", "data": {"balance_value": str(self.received)}})
 
     async def send(self, text):
-        self.said.append(text)
+        self.sent.append(text)
 
 
 @pytest.fixture
@@ -254,7 +254,7 @@ def short_pauses(monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-class TestListening:
+class TestListen:
     def test_a_change_is_recorded_at_once_and_the_listener_stops_cleanly(self, skinsback_sandbox, bought):
         with Listener("default") as listener:
             listener.wait_for("caught_up")
@@ -280,7 +280,7 @@ class TestListening:
         assert (bought.status, bought.changes.last().source) == ("accepted", "poll")
 
     @pytest.mark.parametrize("fault", ["ws_twice", "ws_garbage"])
-    def test_unusual_frames_do_no_harm(self, skinsback_sandbox, bought, fault):
+    def test_repeated_and_unreadable_frames_change_nothing(self, skinsback_sandbox, bought, fault):
         with Listener("default") as listener:
             listener.wait_for("caught_up")
             skinsback_sandbox.faults.add(fault, times=None)
@@ -328,38 +328,38 @@ class TestListening:
             listener._thread.join(SECONDS)
             assert listener.result is False
 
-    def test_a_slow_database_delays_no_ping_and_frames_wait_in_the_socket(self, monkeypatch):
-        entered, let_go = threading.Event(), threading.Event()
+    def test_a_slow_database_delays_no_ping_and_the_number_of_waiting_events_is_limited(self, monkeypatch):
+        entered, finish = threading.Event(), threading.Event()
 
-        def slow(*_args):
+        def block(*_args):
             entered.set()
-            assert let_go.wait(SECONDS)
+            assert finish.wait(SECONDS)
 
-        monkeypatch.setattr(listening, "store_balance", slow)
+        monkeypatch.setattr(listening, "store_balance", block)
         monkeypatch.setattr(realtime, "PING_SECONDS", 0.01)
         socket = Flood()
         with Listener("default", connect=socket.connect) as listener:
             assert entered.wait(SECONDS)
-            while len(socket.said) < 20:
+            while len(socket.sent) < 20:
                 time.sleep(0.01)
-            taken = socket.taken
-            while len(socket.said) < 40:
+            received = socket.received
+            while len(socket.sent) < 40:
                 time.sleep(0.01)
-            assert MAX_WAITING_EVENTS <= taken == socket.taken <= MAX_WAITING_EVENTS + 3
-            let_go.set()
-            for _ in range(MAX_WAITING_EVENTS + 10):  # and then it goes on with all of them
+            assert MAX_WAITING_EVENTS <= received == socket.received <= MAX_WAITING_EVENTS + 3
+            finish.set()
+            for _ in range(MAX_WAITING_EVENTS + 10):  # all waiting events are then recorded
                 listener.wait_for("event", outcome="applied")
 
     def test_a_long_catch_up_delays_no_event_and_ends_when_the_listener_is_stopped(self, monkeypatch):
         socket, batches = Flood(events=1), []
 
-        def long(_account, *, on_progress):
+        def poll_endlessly(_account, *, on_progress):
             while True:
                 batches.append(1)
                 time.sleep(0.01)
                 on_progress(1)
 
-        monkeypatch.setattr(listening, "catch_up", long)
+        monkeypatch.setattr(listening, "catch_up", poll_endlessly)
         with Listener("default", connect=socket.connect) as listener:
             listener.wait_for("connected")
             while not batches:
@@ -370,26 +370,26 @@ class TestListening:
         assert listener.result is True
 
     def test_no_database_connection_outlives_its_event(self, skinsback_sandbox, monkeypatch):
-        """Row 58: the next one begins with a connection that works."""
-        used = []
+        """Row 58: the next event starts with a working connection."""
+        used_connections = []
 
-        def remember(account, usd):
-            used.append(connections["default"])
+        def store_and_record(account, usd):
+            used_connections.append(connections["default"])
             store_balance(account, usd)
-            assert used[-1].connection is not None
+            assert used_connections[-1].connection is not None
 
-        monkeypatch.setattr(listening, "store_balance", remember)
+        monkeypatch.setattr(listening, "store_balance", store_and_record)
         with Listener("default") as listener:
             listener.wait_for("caught_up")
             skinsback_sandbox.change_balance(Decimal(1))
             listener.wait_for("event", outcome="applied")
-        assert [connection.connection for connection in used] == [None]
+        assert [connection.connection for connection in used_connections] == [None]
 
     def test_a_catch_up_that_fails_is_logged_and_the_listener_goes_on(self, skinsback_sandbox, monkeypatch, caplog):
-        def gone(_account, **_options):
+        def fail(_account, **_options):
             raise OperationalError("server closed the connection unexpectedly")
 
-        monkeypatch.setattr(listening, "catch_up", gone)
+        monkeypatch.setattr(listening, "catch_up", fail)
         with Listener("default") as listener:
             listener.wait_for("catch_up_failed")
             skinsback_sandbox.change_balance(Decimal(1))
@@ -412,7 +412,7 @@ class TestListening:
 
 def test_an_outage_is_logged_as_a_warning_once(caplog, short_pauses):
     caplog.set_level("INFO", logger="django_skinsback")
-    lost = []
+    update_kinds = []
 
     @asynccontextmanager
     async def refused(_url):
@@ -420,9 +420,11 @@ def test_an_outage_is_logged_as_a_warning_once(caplog, short_pauses):
         yield
 
     def stopped():
-        return lost.count("disconnected") == 20
+        return update_kinds.count("disconnected") == 20
 
-    assert listen(["default"], lambda update: lost.append(update.kind), stopped=stopped, connect=refused) is True
+    assert (
+        listen(["default"], lambda update: update_kinds.append(update.kind), stopped=stopped, connect=refused) is True
+    )
     logged = [record for record in caplog.records if record.message == "skinsback.listener_disconnected"]
     assert [record.attempts for record in logged if record.levelname == "WARNING"] == [5]
     assert len(logged) >= 20
@@ -441,7 +443,7 @@ def test_an_unexpected_error_in_the_websocket_thread_is_raised_where_listen_was_
 
 
 class TestAddress:
-    def test_plain_text_to_another_machine_needs_debug(self, settings):
+    def test_an_unencrypted_url_of_another_machine_needs_debug(self, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "WEBSOCKET_URL": "ws://sandbox.lan/ws/"}
         with pytest.raises(ConfigurationError):
             listening.address("default")
