@@ -13,6 +13,7 @@ import pytest
 from django.db import OperationalError, connection  # noqa: F401 - the conditions of skipif name it
 
 from django_skinsback import deposits
+from django_skinsback.exceptions import RolledBack
 from django_skinsback.models import WebhookEvent
 from django_skinsback.testing import make_deposit, post_notification, signed_notification
 from django_skinsback.wire.types import DepositReport
@@ -108,14 +109,14 @@ def opposite_reports(deposit):
 
 
 @pytest.mark.skipif(SQLITE, reason="SQLite lets only one of two readers write")
-def test_without_the_lock_opposite_reports_at_once_are_both_applied(deposit):
-    """The unique entry still keeps the credit single, but neither report sees the other, so both are applied."""
+def test_without_the_lock_one_of_two_opposite_reports_at_once_is_rolled_back(deposit):
+    """Neither report sees the other. The write is made only if the row is as it was read, so one of them fails."""
     with wrong_handlers.waiting_at_the_lock(make_wait(), locked=False):
         results = at_once(*(partial(deposits.record_report, report, "poll") for report in opposite_reports(deposit)))
-    assert not [result for result in results if isinstance(result, Exception)]
+    assert [type(result) for result in results if isinstance(result, Exception)] == [RolledBack]
 
     deposit.refresh_from_db()
-    assert list(deposit.changes.values_list("from_status", flat=True)) == ["pending", "pending"]
+    assert list(deposit.changes.values_list("to_status", flat=True)) == [deposit.status]
     assert Wallet.objects.get().balance == sum(deposit.entries.values_list("amount", flat=True))
 
 
