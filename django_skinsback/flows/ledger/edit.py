@@ -19,7 +19,7 @@ from ...models.fields import WORD_LENGTH, UTCDateTimeField, utc_now
 from ...models.reasons import Reason, make_reason, reason_text
 from ...signals import deposit_changed, entry_posted, purchase_changed, review_needed
 from ...statuses import EntryKind
-from .database import current, database, lock, raise_if_rolled_back
+from .database import current, database, lock, raise_if_rolled_back, read_locked
 
 logger = logging.getLogger("django_skinsback")
 
@@ -27,6 +27,7 @@ Source = StatusChange.Source
 Row = TypeVar("Row", Deposit, Purchase)
 
 _TICK = timedelta(microseconds=1)
+_as_stored = UTCDateTimeField("").get_prep_value
 
 
 @dataclass
@@ -149,7 +150,7 @@ class Edit(Generic[Row]):
 
     def entries(self) -> dict[str, LedgerEntry]:
         """Return the row's ledger entries by kind: the stored ones, in their newest version, and those of this edit."""
-        stored: QuerySet[LedgerEntry] = current(LedgerEntry.objects.using(database()).filter(**_reference(self.row)))
+        stored = read_locked(LedgerEntry, **{f"{self.row._meta.model_name}_id": self.row.pk})
         return {entry.kind: entry for entry in [*stored, *self.posted]}
 
     def post(self, kind: EntryKind, amount: Decimal, currency: str, user_id: Any) -> None:
@@ -232,9 +233,8 @@ def _are_saved(objects: QuerySet[Any], saved: dict[int, datetime], column: str) 
     """
     if not saved:
         return True
-    as_stored = UTCDateTimeField("").get_prep_value
     found = dict(objects.filter(pk__in=saved).values_list("pk", column))
-    return all(pk in found and as_stored(found[pk]) >= as_stored(time) for pk, time in saved.items())
+    return all(pk in found and _as_stored(found[pk]) >= _as_stored(time) for pk, time in saved.items())
 
 
 def entries_of(row: Deposit | Purchase) -> QuerySet[LedgerEntry]:
