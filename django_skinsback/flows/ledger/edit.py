@@ -214,27 +214,17 @@ def verify_saved(edits: Sequence[Edit[Any]]) -> None:
     an exception: Django rolls back at the end (``needs_rollback``), PostgreSQL turns COMMIT into ROLLBACK, and after a
     deadlock MariaDB has undone all earlier statements.
     """
-    model = type(edits[0].row)
-    rows = {edit.row.pk: edit.row.updated_at for edit in edits if not edit.posted}
-    entries = {entry.pk: edit.row.updated_at for edit in edits for entry in edit.posted}
+    rows = type(edits[0].row)._default_manager.using(database()).filter(pk__in=[edit.row.pk for edit in edits])
     with raise_if_rolled_back():
-        are_saved = _are_saved(model._default_manager.using(database()), rows, "updated_at")
-        row_time = f"{model._meta.model_name}__updated_at"
-        are_saved = are_saved and _are_saved(LedgerEntry.objects.using(database()), entries, row_time)
-    if not are_saved:
-        raise RolledBack
-
-
-def _are_saved(objects: QuerySet[Any], saved: dict[int, datetime], column: str) -> bool:
-    """Return whether these rows are stored with this time or a later one: a receiver may have saved the row since.
-
-    Times are compared in their stored form. Without ``USE_TZ`` this is local time, in which one hour occurs twice when
-    clocks are set back.
-    """
-    if not saved:
-        return True
-    found = dict(objects.filter(pk__in=saved).values_list("pk", column))
-    return all(pk in found and _as_stored(found[pk]) >= _as_stored(time) for pk, time in saved.items())
+        stored = list(rows.values_list("pk", "updated_at", "entries"))  # a row is repeated for each of its entries
+    # Times are compared in their stored form. Without USE_TZ this is local time, in which one hour occurs twice when
+    # clocks are set back. A row may have a later time, because a receiver may have saved it since.
+    times = {pk: _as_stored(time) for pk, time, _entry in stored}
+    entries = {entry for _pk, _time, entry in stored}
+    for edit in edits:
+        is_row_stored = edit.row.pk in times and times[edit.row.pk] >= _as_stored(edit.row.updated_at)
+        if not is_row_stored or not entries.issuperset(entry.pk for entry in edit.posted):
+            raise RolledBack
 
 
 def entries_of(row: Deposit | Purchase) -> QuerySet[LedgerEntry]:
