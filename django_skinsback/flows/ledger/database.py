@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Model, QuerySet
+from django.db.models import Model, QuerySet
 
 from ...exceptions import InsideDatabaseTransaction, RolledBack
 from ...models import LedgerEntry
@@ -39,9 +39,9 @@ def lock(model: type[M], **ids: Any) -> M | None:
     a locked file.
     """
     if not _has_current_reads():
-        rows = model._default_manager.using(database()).filter(**ids)
-        if not rows.update(updated_at=F("updated_at")):
-            return None
+        sql = _sql("UPDATE {table} SET updated_at = updated_at WHERE {condition}", model, ids)
+        with connections[database()].cursor() as cursor:
+            cursor.execute(sql, [*ids.values()])
     return _exact(read_locked(model, **ids), ids)
 
 
@@ -68,14 +68,23 @@ def read_locked(model: type[M], **values: Any) -> list[M]:
     connection = connections[database()]
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("A row can be locked only inside a database transaction.")
-    # Plain SQL: Django takes two to four times as long to build this query and to read its result. A webhook delivery
-    # runs it twice, for the deposit with its 40 columns and for the deposit's entries.
-    quote, features = connection.ops.quote_name, connection.features
-    condition = " AND ".join(f"{quote(model._meta.pk.column if name == 'pk' else name)} = %s" for name in values)
-    sql = f"SELECT * FROM {quote(model._meta.db_table)} WHERE {condition}"  # noqa: S608 - only names and placeholders
+    sql = _sql("SELECT * FROM {table} WHERE {condition}", model, values)
     if _has_current_reads():
-        sql = f"{sql} {connection.ops.for_update_sql(no_key=features.has_select_for_no_key_update)}"
-    return list(model._default_manager.using(database()).raw(sql, list(values.values())))
+        sql += f" {connection.ops.for_update_sql(no_key=connection.features.has_select_for_no_key_update)}"
+    return list(model._default_manager.using(database()).raw(sql, [*values.values()]))
+
+
+def _sql(template: str, model: type[Model], values: Mapping[str, Any]) -> str:
+    """Return a statement with the name of the table, and with the condition that the columns have these values.
+
+    A QuerySet is not used, because Django needs two to four times as long to build such a statement and to read its
+    result. Every webhook delivery locks its row and reads the row's entries.
+    """
+    quote = connections[database()].ops.quote_name
+    columns = [model._meta.pk.attname if name == "pk" else name for name in values]
+    return template.format(
+        table=quote(model._meta.db_table), condition=" AND ".join(f"{quote(column)} = %s" for column in columns)
+    )
 
 
 def _has_current_reads() -> bool:

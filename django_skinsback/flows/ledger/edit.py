@@ -150,7 +150,7 @@ class Edit(Generic[Row]):
 
     def entries(self) -> dict[str, LedgerEntry]:
         """Return the row's ledger entries by kind: the stored ones, in their newest version, and those of this edit."""
-        stored = read_locked(LedgerEntry, **{f"{self.row._meta.model_name}_id": self.row.pk})
+        stored: list[LedgerEntry] = read_locked(LedgerEntry, **{f"{self.row._meta.model_name}_id": self.row.pk})
         return {entry.kind: entry for entry in [*stored, *self.posted]}
 
     def post(self, kind: EntryKind, amount: Decimal, currency: str, user_id: Any) -> None:
