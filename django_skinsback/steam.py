@@ -92,7 +92,7 @@ class TradeURL:
 
     @property
     def url(self) -> str:
-        """The URL in Steam's own format. Its ``repr`` does not show it."""
+        """The trade URL in Steam's own format, as SensitiveText. The ``repr`` of the text does not show the URL."""
         return SensitiveText(f"https://steamcommunity.com/tradeoffer/new/?partner={self.partner}&token={self.token}")
 
 

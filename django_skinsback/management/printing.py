@@ -15,8 +15,8 @@ class Stream:
     """A stream that flushes each write and never raises an exception, so that a bought purchase is always printed.
 
     Characters that the encoding does not have are escaped. A write fails if the stream is closed or broken, or if the
-    disk is full. After a failed write, ``failed`` is True. This text and all later texts are written to ``fallback`` in
-    ASCII.
+    disk is full. Then ``failed`` becomes True. The text that was not written and all later texts are written to
+    ``fallback``, in ASCII.
     """
 
     def __init__(self, out: Any, fallback: "Stream | None" = None) -> None:

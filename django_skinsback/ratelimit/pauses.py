@@ -54,10 +54,10 @@ def keys_that_stop(call: Call) -> list[str]:
 
 
 def end_of(names: Iterable[str], found: Mapping[str, object], now: float) -> float | None:
-    """Return the UNIX seconds at which the last of the named pauses ends. Return None if none of them is running.
+    """Return the UNIX seconds at which the last of these pauses ends. Return None if none of them is running.
 
-    ``found`` contains the cached pauses by cache key. A pause that ends later than the longest pause allows is ignored:
-    the clock was put back after the pause began.
+    ``names`` are the cache keys of the pauses. ``found`` contains the cached pauses by cache key. A pause is ignored if
+    the time until its end is longer than the longest pause. This happens if the clock is set back during the pause.
     """
     ends = []
     for name in names:

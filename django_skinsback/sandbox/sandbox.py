@@ -230,7 +230,10 @@ class Sandbox:
         return self._act(deposits.decline, order_id, client_id)
 
     def give_back(self, order_id: str, *, client_id: str = CLIENT_ID) -> Deposit:
-        """Take a held trade back as the user. Return the deposit. Raise Impossible if the deposit is not held."""
+        """Give the skins of a held deposit back to the user, as if the user had undone the trade on Steam.
+
+        Return the deposit. Raise Impossible if the deposit is not held.
+        """
         return self._act(deposits.give_back, order_id, client_id)
 
     def _act(self, action: deposits.Action, order_id: str, client_id: str) -> Deposit:

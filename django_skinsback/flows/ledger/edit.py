@@ -90,9 +90,10 @@ class Edit(Generic[Row]):
         self._add_reason(reason)
 
     def flag_for_a_time(self, code: str, silence: timedelta, **data: object) -> None:
-        """Flag the row for a reason that recurs. Nothing is flagged for ``silence`` after it was settled.
+        """Flag the row for manual review with a reason that can come back after it was settled.
 
-        Only the code is compared, not the data.
+        Does nothing if the row already has a reason with this code, or if a person has settled a reason with this code
+        within the last ``silence``. The data of the reasons may differ.
         """
         has_it = self.row.needs_review and any(reason["code"] == code for reason in self.row.review_reasons)
         if not has_it and not self.is_silenced(code, self.now - silence):

@@ -1,7 +1,7 @@
-"""Whether a report would change its row: rules without input or output.
+"""Rules that check whether a report would change its row. They do no I/O.
 
-A report without a change is not recorded, so a batch without changes needs one statement for all its rows. In doubt,
-these rules return True. Then ``record_report`` decides. Recording a known report again is safe.
+A report without a change is not recorded. One UPDATE statement sets the next poll of all rows of a batch that have no
+change. In doubt, these rules return True. Then ``record_report`` decides. Recording a known report again is safe.
 """
 
 from ...models import Deposit, Purchase

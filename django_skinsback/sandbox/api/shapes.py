@@ -1,4 +1,4 @@
-"""Rows in the format of the API's answers. Numbers of SkinsBack are Decimal or int here; the other values are text."""
+"""Rows in the format of the API's answers. If SkinsBack sends a value as a JSON number, it is Decimal or int."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -164,9 +164,10 @@ def approve(store: Store, deposit: Deposit) -> None:
 
 
 def give_back(store: Store, deposit: Deposit) -> None:
-    """Take a held trade back as the user. The deposit becomes ``fail``, or ``hold_returned`` if it was approved.
+    """Give the skins of a held deposit back to the user, as if the user had undone the trade on Steam.
 
-    An approved deposit is subtracted from the balance. Raise Impossible if the deposit is not held.
+    If the hold was approved, the status becomes ``hold_returned``, and the amount is subtracted from the merchant's
+    balance. Otherwise the status becomes ``fail``. Raise Impossible if the deposit is not held.
     """
     if deposit.status not in HELD_DEPOSITS:
         raise Impossible("Only a held deposit can be returned.")

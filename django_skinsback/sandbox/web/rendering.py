@@ -65,7 +65,7 @@ def page(template: str, /, *, http_status: int = 200, **values: object) -> Respo
 
 
 def allow_frames(response: Response) -> Response:
-    """Allow other sites to show this response in a frame, as a widget does. Return the response."""
+    """Allow other sites to show this response in a frame, and return it. The pay page of a widget needs this."""
     response.headers["Content-Security-Policy"] = f"{_POLICY}*"
     return response
 
