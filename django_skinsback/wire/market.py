@@ -1,6 +1,7 @@
-"""Classes of the values that the client returns: skins, prices, balances. Amounts are in USD unless the name differs.
+"""Classes of the values that the client returns: skins, prices, balances.
 
-Rows of a list that have no readable name or price are left out, because such a skin cannot be bought.
+Amounts are in USD, except the fields ``…_local`` and ``in_currencies``. A row of ``market_search`` or
+``market_pricelist`` without a readable name or price is left out, because such a skin cannot be bought.
 """
 
 import re
@@ -43,8 +44,8 @@ class Skin(msgspec.Struct, frozen=True, kw_only=True):
 class PriceListItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the price list (``/docs/api/v1/market_pricelist``).
 
-    A row of the grouped list has ``count``, a row of the full list has ``skin_id``. ``price`` is in USD. A full list
-    may contain the same Doppler skin twice: with the phase in its name and without it.
+    A row of the grouped list has ``count``. A row of the full list has ``skin_id``. ``price`` is in USD. A full list
+    may contain the same Doppler skin in two rows: in one of them, the name contains the phase.
     """
 
     market_hash_name: str
@@ -60,7 +61,7 @@ class PriceListItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @classmethod
     def from_values(cls, name: object, price: object, class_id: object, count: object, skin_id: object) -> Self | None:
-        """Return the item of a row's values. A missing value is None. Return None if the row has no name or price."""
+        """Return the item with these values; pass None for a missing value. Without a name or a price return None."""
         market_hash_name = _plain_text(name)
         if isinstance(price, Number):
             price = readers.number_text(str(price))
@@ -76,7 +77,8 @@ class PriceListItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         )
 
 
-# Lists are long. Most values are plain text and most prices repeat. The slower readers are called only for the others.
+# A price list is long. Most of its values are plain text, and most prices repeat: these values are read by fast code.
+# The slower readers are called only for the other values.
 _PLAIN_PRICE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 
 
@@ -97,7 +99,7 @@ def _storable_count(value: object) -> int | None:
 
 
 class PriceList(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole price list. ``last_update`` is when SkinsBack last updated it (UTC); None if it is not known."""
+    """The whole price list. ``last_update`` is when SkinsBack last updated the list, in UTC, or None if unknown."""
 
     last_update: datetime | None
     items: list[PriceListItem]
@@ -147,7 +149,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the inventory of an answer of ``user_inventory``. Its fields may be inside an object ``data``."""
+        """Return the inventory in an answer of ``user_inventory``. The answer may have its fields in ``data``."""
         data = readers.mapping(fields.get("data")) or fields
         items = [InventoryItem.from_wire(row) for row in readers.rows(data.get("items"))]
         return cls(
@@ -157,7 +159,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
-    """The project's balance at SkinsBack (method ``balance``). It may be below zero.
+    """The project's balance at SkinsBack (method ``balance``). The balance may be below zero.
 
     ``usd`` is in US dollars. ``in_currencies`` maps a currency code in lower case to the balance in that currency.
     """
@@ -167,7 +169,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the balance of an answer of ``balance``. Raise UnknownOutcome if it has no balance in USD.
+        """Return the balance in an answer of ``balance``. Raise UnknownOutcome if the answer has no balance in USD.
 
         The answer's field ``balance`` is not read, because its unit is not documented.
         """
