@@ -1,4 +1,4 @@
-"""HTML pages from Jinja2 templates with autoescape, and the static files beside them."""
+"""Functions that return HTML pages from Jinja2 templates, and static files. All values in the templates are escaped."""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -29,7 +29,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Default headers of every response. A response may set its own value."""
+"""The default headers of every response. A response may set another value for a header."""
 
 
 @cache
