@@ -69,7 +69,7 @@ def link(row: Model | None, text: Any = None) -> SafeString | str:
 
 
 def deposit_or_purchase(deposit: Deposit | None, purchase: Purchase | None) -> SafeString | str:
-    """Return a link to the purchase or to the deposit, whichever is not None. Return a dash if both are None."""
+    """Return a link to the purchase. If it is None, return a link to the deposit. If both are None, return a dash."""
     if purchase is not None:
         return link(purchase, purchase.market_hash_name or short_id(purchase.custom_id))
     return link(deposit, deposit and short_id(deposit.order_id))

@@ -32,7 +32,7 @@ class Skin(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self | None:
-        """Return the skin of a row of ``market_search``. Return None if the row has no ID, name or price."""
+        """Return a row of ``market_search`` as a Skin. Return None if the row has no ID, name or price."""
         skin_id = readers.text(fields.get("id"))
         name = readers.text(fields.get("name"))
         price = readers.amount(fields.get("price"))
@@ -56,12 +56,15 @@ class PriceListItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self | None:
-        """Return the item of a row of ``market_pricelist``. Return None if the row has no name or price."""
+        """Return a row of ``market_pricelist`` as a PriceListItem. Return None if the row has no name or price."""
         return cls.from_values(*map(fields.get, ("name", "price", "classid", "count", "id")))
 
     @classmethod
     def from_values(cls, name: object, price: object, class_id: object, count: object, skin_id: object) -> Self | None:
-        """Return the item with these values; pass None for a missing value. Without a name or a price return None."""
+        """Return a PriceListItem with these values. Return None if the name or the price is missing.
+
+        The caller passes None for a missing value.
+        """
         market_hash_name = _plain_text(name)
         if isinstance(price, Number):
             price = readers.number_text(str(price))
@@ -99,7 +102,7 @@ def _storable_count(value: object) -> int | None:
 
 
 class PriceList(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole price list. ``last_update`` is when SkinsBack last updated the list, in UTC, or None if unknown."""
+    """The whole price list. ``last_update`` is the UTC time of SkinsBack's last update, or None if it is unknown."""
 
     last_update: datetime | None
     items: list[PriceListItem]
@@ -125,7 +128,7 @@ class InventoryItem(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the item of a row of ``user_inventory``."""
+        """Return a row of ``user_inventory`` as an InventoryItem."""
         item = readers.mapping(fields.get("item"))
         return cls(
             asset_id=readers.text(item.get("asset_id")),
@@ -149,7 +152,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the inventory in an answer of ``user_inventory``. The answer may have its fields in ``data``."""
+        """Return an answer of ``user_inventory`` as an Inventory. The answer may have its fields in ``data``."""
         data = readers.mapping(fields.get("data")) or fields
         items = [InventoryItem.from_wire(row) for row in readers.rows(data.get("items"))]
         return cls(
@@ -169,7 +172,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the balance in an answer of ``balance``. Raise UnknownOutcome if the answer has no balance in USD.
+        """Return an answer of ``balance`` as a Balance. Raise UnknownOutcome if the answer has no balance in USD.
 
         The answer's field ``balance`` is not read, because its unit is not documented.
         """
@@ -192,7 +195,7 @@ class CurrencyRate(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self | None:
-        """Return the currency of a row of ``currencies``. Return None if the row has no code or rate."""
+        """Return a row of ``currencies`` as a CurrencyRate. Return None if the row has no code or rate."""
         code = readers.currency(fields.get("code"))
         rate = readers.rate(fields.get("rate"))
         return cls(code=code, name=readers.text(fields.get("name")), rate=rate) if code and rate else None
@@ -209,7 +212,7 @@ class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the status of an answer of ``status``. Raise UnknownOutcome if ``available`` is missing."""
+        """Return an answer of ``status`` as a ServiceStatus. Raise UnknownOutcome if ``available`` is missing."""
         available = readers.flag(fields.get("available"))
         if available is None:
             raise UnknownOutcome("status: the answer does not say whether SkinsBack is available.")

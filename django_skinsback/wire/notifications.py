@@ -25,8 +25,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One event (``/docs/api/v1/api_event_webhook``): ``buy_item``, ``status_change`` or ``balance_change``.
 
     ``purchase`` is set for ``buy_item`` and ``status_change``, if the event has a status and the ID of a purchase.
-    ``balance`` is set for ``balance_change``, if the balance can be read. It is in USD. A field that is not set is
-    None.
+    ``balance`` is set for ``balance_change``, if the balance can be read. The balance is in USD. A field that is not
+    set is None.
     """
 
     name: str

@@ -71,7 +71,7 @@ class DepositReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the report of a notification, an answer of ``orderstatus`` or a row of ``orders``. Never raises."""
+        """Return a notification, an answer of ``orderstatus`` or a row of ``orders`` as a report. Never raises."""
         return cls(
             status=readers.text(fields.get("status")),
             order_id=readers.identifier(fields.get("order_id")),
@@ -108,7 +108,7 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any], skin_id: str = "") -> Self:
-        """Return the report of an answer, a row of a list or the data of an event. Never raises.
+        """Return an answer, a row of a list or the data of an event as a report. Never raises.
 
         The argument ``skin_id`` is used if the item has no ID. In an answer of ``market_batch_buy``, the skin's ID is
         the key of the row.
@@ -133,7 +133,7 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def bought(cls, fields: Mapping[str, Any], custom_id: str) -> Self:
-        """Return the report of an answer of ``market_buy``, with this ``custom_id``.
+        """Return an answer of ``market_buy`` as a report with this ``custom_id``.
 
         The answer may have no ``custom_id``. Raises UnknownOutcome if the answer has another ``custom_id``, or if
         ``buy_id`` or the status is missing.
@@ -145,7 +145,7 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def list_from_wire(cls, fields: Mapping[str, Any]) -> list[Self]:
-        """Return the reports of an answer of ``market_getinfo``.
+        """Return the purchases in an answer of ``market_getinfo`` as reports.
 
         The answer contains a list of purchases, or one purchase at the top level. Rows without a status are skipped.
         Raises UnknownOutcome if the answer contains neither.
@@ -169,7 +169,10 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any], custom_ids: Mapping[str, str]) -> Self:
-        """Return the result of an answer. ``custom_ids`` maps the ID of each requested skin to its ``custom_id``."""
+        """Return an answer of ``market_batch_buy`` as a BatchResult.
+
+        ``custom_ids`` maps the ID of each requested skin to its ``custom_id``.
+        """
         bought = fields.get("purchased")
         keyed = bought.items() if isinstance(bought, dict) else (("", row) for row in readers.rows(bought))
         purchased = [
@@ -200,7 +203,10 @@ class DepositLink(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the link in an answer of ``create``. Raise UnknownOutcome without ``url`` or ``transaction_id``."""
+        """Return an answer of ``create`` as a DepositLink.
+
+        Raise UnknownOutcome if ``url`` or ``transaction_id`` is missing.
+        """
         pay_url = readers.text(fields.get("url"), limit=URL_LENGTH)
         if not pay_url.startswith(("https://", "http://")):
             raise UnknownOutcome("create: the answer has no address to pay at.")
@@ -226,7 +232,10 @@ class InventoryDeposit(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the trade offer in an answer. Raise UnknownOutcome if ``transaction_id`` is missing."""
+        """Return an answer of ``create_from_user_inventory`` as an InventoryDeposit.
+
+        Raise UnknownOutcome if ``transaction_id`` is missing.
+        """
         data = readers.mapping(fields.get("data")) or fields
         return cls(
             transaction_id=_transaction_id("create_from_user_inventory", data),
@@ -251,7 +260,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     @classmethod
     def reader(cls, item: Callable[[Mapping[str, Any]], T]) -> "Callable[[Mapping[str, Any]], Page[T]]":
-        """Return a function that reads an answer and returns a page. It calls ``item`` to read each row."""
+        """Return a function that reads an answer and returns a page. The function calls ``item`` to read each row."""
 
         def read(fields: Mapping[str, Any]) -> Page[T]:
             return Page(
@@ -273,7 +282,7 @@ class FailedNotification(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the notification of a row of ``callback_error_list``."""
+        """Return a row of ``callback_error_list`` as a FailedNotification."""
         return cls(
             transaction_id=readers.identifier(fields.get("transaction_id")),
             order_id=readers.identifier(fields.get("order_id")),

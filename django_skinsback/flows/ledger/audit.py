@@ -92,9 +92,10 @@ def _audit_batch(model: Any, batch: list[Any], kinds: tuple[EntryKind, EntryKind
 
 
 def _both_since(accepted: list[int], refunded_at: dict[int, int]) -> dict[int, int]:
-    """Return a dict: purchase -> the StatusChange of its acceptance or of its refund, whichever is later.
+    """Return a dict: purchase -> the later one of two StatusChanges, the acceptance and the refund.
 
-    Purchases and changes are primary keys. A decision of an operator after this change has considered both facts.
+    Purchases and changes are given as primary keys. If an operator has decided after the later change, the decision
+    considered both changes.
     """
     moves = StatusChange.objects.using(database()).filter(purchase__in=accepted, to_status=PurchaseStatus.ACCEPTED)
     moves = moves.exclude(from_status=PurchaseStatus.ACCEPTED).order_by("pk")

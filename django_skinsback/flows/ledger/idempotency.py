@@ -27,7 +27,7 @@ def key_digest(account: str, person: Any, key: str, position: int = 0) -> str | 
 
 
 def request_digest(**parameters: Any) -> str:
-    """Return the digest of a request's parameters. It shows whether two requests with the same key are equal."""
+    """Return the digest of a request's parameters. Two requests with different digests have different parameters."""
     return digest(parameters)
 
 

@@ -15,7 +15,10 @@ from .edit import Edit, Row, Source, lock_for_edit
 Outcome = WebhookEvent.Outcome
 
 DECISIVE = frozenset({Source.ANSWER, Source.POLL})
-"""The sources that are answers to our own call about the row. If two reports contradict each other, they decide."""
+"""The sources that are answers to our own call about the row.
+
+If two reports contradict each other, the report from one of these sources decides.
+"""
 
 
 class Recorded(NamedTuple, Generic[Row]):

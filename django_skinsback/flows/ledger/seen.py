@@ -13,7 +13,7 @@ from .edit import Row, entries_of
 from .idempotency import digest
 
 SHARED_COLUMNS = ("status", "user_id", "steam_id", "trade_offer_id", "needs_review", "review_reasons")
-"""The columns that a token covers for deposits and for purchases."""
+"""The columns that are covered by the token of a deposit and also by the token of a purchase."""
 
 
 def make_token(row: Deposit | Purchase, names: Iterable[str], entries: Iterable[LedgerEntry], *more: object) -> str:

@@ -79,9 +79,9 @@ def store_balance(account: str, usd: Decimal) -> BalanceSnapshot:
 
 
 def _is_first_below(snapshot: BalanceSnapshot, limit: Decimal) -> bool:
-    """Return True if this is the first snapshot below the limit: the snapshot before it was not below, or is missing.
+    """Return True if the snapshot before ``snapshot`` was not below the limit, or if there is no snapshot before it.
 
-    The snapshot before it is locked by a write and compared again. So only one of several processes returns True.
+    The earlier snapshot is locked by a write and compared again. So only one of several processes returns True.
     """
     others = BalanceSnapshot.objects.using(database()).filter(account=snapshot.account).exclude(pk=snapshot.pk)
     before = others.order_by("-pk").first()

@@ -149,7 +149,7 @@ def health(account: str | None = None, *, probe: bool = False, now: datetime | N
 
 
 def reasons(found: Health, low_balance: Decimal | None, problems: Iterable[Reason] = ()) -> Iterator[Reason]:
-    """Yield a Reason for each problem in ``found``, and also the reasons ``problems``, which the probe returned."""
+    """Yield a Reason for each problem in ``found``. Also yield ``problems``, the reasons that the probe returned."""
     if found.overdue_seconds > OVERDUE_AFTER.total_seconds():
         is_failing = found.overdue_seconds > FAILING_AFTER.total_seconds()
         values = {"rows": found.overdue_rows, "minutes": found.overdue_seconds // 60}
@@ -252,7 +252,7 @@ def _account(alias: str, now: datetime, problems: Mapping[str, Reason | None]) -
 def _probe(alias: str) -> Reason | None:
     """Ask SkinsBack for the balance and store the balance. Return None, or a Reason if SkinsBack does not answer."""
     try:
-        with ratelimit.foreground():  # so a pause of the account, which may be outdated, does not refuse the probe
+        with ratelimit.foreground():  # a pause of the account must not refuse the probe: the fault may be repaired
             snapshot_balance(alias)
     except RateLimited:
         text = _("%(account)s: the limit of requests was reached.") % {"account": alias}

@@ -147,7 +147,7 @@ class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
     def after_error(self) -> None:
         """Flag all purchases that were created more than a day ago and were never sent.
 
-        A purchase with a creation time in the future, which a wrong clock has written, is flagged too. Skip purchases
+        Also flag a purchase with a creation time in the future: a wrong clock has written this time. Skip purchases
         that have this reason already, and purchases for which an operator has settled this reason.
         """
         now = utc_now()

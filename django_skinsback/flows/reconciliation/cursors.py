@@ -27,7 +27,7 @@ SkinsBack does not document whether a range includes its ends, and whose clock t
 
 LOOK_BACK = schedule.HOLD + 2 * schedule.DAY
 LOOK_BACK_EVERY = schedule.DAY
-"""How often the window begins ``LOOK_BACK`` earlier, because a deposit may change until its hold ends."""
+"""Once in this time, the window begins ``LOOK_BACK`` earlier, because a deposit may change until its hold ends."""
 
 FIRST_WINDOW = 30 * schedule.DAY
 RESUME_WITHIN = schedule.DAY

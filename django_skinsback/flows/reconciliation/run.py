@@ -197,8 +197,8 @@ class _ListRun:
     def _resume_at(self, window: Window | None, reader: PageReader[Any]) -> dict[str, Any]:
         """Return the columns of the cursor that let the next run continue here if this run is interrupted.
 
-        If ``window`` is None, return empty values: the next run starts anew. If a window was requested, return no
-        columns, because a requested window is never continued.
+        If ``window`` is None, return empty values, so that the next run begins a new window. If a window was requested,
+        return no columns, because a requested window is never continued.
         """
         if self._requested is not None:
             return {}
