@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,6 +50,37 @@ def _names_function(value: Any) -> bool:
     return isinstance(value, str) and not _import_error(value) and callable(import_string(value))
 
 
+def _is_hook(value: Any) -> bool:
+    return value is None or _names_function(value)
+
+
+def _is_currency(value: Any) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch(r"[A-Za-z0-9]{2,8}", value))
+
+
+def _is_games(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str) and set(value) <= set(GAMES)
+
+
+def _is_limits(value: Any) -> bool:
+    """Return whether ``LIMITS`` has only the keys and values that it may have."""
+    if not isinstance(value, Mapping) or not value.keys() <= {"deposits", "purchases", "cart"}:
+        return False
+    if not _is_count(value.get("cart", 1)):
+        return False
+    for limits in (value.get("deposits", {}), value.get("purchases", {})):
+        if not isinstance(limits, Mapping) or not limits.keys() <= {"count", "sum"}:
+            return False
+        sums = limits.get("sum", {})
+        if not _is_count(limits.get("count", 1)) or not isinstance(sums, Mapping):
+            return False
+        if not all(
+            _is_currency(code) and code.islower() and _is_price(amount) and amount for code, amount in sums.items()
+        ):
+            return False
+    return True
+
+
 def _import_error(dotted_path: str) -> str:
     """Return the reason why a dotted path cannot be imported. Return empty text if it can be imported."""
     try:
@@ -58,7 +90,15 @@ def _import_error(dotted_path: str) -> str:
     return ""
 
 
-_FUNCTIONS = {"CREDIT", "HOLD_POLICY", "PRICE_MARKUP"}
+_FUNCTIONS = {
+    "BALANCE",
+    "CREDIT",
+    "HOLD_POLICY",
+    "PRICE_MARKUP",
+    "STEAM_ID",
+    "TO_SITE_CURRENCY",
+    "TO_USD",
+}
 """The settings whose value may be the dotted path of a function."""
 
 
@@ -101,7 +141,38 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "RETENTION_DAYS": (_is_count, "a whole number above zero"),
     "WEBHOOK_MAX_BYTES": (_is_count, "a whole number above zero"),
     "STUCK_AFTER_HOURS": (lambda value: _is_number(value) and 0 < value <= 8760, "a number of hours above zero"),
-    "PRICE_MARKUP": (lambda value: value is None or _names_function(value), "None or the path of a function"),
+    "PRICE_MARKUP": (_is_hook, "None or the path of a function"),
+    "PRICE_SLIPPAGE": (
+        lambda value: isinstance(value, Decimal) and value.is_finite() and 0 <= value <= 1,
+        "a Decimal from 0 to 1, such as Decimal('0.03')",
+    ),
+    "PRICES_MAX_AGE": (
+        lambda value: (_is_number(value) and value > 0) or (isinstance(value, timedelta) and value > timedelta(0)),
+        "a number of seconds above zero, or a timedelta",
+    ),
+    "QUOTE_SECONDS": (lambda value: _is_count(value) and value <= 3600, "a whole number of seconds from 1 to 3600"),
+    "QUOTE_CURRENCY": (_is_currency, "a currency code such as 'usd'"),
+    "TO_SITE_CURRENCY": (_is_hook, "None or the path of a function"),
+    "TO_USD": (_is_hook, "None or the path of a function"),
+    "ALLOW_LOSS": (lambda value: isinstance(value, bool), "True or False"),
+    "STEAM_ID": (_is_hook, "None or the path of a function"),
+    "TRADE_URL_COOLDOWN_HOURS": (
+        lambda value: _is_number(value) and 0 <= value <= 8760,
+        "a number of hours from 0 to 8760",
+    ),
+    "DEPOSIT_GAMES": (_is_games, f"a list with any of {', '.join(GAMES)}"),
+    "PURCHASE_GAMES": (_is_games, f"a list with any of {', '.join(GAMES)}"),
+    "LIMITS": (_is_limits, "a dict like {'deposits': {'count': 20}, 'purchases': {'sum': {'usd': Decimal(500)}}}"),
+    "BALANCE": (_is_hook, "None or the path of a function"),
+    "PAGES_BASE_TEMPLATE": (_is_text, "the name of a template"),
+    "PICTURE_URL": (
+        lambda value: value is None or (_is_url("https", "http")(value) and value.endswith("/")),
+        "an https:// address that ends with a slash, or None",
+    ),
+    "PICTURE_SIZES": (
+        lambda value: isinstance(value, Sequence) and len(value) == 2 and all(map(_is_count, value)),
+        "two numbers of pixels: for lists and for one skin",
+    ),
 }
 
 

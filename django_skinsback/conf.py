@@ -48,6 +48,22 @@ DEFAULTS: dict[str, Any] = {
     "RETENTION_DAYS": 90,
     "WEBHOOK_MAX_BYTES": 262144,
     "PRICE_MARKUP": None,
+    "PRICE_SLIPPAGE": Decimal("0.03"),
+    "PRICES_MAX_AGE": 10800,
+    "QUOTE_SECONDS": 120,
+    "QUOTE_CURRENCY": "usd",
+    "TO_SITE_CURRENCY": None,
+    "TO_USD": None,
+    "ALLOW_LOSS": False,
+    "STEAM_ID": None,
+    "TRADE_URL_COOLDOWN_HOURS": 0,
+    "DEPOSIT_GAMES": ("cs2", "dota2", "rust"),
+    "PURCHASE_GAMES": ("cs2", "dota2", "rust"),
+    "LIMITS": {},
+    "BALANCE": None,
+    "PAGES_BASE_TEMPLATE": "skinsback/base.html",
+    "PICTURE_URL": "https://community.cloudflare.steamstatic.com/economy/image/",
+    "PICTURE_SIZES": (256, 512),
     "STUCK_AFTER_HOURS": 24,
 }
 
@@ -87,7 +103,10 @@ def credit_column() -> str:
 
 
 def credit_columns() -> set[str]:
-    """Return the columns that a credit may be calculated from. A CREDIT function may use both amounts."""
+    """Return the columns that a credit may be calculated from.
+
+    If CREDIT is a function, return ``amount`` and ``user_amount``: the function may use both.
+    """
     return {"amount", "user_amount"} if callable_setting("CREDIT") else {credit_column()}
 
 
@@ -106,10 +125,12 @@ def account(alias: str = DEFAULT_ACCOUNT) -> Account:
 
 
 def keys(alias: str = DEFAULT_ACCOUNT) -> Account:
-    """Return the account ``alias`` for calling SkinsBack and verifying notifications.
+    """Check the keys of the account with this alias, and return the account.
 
-    Raises ConfigurationError if its keys are missing, contain blanks, or are the sandbox's while ``DEBUG`` is off.
-    The system checks find the same faults, but system checks do not run under WSGI.
+    Code that calls SkinsBack or verifies notifications uses this function.
+
+    Raises ConfigurationError if there is no such account, if a key is missing or contains a blank, or if a secret is
+    the sandbox's while ``DEBUG`` is off. The system checks find the same faults, but they do not run under WSGI.
     """
     found = account(alias)
     if not found.client_id or not found.client_secret:
@@ -227,6 +248,58 @@ def retention_days() -> int:
 def stuck_after() -> timedelta:
     """Return how long an open row or failed delivery may be overdue. After that, it is flagged for manual review."""
     return timedelta(hours=get("STUCK_AFTER_HOURS"))
+
+
+def prices_max_age() -> timedelta:
+    """Return how old an imported price list may be. No quote is made from an older one."""
+    value = get("PRICES_MAX_AGE")
+    return value if isinstance(value, timedelta) else timedelta(seconds=value)
+
+
+def price_slippage() -> Decimal:
+    """Return the share by which SkinsBack's price may exceed the market price of a quote, such as 0.03."""
+    value: Decimal = get("PRICE_SLIPPAGE")
+    return value
+
+
+def quote_seconds() -> int:
+    """Return for how many seconds a quote is valid."""
+    return int(get("QUOTE_SECONDS"))
+
+
+def quote_currency() -> str:
+    """Return the currency of quotes and charges, in lower case."""
+    return str(get("QUOTE_CURRENCY")).lower()
+
+
+def trade_url_cooldown() -> timedelta:
+    """Return for how long a user cannot buy after changing the trade URL."""
+    return timedelta(hours=get("TRADE_URL_COOLDOWN_HOURS"))
+
+
+def limits(direction: str) -> Mapping[str, Any]:
+    """Return the limits per user and day of ``deposits`` or ``purchases``: ``count``, and ``sum`` by currency."""
+    found: Mapping[str, Any] = get("LIMITS").get(direction) or {}
+    return found
+
+
+def cart_limit() -> int:
+    """Return the highest number of skins that a user may buy with one confirmation."""
+    return int(get("LIMITS").get("cart", 10))
+
+
+def games(direction: str) -> tuple[str, ...]:
+    """Return the games that users may trade in a direction, ``deposits`` or ``purchases``.
+
+    An empty tuple means that the direction is switched off.
+    """
+    return tuple(get("DEPOSIT_GAMES" if direction == "deposits" else "PURCHASE_GAMES"))
+
+
+def picture_url() -> str | None:
+    """Return the address in front of a picture's path at Steam, with a slash at its end; None for no pictures."""
+    value: str | None = get("PICTURE_URL")
+    return value
 
 
 def callable_setting(key: str) -> Callable[..., Any] | None:

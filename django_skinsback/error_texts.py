@@ -11,6 +11,7 @@ from .exceptions import (
     ContradictoryAnswer,
     CustomIdExists,
     DepositTooSmall,
+    GameSwitchedOff,
     IdempotencyConflict,
     InsideDatabaseTransaction,
     InsufficientFunds,
@@ -18,12 +19,18 @@ from .exceptions import (
     InvalidInput,
     InvalidSteamID,
     InvalidTradeURL,
+    InventoryBusy,
+    LimitReached,
     MarketDisabled,
+    NoPrice,
     NoSecret,
+    NotAllowedNow,
     NotificationRefused,
     OrderIdExists,
     PriceAboveCap,
+    PriceChanged,
     PurchaseNotFound,
+    PurchaseVetoed,
     RateLimited,
     RequestNotSent,
     RolledBack,
@@ -33,10 +40,15 @@ from .exceptions import (
     SkinUnavailable,
     TemporaryFailure,
     TooManyFailedAttempts,
+    TradeURLBroken,
+    TradeURLChangedRecently,
+    TradeURLMissing,
+    TradeURLOfAnotherAccount,
     TradeURLRefused,
     TransactionNotFound,
     UnderMaintenance,
     UnknownOutcome,
+    UserFrozen,
 )
 
 __all__ = ["ERROR_TEXTS", "text_for"]
@@ -54,6 +66,23 @@ ERROR_TEXTS: dict[type[SkinsBackError], Promise] = {
     InsideDatabaseTransaction: _("This cannot be done inside a database transaction. Tell the developers of the site."),
     RolledBack: _("An error in the site's own code prevented the change. Nothing was saved. Tell the developers."),
     RowChanged: _("This deposit or purchase has changed since you looked at it. Nothing was done. Look at it again."),
+    # Rules of the site
+    NotAllowedNow: _("This is not possible at the moment."),
+    UserFrozen: _("Your account cannot start deposits or withdrawals. Contact the support of this site."),
+    LimitReached: _("You have reached a limit of this site for today. Try again tomorrow."),
+    GameSwitchedOff: _("Skins of this game cannot be traded here at the moment. Choose another game."),
+    TradeURLMissing: _("Enter your Steam trade URL first."),
+    TradeURLBroken: _("Your Steam trade URL does not work any more. Copy the current one from Steam and enter it."),
+    TradeURLChangedRecently: _(
+        "You have changed your trade URL. For your safety, withdrawals are blocked for a while."
+    ),
+    TradeURLOfAnotherAccount: _(
+        "This trade URL belongs to another Steam account. Enter the trade URL of the account that you log in with."
+    ),
+    InventoryBusy: _("Your inventory was loaded a moment ago. Wait a few seconds and try again."),
+    NoPrice: _("This skin cannot be bought at the moment. Choose another one."),
+    PriceChanged: _("The price has changed. Accept the new price or choose another skin."),
+    PurchaseVetoed: _("This site has refused the purchase."),
     # Connection
     RequestNotSent: _("SkinsBack could not be reached and nothing was sent. Try again in a few minutes."),
     UnknownOutcome: _(
@@ -95,10 +124,10 @@ ERROR_TEXTS: dict[type[SkinsBackError], Promise] = {
 def text_for(error: SkinsBackError) -> str:
     """Return the text of an error in the active language.
 
-    If an InvalidInput was raised with a message, return that message: it is more exact than the text of the class. The
-    text may contain text from SkinsBack, so escape it in HTML.
+    If an InvalidInput or a NotAllowedNow was raised with a message, return that message: it is more exact than the text
+    of the class. The text may contain text from SkinsBack, so escape it in HTML.
     """
-    if isinstance(error, InvalidInput) and str(error) != error.default_message:
+    if isinstance(error, InvalidInput | NotAllowedNow) and str(error) != error.default_message:
         return str(error)
     text = next((ERROR_TEXTS[kind] for kind in type(error).__mro__ if kind in ERROR_TEXTS), None)
     if text is None:

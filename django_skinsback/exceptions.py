@@ -6,6 +6,7 @@
     ├── InvalidInput (ValueError)     the caller: an argument is wrong; the message says what to do
     │   ├── InvalidAmount
     │   ├── InvalidTradeURL
+    │   │   └── TradeURLOfAnotherAccount
     │   ├── InvalidSteamID
     │   ├── RowDeleted
     │   └── IdempotencyConflict
@@ -13,6 +14,17 @@
     ├── InsideDatabaseTransaction     the developer of the site: call the flow outside atomic()
     ├── RolledBack                    the developer of the site: a receiver swallowed a database error
     ├── RowChanged                    the person who decides: look at the row again
+    ├── NotAllowedNow                 the user: the rules of the site do not allow it now
+    │   ├── UserFrozen
+    │   ├── LimitReached
+    │   ├── GameSwitchedOff
+    │   ├── TradeURLMissing
+    │   ├── TradeURLBroken
+    │   ├── TradeURLChangedRecently
+    │   ├── InventoryBusy
+    │   ├── NoPrice
+    │   ├── PriceChanged              the user: accept ``quote``, the new price
+    │   └── PurchaseVetoed            raised by the site's receiver of ``entry_posted``
     ├── RequestNotSent                the caller: SkinsBack received nothing, a retry is safe
     ├── UnknownOutcome                the flows: the request may have taken effect, ask SkinsBack
     │   └── ContradictoryAnswer
@@ -49,7 +61,7 @@ The ``code`` of an APIError is SkinsBack's number. No exception contains a secre
 body of an answer.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = [
     "ACCOUNT_WIDE",
@@ -61,6 +73,7 @@ __all__ = [
     "ContradictoryAnswer",
     "CustomIdExists",
     "DepositTooSmall",
+    "GameSwitchedOff",
     "IdempotencyConflict",
     "InsideDatabaseTransaction",
     "InsufficientFunds",
@@ -68,13 +81,19 @@ __all__ = [
     "InvalidInput",
     "InvalidSteamID",
     "InvalidTradeURL",
+    "InventoryBusy",
+    "LimitReached",
     "MarketDisabled",
+    "NoPrice",
     "NoSecret",
+    "NotAllowedNow",
     "NotificationRefused",
     "NotificationTooLarge",
     "OrderIdExists",
     "PriceAboveCap",
+    "PriceChanged",
     "PurchaseNotFound",
+    "PurchaseVetoed",
     "RateLimited",
     "RequestNotSent",
     "RolledBack",
@@ -84,11 +103,16 @@ __all__ = [
     "SkinsBackError",
     "TemporaryFailure",
     "TooManyFailedAttempts",
+    "TradeURLBroken",
+    "TradeURLChangedRecently",
+    "TradeURLMissing",
+    "TradeURLOfAnotherAccount",
     "TradeURLRefused",
     "TransactionNotFound",
     "UnderMaintenance",
     "UnknownOutcome",
     "UnreadableNotification",
+    "UserFrozen",
 ]
 
 _MESSAGE_LIMIT = 100
@@ -125,6 +149,13 @@ class InvalidTradeURL(InvalidInput):
 
     slug = "invalid_trade_url"
     default_message = "A Steam trade URL must have a partner and a token."
+
+
+class TradeURLOfAnotherAccount(InvalidTradeURL):
+    """Raised when a user's trade URL belongs to another Steam account than the one of the user's login."""
+
+    slug = "trade_url_of_another_account"
+    default_message = "The trade URL belongs to another Steam account than the user's."
 
 
 class InvalidSteamID(InvalidInput):
@@ -182,6 +213,107 @@ class RowChanged(SkinsBackError):
 
     slug = "row_changed"
     default_message = "The row has changed since it was looked at, so the decision was not applied. Look at it again."
+
+
+class NotAllowedNow(SkinsBackError):
+    """Base class of refusals by the site's own rules. Nothing was saved, and SkinsBack was not called."""
+
+    slug = "not_allowed_now"
+    default_message = "The rules of the site do not allow this now."
+
+
+class UserFrozen(NotAllowedNow):
+    """Raised when a frozen user starts a deposit or a purchase."""
+
+    slug = "user_frozen"
+    default_message = "The user is frozen: see the admin's list of frozen users."
+
+
+class LimitReached(NotAllowedNow):
+    """Raised when a user reaches a limit of ``LIMITS``. The message names the limit."""
+
+    slug = "limit_reached"
+    default_message = "The user has reached a limit of SKINSBACK['LIMITS']."
+
+
+class GameSwitchedOff(NotAllowedNow):
+    """Raised when ``DEPOSIT_GAMES`` or ``PURCHASE_GAMES`` does not contain the game."""
+
+    slug = "game_switched_off"
+    default_message = "Deposits or purchases of this game are switched off."
+
+
+class TradeURLMissing(NotAllowedNow):
+    """Raised when a user without a trade URL starts what needs one."""
+
+    slug = "trade_url_missing"
+    default_message = "The user has no trade URL: pass trade_url, or let the user enter one."
+
+
+class TradeURLBroken(NotAllowedNow):
+    """Raised when SkinsBack has refused the user's trade URL and the user has not entered another one."""
+
+    slug = "trade_url_broken"
+    default_message = "SkinsBack refused the user's trade URL; the user must enter another one."
+
+
+class TradeURLChangedRecently(NotAllowedNow):
+    """Raised when a user buys less than ``TRADE_URL_COOLDOWN_HOURS`` after changing the trade URL."""
+
+    slug = "trade_url_changed_recently"
+    default_message = "The user has changed the trade URL and must wait for TRADE_URL_COOLDOWN_HOURS."
+
+
+class InventoryBusy(NotAllowedNow):
+    """Raised when inventories are asked for too often. ``retry_after`` is a number of seconds."""
+
+    slug = "inventory_busy"
+    default_message = "Inventories are asked for too often; wait for retry_after seconds."
+
+    def __init__(self, message: str = "", retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class NoPrice(NotAllowedNow):
+    """Raised when a skin has no price that a user may buy at.
+
+    It is not in the price list, the list is older than ``PRICES_MAX_AGE``, or the skin costs more than its price cap.
+    """
+
+    slug = "no_price"
+    default_message = "The skin has no price that a user may buy at."
+
+
+class PriceChanged(NotAllowedNow):
+    """Raised when a quote has expired or the price has risen. Nothing was bought. ``quote`` is the new Quote."""
+
+    slug = "price_changed"
+    default_message = "The quote has expired or the price has risen; the user must accept the new quote."
+
+    def __init__(self, message: str = "", quote: Any = None) -> None:
+        super().__init__(message)
+        self.quote = quote
+
+
+class PurchaseVetoed(NotAllowedNow):
+    """Raise it in a receiver of ``entry_posted`` to refuse a charge: nothing is saved, and the user sees ``message``.
+
+    ``code`` identifies the reason for programs, such as ``insufficient_balance``. ``message`` is shown to the user as
+    it is, so translate it.
+    """
+
+    slug = "purchase_vetoed"
+    default_message = "The site refused the purchase."
+
+    def __init__(self, code: str = "purchase_vetoed", message: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.args = (code, message)
+
+    def __str__(self) -> str:
+        return str(self.message) or self.default_message
 
 
 class RequestNotSent(SkinsBackError):

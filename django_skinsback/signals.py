@@ -6,7 +6,8 @@ rollback. If it raises an exception, the database transaction is rolled back. Fo
 
 The other signals are sent after the commit. If a receiver raises an exception, it is logged and nothing is rolled back:
 ``deposit_changed(deposit, change)``, ``purchase_changed(purchase, change)``, ``review_needed(row, reason)``,
-``notification_refused(account, kind, error)``, ``balance_low(account, balance)`` (US dollars).
+``notification_refused(account, kind, error)``, ``balance_low(account, balance)`` (US dollars),
+``trade_url_changed(user, profile)``.
 """
 
 from django.dispatch import Signal
@@ -18,6 +19,7 @@ __all__ = [
     "notification_refused",
     "purchase_changed",
     "review_needed",
+    "trade_url_changed",
 ]
 
 entry_posted = Signal()
@@ -26,3 +28,4 @@ purchase_changed = Signal()
 review_needed = Signal()
 notification_refused = Signal()
 balance_low = Signal()
+trade_url_changed = Signal()

@@ -46,6 +46,11 @@ SIGNALS = {
         "When a webhook is refused, before any query.",
         f"{LOGGED} The answer to the sender stays the same.",
     ),
+    "trade_url_changed": (
+        "`sender` (`SteamProfile`), `user`, `profile`",
+        "After the commit, when another trade URL has replaced the earlier one of a user.",
+        LOGGED,
+    ),
     "balance_low": (
         "`sender` (`BalanceSnapshot`), `account`, `balance` (US dollars)",
         "After the commit, when the balance has fallen below `LOW_BALANCE`.",

@@ -3,20 +3,28 @@
 from .deposit import Deposit
 from .discrepancy import Discrepancy, ListCursor, ListName
 from .ledger import LedgerEntry
-from .market import BalanceSnapshot, MarketItem
+from .market import BalanceSnapshot, MarketItem, PriceListImport
+from .player import Freeze, UserGuard
 from .purchase import Purchase
+from .quote import Quote
 from .status_change import StatusChange
+from .steam_profile import SteamProfile
 from .webhook_event import WebhookEvent
 
 __all__ = [
     "BalanceSnapshot",
     "Deposit",
     "Discrepancy",
+    "Freeze",
     "LedgerEntry",
     "ListCursor",
     "ListName",
     "MarketItem",
+    "PriceListImport",
     "Purchase",
+    "Quote",
     "StatusChange",
+    "SteamProfile",
+    "UserGuard",
     "WebhookEvent",
 ]

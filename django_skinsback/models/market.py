@@ -14,6 +14,24 @@ from ..money import EXACT, PLACES, parse_amount
 from . import fields
 
 
+class Quality(models.TextChoices):
+    """Whether a skin is StatTrak or Souvenir. The name says it."""
+
+    NORMAL = "normal", _("normal")
+    STATTRAK = "stattrak", _("StatTrak™")
+    SOUVENIR = "souvenir", _("Souvenir")
+
+
+WEAR_LABELS = {
+    "factory_new": _("Factory New"),
+    "minimal_wear": _("Minimal Wear"),
+    "field_tested": _("Field-Tested"),
+    "well_worn": _("Well-Worn"),
+    "battle_scarred": _("Battle-Scarred"),
+}
+"""Wear of a CS2 skin -> label, best first."""
+
+
 class MarketItemQuerySet(models.QuerySet["MarketItem"]):
     """Queries for the pages of a shop.
 
@@ -83,6 +101,8 @@ class MarketItem(models.Model):
     price = fields.amount_field(_("price"), help_text=_("US dollars"))
     count = models.PositiveIntegerField(_("count"), default=0, help_text=_("skins for sale"))
     class_id = models.CharField(_("class ID"), max_length=fields.ID_LENGTH, blank=True)
+    wear = models.CharField(_("wear"), max_length=16, blank=True, choices=list(WEAR_LABELS.items()))
+    quality = models.CharField(_("quality"), max_length=16, default=Quality.NORMAL, choices=Quality.choices)
     available = models.BooleanField(_("available"), default=True)
     updated_at = fields.UTCDateTimeField(_("updated at"), default=fields.utc_now)
 
@@ -121,6 +141,20 @@ def _valid_price(returned: object, price: Decimal) -> Decimal:
             "above zero, in US dollars."
         )
     return amount
+
+
+class PriceListImport(models.Model):
+    """When the price list of one game was last imported. Prices of an old list are not sold, see ``PRICES_MAX_AGE``."""
+
+    game = models.CharField(_("game"), max_length=16, unique=True)
+    imported_at = fields.UTCDateTimeField(_("imported at"), default=fields.utc_now)
+
+    class Meta:
+        verbose_name = _("price list import")
+        verbose_name_plural = _("price list imports")
+
+    def __str__(self) -> str:
+        return self.game
 
 
 class BalanceSnapshot(models.Model):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -103,6 +104,34 @@ BAD = {
     "WEBHOOK_MAX_BYTES": [None, 0, -1, 1.5, "262144", True],
     "STUCK_AFTER_HOURS": [None, 0, -1, 8761, "24", True],
     "PRICE_MARKUP": ["", "nowhere.to.be.found", "decimal.ROUND_UP", ".function", 2],
+    "PRICE_SLIPPAGE": [None, 0, 0.03, "0.03", Decimal(-1), Decimal("1.1"), Decimal("NaN")],
+    "PRICES_MAX_AGE": [None, 0, -1, "3600", True, timedelta(0)],
+    "QUOTE_SECONDS": [None, 0, -1, 3601, 1.5, "120", True],
+    "QUOTE_CURRENCY": [None, "", "u", "us dollar", 5],
+    "TO_SITE_CURRENCY": ["", "nowhere.to.be.found", "decimal.ROUND_UP", 2],
+    "TO_USD": ["", "nowhere.to.be.found", "decimal.ROUND_UP", 2],
+    "ALLOW_LOSS": [None, 0, "yes"],
+    "STEAM_ID": ["", "nowhere.to.be.found", "decimal.ROUND_UP", 2],
+    "TRADE_URL_COOLDOWN_HOURS": [None, -1, 8761, "24", True],
+    "DEPOSIT_GAMES": [None, "cs2", ["csgo"], 5, [["cs2"]]],
+    "PURCHASE_GAMES": [None, "cs2", ["csgo"], 5],
+    "LIMITS": [
+        None,
+        5,
+        {"deposit": {}},
+        {"cart": 0},
+        {"deposits": 5},
+        {"deposits": {"counts": 5}},
+        {"deposits": {"count": 0}},
+        {"purchases": {"sum": 100}},
+        {"purchases": {"sum": {"usd": 100}}},
+        {"purchases": {"sum": {"USD": Decimal(100)}}},
+        {"purchases": {"sum": {"usd": None}}},
+    ],
+    "BALANCE": ["", "nowhere.to.be.found", "decimal.ROUND_UP", 2],
+    "PAGES_BASE_TEMPLATE": [None, "", 5],
+    "PICTURE_URL": ["", "steam.example", "https://steam.example/image", 5],
+    "PICTURE_SIZES": [None, 256, (256,), (0, 512), ("256", "512")],
 }
 
 FINE = {
@@ -130,6 +159,26 @@ FINE = {
     "WEBHOOK_MAX_BYTES": [1, 262144],
     "STUCK_AFTER_HOURS": [0.5, 1, 24, 8760],
     "PRICE_MARKUP": [None, "decimal.Decimal"],
+    "PRICE_SLIPPAGE": [Decimal(0), Decimal("0.03"), Decimal(1)],
+    "PRICES_MAX_AGE": [1, 3600.5, timedelta(hours=1)],
+    "QUOTE_SECONDS": [1, 120, 3600],
+    "QUOTE_CURRENCY": ["usd"],
+    "TO_SITE_CURRENCY": [None, "decimal.Decimal"],
+    "TO_USD": [None, "decimal.Decimal"],
+    "ALLOW_LOSS": [True, False],
+    "STEAM_ID": [None, "decimal.Decimal"],
+    "TRADE_URL_COOLDOWN_HOURS": [0, 0.5, 168],
+    "DEPOSIT_GAMES": [(), ["cs2"], ("cs2", "dota2", "rust")],
+    "PURCHASE_GAMES": [(), ["cs2"]],
+    "LIMITS": [
+        {},
+        {"cart": 1},
+        {"deposits": {}, "purchases": {"count": 5, "sum": {"usd": Decimal(100), "eur": Decimal("0.5")}}},
+    ],
+    "BALANCE": [None, "decimal.Decimal"],
+    "PAGES_BASE_TEMPLATE": ["skinsback/base.html"],
+    "PICTURE_URL": [None, "https://steam.example/image/", "http://127.0.0.1:8600/pictures/"],
+    "PICTURE_SIZES": [(96, 256), [1, 2]],
 }
 
 
@@ -158,7 +207,7 @@ BROKEN_MODULES = {
 }
 
 
-@pytest.mark.parametrize("key", ["CREDIT", "HOLD_POLICY", "PRICE_MARKUP"])
+@pytest.mark.parametrize("key", sorted(checks._FUNCTIONS))
 @pytest.mark.parametrize("module", BROKEN_MODULES)
 def test_a_function_that_cannot_be_imported_is_e003_with_the_reason(site, monkeypatch, tmp_path, key, module):
     source, reason = BROKEN_MODULES[module]

@@ -386,6 +386,12 @@ def test_only_the_ledger_protects_a_user(user):
         ("StatusChange", "by"): models.SET_NULL,
         ("Discrepancy", "closed_by"): models.SET_NULL,
         ("LedgerEntry", "user"): models.PROTECT,
+        ("Freeze", "by"): models.SET_NULL,
+        # Data about the user that no row about money needs goes with the user.
+        ("Freeze", "user"): models.CASCADE,
+        ("Quote", "user"): models.CASCADE,
+        ("SteamProfile", "user"): models.CASCADE,
+        ("UserGuard", "user"): models.CASCADE,
     }
 
 
