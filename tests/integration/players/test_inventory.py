@@ -110,7 +110,6 @@ def test_a_price_that_skinsback_does_not_name_is_not_guessed(
     user, skinsback, settings, setting, currency, price, shown_in
 ):
     user, skinsback, settings, setting, currency, price, shown_in
-):
     option(settings, CREDIT=setting)
     skinsback.currency = currency
     skinsback.items = [InventoryItem(asset_id="1", price=Decimal("1.31"))]
