@@ -267,10 +267,13 @@ class PageQuery:
         tests, rest = [], list(marks)
         for column, operator, length in shape:
             values, rest = rest[:length], rest[length:]
-            # A plus sign keeps SQLite from using an index of prices for a page that is in the order of the names.
-            sign = "+" if column == "price" and "market_hash_name" in order and connection.vendor == "sqlite" else ""
             value = f"({', '.join(values)})" if operator == "IN" else values[0]
-            tests.append(f"{sign}{quote(column)} {operator} {value}")
+            if column == "price" and "market_hash_name" in order and connection.vendor == "sqlite":
+                # The plus sign keeps SQLite from using an index of prices for a page in the order of the names. It
+                # also takes the type from the column, so that a number would be below any text.
+                tests.append(f"+{quote(column)} {operator} CAST({value} AS NUMERIC)")
+            else:
+                tests.append(f"{quote(column)} {operator} {value}")
         sql = (
             f"SELECT {', '.join(map(quote, columns))} FROM {quote(MarketItem._meta.db_table)} "  # noqa: S608 - as above
             f"WHERE {' AND '.join(tests)}"
