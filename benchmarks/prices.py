@@ -153,10 +153,11 @@ def empty() -> None:
 def _raw(number: int) -> float:
     """Return the seconds in which the database stores prepared rows by its fastest insert."""
     empty()
-    columns = ("game", "market_hash_name", "price", "count", "class_id", "available", "updated_at")
+    columns = ("game", "market_hash_name", "price", "count", "class_id", "wear", "quality", "available", "updated_at")
     items = json.loads(price_list(number))["items"]
     now = timezone.now()
-    rows = [("cs2", item["name"], item["price"], item["count"], item["classid"], True, now) for item in items]
+    facets = ("field_tested", "stattrak")
+    rows = [("cs2", item["name"], item["price"], item["count"], item["classid"], *facets, True, now) for item in items]
     table, names = MarketItem._meta.db_table, ", ".join(f'"{name}"' for name in columns)
     start = time.perf_counter()
     with connection.cursor() as cursor:
