@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
@@ -14,6 +17,7 @@ from django.utils.module_loading import import_string
 
 from . import conf, proxy
 from .flows.addresses import URLS_HINT, nested_urls
+from .money import amount_text
 from .proxy import is_proxy_url
 from .signals import entry_posted
 from .steam import GAMES
@@ -180,7 +184,8 @@ def check_settings(**_options: Any) -> list[CheckMessage]:
     """Return the errors of the settings; an empty list if there are none.
 
     E001: SKINSBACK is not a dict. E002: a key is unknown. E003: a value is wrong. E004: an account has no CLIENT_ID or
-    CLIENT_SECRET, or one that cannot be used. E005: the alias of an account is invalid.
+    CLIENT_SECRET, or one that cannot be used. E005: the alias of an account is invalid. E009: the functions for another
+    currency than US dollars are missing. E010: PRICE_MARKUP falls. E011: the package behind STEAM_ID is missing.
     """
     given = getattr(settings, "SKINSBACK", {})
     if not isinstance(given, Mapping):
@@ -202,7 +207,73 @@ def check_settings(**_options: Any) -> list[CheckMessage]:
             messages += _check_alias(alias)
         for alias in dict.fromkeys(conf.accounts()):
             messages += _check_account(alias)
+        messages += _check_currency() + _check_markup() + _check_steam_login()
     return messages
+
+
+def _check_currency() -> list[CheckMessage]:
+    missing = [key for key in ("TO_SITE_CURRENCY", "TO_USD") if conf.get(key) is None]
+    if conf.quote_currency() == "usd" or not missing:
+        return []
+    return [
+        Error(
+            f"SKINSBACK['QUOTE_CURRENCY'] is {conf.get('QUOTE_CURRENCY')!r}, but {' and '.join(missing)} "
+            f"{'are' if len(missing) > 1 else 'is'} not set.",
+            hint="SkinsBack's prices are in US dollars. Set both to the paths of functions that convert amounts.",
+            id="skinsback.E009",
+        )
+    ]
+
+
+SAMPLE_PRICES = sorted(
+    Decimal(digits).scaleb(power) for power in range(-2, 5) for digits in ("1", "1.5", "2", "3", "5", "7.99")
+)
+"""Market prices in US dollars, from 0.01 to 79,900, that PRICE_MARKUP is checked with."""
+
+
+def _check_markup() -> list[CheckMessage]:
+    """Find two market prices of which the higher one has the lower site price."""
+    markup = conf.callable_setting("PRICE_MARKUP")
+    if markup is None:
+        return []
+    prices: list[tuple[Decimal, Decimal]] = []
+    for price in SAMPLE_PRICES:
+        # The function is code of the site. It may raise anything, because a check may lack what it needs.
+        with suppress(Exception):
+            returned = markup(price)
+            if isinstance(returned, Decimal) and returned.is_finite():
+                prices.append((price, returned))
+    falls: list[CheckMessage] = [
+        Error(
+            f"SKINSBACK['PRICE_MARKUP'] falls: it returns {amount_text(higher)} for {amount_text(low)}, and "
+            f"{amount_text(lower)} for {amount_text(high)}.",
+            hint="It must return a price that is at least as high for a higher market price.",
+            id="skinsback.E010",
+        )
+        for (low, higher), (high, lower) in pairwise(prices)
+        if lower < higher
+    ]
+    return falls[:1]
+
+
+_STEAM_LOGINS = {
+    "django_skinsback.steam_login.allauth": ("django-allauth[steam]", "allauth.socialaccount"),
+    "django_skinsback.steam_login.social_auth": ("social-auth-app-django", "social_django"),
+}
+"""Function for STEAM_ID -> the package that it needs, and its application."""
+
+
+def _check_steam_login() -> list[CheckMessage]:
+    package, application = _STEAM_LOGINS.get(conf.get("STEAM_ID") or "", ("", ""))
+    if not application or apps.is_installed(application):
+        return []
+    return [
+        Error(
+            f"SKINSBACK['STEAM_ID'] is {conf.get('STEAM_ID')!r}, which needs {package}.",
+            hint=f"Install {package} and add {application!r} to INSTALLED_APPS.",
+            id="skinsback.E011",
+        )
+    ]
 
 
 def _check_value(where: str, key: str, value: Any) -> list[CheckMessage]:

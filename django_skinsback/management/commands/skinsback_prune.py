@@ -9,10 +9,11 @@ from ..command import SkinsBackCommand
 
 class Command(SkinsBackCommand):
     help = (
-        "Delete deliveries, balances, and repaired or resolved discrepancies that are older than RETENTION_DAYS. "
-        "Deposits, purchases, their history and ledger entries are never deleted. Also kept are deliveries that failed "
-        "or will be tried again, and discrepancies that are open or that an operator closed. Deliveries that matched "
-        "no row, had an unknown status or contradictory IDs are deleted. The Celery schedule runs this once a day."
+        "Delete deliveries, balances, and repaired or resolved discrepancies that are older than RETENTION_DAYS, and "
+        "quotes that were not used and have expired more than a day ago. Deposits, purchases, their history and ledger "
+        "entries are never deleted. Also kept are deliveries that failed or will be tried again, and discrepancies "
+        "that are open or that an operator closed. Deliveries that matched no row, had an unknown status or "
+        "contradictory IDs are deleted. The Celery schedule runs this once a day."
     )
     examples = (
         ("", "delete rows that are older than RETENTION_DAYS"),
@@ -26,8 +27,8 @@ class Command(SkinsBackCommand):
         with self.progress.bar("deleting") as on_progress:
             pruned = prune(days, account=account, on_progress=on_progress)
         self.tell(
-            f"{pruned.deliveries} deliveries, {pruned.balances} balances and {pruned.discrepancies} discrepancies "
-            "deleted",
+            f"{pruned.deliveries} deliveries, {pruned.balances} balances, {pruned.discrepancies} discrepancies and "
+            f"{pruned.quotes} quotes deleted",
             **pruned._asdict(),
         )
 

@@ -1,0 +1,106 @@
+"""Pages of the market: the available skins of one game, searched, filtered and sorted."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import cast, get_args
+
+from ...exceptions import InvalidInput
+from ...models import MarketItem
+from ...models.fields import TEXT_LENGTH
+from ...models.market import WEAR_LABELS, Quality
+from ...money import parse_amount
+from ...steam import check_game
+from .cursors import Cursor, Sort
+from .page_query import Filters, PageQuery
+from .quotes import price_range
+
+PAGE_SIZE = 24
+
+
+@dataclass(frozen=True, slots=True)
+class MarketPage:
+    """Up to 24 items, and the cursors of the pages after and before them. A cursor is empty if there is no such page.
+
+    ``items`` are rows of ``MarketItem``. ``quotes.charge_for(item.price)`` is the price that a user pays.
+    """
+
+    items: list[MarketItem]
+    next: str
+    previous: str
+
+
+def search_market(
+    *,
+    game: str,
+    search: str = "",
+    lowest: Decimal | None = None,
+    highest: Decimal | None = None,
+    wears: Sequence[str] = (),
+    qualities: Sequence[str] = (),
+    sort: str = "price",
+    cursor: str = "",
+) -> MarketPage:
+    """Return one page of the available items of ``game``: 24 items, fewer on the last page.
+
+    ``search`` are words that the name must contain, in any order. ``lowest`` and ``highest`` are the site's prices in
+    ``QUOTE_CURRENCY``, both included. ``wears`` are keys of ``WEAR_LABELS`` and ``qualities`` values of ``Quality``; an
+    item needs one of each; an empty sequence allows all. ``sort`` is ``price``, ``-price`` or ``name``. ``cursor`` is
+    ``next`` or ``previous`` of another page with the same filters and ``sort``; empty for the first page.
+
+    Raises InvalidInput if an argument is not valid or the cursor is damaged. Takes one to three queries.
+    """
+    order = _check_sort(sort)
+    place = Cursor.from_text(cursor, order) if cursor else None
+    market_lowest, market_highest = price_range(_amount(lowest), _amount(highest))
+    filters = Filters(
+        game=check_game(game),
+        words=_check_words(search),
+        lowest=market_lowest,
+        highest=market_highest,
+        wears=_check_choices(wears, WEAR_LABELS, "wear"),
+        qualities=_check_choices(qualities, Quality.values, "quality"),
+    )
+    query = PageQuery(filters, order, limit=PAGE_SIZE + 1)
+    backward = place is not None and place.backward
+    found = query.rows(place, backward=backward)
+    if place and backward and len(found) < PAGE_SIZE:  # rows have gone since the cursor was made
+        return _page(query.rows(None, backward=False), order, backward=False, has_more=False)
+    if place and not found:  # as before: show the last page
+        return _page(query.rows(None, backward=True), order, backward=True, has_more=False)
+    return _page(found, order, backward=backward, has_more=place is not None)
+
+
+def _page(found: list[MarketItem], order: Sort, *, backward: bool, has_more: bool) -> MarketPage:
+    """Return the page of the rows that were read. ``has_more``: whether there are rows on the side of the cursor."""
+    items, has_further = found[:PAGE_SIZE], len(found) > PAGE_SIZE
+    if backward:
+        items.reverse()
+    has_next, has_previous = (has_more, has_further) if backward else (has_further, has_more)
+    return MarketPage(
+        items=items,
+        next=Cursor.at(items[-1], order, backward=False).text if items and has_next else "",
+        previous=Cursor.at(items[0], order, backward=True).text if items and has_previous else "",
+    )
+
+
+def _check_sort(sort: str) -> Sort:
+    if sort not in get_args(Sort):
+        raise InvalidInput(f"Unknown sort order: use one of {', '.join(get_args(Sort))}.")
+    return cast(Sort, sort)
+
+
+def _check_words(search: str) -> tuple[str, ...]:
+    if len(search) > TEXT_LENGTH or "\0" in search:
+        raise InvalidInput(f"The words to search for must be text of at most {TEXT_LENGTH} characters.")
+    return tuple(dict.fromkeys(search.split()))
+
+
+def _check_choices(chosen: Sequence[str], known: Iterable[str], name: str) -> tuple[str, ...]:
+    if not set(chosen) <= set(known):
+        raise InvalidInput(f"Unknown {name}: use some of {', '.join(known)}.")
+    return tuple(dict.fromkeys(chosen))
+
+
+def _amount(limit: Decimal | None) -> Decimal | None:
+    return None if limit is None else parse_amount(limit)
