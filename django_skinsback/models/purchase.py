@@ -34,9 +34,9 @@ class PurchaseQuerySet(RowQuerySet["Purchase"]):
 class Purchase(Row):
     """One skin bought for one user. Only functions of ``django_skinsback.purchases`` change its status.
 
-    ``custom_id`` is this site's ID and ``buy_id`` is SkinsBack's. ``by`` is the operator who requested it.
-    ``max_price``, ``price`` and ``debited_amount`` are in US dollars. ``charge_amount`` is in ``charge_currency``
-    (``/docs/api/v1/market_getinfo``).
+    ``custom_id`` is this site's ID, and ``buy_id`` is SkinsBack's ID. ``by`` is the operator who requested the
+    purchase. ``max_price``, ``price`` and ``debited_amount`` are in US dollars. ``charge_amount`` is in
+    ``charge_currency`` (``/docs/api/v1/market_getinfo``).
     """
 
     by = models.ForeignKey(
