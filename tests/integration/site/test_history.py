@@ -396,7 +396,11 @@ class TestReports:
             deposits.record_report(DepositReport(status="success", order_id=deposit.order_id, **reported), "poll")
 
         line = deposit.changes.latest("pk")
-        assert (line.note, line.amount, line.currency) == ("Credited after the currency was reported.", 5, "usd")
+        assert (line.note, line.amount, line.currency) == (
+            "The deposit was credited after the currency was reported.",
+            5,
+            "usd",
+        )
         assert (deposit.entries.get().user, line.credit_amount) == (user, 6)
 
     @pytest.mark.parametrize("make", [make_deposit, make_purchase])
