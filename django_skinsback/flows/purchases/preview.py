@@ -81,7 +81,8 @@ def _problem(price: Decimal | None, max_price: Decimal, balance: Decimal) -> str
     if price > balance:
         amounts = {"price": amount_text(price), "balance": amount_text(balance)}
         text = _(
-            "The skin costs %(price)s USD, but the project's balance is %(balance)s USD. Top up the balance at SkinsBack."
+            "The skin costs %(price)s USD, but the project's balance is %(balance)s USD. "
+            "Top up the balance at SkinsBack."
         )
         return text % amounts
     return ""
