@@ -90,7 +90,7 @@ def raw() -> Mapping[str, Any]:
 
 
 def get(key: str) -> Any:
-    """Return the site's value of ``key``. Return the default if the site has not set it. Raise KeyError if unknown."""
+    """Return the site's value of ``key``, or the default value. Raise KeyError if the package has no such key."""
     return raw().get(key, DEFAULTS[key])
 
 

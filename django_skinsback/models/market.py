@@ -57,8 +57,8 @@ class _PlainName(models.Func):
 class MarketItemQuerySet(models.QuerySet["MarketItem"]):
     """Queries for the pages of a shop.
 
-    The three orders of the available items of one game have an index. So the last page is read as fast as the first
-    page. To get the next page, pass the last item of the present page as ``after``.
+    There is an index for each of the three orders, for the available items of one game. So the last page is read as
+    fast as the first page. To get the next page, pass the last item of the present page as ``after``.
     """
 
     def available(self) -> Self:

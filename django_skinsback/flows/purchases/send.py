@@ -94,7 +94,7 @@ def dispatch(purchase: Purchase) -> SkinsBackError | None:
 
 
 def resend(purchase: Purchase) -> SkinsBackError | None:
-    """Send a purchase that SkinsBack does not know once more, with the same ``custom_id``.
+    """Send a purchase again, with the same ``custom_id``. Use this only for a purchase that SkinsBack does not know.
 
     If the row has changed since ``purchase`` was read, nothing is sent. Returns an error or None, like ``dispatch``.
     """
