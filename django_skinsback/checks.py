@@ -1,4 +1,4 @@
-"""System checks of the settings. ``apps`` registers them."""
+"""System checks of the settings. The module ``apps`` registers these checks."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

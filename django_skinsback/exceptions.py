@@ -219,9 +219,9 @@ class RowChanged(SkinsBackError):
 
 
 class NotAllowedNow(SkinsBackError):
-    """Base class: the rules of the site do not allow this action now. SkinsBack was not called.
+    """Base class: the rules of the site do not allow this action now.
 
-    Nothing was saved. There is one exception to this: PriceChanged saves a new quote.
+    SkinsBack was not called. Nothing was saved, except the new quote of PriceChanged.
     """
 
     slug = "not_allowed_now"

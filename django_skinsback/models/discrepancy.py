@@ -13,7 +13,7 @@ from .webhook_event import WebhookEvent
 
 
 class ListName(models.TextChoices):
-    """SkinsBack's lists, named after the API method that returns them."""
+    """The lists of SkinsBack. The value of a list is the name of the API method that returns the list."""
 
     ORDERS = "orders", _("list of deposits")
     MARKET_HISTORY = "market_history", _("list of purchases")

@@ -27,7 +27,7 @@ PURCHASE_STATUS_LABELS = {
 
 class PurchaseQuerySet(RowQuerySet["Purchase"]):
     def open(self) -> "PurchaseQuerySet":
-        """Return the purchases that are not final. They are sent or polled when they are due."""
+        """Return the purchases that are not final. Such a purchase is sent or polled when it is due."""
         return self.exclude(status__in=PURCHASE_FINAL)
 
 

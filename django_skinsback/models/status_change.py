@@ -94,5 +94,5 @@ class StatusChange(models.Model):
 
     @property
     def text(self) -> str:
-        """The decision, the note and the settled reasons, in the active language. Each of them is one line."""
+        """The decision, the note and the settled reasons as text in the active language, each on its own line."""
         return "\n".join(filter(None, [self.get_decision_display(), self.note, *reason_texts(self.settled_reasons)]))

@@ -21,11 +21,11 @@ from .seen import seen as token_of
 
 
 def approve_hold(deposit: Deposit, by: Any = None, seen: str = "") -> Deposit:
-    """Approve a held deposit, so that the user is credited now, at the site's own risk.
+    """Approve a held deposit, and return the row. The user is credited now, at the site's own risk.
 
-    Returns the row. ``seen`` is the token of what the person saw (``deposits.seen``). Without ``seen``, the token of
-    the passed row is used. An approval cannot be undone. So the row is locked and compared with the token before
-    SkinsBack is called. If the row has changed, RowChanged is raised.
+    ``seen`` is the token of what the person saw (``deposits.seen``). Without ``seen``, the token of the passed row is
+    used. An approval cannot be undone. So the row is locked and compared with the token before SkinsBack is called. If
+    the row has changed, RowChanged is raised.
 
     The answer to an approval has no amount (``/docs/api/v1/offer_approve``). So ``orderstatus`` is called next, and the
     report of ``orderstatus`` credits the user. If the reported amount is not the amount that the person saw, the row is

@@ -76,7 +76,7 @@ def search_market(
 
 
 def _page(found: list[MarketItem], order: Sort, *, backward: bool, has_more: bool) -> MarketPage:
-    """Return the page for the rows that were read. If they were read from the last to the first, ``backward`` is True.
+    """Return the page for the rows ``found``. If ``backward``, the rows are in reverse order.
 
     ``has_more`` is True if the market has rows on the other side of the cursor.
     """

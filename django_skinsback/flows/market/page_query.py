@@ -22,7 +22,7 @@ from ...models.market import PRICE_BANDS, WEAR_LABELS, Quality
 from .cursors import Cursor, Sort
 
 _FEW = 500
-"""If only a part of a price band is wanted, and at most this many rows match in it, they are found by their price."""
+"""The largest number of matching rows in a part of a price band that are found by their price."""
 
 Condition = tuple[str, str, Any]
 """Column, operator, value."""
@@ -175,9 +175,10 @@ class PageQuery:
 
     @cached_property
     def _edges(self) -> dict[int, list[int] | None]:
-        """Price band of which only a part is wanted -> the keys of all matching rows. None if they are more than 500.
+        """A dict with the price bands of which only a part is wanted: band -> primary keys of the matching rows.
 
-        If only few rows of a band match, a query in the order of the names would read many rows to find the first one.
+        If more than 500 rows of a band match, the value is None. If few rows match, a query in the order of the names
+        would read many other rows before it finds the first match.
         """
         filters, edges = self._filters, {}
         for band in filters.bands:

@@ -107,9 +107,10 @@ def trade_url_to_use(user: Any) -> str:
 
 
 def trade_url_to_pay_from(user: Any) -> str:
-    """Return the trade URL from which a user pays. Raise the same exceptions as ``trade_url_to_use``, except one.
+    """Return the trade URL from which a user pays.
 
-    TradeURLChangedRecently is not raised, because a change of the trade URL does not block deposits.
+    Raises the exceptions of ``trade_url_to_use``, but not TradeURLChangedRecently: a change of the trade URL does not
+    block deposits.
     """
     return _working_trade_url(user)[0]
 
