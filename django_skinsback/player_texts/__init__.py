@@ -8,8 +8,8 @@ from .dates import hold_days_left, trade_offer_expires_at
 from .deposits import for_deposit, is_payable
 from .problems import NOT_AVAILABLE_CODE, Problem, for_error, for_word
 from .purchases import for_purchase
-from .trade_offers import trade_offer_url
 from .texts import NEXT_TEXTS, NextStep, StatusText, Step, StepState, Tone
+from .trade_offers import trade_offer_url
 
 __all__ = [
     "NEXT_TEXTS",

@@ -25,7 +25,7 @@ def read_row(model: type[RowModel], user: Any, public_id: Any) -> tuple[RowModel
     entries = LedgerEntry.objects.filter(**{f"{name}_id": OuterRef("pk")}).order_by("-pk").values("pk")
     changes = StatusChange.objects.filter(**{f"{name}_id": OuterRef("pk")}, to_status__in=SINCE_STATUSES[model])
     rows: QuerySet[Any] = model._default_manager.filter(user_id=user.pk, public_id=public_id)
-    row = rows.annotate(
+    row: Any = rows.annotate(
         newest_entry=Subquery(entries[:1]), since=Subquery(changes.order_by("created_at").values("created_at")[:1])
     ).first()
     if row is None:

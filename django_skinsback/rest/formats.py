@@ -11,6 +11,7 @@ from rest_framework import serializers
 from .. import money
 
 AMOUNT_PATTERN = r"^-?[0-9]+\.[0-9]{2,6}$"
+OPTIONAL_AMOUNT_PATTERN = r"^([0-9]{1,8}(\.[0-9]{1,6})?)?$"
 GIVEN_AMOUNT_PATTERN = r"^[0-9]{1,8}(\.[0-9]{1,6})?$"
 
 
@@ -52,3 +53,11 @@ class GivenAmountField(serializers.RegexField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+@extend_schema_field({"type": "string", "pattern": OPTIONAL_AMOUNT_PATTERN, "example": "5.00"})
+class OptionalAmountField(GivenAmountField):
+    """An amount in a query. It may be empty, as a form sends it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_blank=True, **options)

@@ -61,6 +61,15 @@ TITLES: dict[int, Promise] = {
 }
 
 
+_DJANGO: dict[type[Exception], str] = {
+    Http404: "not_found",
+    PermissionDenied: "permission_denied",
+    RequestDataTooBig: "too_large",
+    SuspiciousOperation: "malformed_request",
+}
+"""Exception of Django -> code."""
+
+
 class RequestTooLarge(drf.APIException):
     """Raised when the body of a request is larger than the API reads."""
 
@@ -122,17 +131,10 @@ def _details(error: Exception) -> ProblemDetails | None:
     match error:
         case SkinsBackError():
             return _of_package(error)
-        case Http404():
-            return _known("not_found")
-        case PermissionDenied():
-            return _known("permission_denied")
-        case RequestDataTooBig():
-            return _known("too_large")
-        case SuspiciousOperation():
-            return _known("malformed_request")
         case drf.APIException():
             return _of_framework(error)
-    return None
+    code = next((code for kind, code in _DJANGO.items() if isinstance(error, kind)), None)
+    return None if code is None else _known(code)
 
 
 def _known(code: str, status: int | None = None, **more: Any) -> ProblemDetails:

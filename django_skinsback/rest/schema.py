@@ -140,6 +140,7 @@ def page_of(item: type[Serializer[Any]], name: str) -> Serializer[Any]:
     )
 
 
+NOT_MODIFIED = OpenApiResponse(description="Nothing has changed since the answer with this ETag.")
 CURSOR_PARAMETER = OpenApiParameter("cursor", str, description="From `next` or `previous` of another page.")
 
 
@@ -147,10 +148,14 @@ def generate() -> str:
     """Return the OpenAPI description of the API as YAML. Raise ValueError if drf-spectacular warns about a view."""
     from .urls import urlpatterns
 
-    with patched_settings(SETTINGS), reset_generator_stats():
-        schema = SchemaGenerator(patterns=urlpatterns).get_schema(request=None, public=True)
+    generator: Any = SchemaGenerator
+    renderer: Any = OpenApiYamlRenderer()
+    reset_generator_stats()
+    with patched_settings(SETTINGS):
+        schema = generator(patterns=urlpatterns).get_schema(request=None, public=True)
         problems = [*GENERATOR_STATS._warn_cache, *GENERATOR_STATS._error_cache]
+        reset_generator_stats()
     if problems:
         raise ValueError("\n".join(problems))
-    text: str = OpenApiYamlRenderer().render(schema, renderer_context={}).decode()
+    text: str = renderer.render(schema, renderer_context={}).decode()
     return text

@@ -8,24 +8,26 @@ from rest_framework import serializers
 from ..models.deposit import DEPOSIT_STATUS_LABELS
 from ..models.fields import TEXT_LENGTH
 from ..models.ledger import ENTRY_KIND_LABELS
+from ..models.market import WEAR_LABELS, Quality
 from ..models.purchase import PURCHASE_STATUS_LABELS
 from ..player_texts import NextStep, Tone
 from ..steam import GAMES
-from .formats import AmountField, GivenAmountField, UTCField
+from .formats import AmountField, GivenAmountField, OptionalAmountField, UTCField
 
 GAME_CHOICES = list(GAMES)
 TONES = [tone.value for tone in Tone]
 NEXT_STEPS = [step.value for step in NextStep]
 DEPOSIT_STATUSES = [str(status) for status in DEPOSIT_STATUS_LABELS]
 PURCHASE_STATUSES = [str(status) for status in PURCHASE_STATUS_LABELS]
+WEARS = list(WEAR_LABELS)
+QUALITIES = list(Quality.values)
+SORTS = ["price", "-price", "name"]
 ENTRY_KINDS = [str(kind) for kind in ENTRY_KIND_LABELS]
 
 PATH_PATTERN = r"^/([A-Za-z0-9._~-]+/?)*$"
 """A path of this site, such as ``/wallet/``. It cannot lead to another site."""
 
-TRADE_URL_PATTERN = (
-    r"^https://steamcommunity\.com/tradeoffer/new/\?partner=[1-9][0-9]{0,8}&token=[A-Za-z0-9_-]{8}$"
-)
+TRADE_URL_PATTERN = r"^https://steamcommunity\.com/tradeoffer/new/\?partner=[1-9][0-9]{0,8}&token=[A-Za-z0-9_-]{8}$"
 NAME_PATTERN = r"^[^\x00-\x1f\x7f]+$"
 ASSET_ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 MOST_ITEMS = 200
@@ -45,7 +47,7 @@ class RowSerializer(Base):
         child=serializers.CharField(), help_text="Further sentences: the end of a hold, a refund. Translated."
     )
     next_step = serializers.ChoiceField(NEXT_STEPS, help_text="A code for what the user can do next.")
-    next_text = serializers.CharField(help_text="The text of the link or button for next_step, translated; may be empty.")
+    next_text = serializers.CharField(help_text="The text of the link or button for next_step; may be empty.")
     refresh_seconds = serializers.IntegerField(
         allow_null=True, help_text="When to ask again; null if the row does not change any more."
     )
@@ -142,13 +144,37 @@ class QuoteSerializer(Base):
     expires_at = serializers.DateTimeField()
 
 
+class GameQuerySerializer(Base):
+    """The parameters of the inventory's address."""
+
+    game = serializers.ChoiceField(GAME_CHOICES, required=False, help_text="Without it: the site's default game.")
+
+
+class MarketQuerySerializer(GameQuerySerializer):
+    """The parameters of the market's address."""
+
+    search = serializers.CharField(
+        required=False, allow_blank=True, max_length=TEXT_LENGTH, help_text="Words that the name must contain."
+    )
+    min = OptionalAmountField(required=False, help_text="The lowest price, in the site's currency.")
+    max = OptionalAmountField(required=False, help_text="The highest price, in the site's currency.")
+    sort = serializers.ChoiceField(SORTS, required=False)
+    wear = serializers.MultipleChoiceField(choices=WEARS, required=False, help_text="Repeat it for several.")
+    quality = serializers.MultipleChoiceField(
+        choices=QUALITIES, required=False, help_text="Repeat it to allow several."
+    )
+    cursor = serializers.CharField(
+        required=False, allow_blank=True, max_length=2000, help_text="From `next` or `previous` of another page."
+    )
+
+
 class InventorySkinSerializer(Base):
     """One skin of the user's Steam inventory."""
 
     asset_id = serializers.CharField()
     name = serializers.CharField()
     picture_url = serializers.CharField(allow_null=True)
-    price = AmountField(allow_null=True, help_text="What the user is credited for it; null if that is known later only.")
+    price = AmountField(allow_null=True, help_text="What the user is credited for it; null if not known.")
     is_tradable = serializers.BooleanField(help_text="false: Steam does not let the user trade it now.")
     is_accepted = serializers.BooleanField(help_text="false: SkinsBack does not accept it.")
 
@@ -281,6 +307,13 @@ class ProblemSerializer(Base):
     code = serializers.CharField(help_text="A code for programs. It does not change.")
     next_step = serializers.ChoiceField(NEXT_STEPS)
     next_text = serializers.CharField()
-    fields_ = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)
     quote = QuoteSerializer(required=False, help_text="With the code price_changed: the new price to accept.")
 
+    def get_fields(self) -> dict[str, Any]:
+        """Add the field ``fields``, whose name a serializer cannot declare."""
+        texts = serializers.ListField(child=serializers.CharField())
+        help_text = "With the code invalid_input: name of a field -> what is wrong with it, translated."
+        return {
+            **super().get_fields(),
+            "fields": serializers.DictField(child=texts, required=False, help_text=help_text),
+        }

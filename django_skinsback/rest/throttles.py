@@ -1,5 +1,7 @@
 """How often one user may call each kind of address. A site overrides the rates in DRF's DEFAULT_THROTTLE_RATES."""
 
+from typing import Any
+
 from rest_framework.settings import api_settings
 from rest_framework.throttling import UserRateThrottle
 
@@ -19,7 +21,8 @@ class ScopeThrottle(UserRateThrottle):
 
     def get_rate(self) -> str | None:
         """Return the site's rate of the scope, or else the built-in one. The setting is read at each request."""
-        rate: str | None = (api_settings.DEFAULT_THROTTLE_RATES or {}).get(self.scope, RATES[self.scope])
+        rates: Any = api_settings.DEFAULT_THROTTLE_RATES or {}
+        rate: str | None = rates.get(self.scope, RATES[self.scope])
         return rate
 
 
