@@ -1,6 +1,7 @@
 """Deposits: list, one, opened on SkinsBack's pay page, or of chosen skins."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import prefetch_related_objects
@@ -16,6 +17,7 @@ from .. import serializers
 from ..base import BaseView
 from ..etags import is_unchanged, read_row
 from ..idempotency import idempotency_key, new_rows
+from ..problems import LimitsImpossible
 from ..representations import deposit_values
 from ..schema import CURSOR_PARAMETER, KEY_PARAMETER, NOT_MODIFIED, TAG_PARAMETERS, documented, page_of
 from ..throttles import WriteThrottle
@@ -62,7 +64,10 @@ class DepositsView(BaseView):
         form = serializers.NewDepositSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         values = dict(form.validated_data)
-        if "min_amount" in values or "max_amount" in values:
+        lowest, highest = values.get("min_amount"), values.get("max_amount")
+        if lowest and highest and Decimal(highest) <= Decimal(lowest):
+            raise LimitsImpossible
+        if lowest or highest:
             values.setdefault("currency", conf.quote_currency())
         return _created(lambda: deposits.create(self.user, request=request._request, idempotency_key=key, **values))
 
