@@ -16,7 +16,7 @@ from rest_framework.views import set_rollback
 
 from ..exceptions import InvalidInput, PriceChanged, SkinsBackError
 from ..models import Quote
-from ..player_texts import NEXT_TEXTS, NOT_AVAILABLE_CODE, NextStep, for_error
+from ..player_texts import NOT_AVAILABLE_CODE, NextStep, for_error, next_text
 from .representations import quote_values
 
 logger = logging.getLogger("django_skinsback")
@@ -114,7 +114,7 @@ class ProblemDetails:
             "detail": self.detail,
             "code": self.code,
             "next_step": self.next_step.value,
-            "next_text": str(NEXT_TEXTS.get(self.next_step, "")),
+            "next_text": next_text(self.next_step),
             **self.more,
         }
         return HttpResponse(
