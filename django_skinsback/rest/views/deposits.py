@@ -4,7 +4,6 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,6 +18,7 @@ from ..etags import is_unchanged, read_row
 from ..idempotency import idempotency_key, new_rows
 from ..problems import LimitsImpossible
 from ..representations import deposit_values
+from ..rows import history, rows_of, with_history
 from ..schema import CURSOR_PARAMETER, KEY_PARAMETER, NOT_MODIFIED, TAG_PARAMETERS, documented, page_of
 from ..throttles import WriteThrottle
 
@@ -44,7 +44,7 @@ class DepositsView(BaseView):
     )
     def get(self, request: Request) -> Response:
         """A page holds 25 deposits."""
-        rows = Deposit.objects.filter(user_id=self.user.pk).prefetch_related("entries", "changes")
+        rows = rows_of(Deposit, self.user).prefetch_related(*history())
         return self.page_of(rows, _shown)
 
     @documented(
@@ -119,7 +119,7 @@ class DepositView(BaseView):
         row, tag = read_row(Deposit, self.user, public_id)
         if is_unchanged(request, tag):
             return HttpResponse(status=304, headers={"ETag": tag})
-        return Response(_shown(_prefetched(row)), headers={"ETag": tag})
+        return Response(_shown(with_history(row)), headers={"ETag": tag})
 
 
 def _created(call: Callable[[], Deposit]) -> Response:
@@ -132,12 +132,7 @@ def _created(call: Callable[[], Deposit]) -> Response:
     status = 201 if (Deposit, deposit.pk) in rows else 200
     if deposit.status == DepositStatus.CREATED:
         status = 202
-    return Response(_shown(_prefetched(deposit)), status=status)
-
-
-def _prefetched(deposit: Deposit) -> Deposit:
-    prefetch_related_objects([deposit], "entries", "changes")
-    return deposit
+    return Response(_shown(with_history(deposit)), status=status)
 
 
 def _shown(deposit: Deposit) -> Any:
