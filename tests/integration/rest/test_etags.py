@@ -10,7 +10,7 @@ from django_skinsback import deposits, purchases
 from django_skinsback.models import Deposit, LedgerEntry
 from django_skinsback.testing import make_deposit, make_purchase
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from tests.wallet.models import Wallet
 
 from .conftest import problem
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 WRITES = [
     ("deposits/", {}),

@@ -14,7 +14,7 @@ from django_skinsback.testing import make_deposit, make_purchase
 
 from .conftest import problem
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def make_rows(user, name, count):
