@@ -24,7 +24,7 @@ QUALITIES = list(Quality.values)
 SORTS = ["price", "-price", "name"]
 ENTRY_KINDS = [str(kind) for kind in ENTRY_KIND_LABELS]
 
-PATH_PATTERN = r"^/([A-Za-z0-9._~-]+/?)*$"
+PATH_PATTERN = r"^/([A-Za-z0-9._~-]+/)*[A-Za-z0-9._~-]*$"
 """A path of this site, such as ``/wallet/``. It cannot lead to another site."""
 
 TRADE_URL_PATTERN = r"^https://steamcommunity\.com/tradeoffer/new/\?partner=[1-9][0-9]{0,8}&token=[A-Za-z0-9_-]{8}$"
@@ -243,7 +243,7 @@ class TradeURLField(TextField):
     """A trade URL. Text around the URL, and other spellings of it, are accepted."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(r"", **options)
+        super().__init__(r"(?s).*", **options)
 
 
 class NewTradeURLSerializer(Base):
