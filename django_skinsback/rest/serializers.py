@@ -71,6 +71,10 @@ class DepositSerializer(RowSerializer):
     credited_currency = serializers.CharField(allow_null=True)
     reversed_amount = AmountField(allow_null=True, help_text="What was taken back after a credit.")
     reversed_currency = serializers.CharField(allow_null=True)
+    expected_amount = AmountField(
+        allow_null=True, help_text="During a hold: what is credited when the hold ends; null if not known."
+    )
+    expected_currency = serializers.CharField(allow_null=True)
     currency = serializers.CharField(allow_null=True, help_text="The currency of min_amount and max_amount.")
     min_amount = AmountField(allow_null=True)
     max_amount = AmountField(allow_null=True)
