@@ -1,0 +1,20 @@
+"""The pages for users: ``path("skins/", include("django_skinsback.pages.urls"))``, outside of other namespaces."""
+
+from django.urls import path
+
+from .views import deposits, history, inventory, trade_url, withdraw
+
+app_name = "skinsback-pages"
+
+urlpatterns = [
+    path("deposit/", deposits.start, name="deposit"),
+    path("deposit/inventory/", inventory.choose, name="deposit_inventory"),
+    path("deposit/back/", deposits.back, name="deposit_back"),
+    path("deposit/back/<uuid:key>/", deposits.back, name="deposit_back"),
+    path("deposit/done/<uuid:key>/", deposits.done_in_frame, name="deposit_done"),
+    path("deposit/<uuid:public_id>/", deposits.show, name="deposit_row"),
+    path("deposit/<uuid:public_id>/status/", deposits.status, name="deposit_status"),
+    path("history/", history.history, name="history"),
+    path("trade-url/", trade_url.edit, name="trade_url"),
+    *withdraw.urlpatterns,
+]
