@@ -228,6 +228,7 @@ def skinsback_sandbox(settings: Any) -> Iterator[Sandbox]:
             "PREVIOUS_SECRETS": (),
             "API_URL": sandbox.api_url,
             "WEBSOCKET_URL": sandbox.websocket_url,
+            "PICTURE_URL": sandbox.picture_url,
             "REQUESTS_PER_MINUTE": None,
             "ACCOUNTS": {"second": sandbox.credentials("sandbox-2")},
         }

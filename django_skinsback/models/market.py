@@ -89,6 +89,11 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         rows = self.order_by("market_hash_name")
         return rows if after is None else rows.filter(market_hash_name__gt=after.market_hash_name)
 
+    def by_name_backwards(self, before: "MarketItem | None" = None) -> Self:
+        """Order by name, the last one first. ``before`` is the first item of the next page."""
+        rows = self.order_by("-market_hash_name")
+        return rows if before is None else rows.filter(market_hash_name__lt=before.market_hash_name)
+
 
 class MarketItem(models.Model):
     """One row of SkinsBack's grouped price list: all skins of one name and the price of the cheapest one.
@@ -114,7 +119,14 @@ class MarketItem(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["game", "market_hash_name"], name="skinsback_item_name"),
         ]
-        indexes = [models.Index(fields=["game", "available", "price", "id"], name="skinsback_item_order")]
+        indexes = [
+            models.Index(fields=["game", "available", "price", "id"], name="skinsback_item_order"),
+            models.Index(fields=["game", "available", "wear", "quality", "price", "id"], name="skinsback_item_facet"),
+            models.Index(
+                fields=["game", "available", "wear", "quality", "market_hash_name", "price"],
+                name="skinsback_item_facet_name",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.market_hash_name

@@ -118,6 +118,11 @@ class Sandbox:
         """The value for ``SKINSBACK["WEBSOCKET_URL"]``."""
         return websocket_url(self.url)
 
+    @property
+    def picture_url(self) -> str:
+        """The value for ``SKINSBACK["PICTURE_URL"]``."""
+        return f"{self.url}/economy/image/"
+
     def listeners(self, client_id: str = CLIENT_ID) -> int:
         """Return how many websocket clients of the project are connected."""
         return self.websocket.count(client_id)

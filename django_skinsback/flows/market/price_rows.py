@@ -10,16 +10,18 @@ from django.db import connections
 from django.db.models import Value
 from django.db.models.functions import Coalesce
 
-from ...models import MarketItem
+from ...models import MarketItem, PriceListImport
 from ...steam import GAMES
 from ...wire.types import PriceListItem
 from ..ledger.database import database
+from .facets import facets
 
 COMPARE_AT_ONCE = 500
 _READ_AT_ONCE = 2000
 _NAMES_LOOKED_UP = 100
 _NAME_LENGTH = 255
-_COLUMNS = ("game", "available", "updated_at", "market_hash_name", "price", "count", "class_id")
+_ITEM_COLUMNS = ("market_hash_name", "price", "count", "class_id", "wear", "quality")
+_COLUMNS = ("game", "available", "updated_at", *_ITEM_COLUMNS)
 
 
 def read_rows(game: str, *, available: bool) -> Iterator[tuple[int, str, Decimal, int, str]]:
@@ -67,33 +69,47 @@ def insert_rows(game: str, items: Sequence[PriceListItem], now: datetime) -> Non
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # One parameter for all items. executemany and VALUES with many rows took 0.95 times as long as the upsert.
-            values = "%s, %s, %s, market_hash_name, price, coalesce(count, 0), class_id"
             cursor.execute(
-                f"INSERT INTO {table} ({columns}) SELECT {values} "  # noqa: S608 - only names and placeholders
+                f"INSERT INTO {table} ({columns}) "  # noqa: S608 - only names and placeholders
+                f"SELECT %s, %s, %s, {', '.join(map(connection.ops.quote_name, _ITEM_COLUMNS))} "
                 f"FROM json_populate_recordset(NULL::{table}, %s) {skip}",
-                [*same, msgspec.json.encode(items).decode()],
+                [*same, msgspec.json.encode([_NewRow(*_values(game, item)) for item in items]).decode()],
             )
         else:
             values = ", ".join(["%s"] * len(_COLUMNS))
             cursor.executemany(
                 f"INSERT INTO {table} ({columns}) VALUES ({values}) {skip}",  # noqa: S608 - only names and placeholders
-                [(*same, item.market_hash_name, item.price, item.count or 0, item.class_id) for item in items],
+                [(*same, *_values(game, item)) for item in items],
             )
 
 
+class _NewRow(msgspec.Struct, gc=False):
+    """The columns of an item, in the order of ``_ITEM_COLUMNS``."""
+
+    market_hash_name: str
+    price: Decimal
+    count: int
+    class_id: str
+    wear: str
+    quality: str
+
+
+def _values(game: str, item: PriceListItem) -> tuple[str, Decimal, int, str, str, str]:
+    """Return the values of ``_ITEM_COLUMNS``."""
+    name = item.market_hash_name
+    return (name, item.price, item.count or 0, item.class_id, *facets(name, game))
+
+
 def update_rows(game: str, items: Sequence[tuple[int, PriceListItem]], now: datetime) -> None:
-    """Write price, count and class ID of each (primary key, item) into its row, and mark the row as available."""
+    """Write the columns of each (primary key, item) into its row, and mark the row as available."""
     using = database()
     rows = [
         MarketItem(
             pk=key,
             game=game,
-            market_hash_name=item.market_hash_name,
-            price=item.price,
-            count=item.count or 0,
-            class_id=item.class_id,
             available=True,
             updated_at=now,
+            **dict(zip(_ITEM_COLUMNS, _values(game, item), strict=True)),
         )
         for key, item in items
     ]
@@ -103,8 +119,15 @@ def update_rows(game: str, items: Sequence[tuple[int, PriceListItem]], now: date
         rows,
         update_conflicts=True,
         unique_fields=["pk"] if needs_unique_fields else None,
-        update_fields=["price", "count", "class_id", "available", "updated_at"],
+        update_fields=[column for column in _COLUMNS if column not in {"game", "market_hash_name"}],
     )
+
+
+def record_import(game: str, now: datetime) -> None:
+    """Write that the price list of the game was imported at ``now``. It is one statement except for the first time."""
+    rows = PriceListImport.objects.using(database())
+    if not rows.filter(game=game).update(imported_at=now):
+        rows.bulk_create([PriceListImport(game=game, imported_at=now)], ignore_conflicts=True)
 
 
 def mark_unavailable(keys: Sequence[int], now: datetime) -> None:

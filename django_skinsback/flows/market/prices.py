@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -9,12 +10,13 @@ import msgspec
 
 from ... import conf
 from ...connection import get_client
+from ...models import PriceListImport
 from ...models.fields import utc_now
 from ...ratelimit import background
 from ...steam import check_game
 from ...wire.market import LARGEST_COUNT
 from ...wire.types import PriceListItem
-from ..ledger.database import run
+from ..ledger.database import database, run
 from . import price_rows
 
 T = TypeVar("T")
@@ -39,11 +41,13 @@ def sync_prices(
     Unchanged rows are not written. A row whose name is not listed any more becomes unavailable and is not deleted. A
     name listed twice is one row with the lower price and the sum of the counts. The whole list is read and compared
     before the first write. Rows are written in batches, each in its own database transaction; ``on_progress`` is called
-    with the number of rows of each batch. The list needs about 300 bytes of memory for each item. Returns the counts.
+    with the number of rows of each batch. In the end the time of the import is written for ``price_list_age``, even if
+    no row has changed. The list needs about 300 bytes of memory for each item. Returns the counts.
 
     Raises what the client raises; then nothing was written. Two imports may run at the same time.
     """
     game = check_game(game or conf.default_game())
+    now = utc_now()
     with background():
         listed = _by_name(get_client(account).get_price_list(game).items)
     counts = SyncCounts(items=len(listed))
@@ -63,7 +67,6 @@ def sync_prices(
     if len(new) < counts.items:
         new = price_rows.items_without_row(game, new)
     counts.written, counts.gone = len(changed) + len(new), len(gone)
-    now = utc_now()
     for rows, size, write in (
         (gone, price_rows.COMPARE_AT_ONCE, lambda batch: price_rows.mark_unavailable(batch, now)),
         (changed, _BATCH, lambda batch: price_rows.update_rows(game, batch, now)),
@@ -73,7 +76,18 @@ def sync_prices(
             run(partial(write, batch))
             if on_progress is not None:
                 on_progress(len(batch))
+    price_rows.record_import(game, now)
     return counts
+
+
+def price_list_age(game: str) -> timedelta | None:
+    """Return how long ago the price list of ``game`` was imported; None if it never was.
+
+    The time counts from the moment at which SkinsBack was asked for the list.
+    """
+    rows = PriceListImport.objects.using(database()).filter(game=game)
+    imported_at = rows.values_list("imported_at", flat=True).first()
+    return None if imported_at is None else utc_now() - imported_at
 
 
 def _by_name(items: Iterable[PriceListItem]) -> dict[str, PriceListItem]:

@@ -8,6 +8,7 @@ from django_skinsback.steam import GAMES
 
 from ..options import OFFER_SECONDS
 from ..simulation import currencies, deposits
+from ..simulation.market import ICON_PREFIX
 from ..simulation.state import Deposit
 from ..simulation.store import Impossible
 from .calls import Call, Method, Refusal
@@ -156,7 +157,7 @@ def user_inventory(call: Call) -> dict[str, Any]:
                     "asset_id": asset.asset_id,
                     "tradable": int(asset.tradable),
                     "app_id": str(GAMES[game].app_id),
-                    "icon_url": f"{call.store.public_url}/_sandbox/skin/{asset.class_id}.svg",
+                    "icon_url": f"{ICON_PREFIX}{asset.class_id}",
                     "class_id": asset.class_id,
                 },
                 "name": asset.market_hash_name,

@@ -30,6 +30,10 @@ DOCUMENTED_SKIN = "AK-47 | Redline (Field-Tested)"
 """The skin in the examples of SkinsBack's documentation. It is for sale, but no new inventory contains it."""
 
 
+ICON_PREFIX = "sandbox-"
+"""An icon is this and the class ID of a skin. It has the characters of Steam's icons."""
+
+
 @dataclass(frozen=True, slots=True)
 class Design:
     """One kind of skin. ``price`` is its usual market price in USD."""

@@ -20,7 +20,7 @@ from ..webhooks.websocket import PATH, WebsocketServer
 from .control_api import ControlAPI
 from .control_page import ControlPage
 from .pay_page import PayPage
-from .pictures import picture
+from .pictures import picture, steam_picture, steam_picture_of_class
 from .rendering import HEADERS, static_file
 
 logger = logging.getLogger("django_skinsback.sandbox")
@@ -63,6 +63,8 @@ class App:
             "finished": pay.finished,
             "static": static_file,
             "picture": picture,
+            "steam_picture": steam_picture,
+            "steam_picture_of_class": steam_picture_of_class,
             "control_api": control_api.answer,
         }
         self.urls = Map(
@@ -77,6 +79,12 @@ class App:
                 Rule("/_/pay/<pay_hash>/finished", endpoint="finished", methods=["GET"]),
                 Rule("/_sandbox/static/<name>", endpoint="static", methods=["GET"]),
                 Rule("/_sandbox/skin/<class_id>.svg", endpoint="picture", methods=["GET"]),
+                Rule("/economy/image/<icon>/<size>", endpoint="steam_picture", methods=["GET"]),
+                Rule(
+                    "/economy/image/class/<app_id>/<class_id>/<size>",
+                    endpoint="steam_picture_of_class",
+                    methods=["GET"],
+                ),
                 Rule("/_sandbox/<path:path>", endpoint="control_api", methods=["GET", "POST", "DELETE"]),
             ]
         )

@@ -1,12 +1,14 @@
 """Pictures of the skins: the shape shows the kind, the colours show the rarity and the class id."""
 
+import re
 from functools import cache
 from pathlib import Path
 
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Request, Response
 
-from ..simulation.market import BY_CLASS_ID
+from ...steam import GAMES
+from ..simulation.market import BY_CLASS_ID, ICON_PREFIX
 from .rendering import render
 
 _RARITY_COLORS = {
@@ -32,6 +34,27 @@ _SHAPES = dict(
     line.split(" ", 1) for line in (Path(__file__).parent / "silhouettes.txt").read_text(encoding="utf-8").splitlines()
 )
 """Kind of skin -> SVG path in a box of 200 by 140."""
+
+_SIZE = re.compile(r"[0-9]{1,4}fx[0-9]{1,4}f", re.ASCII)
+
+
+def steam_picture(request: Request, icon: str, size: str) -> Response:
+    """Return the picture at an address that is built as on Steam's server. Raise NotFound for an unknown icon.
+
+    So the setting ``PICTURE_URL`` may be the sandbox's address with ``/economy/image/``. The picture fits every size.
+    """
+    if not _SIZE.fullmatch(size):
+        raise NotFound
+    return picture(request, icon.removeprefix(ICON_PREFIX))
+
+
+def steam_picture_of_class(request: Request, app_id: str, class_id: str, size: str) -> Response:
+    """Return the picture of a skin by the app ID of its game and its class ID. Raise NotFound if they do not fit."""
+    if not _SIZE.fullmatch(size) or class_id not in BY_CLASS_ID:
+        raise NotFound
+    if app_id != str(GAMES[BY_CLASS_ID[class_id].game].app_id):
+        raise NotFound
+    return picture(request, class_id)
 
 
 def picture(_request: Request, class_id: str) -> Response:

@@ -1,0 +1,73 @@
+"""Cursors of market pages: the place in a sorted list at which a page begins or ends, as text for a URL."""
+
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from decimal import Decimal
+from typing import Literal, Self
+
+import msgspec
+
+from ...exceptions import InvalidAmount, InvalidInput
+from ...models import MarketItem
+from ...models.fields import TEXT_LENGTH
+from ...money import amount_text, parse_amount
+
+Sort = Literal["price", "-price", "name"]
+
+_LONGEST = 2000
+_LARGEST_KEY = (1 << 63) - 1
+_CHECKSUM_BYTES = 4
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """The item next to a page. The page is after it, or before it if ``backward`` is True.
+
+    An item's place is its ``price`` and ``pk``, or its ``name`` if the list is sorted by name.
+    """
+
+    sort: Sort
+    backward: bool
+    price: str = "0"
+    pk: int = 0
+    name: str = ""
+
+    @classmethod
+    def at(cls, item: MarketItem, sort: Sort, *, backward: bool) -> Self:
+        """Return the cursor of the page after ``item``, or of the page before it."""
+        if sort == "name":
+            return cls(sort, backward, name=item.market_hash_name)
+        return cls(sort, backward, price=amount_text(item.price), pk=item.pk)
+
+    @classmethod
+    def from_text(cls, text: str, sort: Sort) -> Self:
+        """Return the cursor of a text that ``text`` returned. Raise InvalidInput for any other text or another sort."""
+        try:
+            if not 0 < len(text) <= _LONGEST:
+                raise ValueError
+            packed = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+            checksum, body = packed[:_CHECKSUM_BYTES], packed[_CHECKSUM_BYTES:]
+            cursor = msgspec.json.decode(body, type=cls)
+            if checksum != _checksum(body) or cursor.text != text or cursor.sort != sort:
+                raise ValueError
+            parse_amount(cursor.price)
+            if not 0 <= cursor.pk <= _LARGEST_KEY or len(cursor.name) > TEXT_LENGTH or "\0" in cursor.name:
+                raise ValueError
+        except (ValueError, InvalidAmount, msgspec.MsgspecError):
+            raise InvalidInput("The cursor is damaged, or it belongs to another sort order.") from None
+        return cursor
+
+    @property
+    def text(self) -> str:
+        """The cursor as text that a URL may contain without escapes. It is damaged if one character is changed."""
+        body = msgspec.json.encode(self)
+        return urlsafe_b64encode(_checksum(body) + body).rstrip(b"=").decode()
+
+    @property
+    def item(self) -> MarketItem:
+        """The place as an item that is not saved."""
+        return MarketItem(pk=self.pk, price=Decimal(self.price), market_hash_name=self.name)
+
+
+def _checksum(body: bytes) -> bytes:
+    # It only detects damage: a cursor of a user's own making shows that user nothing but another page.
+    return zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "big")

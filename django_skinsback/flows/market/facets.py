@@ -1,0 +1,32 @@
+"""Wear and quality of a CS2 skin, read from its name."""
+
+from ...models.market import Quality
+
+WEAR_OF_ENDING = {
+    "(Factory New)": "factory_new",
+    "(Minimal Wear)": "minimal_wear",
+    "(Field-Tested)": "field_tested",
+    "(Well-Worn)": "well_worn",
+    "(Battle-Scarred)": "battle_scarred",
+}
+"""End of a name -> wear, a key of ``models.market.WEAR_LABELS``."""
+
+GAME_WITH_FACETS = "cs2"
+
+_NORMAL, _STATTRAK, _SOUVENIR = Quality.NORMAL.value, Quality.STATTRAK.value, Quality.SOUVENIR.value
+
+
+def facets(market_hash_name: str, game: str = GAME_WITH_FACETS) -> tuple[str, str]:
+    """Return wear and quality of a skin: ``("field_tested", "stattrak")``.
+
+    The wear is at the end of the name and the quality at its beginning, after ``★`` if there is one. The wear is empty
+    if the name has none. Skins of other games have no wear and are ``normal``.
+    """
+    if game != GAME_WITH_FACETS:
+        return "", _NORMAL
+    wear = ""
+    if market_hash_name.endswith(")"):
+        wear = WEAR_OF_ENDING.get(market_hash_name[market_hash_name.rfind("(") :], "")
+    if market_hash_name.startswith(("StatTrak™ ", "★ StatTrak™ ")):
+        return wear, _STATTRAK
+    return wear, _SOUVENIR if market_hash_name.startswith("Souvenir ") else _NORMAL
