@@ -160,7 +160,9 @@ def test_the_problem_keeps_the_choices_and_the_key(world, player):
     key = player.key(START)
     text = start(player, key=key, game="rust").content.decode()
     assert f'value="{key}"' in text
-    assert 'value="rust" required id="id_game_2" checked' in text or 'value="rust" id="id_game_2" required checked' in text
+    assert (
+        'value="rust" required id="id_game_2" checked' in text or 'value="rust" id="id_game_2" required checked' in text
+    )
 
 
 def test_a_frozen_user_reads_why_and_where_to_go(world, player, user):
