@@ -12,6 +12,7 @@ STEAM_ID = "76561198050648523"
 @pytest.fixture(autouse=True)
 def site_with_pages(settings):
     settings.ROOT_URLCONF = "tests.integration.pages.urls"
+    settings.SKINSBACK = {**settings.SKINSBACK}  # a test may change it in place
 
 
 class Player(Client):
