@@ -157,9 +157,7 @@ def test_the_page_says_that_the_market_does_not_answer(player, shelf, monkeypatc
     assert names(page) == [AK, GLOCK, KNIFE]
 
 
-def test_the_page_takes_three_queries_beyond_session_and_user(
-    player, shelf, settings, django_assert_max_num_queries
-):
+def test_the_page_takes_three_queries_beyond_session_and_user(player, shelf, settings, django_assert_max_num_queries):
     settings.SKINSBACK |= {"BALANCE": f"{__name__}.balance"}
     for query in ("", "?search=tide&min=1", "?wear=minimal_wear&quality=stattrak&sort=-price"):
         with django_assert_max_num_queries(2 + 3):
@@ -190,7 +188,9 @@ def test_the_way_back_stays_on_the_site(player, shelf, query):
     assert answer["Location"].startswith(f"{MARKET}?")
 
 
-@pytest.mark.parametrize(("game", "name"), [("cs2", "Nothing"), ("rust", AK), ("poker", AK), ("", ""), ("cs2", AK.lower())])
+@pytest.mark.parametrize(
+    ("game", "name"), [("cs2", "Nothing"), ("rust", AK), ("poker", AK), ("", ""), ("cs2", AK.lower())]
+)
 def test_only_skins_that_are_for_sale_get_into_the_cart(player, shelf, game, name):
     answer = player.post(ADD, {"game": game, "name": name})
     assert "is not for sale any more" in text_of(player.read(answer["Location"]))
