@@ -51,7 +51,8 @@ def test_without_a_login_every_page_leads_to_the_login(client, pattern, method):
 def test_no_answer_is_stored_by_a_cache(player, user, pattern):
     row = row_of(pattern.name, user)
     answer = player.get(path_of(pattern, public_id=row.public_id))
-    assert "no-store" in answer["Cache-Control"]
+    if answer.status_code != 404:  # a page that is not found shows nothing of the user
+        assert "no-store" in answer["Cache-Control"]
 
 
 @pytest.mark.parametrize("pattern", [case for case in patterns() if "public_id" in case.values[0].pattern.converters])

@@ -143,6 +143,14 @@ def test_the_card_of_a_deposit(user):
     assert f'href="/skins/deposit/{deposit.public_id}/"' in text
 
 
+def test_the_card_of_a_purchase(user):
+    purchase = make_purchase(user=user, status="waiting_accept", trade_offer_id="77")
+    text = render("{% skinsback_purchase purchase %}", user, purchase=purchase)
+    assert "Accept the trade offer on Steam" in text
+    assert "https://steamcommunity.com/tradeoffer/77/" in text
+    assert f'href="/skins/withdraw/{purchase.public_id}/"' in text
+
+
 def test_the_name_of_a_game():
     assert render("{{ 'cs2'|skinsback_game }}{{ 'x'|skinsback_game }}") == "Counter-Strike 2x"
 
