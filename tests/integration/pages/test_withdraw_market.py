@@ -39,7 +39,7 @@ def names(page):
 
 
 def test_the_page_shows_what_a_user_pays_and_in_which_currency(player, shelf, settings):
-    settings.SKINSBACK |= {
+    settings.SKINSBACK = settings.SKINSBACK | {
         "PRICE_MARKUP": f"{__name__}.markup",
         "QUOTE_CURRENCY": "eur",
         "TO_SITE_CURRENCY": f"{__name__}.to_eur",
@@ -52,7 +52,7 @@ def test_the_page_shows_what_a_user_pays_and_in_which_currency(player, shelf, se
 
 
 def test_the_balance_says_what_is_affordable(player, shelf, settings):
-    settings.SKINSBACK |= {"BALANCE": f"{__name__}.balance"}
+    settings.SKINSBACK = settings.SKINSBACK | {"BALANCE": f"{__name__}.balance"}
     page = text_of(player.read(MARKET))
     assert f"{AK} $10.00 Your balance covers it" in page
     assert f"{KNIFE} $500.00 Above your balance" in page
@@ -64,7 +64,7 @@ def test_without_the_setting_balance_no_skin_is_marked(player, shelf):
 
 
 def test_a_skin_above_the_price_cap_cannot_be_chosen(player, shelf, settings):
-    settings.SKINSBACK |= {"BUY_MAX_PRICE": Decimal(100)}
+    settings.SKINSBACK = settings.SKINSBACK | {"BUY_MAX_PRICE": Decimal(100)}
     page = player.read(MARKET)
     assert names(page) == [AK, GLOCK]
     assert f"{KNIFE} Not available here" in text_of(page)
@@ -119,7 +119,7 @@ def link(page, rel):
 
 
 def test_another_game_is_a_tab_and_a_game_that_is_off_is_not(player, shelf, settings):
-    settings.SKINSBACK |= {"PURCHASE_GAMES": ("rust", "cs2")}
+    settings.SKINSBACK = settings.SKINSBACK | {"PURCHASE_GAMES": ("rust", "cs2")}
     put_up({"Metal Door": "5"}, game="rust")
     page = text_of(player.read(MARKET))
     assert "Metal Door" in page
@@ -139,7 +139,7 @@ def test_another_game_is_a_tab_and_a_game_that_is_off_is_not(player, shelf, sett
     ],
 )
 def test_an_empty_page_says_why(player, shelf, settings, change, query, text):
-    settings.SKINSBACK |= change
+    settings.SKINSBACK = settings.SKINSBACK | change
     page = player.read(MARKET + query)
     assert text in text_of(page)
     assert names(page) == []
@@ -158,7 +158,7 @@ def test_the_page_says_that_the_market_does_not_answer(player, shelf, monkeypatc
 
 
 def test_the_page_takes_three_queries_beyond_session_and_user(player, shelf, settings, django_assert_max_num_queries):
-    settings.SKINSBACK |= {"BALANCE": f"{__name__}.balance"}
+    settings.SKINSBACK = settings.SKINSBACK | {"BALANCE": f"{__name__}.balance"}
     for query in ("", "?search=tide&min=1", "?wear=minimal_wear&quality=stattrak&sort=-price"):
         with django_assert_max_num_queries(2 + 3):
             player.read(MARKET + query)
@@ -198,7 +198,7 @@ def test_only_skins_that_are_for_sale_get_into_the_cart(player, shelf, game, nam
 
 
 def test_the_cart_has_a_limit(player, shelf, settings):
-    settings.SKINSBACK |= {"LIMITS": {"cart": 2}}
+    settings.SKINSBACK = settings.SKINSBACK | {"LIMITS": {"cart": 2}}
     for _ in range(3):
         answer = player.post(ADD, {"game": "cs2", "name": AK})
     assert "Your cart is full" in text_of(player.read(answer["Location"]))
