@@ -10,7 +10,6 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 
 from .. import conf
-from ..player_texts import Problem
 
 
 class PageContext:
@@ -56,31 +55,15 @@ def page_url(request: HttpRequest, name: str, *args: object) -> str:
     return reverse(f"skinsback-pages:{name}", args=args, current_app=match.namespace if match else None)
 
 
-def render_page(
-    request: HttpRequest,
-    template: str,
-    context: Mapping[str, Any],
-    *,
-    section: str,
-    problem: Problem | None = None,
-    has_errors: bool = False,
-    status: int = 200,
-) -> HttpResponse:
+def render_page(request: HttpRequest, template: str, context: Mapping[str, Any], *, section: str) -> HttpResponse:
     """Render ``skinsback/<template>`` as a whole page. ``section`` is the current entry of the menu.
 
-    The status is that of ``problem``, which the template shows; 400 if a form has errors; otherwise ``status``.
+    The status is 200, also for a page that says why something was refused: servers and browsers often replace or
+    report pages with another status.
     """
     whole = {
         "skinsback_base": conf.get("PAGES_BASE_TEMPLATE"),
         "skinsback": PageContext(request, section),
-        "problem": problem,
         **context,
     }
-    if problem is not None:
-        status = problem.http_status
-    elif has_errors:
-        status = 400
-    response = render(request, f"skinsback/{template}", whole, status=status)
-    if problem is not None and problem.retry_after:
-        response.headers["Retry-After"] = str(problem.retry_after)
-    return response
+    return render(request, f"skinsback/{template}", whole)

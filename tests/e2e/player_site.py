@@ -6,19 +6,23 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import include, path
+from playwright.sync_api import expect
 
 from django_skinsback import conf
 from django_skinsback.pictures import csp_sources
+from tests.e2e.conftest import open_browser
 from tests.urls import urlpatterns as other_urls
 from tests.wallet.models import Wallet
 
 AXE = Path(__file__).with_name("axe") / "axe.min.js"
 SHOTS = Path(tempfile.gettempdir(), "skinsback-screenshots")
+MILLISECONDS = 20_000
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 FAULTS = """async () => {
@@ -81,7 +85,7 @@ class PlayerSite:
             color_scheme="dark" if dark else "light",
             viewport=viewport,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(MILLISECONDS)
         self._contexts.append(context)
         cookie = client.cookies[django_settings.SESSION_COOKIE_NAME].value
         context.add_cookies([{"name": django_settings.SESSION_COOKIE_NAME, "value": cookie, "url": self.url}])
@@ -94,6 +98,18 @@ class PlayerSite:
     def close(self):
         for context in self._contexts:
             context.close()
+
+
+@contextmanager
+def open_player_browser():
+    """Open Chromium. Django's database may be used meanwhile, although the driver has an event loop in this thread.
+
+    Open it after the databases of the test run were created.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        with open_browser() as browser:
+            yield browser
 
 
 @contextmanager
@@ -111,6 +127,7 @@ def player_site(live_server, settings, sandbox, browser):
     }
     settings.ROOT_URLCONF = "tests.e2e.player_site"
     settings.MIDDLEWARE = ["tests.e2e.player_site.content_security_policy", *settings.MIDDLEWARE]
+    expect.set_options(timeout=MILLISECONDS)
     site = PlayerSite(live_server.url, sandbox, browser)
     try:
         yield site

@@ -76,12 +76,11 @@ def _show_form(request: HttpRequest, form: DepositForm, error: SkinsBackError | 
     here = page_url(request, "deposit")
     context = {
         "form": form,
+        "problem": problem,
         "way_out": way_out(request, problem, here=here) if problem else None,
         "unpaid": keys.unpaid(request.user).first(),
     }
-    return render_page(
-        request, "deposit.html", context, section="deposit", problem=problem, has_errors=bool(form.errors)
-    )
+    return render_page(request, "deposit.html", context, section="deposit")
 
 
 @player_page("GET")

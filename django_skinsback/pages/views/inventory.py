@@ -85,14 +85,12 @@ def _show(
         "chosen": {*request.POST.getlist("item")},
         "key": request.POST.get("key") or keys.form_key(request.user),
         "errors": form.errors if form else None,
+        "problem": problem,
         "way_out": link,
         "is_unloaded": picker.error is not None,
         "steam_privacy_url": STEAM_PRIVACY_URL,
     }
-    has_errors = form is not None and bool(form.errors)
-    return render_page(
-        request, "deposit_inventory.html", context, section="deposit", problem=problem, has_errors=has_errors
-    )
+    return render_page(request, "deposit_inventory.html", context, section="deposit")
 
 
 def _load(request: HttpRequest, game: str, search: str, sort: str) -> Picker:

@@ -15,6 +15,13 @@ def site_with_pages(settings):
     settings.SKINSBACK = {**settings.SKINSBACK}  # a test may change it in place
 
 
+def problem_in(answer):
+    """Return the code of the problem that a page shows; None if it shows none."""
+    assert answer.status_code == 200
+    found = re.search('data-skinsback-problem="([^"]+)"', answer.content.decode())
+    return found and found.group(1)
+
+
 class Player(Client):
     """A logged-in user's browser without JavaScript."""
 

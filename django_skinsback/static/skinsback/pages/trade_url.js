@@ -8,12 +8,11 @@
         const check = () => {
             const text = input.value.trim();
             const isGood = TRADE_URL.test(text);
-            result.hidden = !text;
             result.textContent = text ? field.dataset[isGood ? "skinsbackGood" : "skinsbackBad"] : "";
             result.classList.toggle("skinsback-in", isGood);
             result.classList.toggle("skinsback-out", !isGood);
         };
-        input.addEventListener("change", check);
-        input.addEventListener("paste", () => setTimeout(check));
+        result.hidden = false; // it is empty, but keeps its place: a button below must not move while it is clicked
+        input.addEventListener("input", check);
     }
 }
