@@ -49,6 +49,9 @@ def _order(request: HttpRequest, quotes: Sequence[Quote]) -> HttpResponseBase:
     The quotes that ``show`` names belong to the same order and buy nothing.
     """
     shown = ordering.requested_quotes(request.user, request.POST.getlist("show"))
+    if len(quotes) > conf.cart_limit():
+        notices.add(request.session, "too_many")
+        return redirect(page_url(request, "cart"))
     problems = ordering.buy(request.user, quotes)
     cart = Cart(request.session)
     cart.remove_bought(one for one in _ids(quotes) if one not in problems)

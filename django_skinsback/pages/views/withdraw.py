@@ -18,6 +18,8 @@ from ..cart import Cart
 from ..market_form import MarketForm
 from ..rendering import render_page
 
+FILTERS = ("search", "min", "max", "wear", "quality")
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -59,7 +61,9 @@ def market(request: HttpRequest) -> HttpResponse:
         "facet_fields": [form["wear"], form["quality"]],
         "offers": [Offer(item, charge_of(item), in_cart[item.market_hash_name]) for item in page.items],
         "page": page,
-        "is_filtered": any(value for name, value in request.GET.lists() if name not in {"game", "sort", "cursor"}),
+        "is_filtered": any(
+            any(values) for name, values in request.GET.lists() if name not in {"game", "sort", "cursor"}
+        ),
         "is_market_paused": ratelimit.pause_until() is not None,
         "query": request.GET.urlencode(),
         "cart": cart,

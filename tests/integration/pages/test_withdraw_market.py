@@ -145,6 +145,21 @@ def test_an_empty_page_says_why(player, shelf, settings, change, query, text):
     assert names(page) == []
 
 
+def test_empty_fields_of_the_form_are_no_filter(player):
+    put_up({})
+    assert "The market has no skins of this game" in text_of(player.read(f"{MARKET}?search=&min=&max="))
+
+
+def test_the_pages_need_no_context_processor(player, settings):
+    put_up({f"Skin {number:02}": number for number in range(1, 31)})
+    engine = settings.TEMPLATES[0]
+    settings.TEMPLATES = [{**engine, "OPTIONS": {"context_processors": []}}]
+    page = player.read(f"{MARKET}?sort=name")
+    assert "Skin 25" in player.read(link(page, "next"))
+    empty = player.read(f"{MARKET}?game=rust&search=x")
+    assert 'href="/skins/withdraw/?game=rust&amp;search=x">Try again' in empty
+
+
 def test_a_game_without_skins_says_so(player):
     put_up({})
     assert "The market has no skins of this game" in text_of(player.read(MARKET))
