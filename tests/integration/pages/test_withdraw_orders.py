@@ -242,6 +242,16 @@ def test_a_rule_of_the_site_stops_the_quote_and_the_order(player, profile, setti
     assert not Purchase.objects.exists()
 
 
+def test_a_reason_that_concerns_every_skin_is_told_once(player, profile, user):
+    for name in (AK, GLOCK, AK):
+        player.post(ADD, {"game": "cs2", "name": name})
+    players.freeze(user, None, "a reason")
+    assert player.post(QUOTES)["Location"] == CART
+    page = player.read(CART)
+    assert page.count("Your account cannot start deposits or withdrawals") == 1
+    assert f"{AK}, {GLOCK} : Your account" in text_of(page)
+
+
 def test_a_frozen_user_orders_nothing(player, profile, user, operator):
     url = quote(player, AK)
     players.freeze(user, operator, "a reason for operators")
