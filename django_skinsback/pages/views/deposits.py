@@ -87,10 +87,8 @@ def _show_form(request: HttpRequest, form: DepositForm, error: SkinsBackError | 
 @player_page("GET")
 def back(request: HttpRequest, key: uuid.UUID | None = None) -> HttpResponseBase:
     """Redirect to the deposit that was made with ``key``, without one to the newest deposit of the user."""
-    if key is None:
-        deposit = _of(request.user).order_by("-pk").first()
-    else:
-        deposit = keys.find_deposit(request.user, key)
+    user = request.user
+    deposit = _of(user).order_by("-pk").first() if key is None else keys.find_deposit(user, key)
     if deposit is None:
         return redirect(page_url(request, "deposit"))
     return redirect(page_url(request, "deposit_row", deposit.public_id))
