@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
@@ -32,6 +32,25 @@ WEAR_LABELS = {
 """Wear of a CS2 skin -> label, best first."""
 
 
+PRICE_BANDS = tuple(map(Decimal, ("0.08", "0.32", "1.28", "5.12", "20.48", "81.92", "327.68", "1310.72")))
+"""Market prices in US dollars at which a new price band begins. Band 0 is below the first."""
+
+
+def _price_band() -> models.Case:
+    bands = [models.When(price__lt=end, then=models.Value(band)) for band, end in enumerate(PRICE_BANDS)]
+    return models.Case(*bands, default=models.Value(len(PRICE_BANDS)))
+
+
+class _PlainName(models.Func):
+    """A text column. PostgreSQL changes the case of A to Z only, which takes half the time."""
+
+    template = "%(expressions)s"
+    arity = 1
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template='(%(expressions)s COLLATE "C")', **context)
+
+
 class MarketItemQuerySet(models.QuerySet["MarketItem"]):
     """Queries for the pages of a shop.
 
@@ -54,9 +73,9 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         For other letters, this depends on the database. No index is used: the database reads names until the page is
         full.
         """
-        found = self
+        found = self.alias(plain_name=_PlainName("market_hash_name"))
         for word in words.split():
-            found = found.filter(market_hash_name__icontains=word)
+            found = found.filter(plain_name__icontains=word)
         return found
 
     def priced(self, lowest: Decimal | None = None, highest: Decimal | None = None) -> Self:
@@ -109,6 +128,13 @@ class MarketItem(models.Model):
     wear = models.CharField(_("wear"), max_length=16, blank=True, choices=list(WEAR_LABELS.items()))
     quality = models.CharField(_("quality"), max_length=16, default=Quality.NORMAL, choices=Quality.choices)
     available = models.BooleanField(_("available"), default=True)
+    # In an index of prices, names are not in order. In one of bands and names, the names of each band are.
+    price_band = models.GeneratedField(
+        verbose_name=_("price band"),
+        expression=_price_band(),
+        output_field=models.SmallIntegerField(),
+        db_persist=True,
+    )
     updated_at = fields.UTCDateTimeField(_("updated at"), default=fields.utc_now)
 
     objects = MarketItemQuerySet.as_manager()
@@ -123,7 +149,7 @@ class MarketItem(models.Model):
             models.Index(fields=["game", "available", "price", "id"], name="skinsback_item_order"),
             models.Index(fields=["game", "available", "wear", "quality", "price", "id"], name="skinsback_item_facet"),
             models.Index(
-                fields=["game", "available", "wear", "quality", "market_hash_name", "price"],
+                fields=["game", "available", "wear", "quality", "price_band", "market_hash_name", "price"],
                 name="skinsback_item_facet_name",
             ),
         ]
