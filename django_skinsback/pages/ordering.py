@@ -7,7 +7,7 @@ that follow. Whether a quote has bought is always read from the database.
 import logging
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
@@ -92,6 +92,17 @@ def keep_problems(session: SessionBase, ordered: Iterable[Quote], problems: Mapp
     kept = {quote: problem for quote, problem in session.get(KEY, {}).items() if quote not in ids}
     kept |= {quote: asdict(problem) for quote, problem in problems.items()}
     session[KEY] = dict([*kept.items()][-MOST_KEPT:])
+
+
+def keep_new_quotes(session: SessionBase, quotes: Mapping[str, str]) -> None:
+    """Store which quotes the user got in place of earlier ones: public ID of the earlier quote -> of the new one.
+
+    The page of the earlier order then shows what the new quote bought. A quote without a problem had expired.
+    """
+    expired = _problem(PriceChanged())
+    kept = kept_problems(session)
+    followed = {old: asdict(replace(kept.get(old, expired), new_quote=new)) for old, new in quotes.items()}
+    session[KEY] = dict([*(session.get(KEY, {}) | followed).items()][-MOST_KEPT:])
 
 
 def kept_problems(session: SessionBase) -> dict[str, OrderProblem]:

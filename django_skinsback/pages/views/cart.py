@@ -126,7 +126,9 @@ def _replace_quotes(request: HttpRequest, cart: Cart) -> HttpResponseBase:
     choices = [(quote.game, quote.market_hash_name) for quote in open_quotes]
     made = ordering.make_quotes(request.user, choices)
     pairs = zip(open_quotes, made, strict=True)
-    cart.follow_quotes({old.public_id.hex: new.public_id.hex for old, new in pairs if isinstance(new, Quote)})
+    followed = {old.public_id.hex: new.public_id.hex for old, new in pairs if isinstance(new, Quote)}
+    cart.follow_quotes(followed)
+    ordering.keep_new_quotes(request.session, followed)
     return _to_confirmation(request, choices, made, back="withdraw")
 
 

@@ -83,6 +83,16 @@ def test_a_skin_above_the_price_cap_cannot_be_chosen(player, shelf, settings):
         ({"sort": "nonsense"}, [AK, GLOCK, KNIFE]),
         ({"wear": "nonsense"}, [AK, GLOCK, KNIFE]),
         ({"search": "\0"}, [AK, GLOCK, KNIFE]),
+        ({"search": "%"}, []),
+        ({"search": "|"}, [AK, GLOCK, KNIFE]),
+        ({"search": "x" * 101}, [AK, GLOCK, KNIFE]),
+        ({"min": "9999999999.99"}, []),
+        ({"min": "99999999999999999999"}, [AK, GLOCK, KNIFE]),
+        ({"min": "-1"}, [AK, GLOCK, KNIFE]),
+        ({"min": "1e3"}, []),
+        ({"min": "NaN"}, [AK, GLOCK, KNIFE]),
+        ({"min": "0", "max": "0"}, []),
+        ({"min": "10", "max": "1"}, []),
     ],
 )
 def test_filters(player, shelf, query, found):

@@ -132,9 +132,11 @@ def test_what_was_not_ordered_can_be_tried_again(player, profile):
     again = player.post(QUOTES, {"quote": refused})["Location"]
     assert KNIFE in player.read(again)
     assert AK not in player.read(again)
+    assert f"{KNIFE} Your balance does not cover it." in text_of(player.read(location))
     confirm(player, again)
     assert Purchase.objects.count() == 2
     assert "Your cart is empty" in text_of(player.read(CART))
+    assert "2 skins ordered" in text_of(player.read(location)), "the earlier address shows the second try too"
 
 
 def test_a_quote_that_has_bought_is_not_quoted_again(player, profile):
@@ -205,6 +207,8 @@ def test_an_expired_quote_is_offered_anew(player, profile):
         confirm(player, again)
         assert Purchase.objects.count() == 1
         assert "Your cart is empty" in text_of(player.read(CART))
+        assert player.get(url)["Location"].startswith(ORDER)
+        assert "1 skin ordered" in text_of(player.read(location))
 
 
 def test_a_skin_that_was_sold_meanwhile_is_told(player, profile):
