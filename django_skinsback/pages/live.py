@@ -54,5 +54,10 @@ def answer(
     if unchanged is not None:
         unchanged.headers["ETag"] = tag
         return unchanged
-    context = {"skinsback": PageContext(request, section), "request": request, **make_context()}
-    return HttpResponse(render_to_string(f"skinsback/{template}", context, request), headers={"ETag": tag})
+    context = {
+        "skinsback": PageContext(request, section),
+        "request": request,
+        "fragment": f"skinsback/{template}",
+        **make_context(),
+    }
+    return HttpResponse(render_to_string("skinsback/_fragment.html", context, request), headers={"ETag": tag})

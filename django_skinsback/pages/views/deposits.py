@@ -21,6 +21,7 @@ from ...exceptions import (
     SkinsBackError,
     UnknownOutcome,
 )
+from ...flows.ledger.database import database
 from ...models import Deposit
 from .. import keys, live
 from ..access import player_page
@@ -138,7 +139,8 @@ def status(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 def _of(user: Any) -> "QuerySet[Deposit]":
-    return Deposit.objects.filter(user=user)
+    """Return the deposits of ``user``. They are read where they are written: a replica may not have a new row yet."""
+    return Deposit.objects.using(database()).filter(user=user)
 
 
 def _tag(rows: "QuerySet[Deposit]") -> str:

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -174,6 +175,15 @@ def test_the_fragment_brings_the_new_balance(player, user, settings):
 def balance(_user, currency):
     assert currency == "usd"
     return Decimal("1234.5")
+
+
+@pytest.mark.parametrize("use_tz", [True, False])
+def test_times_are_those_of_the_sites_time_zone(player, user, settings, use_tz):
+    settings.USE_TZ, settings.TIME_ZONE = use_tz, "Asia/Tokyo"
+    deposit = make_own_inventory_deposit(user)
+    local = deposit.trade_offer_expires_at.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert f"{local:%H:%M} JST" in player.read(page(deposit))
+    assert f"{local:%H:%M} JST" in poll(player, deposit, "").content.decode()
 
 
 def test_the_answers_are_stored_by_no_cache(player, user):
