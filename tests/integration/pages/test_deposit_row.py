@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from django.db import connection
 from django.utils import timezone, translation
 
 from django_skinsback.models import Deposit, LedgerEntry, StatusChange
@@ -134,6 +135,28 @@ def test_a_poll_without_a_change_is_answered_304_with_one_query(player, user, dj
         answer = poll(player, deposit, tag)
     assert (answer.status_code, answer.content) == (304, b"")
     assert answer["ETag"] == tag
+
+
+@pytest.mark.parametrize("path", ["", "status/"])
+def test_a_credit_between_two_queries_is_shown_whole_or_not_at_all(player, user, path):
+    deposit = make_deposit(user=user, pay_url="https://pay.example/1")
+    credited = []
+
+    def credit_before_the_entries_are_read(execute, sql, params, many, context):
+        if re.search(r"FROM .skinsback_ledgerentry", sql) and not credited:
+            credited.append(True)
+            deposit.status = "success"
+            deposit.save()
+            LedgerEntry.objects.create(user=user, deposit=deposit, kind="credit", amount=Decimal(5), currency="usd")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(credit_before_the_entries_are_read):
+        text = player.read(f"{page(deposit)}{path}")
+    assert credited
+    assert "Deposit complete" in text
+    assert "+$5.00" in text
+    if not path:
+        assert poll(player, deposit, tag_in(text)).status_code == 304
 
 
 def test_a_poll_after_a_change_returns_the_fragment_and_a_new_tag(player, user):
