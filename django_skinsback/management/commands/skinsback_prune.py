@@ -9,18 +9,11 @@ from ..command import SkinsBackCommand
 
 class Command(SkinsBackCommand):
     help = (
-<<<<<<< HEAD
         "Delete deliveries, balances, and repaired or resolved discrepancies that are older than RETENTION_DAYS, and "
-        "quotes that expired more than a day ago and were not used. "
-        "Rows about money are never deleted. Also kept are deliveries that failed or are to be retried, and "
-        "discrepancies that are open or that an operator closed. Deliveries that matched no row, had an unknown status "
-        "or contradictory ids are deleted. The Celery schedule runs it once a day."
-=======
-        "Delete deliveries, balances, and repaired or resolved discrepancies that are older than RETENTION_DAYS. "
-        "Deposits, purchases, their history and ledger entries are never deleted. Also kept are deliveries that failed "
-        "or will be tried again, and discrepancies that are open or that an operator closed. Deliveries that matched "
-        "no row, had an unknown status or contradictory IDs are deleted. The Celery schedule runs this once a day."
->>>>>>> main
+        "quotes that were not used and have expired more than a day ago. Deposits, purchases, their history and ledger "
+        "entries are never deleted. Also kept are deliveries that failed or will be tried again, and discrepancies "
+        "that are open or that an operator closed. Deliveries that matched no row, had an unknown status or "
+        "contradictory IDs are deleted. The Celery schedule runs this once a day."
     )
     examples = (
         ("", "delete rows that are older than RETENTION_DAYS"),
