@@ -323,6 +323,19 @@ def test_an_error_of_the_site_after_a_purchase_is_logged_and_told(player, profil
     assert [record.message for record in caplog.records if record.exc_info] == ["skinsback.order_failed"]
 
 
+def test_an_error_after_the_purchase_was_saved_does_not_hide_the_purchase(player, profile, monkeypatch, caplog):
+    buy_quote = players.buy_quote
+
+    def buy_and_fail(user, public_id):
+        buy_quote(user, public_id)
+        raise ZeroDivisionError  # as a hook of the site that runs after the commit
+
+    monkeypatch.setattr(players, "buy_quote", buy_and_fail)
+    page = text_of(player.read(order(player, AK, GLOCK)))
+    assert "2 skins ordered" in page
+    assert [record.message for record in caplog.records if record.exc_info] == ["skinsback.order_failed"] * 2
+
+
 def test_a_conflict_of_keys_is_told(player, profile, monkeypatch):
     url = quote(player, AK)
 
