@@ -92,6 +92,19 @@ def test_the_pages_need_no_messages_framework(player, settings):
         player.read(reverse(f"skinsback-pages:{name}"))
 
 
+def test_the_end_of_the_frame_is_public_where_every_page_needs_a_login(client, settings):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    assert client.get(f"/skins/deposit/done/{KEY}/").status_code == 200
+    assert client.get("/skins/deposit/").status_code == 302
+
+
+def test_the_pages_may_have_a_namespace_of_the_site(player, settings):
+    settings.ROOT_URLCONF = "tests.integration.pages.urls_with_namespace"
+    text = player.read("/trade/history/")
+    assert 'href="/trade/deposit/"' in text
+    assert player.get("/trade/deposit/back/")["Location"] == "/trade/deposit/"
+
+
 def test_a_form_without_a_csrf_token_is_refused(user):
     from django.test import Client
 
