@@ -159,6 +159,20 @@ def test_a_credit_between_two_queries_is_shown_whole_or_not_at_all(player, user,
         assert poll(player, deposit, tag_in(text)).status_code == 304
 
 
+def test_a_row_that_changes_all_the_time_is_shown_with_a_tag_that_is_too_old(player, user):
+    deposit = make_deposit(user=user, pay_url="https://pay.example/1")
+
+    def change_before_the_entries_are_read(execute, sql, params, many, context):
+        if re.search(r"FROM .skinsback_ledgerentry", sql):
+            deposit.save()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(change_before_the_entries_are_read):
+        text = player.read(page(deposit))
+    assert "Waiting for your skins" in text
+    assert poll(player, deposit, tag_in(text)).status_code == 200
+
+
 def test_a_poll_after_a_change_returns_the_fragment_and_a_new_tag(player, user):
     deposit = make_deposit(user=user)
     tag = tag_in(player.read(page(deposit)))
