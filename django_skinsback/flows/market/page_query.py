@@ -181,7 +181,7 @@ class PageQuery:
             if filters.limits_in(band):
                 inside = filters.edge_limits(band)
                 parts = [(*facet, *inside) for facet in filters.facets]
-                sql, values = self._union(parts, ("id",), limit=_FEW + 1)
+                sql, values = self._union(parts, ("id",), ("price", "id"), limit=_FEW + 1)
                 with connections[self._using].cursor() as cursor:
                     cursor.execute(f"{sql} LIMIT {_FEW + 1}", values)
                     keys = [key for (key,) in cursor.fetchall()]
@@ -241,8 +241,9 @@ class PageQuery:
 
     def _values(self, conditions: Iterable[Condition]) -> list[Any]:
         connection = connections[self._using]
+        fields = {field.name: field for field in MarketItem._meta.concrete_fields}
         return [
-            MarketItem._meta.get_field(column).get_db_prep_value(value, connection)
+            fields[column].get_db_prep_value(value, connection)
             for column, _, values in map(_listed, conditions)
             for value in values
         ]
