@@ -6,13 +6,13 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from ... import conf, schedule
 from ...connection import get_client
-from ...exceptions import InvalidInput, OrderIdExists, SkinsBackError, UnknownOutcome
+from ...exceptions import InvalidInput, NotAllowedNow, OrderIdExists, SkinsBackError, UnknownOutcome
 from ...models import Deposit
 from ...models.fields import ID_LENGTH, OptionalUser, utc_now
 from ...money import parse_amount, parse_currency
@@ -21,10 +21,12 @@ from ...statuses import DepositStatus
 from ...steam import TradeURL, check_game, check_steam_id
 from ...wire import requests
 from ..addresses import page_url, webhook_url
-from ..ledger.database import database, refuse_inside_transaction
+from ..ledger.database import database, refuse_inside_transaction, run
 from ..ledger.edit import Edit, Source
 from ..ledger.idempotency import find_earlier, key_digest, request_digest
 from ..ledger.record import change
+from ..players import guard
+from ..players.steam_profiles import known_payer, trade_url_to_pay_from
 
 Answer = TypeVar("Answer")
 
@@ -56,15 +58,17 @@ def create(
 
     The amount is known only after the user has paid. ``min_amount`` and ``max_amount`` are in ``currency``, which is
     then required. ``success_url`` and ``fail_url`` are paths of this site, or addresses on it.
-    ``widget`` makes the pay page fit into an iframe.
+    ``widget`` makes the pay page fit into an iframe. Without ``trade_url``, the trade URL of the user's Steam profile
+    is used if it works, and without ``steam_id`` the Steam ID of the user's login (``STEAM_ID``) or of the profile.
 
     ``idempotency_key``: the same key of the same user returns the deposit made before, as it is now; SkinsBack is
     not called again. Other parameters with the same key raise IdempotencyConflict. If no deposit was
     opened, the same key may be used again.
 
-    Raises InvalidInput before anything is written; RequestNotSent and APIError when no deposit was opened (the row is
-    then ``abandoned``); UnknownOutcome when no readable answer came (the sweep then asks SkinsBack). Raises
-    InsideDatabaseTransaction inside a database transaction.
+    Raises InvalidInput before anything is written; UserFrozen, GameSwitchedOff or LimitReached if ``user`` may not
+    start a deposit; RequestNotSent and APIError when no deposit was opened (the row is then ``abandoned``);
+    UnknownOutcome when no readable answer came (the sweep then asks SkinsBack). Raises InsideDatabaseTransaction inside
+    a database transaction.
     """
     trade_url = hide(trade_url)
     refuse_inside_transaction("create()")
@@ -99,10 +103,14 @@ def create(
         "custom_currency_rate": custom_currency_rate,
     }
     given: Any = {name: value for name, value in options.items() if value is not None and value != ""}
-    requests.create_deposit("unsent", **given)  # raises InvalidInput before the row is written
-    if idempotency_key:
+    if idempotency_key:  # before the Steam profile is read, because it may change between two requests
         asked_for = {name: value for name, value in given.items() if name not in _ADDRESSES}
         _set_key(deposit, idempotency_key, pages=[success_url, fail_url], **asked_for)
+    if user is not None and payer is None:
+        known = dict(zip(("steam_id", "trade_token"), known_payer(user, deposit.steam_id), strict=True))
+        deposit.steam_id = known["steam_id"]
+        given |= {name: value for name, value in known.items() if value}
+    requests.create_deposit("unsent", **given)  # raises InvalidInput before the row is written
     client = get_client(account)
     return _create_row_and_call(deposit, lambda order_id: client.create_deposit(order_id, **given), _store_link)
 
@@ -110,7 +118,7 @@ def create(
 def create_from_inventory(
     user: OptionalUser = None,
     *,
-    trade_url: str,
+    trade_url: str = "",
     item_asset_ids: Sequence[str],
     request: HttpRequest | None = None,
     account: str = conf.DEFAULT_ACCOUNT,
@@ -122,32 +130,40 @@ def create_from_inventory(
     """Open a deposit of chosen items without SkinsBack's pages (``/docs/api/v1/create_from_user_inventory``).
 
     ``item_asset_ids`` come from ``client.get_inventory()``. SkinsBack sends the user a trade offer at once. Show
-    the user ``trade_offer_id``, ``trade_offer_expires_at``, ``bot_name`` and ``bot_steam_id``.
-    Raises as ``create`` does.
+    the user ``trade_offer_id``, ``trade_offer_expires_at``, ``bot_name`` and ``bot_steam_id``. Without ``trade_url``,
+    the trade URL of the user's Steam profile is used.
+
+    Raises as ``create`` does; TradeURLMissing or TradeURLBroken if no trade URL is given and the profile has none.
     """
     trade_url = hide(trade_url)
     refuse_inside_transaction("create_from_inventory()")
-    payer = TradeURL.parse(trade_url)
     deposit = Deposit(
         account=account,
         user=user,  # type: ignore[misc] # the user model of the site
-        steam_id=payer.steam_id,
         game=check_game(game or conf.default_game()),
         currency=parse_currency(currency) if currency else "",
         metadata=metadata or {},
     )
     options: Any = {
         "game": deposit.game,
-        "steam_id": deposit.steam_id,
-        "trade_token": payer.token,
         "item_asset_ids": list(item_asset_ids),
         "currency": deposit.currency,
         "result_url": webhook_url("result", account, request) or "",
     }
-    requests.create_deposit_from_inventory("unsent", **options)
+    payer = TradeURL.parse(trade_url) if trade_url or user is None else None
+    if payer is not None:
+        options |= {"steam_id": payer.steam_id, "trade_token": payer.token}
     if idempotency_key:
         asked_for = {name: value for name, value in options.items() if name not in _ADDRESSES}
         _set_key(deposit, idempotency_key, **asked_for)
+    if payer is None:
+        # The trade URL of the profile may have changed since an earlier call with the same key.
+        if earlier := find_earlier(Deposit, deposit.idempotency_digest, deposit.request_digest):
+            return earlier
+        payer = TradeURL.parse(trade_url_to_pay_from(user))
+        options |= {"steam_id": payer.steam_id, "trade_token": payer.token}
+    deposit.steam_id = payer.steam_id
+    requests.create_deposit_from_inventory("unsent", **options)
     client = get_client(account)
     return _create_row_and_call(
         deposit,
@@ -174,14 +190,12 @@ def _create_row_and_call(
         return earlier
     for last_try in (False, True):
         now = utc_now()
-        deposit.pk, deposit._state.adding = None, True
         deposit.public_id, deposit.order_id = uuid.uuid4(), uuid.uuid4().hex
         deposit.created_at, deposit.next_poll_at = now, now + schedule.MINUTE
         try:
-            with transaction.atomic(using=database(), durable=True):
-                deposit.save(using=database())
-        except IntegrityError:
-            # Another process used the same key at the same moment.
+            run(partial(_insert, deposit), repeat_after_integrity_error=False)
+        except (IntegrityError, NotAllowedNow):
+            # Another process used the same key at the same moment. Its row may have reached a limit.
             if earlier := find_earlier(Deposit, key, request, is_taken=True):
                 return earlier
             raise
@@ -200,6 +214,13 @@ def _create_row_and_call(
             row = change(Deposit, deposit.pk, Source.ANSWER, partial(_record_answer, answer=answer, store=store))
             return row or deposit
     raise AssertionError("unreachable")
+
+
+def _insert(deposit: Deposit) -> None:
+    if deposit.user_id is not None:
+        guard.allow("deposits", deposit.user, games=[deposit.game])
+    deposit.pk, deposit._state.adding = None, True
+    deposit.save(using=database())
 
 
 def _record_answer(edit: Edit[Deposit], answer: Answer, store: Callable[[Edit[Deposit], Answer], None]) -> None:

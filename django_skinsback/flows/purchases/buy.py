@@ -2,14 +2,16 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, Required, TypedDict
 
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from ... import conf
-from ...exceptions import InvalidInput
+from ...exceptions import InvalidInput, NotAllowedNow
 from ...models import Purchase
 from ...models.fields import OptionalUser, utc_now
 from ...money import parse_amount, parse_currency
@@ -22,6 +24,8 @@ from ..celery_wakeup import send_task_after_commit
 from ..ledger.database import database, raise_if_rolled_back, run
 from ..ledger.edit import Edit, Source, verify_saved
 from ..ledger.idempotency import find_earlier, key_digest, newest, request_digest
+from ..players import guard
+from ..players.steam_profiles import trade_url_to_use
 
 
 class BatchItem(TypedDict, total=False):
@@ -52,6 +56,7 @@ def buy(
 ) -> Purchase:
     """Buy one skin for the owner of ``trade_url``: by its ``skin_id``, or the cheapest with a ``market_hash_name``.
 
+    Without ``trade_url``, the trade URL of the Steam profile of ``user`` is used.
     Writes the row and charges the user, and returns the row. A worker, the sweep or ``submit`` sends it to SkinsBack
     (``/docs/api/v1/market_buy``). ``max_price`` is the cap in US dollars; without it ``BUY_MAX_PRICE`` is the cap.
     ``charge`` is what the site takes from ``user``; it is refunded if the purchase fails. ``by`` is the operator. May
@@ -60,10 +65,12 @@ def buy(
     ``idempotency_key``: the same key of the same user (of ``by`` where there is no user) returns the purchase made
     before, with its current status. Other parameters with the same key raise IdempotencyConflict.
 
-    Raises InvalidInput or ConfigurationError before anything is written. An exception that a receiver of
-    ``entry_posted`` raises is a veto: it is raised, and nothing is saved. An error in an ``on_commit`` hook of the site
-    is raised too, but it comes after the commit and does not stop the purchase. Repeat the call with the same
-    ``idempotency_key`` to get its row.
+    Raises InvalidInput or ConfigurationError before anything is written. Raises UserFrozen, GameSwitchedOff or
+    LimitReached if ``user`` may not buy now; a purchase that an operator makes (``by``) is not limited. Raises
+    TradeURLMissing, TradeURLBroken or TradeURLChangedRecently if the profile has no trade URL that can be used. An
+    exception that a receiver of ``entry_posted`` raises is a veto: it is raised, and nothing is saved. An error in an
+    ``on_commit`` hook of the site is raised too, but it comes after the commit and does not stop the purchase. Repeat
+    the call with the same ``idempotency_key`` to get its row.
     """
     trade_url = SensitiveText(trade_url)
     item = {
@@ -81,7 +88,7 @@ def buy(
 def buy_batch(
     *,
     user: OptionalUser = None,
-    trade_url: str,
+    trade_url: str = "",
     items: Sequence[BatchItem],
     game: str | None = None,
     account: str = conf.DEFAULT_ACCOUNT,
@@ -124,11 +131,14 @@ def _buy(
     batch_id: str = "",
 ) -> list[Purchase]:
     conf.keys(account)
-    receiver = TradeURL.parse(trade_url)
+    receiver = TradeURL.parse(trade_url) if trade_url or user is None else None
     now = utc_now()
     columns = [{"metadata": item.get("metadata") or {}, **read_item(item, user)} for item in items]
-    receiver_and_items = {"partner": receiver.partner, "token": receiver.token, "items": columns}
-    request = request_digest(is_batch=bool(batch_id), **receiver_and_items) if key else ""
+    request = ""
+    if key:
+        # The trade URL of the profile is not part of it, because it may change before the request is repeated.
+        given = {} if receiver is None else {"partner": receiver.partner, "token": receiver.token}
+        request = request_digest(is_batch=bool(batch_id), items=columns, **given)
     purchases = [
         Purchase(
             account=account,
@@ -136,9 +146,6 @@ def _buy(
             by=by,
             custom_id=uuid.uuid4().hex,
             batch_id=batch_id,
-            partner=receiver.partner,
-            token=receiver.token,
-            steam_id=receiver.steam_id,
             next_poll_at=now,
             created_at=now,
             idempotency_digest=key_digest(account, by if user is None else user, key, position) if key else None,
@@ -149,29 +156,44 @@ def _buy(
     ]
     if key and (earlier := _find_earlier(purchases)):
         return earlier
-
-    def block() -> None:
-        edits = []
-        for purchase in purchases:
-            purchase.pk, purchase._state.adding = None, True
-            with raise_if_rolled_back():
-                purchase.save(using=database())
-            edit = Edit(purchase, now, Source.FLOW, by=by)
-            edit.note("", purchase.status)
-            if purchase.charge_amount is not None:
-                edit.post(EntryKind.CHARGE, -purchase.charge_amount, purchase.charge_currency, purchase.user_id)
-            edit.save(verify=False)
-            edits.append(edit)
-        verify_saved(edits)
-        send_task_after_commit("skinsback.submit_purchase", purchases[0].pk)
+    if receiver is None:
+        receiver = TradeURL.parse(trade_url_to_use(user))
+    for purchase in purchases:
+        purchase.partner, purchase.token = receiver.partner, receiver.token
+        purchase.steam_id = receiver.steam_id
 
     try:
-        run(block, repeat_after_integrity_error=False)  # a receiver's own constraint is a veto
-    except IntegrityError:
-        if key and (earlier := _find_earlier(purchases, is_taken=True)):  # another process used the key meanwhile
+        run(
+            partial(_insert, purchases, now), repeat_after_integrity_error=False
+        )  # a receiver's own constraint is a veto
+    except (IntegrityError, NotAllowedNow):
+        # Another process may have used the key meanwhile, and its purchase may have reached a limit.
+        if key and (earlier := _find_earlier(purchases, is_taken=True)):
             return earlier
         raise
     return purchases
+
+
+def _insert(purchases: Sequence[Purchase], now: datetime) -> None:
+    """Check what the user may do, write the rows and their charges, and verify them, in one database transaction."""
+    first = purchases[0]
+    if first.user_id is not None and first.by_id is None:
+        charges = [(each.charge_amount, each.charge_currency) for each in purchases if each.charge_amount is not None]
+        games = {purchase.game for purchase in purchases}
+        guard.allow("purchases", first.user, games=games, charges=charges, count=len(purchases))
+    edits = []
+    for purchase in purchases:
+        purchase.pk, purchase._state.adding = None, True
+        with raise_if_rolled_back():
+            purchase.save(using=database())
+        edit = Edit(purchase, now, Source.FLOW, by=first.by)
+        edit.note("", purchase.status)
+        if purchase.charge_amount is not None:
+            edit.post(EntryKind.CHARGE, -purchase.charge_amount, purchase.charge_currency, purchase.user_id)
+        edit.save(verify=False)
+        edits.append(edit)
+    verify_saved(edits)
+    send_task_after_commit("skinsback.submit_purchase", first.pk)
 
 
 def _find_earlier(purchases: Sequence[Purchase], *, is_taken: bool = False) -> list[Purchase]:

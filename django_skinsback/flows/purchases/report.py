@@ -20,6 +20,7 @@ from ...statuses import PURCHASE_ENTRY, PURCHASE_FINAL, EntryKind, PurchaseStatu
 from ...wire.types import PurchaseReport
 from ..ledger.edit import Edit, lock_for_edit
 from ..ledger.record import DECISIVE, Outcome, PendingChange, Recorded, record
+from ..players.steam_profiles import mark_broken
 
 CENT = Decimal("0.01")
 """A difference below this is caused by rounding."""
@@ -94,6 +95,8 @@ def reach(edit: Edit[Purchase], to_status: str, note: str = "", decision: str = 
         edit.set(accepted_at=edit.now)
         if EntryKind.REFUND in edit.entries():
             edit.flag("accepted_after_refund")
+    if to_status == PurchaseStatus.INVALID_TRADE_TOKEN:
+        mark_broken(purchase, to_status, edit.now)
     if to_status in PURCHASE_FINAL:
         edit.set(finished_at=edit.now, token="", next_poll_at=None)
     kind = PURCHASE_ENTRY.get(to_status)

@@ -38,6 +38,7 @@ from ..ledger.duplicate_rows import by_id, flag_differing
 from ..ledger.edit import Edit, Source
 from ..ledger.record import change
 from ..ledger.stuck import NOT_SENT
+from ..players.steam_profiles import BROKEN_CODES, mark_broken
 from .report import reach, record_report
 
 logger = logging.getLogger("django_skinsback")
@@ -224,6 +225,8 @@ def _set_refused(edit: Edit[Purchase], error: APIError) -> None:
     if edit.row.status not in OPEN:
         return
     edit.set(**_error_columns(error))
+    if error.code in BROKEN_CODES:
+        mark_broken(edit.row, error.message, edit.now)
     if edit.row.attempts > 1:
         edit.flag("refused_after_unknown", error=error.message)
         edit.set(next_poll_at=edit.now + schedule.backoff(edit.row.poll_count), poll_count=edit.row.poll_count + 1)

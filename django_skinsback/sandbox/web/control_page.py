@@ -26,6 +26,7 @@ _SETTINGS = """SKINSBACK = {{
     "CLIENT_SECRET": "{secret}",
     "API_URL": "{url}/api.php",
     "WEBSOCKET_URL": "{websocket_url}",
+    "PICTURE_URL": "{url}/economy/image/",
 }}"""
 
 

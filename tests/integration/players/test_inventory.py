@@ -109,8 +109,6 @@ def test_the_price_of_a_skin_is_what_the_user_is_credited(user, skinsback, setti
 def test_a_price_that_skinsback_does_not_name_is_not_guessed(
     user, skinsback, settings, setting, currency, price, shown_in
 ):
-    user, skinsback, settings, setting, currency, price, shown_in
-):
     option(settings, CREDIT=setting)
     skinsback.currency = currency
     skinsback.items = [InventoryItem(asset_id="1", price=Decimal("1.31"))]

@@ -1,0 +1,61 @@
+"""Freezes users: a frozen user can start no deposit and no purchase. What has begun continues."""
+
+import logging
+from functools import partial
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from ...exceptions import InvalidInput
+from ...models import Freeze
+from ...models.fields import OptionalUser
+from ..ledger.database import database, run
+from ..ledger.edit import log_after_commit
+from .guard import lock_user
+
+
+def freeze(user: Any, by: OptionalUser, reason: str) -> Freeze:
+    """Freeze a user and return the row. Later deposits and purchases of the user raise UserFrozen.
+
+    ``by`` is the operator; None if code of the site freezes the user. ``reason`` is for operators. If a deposit or a
+    purchase of the user is being saved, ``freeze`` waits until it is saved. A user who is frozen already stays frozen
+    since the same time, with the new ``by`` and ``reason``.
+
+    Raises InvalidInput without a reason.
+    """
+    if not reason.strip():
+        raise InvalidInput(_("Enter the reason why the user is frozen."))
+    return run(partial(_freeze, user, by, reason))
+
+
+def _freeze(user: Any, by: Any, reason: str) -> Freeze:
+    lock_user(user)
+    by_key = None if by is None else by.pk
+    freezes = Freeze.objects.using(database())
+    if not freezes.filter(user_id=user.pk).update(by_id=by_key, reason=reason):
+        freezes.create(user_id=user.pk, by_id=by_key, reason=reason)
+        log_after_commit(logging.WARNING, "skinsback.user_frozen", user_id=str(user.pk), by=_name(by_key))
+    return freezes.get(user_id=user.pk)
+
+
+def unfreeze(user: Any, by: OptionalUser = None) -> bool:
+    """Let a frozen user start deposits and purchases again. Return False if the user is not frozen."""
+    return run(partial(_unfreeze, user, by))
+
+
+def _unfreeze(user: Any, by: Any) -> bool:
+    lock_user(user)
+    deleted, _by_model = Freeze.objects.using(database()).filter(user_id=user.pk).delete()
+    if deleted:
+        by_key = None if by is None else by.pk
+        log_after_commit(logging.WARNING, "skinsback.user_unfrozen", user_id=str(user.pk), by=_name(by_key))
+    return bool(deleted)
+
+
+def is_frozen(user: Any) -> bool:
+    """Return whether a user is frozen now. Deposits and purchases check it again while they hold the user's lock."""
+    return Freeze.objects.using(database()).filter(user_id=user.pk).exists()
+
+
+def _name(key: Any) -> str:
+    return "" if key is None else str(key)

@@ -1,0 +1,165 @@
+"""The Steam ID and the trade URL of a user: read, set, and flagged as broken when SkinsBack refuses the trade URL."""
+
+import math
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.utils.translation import ngettext
+
+from ... import conf
+from ...exceptions import (
+    ConfigurationError,
+    InvalidSteamID,
+    TradeURLBroken,
+    TradeURLChangedRecently,
+    TradeURLMissing,
+    TradeURLOfAnotherAccount,
+)
+from ...models import Purchase, SteamProfile
+from ...models.fields import WORD_LENGTH, utc_now
+from ...sensitive import hide
+from ...signals import trade_url_changed
+from ...steam import TradeURL, check_steam_id
+from ..ledger.database import database, lock, run
+from ..ledger.edit import after_commit
+
+BROKEN_CODES = frozenset({8, 9})
+"""Refusals of the buying methods because of the trade URL: ``invalid_partner_value``, ``invalid_token_value``."""
+
+
+def get_profile(user: Any) -> SteamProfile | None:
+    """Return the Steam profile of a user; None if the user has entered no trade URL."""
+    return SteamProfile.objects.using(database()).filter(user_id=user.pk).first()
+
+
+def steam_id_of(user: Any) -> str:
+    """Return the Steam ID of a user: from ``STEAM_ID`` if it returns one, otherwise from the profile; or empty text.
+
+    Raises ConfigurationError if ``STEAM_ID`` returns something else.
+    """
+    if steam_id := _login_steam_id(user):
+        return steam_id
+    profile = get_profile(user)
+    return profile.steam_id if profile is not None else ""
+
+
+def set_trade_url(user: Any, trade_url: str) -> SteamProfile:
+    """Store the trade URL that a user has entered, and its Steam ID. Return the profile, which is not broken any more.
+
+    If another trade URL was stored before, ``trade_url_changed`` is sent after the commit, and the user cannot buy for
+    ``TRADE_URL_COOLDOWN_HOURS``. The same trade URL again changes nothing.
+
+    Raises InvalidTradeURL; TradeURLOfAnotherAccount if the user's login (``STEAM_ID``) has another Steam ID;
+    TradeURLBroken if it is the trade URL that SkinsBack has refused.
+    """
+    entered = TradeURL.parse(hide(trade_url))
+    if _login_steam_id(user) not in {"", entered.steam_id}:
+        raise TradeURLOfAnotherAccount
+    return run(partial(_set_trade_url, user, entered))
+
+
+def _set_trade_url(user: Any, entered: TradeURL) -> SteamProfile:
+    now = utc_now()
+    profile = lock(SteamProfile, user_id=user.pk)
+    if profile is None:
+        return SteamProfile.objects.using(database()).create(
+            user_id=user.pk,
+            steam_id=entered.steam_id,
+            partner=entered.partner,
+            token=entered.token,
+            updated_at=now,
+        )
+    if (profile.partner, profile.token) == (entered.partner, entered.token):
+        if profile.broken_at is not None:
+            raise TradeURLBroken
+        return profile
+    if profile.trade_url:
+        profile.trade_url_changed_at = now
+        after_commit(trade_url_changed, sender=SteamProfile, user=user, profile=profile)
+    profile.steam_id, profile.partner, profile.token = entered.steam_id, entered.partner, entered.token
+    profile.broken_at, profile.broken_reason, profile.updated_at = None, "", now
+    profile.save(using=database())
+    return profile
+
+
+def trade_url_to_use(user: Any) -> str:
+    """Return the trade URL that a user receives skins at.
+
+    Raises TradeURLMissing, TradeURLBroken, TradeURLChangedRecently, or TradeURLOfAnotherAccount if the user's login has
+    another Steam ID now.
+    """
+    trade_url, changed_at = _working_trade_url(user)
+    cooldown = conf.trade_url_cooldown()
+    if changed_at is not None and (left := changed_at + cooldown - utc_now()) > timedelta(0):
+        hours = math.ceil(left / timedelta(hours=1))
+        raise TradeURLChangedRecently(
+            ngettext(
+                "You have changed your trade URL. For your safety, you can withdraw again in %(hours)s hour.",
+                "You have changed your trade URL. For your safety, you can withdraw again in %(hours)s hours.",
+                hours,
+            )
+            % {"hours": hours}
+        )
+    return trade_url
+
+
+def trade_url_to_pay_from(user: Any) -> str:
+    """Return the trade URL that a user pays from. A change of the trade URL does not block deposits.
+
+    Raises as ``trade_url_to_use`` does, except TradeURLChangedRecently.
+    """
+    return _working_trade_url(user)[0]
+
+
+def _working_trade_url(user: Any) -> tuple[str, datetime | None]:
+    """Return the trade URL, and when it was changed."""
+    profile = get_profile(user)
+    if profile is None or not profile.trade_url:
+        raise TradeURLMissing
+    if profile.broken_at is not None:
+        raise TradeURLBroken
+    if _login_steam_id(user) not in {"", TradeURL(profile.partner, profile.token).steam_id}:
+        raise TradeURLOfAnotherAccount
+    return profile.trade_url, profile.trade_url_changed_at
+
+
+def known_payer(user: Any, steam_id: str = "") -> tuple[str, str]:
+    """Return the Steam ID and the trade token for a deposit of a user. Either may be empty.
+
+    ``steam_id`` is the one that the caller knows. The token is empty if the profile is broken, or if it belongs to
+    another Steam account.
+    """
+    profile = get_profile(user)
+    steam_id = steam_id or _login_steam_id(user) or (profile.steam_id if profile is not None else "")
+    if profile is None or not profile.trade_url or profile.broken_at is not None:
+        return steam_id, ""
+    trade_url = TradeURL(profile.partner, profile.token)
+    return steam_id, trade_url.token if trade_url.steam_id == steam_id else ""
+
+
+def mark_broken(purchase: Purchase, reason: str, now: datetime) -> None:
+    """Flag the profile of a purchase's user as broken, if it still has the trade URL that the purchase was sent to.
+
+    Call it in the database transaction that records the refusal, before the purchase's ``token`` is blanked. ``reason``
+    is SkinsBack's status or error message.
+    """
+    if purchase.user_id is None or not purchase.token:
+        return
+    profile = lock(SteamProfile, user_id=purchase.user_id, partner=purchase.partner, token=purchase.token)
+    if profile is not None and profile.broken_at is None:
+        SteamProfile.objects.using(database()).filter(pk=profile.pk).update(
+            broken_at=now, broken_reason=reason[:WORD_LENGTH], updated_at=now
+        )
+
+
+def _login_steam_id(user: Any) -> str:
+    """Return what ``STEAM_ID`` returns; empty text if it is not set."""
+    hook = conf.callable_setting("STEAM_ID")
+    steam_id = "" if hook is None else hook(user)
+    try:
+        return check_steam_id(steam_id) if steam_id else ""
+    except InvalidSteamID:
+        raise ConfigurationError(
+            "SKINSBACK['STEAM_ID'] must return a Steam ID of 17 digits, or an empty text for a user who has none."
+        ) from None
