@@ -1,19 +1,23 @@
-"""Makes quotes for the skins that a user chose, and buys with the quotes that the user confirmed, one by one.
+"""Quotes for the skins that a user chose, and purchases with the quotes that the user confirmed, one by one.
 
-A skin that cannot be quoted or bought does not stop the others. What went wrong is kept in the session until the page
-that shows it is closed. Whether a quote has bought is always read from the database.
+A skin that cannot be quoted or bought does not stop the others. Why it could not is kept in the session, for the pages
+that follow. Whether a quote has bought is always read from the database.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
+from django.db.models import QuerySet
+from django.http import Http404
 from django.utils.translation import gettext as _
 
-from .. import player_texts, players
+from .. import conf, player_texts, players
 from ..exceptions import InvalidInput, NotAllowedNow, PriceChanged
+from ..flows.ledger.database import database
 from ..models import Quote
 
 logger = logging.getLogger("django_skinsback")
@@ -24,42 +28,29 @@ MOST_KEPT = 100
 
 @dataclass(frozen=True, slots=True)
 class OrderProblem:
-    """Why a quote was not made or did not buy. ``code`` and ``next_step`` are those of ``player_texts.for_error``.
+    """Why a quote did not buy, in the words of ``player_texts.Problem``.
 
     ``new_quote`` is the public ID, as 32 hex digits, of the quote that the user may accept instead; empty if there is
     none.
     """
 
     code: str
+    title: str
     text: str
     next_step: str
     new_quote: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One skin that the user wants a quote for."""
-
-    game: str
-    market_hash_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotQuoted:
-    """A skin for which no quote could be made, and why."""
-
-    choice: Choice
-    problem: OrderProblem
-
-
-def make_quotes(user: Any, choices: Iterable[Choice]) -> list[Quote | NotQuoted]:
-    """Make one quote for each choice, in the same order. A choice without a price gets a NotQuoted."""
-    made: list[Quote | NotQuoted] = []
-    for choice in choices:
+def make_quotes(
+    user: Any, choices: Iterable[tuple[str, str]]
+) -> list[Quote | player_texts.Problem]:
+    """Make one quote for each choice of game and market hash name, in this order. A Problem says why there is none."""
+    made: list[Quote | player_texts.Problem] = []
+    for game, market_hash_name in choices:
         try:
-            made.append(players.make_quote(user, choice.game, choice.market_hash_name))
+            made.append(players.make_quote(user, game, market_hash_name))
         except (NotAllowedNow, InvalidInput) as error:
-            made.append(NotQuoted(choice, _problem(error)))
+            made.append(player_texts.for_error(error))
     return made
 
 
@@ -82,21 +73,21 @@ def buy(user: Any, quotes: Sequence[Quote]) -> dict[str, OrderProblem]:
             if not has_bought:
                 raise
             logger.exception("skinsback.order_failed", extra={"quote": str(quote.public_id)})
-            text = _("An error on this site stopped this order. Look at your history before you order it again.")
-            problems[quote.public_id.hex] = OrderProblem("error", text, "contact_support")
+            text = _("An error on this site stopped this order. Look at your history before you order the skin again.")
+            problems[quote.public_id.hex] = OrderProblem("error", _("Not ordered"), text, "contact_support")
         else:
             has_bought = True
     return problems
 
 
 def _problem(error: NotAllowedNow | InvalidInput, new_quote: str = "") -> OrderProblem:
-    problem = player_texts.for_error(error)
-    return OrderProblem(problem.code, str(problem.text), problem.next_step, new_quote)
+    found = player_texts.for_error(error)
+    return OrderProblem(found.code, found.title, found.text, found.next_step, new_quote)
 
 
-def keep_problems(session: SessionBase, ordered: Iterable[str], problems: dict[str, OrderProblem]) -> None:
+def keep_problems(session: SessionBase, ordered: Iterable[Quote], problems: Mapping[str, OrderProblem]) -> None:
     """Store the problems of an order in the session. Earlier problems of the quotes ``ordered`` are deleted."""
-    ids = {*ordered}
+    ids = {quote.public_id.hex for quote in ordered}
     kept = {quote: problem for quote, problem in session.get(KEY, {}).items() if quote not in ids}
     kept |= {quote: asdict(problem) for quote, problem in problems.items()}
     session[KEY] = dict([*kept.items()][-MOST_KEPT:])
@@ -105,3 +96,28 @@ def keep_problems(session: SessionBase, ordered: Iterable[str], problems: dict[s
 def kept_problems(session: SessionBase) -> dict[str, OrderProblem]:
     """Return the stored problems: public ID of the quote -> problem."""
     return {quote: OrderProblem(**problem) for quote, problem in session.get(KEY, {}).items()}
+
+
+def quotes_of(user: Any, ids: Iterable[uuid.UUID]) -> "QuerySet[Quote]":
+    """Return the user's quotes with these public IDs, in the order in which they were made."""
+    rows = Quote.objects.using(database()).filter(user_id=user.pk, public_id__in=[*ids])
+    return rows.select_related("purchase").order_by("pk")
+
+
+def requested_ids(texts: Sequence[str]) -> list[uuid.UUID]:
+    """Return the public IDs of quotes that a request names, each once. Raises Http404 for a text that is no ID."""
+    if len(texts) > max(MOST_KEPT, conf.cart_limit()):
+        raise Http404
+    try:
+        return list(dict.fromkeys(map(uuid.UUID, texts)))
+    except ValueError:
+        raise Http404 from None
+
+
+def requested_quotes(user: Any, texts: Sequence[str]) -> list[Quote]:
+    """Return the quotes that a request names, in its order. Raises Http404 if one of them is not the user's."""
+    ids = requested_ids(texts)
+    found = {quote.public_id: quote for quote in quotes_of(user, ids)}
+    if len(found) < len(ids):
+        raise Http404
+    return [found[public_id] for public_id in ids]

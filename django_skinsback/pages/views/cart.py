@@ -1,0 +1,113 @@
+"""The cart, and the step from chosen skins to quotes."""
+
+from collections.abc import Sequence
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.http import urlencode
+
+from ... import conf
+from ...flows.ledger.database import database
+from ...models import MarketItem, Quote
+from .. import notices, ordering
+from ..access import player_page
+from ..cart import Cart
+from ..rendering import page_url, render_page
+from .withdraw import market_query, offers
+
+
+@player_page("GET")
+def show(request: HttpRequest) -> HttpResponse:
+    """Show the skins in the cart at their current prices."""
+    cart = Cart(request.session)
+    _remove_bought(request, cart)
+    items = {(item.game, item.market_hash_name): item for item in _items(cart)}
+    known = {offer.item.pk: offer for offer in offers(items.values())}
+    rows = []
+    for line in cart.lines:
+        item = items.get((line.game, line.market_hash_name))
+        rows.append({"line": line, "item": item, "offer": known.get(item.pk) if item else None})
+    charges = [row["offer"].charge for row in rows if row["offer"] and row["offer"].charge is not None]
+    context = {"cart": cart, "rows": rows, "sum": sum(charges), "notices": notices.take(request.session)}
+    return render_page(request, "cart.html", context, section="withdraw")
+
+
+def _items(cart: Cart) -> list[MarketItem]:
+    """Return the market items of the cart: one query for each game."""
+    found: list[MarketItem] = []
+    for game in dict.fromkeys(line.game for line in cart.lines):
+        names = {line.market_hash_name for line in cart.lines if line.game == game}
+        found += MarketItem.objects.for_game(game).filter(market_hash_name__in=names)
+    return found
+
+
+def _remove_bought(request: HttpRequest, cart: Cart) -> None:
+    """Remove lines whose quote has bought: the answer to that order may not have reached the browser."""
+    quoted = ordering.requested_ids([line.quote for line in cart.lines if line.quote])
+    if not quoted:
+        return
+    bought = ordering.quotes_of(request.user, quoted).exclude(purchase=None).values_list("public_id", flat=True)
+    if cart.remove_bought(public_id.hex for public_id in bought):
+        notices.add(request.session, "bought")
+
+
+@player_page("POST")
+def add(request: HttpRequest) -> HttpResponse:
+    """Add one skin to the cart and return to the market page where it was chosen."""
+    game, name = request.POST.get("game", ""), request.POST.get("name", "")
+    if _is_offered(game, name):
+        cart = Cart(request.session)
+        notices.add(request.session, "added" if cart.add(game, name) else "cart_full", skin=name)
+    else:
+        notices.add(request.session, "not_for_sale", skin=name[:200])
+    return redirect(page_url(request, "withdraw") + market_query(request.POST.get("query", "")))
+
+
+def _is_offered(game: str, name: str) -> bool:
+    if game not in conf.games("purchases"):
+        return False
+    items = MarketItem.objects.available().for_game(game).filter(market_hash_name=name)
+    # Some collations treat "a" and "A" as equal.
+    return any(item.market_hash_name == name for item in items)
+
+
+@player_page("POST")
+def remove(request: HttpRequest) -> HttpResponse:
+    """Remove one line from the cart."""
+    Cart(request.session).remove(request.POST.get("line", ""))
+    return redirect(page_url(request, "cart"))
+
+
+@player_page("POST")
+def make_quotes(request: HttpRequest) -> HttpResponse:
+    """Make a quote for one skin, or for each skin of the cart, and go to the page where the user confirms them."""
+    if "name" in request.POST:
+        choices = [(request.POST.get("game", ""), request.POST["name"])]
+        made = ordering.make_quotes(request.user, choices)
+        return _to_confirmation(request, choices, made, back="withdraw")
+    cart = Cart(request.session)
+    _remove_bought(request, cart)
+    lines = cart.lines[: conf.cart_limit()]
+    choices = [(line.game, line.market_hash_name) for line in lines]
+    made = ordering.make_quotes(request.user, choices)
+    pairs = zip(lines, made, strict=True)
+    cart.set_quotes({line.line_id: quote.public_id.hex for line, quote in pairs if isinstance(quote, Quote)})
+    return _to_confirmation(request, choices, made, back="cart")
+
+
+def _to_confirmation(
+    request: HttpRequest, choices: Sequence[tuple[str, str]], made: Sequence[ordering.QuoteOrProblem], *, back: str
+) -> HttpResponse:
+    """Store what has no price as messages. Go to the confirmation, or back if nothing has a price."""
+    for (_game, name), result in zip(choices, made, strict=True):
+        if not isinstance(result, Quote):
+            notices.add_problem(request.session, result, skin=name[:200])
+    ids = [quote.public_id.hex for quote in made if isinstance(quote, Quote)]
+    if not ids:
+        return redirect(page_url(request, back))
+    return redirect(confirmation_url(request, ids))
+
+
+def confirmation_url(request: HttpRequest, ids: Sequence[str]) -> str:
+    """Return the address of the page where the user confirms these quotes."""
+    return f"{page_url(request, 'confirm')}?{urlencode({'quote': ids}, doseq=True)}"

@@ -1,0 +1,150 @@
+"""The confirmation of quotes, the purchases with them, and the page that follows several purchases."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.http import urlencode
+
+from ... import player_texts, players
+from ...exceptions import NotAllowedNow
+from ...flows.players.steam_profiles import trade_url_to_use
+from ...models import MarketItem, Purchase, Quote
+from ...models.fields import utc_now
+from .. import live, notices, ordering
+from ..access import player_page
+from ..cart import Cart
+from ..next_steps import way_out
+from ..orders import OrderLine, read_order
+from ..purchase_cards import purchase_cards, refresh_seconds, summary
+from ..rendering import balance_of, page_url, render_page
+from .purchases import tag_of
+
+
+@player_page("GET", "POST")
+def confirm(request: HttpRequest) -> HttpResponseBase:
+    """Show quotes for the user to confirm. The POST buys with each of them and goes to the page of the order."""
+    sent = request.POST if request.method == "POST" else request.GET
+    quotes = ordering.requested_quotes(request.user, sent.getlist("quote"))
+    if not quotes:
+        return redirect(page_url(request, "cart"))
+    if request.method == "POST":
+        return _order(request, quotes)
+    if any(quote.purchase_id is not None for quote in quotes):  # the user came back after the order
+        return redirect(order_url(request, _ids(quotes)))
+    return render_page(request, "confirm.html", _confirmation(request, quotes), section="withdraw")
+
+
+def _order(request: HttpRequest, quotes: Sequence[Quote]) -> HttpResponseBase:
+    """Buy with each quote and go to the page of the order. ``show`` names quotes of the same order, which buy nothing."""
+    shown = ordering.requested_quotes(request.user, request.POST.getlist("show"))
+    problems = ordering.buy(request.user, quotes)
+    cart = Cart(request.session)
+    cart.remove_bought(one for one in _ids(quotes) if one not in problems)
+    cart.replace_quotes({old: problem.new_quote for old, problem in problems.items() if problem.new_quote})
+    ordering.keep_problems(request.session, quotes, problems)
+    if len(quotes) == 1 and not problems and not shown:
+        purchase = ordering.quotes_of(request.user, [quotes[0].public_id]).get().purchase
+        if purchase is not None:
+            return redirect(page_url(request, "purchase", purchase.public_id))
+    return redirect(order_url(request, _ids([*shown, *quotes])))
+
+
+def _ids(quotes: Iterable[Quote]) -> list[str]:
+    return [quote.public_id.hex for quote in quotes]
+
+
+def order_url(request: HttpRequest, ids: Sequence[str], name: str = "order") -> str:
+    """Return the address of a page about these quotes: ``order``, ``order_status`` or ``confirm``."""
+    return f"{page_url(request, name)}?{urlencode({'quote': ids}, doseq=True)}"
+
+
+def _confirmation(request: HttpRequest, quotes: Sequence[Quote]) -> dict[str, Any]:
+    total, balance = sum((quote.charge for quote in quotes), Decimal(0)), balance_of(request.user)
+    expires_at, now = min(quote.expires_at for quote in quotes), utc_now()
+    problem = _trade_url_problem(request)
+    here = request.get_full_path()
+    return {
+        "rows": with_pictures(quotes),
+        "total": total,
+        "currency": quotes[0].currency,
+        "balance": balance,
+        "balance_after": None if balance is None else balance - total,
+        "profile": players.get_profile(request.user),
+        "problem": problem,
+        "way_out": way_out(request, problem, here=here) if problem else None,
+        "here": here,
+        "expires_at": expires_at,
+        "is_expired": expires_at <= now,
+        "seconds_left": max(0, int((expires_at - now).total_seconds())),
+        "notices": notices.take(request.session),
+    }
+
+
+def _trade_url_problem(request: HttpRequest) -> player_texts.Problem | None:
+    try:
+        trade_url_to_use(request.user)
+    except NotAllowedNow as error:
+        return player_texts.for_error(error)
+    return None
+
+
+def with_pictures(quotes: Sequence[Quote]) -> list[tuple[Quote, str]]:
+    """Return each quote with the class ID of its skin, by which its picture is found; empty if it is not known."""
+    names = {quote.market_hash_name for quote in quotes}
+    rows = MarketItem.objects.filter(game__in={quote.game for quote in quotes}, market_hash_name__in=names)
+    class_ids = {(item.game, item.market_hash_name): item.class_id for item in rows}
+    return [(quote, class_ids.get((quote.game, quote.market_hash_name), "")) for quote in quotes]
+
+
+@player_page("GET")
+def order(request: HttpRequest) -> HttpResponseBase:
+    """Show what became of the quotes of an order: purchases with their status, and skins that were not ordered."""
+    lines = read_order(request.user, request.session, request.GET.getlist("quote"))
+    if not lines:
+        return redirect(page_url(request, "cart"))
+    bought = [line for line in lines if line.purchase is not None]
+    changed = [line for line in lines if line.has_new_price]
+    refused = [line for line in lines if line.purchase is None and not line.has_new_price]
+    rows = _purchases(request, lines)
+    context: dict[str, Any] = {
+        "lines": lines,
+        "bought": bought,
+        "changed": changed,
+        "new_total": sum((line.quote.charge for line in changed), Decimal(0)),
+        "refused": [(line, _way_out(request, line)) for line in refused],
+        "kept_ids": _ids(line.quote for line in [*bought, *refused]),
+        "status_url": order_url(request, request.GET.getlist("quote"), "order_status"),
+        "notices": notices.take(request.session),
+    }
+    if bought:
+        context |= {"tag": tag_of(rows), **_progress(request, rows)}
+    return render_page(request, "order.html", context, section="withdraw")
+
+
+def _way_out(request: HttpRequest, line: OrderLine) -> Any:
+    """Return the link below a skin that was not ordered; None if the text says all."""
+    if line.problem is None:
+        return None
+    market = f"{page_url(request, 'withdraw')}?game={line.quote.game}"
+    return link_to(request, line.problem, choose_url=market)
+
+
+@player_page("GET")
+def order_status(request: HttpRequest) -> HttpResponse:
+    """Return the part of the page of an order that changes, for ``live.js``."""
+    rows = _purchases(request, read_order(request.user, request.session, request.GET.getlist("quote")))
+    return live.answer(request, tag_of(rows), "_order.html", lambda: _progress(request, rows), section="withdraw")
+
+
+def _purchases(request: HttpRequest, lines: Iterable[OrderLine]) -> "QuerySet[Purchase]":
+    bought = [line.quote.purchase_id for line in lines if line.quote.purchase_id is not None]
+    return Purchase.objects.filter(user=request.user, pk__in=bought).order_by("pk")
+
+
+def _progress(request: HttpRequest, rows: "QuerySet[Purchase]") -> Mapping[str, Any]:
+    cards = purchase_cards(request, list(rows))
+    return {"cards": cards, "refresh_seconds": refresh_seconds(cards), "summary": summary(cards)}
