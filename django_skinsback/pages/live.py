@@ -19,20 +19,22 @@ _COLUMNS = ("pk", "status", "updated_at", "needs_review")
 
 
 def read_tag(rows: "QuerySet[Any]", *columns: str, after: Mapping[str, int] | None = None) -> str:
-    """Return the ETag of the one row in ``rows``. It costs one query. Raises Http404 if there is no row.
+    """Return the ETag of the row or the few rows in ``rows``. It costs one query. Raises Http404 if there is no row.
 
-    The tag changes with the row, with its ledger entries, with the language and the time zone, and once an hour.
+    The tag changes with a row, with its ledger entries, with the language and the time zone, and once an hour.
     ``columns`` are columns with a time, or None: when that time is reached, the text changes, so the tag does.
     ``after`` maps such a column to a number of seconds that are added to it.
     """
     entries = {"last_entry": Max("entries__pk"), "entry_count": Count("entries__pk")}
-    row = rows.values(*dict.fromkeys((*_COLUMNS, *columns, *(after or {})))).annotate(**entries).first()
-    if row is None:
-        raise Http404
+    found = rows.order_by("pk").values(*dict.fromkeys((*_COLUMNS, *columns, *(after or {})))).annotate(**entries)
     now = utc_now()
     moments = dict.fromkeys(columns, 0) | dict(after or {})
-    reached = [_is_reached(row[name], seconds, now) for name, seconds in moments.items()]
-    parts = [*row.values(), reached, f"{now:%Y%m%d%H}", get_language(), timezone.get_current_timezone_name()]
+    values = [
+        [*row.values(), *(_is_reached(row[name], seconds, now) for name, seconds in moments.items())] for row in found
+    ]
+    if not values:
+        raise Http404
+    parts = [values, f"{now:%Y%m%d%H}", get_language(), timezone.get_current_timezone_name()]
     return '"' + hashlib.sha256(repr([str(part) for part in parts]).encode()).hexdigest()[:32] + '"'
 
 

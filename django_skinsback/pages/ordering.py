@@ -41,11 +41,12 @@ class OrderProblem:
     new_quote: str = ""
 
 
-def make_quotes(
-    user: Any, choices: Iterable[tuple[str, str]]
-) -> list[Quote | player_texts.Problem]:
+QuoteOrProblem = Quote | player_texts.Problem
+
+
+def make_quotes(user: Any, choices: Iterable[tuple[str, str]]) -> list[QuoteOrProblem]:
     """Make one quote for each choice of game and market hash name, in this order. A Problem says why there is none."""
-    made: list[Quote | player_texts.Problem] = []
+    made: list[QuoteOrProblem] = []
     for game, market_hash_name in choices:
         try:
             made.append(players.make_quote(user, game, market_hash_name))

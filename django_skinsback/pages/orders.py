@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
+from django.db.models import QuerySet
 from django.http import Http404
 
 from ..models import Purchase, Quote
@@ -50,6 +51,14 @@ def read_order(user: Any, session: SessionBase, names: Sequence[str]) -> list[Or
         raise Http404
     lines = [_line([found[one] for one in chain if one in found], problems) for chain in chains]
     return list({line.quote.pk: line for line in lines}.values())  # a request may name a quote and its replacement
+
+
+def purchases_of(user: Any, session: SessionBase, names: Sequence[str]) -> "QuerySet[Purchase]":
+    """Return the user's purchases of the order that ``read_order`` returns. Takes no query itself."""
+    problems = ordering.kept_problems(session)
+    chains = [_chain(public_id.hex, problems) for public_id in ordering.requested_ids(names)]
+    wanted = ordering.requested_ids([one for chain in chains for one in chain])
+    return Purchase.objects.filter(user_id=user.pk, quote__user_id=user.pk, quote__public_id__in=wanted)
 
 
 def _chain(first: str, problems: dict[str, OrderProblem]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the pages show of a purchase: its texts, its trade offer, its links, and whether the skin can be ordered again."""
+"""What the pages show of a purchase: its texts, its trade offer, its links, and the button to order again."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import deposits, history, inventory, trade_url, withdraw
+from .views import cart, deposits, history, inventory, orders, purchases, trade_url, withdraw
 
 app_name = "skinsback-pages"
 
@@ -16,5 +16,14 @@ urlpatterns = [
     path("deposit/<uuid:public_id>/status/", deposits.status, name="deposit_status"),
     path("history/", history.history, name="history"),
     path("trade-url/", trade_url.edit, name="trade_url"),
-    *withdraw.urlpatterns,
+    path("withdraw/", withdraw.market, name="withdraw"),
+    path("withdraw/cart/", cart.show, name="cart"),
+    path("withdraw/cart/add/", cart.add, name="cart_add"),
+    path("withdraw/cart/remove/", cart.remove, name="cart_remove"),
+    path("withdraw/quotes/", cart.make_quotes, name="quotes"),
+    path("withdraw/confirm/", orders.confirm, name="confirm"),
+    path("withdraw/order/", orders.order, name="order"),
+    path("withdraw/order/status/", orders.order_status, name="order_status"),
+    path("withdraw/<uuid:public_id>/", purchases.show, name="purchase"),
+    path("withdraw/<uuid:public_id>/status/", purchases.status, name="purchase_status"),
 ]

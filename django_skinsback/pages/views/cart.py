@@ -1,34 +1,45 @@
 """The cart, and the step from chosen skins to quotes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
-from django.utils.http import urlencode
 
 from ... import conf
-from ...flows.ledger.database import database
 from ...models import MarketItem, Quote
 from .. import notices, ordering
 from ..access import player_page
-from ..cart import Cart
+from ..cart import Cart, CartLine
 from ..rendering import page_url, render_page
+from .orders import quotes_url
 from .withdraw import market_query, offers
 
 
+@dataclass(frozen=True, slots=True)
+class CartRow:
+    """One line of the cart. ``charge`` is what the skin costs now; None if it is not sold now."""
+
+    line: CartLine
+    charge: Decimal | None
+    class_id: str
+
+
 @player_page("GET")
-def show(request: HttpRequest) -> HttpResponse:
+def show(request: HttpRequest) -> HttpResponseBase:
     """Show the skins in the cart at their current prices."""
     cart = Cart(request.session)
     _remove_bought(request, cart)
     items = {(item.game, item.market_hash_name): item for item in _items(cart)}
-    known = {offer.item.pk: offer for offer in offers(items.values())}
+    charges = {offer.item.pk: offer.charge for offer in offers(items.values())}
     rows = []
     for line in cart.lines:
         item = items.get((line.game, line.market_hash_name))
-        rows.append({"line": line, "item": item, "offer": known.get(item.pk) if item else None})
-    charges = [row["offer"].charge for row in rows if row["offer"] and row["offer"].charge is not None]
-    context = {"cart": cart, "rows": rows, "sum": sum(charges), "notices": notices.take(request.session)}
+        charge = charges.get(item.pk) if item else None
+        rows.append(CartRow(line, charge, item.class_id if item else ""))
+    total = sum((row.charge for row in rows if row.charge is not None), Decimal(0))
+    context = {"cart": cart, "rows": rows, "total": total, "notices": notices.take(request.session)}
     return render_page(request, "cart.html", context, section="withdraw")
 
 
@@ -52,7 +63,7 @@ def _remove_bought(request: HttpRequest, cart: Cart) -> None:
 
 
 @player_page("POST")
-def add(request: HttpRequest) -> HttpResponse:
+def add(request: HttpRequest) -> HttpResponseBase:
     """Add one skin to the cart and return to the market page where it was chosen."""
     game, name = request.POST.get("game", ""), request.POST.get("name", "")
     if _is_offered(game, name):
@@ -72,20 +83,25 @@ def _is_offered(game: str, name: str) -> bool:
 
 
 @player_page("POST")
-def remove(request: HttpRequest) -> HttpResponse:
+def remove(request: HttpRequest) -> HttpResponseBase:
     """Remove one line from the cart."""
     Cart(request.session).remove(request.POST.get("line", ""))
     return redirect(page_url(request, "cart"))
 
 
 @player_page("POST")
-def make_quotes(request: HttpRequest) -> HttpResponse:
-    """Make a quote for one skin, or for each skin of the cart, and go to the page where the user confirms them."""
+def make_quotes(request: HttpRequest) -> HttpResponseBase:
+    """Make quotes and go to the page where the user confirms them.
+
+    The request names one skin by ``game`` and ``name``, or earlier quotes by ``quote`` that new ones replace. Without
+    both, every skin of the cart gets a quote.
+    """
+    cart = Cart(request.session)
     if "name" in request.POST:
         choices = [(request.POST.get("game", ""), request.POST["name"])]
-        made = ordering.make_quotes(request.user, choices)
-        return _to_confirmation(request, choices, made, back="withdraw")
-    cart = Cart(request.session)
+        return _to_confirmation(request, choices, ordering.make_quotes(request.user, choices), back="withdraw")
+    if "quote" in request.POST:
+        return _replace_quotes(request, cart)
     _remove_bought(request, cart)
     lines = cart.lines[: conf.cart_limit()]
     choices = [(line.game, line.market_hash_name) for line in lines]
@@ -95,9 +111,22 @@ def make_quotes(request: HttpRequest) -> HttpResponse:
     return _to_confirmation(request, choices, made, back="cart")
 
 
+def _replace_quotes(request: HttpRequest, cart: Cart) -> HttpResponseBase:
+    """Make new quotes for the skins of earlier quotes that did not buy."""
+    quotes = ordering.requested_quotes(request.user, request.POST.getlist("quote"))
+    open_quotes = [quote for quote in quotes if quote.purchase_id is None][: conf.cart_limit()]
+    if not open_quotes:
+        return redirect(quotes_url(request, [quote.public_id.hex for quote in quotes], "order"))
+    choices = [(quote.game, quote.market_hash_name) for quote in open_quotes]
+    made = ordering.make_quotes(request.user, choices)
+    pairs = zip(open_quotes, made, strict=True)
+    cart.replace_quotes({old.public_id.hex: new.public_id.hex for old, new in pairs if isinstance(new, Quote)})
+    return _to_confirmation(request, choices, made, back="withdraw")
+
+
 def _to_confirmation(
     request: HttpRequest, choices: Sequence[tuple[str, str]], made: Sequence[ordering.QuoteOrProblem], *, back: str
-) -> HttpResponse:
+) -> HttpResponseBase:
     """Store what has no price as messages. Go to the confirmation, or back if nothing has a price."""
     for (_game, name), result in zip(choices, made, strict=True):
         if not isinstance(result, Quote):
@@ -105,9 +134,4 @@ def _to_confirmation(
     ids = [quote.public_id.hex for quote in made if isinstance(quote, Quote)]
     if not ids:
         return redirect(page_url(request, back))
-    return redirect(confirmation_url(request, ids))
-
-
-def confirmation_url(request: HttpRequest, ids: Sequence[str]) -> str:
-    """Return the address of the page where the user confirms these quotes."""
-    return f"{page_url(request, 'confirm')}?{urlencode({'quote': ids}, doseq=True)}"
+    return redirect(quotes_url(request, ids, "confirm"))

@@ -7,8 +7,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 
-from ... import conf, deposits, player_texts, players
+from ... import conf, deposits, player_texts
 from ...exceptions import GameSwitchedOff, IdempotencyConflict, SkinsBackError, UnknownOutcome
+from ...flows.players.inventory import get_inventory
 from .. import keys
 from ..access import player_page
 from ..forms import InventoryForm
@@ -97,7 +98,7 @@ def _load(request: HttpRequest, game: str, search: str, sort: str) -> Picker:
     try:
         if game not in conf.games("deposits"):
             raise GameSwitchedOff
-        inventory = players.get_inventory(request.user, game)
+        inventory = get_inventory(request.user, game)
     except SkinsBackError as error:
         if not isinstance(error, (*REFUSALS, UnknownOutcome)):
             raise

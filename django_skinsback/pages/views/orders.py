@@ -5,23 +5,27 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.http import urlencode
 
-from ... import player_texts, players
+from ... import conf, player_texts, players
 from ...exceptions import NotAllowedNow
 from ...flows.players.steam_profiles import trade_url_to_use
 from ...models import MarketItem, Purchase, Quote
 from ...models.fields import utc_now
+from ...player_texts import NEXT_TEXTS, NextStep
 from .. import live, notices, ordering
 from ..access import player_page
 from ..cart import Cart
-from ..next_steps import way_out
-from ..orders import OrderLine, read_order
+from ..next_steps import Link, link_for, way_out
+from ..orders import OrderLine, purchases_of, read_order
 from ..purchase_cards import purchase_cards, refresh_seconds, summary
 from ..rendering import balance_of, page_url, render_page
 from .purchases import tag_of
+
+INSUFFICIENT_BALANCE = "insufficient_balance"
+"""The code of ``PurchaseVetoed`` for which the page of an order links to the deposits."""
 
 
 @player_page("GET", "POST")
@@ -34,12 +38,15 @@ def confirm(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         return _order(request, quotes)
     if any(quote.purchase_id is not None for quote in quotes):  # the user came back after the order
-        return redirect(order_url(request, _ids(quotes)))
+        return redirect(quotes_url(request, _ids(quotes), "order"))
     return render_page(request, "confirm.html", _confirmation(request, quotes), section="withdraw")
 
 
 def _order(request: HttpRequest, quotes: Sequence[Quote]) -> HttpResponseBase:
-    """Buy with each quote and go to the page of the order. ``show`` names quotes of the same order, which buy nothing."""
+    """Buy with each quote and go to the page of the order.
+
+    The quotes that ``show`` names belong to the same order and buy nothing.
+    """
     shown = ordering.requested_quotes(request.user, request.POST.getlist("show"))
     problems = ordering.buy(request.user, quotes)
     cart = Cart(request.session)
@@ -50,14 +57,14 @@ def _order(request: HttpRequest, quotes: Sequence[Quote]) -> HttpResponseBase:
         purchase = ordering.quotes_of(request.user, [quotes[0].public_id]).get().purchase
         if purchase is not None:
             return redirect(page_url(request, "purchase", purchase.public_id))
-    return redirect(order_url(request, _ids([*shown, *quotes])))
+    return redirect(quotes_url(request, _ids([*shown, *quotes]), "order"))
 
 
 def _ids(quotes: Iterable[Quote]) -> list[str]:
     return [quote.public_id.hex for quote in quotes]
 
 
-def order_url(request: HttpRequest, ids: Sequence[str], name: str = "order") -> str:
+def quotes_url(request: HttpRequest, ids: Sequence[str], name: str) -> str:
     """Return the address of a page about these quotes: ``order``, ``order_status`` or ``confirm``."""
     return f"{page_url(request, name)}?{urlencode({'quote': ids}, doseq=True)}"
 
@@ -79,7 +86,7 @@ def _confirmation(request: HttpRequest, quotes: Sequence[Quote]) -> dict[str, An
         "here": here,
         "expires_at": expires_at,
         "is_expired": expires_at <= now,
-        "seconds_left": max(0, int((expires_at - now).total_seconds())),
+        "has_cs2": any(quote.game == "cs2" for quote in quotes),
         "notices": notices.take(request.session),
     }
 
@@ -103,13 +110,15 @@ def with_pictures(quotes: Sequence[Quote]) -> list[tuple[Quote, str]]:
 @player_page("GET")
 def order(request: HttpRequest) -> HttpResponseBase:
     """Show what became of the quotes of an order: purchases with their status, and skins that were not ordered."""
-    lines = read_order(request.user, request.session, request.GET.getlist("quote"))
+    names = request.GET.getlist("quote")
+    rows = purchases_of(request.user, request.session, names)
+    tag = _tag_if_any(rows)  # before the rows: then a change between the two gives a new tag
+    lines = read_order(request.user, request.session, names)
     if not lines:
         return redirect(page_url(request, "cart"))
     bought = [line for line in lines if line.purchase is not None]
     changed = [line for line in lines if line.has_new_price]
     refused = [line for line in lines if line.purchase is None and not line.has_new_price]
-    rows = _purchases(request, lines)
     context: dict[str, Any] = {
         "lines": lines,
         "bought": bought,
@@ -117,34 +126,42 @@ def order(request: HttpRequest) -> HttpResponseBase:
         "new_total": sum((line.quote.charge for line in changed), Decimal(0)),
         "refused": [(line, _way_out(request, line)) for line in refused],
         "kept_ids": _ids(line.quote for line in [*bought, *refused]),
-        "status_url": order_url(request, request.GET.getlist("quote"), "order_status"),
+        "status_url": quotes_url(request, names, "order_status"),
         "notices": notices.take(request.session),
     }
     if bought:
-        context |= {"tag": tag_of(rows), **_progress(request, rows)}
+        context |= {"tag": tag, **_progress(request, rows)}
     return render_page(request, "order.html", context, section="withdraw")
 
 
-def _way_out(request: HttpRequest, line: OrderLine) -> Any:
-    """Return the link below a skin that was not ordered; None if the text says all."""
-    if line.problem is None:
+def _tag_if_any(rows: "QuerySet[Purchase]") -> str:
+    """Return the ETag of the purchases; empty if nothing was bought."""
+    try:
+        return tag_of(rows)
+    except Http404:
+        return ""
+
+
+def _way_out(request: HttpRequest, line: OrderLine) -> Link | None:
+    """Return the link below a skin that was not ordered; None if there is nothing to open."""
+    problem = line.problem
+    if problem is None:
         return None
+    step = problem.next_step
+    if problem.code == INSUFFICIENT_BALANCE and conf.games("deposits"):
+        step = NextStep.DEPOSIT
+    text = str(NEXT_TEXTS.get(step, ""))
     market = f"{page_url(request, 'withdraw')}?game={line.quote.game}"
-    return link_to(request, line.problem, choose_url=market)
+    return link_for(request, step, text, choose_url=market)
 
 
 @player_page("GET")
 def order_status(request: HttpRequest) -> HttpResponse:
     """Return the part of the page of an order that changes, for ``live.js``."""
-    rows = _purchases(request, read_order(request.user, request.session, request.GET.getlist("quote")))
+    rows = purchases_of(request.user, request.session, request.GET.getlist("quote"))
     return live.answer(request, tag_of(rows), "_order.html", lambda: _progress(request, rows), section="withdraw")
 
 
-def _purchases(request: HttpRequest, lines: Iterable[OrderLine]) -> "QuerySet[Purchase]":
-    bought = [line.quote.purchase_id for line in lines if line.quote.purchase_id is not None]
-    return Purchase.objects.filter(user=request.user, pk__in=bought).order_by("pk")
-
-
 def _progress(request: HttpRequest, rows: "QuerySet[Purchase]") -> Mapping[str, Any]:
-    cards = purchase_cards(request, list(rows))
+    cards = purchase_cards(request, list(rows.order_by("pk")))
     return {"cards": cards, "refresh_seconds": refresh_seconds(cards), "summary": summary(cards)}

@@ -1,7 +1,6 @@
 """The page of one purchase."""
 
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -43,15 +42,13 @@ def status(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 def _rows(request: HttpRequest, public_id: uuid.UUID) -> "QuerySet[Purchase]":
-    return Purchase.objects.filter(user=request.user, public_id=public_id)
+    return Purchase.objects.filter(user_id=request.user.pk, public_id=public_id)
 
 
-def _context(request: HttpRequest, rows: "QuerySet[Purchase]") -> Mapping[str, Any]:
+def _context(request: HttpRequest, rows: "QuerySet[Purchase]") -> dict[str, Any]:
     return {"card": purchase_cards(request, [get_object_or_404(rows)])[0]}
 
 
 def tag_of(rows: "QuerySet[Purchase]") -> str:
     """Return the ETag of these purchases. Raises Http404 if there are none."""
-    return live.read_tag(
-        rows, "in_hold_until", after={"created_at": DELAYED_SECONDS, "updated_at": OFFER_SECONDS}
-    )
+    return live.read_tag(rows, "in_hold_until", after={"created_at": DELAYED_SECONDS, "updated_at": OFFER_SECONDS})

@@ -1,6 +1,6 @@
 """The page of the user's trade URL."""
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
 from ... import conf, player_texts, players

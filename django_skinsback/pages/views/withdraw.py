@@ -55,6 +55,7 @@ def market(request: HttpRequest) -> HttpResponse:
         "games": games,
         "game": game,
         "form": form,
+        "facet_fields": [form["wear"], form["quality"]],
         "offers": offers(page.items),
         "page": page,
         "is_filtered": any(value for name, value in request.GET.lists() if name not in {"game", "sort", "cursor"}),
