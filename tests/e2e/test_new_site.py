@@ -1,0 +1,184 @@
+"""A new site is made exactly as docs/players.md says, and its user deposits and withdraws skins in a browser."""
+
+import re
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import PAGE_SECONDS
+from tests.e2e.new_sites import PASSWORD, Site, blocks_of
+
+PAGE = (Path(__file__).parents[2] / "docs/players.md").read_text()
+STEPS, FURTHER = re.split(r"^## The pages$", PAGE, flags=re.MULTILINE)
+MOST_LINES = 40
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def site(tmp_path):
+    site = Site(tmp_path)
+    yield site
+    site.stop()
+
+
+def follow(site, steps, more_files=()):
+    """Do what the steps say, in their order. ``more_files`` are written before the first ``migrate``."""
+    for block in steps:
+        if block.path:
+            site.write(block)
+            continue
+        for line in block.lines:
+            if "migrate" in line:
+                for file in more_files:
+                    site.write(file)
+                more_files = ()
+            site.run(line)
+
+
+def content_security_policy():
+    """Return the blocks of the section about the policy."""
+    return blocks_of(FURTHER.partition("## Content-Security-Policy")[2].partition("\n## ")[0])
+
+
+def test_the_five_steps_have_at_most_40_lines_of_code():
+    files = [block for block in blocks_of(STEPS) if block.path]
+
+    assert [block.path for block in files] == [
+        "mysite/settings.py",
+        "mysite/urls.py",
+        "wallet/templates/site.html",
+        "wallet/models.py",
+    ]
+    assert len([line for block in files for line in block.lines]) <= MOST_LINES
+
+
+@pytest.fixture
+def page(browser, site):
+    """A page of a browser. An error in its console, such as a violation of the policy, fails the test.
+
+    A new site has no icon: the browser's request for it is no error.
+    """
+    expect.set_options(timeout=PAGE_SECONDS * 1000)
+    errors, exceptions = [], []
+    context = browser.new_context(base_url=site.address, locale="en-US")
+    context.set_default_timeout(PAGE_SECONDS * 1000)
+    page = context.new_page()
+    page.on("pageerror", lambda error: exceptions.append(str(error)))
+    page.on("console", lambda message: errors.append(message) if message.type == "error" else None)
+    yield page
+    context.close()
+    assert not exceptions
+    assert not [error for error in errors if not error.location["url"].endswith("/favicon.ico")], [
+        error.text for error in errors
+    ]
+
+
+def log_in(page):
+    page.get_by_label("Username").fill("alice")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def deposit(page):
+    page.get_by_label("Rust").check()
+    page.get_by_role("button", name="Choose skins").click()
+    page.get_by_role("checkbox", disabled=False).first.check()
+    page.get_by_role("button", name="Deposit", exact=True).click()
+    page.get_by_role("button", name="Accept the trade").click()
+    page.get_by_role("link", name="Back to").click()
+
+
+def enter_trade_url(page):
+    page.get_by_role("link", name="Trade URL").click()
+    page.get_by_label("Steam trade URL").fill(re.search(r"https://steamcommunity.com\S+(?=`)", STEPS)[0])
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Your trade URL is saved.")).to_be_visible()
+
+
+def withdraw(page):
+    page.get_by_role("link", name="Withdraw", exact=True).click()
+    page.get_by_role("link", name="Rust").click()
+    page.get_by_role("button", name="Withdraw now").first.click()
+    page.get_by_role("button", name="Withdraw for").click()
+
+
+def test_on_a_new_site_made_by_the_five_steps_a_user_deposits_and_withdraws(site, page):
+    follow(site, blocks_of(STEPS), more_files=content_security_policy())
+    assert "no issues" in site.manage("check")
+
+    policy = page.goto("/skins/deposit/").headers["content-security-policy"]
+    assert policy == f"default-src 'self'; img-src 'self' {site.sandbox}; frame-src 'self' {site.sandbox}"
+    log_in(page)
+    deposit(page)
+    expect(page.get_by_role("heading", name="Deposit complete")).to_be_visible()
+    credited = page.locator("[data-skinsback-balance]").text_content()
+    assert float(credited.removeprefix("$")) > 0
+    enter_trade_url(page)
+    withdraw(page)
+    expect(page.get_by_role("heading", name="Accepted, enjoy your skin")).to_be_visible()
+    expect(page.locator("[data-skinsback-balance]")).not_to_have_text(credited)
+
+
+LOG_IN = """
+from django.contrib.auth.models import User
+from django.test import Client
+
+user = User.objects.get()
+client = Client(headers={"host": "127.0.0.1"})
+client.force_login(user)
+print("session", client.cookies["sessionid"].value)
+"""
+
+USERS = """
+from django.contrib.auth.models import User
+
+user, operator = User.objects.get(), User.objects.create(username="operator")
+"""
+
+DEPOSIT = """
+from django.contrib.auth.models import User
+from django_skinsback import deposits
+from django_skinsback.testing import allow_sandbox_secret
+from django_skinsback.wire.types import DepositReport
+from decimal import Decimal
+from wallet.models import Wallet
+
+deposit = deposits.create(User.objects.get(), game="rust")
+report = DepositReport(
+    status="success", order_id=deposit.order_id, amount=Decimal(11), user_amount=Decimal(11), amount_currency="usd"
+)
+deposits.record_report(report, "webhook")
+print(*Wallet.objects.values_list("currency", "balance"))
+"""
+
+
+def test_the_further_code_of_the_page_works(site):
+    further = blocks_of(FURTHER)
+    files = [block for block in further if block.path]
+    follow(site, blocks_of(STEPS), more_files=files)
+    session = re.search(r"session (\w+)", site.manage("shell", "-c", LOG_IN)).group(1)
+
+    def get(path):
+        answer = requests.get(f"{site.address}{path}", cookies={"sessionid": session}, timeout=20)
+        assert answer.ok, answer.text
+        return answer.text
+
+    for block in further:
+        if not block.path:
+            site.manage("shell", "-c", f"{USERS}\n{block.text}")
+    assert "('eur', Decimal('10.000000'))" in site.manage("shell", "-c", DEPOSIT)
+
+    form = get("/skins/deposit/")
+    assert "We help you" in form
+    assert "Trade URL</a>" in form
+    assert "€10.00" in form
+    assert 'value="dota2"' not in form
+    assert 'value="rust"' in form
+    assert "€" in get("/skins/withdraw/?game=rust").partition("skinsback-skin-foot")[2]
+    account = get("/account/")
+    assert "skinsback/pages.css" in account
+    assert "Deposit complete" in account
+    assert "--skinsback-accent" in get("/static/site.css")
