@@ -8,12 +8,16 @@
         const check = () => {
             const text = input.value.trim();
             const isGood = TRADE_URL.test(text);
+            const shown = text ? field.dataset[isGood ? "skinsbackGood" : "skinsbackBad"] : "";
+            if (result.textContent === shown) {
+                return;
+            }
             result.hidden = !text;
-            result.textContent = text ? field.dataset[isGood ? "skinsbackGood" : "skinsbackBad"] : "";
+            result.textContent = shown;
             result.classList.toggle("skinsback-in", isGood);
             result.classList.toggle("skinsback-out", !isGood);
         };
-        input.addEventListener("change", check);
-        input.addEventListener("paste", () => setTimeout(check));
+        // Not "change": it fires when the button is pressed, and the new line would move the button away from the click.
+        input.addEventListener("input", check);
     }
 }
