@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
@@ -180,7 +181,8 @@ def check_settings(**_options: Any) -> list[CheckMessage]:
     """Return the errors of the settings; an empty list if there are none.
 
     E001: SKINSBACK is not a dict. E002: a key is unknown. E003: a value is wrong. E004: an account has no CLIENT_ID or
-    CLIENT_SECRET, or one that cannot be used. E005: the alias of an account is invalid.
+    CLIENT_SECRET, or one that cannot be used. E005: the alias of an account is invalid. E009: the functions for another
+    currency than US dollars are missing. E010: PRICE_MARKUP falls. E011: the package behind STEAM_ID is missing.
     """
     given = getattr(settings, "SKINSBACK", {})
     if not isinstance(given, Mapping):
@@ -202,7 +204,72 @@ def check_settings(**_options: Any) -> list[CheckMessage]:
             messages += _check_alias(alias)
         for alias in dict.fromkeys(conf.accounts()):
             messages += _check_account(alias)
+        messages += _check_currency() + _check_markup() + _check_steam_login()
     return messages
+
+
+def _check_currency() -> list[CheckMessage]:
+    missing = [key for key in ("TO_SITE_CURRENCY", "TO_USD") if conf.get(key) is None]
+    if conf.quote_currency() == "usd" or not missing:
+        return []
+    return [
+        Error(
+            f"SKINSBACK['QUOTE_CURRENCY'] is {conf.get('QUOTE_CURRENCY')!r}, but {' and '.join(missing)} "
+            f"{'are' if len(missing) > 1 else 'is'} not set.",
+            hint="SkinsBack's prices are in US dollars. Set both to the paths of functions that convert amounts.",
+            id="skinsback.E009",
+        )
+    ]
+
+
+SAMPLE_PRICES = [
+    Decimal(digits).scaleb(power) for power in range(-2, 5) for digits in ("1", "1.5", "2", "3", "5", "7.99")
+]
+"""Market prices in US dollars, from 0.01 to 79,900 and in ascending order, that PRICE_MARKUP is checked with."""
+
+
+def _check_markup() -> list[CheckMessage]:
+    """Find market prices of which the higher one has the lower site price. What the function raises is ignored."""
+    markup = conf.callable_setting("PRICE_MARKUP")
+    if markup is None:
+        return []
+    before: tuple[Decimal, Any] | None = None
+    for price in SAMPLE_PRICES:
+        try:
+            marked = markup(price)
+            if before is not None and marked < before[1]:
+                return [
+                    Error(
+                        f"SKINSBACK['PRICE_MARKUP'] falls: it returns {before[1]} for {before[0]}, and {marked} for "
+                        f"{price}.",
+                        hint="Return a price that is at least as high for a higher market price.",
+                        id="skinsback.E010",
+                    )
+                ]
+        except Exception:  # noqa: BLE001 - it is code of the site, and may need what a check does not have
+            continue
+        before = price, marked
+    return []
+
+
+_STEAM_LOGINS = {
+    "django_skinsback.steam_login.allauth": ("django-allauth[steam]", "allauth.socialaccount"),
+    "django_skinsback.steam_login.social_auth": ("social-auth-app-django", "social_django"),
+}
+"""Function for STEAM_ID -> the package that it needs, and its application."""
+
+
+def _check_steam_login() -> list[CheckMessage]:
+    package, application = _STEAM_LOGINS.get(conf.get("STEAM_ID") or "", ("", ""))
+    if not application or apps.is_installed(application):
+        return []
+    return [
+        Error(
+            f"SKINSBACK['STEAM_ID'] is {conf.get('STEAM_ID')!r}, which needs {package}.",
+            hint=f"Install {package} and add {application!r} to INSTALLED_APPS.",
+            id="skinsback.E011",
+        )
+    ]
 
 
 def _check_value(where: str, key: str, value: Any) -> list[CheckMessage]:

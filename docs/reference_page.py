@@ -20,6 +20,8 @@ BEGIN, END = "<!-- from the code: python docs/reference_page.py -->", "<!-- end 
 MODULES = {
     "deposits": "A user pays with skins. `from django_skinsback import deposits`",
     "purchases": "The site buys a skin and SkinsBack sends it to the user. `from django_skinsback import purchases`",
+    "players": "What a user of the site may do. `from django_skinsback import players`",
+    "steam_login": "Ready functions for the setting `STEAM_ID`.",
     "signals": "What a site can connect receivers to. `from django_skinsback.signals import entry_posted`",
     "exceptions": "Everything the package raises on purpose, sorted by who must act.",
     "error_texts": "The text of an exception for players and operators, in the active language.",

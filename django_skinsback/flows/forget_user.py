@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from ..exceptions import InvalidInput
-from ..models import Deposit, Purchase, StatusChange, WebhookEvent
+from ..models import Deposit, Purchase, Quote, StatusChange, SteamProfile, WebhookEvent
 from ..models.row import owner_key
 from ..statuses import DEPOSIT_OPEN, PURCHASE_FINAL
 from .ledger.database import database, run
@@ -54,7 +54,8 @@ def forget_user(
 
     Ledger entries, amounts, SkinsBack's ids and the digests of deliveries stay. The user stays too, because the ledger
     protects users with entries: replace the name and e-mail in your own user model afterwards. Safe to repeat.
-    With ``account``, only the rows of that account are changed. ``on_progress`` is called with the number of rows
+    The Steam profile and the quotes of the user are deleted; a freeze stays. With ``account``, only the rows of that
+    account are changed, and profile and quotes stay. ``on_progress`` is called with the number of rows
     of each batch.
 
     Raises InvalidInput, before anything is changed, while a deposit or purchase of the user is open or needs review.
@@ -73,7 +74,14 @@ def forget_user(
             forgotten.rows += len(keys)
             if on_progress is not None:
                 on_progress(len(keys))
+    if account is None:
+        run(partial(_delete_profile_and_quotes, user))
     return forgotten
+
+
+def _delete_profile_and_quotes(user: Any) -> None:
+    for model in (Quote, SteamProfile):
+        model._default_manager.using(database()).filter(user_id=user.pk).delete()
 
 
 def _rows_of(model: type[Any], user: Any, account: str | None) -> QuerySet[Any]:

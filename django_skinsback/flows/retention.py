@@ -1,4 +1,4 @@
-"""Deletes old deliveries, balances and closed discrepancies. Rows about money are never deleted."""
+"""Deletes old deliveries, balances, closed discrepancies and unused quotes. Rows about money are never deleted."""
 
 import logging
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import Max, QuerySet
 
 from .. import conf
-from ..models import BalanceSnapshot, Discrepancy, WebhookEvent
+from ..models import BalanceSnapshot, Discrepancy, Quote, WebhookEvent
 from ..models.fields import utc_now
 from .ledger.database import database, run
 from .ledger.record import Outcome
@@ -18,6 +18,9 @@ logger = logging.getLogger("django_skinsback")
 
 BATCH = 500
 
+UNUSED_QUOTES_KEPT = timedelta(days=1)
+"""How long a quote that has not bought is kept after it has expired. A user who asks for it gets a new quote."""
+
 
 class Pruned(NamedTuple):
     """How many rows were deleted."""
@@ -25,6 +28,7 @@ class Pruned(NamedTuple):
     deliveries: int
     balances: int
     discrepancies: int
+    quotes: int
 
 
 def prune(
@@ -35,6 +39,9 @@ def prune(
     on_progress: Callable[[int], object] | None = None,
 ) -> Pruned:
     """Delete deliveries, balances and discrepancies that are older than ``days`` (default: ``RETENTION_DAYS``).
+
+    Quotes that have not bought are deleted a day after they have expired, unless another account than the default one
+    is given. Quotes that have bought are kept.
 
     Return the numbers of deleted rows. The age is counted from ``received_at``, ``taken_at`` and ``closed_at``. These
     rows are kept:
@@ -49,7 +56,8 @@ def prune(
 
     Each batch has its own database transaction. ``on_progress`` is called with the number of rows of each batch.
     """
-    before = (now or utc_now()) - timedelta(days=conf.retention_days() if days is None else days)
+    now = now or utc_now()
+    before = now - timedelta(days=conf.retention_days() if days is None else days)
     not_pending = WebhookEvent.objects.using(database()).filter(received_at__lt=before, next_try_at=None)
     deliveries = not_pending.exclude(outcome=Outcome.FAILED)
     snapshots = BalanceSnapshot.objects.using(database())
@@ -58,10 +66,12 @@ def prune(
     closed = Discrepancy.objects.using(database()).filter(
         state__in=[Discrepancy.State.REPAIRED, Discrepancy.State.RESOLVED], closed_at__lt=before
     )
+    unused = Quote.objects.using(database()).filter(purchase=None, expires_at__lt=now - UNUSED_QUOTES_KEPT)
     old: list[QuerySet[Any]] = [deliveries, balances, closed]
-    pruned = Pruned(
-        *(_delete_all(rows if account is None else rows.filter(account=account), on_progress) for rows in old)
-    )
+    if account is not None:
+        old = [rows.filter(account=account) for rows in old]
+    old.append(unused if account in {None, conf.DEFAULT_ACCOUNT} else unused.none())
+    pruned = Pruned(*(_delete_all(rows, on_progress) for rows in old))
     logger.info("skinsback.rows_pruned", extra=pruned._asdict())
     return pruned
 

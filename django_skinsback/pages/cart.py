@@ -9,20 +9,25 @@ from django.contrib.sessions.backends.base import SessionBase
 from .. import conf
 
 KEY = "skinsback_cart"
+MOST_QUOTES = 10
+"""So many quotes of one line are remembered. If one of them buys, also in another tab, the line is removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CartLine:
     """One skin in the cart. The same skin may be in the cart more than once, so each line has its own ``line_id``.
 
-    ``quote`` is the public ID, as 32 hex digits, of the newest quote that was made for this line. It is empty if no
-    quote was made.
+    ``quotes`` are the public IDs, as 32 hex digits, of the newest quotes that were made for this line.
     """
 
     line_id: str
     game: str
     market_hash_name: str
-    quote: str = ""
+    quotes: tuple[str, ...] = ()
+
+    def with_quote(self, quote: str | None) -> "CartLine":
+        """Return the line with one more quote; None adds nothing."""
+        return self if quote is None else replace(self, quotes=(*self.quotes, quote)[-MOST_QUOTES:])
 
 
 class Cart:
@@ -30,7 +35,7 @@ class Cart:
 
     def __init__(self, session: SessionBase) -> None:
         self._session = session
-        self.lines = [CartLine(**line) for line in session.get(KEY, [])]
+        self.lines = [CartLine(**{**line, "quotes": tuple(line["quotes"])}) for line in session.get(KEY, [])]
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -50,18 +55,19 @@ class Cart:
         """Remove one line. An unknown ID is a no-op."""
         self._save([line for line in self.lines if line.line_id != line_id])
 
-    def set_quotes(self, quotes: Mapping[str, str]) -> None:
-        """Store the quotes of lines: line ID -> public ID of the quote."""
-        self._save([replace(line, quote=quotes.get(line.line_id, line.quote)) for line in self.lines])
+    def add_quotes(self, quotes: Mapping[str, str]) -> None:
+        """Store the quotes that were made for lines: line ID -> public ID of the quote."""
+        self._save([line.with_quote(quotes.get(line.line_id)) for line in self.lines])
 
-    def replace_quotes(self, quotes: Mapping[str, str]) -> None:
+    def follow_quotes(self, quotes: Mapping[str, str]) -> None:
         """Store the quotes that follow earlier ones: public ID of the earlier quote -> public ID of the new one."""
-        self._save([replace(line, quote=quotes.get(line.quote, line.quote)) for line in self.lines])
+        found = [next((quotes[one] for one in line.quotes if one in quotes), None) for line in self.lines]
+        self._save([line.with_quote(quote) for line, quote in zip(self.lines, found, strict=True)])
 
     def remove_bought(self, quotes: Iterable[str]) -> int:
-        """Remove the lines whose quote is one of ``quotes``. Return how many lines were removed."""
+        """Remove the lines that have one of these quotes. Return how many lines were removed."""
         bought, before = {*quotes}, len(self.lines)
-        self._save([line for line in self.lines if line.quote not in bought])
+        self._save([line for line in self.lines if bought.isdisjoint(line.quotes)])
         return before - len(self.lines)
 
     def _save(self, lines: list[CartLine]) -> None:

@@ -52,6 +52,7 @@ def answer(
     """
     unchanged = get_conditional_response(request, etag=tag)
     if unchanged is not None:
+        unchanged.headers["ETag"] = tag
         return unchanged
     context = {"skinsback": PageContext(request, section), **make_context()}
     return HttpResponse(render_to_string(f"skinsback/{template}", context, request), headers={"ETag": tag})

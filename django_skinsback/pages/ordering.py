@@ -99,7 +99,7 @@ def kept_problems(session: SessionBase) -> dict[str, OrderProblem]:
     return {quote: OrderProblem(**problem) for quote, problem in session.get(KEY, {}).items()}
 
 
-def quotes_of(user: Any, ids: Iterable[uuid.UUID]) -> "QuerySet[Quote]":
+def quotes_of(user: Any, ids: Iterable[uuid.UUID | str]) -> "QuerySet[Quote]":
     """Return the user's quotes with these public IDs, in the order in which they were made."""
     rows = Quote.objects.using(database()).filter(user_id=user.pk, public_id__in=[*ids])
     return rows.select_related("purchase").order_by("pk")

@@ -45,7 +45,7 @@ def read_order(user: Any, session: SessionBase, names: Sequence[str]) -> list[Or
     """
     problems = ordering.kept_problems(session)
     chains = [_chain(public_id.hex, problems) for public_id in ordering.requested_ids(names)]
-    wanted = ordering.requested_ids([one for chain in chains for one in chain])
+    wanted = [one for chain in chains for one in chain]
     found = {quote.public_id.hex: quote for quote in ordering.quotes_of(user, wanted)}
     if any(chain[0] not in found for chain in chains):
         raise Http404
@@ -57,7 +57,7 @@ def purchases_of(user: Any, session: SessionBase, names: Sequence[str]) -> "Quer
     """Return the user's purchases of the order that ``read_order`` returns. Takes no query itself."""
     problems = ordering.kept_problems(session)
     chains = [_chain(public_id.hex, problems) for public_id in ordering.requested_ids(names)]
-    wanted = ordering.requested_ids([one for chain in chains for one in chain])
+    wanted = [one for chain in chains for one in chain]
     return Purchase.objects.filter(user_id=user.pk, quote__user_id=user.pk, quote__public_id__in=wanted)
 
 

@@ -55,13 +55,15 @@ def page_url(request: HttpRequest, name: str, *args: object) -> str:
     return reverse(f"skinsback-pages:{name}", args=args, current_app=match.namespace if match else None)
 
 
-def render_page(
-    request: HttpRequest, template: str, context: Mapping[str, Any], *, section: str, status: int = 200
-) -> HttpResponse:
-    """Render ``skinsback/<template>`` as a whole page. ``section`` is the current entry of the menu."""
+def render_page(request: HttpRequest, template: str, context: Mapping[str, Any], *, section: str) -> HttpResponse:
+    """Render ``skinsback/<template>`` as a whole page. ``section`` is the current entry of the menu.
+
+    The status is 200, also for a page that says why something was refused: servers and browsers often replace or
+    report pages with another status.
+    """
     whole = {
         "skinsback_base": conf.get("PAGES_BASE_TEMPLATE"),
         "skinsback": PageContext(request, section),
         **context,
     }
-    return render(request, f"skinsback/{template}", whole, status=status)
+    return render(request, f"skinsback/{template}", whole)

@@ -6,12 +6,14 @@ why a row is reviewed, or what is wrong with the site's keys and balance at Skin
 
 from .dates import hold_days_left, trade_offer_expires_at
 from .deposits import for_deposit, is_payable
-from .problems import Problem, for_error, for_word
+from .problems import NOT_AVAILABLE_CODE, Problem, for_error, for_word
 from .purchases import for_purchase
 from .texts import NEXT_TEXTS, NextStep, StatusText, Step, StepState, Tone
+from .trade_offers import trade_offer_url
 
 __all__ = [
     "NEXT_TEXTS",
+    "NOT_AVAILABLE_CODE",
     "NextStep",
     "Problem",
     "StatusText",
@@ -25,4 +27,5 @@ __all__ = [
     "hold_days_left",
     "is_payable",
     "trade_offer_expires_at",
+    "trade_offer_url",
 ]

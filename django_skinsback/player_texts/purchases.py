@@ -171,11 +171,17 @@ def for_purchase(purchase: Purchase) -> StatusText:
     )
 
 
+def is_delayed(purchase: Purchase) -> bool:
+    """Return whether an order takes longer than usual, because the market does not answer."""
+    late = purchase.poll_count > 0 or utc_now() - purchase.created_at > DELAYED_AFTER
+    return purchase.status == PurchaseStatus.REQUESTED and late
+
+
 def _entry(purchase: Purchase) -> Entry:
     match purchase.status:
         case PurchaseStatus.REFUSED if purchase.error_message == CANCELLED:
             return CANCELLED_BY_SITE
-        case PurchaseStatus.REQUESTED if purchase.poll_count or utc_now() - purchase.created_at > DELAYED_AFTER:
+        case PurchaseStatus.REQUESTED if is_delayed(purchase):
             return DELAYED
         case PurchaseStatus.WAITING_ACCEPT if is_trade_offer_over(purchase):
             return TRADE_OFFER_OVER

@@ -23,6 +23,7 @@ from django.utils.safestring import SafeString
 from .. import pictures, player_texts
 from ..models import Deposit, Purchase
 from ..pages.cards import deposit_card
+from ..pages.purchase_cards import purchase_cards
 from ..pages.rendering import PageContext
 from ..steam import GAMES
 
@@ -78,6 +79,18 @@ def skinsback_deposit(context: template.Context, deposit: Deposit) -> dict[str, 
     """Show one deposit as a card. Show it only to its owner. The context must have the request."""
     request = context["request"]
     return {"request": request, "card": deposit_card(request, deposit), "skinsback": PageContext(request, "deposit")}
+
+
+@register.inclusion_tag("skinsback/_purchase_card.html", takes_context=True)
+def skinsback_purchase(context: template.Context, purchase: Purchase) -> dict[str, Any]:
+    """Show one purchase as a card. Show it only to its owner. The context must have the request."""
+    request = context["request"]
+    return {
+        "request": request,
+        "csrf_token": context.get("csrf_token"),
+        "card": purchase_cards(request, [purchase])[0],
+        "skinsback": PageContext(request, "withdraw"),
+    }
 
 
 @register.inclusion_tag("skinsback/_picture.html")

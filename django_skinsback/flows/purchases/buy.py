@@ -161,11 +161,9 @@ def _buy(
     for purchase in purchases:
         purchase.partner, purchase.token = receiver.partner, receiver.token
         purchase.steam_id = receiver.steam_id
-
     try:
-        run(
-            partial(_insert, purchases, now), repeat_after_integrity_error=False
-        )  # a receiver's own constraint is a veto
+        # Not repeated after an IntegrityError, because a receiver's own constraint is a veto.
+        run(partial(_insert, purchases, now), repeat_after_integrity_error=False)
     except (IntegrityError, NotAllowedNow):
         # Another process may have used the key meanwhile, and its purchase may have reached a limit.
         if key and (earlier := _find_earlier(purchases, is_taken=True)):

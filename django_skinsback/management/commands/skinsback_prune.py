@@ -9,7 +9,8 @@ from ..command import SkinsBackCommand
 
 class Command(SkinsBackCommand):
     help = (
-        "Delete deliveries, balances, and repaired or resolved discrepancies that are older than RETENTION_DAYS. "
+        "Delete deliveries, balances, and repaired or resolved discrepancies that are older than RETENTION_DAYS, and "
+        "quotes that expired more than a day ago and were not used. "
         "Rows about money are never deleted. Also kept are deliveries that failed or are to be retried, and "
         "discrepancies that are open or that an operator closed. Deliveries that matched no row, had an unknown status "
         "or contradictory ids are deleted. The Celery schedule runs it once a day."
@@ -26,8 +27,8 @@ class Command(SkinsBackCommand):
         with self.progress.bar("deleting") as on_progress:
             pruned = prune(days, account=account, on_progress=on_progress)
         self.tell(
-            f"{pruned.deliveries} deliveries, {pruned.balances} balances and {pruned.discrepancies} discrepancies "
-            "deleted",
+            f"{pruned.deliveries} deliveries, {pruned.balances} balances, {pruned.discrepancies} discrepancies and "
+            f"{pruned.quotes} quotes deleted",
             **pruned._asdict(),
         )
 

@@ -54,7 +54,7 @@ def _items(cart: Cart) -> list[MarketItem]:
 
 def _remove_bought(request: HttpRequest, cart: Cart) -> None:
     """Remove lines whose quote has bought: the answer to that order may not have reached the browser."""
-    quoted = ordering.requested_ids([line.quote for line in cart.lines if line.quote])
+    quoted = [quote for line in cart.lines for quote in line.quotes]
     if not quoted:
         return
     bought = ordering.quotes_of(request.user, quoted).exclude(purchase=None).values_list("public_id", flat=True)
@@ -107,7 +107,7 @@ def make_quotes(request: HttpRequest) -> HttpResponseBase:
     choices = [(line.game, line.market_hash_name) for line in lines]
     made = ordering.make_quotes(request.user, choices)
     pairs = zip(lines, made, strict=True)
-    cart.set_quotes({line.line_id: quote.public_id.hex for line, quote in pairs if isinstance(quote, Quote)})
+    cart.add_quotes({line.line_id: quote.public_id.hex for line, quote in pairs if isinstance(quote, Quote)})
     return _to_confirmation(request, choices, made, back="cart")
 
 
@@ -120,7 +120,7 @@ def _replace_quotes(request: HttpRequest, cart: Cart) -> HttpResponseBase:
     choices = [(quote.game, quote.market_hash_name) for quote in open_quotes]
     made = ordering.make_quotes(request.user, choices)
     pairs = zip(open_quotes, made, strict=True)
-    cart.replace_quotes({old.public_id.hex: new.public_id.hex for old, new in pairs if isinstance(new, Quote)})
+    cart.follow_quotes({old.public_id.hex: new.public_id.hex for old, new in pairs if isinstance(new, Quote)})
     return _to_confirmation(request, choices, made, back="withdraw")
 
 

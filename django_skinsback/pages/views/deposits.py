@@ -80,8 +80,7 @@ def _show_form(request: HttpRequest, form: DepositForm, error: SkinsBackError | 
         "way_out": way_out(request, problem, here=here) if problem else None,
         "unpaid": keys.unpaid(request.user).first(),
     }
-    status = problem.http_status if problem else 400 if form.errors else 200
-    return render_page(request, "deposit.html", context, section="deposit", status=status)
+    return render_page(request, "deposit.html", context, section="deposit")
 
 
 @player_page("GET")

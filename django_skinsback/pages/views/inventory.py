@@ -6,9 +6,10 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from ... import conf, deposits, player_texts
-from ...exceptions import GameSwitchedOff, IdempotencyConflict, SkinsBackError, UnknownOutcome
+from ...exceptions import GameSwitchedOff, IdempotencyConflict, RequestNotSent, SkinsBackError, UnknownOutcome
 from ...flows.players.inventory import get_inventory
 from .. import keys
 from ..access import player_page
@@ -37,7 +38,7 @@ class Picker:
 def choose(request: HttpRequest) -> HttpResponseBase:
     """Show the inventory of one game. When the form is sent, open a deposit of the chosen items."""
     game = request.GET.get("game") or conf.default_game()
-    if request.method == "GET" or request.method == "HEAD":
+    if request.method != "POST":
         return _show(request, game)
     form = InventoryForm({"key": request.POST.get("key"), "item": request.POST.getlist("item")})
     if not form.is_valid():
@@ -74,7 +75,7 @@ def _show(
     deposit_url = page_url(request, "deposit")
     link = way_out(request, problem, here=request.get_full_path(), choose_url=deposit_url) if problem else None
     if problem and problem.code == "private_inventory":
-        link = Link(STEAM_PRIVACY_URL, "", is_external=True)
+        link = Link(STEAM_PRIVACY_URL, _("Open Steam's privacy settings"), is_external=True)
     context = {
         "game": game,
         "games": conf.games("deposits"),
@@ -89,8 +90,7 @@ def _show(
         "is_unloaded": picker.error is not None,
         "steam_privacy_url": STEAM_PRIVACY_URL,
     }
-    status = problem.http_status if problem else 400 if form and form.errors else 200
-    return render_page(request, "deposit_inventory.html", context, section="deposit", status=status)
+    return render_page(request, "deposit_inventory.html", context, section="deposit")
 
 
 def _load(request: HttpRequest, game: str, search: str, sort: str) -> Picker:
@@ -99,9 +99,9 @@ def _load(request: HttpRequest, game: str, search: str, sort: str) -> Picker:
         if game not in conf.games("deposits"):
             raise GameSwitchedOff
         inventory = get_inventory(request.user, game)
-    except SkinsBackError as error:
-        if not isinstance(error, (*REFUSALS, UnknownOutcome)):
-            raise
+    except UnknownOutcome:
+        return Picker(error=RequestNotSent())  # nothing was to be changed, so it is safe to try again
+    except REFUSALS as error:
         return Picker(error=error)
     words = search.casefold().split()
     found = [item for item in inventory.items if all(word in item.name.casefold() for word in words)]

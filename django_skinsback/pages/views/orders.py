@@ -51,7 +51,7 @@ def _order(request: HttpRequest, quotes: Sequence[Quote]) -> HttpResponseBase:
     problems = ordering.buy(request.user, quotes)
     cart = Cart(request.session)
     cart.remove_bought(one for one in _ids(quotes) if one not in problems)
-    cart.replace_quotes({old: problem.new_quote for old, problem in problems.items() if problem.new_quote})
+    cart.follow_quotes({old: problem.new_quote for old, problem in problems.items() if problem.new_quote})
     ordering.keep_problems(request.session, quotes, problems)
     if len(quotes) == 1 and not problems and not shown:
         purchase = ordering.quotes_of(request.user, [quotes[0].public_id]).get().purchase

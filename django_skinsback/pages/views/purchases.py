@@ -20,7 +20,7 @@ DELAYED_SECONDS, OFFER_SECONDS = 10, 600
 @player_page("GET")
 def show(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Show one purchase of the user."""
-    rows = _rows(request, public_id)
+    rows = _rows(request.user, public_id)
     tag = tag_of(rows)
     context = _context(request, rows)
     purchase = context["card"].purchase
@@ -37,12 +37,12 @@ def show(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @player_page("GET")
 def status(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Return the part of the purchase's page that changes, for ``live.js``."""
-    rows = _rows(request, public_id)
+    rows = _rows(request.user, public_id)
     return live.answer(request, tag_of(rows), "_purchase.html", lambda: _context(request, rows), section="withdraw")
 
 
-def _rows(request: HttpRequest, public_id: uuid.UUID) -> "QuerySet[Purchase]":
-    return Purchase.objects.filter(user_id=request.user.pk, public_id=public_id)
+def _rows(user: Any, public_id: uuid.UUID) -> "QuerySet[Purchase]":
+    return Purchase.objects.filter(user_id=user.pk, public_id=public_id)
 
 
 def _context(request: HttpRequest, rows: "QuerySet[Purchase]") -> dict[str, Any]:

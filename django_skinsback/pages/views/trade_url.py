@@ -38,7 +38,7 @@ def edit(request: HttpRequest) -> HttpResponseBase:
         "find_url": FIND_TRADE_URL,
         "next": return_to,
     }
-    return render_page(request, "trade_url.html", context, section="trade_url", status=400 if form.errors else 200)
+    return render_page(request, "trade_url.html", context, section="trade_url")
 
 
 def _blocked_until(profile: SteamProfile | None) -> object:

@@ -12,6 +12,14 @@ STEAM_ID = "76561198050648523"
 @pytest.fixture(autouse=True)
 def site_with_pages(settings):
     settings.ROOT_URLCONF = "tests.integration.pages.urls"
+    settings.SKINSBACK = {**settings.SKINSBACK}  # a test may change it in place
+
+
+def problem_in(answer):
+    """Return the code of the problem that a page shows; None if it shows none."""
+    assert answer.status_code == 200
+    found = re.search('data-skinsback-problem="([^"]+)"', answer.content.decode())
+    return found and found.group(1)
 
 
 class Player(Client):

@@ -3,7 +3,7 @@
 import pytest
 
 from django_skinsback import purchases
-from django_skinsback.exceptions import IdempotencyConflict, InvalidTradeURL
+from django_skinsback.exceptions import IdempotencyConflict, InvalidTradeURL, TradeURLMissing
 from django_skinsback.models import LedgerEntry, Purchase
 from tests.wallet.models import Wallet
 
@@ -109,7 +109,9 @@ def test_a_purchase_and_a_batch_do_not_share_a_key(funded_user):
 
 
 def test_buying_without_a_trade_url_raises_and_writes_nothing(user):
-    with pytest.raises(InvalidTradeURL):
+    with pytest.raises(TradeURLMissing):  # the user has no Steam profile
         purchases.buy(user=user, skin_id="1", max_price=1)
+    with pytest.raises(InvalidTradeURL):
+        purchases.buy(skin_id="1", max_price=1)
 
     assert not Purchase.objects.exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from django_skinsback import deposits, models, purchases, signals
+from django_skinsback import deposits, models, players, purchases, signals
 from django_skinsback.flows.monitoring.balance import store_balance
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
 from django_skinsback.wire.types import DepositReport, PurchaseReport
@@ -50,6 +50,11 @@ def fall_below_low_balance(client, user):
     store_balance("default", Decimal(1))
 
 
+def replace_a_trade_url(client, user):
+    for token in ("i1ArBZey", "j2BsCAfz"):
+        players.set_trade_url(user, f"https://steamcommunity.com/tradeoffer/new/?partner=90382795&token={token}")
+
+
 CAUSES = {
     "entry_posted": credit_a_deposit,
     "deposit_changed": credit_a_deposit,
@@ -57,6 +62,7 @@ CAUSES = {
     "review_needed": report_an_unknown_status,
     "notification_refused": refuse_a_notification,
     "balance_low": fall_below_low_balance,
+    "trade_url_changed": replace_a_trade_url,
 }
 
 

@@ -95,7 +95,7 @@
                     replace(area, html);
                     seconds = base();
                 } else {
-                    seconds = Math.min(seconds * GROWTH, LONGEST_SECONDS);
+                    seconds = problem.hidden ? Math.min(seconds * GROWTH, LONGEST_SECONDS) : base();
                 }
                 problem.hidden = true;
             } catch {

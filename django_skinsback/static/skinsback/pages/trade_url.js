@@ -8,16 +8,11 @@
         const check = () => {
             const text = input.value.trim();
             const isGood = TRADE_URL.test(text);
-            const shown = text ? field.dataset[isGood ? "skinsbackGood" : "skinsbackBad"] : "";
-            if (result.textContent === shown) {
-                return;
-            }
-            result.hidden = !text;
-            result.textContent = shown;
+            result.textContent = text ? field.dataset[isGood ? "skinsbackGood" : "skinsbackBad"] : "";
             result.classList.toggle("skinsback-in", isGood);
             result.classList.toggle("skinsback-out", !isGood);
         };
-        // Not "change": it fires when the button is pressed, and the new line would move the button away from the click.
+        result.hidden = false; // it is empty, but keeps its place: a button below must not move while it is clicked
         input.addEventListener("input", check);
     }
 }
