@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +17,7 @@ from django.utils.module_loading import import_string
 
 from . import conf, proxy
 from .flows.addresses import URLS_HINT, nested_urls
+from .money import amount_text
 from .proxy import is_proxy_url
 from .signals import entry_posted
 from .steam import GAMES
@@ -222,34 +225,34 @@ def _check_currency() -> list[CheckMessage]:
     ]
 
 
-SAMPLE_PRICES = [
+SAMPLE_PRICES = sorted(
     Decimal(digits).scaleb(power) for power in range(-2, 5) for digits in ("1", "1.5", "2", "3", "5", "7.99")
-]
-"""Market prices in US dollars, from 0.01 to 79,900 and in ascending order, that PRICE_MARKUP is checked with."""
+)
+"""Market prices in US dollars, from 0.01 to 79,900, that PRICE_MARKUP is checked with."""
 
 
 def _check_markup() -> list[CheckMessage]:
-    """Find market prices of which the higher one has the lower site price. What the function raises is ignored."""
+    """Find two market prices of which the higher one has the lower site price."""
     markup = conf.callable_setting("PRICE_MARKUP")
     if markup is None:
         return []
-    before: tuple[Decimal, Any] | None = None
+    prices: list[tuple[Decimal, Decimal]] = []
     for price in SAMPLE_PRICES:
-        try:
-            marked = markup(price)
-            if before is not None and marked < before[1]:
-                return [
-                    Error(
-                        f"SKINSBACK['PRICE_MARKUP'] falls: it returns {before[1]} for {before[0]}, and {marked} for "
-                        f"{price}.",
-                        hint="Return a price that is at least as high for a higher market price.",
-                        id="skinsback.E010",
-                    )
-                ]
-        except Exception:  # noqa: BLE001 - it is code of the site, and may need what a check does not have
-            continue
-        before = price, marked
-    return []
+        # The function is code of the site. It may raise anything, because a check may lack what it needs.
+        with suppress(Exception):
+            returned = markup(price)
+            if isinstance(returned, Decimal) and returned.is_finite():
+                prices.append((price, returned))
+    return [
+        Error(
+            f"SKINSBACK['PRICE_MARKUP'] falls: it returns {amount_text(higher)} for {amount_text(low)}, and "
+            f"{amount_text(lower)} for {amount_text(high)}.",
+            hint="It must return a price that is at least as high for a higher market price.",
+            id="skinsback.E010",
+        )
+        for (low, higher), (high, lower) in pairwise(prices)
+        if lower < higher
+    ][:1]
 
 
 _STEAM_LOGINS = {

@@ -39,6 +39,7 @@ SITES = {
     "replica": [*CONTRACTS, *PURCHASES, *SENDING, "tests/integration/webhooks/test_deliveries.py"],
     "second_database": [*CONTRACTS, *PURCHASES, *COMMITS, *OWN_TRANSACTIONS],
     "proxied": [*CONTRACTS, *NO_PROXY],
+    "steam_logins": ["tests/hosts/steam_logins.py", "-W", "ignore"],  # the packages themselves cause warnings
 }
 
 

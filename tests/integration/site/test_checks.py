@@ -19,7 +19,8 @@ SHARED_CACHE = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCa
 GOOD = {"CLIENT_ID": "1", "CLIENT_SECRET": "123"}
 
 IDS = {f"skinsback.{name}" for name in ("E001", "E002", "E003", "E004", "E005", "E006", "W001", "W002", "W003", "W004")}
-IDS |= {"skinsback.W005", "skinsback.W006", "skinsback.E007", "skinsback.E008"}
+IDS |= {"skinsback.W005", "skinsback.W006", "skinsback.E007", "skinsback.E008", "skinsback.E009", "skinsback.E010"}
+IDS |= {"skinsback.E011"}
 
 
 @pytest.fixture
@@ -299,6 +300,61 @@ def test_every_alias_that_passes_has_an_address(site):
     assert all(webhook_url("result", alias) for alias in conf.accounts())
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({}, "TO_SITE_CURRENCY and TO_USD are not set"),
+        ({"TO_USD": "decimal.Decimal"}, "TO_SITE_CURRENCY is not set"),
+        ({"TO_SITE_CURRENCY": "decimal.Decimal"}, "TO_USD is not set"),
+    ],
+)
+def test_another_currency_without_the_functions_that_convert_is_e009_and_they_are_named(site, given, missing):
+    site({"QUOTE_CURRENCY": "eur", **given})
+    (message,) = found()
+    assert message.id == "skinsback.E009"
+    assert missing in message.msg
+
+
+def test_another_currency_with_both_functions_is_fine(site):
+    site({"QUOTE_CURRENCY": "eur", "TO_SITE_CURRENCY": "decimal.Decimal", "TO_USD": "decimal.Decimal"})
+    assert ids() == []
+
+
+def cheaper_above_a_hundred(price):
+    return price * (2 if price < 100 else 1)
+
+
+def always_the_same(price):
+    return Decimal(5)
+
+
+def raises_always(price):
+    raise LookupError("no rates yet")
+
+
+def test_a_markup_that_falls_is_e010_and_the_two_prices_are_named(site):
+    site({"PRICE_MARKUP": f"{__name__}.cheaper_above_a_hundred"})
+    (message,) = found()
+    assert message.id == "skinsback.E010"
+    assert "returns 159.8 for 79.9, and 100 for 100." in message.msg
+
+
+@pytest.mark.parametrize("markup", ["always_the_same", "raises_always"])
+def test_a_markup_that_does_not_fall_or_cannot_be_called_now_is_fine(site, markup):
+    site({"PRICE_MARKUP": f"{__name__}.{markup}"})
+    assert ids() == []
+
+
+@pytest.mark.parametrize(
+    ("function", "package"), [("allauth", "django-allauth[steam]"), ("social_auth", "social-auth-app-django")]
+)
+def test_a_steam_login_whose_package_is_not_installed_is_e011_and_the_package_is_named(site, function, package):
+    site({"STEAM_ID": f"django_skinsback.steam_login.{function}"})
+    (message,) = found()
+    assert message.id == "skinsback.E011"
+    assert package in message.msg + message.hint
+
+
 def test_the_sandboxes_secret_in_production_is_e006(site):
     for keys in (
         {"CLIENT_SECRET": CLIENT_SECRET},
@@ -449,6 +505,8 @@ def everything_wrong(site, monkeypatch):
         None,
         {"NO": 1, "ACCOUNTS": {"b c": GOOD, "third": {}}},
         {"DEFAULT_GAME": "csgo"},
+        {"QUOTE_CURRENCY": "eur", "PRICE_MARKUP": f"{__name__}.cheaper_above_a_hundred"},
+        {"STEAM_ID": "django_skinsback.steam_login.allauth"},
         {"CLIENT_SECRET": CLIENT_SECRET, "API_URL": "https://elsewhere.example/api.php", "WEBSOCKET_URL": "ws://x/"},
     ):
         site(value, CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}})

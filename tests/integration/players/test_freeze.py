@@ -1,0 +1,59 @@
+"""Freezing users: who did it, why, since when, and the log."""
+
+import logging
+
+import pytest
+
+from django_skinsback import players
+from django_skinsback.exceptions import InvalidInput
+from django_skinsback.models import Freeze
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+
+def test_a_freeze_keeps_who_and_why(user, operator):
+    row = players.freeze(user, operator, "chargeback")
+
+    assert (row.user, row.by, row.reason) == (user, operator, "chargeback")
+    assert players.is_frozen(user)
+    assert not players.is_frozen(operator)
+
+
+def test_a_second_freeze_replaces_the_reason_and_keeps_the_time(user, operator):
+    first = players.freeze(user, operator, "chargeback")
+
+    again = players.freeze(user, None, "still open")
+
+    assert (again.pk, again.since) == (first.pk, first.since)
+    assert (again.by, again.reason) == (None, "still open")
+    assert Freeze.objects.count() == 1
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_a_freeze_needs_a_reason(user, operator, reason):
+    with pytest.raises(InvalidInput):
+        players.freeze(user, operator, reason)
+
+    assert not players.is_frozen(user)
+
+
+def test_unfreezing_says_whether_the_user_was_frozen(user, operator):
+    players.freeze(user, operator, "chargeback")
+
+    assert players.unfreeze(user, operator) is True
+    assert players.unfreeze(user, operator) is False
+    assert not players.is_frozen(user)
+
+
+def test_both_are_logged_once_after_the_commit(user, operator, caplog, django_capture_on_commit_callbacks):
+    with caplog.at_level(logging.INFO, logger="django_skinsback"), django_capture_on_commit_callbacks(execute=True):
+        players.freeze(user, operator, "chargeback")
+        players.freeze(user, operator, "still open")
+        players.unfreeze(user)
+        players.unfreeze(user)
+
+    logged = [(record.message, record.user_id, record.by) for record in caplog.records]
+    assert logged == [
+        ("skinsback.user_frozen", str(user.pk), str(operator.pk)),
+        ("skinsback.user_unfrozen", str(user.pk), ""),
+    ]

@@ -1,0 +1,255 @@
+"""One user clicks twice, has two windows open, or is frozen while buying: limits and quotes hold."""
+
+import threading
+from decimal import Decimal
+from functools import partial
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from django_skinsback import deposits, players, purchases
+from django_skinsback.exceptions import LimitReached, UserFrozen
+from django_skinsback.flows.players import guard
+from django_skinsback.models import (
+    Deposit,
+    Freeze,
+    LedgerEntry,
+    MarketItem,
+    PriceListImport,
+    Purchase,
+    Quote,
+    UserGuard,
+)
+from django_skinsback.sandbox import Sandbox
+from tests.wallet.models import Wallet
+
+from .test_callers_snapshot import elsewhere, repeatable_read
+from .test_parallel import at_once
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
+
+
+@pytest.fixture
+def buyer(user):
+    Wallet.objects.create(user=user, balance=1000)
+    players.set_trade_url(user, TRADE_URL)
+    PriceListImport.objects.create(game="cs2", imported_at=timezone.now())
+    for name in ("Knife", "Gloves"):
+        MarketItem.objects.create(game="cs2", market_hash_name=name, price=Decimal("4.20"), count=3)
+    return user
+
+
+@pytest.fixture
+def site(settings):
+    def change(**values):
+        settings.SKINSBACK = {**settings.SKINSBACK, **values}
+
+    return change
+
+
+@pytest.fixture
+def sandbox(site):
+    with Sandbox(manual=True) as sandbox:
+        site(**sandbox.credentials(), API_URL=sandbox.api_url, ACCOUNTS={})
+        yield sandbox
+
+
+def buy(user, key=""):
+    return purchases.buy(user=user, market_hash_name="Knife", max_price=4, idempotency_key=key)
+
+
+def names(results):
+    """The names of the exceptions, and ``ok`` for a returned row."""
+    return sorted(type(each).__name__ if isinstance(each, Exception) else "ok" for each in results)
+
+
+def test_eight_clicks_on_one_quote_buy_once_and_all_get_the_purchase(buyer):
+    for number in range(5):
+        quote = players.make_quote(buyer, "cs2", "Knife")
+
+        results = at_once(*[partial(players.buy_quote, buyer, quote.public_id, idempotency_key=f"c{number}")] * 8)
+
+        bought = Quote.objects.get(pk=quote.pk).purchase
+        assert [getattr(each, "pk", each) for each in results] == [bought.pk] * 8
+    assert Purchase.objects.count() == LedgerEntry.objects.count() == 5
+    assert Wallet.objects.get().balance == 1000 - 5 * Decimal("4.20")
+
+
+def test_one_key_for_two_quotes_at_once_buys_one(buyer):
+    for number in range(5):
+        clicks = [
+            partial(
+                players.buy_quote, buyer, players.make_quote(buyer, "cs2", name).public_id, idempotency_key=f"c{number}"
+            )
+            for name in ("Knife", "Gloves")
+        ]
+
+        assert names(at_once(*clicks)) == ["IdempotencyConflict", "ok"]
+
+    assert Purchase.objects.count() == 5
+
+
+@pytest.mark.parametrize("limit", [{"count": 1}, {"sum": {"usd": Decimal(5)}}])
+def test_two_quotes_at_once_against_a_limit_for_one_buy_one(buyer, site, limit):
+    ids = [players.make_quote(buyer, "cs2", name).public_id for name in ("Knife", "Gloves")]
+    site(LIMITS={"purchases": limit})
+
+    assert names(at_once(*[partial(players.buy_quote, buyer, public_id) for public_id in ids])) == [
+        "LimitReached",
+        "ok",
+    ]
+
+    assert Purchase.objects.count() == 1
+    assert Wallet.objects.get().balance == Decimal("995.8")
+
+
+def test_ten_purchases_of_one_user_at_once_keep_a_limit(buyer, site):
+    site(LIMITS={"purchases": {"count": 3}})
+
+    results = at_once(*[partial(buy, buyer)] * 10)
+
+    assert names(results) == ["LimitReached"] * 7 + ["ok"] * 3
+    assert Purchase.objects.count() == 3
+
+
+def test_first_purchases_of_many_users_at_once_have_no_error(buyer, django_user_model):
+    users = [django_user_model.objects.create(username=f"user{number}") for number in range(8)]
+    for user in users:
+        players.set_trade_url(user, TRADE_URL)
+
+    assert names(at_once(*[partial(buy, user) for user in users])) == ["ok"] * 8
+
+
+def test_a_freeze_waits_for_a_purchase_that_is_being_saved_and_the_next_purchase_sees_it(buyer, monkeypatch):
+    has_lock, frozen = threading.Event(), threading.Event()
+    lock_user = guard.lock_user
+
+    def lock_and_wait(user):
+        lock_user(user)
+        if threading.current_thread().name == "buyer":
+            has_lock.set()
+            assert not frozen.wait(0.5)  # the freeze waits for this lock
+
+    monkeypatch.setattr(guard, "lock_user", lock_and_wait)
+    results = []
+
+    def first():
+        try:
+            results.append(buy(buyer))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=first, name="buyer")
+    thread.start()
+    assert has_lock.wait(10)
+    players.freeze(buyer, None, "chargeback")
+    frozen.set()
+    thread.join()
+
+    assert results == [Purchase.objects.get()]
+    with pytest.raises(UserFrozen):
+        buy(buyer)
+
+
+def test_a_freeze_and_purchases_at_once_leave_no_purchase_after_the_freeze(buyer):
+    for _ in range(5):
+        results = at_once(*[partial(buy, buyer)] * 3, partial(players.freeze, buyer, None, "chargeback"))
+
+        assert set(names(results)) <= {"ok", "UserFrozen"}
+        assert isinstance(results[3], Freeze)
+        count = Purchase.objects.count()
+        with pytest.raises(UserFrozen):
+            buy(buyer)
+        assert Purchase.objects.count() == count
+        players.unfreeze(buyer)
+
+
+def test_two_freezes_at_once_are_one_row_and_no_error(user):
+    results = at_once(*[partial(players.freeze, user, None, "chargeback")] * 4)
+
+    assert names(results) == ["ok"] * 4
+    assert Freeze.objects.count() == UserGuard.objects.count() == 1
+
+
+def test_the_first_trade_url_four_times_at_once_is_one_profile_and_no_error(user):
+    assert names(at_once(*[partial(players.set_trade_url, user, TRADE_URL)] * 4)) == ["ok"] * 4
+
+
+def test_one_purchase_key_at_once_returns_one_row_although_the_limit_is_one(buyer, site):
+    site(LIMITS={"purchases": {"count": 1}})
+
+    results = at_once(*[partial(buy, buyer, "cart-7")] * 4)
+
+    assert [getattr(each, "pk", each) for each in results] == [Purchase.objects.get().pk] * 4
+
+
+def test_one_deposit_key_at_once_returns_one_row_although_the_limit_is_one(user, site, sandbox):
+    site(LIMITS={"deposits": {"count": 1}})
+
+    results = at_once(*[partial(deposits.create, user, idempotency_key="cart-7")] * 4)
+
+    assert [getattr(each, "pk", each) for each in results] == [Deposit.objects.get().pk] * 4
+    assert len(sandbox.store.state.deposits) == 1
+
+
+def test_two_deposits_at_once_against_a_limit_for_one_open_one(user, site, sandbox):
+    site(LIMITS={"deposits": {"count": 1}})
+
+    assert names(at_once(*[partial(deposits.create, user)] * 2)) == ["LimitReached", "ok"]
+
+    assert len(sandbox.store.state.deposits) == 1
+
+
+needs_repeatable_read = pytest.mark.skipif(
+    connection.vendor != "mysql", reason="PostgreSQL refuses to read past a snapshot"
+)
+
+
+@needs_repeatable_read
+def test_a_freeze_that_the_callers_snapshot_does_not_show_is_seen(buyer):
+    with repeatable_read():
+        elsewhere(lambda: players.freeze(buyer, None, "chargeback"))
+        with pytest.raises(UserFrozen):
+            buy(buyer)
+
+
+@needs_repeatable_read
+def test_a_purchase_that_the_callers_snapshot_does_not_show_counts(buyer, site):
+    site(LIMITS={"purchases": {"count": 1}})
+    with repeatable_read():
+        elsewhere(lambda: buy(buyer))
+        with pytest.raises(LimitReached):
+            buy(buyer)
+
+
+@needs_repeatable_read
+def test_charges_that_the_callers_snapshot_does_not_show_count(buyer, site):
+    quote = players.make_quote(buyer, "cs2", "Knife")
+    site(LIMITS={"purchases": {"sum": {"usd": Decimal(5)}}})
+    with repeatable_read():
+        elsewhere(lambda: players.buy_quote(buyer, quote.public_id))
+        with pytest.raises(LimitReached):
+            purchases.buy(user=buyer, market_hash_name="Knife", max_price=4, charge=1, charge_currency="usd")
+
+
+@needs_repeatable_read
+def test_a_purchase_by_the_same_quote_that_the_callers_snapshot_does_not_show_is_returned(buyer):
+    quote = players.make_quote(buyer, "cs2", "Knife")
+    with repeatable_read():
+        elsewhere(lambda: players.buy_quote(buyer, quote.public_id))
+        again = players.buy_quote(buyer, quote.public_id)
+
+    assert again == Purchase.objects.get()
+
+
+def test_a_callers_database_transaction_that_rolls_back_undoes_the_purchase_and_the_quote_can_buy(buyer):
+    quote = players.make_quote(buyer, "cs2", "Knife")
+    with transaction.atomic():
+        players.buy_quote(buyer, quote.public_id)
+        transaction.set_rollback(True)
+
+    assert Quote.objects.get().purchase is None
+    assert players.buy_quote(buyer, quote.public_id).pk
