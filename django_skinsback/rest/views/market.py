@@ -9,10 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from ... import conf, pictures, players
+from ... import conf, pictures
 from ...exceptions import InvalidInput
 from ...flows.market.browse import MarketPage, search_market
 from ...flows.market.quotes import charge_for
+from ...flows.players.inventory import get_inventory
 from .. import serializers
 from ..base import BaseView
 from ..schema import documented, page_of
@@ -96,7 +97,7 @@ class InventoryView(BaseView):
         form = serializers.GameQuerySerializer(data=request.query_params)
         form.is_valid(raise_exception=True)
         game = form.validated_data.get("game") or conf.default_game()
-        inventory = players.get_inventory(self.user, game)
+        inventory = get_inventory(self.user, game)
         skins = [
             {
                 "asset_id": skin.asset_id,

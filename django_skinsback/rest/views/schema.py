@@ -3,12 +3,11 @@
 from typing import Any
 
 from django.http import Http404, HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
 from ..base import BaseView
-from ..schema import FILE, SERVER
+from ..schema import FILE, SERVER, hidden
 
 
 class SchemaView(BaseView):
@@ -17,7 +16,7 @@ class SchemaView(BaseView):
     permission_classes: Any = (AllowAny,)
     is_public = True
 
-    @extend_schema(exclude=True)
+    @hidden
     def get(self, request: Request) -> HttpResponse:
         """Return the file ``openapi.yaml`` with the address of this site."""
         here = request.build_absolute_uri(request.path)
@@ -30,7 +29,8 @@ class NotFoundView(BaseView):
 
     permission_classes: Any = (AllowAny,)
 
-    @extend_schema(exclude=True)
+    schema = None
+
     def initial(self, request: Request, *_args: object, **_arguments: object) -> None:
         """Raise Http404, whatever the method is."""
         raise Http404
