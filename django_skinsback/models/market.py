@@ -32,6 +32,15 @@ WEAR_LABELS = {
 """Wear of a CS2 skin -> label, best first."""
 
 
+PRICE_BANDS = tuple(map(Decimal, ("0.08", "0.32", "1.28", "5.12", "20.48", "81.92", "327.68", "1310.72")))
+"""Market prices in US dollars at which a new price band begins. Band 0 is below the first."""
+
+
+def _price_band() -> models.Case:
+    bands = [models.When(price__lt=end, then=models.Value(band)) for band, end in enumerate(PRICE_BANDS)]
+    return models.Case(*bands, default=models.Value(len(PRICE_BANDS)))
+
+
 class MarketItemQuerySet(models.QuerySet["MarketItem"]):
     """Queries for the pages of a shop.
 
@@ -109,6 +118,13 @@ class MarketItem(models.Model):
     wear = models.CharField(_("wear"), max_length=16, blank=True, choices=list(WEAR_LABELS.items()))
     quality = models.CharField(_("quality"), max_length=16, default=Quality.NORMAL, choices=Quality.choices)
     available = models.BooleanField(_("available"), default=True)
+    # In an index of prices, names are not in order. In one of bands and names, the names of each band are.
+    price_band = models.GeneratedField(
+        verbose_name=_("price band"),
+        expression=_price_band(),
+        output_field=models.SmallIntegerField(),
+        db_persist=True,
+    )
     updated_at = fields.UTCDateTimeField(_("updated at"), default=fields.utc_now)
 
     objects = MarketItemQuerySet.as_manager()
@@ -123,7 +139,7 @@ class MarketItem(models.Model):
             models.Index(fields=["game", "available", "price", "id"], name="skinsback_item_order"),
             models.Index(fields=["game", "available", "wear", "quality", "price", "id"], name="skinsback_item_facet"),
             models.Index(
-                fields=["game", "available", "wear", "quality", "market_hash_name", "price"],
+                fields=["game", "available", "wear", "quality", "price_band", "market_hash_name", "price"],
                 name="skinsback_item_facet_name",
             ),
         ]
