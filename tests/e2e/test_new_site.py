@@ -126,50 +126,39 @@ LOG_IN = """
 from django.contrib.auth.models import User
 from django.test import Client
 
-user = User.objects.get()
+user, operator = User.objects.get(username="alice"), User.objects.create(username="operator")
 client = Client(headers={"host": "127.0.0.1"})
 client.force_login(user)
 print("session", client.cookies["sessionid"].value)
 """
 
-USERS = """
-from django.contrib.auth.models import User
-
-user, operator = User.objects.get(), User.objects.create(username="operator")
-"""
-
 DEPOSIT = """
-from django.contrib.auth.models import User
-from django_skinsback import deposits
-from django_skinsback.testing import allow_sandbox_secret
-from django_skinsback.wire.types import DepositReport
 from decimal import Decimal
+from django_skinsback import deposits
+from django_skinsback.wire.types import DepositReport
 from wallet.models import Wallet
 
-deposit = deposits.create(User.objects.get(), game="rust")
+deposit = deposits.create(user, game="rust")
 report = DepositReport(
     status="success", order_id=deposit.order_id, amount=Decimal(11), user_amount=Decimal(11), amount_currency="usd"
 )
 deposits.record_report(report, "webhook")
-print(*Wallet.objects.values_list("currency", "balance"))
+print("wallets", *Wallet.objects.values_list("currency", "balance"))
 """
 
 
 def test_the_further_code_of_the_page_works(site):
     further = blocks_of(FURTHER)
-    files = [block for block in further if block.path]
-    follow(site, blocks_of(STEPS), more_files=files)
-    session = re.search(r"session (\w+)", site.manage("shell", "-c", LOG_IN)).group(1)
+    follow(site, blocks_of(STEPS), more_files=[block for block in further if block.path])
+    other_code = [block.text for block in further if not block.path]
+    printed = site.manage("shell", "-c", "\n".join([LOG_IN, *other_code, DEPOSIT]))
+    assert "wallets ('eur', Decimal('10.000000'))" in printed
+    session = re.search(r"session (\w+)", printed).group(1)
 
     def get(path):
         answer = requests.get(f"{site.address}{path}", cookies={"sessionid": session}, timeout=20)
         assert answer.ok, answer.text
         return answer.text
-
-    for block in further:
-        if not block.path:
-            site.manage("shell", "-c", f"{USERS}\n{block.text}")
-    assert "('eur', Decimal('10.000000'))" in site.manage("shell", "-c", DEPOSIT)
 
     form = get("/skins/deposit/")
     assert "We help you" in form
