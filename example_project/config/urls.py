@@ -1,4 +1,4 @@
-"""URLs of the shop, of the pages of the package, and of the webhooks that SkinsBack calls."""
+"""URLs of the shop, of the pages and the REST API of the package, and of the webhooks that SkinsBack calls."""
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
@@ -12,6 +12,7 @@ urlpatterns = [
     path("favicon.ico", favicon),  # the admin's pages have no icon link, so browsers ask for this
     path("", include("example_project.shop.urls")),
     path("", include("django_skinsback.pages.urls")),
+    path("api/", include("django_skinsback.rest.urls")),
     path("admin/", admin.site.urls),
     path("skinsback/", include("django_skinsback.urls")),
 ]
