@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from django.db.models import prefetch_related_objects
 from django.http import HttpRequest
 
-from .. import player_texts
+from .. import conf, player_texts
 from ..models import Deposit, LedgerEntry
 from ..models.fields import utc_now
 from ..player_texts import NextStep, StatusText
-from ..statuses import EntryKind
+from ..statuses import DepositStatus, EntryKind
 from .next_steps import Link, link_for, trade_offer_url
 
 _MINUTE = 60
@@ -28,11 +29,15 @@ class TradeOffer:
 
 @dataclass(frozen=True, slots=True)
 class DepositCard:
-    """The template variable ``card``: one deposit of the player."""
+    """The template variable ``card``: one deposit of the player.
+
+    ``expected`` is the amount that is credited after the hold, and its currency; None if there is no hold.
+    """
 
     deposit: Deposit
     status: StatusText
     credit: LedgerEntry | None
+    expected: tuple[Decimal, str] | None
     reversal: LedgerEntry | None
     trade: TradeOffer | None
     next_link: Link | None
@@ -53,6 +58,7 @@ def deposit_card(request: HttpRequest, deposit: Deposit) -> DepositCard:
         deposit=deposit,
         status=status,
         credit=entries.get(EntryKind.CREDIT),
+        expected=expected_credit(deposit),
         reversal=entries.get(EntryKind.REVERSAL),
         trade=_trade(deposit),
         next_link=_next_link(request, deposit, status),
@@ -60,10 +66,25 @@ def deposit_card(request: HttpRequest, deposit: Deposit) -> DepositCard:
     )
 
 
+def expected_credit(deposit: Deposit) -> tuple[Decimal, str] | None:
+    """Return the amount that is credited when the hold of ``deposit`` ends, and its currency.
+
+    Return None if the deposit is not in hold, or if ``CREDIT`` is a function: its result is not known before.
+    """
+    if deposit.status != DepositStatus.IN_HOLD or conf.callable_setting("CREDIT"):
+        return None
+    amount: Decimal | None = getattr(deposit, conf.credit_column())
+    return (amount, deposit.amount_currency) if amount and deposit.amount_currency else None
+
+
 def _trade(deposit: Deposit) -> TradeOffer | None:
     """Return the trade offer of a deposit from the user's own inventory; None if it does not wait for the user."""
     url = trade_offer_url(deposit)
-    if not url or player_texts.is_payable(deposit) or deposit.status not in {"created", "pending"}:
+    if (
+        not url
+        or player_texts.is_payable(deposit)
+        or deposit.status not in {DepositStatus.CREATED, DepositStatus.PENDING}
+    ):
         return None
     return trade_offer(url, player_texts.trade_offer_expires_at(deposit))
 

@@ -40,7 +40,8 @@ CUT = """() => {
 
 
 def login(request):
-    return HttpResponse("<title>Log in</title><h1>Log in</h1>")
+    icon = '<link rel="icon" href="/static/skinsback/skins/gem.svg">'  # otherwise browsers ask for /favicon.ico
+    return HttpResponse(f"{icon}<title>Log in</title><h1>Log in</h1>")
 
 
 urlpatterns = [

@@ -117,7 +117,7 @@ def test_a_deposit_from_the_own_inventory(site, user, javascript):
     expect(offer).to_have_attribute("href", f"https://steamcommunity.com/tradeoffer/{deposit.trade_offer_id}/")
     expect(page.get_by_text(deposit.bot_steam_id)).to_be_visible()
     countdown = page.locator("[data-skinsback-countdown]")
-    expect(countdown).to_have_text(re.compile(r"^9:\d\d$" if javascript else r"^9 minutes left$"))
+    expect(countdown).to_have_text(re.compile(r"^9:\d\d left$" if javascript else r"^9 minutes left$"))
     if javascript:
         first = countdown.text_content()
         expect(countdown).not_to_have_text(first)

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -87,7 +88,7 @@ def _show_form(request: HttpRequest, form: DepositForm, error: SkinsBackError | 
 def back(request: HttpRequest, key: uuid.UUID | None = None) -> HttpResponseBase:
     """Redirect to the deposit that was made with ``key``, without one to the newest deposit of the user."""
     if key is None:
-        deposit = Deposit.objects.filter(user=request.user).order_by("-pk").first()
+        deposit = _of(request.user).order_by("-pk").first()
     else:
         deposit = keys.find_deposit(request.user, key)
     if deposit is None:
@@ -111,7 +112,7 @@ def done_in_frame(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
 @player_page("GET")
 def show(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Show one deposit of the user."""
-    rows = Deposit.objects.filter(user=request.user, public_id=public_id)
+    rows = _of(request.user).filter(public_id=public_id)
     tag = _tag(rows)
     deposit = get_object_or_404(rows)
     card = deposit_card(request, deposit)
@@ -128,7 +129,7 @@ def show(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @player_page("GET")
 def status(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Return the part of the deposit's page that changes, for ``live.js``."""
-    rows = Deposit.objects.filter(user=request.user, public_id=public_id)
+    rows = _of(request.user).filter(public_id=public_id)
     return live.answer(
         request,
         _tag(rows),
@@ -138,5 +139,9 @@ def status(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     )
 
 
-def _tag(rows: Any) -> str:
+def _of(user: Any) -> "QuerySet[Deposit]":
+    return Deposit.objects.filter(user=user)
+
+
+def _tag(rows: "QuerySet[Deposit]") -> str:
     return live.read_tag(rows, "trade_offer_expires_at")

@@ -10,6 +10,7 @@ from ... import player_texts
 from ...models import Deposit, LedgerEntry, Purchase
 from ...statuses import EntryKind
 from ..access import player_page
+from ..cards import expected_credit
 from ..rendering import render_page
 
 PER_PAGE = 20
@@ -35,8 +36,8 @@ def history(request: HttpRequest) -> HttpResponse:
 def _rows(shown: str, user: Any) -> "QuerySet[Any]":
     if shown == ENTRIES:
         return LedgerEntry.objects.filter(user=user).select_related("deposit", "purchase").order_by("-pk")
-    model: Any = Purchase if shown == PURCHASES else Deposit
-    return model.objects.filter(user=user).prefetch_related("entries", "changes").order_by("-pk")
+    model: type[Deposit | Purchase] = Purchase if shown == PURCHASES else Deposit
+    return model._default_manager.filter(user=user).prefetch_related("entries", "changes").order_by("-pk")
 
 
 def _line(row: Deposit | Purchase) -> dict[str, Any]:
@@ -51,10 +52,12 @@ def _line(row: Deposit | Purchase) -> dict[str, Any]:
             "is_undone": EntryKind.REFUND in entries,
         }
     credit = entries.get(EntryKind.CREDIT)
+    amount, currency = (credit.amount, credit.currency) if credit else expected_credit(row) or (None, "")
     return {
         "row": row,
         "status": player_texts.for_deposit(row),
-        "amount": credit.amount if credit else None,
-        "currency": credit.currency if credit else "",
+        "amount": amount,
+        "currency": currency,
+        "is_expected": credit is None,
         "is_undone": EntryKind.REVERSAL in entries,
     }

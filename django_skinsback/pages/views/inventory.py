@@ -37,7 +37,7 @@ class Picker:
 @player_page("GET", "POST")
 def choose(request: HttpRequest) -> HttpResponseBase:
     """Show the inventory of one game. When the form is sent, open a deposit of the chosen items."""
-    game = request.GET.get("game") or conf.default_game()
+    game = request.GET.get("game") or _default_game()
     if request.method != "POST":
         return _show(request, game)
     form = InventoryForm({"key": request.POST.get("key"), "item": request.POST.getlist("item")})
@@ -61,6 +61,11 @@ def choose(request: HttpRequest) -> HttpResponseBase:
     except REFUSALS as error:
         return _show(request, game, form, error)
     return redirect(page_url(request, "deposit_row", deposit.public_id))
+
+
+def _default_game() -> str:
+    game, games = conf.default_game(), conf.games("deposits")
+    return game if game in games or not games else games[0]
 
 
 def _show(

@@ -194,6 +194,14 @@ def test_a_hold_is_counted_in_days(player, user):
     assert "3 more days" in player.read(page(deposit))
 
 
+@pytest.mark.parametrize(("credit", "shown"), [("user_amount", True), ("amount", False)])
+def test_a_held_deposit_says_how_much_will_be_credited(player, user, settings, credit, shown):
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": credit}
+    deposit = make_deposit(user=user, status="in_hold", user_amount="12.60", amount_currency="usd")
+    assert ("$12.60 will be credited." in player.read(page(deposit))) is shown
+    assert ("$12.60" in player.read("/skins/history/")) is shown
+
+
 def test_review_reasons_and_what_the_site_earns_are_not_shown(player, user):
     deposit = make_deposit(
         user=user,

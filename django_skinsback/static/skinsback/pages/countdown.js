@@ -9,7 +9,8 @@
             }
             const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1000));
             const text = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-            element.textContent = seconds ? text : element.dataset.skinsbackOver;
+            const sentence = (element.dataset.skinsbackLeft || "0:00").replace("0:00", text);
+            element.textContent = seconds ? sentence : element.dataset.skinsbackOver;
         }
     };
     show();
