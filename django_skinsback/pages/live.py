@@ -54,5 +54,5 @@ def answer(
     if unchanged is not None:
         unchanged.headers["ETag"] = tag
         return unchanged
-    context = {"skinsback": PageContext(request, section), **make_context()}
+    context = {"skinsback": PageContext(request, section), "request": request, **make_context()}
     return HttpResponse(render_to_string(f"skinsback/{template}", context, request), headers={"ETag": tag})

@@ -7,6 +7,11 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models.market import WEAR_LABELS, Quality
 
+QUALITIES = [
+    (Quality.NORMAL, _("Normal")),
+    (Quality.STATTRAK, Quality.STATTRAK.label),
+    (Quality.SOUVENIR, Quality.SOUVENIR.label),
+]
 SORTS = [("price", _("Lowest price")), ("-price", _("Highest price")), ("name", _("Name"))]
 
 
@@ -21,7 +26,7 @@ class MarketForm(forms.Form):
         label=_("Wear"), required=False, choices=list(WEAR_LABELS.items()), widget=forms.CheckboxSelectMultiple
     )
     quality = forms.MultipleChoiceField(
-        label=_("Quality"), required=False, choices=Quality.choices, widget=forms.CheckboxSelectMultiple
+        label=_("Quality"), required=False, choices=QUALITIES, widget=forms.CheckboxSelectMultiple
     )
 
     def arguments(self, game: str) -> dict[str, Any]:

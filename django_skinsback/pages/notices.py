@@ -13,8 +13,8 @@ MOST_KEPT = 20
 def add(session: SessionBase, code: str, text: str = "", *, next_step: str = "", skin: str = "") -> None:
     """Store a message for the next page.
 
-    ``code`` and ``next_step`` are codes of ``player_texts``, or ``added``, ``cart_full``, ``bought`` and ``reordered``,
-    for which the template has the text. ``skin`` is the name of the skin that the message is about.
+    ``code`` and ``next_step`` are codes of ``player_texts``. For the codes ``added``, ``bought``, ``cart_full``,
+    ``not_for_sale`` and ``too_many``, the template has the text. ``skin`` is the name of the skin.
     """
     notice = {"code": code, "text": text, "next_step": next_step, "skin": skin}
     session[KEY] = [*session.get(KEY, []), notice][-MOST_KEPT:]

@@ -64,6 +64,7 @@ def render_page(request: HttpRequest, template: str, context: Mapping[str, Any],
     whole = {
         "skinsback_base": conf.get("PAGES_BASE_TEMPLATE"),
         "skinsback": PageContext(request, section),
+        "request": request,  # the site may have no context processor for it
         **context,
     }
     return render(request, f"skinsback/{template}", whole)

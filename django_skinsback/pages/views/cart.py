@@ -14,7 +14,7 @@ from ..access import player_page
 from ..cart import Cart, CartLine
 from ..rendering import page_url, render_page
 from .orders import quotes_url
-from .withdraw import market_query, offers
+from .withdraw import charge_of, market_query
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,10 @@ def show(request: HttpRequest) -> HttpResponseBase:
     cart = Cart(request.session)
     _remove_bought(request, cart)
     items = {(item.game, item.market_hash_name): item for item in _items(cart)}
-    charges = {offer.item.pk: offer.charge for offer in offers(items.values())}
     rows = []
     for line in cart.lines:
         item = items.get((line.game, line.market_hash_name))
-        charge = charges.get(item.pk) if item else None
-        rows.append(CartRow(line, charge, item.class_id if item else ""))
+        rows.append(CartRow(line, charge_of(item) if item else None, item.class_id if item else ""))
     total = sum((row.charge for row in rows if row.charge is not None), Decimal(0))
     context = {"cart": cart, "rows": rows, "total": total, "notices": notices.take(request.session)}
     return render_page(request, "cart.html", context, section="withdraw")
@@ -66,20 +64,23 @@ def _remove_bought(request: HttpRequest, cart: Cart) -> None:
 def add(request: HttpRequest) -> HttpResponseBase:
     """Add one skin to the cart and return to the market page where it was chosen."""
     game, name = request.POST.get("game", ""), request.POST.get("name", "")
-    if _is_offered(game, name):
-        cart = Cart(request.session)
-        notices.add(request.session, "added" if cart.add(game, name) else "cart_full", skin=name)
-    else:
+    item = _find(game, name)
+    if item is None:
         notices.add(request.session, "not_for_sale", skin=name[:200])
-    return redirect(page_url(request, "withdraw") + market_query(request.POST.get("query", "")))
+    else:
+        added = Cart(request.session).add(game, name)
+        notices.add(request.session, "added" if added else "cart_full", skin=name)
+    place = f"#skin-{item.pk}" if item else ""
+    return redirect(page_url(request, "withdraw") + market_query(request.POST.get("query", "")) + place)
 
 
-def _is_offered(game: str, name: str) -> bool:
+def _find(game: str, name: str) -> MarketItem | None:
+    """Return the skin if users can withdraw it now."""
     if game not in conf.games("purchases"):
-        return False
+        return None
     items = MarketItem.objects.available().for_game(game).filter(market_hash_name=name)
     # Some collations treat "a" and "A" as equal.
-    return any(item.market_hash_name == name for item in items)
+    return next((item for item in items if item.market_hash_name == name), None)
 
 
 @player_page("POST")

@@ -12,7 +12,7 @@ from django.utils.http import urlencode
 from ... import conf, player_texts, players
 from ...exceptions import NotAllowedNow
 from ...flows.players.steam_profiles import trade_url_to_use
-from ...models import MarketItem, Purchase, Quote
+from ...models import Purchase, Quote
 from ...models.fields import utc_now
 from ...player_texts import NEXT_TEXTS, NextStep
 from .. import live, notices, ordering
@@ -22,6 +22,7 @@ from ..next_steps import Link, link_for, way_out
 from ..orders import OrderLine, purchases_of, read_order
 from ..purchase_cards import purchase_cards, refresh_seconds, summary
 from ..rendering import balance_of, page_url, render_page
+from ..skin_pictures import class_ids
 from .purchases import tag_of
 
 INSUFFICIENT_BALANCE = "insufficient_balance"
@@ -48,6 +49,9 @@ def _order(request: HttpRequest, quotes: Sequence[Quote]) -> HttpResponseBase:
     The quotes that ``show`` names belong to the same order and buy nothing.
     """
     shown = ordering.requested_quotes(request.user, request.POST.getlist("show"))
+    if len(quotes) > conf.cart_limit():
+        notices.add(request.session, "too_many")
+        return redirect(page_url(request, "cart"))
     problems = ordering.buy(request.user, quotes)
     cart = Cart(request.session)
     cart.remove_bought(one for one in _ids(quotes) if one not in problems)
@@ -75,7 +79,7 @@ def _confirmation(request: HttpRequest, quotes: Sequence[Quote]) -> dict[str, An
     problem = _trade_url_problem(request)
     here = request.get_full_path()
     return {
-        "rows": with_pictures(quotes),
+        "rows": _with_pictures(quotes),
         "total": total,
         "currency": quotes[0].currency,
         "balance": balance,
@@ -99,12 +103,10 @@ def _trade_url_problem(request: HttpRequest) -> player_texts.Problem | None:
     return None
 
 
-def with_pictures(quotes: Sequence[Quote]) -> list[tuple[Quote, str]]:
+def _with_pictures(quotes: Sequence[Quote]) -> list[tuple[Quote, str]]:
     """Return each quote with the class ID of its skin, by which its picture is found; empty if it is not known."""
-    names = {quote.market_hash_name for quote in quotes}
-    rows = MarketItem.objects.filter(game__in={quote.game for quote in quotes}, market_hash_name__in=names)
-    class_ids = {(item.game, item.market_hash_name): item.class_id for item in rows}
-    return [(quote, class_ids.get((quote.game, quote.market_hash_name), "")) for quote in quotes]
+    found = class_ids((quote.game, quote.market_hash_name) for quote in quotes)
+    return [(quote, found.get((quote.game, quote.market_hash_name), "")) for quote in quotes]
 
 
 @player_page("GET")

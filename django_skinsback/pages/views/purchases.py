@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
-from ...models import MarketItem, Purchase
+from ...models import Purchase
 from .. import live, notices
 from ..access import player_page
 from ..purchase_cards import purchase_cards
@@ -23,12 +23,9 @@ def show(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     rows = _rows(request.user, public_id)
     tag = tag_of(rows)
     context = _context(request, rows)
-    purchase = context["card"].purchase
-    items = MarketItem.objects.filter(game=purchase.game, market_hash_name=purchase.market_hash_name)
     context |= {
         "tag": tag,
         "status_url": page_url(request, "purchase_status", public_id),
-        "class_id": purchase.class_id or next((item.class_id for item in items), ""),
         "notices": notices.take(request.session),
     }
     return render_page(request, "purchase.html", context, section="withdraw")

@@ -1,6 +1,6 @@
 """The market page: the skins that a user can withdraw."""
 
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -18,22 +18,23 @@ from ..cart import Cart
 from ..market_form import MarketForm
 from ..rendering import render_page
 
+FILTERS = ("search", "min", "max", "wear", "quality")
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One skin of the market page. ``charge`` is what the user pays; None if the skin is not sold here."""
+    """One skin of the market page.
+
+    ``charge`` is what the user pays; None if the skin is not sold here. ``in_cart`` counts it in the user's cart.
+    """
 
     item: MarketItem
     charge: Decimal | None
+    in_cart: int
 
 
-def offers(items: Iterable[MarketItem]) -> list[Offer]:
-    """Return the items with what a user pays for them."""
-    return [Offer(item, _charge(item)) for item in items]
-
-
-def _charge(item: MarketItem) -> Decimal | None:
-    """Return what a user pays; None if ``make_quote`` would refuse the skin because of its price."""
+def charge_of(item: MarketItem) -> Decimal | None:
+    """Return what a user pays for an item; None if ``make_quote`` would refuse the skin because of its price."""
     if not item.available:
         return None
     try:
@@ -50,18 +51,22 @@ def market(request: HttpRequest) -> HttpResponse:
     game = request.GET.get("game") or next(iter(games), "")
     form = MarketForm(request.GET)
     state, page = _read(request, form, game)
+    cart = Cart(request.session)
+    in_cart = Counter(line.market_hash_name for line in cart.lines if line.game == game)
     context = {
         "state": state,
         "games": games,
         "game": game,
         "form": form,
         "facet_fields": [form["wear"], form["quality"]],
-        "offers": offers(page.items),
+        "offers": [Offer(item, charge_of(item), in_cart[item.market_hash_name]) for item in page.items],
         "page": page,
-        "is_filtered": any(value for name, value in request.GET.lists() if name not in {"game", "sort", "cursor"}),
+        "is_filtered": any(
+            any(values) for name, values in request.GET.lists() if name not in {"game", "sort", "cursor"}
+        ),
         "is_market_paused": ratelimit.pause_until() is not None,
         "query": request.GET.urlencode(),
-        "cart": Cart(request.session),
+        "cart": cart,
         "notices": notices.take(request.session),
     }
     return render_page(request, "withdraw.html", context, section="withdraw")

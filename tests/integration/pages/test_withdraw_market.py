@@ -54,8 +54,8 @@ def test_the_page_shows_what_a_user_pays_and_in_which_currency(player, shelf, se
 def test_the_balance_says_what_is_affordable(player, shelf, settings):
     settings.SKINSBACK = settings.SKINSBACK | {"BALANCE": f"{__name__}.balance"}
     page = text_of(player.read(MARKET))
-    assert f"{AK} $10.00 Your balance covers it" in page
-    assert f"{KNIFE} $500.00 Above your balance" in page
+    assert f"{AK} $10.00 3 for sale Your balance covers it" in page
+    assert f"{KNIFE} $500.00 3 for sale Above your balance" in page
 
 
 def test_without_the_setting_balance_no_skin_is_marked(player, shelf):
@@ -145,6 +145,21 @@ def test_an_empty_page_says_why(player, shelf, settings, change, query, text):
     assert names(page) == []
 
 
+def test_empty_fields_of_the_form_are_no_filter(player):
+    put_up({})
+    assert "The market has no skins of this game" in text_of(player.read(f"{MARKET}?search=&min=&max="))
+
+
+def test_the_pages_need_no_context_processor(player, settings):
+    put_up({f"Skin {number:02}": number for number in range(1, 31)})
+    engine = settings.TEMPLATES[0]
+    settings.TEMPLATES = [{**engine, "OPTIONS": {"context_processors": []}}]
+    page = player.read(f"{MARKET}?sort=name")
+    assert "Skin 25" in player.read(link(page, "next"))
+    empty = player.read(f"{MARKET}?game=rust&search=x")
+    assert 'href="/skins/withdraw/?game=rust&amp;search=x">Try again' in empty
+
+
 def test_a_game_without_skins_says_so(player):
     put_up({})
     assert "The market has no skins of this game" in text_of(player.read(MARKET))
@@ -174,10 +189,12 @@ def test_looking_makes_no_quote(player, shelf):
 def test_a_skin_is_added_to_the_cart_and_the_market_page_is_shown_again(player, shelf):
     query = "game=cs2&search=tide&min=1"
     answer = player.post(ADD, {"game": "cs2", "name": AK, "query": query})
-    assert answer["Location"] == f"{MARKET}?{query}"
+    item = MarketItem.objects.get(market_hash_name=AK)
+    assert answer["Location"] == f"{MARKET}?{query}#skin-{item.pk}"
     page = text_of(player.read(answer["Location"]))
     assert f"In your cart: {AK} ." in page
     assert "Cart 1 skin" in page
+    assert "1 in your cart" in page
     assert "In your cart" not in text_of(player.read(MARKET))
     assert AK in player.read(CART)
 

@@ -6,10 +6,11 @@ from decimal import Decimal
 
 import pytest
 import time_machine
+from django.db import connections
 from django.utils import timezone
 
 from django_skinsback import players
-from django_skinsback.exceptions import PurchaseVetoed
+from django_skinsback.exceptions import IdempotencyConflict, PurchaseVetoed
 from django_skinsback.models import LedgerEntry, MarketItem, Purchase, Quote, SteamProfile
 from django_skinsback.models.fields import utc_now
 from tests.integration.pages.shelf import (
@@ -306,6 +307,39 @@ def test_an_error_of_the_site_after_a_purchase_is_logged_and_told(player, profil
     assert "1 of 2 skins ordered" in page
     assert f"{GLOCK} An error on this site stopped this order." in page
     assert [record.message for record in caplog.records if record.exc_info] == ["skinsback.order_failed"]
+
+
+def test_a_conflict_of_keys_is_told(player, profile, monkeypatch):
+    url = quote(player, AK)
+
+    def conflict(user, public_id):
+        raise IdempotencyConflict
+
+    monkeypatch.setattr(players, "buy_quote", conflict)
+    assert "This was already sent with other values" in text_of(player.read(confirm(player, url)))
+
+
+def test_more_skins_than_the_cart_holds_are_not_ordered_at_once(player, profile, settings):
+    url = quote(player, AK, GLOCK)
+    settings.SKINSBACK = settings.SKINSBACK | {"LIMITS": {"cart": 1}}
+    location = confirm(player, url)
+    assert "You cannot order so many skins at once" in text_of(player.read(location))
+    assert not Purchase.objects.exists()
+
+
+def test_purchases_stay_with_atomic_requests_although_the_request_fails_after_them(player, profile, monkeypatch):
+    def fail(*_arguments):
+        raise ZeroDivisionError
+
+    url = quote(player, AK, GLOCK)
+    monkeypatch.setattr("django_skinsback.pages.ordering.keep_problems", fail)
+    connections["default"].settings_dict["ATOMIC_REQUESTS"] = True
+    try:
+        with pytest.raises(ZeroDivisionError):
+            confirm(player, url)
+    finally:
+        connections["default"].settings_dict["ATOMIC_REQUESTS"] = False
+    assert Purchase.objects.count() == 2
 
 
 def test_the_confirmation_sent_twice_buys_once_and_shows_the_purchase(player, profile, wallet):
