@@ -1,16 +1,20 @@
-"""Public API of the player's side: freezes, Steam profiles, and quotes at which a user may buy.
+"""Public API of the player's side: freezes, Steam profiles, inventories, and quotes at which a user may buy.
 
 ``docs/reference.md`` describes every function. Everything else in ``django_skinsback.flows`` is private.
 """
 
 from .flows.market.quotes import make_quote
 from .flows.players.freeze import freeze, is_frozen, unfreeze
+from .flows.players.inventory import Inventory, InventorySkin, get_inventory
 from .flows.players.steam_profiles import get_profile, set_trade_url
 from .flows.purchases.quoted import buy_quote
 
 __all__ = [
+    "Inventory",
+    "InventorySkin",
     "buy_quote",
     "freeze",
+    "get_inventory",
     "get_profile",
     "is_frozen",
     "make_quote",

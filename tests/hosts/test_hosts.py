@@ -17,6 +17,7 @@ ADMIN = [
     "-k",
     "inline or page or Walk",
 ]
+PLAYERS = ["tests/integration/players/test_guard.py", "tests/integration/market/test_quotes.py"]
 PAGES = ["tests/hosts/admin_pages.py"]
 COMMITS = ["tests/hosts/commits.py"]
 OWN_TRANSACTIONS = [
@@ -34,10 +35,10 @@ NO_PROXY = [
 SITES = {
     "atomic_requests": [*CONTRACTS, *COMMITS],
     "strict": CONTRACTS,
-    "uuid_user": [*CONTRACTS, *PAGES],
-    "naive_time": [*CONTRACTS, *SENDING, *PAGES],
+    "uuid_user": [*CONTRACTS, *PAGES, *PLAYERS],
+    "naive_time": [*CONTRACTS, *SENDING, *PAGES, *PLAYERS],
     "replica": [*CONTRACTS, *PURCHASES, *SENDING, "tests/integration/webhooks/test_deliveries.py"],
-    "second_database": [*CONTRACTS, *PURCHASES, *COMMITS, *OWN_TRANSACTIONS],
+    "second_database": [*CONTRACTS, *PURCHASES, *COMMITS, *PLAYERS, *OWN_TRANSACTIONS],
     "proxied": [*CONTRACTS, *NO_PROXY],
     "steam_logins": ["tests/hosts/steam_logins.py", "-W", "ignore"],  # the packages themselves cause warnings
 }

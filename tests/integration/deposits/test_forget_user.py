@@ -1,15 +1,18 @@
 """Forgetting a user removes Steam data and keeps the ledger. Row 70 of the fault model."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import ProtectedError
 
-from django_skinsback import deposits, purchases
+from django_skinsback import deposits, players, purchases
 from django_skinsback.exceptions import IdempotencyConflict, InvalidInput
 from django_skinsback.flows.forget_user import forget_user
-from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
+from django_skinsback.flows.retention import prune
+from django_skinsback.models import Deposit, LedgerEntry, Purchase, Quote, StatusChange, SteamProfile, WebhookEvent
+from django_skinsback.models.fields import utc_now
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 from tests.wallet.models import Wallet
@@ -131,6 +134,45 @@ def test_rows_of_a_deleted_user_are_found_by_the_owner_id(user):
     assert forget_user(user).rows == 1
     deposit.refresh_from_db()
     assert (deposit.steam_id, deposit.owner_id) == ("", str(key))
+
+
+def test_the_steam_profile_and_the_quotes_of_the_user_are_deleted_and_a_freeze_stays(user, operator):
+    for each in (user, operator):
+        players.set_trade_url(each, f"https://steamcommunity.com/tradeoffer/new/?partner=90382795&token={TOKEN}")
+        make_quote(each)
+    players.freeze(user, operator, "chargeback")
+
+    forget_user(user, account="second")
+    assert (SteamProfile.objects.count(), Quote.objects.count()) == (2, 2)
+    forget_user(user)
+
+    assert SteamProfile.objects.get().user == Quote.objects.get().user == operator
+    assert players.is_frozen(user)
+
+
+def make_quote(user, **values):
+    given = {
+        "game": "cs2",
+        "market_hash_name": "Knife",
+        "market_price": 4,
+        "max_price": 4,
+        "charge": 5,
+        "currency": "usd",
+        "expires_at": utc_now(),
+    }
+    return Quote.objects.create(user=user, **{**given, **values})
+
+
+def test_quotes_that_were_not_used_are_pruned_a_day_after_they_have_expired(user):
+    now = utc_now()
+    used = make_quote(user, expires_at=now - timedelta(days=900), purchase=make_purchase(user=user))
+    kept = make_quote(user, expires_at=now - timedelta(hours=23, minutes=59))
+    make_quote(user, expires_at=now - timedelta(hours=24, minutes=1))
+
+    assert prune(account="second", now=now).quotes == 0
+    assert prune(days=900, now=now) == (0, 0, 0, 1)
+
+    assert set(Quote.objects.all()) == {used, kept}
 
 
 def test_a_user_with_ledger_entries_cannot_be_deleted(finished_rows, user):

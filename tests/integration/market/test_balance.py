@@ -139,7 +139,7 @@ class TestKeeping:
             BalanceSnapshot.objects.create(account="gone", balance=days_ago, taken_at=now - timedelta(days=days_ago))
 
         assert prune(account="default").balances == 3
-        assert prune() == (0, 1, 0)
+        assert prune() == (0, 1, 0, 0)
 
         assert sorted(BalanceSnapshot.objects.values_list("account", "balance")) == [("default", 10), ("gone", 150)]
 

@@ -18,6 +18,7 @@ from django_skinsback.exceptions import (
 )
 from django_skinsback.flows.market import quotes
 from django_skinsback.models import MarketItem, PriceListImport, Quote
+from django_skinsback.models.fields import utc_now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -159,7 +160,7 @@ class TestQuote:
         site(PRICE_MARKUP=hook("eleven_tenths"), QUOTE_SECONDS=90)
         with time_machine.travel(timezone.now(), tick=False):
             quote = players.make_quote(user, "cs2", KNIFE)
-            now = timezone.now()
+            now = utc_now()
 
         stored = Quote.objects.get()
         assert stored == quote

@@ -20,6 +20,7 @@ from django_skinsback.exceptions import (
     UserFrozen,
 )
 from django_skinsback.models import LedgerEntry, MarketItem, PriceListImport, Purchase, Quote, SteamProfile
+from django_skinsback.models.fields import utc_now
 from django_skinsback.signals import entry_posted
 from django_skinsback.wire.types import PurchaseReport
 from tests.wallet.models import Wallet
@@ -178,7 +179,7 @@ def test_an_expired_quote_buys_nothing_and_a_new_one_is_offered(buyer, quote, cl
     assert nothing_is_saved()
     new = raised.value.quote
     assert new.public_id != quote.public_id
-    assert (new.charge, new.expires_at) == (quote.charge, timezone.now() + timedelta(seconds=120))
+    assert (new.charge, new.expires_at) == (quote.charge, utc_now() + timedelta(seconds=120))
     assert players.buy_quote(buyer, new.public_id).charge_amount == new.charge
 
 
