@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
@@ -41,6 +41,16 @@ def _price_band() -> models.Case:
     return models.Case(*bands, default=models.Value(len(PRICE_BANDS)))
 
 
+class _PlainName(models.Func):
+    """A text column. PostgreSQL changes the case of A to Z only, which takes half the time."""
+
+    template = "%(expressions)s"
+    arity = 1
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template='(%(expressions)s COLLATE "C")', **context)
+
+
 class MarketItemQuerySet(models.QuerySet["MarketItem"]):
     """Queries for the pages of a shop.
 
@@ -63,9 +73,9 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         For other letters, this depends on the database. No index is used: the database reads names until the page is
         full.
         """
-        found = self
+        found = self.alias(plain_name=_PlainName("market_hash_name"))
         for word in words.split():
-            found = found.filter(market_hash_name__icontains=word)
+            found = found.filter(plain_name__icontains=word)
         return found
 
     def priced(self, lowest: Decimal | None = None, highest: Decimal | None = None) -> Self:

@@ -21,7 +21,7 @@ from ...models import MarketItem
 from ...models.market import PRICE_BANDS, WEAR_LABELS, Quality
 from .cursors import Cursor, Sort
 
-_FEW = 1000
+_FEW = 500
 """If so many rows at most match in a price band of which only a part is wanted, they are found by their price."""
 
 Condition = tuple[str, str, Any]
@@ -172,7 +172,7 @@ class PageQuery:
 
     @cached_property
     def _edges(self) -> dict[int, list[int] | None]:
-        """Bands of which only a part is wanted -> the keys of all matching rows, or None if they are more than 1,000.
+        """Bands of which only a part is wanted -> the keys of all matching rows, or None if they are more than 500.
 
         If few rows of such a band match, many would be read in the order of the names before the first one is found.
         """
@@ -227,7 +227,7 @@ class PageQuery:
                 select = self._select(shape, [f"part.{name}" for name in names], columns, order, **options)
                 row = f"({', '.join(['%s'] * len(names))})"
                 selects.append(
-                    f"SELECT {', '.join(f'found.{column}' for column in columns)} "
+                    f"SELECT {', '.join(f'found.{column}' for column in columns)} "  # noqa: S608 - as above
                     f"FROM (VALUES {', '.join([row] * len(rows))}) AS part ({', '.join(names)}) "
                     f"CROSS JOIN LATERAL ({select}) AS found"
                 )
@@ -267,14 +267,20 @@ class PageQuery:
         tests, rest = [], list(marks)
         for column, operator, length in shape:
             values, rest = rest[:length], rest[length:]
-            # A plus sign keeps SQLite from using an index of prices for a page that is in the order of the names.
-            sign = "+" if column == "price" and "market_hash_name" in order and connection.vendor == "sqlite" else ""
             value = f"({', '.join(values)})" if operator == "IN" else values[0]
-            tests.append(f"{sign}{quote(column)} {operator} {value}")
-        return (
+            if column == "price" and "market_hash_name" in order and connection.vendor == "sqlite":
+                # The plus sign keeps SQLite from using an index of prices for a page in the order of the names. It
+                # also takes the type from the column, so that a number would be below any text.
+                tests.append(f"+{quote(column)} {operator} CAST({value} AS NUMERIC)")
+            else:
+                tests.append(f"{quote(column)} {operator} {value}")
+        sql = (
             f"SELECT {', '.join(map(quote, columns))} FROM {quote(MarketItem._meta.db_table)} "  # noqa: S608 - as above
-            f"WHERE {' AND '.join(tests)} {self._order(order, descending=descending)} LIMIT {limit or self._limit}"
+            f"WHERE {' AND '.join(tests)}"
         )
+        if any(operator == "IN" for _, operator, _ in shape):
+            return sql  # with an order, PostgreSQL may read all names until it meets these keys
+        return f"{sql} {self._order(order, descending=descending)} LIMIT {limit or self._limit}"
 
     def _order(self, columns: Sequence[str], table: str = "", *, descending: bool) -> str:
         quote = connections[self._using].ops.quote_name
