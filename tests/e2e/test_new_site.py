@@ -1,6 +1,7 @@
 """A new site is made exactly as docs/players.md says, and its user deposits and withdraws skins in a browser."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -82,13 +83,25 @@ def log_in(page):
     page.get_by_role("button", name="Log in").click()
 
 
+def pay_with_a_skin(pay_page):
+    pay_page.get_by_role("checkbox", disabled=False).first.check()
+    pay_page.get_by_role("button", name="Deposit", exact=True).click()
+    pay_page.get_by_role("button", name="Accept the trade").click()
+
+
 def deposit(page):
     page.get_by_label("Rust").check()
     page.get_by_role("button", name="Choose skins").click()
-    page.get_by_role("checkbox", disabled=False).first.check()
-    page.get_by_role("button", name="Deposit", exact=True).click()
-    page.get_by_role("button", name="Accept the trade").click()
+    pay_with_a_skin(page)
     page.get_by_role("link", name="Back to").click()
+
+
+def deposit_in_a_frame(page):
+    page.get_by_role("link", name="Deposit", exact=True).click()
+    page.get_by_label("Dota 2").check()
+    page.get_by_label("On SkinsBack's page, shown in this one").check()
+    page.get_by_role("button", name="Choose skins").click()
+    pay_with_a_skin(page.frame_locator("iframe"))
 
 
 def enter_trade_url(page):
@@ -98,28 +111,50 @@ def enter_trade_url(page):
     expect(page.get_by_text("Your trade URL is saved.")).to_be_visible()
 
 
-def withdraw(page):
-    page.get_by_role("link", name="Withdraw", exact=True).click()
-    page.get_by_role("link", name="Rust").click()
-    page.get_by_role("button", name="Withdraw now").first.click()
-    page.get_by_role("button", name="Withdraw for").click()
+def withdraw(site, page):
+    """Order the cheapest skin for Rust, and return its price as text. Wait until the prices are imported."""
+    first = page.get_by_role("button", name="Withdraw now").first
+
+    def is_offered():
+        page.goto("/skins/withdraw/?game=rust")
+        return first.count()
+
+    site.wait_until(is_offered, "importing the prices")
+    first.click()
+    button = page.get_by_role("button", name="Withdraw for")
+    price = button.text_content()
+    button.click()
+    return price
+
+
+def amount(text):
+    return Decimal(re.search(r"\$([\d.]+)", text)[1])
 
 
 def test_on_a_new_site_made_by_the_five_steps_a_user_deposits_and_withdraws(site, page):
     follow(site, blocks_of(STEPS), more_files=content_security_policy())
     assert "no issues" in site.manage("check")
+    balance = page.locator("[data-skinsback-balance]")
 
     policy = page.goto("/skins/deposit/").headers["content-security-policy"]
     assert policy == f"default-src 'self'; img-src 'self' {site.sandbox}; frame-src 'self' {site.sandbox}"
     log_in(page)
     deposit(page)
     expect(page.get_by_role("heading", name="Deposit complete")).to_be_visible()
-    credited = page.locator("[data-skinsback-balance]").text_content()
-    assert float(credited.removeprefix("$")) > 0
+    credited = amount(balance.text_content())
+    assert credited > 0
+    assert amount(page.locator(".skinsback-sum").text_content()) == credited
+
     enter_trade_url(page)
-    withdraw(page)
+    price = amount(withdraw(site, page))
     expect(page.get_by_role("heading", name="Accepted, enjoy your skin")).to_be_visible()
-    expect(page.locator("[data-skinsback-balance]")).not_to_have_text(credited)
+    assert price > 0
+    assert amount(balance.text_content()) == credited - price
+
+    deposit_in_a_frame(page)
+    expect(page.get_by_role("heading", name="Deposit complete")).to_be_visible()
+    expect(page.locator("iframe")).to_have_count(0)
+    assert amount(balance.text_content()) > credited - price
 
 
 LOG_IN = """
