@@ -80,11 +80,8 @@ def expected_credit(deposit: Deposit) -> tuple[Decimal, str] | None:
 def _trade(deposit: Deposit) -> TradeOffer | None:
     """Return the trade offer of a deposit from the user's own inventory; None if it does not wait for the user."""
     url = trade_offer_url(deposit)
-    if (
-        not url
-        or player_texts.is_payable(deposit)
-        or deposit.status not in {DepositStatus.CREATED, DepositStatus.PENDING}
-    ):
+    is_waiting = deposit.status in {DepositStatus.CREATED, DepositStatus.PENDING}
+    if not url or not is_waiting or player_texts.is_payable(deposit):
         return None
     return trade_offer(url, player_texts.trade_offer_expires_at(deposit))
 

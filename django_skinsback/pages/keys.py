@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from .. import conf
+from ..flows.ledger.database import database
 from ..flows.ledger.idempotency import key_digest
 from ..models import Deposit
 from ..models.fields import utc_now
@@ -20,9 +21,13 @@ _NAMESPACE = uuid.UUID("c7f0a3de-50c6-4d0f-9a6b-0d5a7f1b8e42")
 
 def unpaid(user: Any) -> "QuerySet[Deposit]":
     """Return the deposits that the user has opened a short time ago and not paid, newest first."""
-    return Deposit.objects.filter(
-        user=user, status__in=[DepositStatus.CREATED, DepositStatus.PENDING], created_at__gt=utc_now() - OPEN_FOR
-    ).order_by("-pk")
+    return (
+        Deposit.objects.using(database())
+        .filter(
+            user=user, status__in=[DepositStatus.CREATED, DepositStatus.PENDING], created_at__gt=utc_now() - OPEN_FOR
+        )
+        .order_by("-pk")
+    )
 
 
 def form_key(user: Any) -> uuid.UUID:
@@ -31,7 +36,8 @@ def form_key(user: Any) -> uuid.UUID:
     So a reload or the browser's back button gives the same key as before, and the form opens the same deposit again.
     Other users cannot use the key: the flows combine it with the user.
     """
-    settled = Deposit.objects.filter(user=user).exclude(pk__in=unpaid(user).order_by().values("pk")).order_by("-pk")
+    deposits = Deposit.objects.using(database()).filter(user=user)
+    settled = deposits.exclude(pk__in=unpaid(user).order_by().values("pk")).order_by("-pk")
     newest = settled.values_list("public_id", flat=True).first()
     return uuid.uuid5(_NAMESPACE, f"{user.pk} {newest}")
 
@@ -44,4 +50,4 @@ def request_key(key: uuid.UUID, *choices: str) -> uuid.UUID:
 def find_deposit(user: Any, key: uuid.UUID) -> Deposit | None:
     """Return the deposit that the user made with the key of a request; None if there is none."""
     digest = key_digest(conf.DEFAULT_ACCOUNT, user, str(key))
-    return Deposit.objects.filter(user=user, idempotency_digest=digest).first()
+    return Deposit.objects.using(database()).filter(user=user, idempotency_digest=digest).first()

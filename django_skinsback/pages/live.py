@@ -3,17 +3,24 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Count, Max, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from django.utils.translation import get_language
 
+from ..models import Deposit, Purchase
 from ..models.fields import utc_now
 from .rendering import PageContext
+
+R = TypeVar("R", Deposit, Purchase)
+
+_READS = 3
+"""How often a row is read if it changes while it is read."""
 
 _COLUMNS = ("pk", "status", "updated_at", "needs_review")
 
@@ -42,6 +49,22 @@ def _is_reached(moment: datetime | None, seconds: int, now: datetime) -> bool:
     return moment is not None and (now - moment).total_seconds() >= seconds
 
 
+def read_row(rows: "QuerySet[R]", read_tag_now: Callable[["QuerySet[R]"], str]) -> tuple[R, str]:
+    """Return the one row in ``rows`` with its entries and its history, and its ETag. Raises Http404 if it is missing.
+
+    A webhook may change the row between the queries for the row and for its entries. Then all of it is read again, so
+    that no page shows an old status beside a new entry.
+    """
+    tag = read_tag_now(rows)
+    for _attempt in range(_READS - 1):
+        row = get_object_or_404(rows.prefetch_related("entries", "changes"))
+        newest = read_tag_now(rows)
+        if newest == tag:
+            return row, tag
+        tag = newest
+    return get_object_or_404(rows.prefetch_related("entries", "changes")), tag
+
+
 def answer(
     request: HttpRequest, tag: str, template: str, make_context: Callable[[], Mapping[str, Any]], *, section: str
 ) -> HttpResponse:
@@ -54,5 +77,9 @@ def answer(
     if unchanged is not None:
         unchanged.headers["ETag"] = tag
         return unchanged
-    context = {"skinsback": PageContext(request, section), "request": request, **make_context()}
+    context = {
+        "skinsback": PageContext(request, section),
+        "request": request,
+        **make_context(),
+    }
     return HttpResponse(render_to_string(f"skinsback/{template}", context, request), headers={"ETag": tag})

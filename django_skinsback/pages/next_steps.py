@@ -5,9 +5,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext as _
 
-from ..exceptions import UnknownOutcome
 from ..models import Deposit, Purchase
 from ..player_texts import NextStep, Problem
 from .rendering import page_url
@@ -52,8 +50,6 @@ def link_for(request: HttpRequest, step: str, text: str, *, here: str = "", choo
 
 def way_out(request: HttpRequest, problem: Problem, *, here: str = "", choose_url: str = "") -> Link | None:
     """Return the link below a problem on the page at ``here``; None if the text says all."""
-    if problem.code == UnknownOutcome.slug:
-        return Link(page_url(request, "history"), _("Look at your history"))
     return link_for(request, problem.next_step, problem.next_text, here=here, choose_url=choose_url)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_not_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
@@ -21,6 +21,7 @@ from ...exceptions import (
     SkinsBackError,
     UnknownOutcome,
 )
+from ...flows.ledger.database import database
 from ...models import Deposit
 from .. import keys, live
 from ..access import player_page
@@ -87,10 +88,8 @@ def _show_form(request: HttpRequest, form: DepositForm, error: SkinsBackError | 
 @player_page("GET")
 def back(request: HttpRequest, key: uuid.UUID | None = None) -> HttpResponseBase:
     """Redirect to the deposit that was made with ``key``, without one to the newest deposit of the user."""
-    if key is None:
-        deposit = _of(request.user).order_by("-pk").first()
-    else:
-        deposit = keys.find_deposit(request.user, key)
+    user = request.user
+    deposit = _of(user).order_by("-pk").first() if key is None else keys.find_deposit(user, key)
     if deposit is None:
         return redirect(page_url(request, "deposit"))
     return redirect(page_url(request, "deposit_row", deposit.public_id))
@@ -113,8 +112,7 @@ def done_in_frame(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
 def show(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Show one deposit of the user."""
     rows = _of(request.user).filter(public_id=public_id)
-    tag = _tag(rows)
-    deposit = get_object_or_404(rows)
+    deposit, tag = live.read_row(rows, _tag)
     card = deposit_card(request, deposit)
     context: dict[str, Any] = {
         "card": card,
@@ -134,13 +132,14 @@ def status(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         request,
         _tag(rows),
         "_deposit.html",
-        lambda: {"card": deposit_card(request, get_object_or_404(rows))},
+        lambda: {"card": deposit_card(request, live.read_row(rows, _tag)[0])},
         section="deposit",
     )
 
 
 def _of(user: Any) -> "QuerySet[Deposit]":
-    return Deposit.objects.filter(user=user)
+    """Return the deposits of ``user``. They are read where they are written: a replica may not have a new row yet."""
+    return Deposit.objects.using(database()).filter(user=user)
 
 
 def _tag(rows: "QuerySet[Deposit]") -> str:

@@ -77,8 +77,8 @@ def _show(
     picker = _load(request, game, search, sort)
     failure = error or picker.error
     problem = player_texts.for_error(failure) if failure else None
-    deposit_url = page_url(request, "deposit")
-    link = way_out(request, problem, here=request.get_full_path(), choose_url=deposit_url) if problem else None
+    choose_url = page_url(request, "deposit") if picker.error else ""
+    link = way_out(request, problem, here=request.get_full_path(), choose_url=choose_url) if problem else None
     if problem and problem.code == "private_inventory":
         link = Link(STEAM_PRIVACY_URL, _("Open Steam's privacy settings"), is_external=True)
     context = {

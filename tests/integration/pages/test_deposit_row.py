@@ -3,9 +3,11 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from django.db import connection
 from django.utils import timezone, translation
 
 from django_skinsback.models import Deposit, LedgerEntry, StatusChange
@@ -135,6 +137,42 @@ def test_a_poll_without_a_change_is_answered_304_with_one_query(player, user, dj
     assert answer["ETag"] == tag
 
 
+@pytest.mark.parametrize("path", ["", "status/"])
+def test_a_credit_between_two_queries_is_shown_whole_or_not_at_all(player, user, path):
+    deposit = make_deposit(user=user, pay_url="https://pay.example/1")
+    credited = []
+
+    def credit_before_the_entries_are_read(execute, sql, params, many, context):
+        if re.search(r"FROM .skinsback_ledgerentry", sql) and not credited:
+            credited.append(True)
+            deposit.status = "success"
+            deposit.save()
+            LedgerEntry.objects.create(user=user, deposit=deposit, kind="credit", amount=Decimal(5), currency="usd")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(credit_before_the_entries_are_read):
+        text = player.read(f"{page(deposit)}{path}")
+    assert credited
+    assert "Deposit complete" in text
+    assert "+$5.00" in text
+    if not path:
+        assert poll(player, deposit, tag_in(text)).status_code == 304
+
+
+def test_a_row_that_changes_all_the_time_is_shown_with_a_tag_that_is_too_old(player, user):
+    deposit = make_deposit(user=user, pay_url="https://pay.example/1")
+
+    def change_before_the_entries_are_read(execute, sql, params, many, context):
+        if re.search(r"FROM .skinsback_ledgerentry", sql):
+            deposit.save()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(change_before_the_entries_are_read):
+        text = player.read(page(deposit))
+    assert "Waiting for your skins" in text
+    assert poll(player, deposit, tag_in(text)).status_code == 200
+
+
 def test_a_poll_after_a_change_returns_the_fragment_and_a_new_tag(player, user):
     deposit = make_deposit(user=user)
     tag = tag_in(player.read(page(deposit)))
@@ -174,6 +212,15 @@ def test_the_fragment_brings_the_new_balance(player, user, settings):
 def balance(_user, currency):
     assert currency == "usd"
     return Decimal("1234.5")
+
+
+@pytest.mark.parametrize("use_tz", [True, False])
+def test_times_are_those_of_the_sites_time_zone(player, user, settings, use_tz):
+    settings.USE_TZ, settings.TIME_ZONE = use_tz, "Asia/Tokyo"
+    deposit = make_own_inventory_deposit(user)
+    local = deposit.trade_offer_expires_at.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert f"{local:%H:%M} JST" in player.read(page(deposit))
+    assert f"{local:%H:%M} JST" in poll(player, deposit, "").content.decode()
 
 
 def test_the_answers_are_stored_by_no_cache(player, user):

@@ -136,6 +136,7 @@ def test_too_little_value_is_explained(world, player, skins):
     text = answer.content.decode()
     assert problem_in(answer) == "deposit_too_small"
     assert "smallest deposit" in text
+    assert "Choose another skin" not in text  # the player chooses more on the same page
     assert f'value="{usable}" checked' in text
 
 
