@@ -243,7 +243,7 @@ def _check_markup() -> list[CheckMessage]:
             returned = markup(price)
             if isinstance(returned, Decimal) and returned.is_finite():
                 prices.append((price, returned))
-    return [
+    falls: list[CheckMessage] = [
         Error(
             f"SKINSBACK['PRICE_MARKUP'] falls: it returns {amount_text(higher)} for {amount_text(low)}, and "
             f"{amount_text(lower)} for {amount_text(high)}.",
@@ -252,7 +252,8 @@ def _check_markup() -> list[CheckMessage]:
         )
         for (low, higher), (high, lower) in pairwise(prices)
         if lower < higher
-    ][:1]
+    ]
+    return falls[:1]
 
 
 _STEAM_LOGINS = {

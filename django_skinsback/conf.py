@@ -103,7 +103,10 @@ def credit_column() -> str:
 
 
 def credit_columns() -> set[str]:
-    """Return the columns that a credit may be calculated from. A CREDIT function may use both amounts."""
+    """Return the columns that a credit may be calculated from.
+
+    If CREDIT is a function, return ``amount`` and ``user_amount``: the function may use both.
+    """
     return {"amount", "user_amount"} if callable_setting("CREDIT") else {credit_column()}
 
 
@@ -122,10 +125,12 @@ def account(alias: str = DEFAULT_ACCOUNT) -> Account:
 
 
 def keys(alias: str = DEFAULT_ACCOUNT) -> Account:
-    """Return the account ``alias`` for calling SkinsBack and verifying notifications.
+    """Check the keys of the account with this alias, and return the account.
 
-    Raises ConfigurationError if its keys are missing, contain blanks, or are the sandbox's while ``DEBUG`` is off.
-    The system checks find the same faults, but system checks do not run under WSGI.
+    Code that calls SkinsBack or verifies notifications uses this function.
+
+    Raises ConfigurationError if there is no such account, if a key is missing or contains a blank, or if a secret is
+    the sandbox's while ``DEBUG`` is off. The system checks find the same faults, but they do not run under WSGI.
     """
     found = account(alias)
     if not found.client_id or not found.client_secret:

@@ -1,4 +1,4 @@
-"""Read and write amounts and currency codes. Amounts are exact Decimals; a float raises InvalidAmount."""
+"""Functions that read and write amounts and currency codes. Amounts are exact Decimals. Floats raise InvalidAmount."""
 
 import re
 from decimal import ROUND_DOWN, Context, Decimal
@@ -7,14 +7,14 @@ from .exceptions import InvalidAmount, InvalidInput
 
 PLACES = Decimal("0.000001")
 MAX_DIGITS = 15
-"""The largest number of significant digits of an amount. SQLite stores no more digits exactly."""
+"""The largest number of significant digits of an amount. SQLite cannot store more digits exactly."""
 
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?")
 _CURRENCY = re.compile(r"[A-Za-z0-9]{2,8}")
 _MAX_CHARACTERS = 32
 _TOO_LARGE = Decimal(10) ** 14
 EXACT = Context(prec=64)
-"""The decimal context of every rounding. The site may have set a smaller precision for the whole process."""
+"""The decimal context of every rounding. The process's own context is not used: its precision may be too small."""
 
 
 def parse_number(value: str | int | Decimal) -> Decimal:
@@ -39,7 +39,7 @@ def parse_number(value: str | int | Decimal) -> Decimal:
 def parse_amount(value: str | int | Decimal) -> Decimal:
     """Return an amount as a Decimal of zero or more with at most six decimals. Further decimals are cut off.
 
-    Raises InvalidAmount if ``parse_number`` raises it, or if the amount has more than 15 significant digits.
+    Raises InvalidAmount in the cases of ``parse_number``, and if the amount has more than 15 significant digits.
     """
     number = parse_number(value)
     exponent = number.as_tuple().exponent
@@ -53,14 +53,17 @@ def parse_amount(value: str | int | Decimal) -> Decimal:
 
 
 def parse_currency(text: str) -> str:
-    """Return a currency code in lower case. Raises InvalidInput unless it is two to eight ASCII letters or digits."""
+    """Return a currency code in lower case. Raises InvalidInput if it is not two to eight ASCII letters or digits."""
     if not isinstance(text, str) or not _CURRENCY.fullmatch(text):
         raise InvalidInput('A currency must be a code of two to eight letters or digits, such as "usd".')
     return text.lower()
 
 
 def wire_amount(value: Decimal) -> str:
-    """Return an amount as decimal text for a request, such as "8.28". Raises InvalidAmount as ``parse_amount`` does."""
+    """Return an amount as decimal text for a request, such as "8.28".
+
+    Raises InvalidAmount in the same cases as ``parse_amount``.
+    """
     return amount_text(parse_amount(value))
 
 

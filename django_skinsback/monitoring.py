@@ -14,10 +14,10 @@ DETAILS_PERMISSION = "skinsback.view_balancesnapshot"
 @without_transaction
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """Answer 503 if the site is failing or the database raises an error, else 200. The body is JSON.
+    """Answer 503 if the package's health is FAILING or the database raises an error, else 200. The body is JSON.
 
-    The body contains the reasons only for staff with the permission to view balance snapshots. The view never calls
-    SkinsBack. An anonymous request costs two database queries.
+    The body contains the reasons if the user is staff and has the permission to view balance snapshots. The view never
+    calls SkinsBack. A request of any other user causes two database queries.
     """
     from .flows.monitoring.health import HealthStatus, is_failing
     from .flows.monitoring.health import health as look
@@ -33,5 +33,5 @@ def health(request: HttpRequest) -> HttpResponse:
 
 
 def _may_see_details(request: HttpRequest) -> bool:
-    user = getattr(request, "user", None)  # missing without AuthenticationMiddleware
+    user = getattr(request, "user", None)  # a request has no user without AuthenticationMiddleware
     return user is not None and getattr(user, "is_staff", False) and bool(user.has_perm(DETAILS_PERMISSION))

@@ -1,4 +1,4 @@
-"""The HTTP proxy to SkinsBack: check its address, and return it for the calls that use it."""
+"""Functions that check the address of the HTTP proxy, and return the address for the calls that use the proxy."""
 
 import re
 from urllib.parse import unquote, urlsplit
@@ -34,10 +34,11 @@ def is_proxy_url(value: object) -> bool:
 
 
 def proxy_for(url: str, proxy_url: str | None) -> str | None:
-    """Return the address of the proxy to use for ``url``; its ``repr`` does not show it.
+    """Return the address of the proxy to use for ``url``, as SensitiveText.
 
-    Return None if there is no proxy, or if ``url`` is on this machine: a proxy could not reach a sandbox here. Raises
-    ConfigurationError if the proxy's address cannot be used. The message does not contain the address.
+    Return None if ``proxy_url`` is None. Return None if ``url`` is on this machine, because a proxy could not reach a
+    sandbox on this machine. Raises ConfigurationError if the proxy's address cannot be used. The message does not
+    contain the address.
     """
     if proxy_url is None:
         return None

@@ -1,9 +1,10 @@
 """Receive SkinsBack's events by websocket (``/docs/api/v1/api_event_websocket``).
 
-``listen`` keeps one connection open and reconnects when it ends. ``Conversation`` contains the rules of the protocol.
-It uses no socket and no clock. SkinsBack does not send missed events again after a reconnect: the caller polls them.
+``listen`` opens a connection, and reconnects when the connection ends. ``Conversation`` contains the rules of the
+protocol and uses no socket and no clock. SkinsBack does not send missed events again after a reconnect. The caller must
+poll the rows that may have changed.
 
-The address contains a digest of the keys. Anyone who has the digest can read the project's events. They can also forge
+The address contains a digest of the keys. Anyone who has the digest can read the project's events, and can forge
 notifications for a site that accepts ``X-SIGN`` as a signature. So no log, exception or ``repr`` shows the address.
 """
 
@@ -29,11 +30,11 @@ PING_SECONDS = 25.0
 """The seconds between two pings. SkinsBack requires a ping at least every 30 seconds."""
 
 GREETING_SECONDS = 20.0
-"""How many seconds to wait for the first frame, which says whether SkinsBack accepts the keys."""
+"""The seconds to wait for the first frame. The first frame says whether SkinsBack accepts the keys."""
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 STABLE_SECONDS = 60.0
-"""If a connection lasted at least this long, the count of failures is reset and the next pause is the shortest."""
+"""If a connection lasted at least this many seconds, the count of failures is reset to zero."""
 
 
 class Address:
@@ -51,10 +52,10 @@ class Address:
         allow_plain: bool = False,
         proxy_url: str | None = None,
     ) -> None:
-        """Raise ConfigurationError unless ``url`` begins with ``wss://``.
+        """Raise ConfigurationError if ``url`` or ``proxy_url`` cannot be used.
 
-        ``ws://`` is allowed too for an address on this machine, and for any address if ``allow_plain`` is True.
-        ``proxy_url`` is an HTTP proxy. It is not used for an address on this machine.
+        ``url`` must begin with ``wss://``. ``ws://`` is also accepted if the host is this machine or ``allow_plain`` is
+        True. ``proxy_url`` is an HTTP proxy. No proxy is used for an address on this machine.
         """
         client_secret, proxy_url = hide(client_secret), hide(proxy_url)
         host = parts = None
@@ -84,7 +85,7 @@ def _host(parts: SplitResult) -> str:
 
 
 class Stage(Enum):
-    """The stage of one connection: what SkinsBack has answered so far."""
+    """The stage of one connection: no answer yet, keys accepted, or keys refused."""
 
     GREETING = "no frame yet"
     LISTENING = "the keys were accepted"
@@ -92,7 +93,7 @@ class Stage(Enum):
 
 
 class Conversation:
-    """The protocol of one connection: reads the received frames and says when to send a ping.
+    """The protocol of one connection. It reads received frames and returns when the next ping is due.
 
     Every ``now`` and every returned time is in seconds of the caller's clock.
     """
@@ -103,7 +104,7 @@ class Conversation:
         self._ping_at = now + PING_SECONDS
 
     def receive(self, frame: str | bytes) -> Event | None:
-        """Update ``stage`` and return the event of a frame.
+        """Update ``stage`` and return the event in a received frame.
 
         Return None for a frame without an event: the answer to a ping, the answer about the keys, or invalid JSON.
         """
@@ -121,14 +122,14 @@ class Conversation:
         return None if event.name == "auth_success" else event
 
     def frames_to_send(self, now: float) -> list[str]:
-        """Return the frames to send now: a ping, if one is due."""
+        """Return a list with a ping if a ping is due at ``now``. Return an empty list otherwise."""
         if now < self._ping_at:
             return []
         self._ping_at = now + PING_SECONDS
         return [PING]
 
     def is_greeting_overdue(self, now: float) -> bool:
-        """Return True if 20 seconds have passed and SkinsBack has not said whether it accepts the keys."""
+        """Return True if 20 seconds have passed without an answer of SkinsBack about the keys."""
         return self.stage is Stage.GREETING and now >= self._greet_until
 
     def next_action_at(self) -> float:
@@ -137,9 +138,9 @@ class Conversation:
 
 
 def pause_seconds(failures: int, uniform: Callable[[float, float], float] = random.uniform) -> float:
-    """Return how many seconds to wait before reconnecting: from 1 to 60.
+    """Return the seconds to wait before reconnecting, from 1 to 60.
 
-    ``failures`` is the number of earlier failures in a row. Each of them doubles the time. Up to half of the time is
+    ``failures`` is the number of earlier failures in a row. Each failure doubles the time. Up to half of the time is
     random, so that many listeners do not reconnect at the same time.
     """
     longest = min(LONGEST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS * 2 ** min(failures, 20))
@@ -147,7 +148,7 @@ def pause_seconds(failures: int, uniform: Callable[[float, float], float] = rand
 
 
 class State(StrEnum):
-    """The states of a listener's connection. After ``refused`` or ``stopped``, the listener has ended."""
+    """The states of a listener's connection. ``refused`` and ``stopped`` are final: the listener has ended."""
 
     CONNECTING = "connecting"
     CONNECTED = "connected"
@@ -164,7 +165,7 @@ class Change:
     reason: str = ""
     pause_seconds: float | None = None
     failures: int = 0
-    """How many connections in a row have lasted less than a minute, including this one."""
+    """The number of connections in a row that lasted less than a minute, including this one."""
 
 
 Connect = Callable[[str], AbstractAsyncContextManager[Socket]]
@@ -181,9 +182,10 @@ async def listen(
 ) -> None:
     """Receive events and reconnect after each lost connection. Return only if SkinsBack refuses the keys.
 
-    ``handle`` is called with one event at a time. Pings are sent while it runs. ``on_change`` is called with each
-    Change of the connection's state. ``connect`` opens a connection to a URL. By default it uses the library websockets
-    and the proxy of ``address``. To stop listening, cancel the task: ``on_change`` is called with ``stopped``.
+    ``handle`` is called with one event at a time. Pings are also sent while ``handle`` runs. ``on_change`` is called
+    with each Change of the connection's state. ``connect`` opens a connection to a URL. The default uses the library
+    websockets and the proxy of ``address``. To stop listening, cancel the task. Then ``on_change`` is called with the
+    state ``stopped``.
     """
     connect = connect or partial(open_socket, proxy_url=address.proxy_url)
     clock = asyncio.get_running_loop().time

@@ -1,4 +1,4 @@
-"""Functions that return when a row is polled next. They use only its status, its age and its polls without a change."""
+"""Functions that return when a row is polled next. They use the row's status, its age and its number of polls."""
 
 from datetime import datetime, timedelta
 
@@ -7,22 +7,25 @@ from .statuses import DEPOSIT_FINAL, PURCHASE_FINAL, DepositStatus, PurchaseStat
 SECOND, MINUTE, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days"))
 
 CREATE_UNANSWERED = 10 * MINUTE
-"""How long a deposit with an unanswered ``create`` waits.
+"""How long a deposit is polled after its call ``create`` had no readable answer.
 
 If SkinsBack does not know the deposit after this time, the deposit was not created.
 """
 
 PAY_LINK_LIFETIME = 3 * DAY
-"""How long an unpaid deposit is polled. A later payment is credited too. The link's lifetime is not documented."""
+"""How long an unpaid deposit is polled. A later payment is credited too.
+
+SkinsBack does not document how long a pay link works.
+"""
 
 HOLD = 8 * DAY
-"""Steam Trade Protection: how long a trade of CS2 skins can be rolled back (``/docs/api/v1/offers_with_hold``)."""
+"""How long Steam Trade Protection allows a rollback of a trade of CS2 skins (``/docs/api/v1/offers_with_hold``)."""
 
 ROLLBACK_MARGIN = DAY
-"""How long an accepted purchase is polled after the end of its hold. SkinsBack may report a rollback late."""
+"""How long an accepted purchase is still polled after its hold has ended. SkinsBack may report a rollback late."""
 
 ACCEPT_WITHIN = 10 * MINUTE
-"""A trade offer expires if the user does not accept it in this time (``/docs/api/v1/market_getinfo``)."""
+"""How long a user can accept a trade offer. Then the offer expires (``/docs/api/v1/market_getinfo``)."""
 
 CLAIM = 2 * MINUTE
 """How long a sweep's claim on a due row lasts. See ``flows.polling.claims``."""
@@ -31,25 +34,28 @@ CLAIM_EXTENDED_BELOW = MINUTE
 """A sweep extends its claim before the next call if the claim ends in less than this time."""
 
 ACCOUNT_ERROR_DELAY = 2 * MINUTE
-"""How long a row waits after an account-wide error. Every other call of the account would fail with the same error."""
+"""How long a row waits after an error that concerns the whole account, such as a wrong key."""
 
 OFFER_LIFETIME = ACCEPT_WITHIN + 2 * MINUTE
-"""How long a purchase that was sent can wait for its user. The trade offer is created and accepted in this time."""
+"""How long after sending a purchase its trade offer can still be created or accepted."""
 
 RESEND_AFTER = 2 * MINUTE
-"""How long to wait before a purchase that SkinsBack does not know is sent again. It keeps its ``custom_id``."""
+"""How long after the last send a purchase that SkinsBack does not know is sent again, with the same ``custom_id``."""
 
 MAX_RESENDS = 5
-"""How many times at most a purchase that SkinsBack does not know is sent again."""
+"""The maximum number of times that a purchase is sent again because SkinsBack does not know it."""
 
 REVIEW_AFTER = DAY
 """After this time, a purchase that could not be sent is flagged for manual review."""
 
 WITHHELD_POLLS = 5
-"""How many times a final deposit with a withheld credit is polled. After that, an operator must decide."""
+"""How many times a final deposit with a withheld credit is polled. Then an operator must decide."""
 
 SPREAD = 0.1
-"""A wait is made up to 10 % shorter or longer, so that rows of the same age are not all due at the same time."""
+"""The share by which a wait is shortened or extended at random: up to 10 %.
+
+Without it, rows of the same age would all be due at the same time.
+"""
 
 LONGEST_WAIT = DAY + HOUR
 """The longest time from now to a valid ``next_poll_at``: a day and one hour as a margin.
@@ -58,26 +64,30 @@ A later ``next_poll_at`` was written while the clock was wrong. Such a row is tr
 """
 
 CLOCK_SKEW = 2 * MINUTE
-"""How much the clocks of two servers may differ. If an event is less than this time in the future, its age is zero."""
+"""The largest accepted difference between the clocks of two servers.
+
+An event that is less than this time in the future has the age zero.
+"""
 
 LONG_AGO = 30 * DAY
-"""The age of an event that is more than ``CLOCK_SKEW`` in the future. It is longer than every wait."""
+"""The age that is assumed for an event more than ``CLOCK_SKEW`` in the future. This age is longer than every wait."""
 
 _LONGEST_BACKOFF = 15 * MINUTE
 
 
 def age_for_waiting(since: datetime, now: datetime) -> timedelta:
-    """Return how long ago an event was. It is never negative. Use it only to decide whether to continue waiting.
+    """Return the time since the event at ``since``, zero or more. Use it only to decide whether to continue waiting.
 
-    If ``since`` is more than ``CLOCK_SKEW`` in the future, a wrong clock has written it. Then return ``LONG_AGO``, so
-    that the wait ends. For a decision about a refund, compare the times instead.
+    If ``since`` is more than ``CLOCK_SKEW`` in the future, a server with a wrong clock has written ``since``. In this
+    case return ``LONG_AGO``, so that the wait ends. Do not use this function to decide about a refund: compare the
+    times there.
     """
     age = now - since
     return LONG_AGO if age < -CLOCK_SKEW else max(age, timedelta(0))
 
 
 def next_deposit_poll(status: str, age: timedelta, poll_count: int) -> timedelta | None:
-    """Return how long to wait before a deposit is polled again; None if it is not polled any more.
+    """Return how long to wait before a deposit is polled again. Return None if the deposit is not polled any more.
 
     ``age`` is the time since the deposit was created. ``poll_count`` is the number of polls since its last change.
     """
@@ -95,7 +105,7 @@ def next_deposit_poll(status: str, age: timedelta, poll_count: int) -> timedelta
 
 
 def next_purchase_poll(status: str, age: timedelta, poll_count: int) -> timedelta | None:
-    """Return how long to wait before a purchase is sent or polled again; None if it is not polled any more.
+    """Return how long to wait before a purchase is sent or polled again. Return None if it is not polled any more.
 
     ``age`` is the time since the purchase was last sent. ``poll_count`` is the number of polls since its last change.
     """
@@ -111,7 +121,7 @@ def next_purchase_poll(status: str, age: timedelta, poll_count: int) -> timedelt
 
 
 def backoff(attempts: int, first: timedelta = MINUTE, longest: timedelta = _LONGEST_BACKOFF) -> timedelta:
-    """Return how long to wait: ``first``, doubled once for each of ``attempts``. Return at most ``longest``."""
+    """Return how long to wait: ``first``, doubled ``attempts`` times, and at most ``longest``."""
     doublings = min(max(attempts, 0), 20)
     return min(first * (1 << doublings), longest)
 
@@ -124,10 +134,10 @@ def spread(delay: timedelta, chance: float) -> timedelta:
 def hold_until(
     game: str, in_hold: bool | None, in_hold_until: datetime | None, accepted_at: datetime
 ) -> datetime | None:
-    """Return when the hold of an accepted purchase ends; None if it has no hold.
+    """Return the time at which the hold of an accepted purchase ends. Return None if the purchase has no hold.
 
-    If SkinsBack does not say whether a CS2 skin is in hold, it is treated as in hold. If SkinsBack gives no end of the
-    hold, it ends 8 days after ``accepted_at``.
+    A CS2 skin is treated as held if SkinsBack does not say whether it is held. A hold without a known end is treated as
+    ending 8 days after ``accepted_at``.
     """
     if in_hold_until is not None:
         return in_hold_until
@@ -137,7 +147,7 @@ def hold_until(
 def accepted_until(game: str, in_hold: bool | None, in_hold_until: datetime | None, accepted_at: datetime) -> datetime:
     """Return the time until which an accepted purchase is polled.
 
-    It is a day after the end of the hold, because SkinsBack may report a rollback late. Without a hold, it is a day
-    after ``accepted_at``.
+    With a hold, this is one day after the end of the hold, because SkinsBack may report a rollback late. Without a
+    hold, this is one day after ``accepted_at``.
     """
     return (hold_until(game, in_hold, in_hold_until, accepted_at) or accepted_at) + ROLLBACK_MARGIN

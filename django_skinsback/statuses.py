@@ -1,4 +1,4 @@
-"""The statuses of deposits and purchases: which status may follow which, and which statuses post a ledger entry.
+"""The statuses of deposits and purchases, the order of the statuses, and the statuses that post a ledger entry.
 
 SkinsBack's statuses are stored unchanged (``/docs/api/v1/callback``, ``/docs/api/v1/market_getinfo``). The package adds
 its own: ``created`` and ``abandoned`` for deposits, and ``requested``, ``unknown`` and ``refused`` for purchases.
@@ -70,7 +70,10 @@ class PurchaseStatus(StrEnum):
 
 
 class EntryKind(StrEnum):
-    """The kinds of ledger entries. A credit and a refund give money to the user. A reversal and a charge take money."""
+    """The kinds of ledger entries.
+
+    A credit or a refund gives money to the user. A reversal or a charge takes money from the user.
+    """
 
     CREDIT = "credit"
     REVERSAL = "reversal"
@@ -88,7 +91,7 @@ class Verdict(Enum):
     STALE = "stale"
     """The reported status comes before the row's status: an old report arrived late."""
     CONFLICT = "conflict"
-    """The two statuses contradict each other: an operator, or a later report of SkinsBack, decides."""
+    """The two statuses contradict each other. An operator or a later report of SkinsBack decides."""
     UNKNOWN = "unknown"
     """The reported text is not a known status."""
 
@@ -98,7 +101,7 @@ D, P = DepositStatus, PurchaseStatus
 DEPOSIT_OURS = frozenset({D.CREATED, D.ABANDONED})
 DEPOSIT_FINAL = frozenset({D.SUCCESS, D.FAIL, D.HOLD_RETURNED})
 DEPOSIT_UNPAID = DEPOSIT_OURS | {D.PENDING, D.IN_HOLD}
-"""In these statuses, only an operator can have posted an entry."""
+"""If a deposit in one of these statuses has a ledger entry, an operator posted the entry."""
 DEPOSIT_OPEN = frozenset(D) - DEPOSIT_FINAL - {D.ABANDONED}
 
 PURCHASE_OURS = frozenset({P.REQUESTED, P.UNKNOWN, P.REFUSED})
@@ -113,21 +116,21 @@ PURCHASE_FAILURES = frozenset(
     }
 )
 CANCELLED = "cancelled"
-"""The ``error_message`` of a purchase that an operator cancelled before it was sent. Its status is ``refused``."""
+"""The ``error_message`` of a purchase that was cancelled before it was sent. Such a purchase is ``refused``."""
 
 PURCHASE_ROLLBACKS = frozenset({P.ROLLBACK_USER, P.ROLLBACK_SUPPLIER})
 PURCHASE_FINAL = PURCHASE_FAILURES | PURCHASE_ROLLBACKS
-"""``accepted`` is not final: the trade can be rolled back until its hold ends."""
+"""The final statuses of a purchase. ``accepted`` is not final: the trade can be rolled back until its hold ends."""
 
 DEPOSIT_ENTRY: dict[str, EntryKind] = {
     D.HOLD_APPROVED: EntryKind.CREDIT,
     D.SUCCESS: EntryKind.CREDIT,
     D.HOLD_RETURNED: EntryKind.REVERSAL,
 }
-"""Status of a deposit -> kind of the entry that it posts. A unique constraint of entries prevents a second credit."""
+"""The new status of a deposit -> the kind of entry to post. A unique constraint prevents a second credit."""
 
 PURCHASE_ENTRY: dict[str, EntryKind] = dict.fromkeys(PURCHASE_FAILURES | {P.ROLLBACK_SUPPLIER}, EntryKind.REFUND)
-"""Status of a purchase that was charged -> kind of the entry that it posts.
+"""The new status of a charged purchase -> the kind of entry to post.
 
 For ``rollback_user``, the setting ``REFUND_USER_ROLLBACK`` decides whether a refund is posted.
 """
@@ -168,9 +171,9 @@ _CONTRADICTS: dict[str, frozenset[str]] = {
 def judge(current: str, reported: str) -> Verdict:
     """Compare the status ``reported`` with the status ``current`` of a deposit or purchase, and return the Verdict.
 
-    Return UNKNOWN if ``reported`` is not a status, or is a purchase status for a deposit or a deposit status for a
-    purchase. ``reported`` may also be one of the package's own statuses, which flows set: use ``is_theirs`` to refuse
-    them.
+    For a deposit, ``reported`` must be a deposit status. For a purchase, it must be a purchase status. Return UNKNOWN
+    for any other text. The package's own statuses are accepted, because the flows set them. Use ``is_theirs`` to refuse
+    the package's own statuses in a report.
     """
     if reported not in (_DEPOSIT_WORDS if current in _DEPOSIT_WORDS else _PURCHASE_WORDS):
         return Verdict.UNKNOWN
@@ -184,5 +187,5 @@ def judge(current: str, reported: str) -> Verdict:
 
 
 def is_theirs(status: str) -> bool:
-    """Return whether SkinsBack may report this status. Return False for the package's own statuses."""
+    """Return False for the package's own statuses, which SkinsBack never reports. Return True for any other text."""
     return status not in DEPOSIT_OURS and status not in PURCHASE_OURS

@@ -11,7 +11,7 @@ from .sensitive import SensitiveText
 __all__ = ["GAMES", "Game", "TradeURL"]
 
 FIRST_STEAM_ID = 76561197960265728
-"""The SteamID64 of account number 0. Add the account number, which is the ``partner`` of a trade URL."""
+"""The SteamID64 of account number 0. The SteamID64 of a user is this number plus the ``partner`` of the trade URL."""
 
 _ACCOUNT_LIMIT = 2**32
 _PARTNER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
@@ -29,7 +29,7 @@ _STEAM_ID = re.compile(r"[0-9]{17}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Game:
-    """A game whose skins SkinsBack trades. ``app_id`` and ``context_id`` identify its inventory on Steam."""
+    """A game whose skins SkinsBack trades. ``app_id`` and ``context_id`` identify the game's inventories on Steam."""
 
     app_id: int
     context_id: int
@@ -65,8 +65,8 @@ class TradeURL:
     def parse(cls, url: str) -> Self:
         """Return the TradeURL of a pasted text with a link ``https://steamcommunity.com/tradeoffer/new/?partner=…&token=…``.
 
-        ``http://``, ``www.``, ``:443``, upper case, a missing scheme and text around the link are accepted.
-        Raises InvalidTradeURL. Its message says what is wrong and contains no part of the text.
+        ``http://``, ``www.``, ``:443``, upper case, a missing scheme and text around the link are accepted. Raises
+        InvalidTradeURL if the text has no valid trade URL or more than one. The message contains no part of the text.
         """
         text = SensitiveText(url) if isinstance(url, str) else ""
         del url  # tracebacks show local variables
@@ -87,22 +87,22 @@ class TradeURL:
 
     @property
     def steam_id(self) -> str:
-        """The SteamID64 of the URL's owner: text of 17 digits."""
+        """The SteamID64 of the user who has this trade URL, as text of 17 digits."""
         return str(FIRST_STEAM_ID + int(self.partner))
 
     @property
     def url(self) -> str:
-        """The URL in Steam's own format. Its ``repr`` does not show it."""
+        """The trade URL in Steam's own format, as SensitiveText. The ``repr`` of the text does not show the URL."""
         return SensitiveText(f"https://steamcommunity.com/tradeoffer/new/?partner={self.partner}&token={self.token}")
 
 
 def _links(text: str) -> list[str]:
-    """Return the links in a text as SensitiveText. A link without a scheme is found if it begins with Steam's host."""
+    """Return the links in a text as SensitiveText. A link without ``https://`` must begin with Steam's host."""
     return [SensitiveText(link.rstrip(".,;:!?")) for link in _LINK.findall(text.replace("&amp;", "&"))]
 
 
 def _link_problem(link: str) -> str:
-    """Return the reason why a link is not a trade URL. Return empty text if it is one."""
+    """Return the reason why a link is not a trade URL. Return empty text if the link is a trade URL."""
     try:
         parts = urlsplit(link if "//" in link else f"https://{link}")
         port = parts.port
@@ -126,9 +126,9 @@ def _values(link: str) -> tuple[list[str], list[str]]:
 
 
 def check_trade_token(text: str | None) -> str:
-    """Return the trade token as SensitiveText. Raise InvalidTradeURL if it is not a valid token.
+    """Return the trade token as SensitiveText. Raise InvalidTradeURL if ``text`` is not a valid token.
 
-    A token is 8 letters, digits, '-' or '_' (``/docs/api/v1/createorder``).
+    A valid token has 8 characters: letters, digits, '-' or '_' (``/docs/api/v1/createorder``).
     """
     token = SensitiveText(text) if isinstance(text, str) else None
     if token is None or not _TRADE_TOKEN.fullmatch(token):
@@ -137,7 +137,7 @@ def check_trade_token(text: str | None) -> str:
 
 
 def check_steam_id(text: str) -> str:
-    """Return the text unchanged if it is the SteamID64 of a person. Raise InvalidSteamID otherwise."""
+    """Return ``text`` unchanged if it is the SteamID64 of a person's account. Raise InvalidSteamID otherwise."""
     if not isinstance(text, str) or not _STEAM_ID.fullmatch(text):
         raise InvalidSteamID
     if not FIRST_STEAM_ID < int(text) < FIRST_STEAM_ID + _ACCOUNT_LIMIT:
@@ -146,7 +146,7 @@ def check_steam_id(text: str) -> str:
 
 
 def check_game(code: str) -> str:
-    """Return the code unchanged if it is ``cs2``, ``dota2`` or ``rust``. Raise InvalidInput otherwise."""
+    """Return ``code`` unchanged if it is ``cs2``, ``dota2`` or ``rust``. Raise InvalidInput otherwise."""
     if code not in GAMES:
         raise InvalidInput(f"Unknown game: use one of {', '.join(GAMES)}.")
     return code

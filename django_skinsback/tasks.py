@@ -1,4 +1,7 @@
-"""Celery tasks. Each task calls a flow. Due work is stored in the database, so a lost message only delays the work."""
+"""Celery tasks. Each task calls a flow.
+
+The work to do is stored in the database, not in the messages. So a lost message only delays the work.
+"""
 
 from typing import Any
 
@@ -33,7 +36,7 @@ _OPTIONS: dict[str, Any] = {"ignore_result": True, "acks_late": True, "reject_on
 
 @shared_task(name="skinsback.submit_purchase", **_OPTIONS)
 def submit_purchase(purchase_id: int) -> None:
-    """Send a purchase now instead of in the next sweep. Do nothing if it was deleted."""
+    """Send a purchase to SkinsBack now instead of in the next sweep. Do nothing if the purchase was deleted."""
     purchase = Purchase.objects.using(database()).filter(pk=purchase_id).first()
     if purchase is not None:
         submit(purchase)
@@ -41,7 +44,7 @@ def submit_purchase(purchase_id: int) -> None:
 
 @shared_task(name="skinsback.poll_purchases", **_OPTIONS)
 def poll_purchases() -> None:
-    """Send and poll the purchases that are due."""
+    """Send the purchases that are due to SkinsBack, and poll the purchases that are due."""
     purchase_queue.poll_purchases()
     note_pass()
 
@@ -69,22 +72,23 @@ def reconcile() -> None:
 def prune() -> None:
     """Delete deliveries, balance snapshots and closed discrepancies that are older than ``RETENTION_DAYS``.
 
-    ``flows.retention.prune`` describes which of them are kept.
+    Some of these old rows are kept. ``flows.retention.prune`` lists them.
     """
     retention.prune()
 
 
 @shared_task(name="skinsback.snapshot_balance", **_OPTIONS)
 def snapshot_balance() -> None:
-    """Ask SkinsBack for the balance of every account and store it."""
+    """Ask SkinsBack for the balance of every account and store the balances."""
     scheduler.snapshot_balance()
 
 
 def beat_schedule(sweep_seconds: float = 10.0) -> dict[str, dict[str, Any]]:
     """Return the schedule of all tasks for Celery's beat: ``app.conf.beat_schedule = beat_schedule()``.
 
-    ``sweep_seconds`` is the period of ``poll_deposits`` and ``poll_purchases``. They poll only rows that are due. A
-    message expires if no worker takes it within its period: the next message does the same work.
+    ``sweep_seconds`` is the period of the tasks ``poll_deposits`` and ``poll_purchases``. These tasks poll only rows
+    that are due. A message expires if no worker takes the message within the task's period. The next message does the
+    same work.
     """
 
     def every(seconds: float, task: Any) -> dict[str, Any]:

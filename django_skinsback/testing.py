@@ -1,7 +1,7 @@
 """Tools for a site's tests: deposits and purchases with any status, signed notifications, and a sandbox.
 
-They need ``pip install 'django-skinsback[testing]'``. Write ``pytest_plugins = ["django_skinsback.testing"]`` in
-``conftest.py`` to get the fixture ``skinsback_sandbox``.
+Install them with ``pip install 'django-skinsback[testing]'``. To get the fixture ``skinsback_sandbox``, write
+``pytest_plugins = ["django_skinsback.testing"]`` in ``conftest.py``.
 """
 
 import random
@@ -38,14 +38,14 @@ __all__ = [
 ]
 
 SITE_URL = "https://testserver"
-"""The address of Django's test client. The fixture uses it if the site has no ``SITE_URL``."""
+"""The address of Django's test client. The fixture uses this address if the site has no setting ``SITE_URL``."""
 
 
 def allow_sandbox_secret() -> None:
     """Allow this process to use the sandbox's public secret while ``DEBUG`` is off. Tests run with ``DEBUG`` off.
 
-    The pytest plugin calls this function. Call it yourself if you use another test runner. Never call it in a process
-    that serves a site.
+    The pytest plugin calls this function. With another test runner, call this function yourself. Never call this
+    function in a process that serves a site.
     """
     conf.sandbox_secret_allowed = True
 
@@ -56,7 +56,7 @@ def pytest_configure() -> None:
 
 
 def _new_id() -> str:
-    """Return a random ID of 18 digits, like SkinsBack's. Other processes may make rows in the same database."""
+    """Return a random ID of 18 digits, like SkinsBack's. It is random because processes may share the database."""
     return str(random.SystemRandom().randrange(10**17, 10**18))
 
 
@@ -97,12 +97,15 @@ class PurchaseFactory(factory.django.DjangoModelFactory[Purchase]):
 
 
 def make_deposit(**values: Any) -> Deposit:
-    """Save a deposit with these fields and return it. Other fields get valid values: ``status`` is ``pending``."""
+    """Save a deposit with these fields and return it. Other fields get valid values. The default status is pending."""
     return DepositFactory.create(**values)
 
 
 def make_purchase(**values: Any) -> Purchase:
-    """Save a purchase with these fields and return it. Other fields get valid values: ``status`` is ``requested``."""
+    """Save a purchase with these fields and return it.
+
+    Other fields get valid values. The default status is ``requested``.
+    """
     return PurchaseFactory.create(**values)
 
 
@@ -111,8 +114,9 @@ def signed_notification(
 ) -> dict[str, Any]:
     """Return the signed fields of a notification about ``deposit`` (``/docs/api/v1/callback``).
 
-    ``fields`` adds or replaces fields of the notification. None removes a field. Without ``secret``, the secret of the
-    deposit's account is used. Raises ConfigurationError if the account's keys cannot be used.
+    ``fields`` adds or replaces fields of the notification. The value None removes a field. The notification is signed
+    with ``secret``, or with the secret of the deposit's account if ``secret`` is None. Raises ConfigurationError if the
+    account's keys cannot be used.
     """
     message: dict[str, Any] = {
         "status": status,
@@ -128,7 +132,7 @@ def signed_notification(
 
 
 def post_notification(client: Any, message: Mapping[str, Any], account: str = conf.DEFAULT_ACCOUNT) -> Any:
-    """POST ``message`` to the site's Result URL with Django's test client and return its response.
+    """POST ``message`` to the site's Result URL with Django's test client ``client``, and return the response.
 
     The message is sent form-encoded over https. ``account`` is the alias of the account.
     """
@@ -144,7 +148,10 @@ def post_notification(client: Any, message: Mapping[str, Any], account: str = co
 
 
 def _below_script_name(path: str) -> str:
-    """Return the path without ``FORCE_SCRIPT_NAME``. ``reverse`` adds it, but a server passes the path without it."""
+    """Return the path without the prefix ``FORCE_SCRIPT_NAME``.
+
+    ``reverse`` adds this prefix. A server removes the prefix before it calls Django, so the test client must too.
+    """
     from django.conf import settings
 
     script_name = (settings.FORCE_SCRIPT_NAME or "").rstrip("/")
@@ -152,7 +159,7 @@ def _below_script_name(path: str) -> str:
 
 
 def _form_pairs(value: Any, name: str = "") -> list[tuple[str, Any]]:
-    """Return nested values as pairs of name and value for a form. Names are written as PHP does: ``skins[0][name]``."""
+    """Return nested values as pairs of name and value for a form. A nested name has PHP's form ``skins[0][name]``."""
     if isinstance(value, Mapping):
         pairs: Iterable[tuple[Any, Any]] = value.items()
     elif isinstance(value, list):
@@ -175,8 +182,8 @@ class SiteSandbox(Sandbox):
     def deliver_pending(self) -> int:
         """Send every notification that is due and return how many were sent.
 
-        Raises AssertionError if the site raised an exception or answered with a status other than 2xx. All
-        notifications are sent before it is raised.
+        After sending all of them, raises AssertionError if the site raised an exception or answered with a status other
+        than 2xx.
         """
         self._problems = []
         sent = super().deliver_pending()
@@ -214,10 +221,10 @@ def _forget_limits() -> None:
 
 @pytest.fixture
 def skinsback_sandbox(settings: Any) -> Iterator[Sandbox]:
-    """Yield a running sandbox. The setting ``SKINSBACK`` makes the site use it.
+    """Yield a running sandbox. The fixture changes the setting ``SKINSBACK``, so that the site uses the sandbox.
 
-    ``deliver_pending()`` delivers the sandbox's notifications to this site's views. It raises AssertionError if the
-    site does not answer with 2xx. The sandbox's clock moves only when the test calls ``clock.advance()``.
+    ``sandbox.deliver_pending()`` delivers the sandbox's notifications to this site's views. It raises AssertionError if
+    the site does not answer with 2xx. The sandbox's clock moves only when the test calls ``sandbox.clock.advance()``.
     """
     allow_sandbox_secret()
     with SiteSandbox() as sandbox:

@@ -1,4 +1,4 @@
-"""The views of the two webhook addresses. They read the body, call the flow that applies it, and answer."""
+"""The views of the two webhook addresses. A view reads the body, calls the flow for the notification, and answers."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -20,21 +20,24 @@ logger = logging.getLogger("django_skinsback")
 
 
 def without_transaction(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Return the view, exempt from ``ATOMIC_REQUESTS`` of every database: flows must commit before the view answers."""
+    """Return the view, exempt from ``ATOMIC_REQUESTS`` of every database.
+
+    The flows must commit before the view answers.
+    """
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
     return view
 
 
 class UnloggedResponse(JsonResponse):
-    """A JSON response that no cache stores. Django does not log or mail it, whatever its status.
+    """A JSON response that no cache stores. Django never logs this response, not even with an error status.
 
-    The webhook views log refused deliveries themselves, with a limit of lines. Django has no such limit, so any sender
-    could fill the log. Django would also mail each 503 of the health address to the site's administrators.
+    The webhook views log refused deliveries themselves and limit the number of log lines. Django has no such limit, so
+    any sender could fill the log. Django would also mail each 503 of the health address to the site's administrators.
     """
 
-    _has_been_logged = True  # django.utils.log reads it
-    _resource_closers: list[Callable[[], object]]  # Django calls them when the response is closed
+    _has_been_logged = True  # django.utils.log reads this attribute
+    _resource_closers: list[Callable[[], object]]  # Django calls these functions when the response is closed
 
     def __init__(self, values: Mapping[str, object], status: int) -> None:
         super().__init__(values, status=status, headers={"Cache-Control": "no-store"})
@@ -48,18 +51,19 @@ _HEADERS = {
     "Signature": "HTTP_SIGNATURE",
     "Authorization": "HTTP_AUTHORIZATION",
 }
-"""The only headers that are read: name -> key in ``request.META``. Reading all headers would cost too much time."""
+"""The headers that are read: name -> key in ``request.META``. Reading all headers would take too much time."""
 
 
 class WebhookView(View):
-    """The view of one webhook address. It answers 200 only after the commit. No answer repeats text of the request."""
+    """The view of one webhook address. It answers 200 only after the commit. No answer contains text of the request."""
 
     http_method_names = ["post"]
     kind = WebhookEvent.Kind.DEPOSIT
 
     def post(self, request: HttpRequest, account: str | None = None) -> HttpResponse:
         response = self._receive(request, account)
-        # A request is in a reference cycle. Without this, its body stays in memory until the next garbage collection.
+        # The request is in a reference cycle. Without this line, the body stays in memory until the next garbage
+        # collection.
         response._resource_closers.append(partial(_set_body, request, b""))
         return response
 
@@ -67,9 +71,10 @@ class WebhookView(View):
         from .flows.webhooks.receive import receive
         from .flows.webhooks.rejections import refuse
 
-        # Some sites accept X-SIGN as a signature, and Django mails the headers of a failed request. So it is deleted.
+        # X-SIGN is deleted, because Django mails the headers of a failed request, and some sites accept X-SIGN as a
+        # signature.
         request.META.pop("HTTP_X_SIGN", None)
-        request.__dict__.pop("headers", None)  # a middleware may have read it: it is a cached copy of META
+        request.__dict__.pop("headers", None)  # a cached copy of META, which exists if a middleware has read headers
         alias = account or conf.DEFAULT_ACCOUNT
         if alias not in conf.accounts():
             return UnloggedResponse({"status": "unknown"}, 404)
@@ -91,15 +96,15 @@ class WebhookView(View):
 
 
 def read_body(request: HttpRequest, limit: int) -> bytes:
-    """Read the body and return it. ``request.body`` returns it too.
+    """Read the body and return it. Afterwards ``request.body`` returns the same bytes.
 
-    Raises NotificationTooLarge if the body has more than ``limit`` bytes, whatever Content-Length says. Raises
+    Raises NotificationTooLarge if the body has more than ``limit`` bytes, even with a smaller Content-Length. Raises
     UnreadableNotification if the body cannot be read to its end.
     """
     try:
         body = _read_stream(request, limit)
     except NotificationRefused:
-        if not hasattr(request, "_body"):  # if it exists, a middleware has read the body before
+        if not hasattr(request, "_body"):  # _body exists if a middleware has read the body before
             _set_body(request, b"")
         raise
     _set_body(request, body)
@@ -120,8 +125,8 @@ def _read_stream(request: HttpRequest, limit: int) -> bytes:
     length = int(announced) if announced.isascii() and announced.isdigit() else 0
     if length > limit:
         raise NotificationTooLarge
-    # Django reads nothing without Content-Length, which a chunked body does not have. A server that sets
-    # wsgi.input_terminated ends the stream itself, so it can be read.
+    # A chunked body has no Content-Length, and without Content-Length Django reads nothing. If the server sets
+    # wsgi.input_terminated, the stream has an end and can be read without Content-Length.
     ends = not announced and request.META.get("wsgi.input_terminated")
     stream = request.META["wsgi.input"] if ends else request
     parts: list[bytes] = []
@@ -141,7 +146,7 @@ def _read_stream(request: HttpRequest, limit: int) -> bytes:
 
 
 def _exempt(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    # A delivery contains a signature and trade tokens, which no error report may show.
+    # A delivery contains a signature and trade tokens. No error report may show them.
     return csrf_exempt(login_not_required(without_transaction(sensitive_post_parameters()(view))))
 
 

@@ -1,4 +1,4 @@
-"""Open a websocket with the library websockets. No log and no exception shows its address or the proxy's address."""
+"""Open a websocket with the library websockets. No log or exception shows the websocket's or the proxy's address."""
 
 import errno
 import logging
@@ -17,14 +17,14 @@ _OPEN_SECONDS, _CLOSE_SECONDS, _DEAD_SECONDS = 10.0, 3.0, 60
 
 
 class Socket(Protocol):
-    """The methods of an open connection. When it ends, its context manager raises ConnectionLost."""
+    """The methods of an open connection. ``open_socket`` raises ConnectionLost when the connection ends."""
 
     async def recv(self) -> str | bytes: ...
     async def send(self, text: str, /) -> None: ...
 
 
 class ConnectionLost(Exception):
-    """The connection could not be opened, or has ended. The message says why and contains no address."""
+    """The connection could not be opened, or has ended. The message is the reason and contains no address."""
 
 
 def require_library() -> None:
@@ -37,10 +37,11 @@ def require_library() -> None:
 
 @asynccontextmanager
 async def open_socket(url: str, proxy_url: str | None = None) -> AsyncIterator[Socket]:
-    """Open a websocket, yield it and close it. Raise ConnectionLost if it cannot be opened or ends.
+    """Open a websocket, yield it and close it.
 
-    The message of ConnectionLost contains no address. Redirects are not followed. A frame of more than 64 KiB ends the
-    connection. Only ``proxy_url`` sets a proxy: the environment's proxies are not used.
+    Raise ConnectionLost if the websocket cannot be opened or the connection ends. The message of ConnectionLost
+    contains no address. Redirects are not followed. A frame of more than 64 KiB ends the connection. Proxies from
+    environment variables are ignored: only ``proxy_url`` sets a proxy.
     """
     from websockets.asyncio.client import connect
     from websockets.exceptions import ProxyError, WebSocketException
@@ -57,7 +58,7 @@ async def open_socket(url: str, proxy_url: str | None = None) -> AsyncIterator[S
         async with ConnectWithoutRedirect(
             url,
             compression=None,
-            proxy=proxy_url,  # None is no proxy; without the argument, the library reads the environment
+            proxy=proxy_url,  # None means no proxy; without this argument, the library reads the environment
             open_timeout=_OPEN_SECONDS,
             close_timeout=_CLOSE_SECONDS,
             ping_interval=None,  # SkinsBack documents a text as its ping, and no ping frames
@@ -68,17 +69,20 @@ async def open_socket(url: str, proxy_url: str | None = None) -> AsyncIterator[S
             try:
                 yield connection
             finally:
-                await connection.close()  # a normal end; if it is cancelled, the library would report an error
+                await connection.close()  # closes normally; without it, a cancelled task would close with an error
     except ProxyError as error:
         reason = _proxy_reason(error)
     except (OSError, EOFError, WebSocketException) as error:
         reason = _loss_reason(error)
-    if reason:  # raised outside except: otherwise its context is an error that contains the address
+    if reason:  # raised outside except, because the caught error contains the address
         raise ConnectionLost(reason)
 
 
 def _set_dead_timeout(connection: socket.socket) -> None:
-    """End the connection if the other side acknowledges no sent data for 60 seconds. Not every system can do this."""
+    """Let the system end the connection if sent data is not acknowledged within 60 seconds.
+
+    Does nothing on a system without ``TCP_USER_TIMEOUT``.
+    """
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_SECONDS * 1000)
 

@@ -1,4 +1,4 @@
-"""Shared code of the admin actions: ask for confirmation, call a flow for each selected row, show the results."""
+"""Functions that the admin actions share: they ask for confirmation, call a flow for each row, and show the results."""
 
 import hashlib
 from collections import defaultdict
@@ -20,7 +20,7 @@ from ..error_texts import text_for
 from ..exceptions import ACCOUNT_WIDE, RowChanged, SkinsBackError
 
 ROWS_AT_ONCE = 100
-"""Maximum number of rows of one action. Each row can need a call to SkinsBack, and the operator's browser waits."""
+"""Maximum number of rows of one action. Each row can need a call to SkinsBack while the operator's browser waits."""
 
 NAMED_ROWS = 5
 """Maximum number of rows whose names are shown in one message."""
@@ -30,9 +30,9 @@ NAMED_ROWS = 5
 class Results:
     """The results of one action.
 
-    ``done`` are the values that the flow returned. ``failed`` maps the text of an error to its rows. An account-wide
-    error has no rows. ``changed`` are the rows that were skipped because they changed after they were shown.
-    ``not_tried`` is the number of rows without a result after an account-wide error.
+    ``done`` are the values that the flow returned. ``failed`` maps the text of an error to the rows with that error. If
+    the error concerns the whole account, the list of rows is empty, and ``not_tried`` is the number of rows without a
+    result. ``changed`` are the rows that were skipped because they changed after the operator saw them.
     """
 
     done: list[Any] = field(default_factory=list)
@@ -48,8 +48,9 @@ class Results:
             messages.error(request, f"{reason} [{_names(rows)}]" if rows else reason)
         if self.changed:
             text = ngettext(
-                "%(count)s row has changed since you looked at it and was skipped: %(names)s. Look at it again.",
-                "%(count)s rows have changed since you looked at them and were skipped: %(names)s. Look at them again.",
+                "%(count)s row was skipped because it has changed since you looked at it: %(names)s. Look at it again.",
+                "%(count)s rows were skipped because they have changed since you looked at them: %(names)s. "
+                "Look at them again.",
                 len(self.changed),
             )
             messages.warning(request, text % {"count": len(self.changed), "names": _names(self.changed)})
@@ -64,7 +65,7 @@ def _names(rows: list[Any]) -> str:
 
 
 def run_each(rows: list[Any], flow: Callable[[Any], Any]) -> Results:
-    """Call ``flow`` for each row and return the results. An account-wide error ends the loop."""
+    """Call ``flow`` for each row and return the results. Stop after an error that concerns the whole account."""
     results = Results()
     for position, row in enumerate(rows):
         try:
@@ -85,8 +86,8 @@ def run_each_if_unchanged(
 ) -> Results:
     """Call ``flow`` for each row that has not changed since the confirmation page, and return the results.
 
-    ``token`` returns the present token of a row. It is compared with the token in the form. A row with another token
-    is skipped and reported as changed.
+    ``token`` is a function that returns the current token of a row. The current token is compared with the token in the
+    form. If they differ, the row is skipped and added to ``changed`` of the results.
     """
     tokens = seen_tokens(request)
 
@@ -99,9 +100,9 @@ def run_each_if_unchanged(
 
 
 def make_seen_token(*shown: object) -> str:
-    """Return a hash of the values that a page shows of a row, as 16 hex digits.
+    """Return the token of a row: 16 hex digits of a hash of the values that the page shows.
 
-    It is the value of ``seen`` in ``confirmation_page``.
+    Pass the token to ``confirmation_page`` as ``seen``.
     """
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
@@ -113,7 +114,7 @@ def note_field(help_text: Any, **options: Any) -> forms.CharField:
 
 
 def selected_rows(request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-    """Return the selected rows. If there are too many, show a message and return none."""
+    """Return the selected rows. If more than ``ROWS_AT_ONCE`` are selected, show an error and return an empty list."""
     rows = list(queryset.order_by("pk")[: ROWS_AT_ONCE + 1])
     if len(rows) > ROWS_AT_ONCE:
         messages.error(request, _("Choose at most %(count)s rows at a time.") % {"count": ROWS_AT_ONCE})
@@ -127,7 +128,7 @@ def confirmation_page(
     """Return the page that shows ``rows`` and asks for confirmation before an action.
 
     Each dict in ``rows`` has ``row`` (the model instance), ``facts`` (pairs of label and value), ``seen`` (the token of
-    the row) and other values that the template of the action needs. The form of the page sends exactly these rows.
+    the row) and other values for the template of the action. The form of the page sends these rows and no others.
     """
     request.current_app = model_admin.admin_site.name
     stay = request.POST.get("stay") == "yes" and len(rows) == 1
@@ -150,14 +151,14 @@ def confirmation_page(
 
 
 def is_confirmed(request: HttpRequest) -> bool:
-    """Return True if this request is the sent form of a confirmation page."""
+    """Return True if the operator has sent the form of a confirmation page with this request."""
     return request.POST.get("confirmed") == "yes"
 
 
 def seen_tokens(request: HttpRequest) -> Mapping[int, str]:
-    """Read the tokens from the form of a confirmation page. Return a mapping of primary key to token.
+    """Return the tokens in the form of a confirmation page, as a mapping: primary key -> token.
 
-    For other primary keys the mapping returns "not shown", which never equals the token of a row.
+    For a primary key that is not in the form, the mapping returns "not shown". No row has this token.
     """
     tokens: dict[int, str] = defaultdict(lambda: "not shown")
     for pair in request.POST.getlist("seen"):
@@ -168,15 +169,15 @@ def seen_tokens(request: HttpRequest) -> Mapping[int, str]:
 
 
 def log_each(model_admin: Any, request: HttpRequest, rows: Iterable[Any], message: str) -> None:
-    """Write ``message`` about each row into Django's admin log. Call this only for rows whose flow succeeded."""
+    """Write ``message`` into Django's admin log for each row. Pass only rows for which the flow succeeded."""
     for row in rows:
         model_admin.log_change(request, row, message)
 
 
 def redirect_back(model_admin: Any, request: HttpRequest, rows: Iterable[Any]) -> HttpResponse | None:
-    """Return a redirect to the page of the row if the action was started on that page.
+    """Return a redirect to the page of the row if the operator started the action on that page.
 
-    Return None if the action was started on the list. Django then shows the list again.
+    Return None if the operator started the action on the list. Then Django shows the list again.
     """
     only = list(rows)
     if request.POST.get("stay") != "yes" or len(only) != 1:
@@ -191,6 +192,6 @@ def change_url(model_admin: Any, row: Any) -> str:
 
 
 def changelist_url(model_admin: Any) -> str:
-    """Return the URL of the list in the admin site of ``model_admin``."""
+    """Return the URL of the list of rows in the admin site of ``model_admin``."""
     opts = model_admin.opts
     return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist", current_app=model_admin.admin_site.name)

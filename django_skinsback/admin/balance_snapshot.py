@@ -1,4 +1,4 @@
-"""Admin of balance snapshots: the project's balance at SkinsBack, once for each time it was read."""
+"""Admin of balance snapshots. A snapshot is the project's balance at SkinsBack at one time."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class BalanceSnapshotAdmin(ReadOnlyAdmin):
     fields = ("account", "shown_balance", "low", "taken_at")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show above the list the newest balance of each account, and for how many days it is enough."""
+        """Show two values of each account above the list: the newest balance, and how many days it will last."""
         subtitle = "; ".join(filter(None, map(_current_balance, conf.accounts())))
         return super().changelist_view(request, {"subtitle": subtitle, **(extra_context or {})})
 

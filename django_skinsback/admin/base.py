@@ -1,4 +1,4 @@
-"""Base classes of the admin: rows are read-only, and long lists load fast."""
+"""Base classes of the admin. Rows are read-only. Long lists load fast, because not all rows are counted."""
 
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from django.utils.functional import cached_property
 from .. import conf
 
 COUNTED_ROWS = 10_000
-"""Maximum number of rows that a list counts. Counting millions of rows takes seconds."""
+"""Maximum number of rows that are counted for a list. Counting millions of rows takes several seconds."""
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg] # generic in the stubs alone
@@ -32,10 +32,10 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg] # generic in the st
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the stubs alone
-    """A ModelAdmin that cannot add, edit or delete rows. Rows are changed only by actions, which call flows."""
+    """A ModelAdmin that cannot add, edit or delete rows. Only actions change rows. An action calls a flow."""
 
     ordering = ("-pk",)
-    sortable_by: ClassVar[tuple[str, ...]] = ()  # sorting by a column would need an index on it
+    sortable_by: ClassVar[tuple[str, ...]] = ()  # sorting by a column would need a database index of that column
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -66,7 +66,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in th
 
 
 def without_transaction(patterns: list[Any]) -> list[Any]:
-    """Exempt URL patterns from ``ATOMIC_REQUESTS`` and return them.
+    """Exempt the views of these URL patterns from ``ATOMIC_REQUESTS``, and return the patterns.
 
     Flows that call SkinsBack cannot run in a database transaction.
     """
@@ -77,5 +77,5 @@ def without_transaction(patterns: list[Any]) -> list[Any]:
 
 
 def user_search(path: str = "user") -> str:
-    """Return the lookup that finds rows by the exact name of a user, such as ``user__username__exact``."""
+    """Return the lookup that finds rows by the exact login name of a user, such as ``user__username__exact``."""
     return f"{path}__{get_user_model().USERNAME_FIELD}__exact"

@@ -1,7 +1,8 @@
-"""The page that buys skins: search the market, choose skins, review the order, buy.
+"""The admin page that buys skins, in four steps: search the market, choose skins, review the order, buy.
 
-The form of the review page contains the signed order. The order contains the idempotency key of the purchases, so
-sending the form twice buys only once. Nothing is stored in the session, because a trade URL is a secret.
+The form of the review page contains the signed order. The order contains the idempotency key of the purchases. So the
+skins are bought only once, even if the form is sent twice. The order is not stored in the session, because the order
+contains a trade URL, which is a secret.
 """
 
 import secrets
@@ -42,12 +43,12 @@ from .labels import PURCHASE_EXPLANATIONS
 
 SALT = "skinsback_order"
 ORDER_SECONDS = 24 * 60 * 60
-"""How long an operator can wait before sending a reviewed order. Later the order is refused."""
+"""The seconds for which a reviewed order is valid. An order that is sent later is refused."""
 SKINS_SHOWN = 100
 
 
 def buy_url(model_admin: Any, request: HttpRequest) -> str:
-    """Return the URL of the page that buys skins. Return "" if the user has no permission to buy."""
+    """Return the URL of the page that buys skins. Return "" if the operator has no permission to buy."""
     if not request.user.has_perm("skinsback.buy_skins"):
         return ""
     return reverse("admin:skinsback_purchase_buy", current_app=model_admin.admin_site.name)
@@ -55,9 +56,10 @@ def buy_url(model_admin: Any, request: HttpRequest) -> str:
 
 @sensitive_post_parameters("trade_url", "order")
 def buy_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
-    """Return the page for one step: GET searches, POST shows the review page, POST with ``order`` buys.
+    """Handle one step of buying and return the response.
 
-    Raise PermissionDenied if the user has no permission to buy.
+    GET searches. POST with selected skins shows the review page. POST with ``order`` buys and redirects. Raise
+    PermissionDenied if the operator has no permission to buy.
     """
     if not request.user.has_perm("skinsback.buy_skins"):
         raise PermissionDenied
@@ -89,7 +91,7 @@ def buy_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
 
 
 def _search(search: SearchForm, names: list[str]) -> tuple[list[Skin], str]:
-    """Return the cheapest skins that were found, and an error text. The text is "" if the search succeeded."""
+    """Return the cheapest skins that were found, and an error text. The error text is "" if there was no error."""
     if not search.is_bound or not search.is_valid():
         return [], ""
     try:
@@ -105,7 +107,7 @@ def _search(search: SearchForm, names: list[str]) -> tuple[list[Skin], str]:
 def _balance(account: str) -> dict[str, Any]:
     """Return the template values about the project's balance.
 
-    If the balance cannot be read, return the error text instead. Buying is still possible then.
+    If the balance cannot be read, return ``balance_problem`` with the error text. The operator can still buy.
     """
     try:
         usd = get_client(account).get_balance().usd
@@ -155,9 +157,9 @@ def _review_page(
 
 @sensitive_variables("signed", "order")
 def _buy(request: HttpRequest, model_admin: Any, signed: str) -> HttpResponse:
-    """Save the purchases of the reviewed order, send them to SkinsBack, and redirect to them.
+    """Save the purchases of the reviewed order, send the purchases to SkinsBack, and redirect to them.
 
-    If the same order was sent before, nothing is bought: a warning is shown before the redirect.
+    If the same order was sent before, buy nothing and show a warning.
     """
     order = _read_order(request, hide(signed))
     try:
@@ -182,7 +184,8 @@ def _buy(request: HttpRequest, model_admin: Any, signed: str) -> HttpResponse:
 def _read_order(request: HttpRequest, signed: str) -> dict[str, Any] | None:
     """Check the signature and return the order.
 
-    Return None if the order was changed, is older than ``ORDER_SECONDS``, or was reviewed by another operator.
+    Return None if the signature is wrong, if the order is older than ``ORDER_SECONDS``, or if another operator reviewed
+    the order.
     """
     try:
         order: dict[str, Any] = signing.loads(signed, salt=SALT, max_age=ORDER_SECONDS)
@@ -193,11 +196,11 @@ def _read_order(request: HttpRequest, signed: str) -> dict[str, Any] | None:
 
 @sensitive_variables("order", "common")
 def _buy_once(operator: Any, order: dict[str, Any]) -> tuple[list[Purchase], bool]:
-    """Save the purchases of an order. Return them, and True if the same order was saved before.
+    """Save the purchases of an order. Return the purchases, and whether the same order was saved before.
 
-    An UPDATE locks the operator's row first. If the same form is sent twice at the same moment, the second request
-    waits for the first request. Then it finds the purchases of the first request and saves nothing. Return an empty
-    list if the user of the order was deleted.
+    Return an empty list if the user of the order was deleted. First, an UPDATE locks the operator's row. If the same
+    form is sent twice at the same moment, the second request waits for this lock. Then the second request finds the
+    purchases of the first request and saves nothing.
     """
     model = get_user_model()
     users = model._default_manager.using(database())
@@ -225,7 +228,7 @@ def _buy_once(operator: Any, order: dict[str, Any]) -> tuple[list[Purchase], boo
 def _submit(request: HttpRequest, bought: list[Purchase]) -> None:
     """Send the purchases to SkinsBack and show a message about each of them.
 
-    One call sends all purchases of a batch. If it fails now, the error is shown and a worker sends them later.
+    One call sends all purchases of a batch. If the call fails, show the error. Then a sweep sends the purchases later.
     """
     try:
         purchases.submit(bought[0])
@@ -245,7 +248,7 @@ def _submit(request: HttpRequest, bought: list[Purchase]) -> None:
 def _log(request: HttpRequest, model_admin: Any, bought: list[Purchase]) -> None:
     """Write each purchase into Django's admin log.
 
-    The rows are read from the database again: after sending, they contain the name of the skin.
+    The purchases are read from the database again, because only the stored rows have the names of the bought skins.
     """
     for row in _stored(bought):
         message = _("Bought for at most %(cap)s.") % {"cap": display.money(row.max_price)}

@@ -225,9 +225,10 @@ class DepositAdmin(RowAdmin):
 
 
 def _allowed_decisions(row: Deposit) -> set[str]:
-    """Return the decisions that are possible for a deposit. "keep" is always possible.
+    """Return the decisions that are possible for a deposit.
 
-    "credit" needs an amount and an owner, and is possible only once. "reverse" needs a credit that was not reversed.
+    "keep" is always possible. "credit" is possible if the deposit was never credited and has an amount and an owner.
+    "reverse" is possible if the deposit was credited and the credit was not reversed.
     """
     kinds = {entry.kind for entry in row.entries.all()}
     if EntryKind.CREDIT not in kinds:
@@ -236,7 +237,10 @@ def _allowed_decisions(row: Deposit) -> set[str]:
 
 
 def _amounts_of_decisions(row: Deposit) -> list[tuple[Any, Any]]:
-    """Return the label and the amount of the credit or reversal that is possible. Return [] if there is none."""
+    """Return a list with one pair: the label and the amount of the credit or reversal that an operator can decide.
+
+    Return an empty list if the deposit was credited and reversed before.
+    """
     entries = {entry.kind: entry for entry in row.entries.all()}
     if EntryKind.CREDIT not in entries:
         return [(_("Amount of the credit"), _shown_credit(row))]

@@ -1,4 +1,4 @@
-"""Admin of discrepancies between SkinsBack's lists and this site's rows: show both sides, close a discrepancy."""
+"""Admin of discrepancies between SkinsBack's lists and this site's rows. Operators see both sides here."""
 
 from typing import Any
 
@@ -33,39 +33,41 @@ Kind, State = Discrepancy.Kind, Discrepancy.State
 
 EXPLANATIONS = {
     Kind.MISSED: gettext_lazy(
-        "SkinsBack's list was newer than the row here, because its report never arrived. If the report could be "
-        "recorded, there is nothing to do. If not, open the deposit or purchase, see why, and settle it."
+        "SkinsBack's list contained a newer status than the row here, because SkinsBack's report never arrived. If the "
+        "status here is the same now, there is nothing to do. If not, open the deposit or purchase, find the reason, "
+        "and settle the row."
     ),
     Kind.UNKNOWN: gettext_lazy(
-        "SkinsBack lists it, but there is no such row here: another site uses the same keys, it was made by hand, or "
-        "the row was deleted here. No user was credited. Find out whose it is, then close this discrepancy."
+        "SkinsBack's list contains a deposit or purchase that has no row here. Possible reasons: another site uses the "
+        "same keys, a person called the API by hand, or the row was deleted here. No user was credited. Find out which "
+        "user it belongs to, then close this discrepancy."
     ),
     Kind.DIFFERING: gettext_lazy(
-        "The two sides contradict each other. No money was moved because of it. Ask SkinsBack's support, settle the "
-        "row if it needs review, then close this discrepancy."
+        "The two sides contradict each other. This discrepancy has moved no money. Ask SkinsBack's support. If the row "
+        "needs review, settle the row. Then close this discrepancy."
     ),
     Kind.DUPLICATE: gettext_lazy(
-        "SkinsBack lists it twice with different content. It counts once here. Ask SkinsBack's support which one is "
-        "right, then close this discrepancy."
+        "SkinsBack's list contains this deposit or purchase twice, with different values. It is counted once here. Ask "
+        "SkinsBack's support which values are right, then close this discrepancy."
     ),
     Kind.ABSENT: gettext_lazy(
-        "Paid here, but missing in SkinsBack's list. Check whether it was made with other keys or in the sandbox. Ask "
-        "SkinsBack's support, then close this discrepancy."
+        "This deposit or purchase is paid here, but SkinsBack's list does not contain it. Check whether it was made "
+        "with other keys or in the sandbox. Ask SkinsBack's support, then close this discrepancy."
     ),
 }
 DONE_EXPLANATIONS = {
     State.RESOLVED: gettext_lazy("Both sides agree now. There is nothing to do."),
     State.CLOSED: gettext_lazy(
-        "An operator has checked and closed it. It opens again only if one of the two sides changes."
+        "An operator has checked and closed this discrepancy. It opens again only if one of the two sides changes."
     ),
 }
 
 
 class CloseForm(forms.Form):
     note = note_field(
-        gettext_lazy("What you found out. It is stored with your name."),
+        gettext_lazy("What you found out. The note is stored with your name."),
         error_messages={
-            "required": gettext_lazy("Write a note about what you found out. A discrepancy is not closed without one.")
+            "required": gettext_lazy("Write what you found out. A discrepancy cannot be closed without a note.")
         },
     )
 
@@ -87,7 +89,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
     )
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """Order the list: open discrepancies first, then by the time when they were last seen, newest first."""
+        """Return the order of the list: open discrepancies first, then those that were seen last."""
         return [Case(When(state=State.OPEN, then=Value(0)), default=Value(1)), "-last_seen_at", "-pk"]
 
     def has_close_permission(self, request: HttpRequest) -> bool:
@@ -102,7 +104,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        """Add the explanation to Django's page, and the close button if the discrepancy is open."""
+        """Add the explanation to Django's page. Also add the close button if the discrepancy is open."""
         request.current_app = self.admin_site.name
         labels = dict(self.get_action_choices(request))
         context |= {
@@ -117,7 +119,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Close…"), permissions=["close"])
     def close(self, request: HttpRequest, queryset: QuerySet[Discrepancy]) -> HttpResponse | None:
-        """Ask for a note. After the confirmation, close the open discrepancies that have not changed meanwhile."""
+        """Show a form that asks for a note. When the form is sent, close the discrepancies that have not changed."""
         rows = selected_rows(request, queryset.select_related("deposit", "purchase"))
         open_rows = [row for row in rows if row.state == State.OPEN]
         if not open_rows:
@@ -199,5 +201,5 @@ def _label(found_in: str, name: str) -> Any:
 
 
 def _seen_token(row: Discrepancy) -> str:
-    """Return the token of the values that the confirmation page shows: the state and both sides."""
+    """Return the token of the values that the confirmation page shows: the state, our values and SkinsBack's values."""
     return make_seen_token(row.state, sorted(row.ours.items()), sorted(row.theirs.items()))

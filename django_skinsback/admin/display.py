@@ -1,4 +1,4 @@
-"""Format values for the admin pages. Values from SkinsBack and from users are escaped."""
+"""Functions that format values for the admin pages. Values from SkinsBack and from users are escaped."""
 
 import json
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ SECRET_HEADER_WORDS = ("sign", "auth", "cookie", "secret", "token")
 def badge(word: str, label: Any = None) -> SafeString:
     """Return a status, outcome or kind as an HTML badge.
 
-    ``word`` selects the colour; the colour of an unknown word is grey. The badge shows ``label``. Without a label it
-    shows the text from ``LABELS``, or the word itself.
+    ``word`` selects the colour. An unknown word has a grey badge. The badge shows ``label``. If ``label`` is None, the
+    badge shows the text of ``word`` in ``LABELS``, or ``word`` if ``LABELS`` does not contain it.
     """
     text = label if label is not None else LABELS.get(word, word)
     color = BADGE_COLORS.get(word, "quiet")
@@ -46,7 +46,7 @@ def money(amount: Decimal | None, currency: str = "usd") -> str:
 
 
 def field_amount(amount: Decimal) -> str:
-    """Return an amount with two to six decimals and a decimal point, for the initial value of a form field."""
+    """Return an amount as the initial value of a form field: with two to six decimals and a decimal point."""
     return f"{amount:.{_decimals(amount)}f}"
 
 
@@ -55,9 +55,9 @@ def _decimals(amount: Decimal) -> int:
 
 
 def link(row: Model | None, text: Any = None) -> SafeString | str:
-    """Return a link to the page of a row. The text of the link is ``text``, or the name of the row.
+    """Return a link to the page of a row. The link text is ``text``, or the row's ``str()`` if ``text`` is empty.
 
-    Return only the text if the model is not registered in the admin. Return a dash for None.
+    Return only the link text if the model is not registered in the admin. Return a dash if ``row`` is None.
     """
     if row is None:
         return NOTHING
@@ -69,7 +69,7 @@ def link(row: Model | None, text: Any = None) -> SafeString | str:
 
 
 def deposit_or_purchase(deposit: Deposit | None, purchase: Purchase | None) -> SafeString | str:
-    """Return a link to the purchase, or to the deposit if there is no purchase. Return a dash if there is neither."""
+    """Return a link to the purchase. If it is None, return a link to the deposit. If both are None, return a dash."""
     if purchase is not None:
         return link(purchase, purchase.market_hash_name or short_id(purchase.custom_id))
     return link(deposit, deposit and short_id(deposit.order_id))
@@ -78,7 +78,7 @@ def deposit_or_purchase(deposit: Deposit | None, purchase: Purchase | None) -> S
 def status_step(change: StatusChange) -> SafeString:
     """Return the badges "old status → new status" of a status change.
 
-    Return only the new status if the old status is the same or if there is none.
+    Return only the badge of the new status if the old status is empty or equal to the new status.
     """
     from_status, to_status = change.from_status, change.to_status
     if to_status == PurchaseStatus.REFUSED and change.source == StatusChange.Source.OPERATOR:
@@ -107,20 +107,20 @@ def table(headings: list[Any], rows: list[list[Any]]) -> SafeString:
 
 
 def code(text: str, label: Any) -> SafeString:
-    """Return a scrollable block of text. The Tab key focuses it, and a screen reader reads ``label``."""
+    """Return a scrollable block of text as HTML. The Tab key focuses the block, and a screen reader reads ``label``."""
     markup = '<pre class="skinsback-code" tabindex="0" role="region" aria-label="{}">{}</pre>'
     return format_html(markup, label, text)
 
 
 def json_text(value: Any) -> SafeString | str:
-    """Return the metadata of a row as indented JSON. Return a dash if it is empty."""
+    """Return the metadata of a row as indented JSON. Return a dash if the metadata is empty."""
     if not value:
         return NOTHING
     return code(json.dumps(value, indent=2, ensure_ascii=False, default=str), _("Metadata"))
 
 
 def skins_table(value: Any) -> SafeString | str:
-    """Return a table of the skins of a deposit, with names and prices from SkinsBack. Return a dash if it has none."""
+    """Return a table of a deposit's skins with SkinsBack's names and prices. Return a dash if there are no skins."""
     rows = [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
     if not rows:
         return NOTHING
@@ -129,7 +129,7 @@ def skins_table(value: Any) -> SafeString | str:
 
 
 def user_risk_table(value: Any) -> SafeString | str:
-    """Return a table of the statistics that SkinsBack reported about a user. Return a dash if there are none.
+    """Return a table of the statistics that SkinsBack reported about a user. Return a dash if ``value`` is empty.
 
     The statistics cover all projects at SkinsBack, not only this site.
     """
@@ -171,7 +171,7 @@ def _risk(value: Mapping[str, Any], key: str) -> str:
 
 
 def _short_time(text: Any) -> str:
-    """Return a time that SkinsBack reported without its seconds. Return other texts unchanged, and a dash if empty."""
+    """Return a time from SkinsBack without the seconds. Return any other text unchanged. Return a dash for no text."""
     try:
         time = parse_datetime(str(text or ""))
     except ValueError:
@@ -180,7 +180,7 @@ def _short_time(text: Any) -> str:
 
 
 def headers_text(value: Any) -> SafeString | str:
-    """Return the stored headers, one a line. "(hidden)" replaces the values of headers that may contain secrets."""
+    """Return the stored headers, one per line. A header that may contain a secret has the value "(hidden)"."""
     if not isinstance(value, Mapping) or not value:
         return NOTHING
     shown = {
@@ -191,12 +191,12 @@ def headers_text(value: Any) -> SafeString | str:
 
 
 def body_text(raw: bytes, content_type: str) -> SafeString:
-    """Return the body of a delivery: JSON is indented, a form has one field a line, other bytes are shown in hex."""
+    """Return the body of a delivery as HTML: indented JSON, a form with one field per line, or other bytes in hex."""
     try:
         text = raw.decode()
         if content_type.startswith("application/x-www-form-urlencoded"):
             pairs = parse_qsl(text, keep_blank_values=True)
             return code("\n".join(f"{name} = {value}" for name, value in pairs), _("Body"))
-        return code(msgspec.json.format(text, indent=2), _("Body"))  # does not change how numbers are written
+        return code(msgspec.json.format(text, indent=2), _("Body"))  # keeps each number as it was sent
     except (ValueError, RecursionError):
         return code(raw.hex(" ", 4), _("Body"))

@@ -1,4 +1,4 @@
-"""Filters of the admin lists. The choices of a filter need no database query."""
+"""Filters of the admin lists. Showing the choices of a filter needs no database query."""
 
 from typing import Any
 

@@ -21,7 +21,7 @@ SKINS_AT_ONCE = 50
 
 
 class SearchForm(forms.Form):
-    """The search on SkinsBack's market: account, game and name of the skin."""
+    """The form that searches SkinsBack's market: account, game and name of the skin."""
 
     account = forms.ChoiceField(label=gettext_lazy("Account"), required=False)
     game = forms.ChoiceField(label=gettext_lazy("Game"), choices=[(code, game.name) for code, game in GAMES.items()])
@@ -45,9 +45,9 @@ class SearchForm(forms.Form):
 
 
 class BuyForm(forms.Form):
-    """The selected skins with their price caps in US dollars, the trade URL, and optionally the user.
+    """The form that buys skins: the selected skins, their price caps in US dollars, the trade URL, optionally a user.
 
-    ``skins`` are the results of the search. Each has a field for its price cap.
+    ``skins`` are the results of the search. The form has a price cap field for each of them.
     """
 
     skin = forms.MultipleChoiceField(
@@ -114,7 +114,7 @@ class BuyForm(forms.Form):
             raise forms.ValidationError(text_for(error)) from None
 
     def clean_username(self) -> Any:
-        """Return the user with that name, or None if the field is empty. Raise ValidationError for an unknown name."""
+        """Return the user with this login name. Return None if the field is empty. Refuse an unknown name."""
         name = self.cleaned_data["username"]
         if not name:
             return None
@@ -127,7 +127,7 @@ class BuyForm(forms.Form):
     def clean(self) -> None:
         """Convert the price caps of the selected skins to Decimal.
 
-        Add an error to a cap that is not a number above zero, or that is above ``BUY_MAX_PRICE``.
+        Add a form error if a cap is not a number above zero, or is above ``BUY_MAX_PRICE``.
         """
         allowed = conf.buy_max_price()
         for skin_id in self.cleaned_data.get("skin", ()):
@@ -144,7 +144,7 @@ class BuyForm(forms.Form):
             self.cleaned_data[name] = cap
 
     def caps(self) -> dict[str, Decimal]:
-        """Return the price cap of each selected skin in US dollars, by skin ID. Call it only on a valid form."""
+        """Return a dict: ID of each selected skin -> price cap in US dollars. Call it only if the form is valid."""
         return {skin_id: self.cleaned_data[_cap_name(skin_id)] for skin_id in self.cleaned_data["skin"]}
 
 

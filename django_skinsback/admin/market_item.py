@@ -1,4 +1,4 @@
-"""Admin of market items: the skins of the imported price list, with an action that buys them."""
+"""Admin of market items: the skins of the imported price list. Operators can buy the selected skins."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -35,9 +35,9 @@ class MarketItemAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Buy…"), permissions=["buy"])
     def buy(self, request: HttpRequest, queryset: QuerySet[MarketItem]) -> HttpResponse | None:
-        """Redirect to the page that buys skins, with a search for the selected items.
+        """Redirect to the page that buys skins. The page searches for the selected items.
 
-        If more than ``NAMES_AT_ONCE`` items or items of several games are selected, show an error and stay on the list.
+        Show an error and stay on the list if more than ``NAMES_AT_ONCE`` items are selected, or items of several games.
         """
         items = list(queryset.order_by("pk")[: NAMES_AT_ONCE + 1])
         if len(items) > NAMES_AT_ONCE or len({item.game for item in items}) != 1:

@@ -94,9 +94,9 @@ class PurchaseAdmin(RowAdmin):
     )
 
     def get_urls(self) -> list[Any]:
-        """Add the URL of the page that buys skins before Django's URLs.
+        """Return the URL of the page that buys skins, followed by Django's URLs.
 
-        Django's last pattern matches every path, because it reads the path as a primary key.
+        The order matters: Django's last pattern matches every path and reads the path as a primary key.
         """
         buying = path("buy/", self.admin_site.admin_view(self.buy_view), name="skinsback_purchase_buy")
         return [*without_transaction([buying]), *super().get_urls()]
@@ -237,9 +237,10 @@ class PurchaseAdmin(RowAdmin):
 
     @admin.display(description=gettext_lazy("hold"))
     def shown_hold(self, row: Purchase) -> str:
-        """Return a text that says until when the trade can be rolled back. Return a dash if the trade is not accepted.
+        """Return a text with the time until which the trade can be rolled back.
 
-        If SkinsBack did not report the end of the hold, the time is an estimate and the text says "about".
+        If SkinsBack did not report the end of the hold, the time is an estimate and the text says "about". Return a
+        dash if the trade is not accepted.
         """
         if row.status != PurchaseStatus.ACCEPTED:
             return display.NOTHING
@@ -275,9 +276,10 @@ def _is_sent(row: Purchase) -> bool:
 
 
 def _allowed_decisions(row: Purchase) -> set[str]:
-    """Return the decisions that are possible for a purchase. "keep" is always possible.
+    """Return the decisions that are possible for a purchase.
 
-    "refund" needs a charge that was not refunded, and no obstacle to the refund.
+    "keep" is always possible. "refund" is possible if the purchase has a charge, the charge was not refunded, and
+    ``refund_obstacle`` finds no obstacle.
     """
     kinds = {entry.kind for entry in row.entries.all()}
     refundable = EntryKind.CHARGE in kinds and EntryKind.REFUND not in kinds
@@ -285,7 +287,7 @@ def _allowed_decisions(row: Purchase) -> set[str]:
 
 
 def _shown_refund(row: Purchase) -> SafeString | str:
-    """Return the amount of the refund with its currency, or the reason why a refund is not possible."""
+    """Return the amount and currency of the refund. If a refund is not possible, return the reason."""
     obstacle = refund_obstacle(row, utc_now())
     if obstacle:
         return format_html("<em>{}</em>", obstacle)

@@ -1,4 +1,4 @@
-"""Base class of the admin of deposits and purchases. It adds the history, ledger entries and buttons to a page."""
+"""Base class of the admins of deposits and purchases. It adds history, ledger entries and buttons to a row's page."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,18 +17,18 @@ from .actions import changelist_url
 from .base import ReadOnlyAdmin
 
 HISTORY_ROWS = 200
-"""Maximum number of status changes, and of deliveries, on the page of a row."""
+"""The page of a row shows at most this many status changes, and at most this many deliveries."""
 
 
 class RowAdmin(ReadOnlyAdmin):
     """Admin of deposits or purchases.
 
-    ``explanations`` has a text for each status.
+    ``explanations`` maps each status to a text for operators.
     """
 
     explanations: Mapping[str, Promise] = {}
     auto_reload_statuses: frozenset[str] = frozenset()
-    """The page reloads itself while the row has one of these statuses. They last only seconds or minutes."""
+    """The page reloads itself while the row has one of these statuses, which last only seconds or minutes."""
 
     def explain(self, row: Any) -> Promise | str:
         """Return a text that explains the status of the row. Return "" for an unknown status."""
@@ -38,7 +38,7 @@ class RowAdmin(ReadOnlyAdmin):
         return display.badge(row.status, row.get_status_display())
 
     def available_actions(self, request: HttpRequest, row: Any) -> list[str]:
-        """Return the names of the actions that are possible in the present status. Permissions are not checked here."""
+        """Return the names of the actions that are possible for this row. This method does not check permissions."""
         raise NotImplementedError
 
     def render_change_form(  # noqa: PLR0917 - Django's signature
@@ -92,7 +92,7 @@ class RowAdmin(ReadOnlyAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def _buttons(self, request: HttpRequest, row: Any) -> list[tuple[str, Any]]:
-        """Return (name, label) of each action that is available for this row and that this user has permission for."""
+        """Return (name, label) of each action that is possible for this row and permitted for this user."""
         labels = dict(self.get_action_choices(request))
         return [(name, labels[name]) for name in self.available_actions(request, row) if name in labels]
 

@@ -1,4 +1,4 @@
-"""The page where an operator decides about rows that need review."""
+"""The page on which an operator decides about rows that need review."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -28,7 +28,7 @@ from .actions import (
 class SettleForm(forms.Form):
     decision = forms.ChoiceField(label=gettext_lazy("Decision"), widget=forms.RadioSelect)
     note = note_field(
-        gettext_lazy("The reason for your decision. It is shown in the history with your name."), required=False
+        gettext_lazy("The reason for your decision. The history shows this note with your name."), required=False
     )
 
     def __init__(self, *args: Any, decisions: Iterable[tuple[str, Any]], **options: Any) -> None:
@@ -48,12 +48,14 @@ def settle_rows(
     seen: Callable[[Any], str],
     irreversible_warnings: Mapping[str, str],
 ) -> HttpResponse | None:
-    """Ask for a decision about the selected rows that need review. After the confirmation, call ``flow`` for each row.
+    """Show a form that asks for a decision about the selected rows. When the form is sent, call ``flow`` for each row.
 
-    ``decisions`` maps the code of each decision to its label. ``allowed_decisions`` returns the codes that are possible
-    for a row. ``facts`` returns the labels and values that the page shows of a row. ``seen`` returns the token of the
-    row. ``flow`` compares the token under the row lock and raises RowChanged if the row has changed.
-    ``irreversible_warnings`` maps a code to a warning. The page shows the warning if the decision is possible.
+    * ``decisions`` maps the code of each decision to its label.
+    * ``allowed_decisions`` returns the codes that are possible for a row.
+    * ``facts`` returns the labels and values of a row for the page.
+    * ``seen`` returns the token of a row. ``flow`` compares the token under the row lock, and raises RowChanged if the
+      row has changed.
+    * ``irreversible_warnings`` maps a code to a warning. The page shows the warning if the decision is possible.
     """
     rows = selected_rows(request, queryset.prefetch_related("entries"))
     if is_confirmed(request):

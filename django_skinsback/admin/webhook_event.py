@@ -1,4 +1,7 @@
-"""Admin of stored deliveries: apply again, dismiss. The body is shown only to users with ``view_webhook_body``."""
+"""Admin of stored deliveries. Operators can apply a delivery again or dismiss it.
+
+The body is shown only to users with the permission ``view_webhook_body``.
+"""
 
 from typing import Any
 
@@ -37,7 +40,7 @@ Outcome = WebhookEvent.Outcome
 
 
 class DismissForm(forms.Form):
-    note = note_field(_("Why the delivery need not be applied. It is stored with your name."))
+    note = note_field(_("Why the delivery need not be applied. The note is stored with your name."))
 
 
 @admin.register(WebhookEvent)
@@ -72,7 +75,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Apply again"), permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> None:
-        """Apply the selected deliveries again, without confirmation. Skip deliveries that were processed before."""
+        """Apply the selected deliveries again without asking. Skip deliveries that were processed before."""
         rows = selected_rows(request, queryset)
         applied = skipped = 0
         for event, result in replay(WebhookEvent.objects.filter(pk__in=[row.pk for row in rows])):
@@ -105,7 +108,10 @@ class WebhookEventAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Dismiss…"), permissions=["dismiss"])
     def dismiss(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> HttpResponse | None:
-        """Ask for a note. After the confirmation, dismiss the failed deliveries that have not changed meanwhile."""
+        """Show a form that asks for a note. When the form is sent, dismiss the failed deliveries.
+
+        Skip a delivery that has changed since the form was shown.
+        """
         rows = selected_rows(request, queryset.select_related("deposit", "purchase"))
         failed = [row for row in rows if row.outcome == Outcome.FAILED]
         if not failed:
@@ -163,7 +169,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("actions of operators"))
     def operator_actions(self, event: WebhookEvent) -> SafeString | str:
-        """Return the lines of Django's admin log about this delivery. Only this log has the note of a dismissal."""
+        """Return the lines of Django's admin log about this delivery. The note of a dismissal is only in this log."""
         logged = LogEntry.objects.filter(
             content_type=ContentType.objects.get_for_model(WebhookEvent), object_id=quote(event.pk)
         )
@@ -183,5 +189,5 @@ class WebhookEventAdmin(ReadOnlyAdmin):
 
 
 def _seen_token(event: WebhookEvent) -> str:
-    """Return the token of the outcome and the error. The time of the next try may change and is not part of it."""
+    """Return the token of the outcome and the error. The token does not contain the time of the next try."""
     return make_seen_token(event.outcome, event.error)

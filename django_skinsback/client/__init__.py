@@ -4,14 +4,16 @@
 >>> client.create_deposit("order-1", currency="usd").pay_url  # doctest: +SKIP
 'https://skinsback.com/_/pay/9421749033d9d3f725c67572575975de/'
 
-Every method may raise InvalidInput before anything is sent, RequestNotSent if nothing reached SkinsBack, UnknownOutcome
-if something was sent and the answer cannot be read, and APIError or a subclass if SkinsBack answered with an error.
-Amounts are Decimal. Market prices are in USD.
+Every method may raise these errors:
 
-If no byte of a request could be sent, the request is tried up to three times. If an answer cannot be read, the method
-is called once more, but only if it changes nothing. After an unreadable answer, ``create``,
-``create_from_user_inventory``, ``market_buy``, ``market_batch_buy`` and ``offer_approve`` are not sent again: the
-caller asks SkinsBack for the outcome.
+* InvalidInput: an argument is wrong. Nothing was sent.
+* RequestNotSent: no byte of the request could be sent. The client has tried three times.
+* UnknownOutcome: the request may have been sent, and the answer cannot be read. The client sends the request once more
+  if the method only reads. It does not repeat ``create``, ``create_from_user_inventory``, ``market_buy``,
+  ``market_batch_buy`` and ``offer_approve``: the caller asks SkinsBack for the outcome.
+* APIError or a subclass: SkinsBack answered with an error.
+
+Amounts are Decimal. Market prices are in USD.
 """
 
 import random
@@ -70,12 +72,13 @@ T = TypeVar("T")
 class SkinsBackClient:
     """The client of one project at SkinsBack. Raises ConfigurationError for arguments that cannot be used.
 
-    ``authentication`` is ``"headers"`` or ``"signature"``. ``timeout`` is two numbers of seconds: to connect, and to
-    wait for data. ``proxy_url`` is an HTTP proxy for calls to other machines. The environment's proxies are not used.
-    ``answer_limit`` and ``price_list_limit`` are in bytes after decompression.
+    ``authentication`` is ``"headers"`` or ``"signature"``. ``timeout`` is a pair of seconds: the time to connect and
+    the time to wait for data. ``proxy_url`` is an HTTP proxy for calls to other machines. The environment's proxies are
+    not used. ``answer_limit`` and ``price_list_limit`` are in bytes after decompression.
 
-    ``limiter`` is called with the name of the method before each attempt and returns a context manager. ``__enter__``
-    may wait, or may raise an exception: then nothing is sent. ``__exit__`` gets the exception of the attempt.
+    ``limiter`` is called with the name of the method before each attempt and returns a context manager. Its
+    ``__enter__`` may wait. If ``__enter__`` raises an exception, nothing is sent. ``__exit__`` gets the exception of
+    the attempt.
 
     Connections stay open between calls. Use one client for each thread, and call ``close()`` at the end.
     """
@@ -128,7 +131,7 @@ class SkinsBackClient:
     # Deposits
 
     def create_deposit(self, order_id: str, **options: Unpack[DepositOptions]) -> DepositLink:
-        """Create a deposit and return its link. Send the user to its ``pay_url`` (``/docs/api/v1/createorder``).
+        """Create a deposit and return its link (``/docs/api/v1/createorder``). The user pays at the link's ``pay_url``.
 
         Raises OrderIdExists.
         """
@@ -148,23 +151,23 @@ class SkinsBackClient:
         return self._ask(api.create_deposit_from_inventory(order_id, **options), InventoryDeposit.from_wire)
 
     def get_deposit(self, *, order_id: str = "", transaction_id: str = "") -> DepositReport:
-        """Return the report of one deposit (``/docs/api/v1/orderstatus``). Give one of the IDs.
+        """Return the report of one deposit (``/docs/api/v1/orderstatus``). Give exactly one ID.
 
         Raises TransactionNotFound.
         """
         return self._ask(api.get_deposit(order_id, transaction_id), DepositReport.from_wire)
 
     def list_deposits(self, starting: Time, ending: Time, start_from: str | int | None = None) -> Page[DepositReport]:
-        """Return one page of the deposits of a time range, at most 1000 (``/docs/api/v1/orders``).
+        """Return one page of the deposits of a time range (``/docs/api/v1/orders``). A page has at most 1000 deposits.
 
         ``starting`` and ``ending`` are aware datetimes or UNIX seconds.
         """
         return self._ask(api.list_deposits(starting, ending, start_from), Page.reader(DepositReport.from_wire))
 
     def approve_hold(self, *, order_id: str = "", transaction_id: str = "") -> None:
-        """Approve a held deposit at the site's own risk. It cannot be undone (``/docs/api/v1/offer_approve``).
+        """Approve a held deposit at the site's own risk (``/docs/api/v1/offer_approve``).
 
-        Give one of the IDs. Raises AlreadyDecided, TransactionNotFound.
+        An approval cannot be undone. Give exactly one ID. Raises AlreadyDecided, TransactionNotFound.
         """
         self._ask(api.approve_hold(order_id, transaction_id), dict)
 
@@ -184,8 +187,9 @@ class SkinsBackClient:
     def get_price_list(self, game: str, *, full: bool = False) -> PriceList:
         """Return the whole price list (``/docs/api/v1/market_pricelist``). Raises MarketDisabled.
 
-        Its rows are grouped by name, with counts. With ``full``, each skin is a row with its ID; then use
-        ``iter_price_list``, which needs less memory. Rows without a readable name or price are left out.
+        With ``full=False``, each row is a name with the count of its skins. With ``full=True``, each row is one skin
+        with its ID. For a full list use ``iter_price_list``, which needs less memory. Rows without a readable name or
+        price are left out.
         """
         request = api.get_price_list(game, full)
 
@@ -196,9 +200,10 @@ class SkinsBackClient:
         return self._repeating(request, attempt)
 
     def iter_price_list(self, game: str, *, full: bool = False) -> Iterator[PriceListItem]:
-        """Yield the rows of the price list while they arrive. Raises what ``get_price_list`` raises.
+        """Yield the rows of the price list while they arrive. Raises the same errors as ``get_price_list``.
 
-        UnknownOutcome may be raised after some rows. Then the list is incomplete: a missing row may still be for sale.
+        UnknownOutcome may be raised after some rows have been yielded. Then the list is incomplete: a skin that was not
+        yielded may still be for sale.
         """
         request = api.get_price_list(game, full)
 
@@ -218,9 +223,10 @@ class SkinsBackClient:
         return self._ask(api.search_skins(game, name, names), list_reader(Skin.from_wire))
 
     def buy_skin(self, trade_url: TradeURL, custom_id: str, **skin: Unpack[BuySkinOptions]) -> PurchaseReport:
-        """Buy one skin by ``skin_id``, or the cheapest skin of a ``market_hash_name`` and ``game``; return its report.
+        """Buy one skin and return the report of the purchase (``/docs/api/v1/market_buy``).
 
-        ``max_price`` in USD is required. Page: ``/docs/api/v1/market_buy``.
+        ``skin_id`` buys that skin. ``market_hash_name`` and ``game`` buy the cheapest skin with that name.
+        ``max_price`` is in USD and required.
 
         Raises CustomIdExists, InsufficientFunds, SkinUnavailable, PriceAboveCap, TradeURLRefused,
         TooManyFailedAttempts, MarketDisabled.
@@ -231,16 +237,17 @@ class SkinsBackClient:
     def buy_skins(self, trade_url: TradeURL, items: Sequence[SkinToBuy]) -> BatchResult:
         """Buy up to 50 different skins in one call and return the result for each (``/docs/api/v1/market_batch_buy``).
 
-        Raises TradeURLRefused, TooManyFailedAttempts, MarketDisabled: each of them is about the whole batch.
+        Raises TradeURLRefused, TooManyFailedAttempts, MarketDisabled. Each of these errors is for the whole batch.
         """
         request = api.buy_skins(trade_url, items)
         custom_ids = {str(item["skin_id"]): item["custom_id"] for item in items}
         return self._ask(request, lambda fields: BatchResult.from_wire(fields, custom_ids))
 
     def get_purchase(self, *, buy_id: str = "", custom_id: str = "") -> PurchaseReport:
-        """Return the report of one purchase (``/docs/api/v1/market_getinfo``). Give one of the IDs.
+        """Return the report of one purchase (``/docs/api/v1/market_getinfo``). Give exactly one ID.
 
-        Raises PurchaseNotFound, and ContradictoryAnswer if the answer has the purchase twice with different content.
+        Raises PurchaseNotFound. Raises ContradictoryAnswer if the answer contains two different reports of the
+        purchase.
         """
         if buy_id and not custom_id:
             found = self._ask(api.get_purchase(buy_id), PurchaseReport.list_from_wire)
@@ -256,8 +263,8 @@ class SkinsBackClient:
     def get_purchases(self, *, buy_ids: Sequence[str] = (), custom_ids: Sequence[str] = ()) -> list[PurchaseReport]:
         """Return the reports of several purchases (``/docs/api/v1/market_getinfo``).
 
-        If a purchase is not in the answer, its status is unknown: it has not failed. If SkinsBack does not know one of
-        the purchases, it may answer with an error for all of them: PurchaseNotFound.
+        A purchase that is not in the answer has an unknown status. Do not treat this purchase as failed. Raises
+        PurchaseNotFound if SkinsBack answers with this error. One unknown ID may cause it for the whole call.
         """
         request = api.get_purchases(buy_ids, custom_ids)
         requested = {str(each) for each in buy_ids or custom_ids}
@@ -265,9 +272,9 @@ class SkinsBackClient:
         return [report for report in reports if (report.buy_id if buy_ids else report.custom_id) in requested]
 
     def list_purchases(self, starting: Time, ending: Time, start_from: str | int | None = None) -> Page[PurchaseReport]:
-        """Return one page of the purchases of a time range, at most 1000 (``/docs/api/v1/market_history``).
+        """Return one page of the purchases of a time range (``/docs/api/v1/market_history``).
 
-        ``starting`` and ``ending`` are aware datetimes or UNIX seconds.
+        A page has at most 1000 purchases. ``starting`` and ``ending`` are aware datetimes or UNIX seconds.
         """
         return self._ask(api.list_purchases(starting, ending, start_from), Page.reader(PurchaseReport.from_wire))
 
@@ -286,7 +293,7 @@ class SkinsBackClient:
         return self._ask(api.build("status", {}), ServiceStatus.from_wire)
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Call any API method by its name and return its answer as a dict. Numbers with a fraction are text."""
+        """Call any API method by its name and return the answer as a dict. A number with a fraction is text in it."""
         params |= {name: hide(params[name]) for name in {"token", "trade_token"} & set(params)}
         return self._ask(api.build(method, params), dict)
 

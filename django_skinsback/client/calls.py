@@ -1,4 +1,4 @@
-"""Write a log record at DEBUG for every attempt of a call: its method, duration and outcome."""
+"""A log record at level DEBUG for every attempt of a call. The record contains the method, duration and outcome."""
 
 import logging
 import time
@@ -13,7 +13,7 @@ _NO_LOG = nullcontext()
 
 
 def log_call(method: str) -> AbstractContextManager[None]:
-    """Return a context manager for one attempt. It logs the attempt if DEBUG is enabled, and does nothing otherwise."""
+    """Return a context manager that logs one attempt. If the log level DEBUG is off, it does nothing."""
     return _log_call(method) if logger.isEnabledFor(logging.DEBUG) else _NO_LOG
 
 

@@ -1,4 +1,4 @@
-"""Send one request over HTTP and return its answer. If it fails, find out whether any byte was sent."""
+"""Send one request over HTTP and return its answer. If the request fails, find out whether any byte was sent."""
 
 import re
 import threading
@@ -27,7 +27,7 @@ _URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[\x21-\x7e]*)?")
 
 
 class Transport:
-    """Sends requests with a project's keys, in headers or as a signature. It follows no redirect."""
+    """Sends requests that are authenticated by headers or by a signature. Redirects are not followed."""
 
     def __init__(
         self,
@@ -64,13 +64,13 @@ class Transport:
         self._session.close()
 
     def post(self, request: Request) -> requests.Response:
-        """Send the request once and return the answer when its headers have arrived. The caller must close it.
+        """Send the request once and return the response when its headers have arrived.
 
-        Raises RequestNotSent if no byte of the request was sent. Raises UnknownOutcome if a byte may have been sent,
-        and for a redirect.
+        The caller must close the response. Raises RequestNotSent if no byte of the request was sent. Raises
+        UnknownOutcome if the request failed and a byte may have been sent. A redirect raises UnknownOutcome too.
         """
         failure: BaseException
-        _progress.connected = True  # _Adapter sets it to False until it is connected; a session of the site does not
+        _progress.connected = True  # _Adapter sets False until the connection is open; the site's own session does not
         try:
             # No local variable contains a secret here, because error reports show local variables.
             response = self._session.post(
@@ -115,9 +115,9 @@ class Transport:
 
 
 def open_session(url: str, proxy_url: str | None) -> requests.Session:
-    """Return a session for calls to ``url``. It uses ``proxy_url`` if it is not None, and no proxy of the environment.
+    """Return a session for calls to ``url``. The session uses only the proxy ``proxy_url``, or no proxy for None.
 
-    Raises ConfigurationError for a proxy address that cannot be used.
+    Proxies from environment variables are ignored. Raises ConfigurationError for a proxy address that cannot be used.
     """
     proxy = proxy_for(url, proxy_url)
     session = _Session()
@@ -127,9 +127,9 @@ def open_session(url: str, proxy_url: str | None) -> requests.Session:
 
 
 def chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
-    """Yield the decompressed body. Raises UnknownOutcome if it has more than ``limit`` bytes or is incomplete.
+    """Yield the decompressed body in chunks. Raises UnknownOutcome if the body is incomplete or larger than ``limit``.
 
-    The library requests would decompress the body without a limit.
+    ``limit`` is in decompressed bytes. The library requests would decompress the body without a limit.
     """
     failure = ""
     try:
@@ -142,7 +142,10 @@ def chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
 
 
 class _Progress(threading.local):
-    """The state of this thread's request. If ``connected`` is False, its connection is not open: nothing was sent."""
+    """The state of the current request of this thread.
+
+    If ``connected`` is False, the connection for the request is not open yet. So nothing was sent.
+    """
 
     connected = True
 
@@ -176,13 +179,13 @@ class _Adapter(HTTPAdapter):
         return manager
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        # Plain HTTP has no handshake. Then only the type of the exception shows whether anything was sent.
+        # Plain HTTP has no TLS handshake: only the type of the exception shows whether anything was sent.
         _progress.connected = not (request.url or "").startswith("https:")
         return super().send(request, *args, **kwargs)
 
 
 class _Session(requests.Session):
-    """A session for one address. It ignores the environment's proxies and passwords and follows no redirect."""
+    """A session for one address. Proxies and passwords of the environment are ignored. Redirects are not followed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -192,7 +195,7 @@ class _Session(requests.Session):
         self.mount("http://", _Adapter())
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        # Address and headers are the same for every call. Preparing them again would cost more than the rest of a call.
+        # Address and headers are the same for every call. They are prepared once, because preparing them is slow.
         if self._template is None:
             self._template = super().prepare_request(request)
         prepared = self._template.copy()
@@ -200,20 +203,23 @@ class _Session(requests.Session):
         return prepared
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        # If this returned an address, requests would read the whole body of a redirect that it does not follow.
+        # If this method returned an address, the library requests would read the whole body of the redirect.
         return None
 
 
 def _failure_text(error: Exception) -> str:
-    """Return what went wrong. The libraries' own messages are not used, because they may quote keys or addresses."""
+    """Return a short text for an error: the proxy's HTTP status, or the name of the exception's class.
+
+    The messages of the libraries are not used, because they may contain keys or addresses.
+    """
     refused = _REFUSED_TUNNEL.search(str(error))
     return f"the proxy answered {refused[1]}" if refused else type(error).__name__
 
 
 def _is_unsent(error: Exception) -> bool:
-    """Return True if it is certain that no byte of the request was sent.
+    """Return True if certainly no byte of the request was sent. Return False if a byte may have been sent.
 
-    Return False if a connection that was open from an earlier call broke: a byte may have been sent.
+    The result is False if the connection was open from an earlier call and broke.
     """
     if isinstance(error, requests.ConnectTimeout):
         return True

@@ -1,4 +1,4 @@
-"""Absolute URLs of this site that are sent to SkinsBack."""
+"""Functions that return absolute URLs of this site, which are sent to SkinsBack."""
 
 from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
@@ -17,11 +17,13 @@ URLS_HINT = 'add path("skinsback/", include("django_skinsback.urls")) to the roo
 
 
 def site_url(request: HttpRequest | None = None) -> str | None:
-    """Return scheme and host of this site, such as ``https://your.site``.
+    """Return the scheme and host of this site, such as ``https://your.site``.
 
-    They are taken from ``SITE_URL``, or else from the request. Returns None if both are missing. Raises DisallowedHost
-    if the host of the request is not in ``ALLOWED_HOSTS``. Raises ConfigurationError if the address is not https; http
-    is accepted for a loopback host, and for every host while DEBUG is on.
+    The setting ``SITE_URL`` is used. If it is not set, the request is used. If there is no request either, None is
+    returned.
+
+    Raises ConfigurationError if the address is not https. ``http`` is accepted for a loopback host, and for every host
+    while DEBUG is on. Raises DisallowedHost if the host of the request is not in ``ALLOWED_HOSTS``.
     """
     given = conf.get("SITE_URL")
     if not given and request is None:
@@ -36,11 +38,10 @@ def site_url(request: HttpRequest | None = None) -> str | None:
 
 
 def webhook_url(name: str, account: str, request: HttpRequest | None = None) -> str | None:
-    """Return the URL of a webhook, or None if the address of this site is not known.
+    """Return the absolute URL of a webhook. Return None if the address of this site is not known.
 
-    ``name`` is ``result`` or ``events``.
-
-    Raises ConfigurationError if the webhook URLs are not in the URLconf.
+    ``name`` is ``result`` or ``events``. ``account`` is the alias of the account. Raises ConfigurationError if the
+    webhook URLs are not in the URLconf.
     """
     site = site_url(request)
     if site is None:
@@ -54,7 +55,7 @@ def webhook_url(name: str, account: str, request: HttpRequest | None = None) -> 
 
 
 def nested_urls() -> str:
-    """Return an error text if the webhook URLs are only inside another URL namespace, else an empty text."""
+    """Return an error text if the webhook URLs are only inside another URL namespace. Otherwise return empty text."""
     namespaces = list(_enclosing_namespaces(get_resolver()))
     if not namespaces or "" in namespaces:
         return ""
@@ -62,7 +63,7 @@ def nested_urls() -> str:
 
 
 def _enclosing_namespaces(resolver: URLResolver, enclosing: str = "") -> Iterator[str]:
-    """Yield, for each include of our URLs, the namespaces that enclose it, joined by colons."""
+    """Yield one text for each include of this package's URLs: the enclosing namespaces, joined by colons."""
     for entry in resolver.url_patterns:
         if not isinstance(entry, URLResolver):
             continue
@@ -73,15 +74,16 @@ def _enclosing_namespaces(resolver: URLResolver, enclosing: str = "") -> Iterato
 
 
 def page_url(url: str | None, request: HttpRequest | None = None) -> str | None:
-    """Return the absolute URL of a page of this site; None if ``url`` is empty. ``url`` is a path or a URL.
+    """Return the absolute URL of a page of this site. Return None if ``url`` is empty.
 
-    Raises InvalidInput for a page of another site, and ConfigurationError if the address of this site is not known.
+    ``url`` is a path or an absolute URL. Raises InvalidInput for a page of another site. Raises ConfigurationError if
+    the address of this site is not known.
     """
     if not url:
         return None
     site = site_url(request)
     if site is None:
-        raise ConfigurationError("Return pages need SKINSBACK['SITE_URL']. Set it, or pass the request.")
+        raise ConfigurationError("A return page needs this site's address: set SKINSBACK['SITE_URL'] or pass request.")
     absolute = urljoin(f"{site}/", url)
     if urlsplit(absolute)[:2] != urlsplit(site)[:2]:
         raise InvalidInput(_("Users can only be sent back to pages of this site."))

@@ -1,4 +1,7 @@
-"""Sends a Celery message so that due work is done sooner. The work is stored as rows: a lost message only delays it."""
+"""Sends a Celery message so that due work is done sooner.
+
+The work to do is stored in the database, not in the message. So a lost message only delays the work.
+"""
 
 import logging
 import sys
@@ -22,15 +25,16 @@ _TRANSPORT_OPTIONS = {
 
 
 def send_task_after_commit(task: str, *args: Any) -> None:
-    """Send a Celery task once the database transaction is committed, if the site uses Celery and has a broker.
+    """Send a message for a Celery task after the commit. Do nothing if the site has no Celery or no broker.
 
-    Connecting may take one second and is not retried. An error is logged and not raised.
+    Connecting to the broker may take at most one second. If it fails, it is not tried again: the error is logged and
+    not raised.
     """
     transaction.on_commit(partial(_send_task, task, args), using=database(), robust=True)
 
 
 def _send_task(task: str, args: tuple[Any, ...]) -> None:
-    celery = sys.modules.get("celery")  # a site that uses Celery has imported it; other sites need not install it
+    celery = sys.modules.get("celery")  # imported already if the site uses Celery; otherwise it may not be installed
     if celery is None:
         return
     app = celery.current_app

@@ -1,8 +1,8 @@
-"""Reads one of SkinsBack's lists page by page, and stops if the list would never end.
+"""The class PageReader. It reads one of SkinsBack's lists page by page, and stops if the list would never end.
 
-SkinsBack does not publish what ``start_from`` means, so it is sent back as it was received. Reading stops at a page
-that points to itself or to an earlier page, that repeats the rows of an earlier page, or that is empty but announces
-more rows.
+SkinsBack does not document what ``start_from`` means. So each ``start_from`` is sent back unchanged. Reading stops if
+a page has the ``start_from`` of an earlier page, if it has the same rows as an earlier page, or if it has no rows but
+says that there are more.
 """
 
 from collections.abc import Callable, Hashable, Iterator
@@ -15,15 +15,16 @@ from ..wire.types import Page
 T = TypeVar("T")
 
 MAX_PAGES = 10_000
-"""Ten million rows, at 1,000 rows a page. A longer list is treated as endless."""
+"""The maximum number of pages that are read: ten million rows. A longer list is treated as endless."""
 
 
 class PageReader(Generic[T]):
-    """Iterates over the pages that ``fetch`` returns, at most ``max_pages``; ``identify`` returns the ID of a row.
+    """Iterates over the pages of a list, at most ``max_pages``. ``fetch`` returns a page for a ``start_from``.
 
-    ``start_from`` is the page to resume with. It advances when the caller has processed the rows of a page.
-    ``error`` says why reading stopped before the end of the list. ``shrank`` is true if the total fell while the list
-    was read: rows may then have moved from an unread page to a page that had been read already.
+    ``identify`` returns the ID of a row. ``start_from`` is the page at which the next run can continue. It changes
+    after the caller has processed a page. ``error`` is the reason why reading stopped before the end of the list.
+    ``shrank`` is True if the total became smaller during reading. Then a row may have moved to a page that was read
+    before, so it was not read.
     """
 
     def __init__(
@@ -46,7 +47,11 @@ class PageReader(Generic[T]):
 
     @property
     def has_all_rows(self) -> bool:
-        """Whether the last page was reached, at least ``total_count`` rows came, and ``total_count`` did not fall."""
+        """True if all rows of the list were read.
+
+        This requires three things: the last page was reached, at least ``total_count`` rows were read, and
+        ``total_count`` did not become smaller.
+        """
         return self.complete and not self.shrank and (self.total_count is None or self.rows >= self.total_count)
 
     def __iter__(self) -> Iterator[list[T]]:
@@ -76,10 +81,11 @@ class PageReader(Generic[T]):
         self.error = _("The list has more than %(pages)s pages.") % {"pages": self._max_pages}
 
     def _count(self, page: Page[T]) -> None:
-        """Add a page to the totals.
+        """Count a page and its rows.
 
-        If more pages follow a page with rows, and ``total_count`` is not larger than the number of its rows, then
-        ``total_count`` counts one page only. It is then ignored for the whole list.
+        If a page says that more pages follow, and its ``total_count`` is not larger than the number of its rows, then
+        ``total_count`` is the count of one page and not of the list. In this case ``total_count`` is ignored for the
+        whole list.
         """
         self.pages += 1
         self.rows += len(page.items)

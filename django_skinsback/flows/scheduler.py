@@ -1,4 +1,4 @@
-"""The recurring jobs. Celery's worker and beat run them, or ``skinsback_poll --forever`` does in one process."""
+"""The recurring jobs. They are run by Celery's worker and beat, or by ``skinsback_poll --forever`` in one process."""
 
 import logging
 import time
@@ -24,19 +24,23 @@ from .webhooks import replay
 logger = logging.getLogger("django_skinsback")
 
 LONGEST_SLEEP_SECONDS = 1.0
-"""While no job is due, ``stopped`` is called at least this often."""
+"""If no job is due, ``stopped`` is called again after at most this many seconds."""
 
 
 class Stop(BaseException):
-    """Raised by an ``on_progress`` to end a sweep between two batches. It is not an error, so nothing catches it."""
+    """Raised by an ``on_progress`` callback to end a sweep between two batches.
+
+    It is a BaseException, because it is not an error and ``except Exception`` must not catch it.
+    """
 
 
 @dataclass(frozen=True)
 class Job:
-    """A recurring job. ``run`` does it for one account, or for all accounts (None), and returns the flow's result.
+    """A recurring job.
 
-    ``name`` is the name of its Celery task without the prefix. ``seconds`` is its period; None means the
-    period of the sweep.
+    ``name`` is the name of the Celery task without the prefix. ``seconds`` is the period of the job. None means the
+    period of the sweeps. ``run`` runs the job for one account, or for all accounts if the account is None. It returns
+    the result of the flow.
     """
 
     name: str
@@ -56,7 +60,7 @@ def sync_prices(account: str | None = None) -> None:
 
 
 def snapshot_balance(account: str | None = None) -> None:
-    """Store the balance of the account, or of every account."""
+    """Ask SkinsBack for the balance of the account and store it. Without ``account``, do this for every account."""
     call_for_each([account] if account else conf.accounts(), balance.snapshot_balance)
 
 
@@ -71,7 +75,10 @@ JOBS = (
 
 
 def call_for_each(names: Iterable[str], flow: Callable[[str], object]) -> None:
-    """Call the flow for every name. After a SkinsBackError, go on with the other names, and raise it at the end."""
+    """Call the flow for every name.
+
+    After a SkinsBackError, continue with the other names. At the end, raise the last error.
+    """
     failure: SkinsBackError | None = None
     for name in names:
         try:
@@ -92,10 +99,10 @@ def repeat(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Run each job at once, and again after its period in seconds, until ``stopped`` returns True.
+    """Run each job now, and then once per period, until ``stopped`` returns True. ``periods`` are in seconds.
 
-    If a sweep is running when ``stopped`` returns True, the sweep ends after its current batch. Any other job is
-    completed. ``on_result`` is called with each job and its result: the return value of its flow, or the exception.
+    If ``stopped`` returns True during a sweep, the sweep ends after its current batch. Any other job is completed.
+    ``on_result`` is called with each job and its result. The result is the return value of the flow, or the exception.
     ``on_idle`` is called about once a second while no job is due.
     """
     due = dict.fromkeys(periods, clock())

@@ -1,11 +1,11 @@
-"""Listens to SkinsBack's events by websocket and records them like any other report.
+"""Receives SkinsBack's events by websocket and records them like any other report.
 
-SkinsBack does not repeat an event after a reconnect, and does not confirm that an event has arrived. So the websocket
-only makes reports come sooner. After each connect the listener polls purchases that may have changed meanwhile, and the
-sweep polls as it always does.
+SkinsBack does not send an event again after a reconnect. So an event can be lost, and the sweep must still poll all
+rows. The websocket only makes reports arrive sooner. After each connect, the listener polls the purchases that may have
+changed while there was no connection.
 
-The connections run in a separate thread, see ``flows.websocket_thread``. The thread that calls ``listen`` records
-the events: it has the site's tenant, router and database connection.
+The connections run in a separate thread: see ``flows.websocket_thread``. The thread that calls ``listen`` records the
+events, because it has the site's tenant, router and database connection.
 """
 
 import logging
@@ -39,22 +39,28 @@ from .websocket_thread import MAX_WAITING_EVENTS, WebsocketThread
 logger = logging.getLogger("django_skinsback")
 
 MAY_HAVE_CHANGED = (PurchaseStatus.UNKNOWN, PurchaseStatus.CREATING_TRADE, PurchaseStatus.WAITING_ACCEPT)
-"""Statuses that change within minutes. ``accepted`` is not one of them: the sweep finds a rollback during its hold."""
+"""The statuses that change within minutes.
+
+``accepted`` is not one of them. The sweep finds a rollback of an accepted purchase.
+"""
 
 EVENTS = frozenset({"buy_item", "status_change", "balance_change"})
 WARN_AFTER = 5
-"""A warning is logged after this many failed connections in a row, which takes about a minute."""
+"""After this many failed connections in a row, a warning is logged. This takes about a minute."""
 
 STOP_SECONDS = 0.2
-"""How long to wait for an event before ``stopped`` is called again."""
+"""The seconds to wait for an event before ``stopped`` is called again."""
 
 GRACE_SECONDS = 5.0
-"""How long received events are still recorded after a stop. Later ones are dropped; the sweep polls their purchases."""
+"""The seconds after a stop in which waiting events are still recorded.
+
+The events that are left then are dropped. The sweep polls their purchases.
+"""
 
 
 @dataclass(frozen=True)
 class RecordedEvent:
-    """The result of recording an event. ``name`` is the event's name, or ``other`` if this version does not know it."""
+    """The result of recording an event. ``name`` is the name of the event, or ``other`` for an unknown event."""
 
     name: str
     outcome: Outcome
@@ -64,9 +70,9 @@ class RecordedEvent:
 
 @dataclass(frozen=True)
 class ListenerUpdate:
-    """What happened to the listener of an account.
+    """A message about the listener of an account.
 
-    ``kind`` is a ``State`` of its connection, ``event``, ``caught_up`` or ``catch_up_failed``.
+    ``kind`` is a new ``State`` of the connection, ``event``, ``caught_up`` or ``catch_up_failed``.
     """
 
     account: str
@@ -78,7 +84,10 @@ OnUpdate = Callable[[ListenerUpdate], object]
 
 
 def record_event(account: str, event: Event) -> RecordedEvent:
-    """Record an event. Never raises: if recording fails, the purchase is made due, so that the sweep polls it."""
+    """Record an event and return the result. Never raises.
+
+    If recording fails, the error is logged and the purchase becomes due, so that the sweep polls it.
+    """
     name = event.name if event.name in EVENTS else "other"
     try:
         if event.purchase is not None:
@@ -115,7 +124,7 @@ def _set_due(edit: Edit[Purchase]) -> None:
 
 
 def catch_up(account: str, *, now: datetime | None = None, on_progress: OnProgress = no_progress) -> Counts:
-    """Poll purchases that may have changed while there was no connection, and all others that are due.
+    """Poll the purchases that may have changed while there was no connection, and all purchases that are due.
 
     Return the counts of the sweep.
     """
@@ -128,7 +137,7 @@ def catch_up(account: str, *, now: datetime | None = None, on_progress: OnProgre
 
 
 def address(account: str) -> realtime.Address:
-    """Return the address of the account's websocket. Raise ConfigurationError if the keys or the URL are unusable."""
+    """Return the address of the account's websocket. Raise ConfigurationError if the keys or the URL are wrong."""
     keys = conf.keys(account)
     return realtime.Address(
         conf.websocket_url(),
@@ -142,11 +151,13 @@ def address(account: str) -> realtime.Address:
 def listen(
     accounts: Iterable[str], on_update: OnUpdate, *, stopped: Callable[[], bool], connect: Connect | None = None
 ) -> bool:
-    """Listen for these accounts until ``stopped`` returns True, or until SkinsBack has refused the keys of all.
+    """Receive and record the events of these accounts until ``stopped`` returns True.
 
-    The calling thread records the events and calls ``on_update``. An account whose keys are refused is not tried again;
-    the other accounts continue. Returns False if any account was refused. Raises ConfigurationError, before connecting,
-    if the library, the keys or the URL are missing or unusable.
+    The calling thread records the events and calls ``on_update``. If SkinsBack refuses the keys of an account, the
+    account is not tried again, and the other accounts continue. If the keys of all accounts are refused, the function
+    returns. Returns False if the keys of at least one account were refused, otherwise True.
+
+    Raises ConfigurationError before connecting, if the library, the keys or the URL are missing or wrong.
     """
     if connect is None:
         require_library()
@@ -162,7 +173,7 @@ def listen(
 
 
 class _Listener:
-    """Takes events and connection changes from the queue, and records them one after the other."""
+    """Takes events and connection changes from the queue of the websocket thread, and handles them one by one."""
 
     def __init__(self, sockets: WebsocketThread, on_update: OnUpdate, stopped: Callable[[], bool]) -> None:
         self.refused: set[str] = set()
@@ -171,10 +182,10 @@ class _Listener:
         self._stopped = stopped
         self._outcomes: dict[str, Counter[str]] = {account: Counter() for account in sockets.addresses}
         self._to_catch_up: dict[str, None] = {}
-        """Accounts that have connected since their last catch-up, in the order in which they connected."""
+        """The accounts that must catch up, in the order in which they connected. The values are not used."""
 
     def run(self) -> None:
-        """Record events and catch up until ``stopped`` returns True, or until every account is refused."""
+        """Record events and catch up. Return if ``stopped`` returns True, or if all connections have ended."""
         while not self._stopped():
             item = self._sockets.get(0 if self._to_catch_up else STOP_SECONDS)
             if item is not None:
@@ -185,7 +196,10 @@ class _Listener:
                 return
 
     def finish(self) -> None:
-        """Record events that were received before the stop, for ``GRACE_SECONDS``. Report how the connections ended."""
+        """Record the events that were received before the stop, for at most ``GRACE_SECONDS``.
+
+        Also call ``on_update`` for the last changes of the connections.
+        """
         until = time.monotonic() + GRACE_SECONDS
         while (item := self._sockets.get(0)) is not None:
             if isinstance(item[1], Change) or time.monotonic() < until:
@@ -215,7 +229,7 @@ class _Listener:
             close_old_connections()
 
     def _record_waiting(self, _rows: int) -> None:
-        """Record the events in the queue, between two batches of a catch-up. Raise Stop if the listener was stopped."""
+        """Record the events in the queue. Called between two batches of a catch-up. Raise Stop after a stop."""
         if self._stopped():
             raise Stop
         for _ in range(MAX_WAITING_EVENTS):

@@ -1,8 +1,8 @@
-"""Holds the websockets of all accounts in one separate thread, which never uses the database.
+"""One separate thread for the websockets of all accounts. This thread never uses the database.
 
-A new thread has neither the site's tenant nor the context of the database router. If the connection pool has only one
-connection, the thread would wait for it forever. So this thread only holds the connections and puts events and
-connection changes into a queue.
+A new thread has neither the site's tenant nor the context of the database router. If the database's connection pool has
+only one connection, the thread would wait for it forever. So this thread only receives events and connection changes
+and puts them into a queue.
 """
 
 import asyncio
@@ -19,23 +19,23 @@ from ..realtime import Address, Change, Connect
 from ..wire.notifications import Event
 
 MAX_WAITING_EVENTS = 100
-"""How many events may wait to be recorded. At this limit no frame is read, so the frames wait in the socket."""
+"""The maximum number of events in the queue. If the queue is full, no frame is read: frames wait in the socket."""
 
 FULL_QUEUE_SECONDS = 0.05
-"""How long to wait before the length of a full queue is checked again."""
+"""The seconds to wait before the length of a full queue is checked again."""
 
 CLOSE_SECONDS = 5.0
-"""How long ``stop`` waits for the connections to close."""
+"""The seconds that ``stop`` waits for the connections to close."""
 
 Item = tuple[str, Event | Change]
-"""An account, and its event or connection change."""
+"""A pair: the alias of an account, and an event or a connection change of this account."""
 
 
 class WebsocketThread:
-    """Listens while the ``with`` block runs. ``get`` takes events and connection changes from the queue.
+    """Receives events while the ``with`` block runs. ``get`` takes events and connection changes from the queue.
 
-    Pings are sent even while the other thread is busy. Connection changes are also put into a full queue:
-    there are at most three for each connection, and connections are seconds apart.
+    Pings are sent even while the other thread is busy. A connection change is put into the queue even if the queue is
+    full. The queue stays short: a connection has at most three changes, and connections are seconds apart.
     """
 
     def __init__(self, addresses: Mapping[str, Address], connect: Connect | None = None) -> None:
@@ -58,9 +58,9 @@ class WebsocketThread:
         self.stop()
 
     def get(self, seconds: float) -> Item | None:
-        """Take the next item from the queue; None if none comes within ``seconds``.
+        """Take the next item from the queue and return it. Return None if no item arrives within ``seconds``.
 
-        Raises the exception that ended the thread.
+        If the queue is empty and an exception has ended the thread, raise this exception.
         """
         with suppress(Empty):
             return self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait()
@@ -70,11 +70,11 @@ class WebsocketThread:
 
     @property
     def has_ended(self) -> bool:
-        """Return whether all connections have ended and the queue is empty."""
+        """True if all connections have ended and the queue is empty."""
         return not self._thread.is_alive() and self._queue.empty()
 
     def stop(self) -> None:
-        """Close the connections and wait at most ``CLOSE_SECONDS``. The items in the queue stay there."""
+        """Close the connections, and wait at most ``CLOSE_SECONDS`` until they are closed. The queue is not emptied."""
         if self._running is not None:
             loop, work = self._running
             with suppress(RuntimeError):  # the loop has ended already

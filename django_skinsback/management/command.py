@@ -1,4 +1,4 @@
-"""Base class of the ``skinsback_*`` commands: ``--account``, ``--json``, exit codes, and examples in the help."""
+"""Base class of the ``skinsback_*`` commands. It adds ``--account``, ``--json``, exit codes and examples of use."""
 
 import json
 import sys
@@ -18,7 +18,10 @@ from .printing import Stream
 from .progress import Progress
 
 USAGE, NEEDS_PERSON, NOT_DONE, NOT_KNOWN, INTERRUPTED = 2, 3, 4, 5, 130
-"""Exit codes of the commands, in addition to 0. 1 is not used: Python ends with 1 after an uncaught exception."""
+"""Exit codes of the commands, in addition to 0.
+
+The code 1 is not used, because Python ends with 1 after an uncaught exception.
+"""
 
 DJANGOS_CODE = 1
 """Django's exit code for a command that did not start, for example because a system check failed."""
@@ -30,13 +33,13 @@ def described(error: Exception) -> str:
 
 
 def advised(error: Exception | str) -> str:
-    """Return the text of an error and the advice to run ``skinsback_check``."""
+    """Return the text of an error, followed by the advice to run ``skinsback_check``."""
     text = text_for(error) if isinstance(error, SkinsBackError) else str(error)
     return f"{text.rstrip('.')}. Run skinsback_check to see what to do."
 
 
 class HelpFormatter(DjangoHelpFormatter):
-    """A help formatter that wraps only texts of one line. Texts with several lines keep their line breaks."""
+    """A help formatter that keeps the line breaks of a text with several lines. Only a text of one line is wrapped."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return text if "\n" in text else super()._fill_text(text, width, indent)
@@ -45,20 +48,22 @@ class HelpFormatter(DjangoHelpFormatter):
 class SkinsBackCommand(BaseCommand):
     """Base class of the commands. A subclass calls a flow in ``work`` and prints the results with ``tell``.
 
-    ``examples`` are pairs of arguments and meaning. The help shows them and ``exit_codes``. If ``work`` raises
-    InvalidInput, the command prints the text of the error and ends with 2. After another SkinsBackError or a
-    DatabaseError it ends with 4. Printing never raises: text that standard output cannot write is written to standard
-    error. The command then ends with 3 instead of 0.
+    ``examples`` are pairs: the arguments of the command, and what they do. The help shows ``examples`` and
+    ``exit_codes``.
+
+    If ``work`` raises InvalidInput, the command prints the text of the error and ends with the exit code 2. After
+    another SkinsBackError or a DatabaseError, the exit code is 4. Printing never raises an exception. If a text cannot
+    be written to standard output, it is written to standard error, and the exit code is 3 instead of 0.
     """
 
     examples: ClassVar[Iterable[tuple[str, str]]] = ()
     exit_codes: ClassVar[Mapping[int, str]] = {}
     default_account: ClassVar[str | None] = None
-    """Alias of the account that is used without ``--account``. None selects all accounts."""
+    """The alias of the account that is used without ``--account``. With None, all accounts are used."""
 
     as_json = False
     accounts: tuple[str, ...] = ()
-    """Aliases of the selected accounts."""
+    """The aliases of the accounts that ``--account`` selects."""
 
     progress = Progress(wanted=False)
     _printed: Stream
@@ -123,7 +128,7 @@ class SkinsBackCommand(BaseCommand):
         raise NotImplementedError
 
     def selected_accounts(self, account: str | None) -> tuple[str, ...]:
-        """Return the aliases that ``--account`` selects. Raise CommandError if the settings have no such account."""
+        """Return the aliases of the accounts that ``--account`` selects. Raise CommandError for an unknown alias."""
         known = conf.accounts()
         account = account or self.default_account
         if account is not None and account not in known:
@@ -132,9 +137,9 @@ class SkinsBackCommand(BaseCommand):
         return known if account is None else (account,)
 
     def tell(self, text: str, /, **values: Any) -> None:
-        """Print ``text``. With ``--json``, print ``values`` as one line of JSON instead.
+        """Print ``text``. With ``--json``, do not print ``text``: print ``values`` as one line of JSON.
 
-        With ``--json`` and without values, print nothing.
+        With ``--json`` and no ``values``, print nothing.
         """
         if self.as_json and not values:
             return

@@ -1,4 +1,4 @@
-"""Parse dates and times on the command line."""
+"""Parse dates and times of the command line."""
 
 from argparse import ArgumentTypeError
 from datetime import datetime
@@ -8,9 +8,9 @@ from django.utils.timezone import get_default_timezone
 
 
 def date_or_time(text: str) -> datetime:
-    """Parse ``2026-05-01`` or ``2026-05-01T12:00`` and return an aware datetime. A date is midnight.
+    """Parse ``2026-05-01`` or ``2026-05-01T12:00`` and return an aware datetime. A date without a time is midnight.
 
-    A text without a UTC offset is a time in ``TIME_ZONE``. Raise ArgumentTypeError for other texts.
+    A text without a UTC offset is a time in ``TIME_ZONE``. Raise ArgumentTypeError for any other text.
     """
     try:
         date = parse_date(text)

@@ -1,4 +1,4 @@
-"""Help for commands that run until they are stopped: a periodic summary, and signals that stop the command."""
+"""Tools for commands that run until they are stopped: a periodic summary, and signals that stop the command."""
 
 import signal
 import threading
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from typing import Any
 
 SUMMARY_SECONDS, IDLE_SUMMARY_SECONDS = 60.0, 600.0
-"""Seconds between two summaries: if rows were due or a job failed, and if nothing was due."""
+"""Seconds between two summaries. The second number is used if no row was due and no job failed."""
 
 
 class PeriodicSummary:
-    """Add up the results of jobs and print a summary every minute. While nothing is due, print it every ten minutes.
+    """Adds up the results of jobs and prints a summary every minute. If no row is due, prints it every ten minutes.
 
-    ``print_line`` is called with the text of the summary, and with its values as keyword arguments.
+    ``print_line`` is called with the text of the summary, and with the values of the summary as keyword arguments.
     """
 
     def __init__(self, print_line: Callable[..., object], clock: Callable[[], float] = time.monotonic) -> None:
@@ -30,7 +30,7 @@ class PeriodicSummary:
         self._due = self._changed = 0
 
     def add(self, job: str, result: Any) -> None:
-        """Add the result of one job, and print the summary if it is due. ``result`` is a value or an exception."""
+        """Add the result of one job, and print the summary if it is due. ``result`` may be an exception."""
         self._runs[job] += 1
         self._due += getattr(result, "asked", 0)
         self._changed += getattr(result, "changed", 0)
@@ -40,13 +40,13 @@ class PeriodicSummary:
         self.print_if_due()
 
     def print_if_due(self) -> None:
-        """Print the summary if the interval since the last one is over."""
+        """Print the summary if the time since the last summary is long enough."""
         interval = SUMMARY_SECONDS if self._due or self._failed else IDLE_SUMMARY_SECONDS
         if self._clock() - self._since >= interval:
             self.print()
 
     def print(self) -> None:
-        """Print what was done since the last summary. Print nothing if no job ran since then."""
+        """Print what the jobs did since the last summary. Print nothing if no job has run since then."""
         if not self._runs:
             return
         seconds = round(self._clock() - self._since)
@@ -60,11 +60,11 @@ class PeriodicSummary:
 
 @contextmanager
 def stop_signals(grace_seconds: float | None = None) -> Iterator[Callable[[], bool]]:
-    """Yield a function. It returns True after SIGTERM or Ctrl-C was received. A second one ends the process.
+    """Handle SIGTERM and Ctrl-C in this block. Yield a function that returns True after the first signal.
 
-    With ``grace_seconds``, KeyboardInterrupt is raised that many seconds after the first signal. Windows has no timer
-    for this: there only the second signal ends the process. Outside the main thread no signal is handled, because
-    Python forbids it.
+    A second signal ends the process. With ``grace_seconds``, KeyboardInterrupt is raised ``grace_seconds`` after the
+    first signal. Windows has no timer for this, so there only a second signal ends the process. In a thread other than
+    the main thread, no signal is handled, because Python forbids it.
     """
     received: list[int] = []
     before: dict[int, Any] = {}

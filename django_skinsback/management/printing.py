@@ -1,4 +1,4 @@
-"""Streams for standard output and standard error of a command. A failed write raises no exception."""
+"""Streams for standard output and standard error of a command. If a write fails, no exception is raised."""
 
 import os
 import sys
@@ -12,11 +12,11 @@ def in_ascii(text: str) -> str:
 
 
 class Stream:
-    """A stream that flushes each write and never raises an exception, so that a bought purchase is always printed.
+    """A stream that flushes each write and never raises an exception. So a bought purchase is always printed.
 
-    Characters that the encoding does not have are escaped. A write fails if the stream is closed or broken, or if the
-    disk is full. After a failed write, ``failed`` is True. This text and all later texts are written to ``fallback`` in
-    ASCII.
+    Characters that the encoding does not contain are escaped. A write fails if the stream is closed or broken, or if
+    the disk is full. Then ``failed`` becomes True. The text that was not written and all later texts are written to
+    ``fallback``, in ASCII.
     """
 
     def __init__(self, out: Any, fallback: "Stream | None" = None) -> None:

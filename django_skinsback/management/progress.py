@@ -1,4 +1,4 @@
-"""Progress bars on a terminal. No bar is shown in a log file or a pipe, or if tqdm is not installed."""
+"""Progress bars. A bar is shown only if standard error is a terminal and tqdm is installed."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ OnProgress = Callable[[int], object]
 
 
 class Progress:
-    """Show progress bars on standard error, one at a time. With ``wanted=False``, show none."""
+    """Shows progress bars on standard error, one at a time. With ``wanted=False``, no bar is shown."""
 
     def __init__(self, *, wanted: bool = True) -> None:
         self._wanted = wanted
@@ -21,8 +21,8 @@ class Progress:
     ) -> Iterator[OnProgress]:
         """Show a bar and yield its progress callback. If no bar is shown, yield a callback that does nothing.
 
-        ``total`` is a number, or a function that returns it, or None if it is not known. The function is called only if
-        a bar is shown.
+        ``total`` is the number of rows, or a function that returns the number, or None if the number is not known. The
+        function is called only if a bar is shown.
         """
         tqdm = _tqdm() if self._wanted and sys.stderr is not None and sys.stderr.isatty() else None
         if tqdm is None:
@@ -34,7 +34,7 @@ class Progress:
             yield bar.update
 
     def paused(self) -> Any:
-        """Return a context manager that hides the bar, so that lines can be printed."""
+        """Return a context manager that hides the bar while the block prints lines."""
         tqdm = sys.modules.get("tqdm")  # None if no bar was shown yet
         return tqdm.tqdm.external_write_mode() if tqdm and self._wanted else nullcontext()
 

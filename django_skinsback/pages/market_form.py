@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from ..models.fields import TEXT_LENGTH
 from ..models.market import WEAR_LABELS, Quality
 
 QUALITIES = [
@@ -47,3 +48,10 @@ class MarketForm(forms.Form):
     def has_facets(self) -> bool:
         """Whether a wear or a quality was chosen."""
         return bool(self.data.getlist("wear") or self.data.getlist("quality"))  # type: ignore[attr-defined] # a QueryDict
+
+
+class SkinForm(forms.Form):
+    """A skin of the market that the user has chosen: its game and its market hash name."""
+
+    game = forms.CharField(max_length=16)
+    name = forms.CharField(max_length=TEXT_LENGTH, strip=False)

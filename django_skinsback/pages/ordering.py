@@ -7,7 +7,7 @@ that follow. Whether a quote has bought is always read from the database.
 import logging
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
@@ -19,6 +19,7 @@ from .. import conf, player_texts, players
 from ..exceptions import InvalidInput, NotAllowedNow, PriceChanged
 from ..flows.ledger.database import database
 from ..models import Quote
+from ..player_texts import NextStep
 
 logger = logging.getLogger("django_skinsback")
 
@@ -64,21 +65,30 @@ def buy(user: Any, quotes: Sequence[Quote]) -> dict[str, OrderProblem]:
     problems: dict[str, OrderProblem] = {}
     has_bought = False
     for quote in quotes:
+        key = quote.public_id.hex
         try:
             players.buy_quote(user, quote.public_id)
         except PriceChanged as error:
-            problems[quote.public_id.hex] = _problem(error, new_quote=error.quote.public_id.hex if error.quote else "")
+            problems[key] = _problem(error, new_quote=error.quote.public_id.hex if error.quote else "")
         except (NotAllowedNow, InvalidInput) as error:
-            problems[quote.public_id.hex] = _problem(error)
+            problems[key] = _problem(error)
         except Exception:
-            if not has_bought:
+            is_bought = _has_bought(user, quote)  # the site's on_commit hooks run after the purchase was saved
+            if not has_bought and not is_bought:
                 raise
             logger.exception("skinsback.order_failed", extra={"quote": str(quote.public_id)})
-            text = _("An error on this site stopped this order. Look at your history before you order the skin again.")
-            problems[quote.public_id.hex] = OrderProblem("error", _("Not ordered"), text, "contact_support")
+            if is_bought:
+                has_bought = True
+            else:
+                text = _("An error on this site stopped this order. Try again later.")
+                problems[key] = OrderProblem("error", _("Not ordered"), text, NextStep.CONTACT_SUPPORT)
         else:
             has_bought = True
     return problems
+
+
+def _has_bought(user: Any, quote: Quote) -> bool:
+    return quotes_of(user, [quote.public_id]).exclude(purchase=None).exists()
 
 
 def _problem(error: NotAllowedNow | InvalidInput, new_quote: str = "") -> OrderProblem:
@@ -92,6 +102,17 @@ def keep_problems(session: SessionBase, ordered: Iterable[Quote], problems: Mapp
     kept = {quote: problem for quote, problem in session.get(KEY, {}).items() if quote not in ids}
     kept |= {quote: asdict(problem) for quote, problem in problems.items()}
     session[KEY] = dict([*kept.items()][-MOST_KEPT:])
+
+
+def keep_new_quotes(session: SessionBase, quotes: Mapping[str, str]) -> None:
+    """Store which quotes the user got in place of earlier ones: public ID of the earlier quote -> of the new one.
+
+    The page of the earlier order then shows what the new quote bought. A quote without a problem had expired.
+    """
+    expired = _problem(PriceChanged())
+    kept = kept_problems(session)
+    followed = {old: asdict(replace(kept.get(old, expired), new_quote=new)) for old, new in quotes.items()}
+    session[KEY] = dict([*(session.get(KEY, {}) | followed).items()][-MOST_KEPT:])
 
 
 def kept_problems(session: SessionBase) -> dict[str, OrderProblem]:

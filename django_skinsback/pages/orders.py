@@ -8,6 +8,8 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import QuerySet
 from django.http import Http404
 
+from ..exceptions import PriceChanged
+from ..flows.ledger.database import database
 from ..models import Purchase, Quote
 from . import ordering
 from .ordering import OrderProblem
@@ -58,7 +60,9 @@ def purchases_of(user: Any, session: SessionBase, names: Sequence[str]) -> "Quer
     problems = ordering.kept_problems(session)
     chains = [_chain(public_id.hex, problems) for public_id in ordering.requested_ids(names)]
     wanted = [one for chain in chains for one in chain]
-    return Purchase.objects.filter(user_id=user.pk, quote__user_id=user.pk, quote__public_id__in=wanted)
+    return Purchase.objects.using(database()).filter(
+        user_id=user.pk, quote__user_id=user.pk, quote__public_id__in=wanted
+    )
 
 
 def _chain(first: str, problems: dict[str, OrderProblem]) -> list[str]:
@@ -70,7 +74,16 @@ def _chain(first: str, problems: dict[str, OrderProblem]) -> list[str]:
 
 
 def _line(chain: list[Quote], problems: dict[str, OrderProblem]) -> OrderLine:
-    place = next((index for index, quote in enumerate(chain) if quote.purchase_id is not None), len(chain) - 1)
+    """Return the line of a quote and those that replaced it: the one that bought, or the one to accept now.
+
+    A quote that was not refused because of its price is replaced only if the user asked for a new price. Until the new
+    one buys, the line says why the first one was refused.
+    """
+    place = next((index for index, quote in enumerate(chain) if quote.purchase_id is not None), None)
+    if place is None:
+        place = 0
+        while place + 1 < len(chain) and problems[chain[place].public_id.hex].code == PriceChanged.slug:
+            place += 1
     quote = chain[place]
     return OrderLine(
         quote=quote,

@@ -1,4 +1,4 @@
-"""The rate limit of API calls. All processes of the site share it through the site's cache.
+"""The rate limit of API calls. All processes of the site share one limit, through the site's cache.
 
 Sites use ``background()`` and ``pause_until()``. The package also uses ``foreground()``, ``current()`` (the limiter for
 a client), ``forget()`` (tests) and ``SiteCache``.
@@ -24,9 +24,9 @@ _limiters: dict[object, Limiter] = {}
 def background() -> Iterator[None]:
     """Mark the calls inside this block, in this thread, as background calls: no user waits for them.
 
-    Background calls use at most ``BACKGROUND_SHARE`` of the limit. Background calls that only read wait up to 30
-    seconds; other calls wait up to two seconds. While their account is paused, background calls raise RateLimited.
-    Inside ``foreground()`` this block has no effect.
+    A background call that only reads waits up to 30 seconds for the limit. Such calls use at most ``BACKGROUND_SHARE``
+    of the limit. Every other call waits up to two seconds and may use the whole limit. While an account is paused, its
+    background calls raise RateLimited. Inside ``foreground()``, this block has no effect.
     """
     token = in_background.set(in_background.get() is not False)
     try:
@@ -37,7 +37,10 @@ def background() -> Iterator[None]:
 
 @contextmanager
 def foreground() -> Iterator[None]:
-    """Mark the calls inside this block, in this thread, as a user's calls. ``background()`` inside it has no effect."""
+    """Mark the calls inside this block, in this thread, as a user's calls.
+
+    ``background()`` has no effect inside this block.
+    """
     token = in_background.set(False)
     try:
         yield
@@ -58,9 +61,10 @@ def current() -> Limiter | None:
 def pause_until(account: str = conf.DEFAULT_ACCOUNT) -> datetime | None:
     """Return the UTC time at which the last pause of ``account`` ends. Return None if no pause is running.
 
-    A pause after error -7 stops every call. A pause after another error stops background calls of the account; after
-    -6 (``market_disabled``) only its ``market_*`` calls. If the cache fails, no error is raised. The result is then
-    from the pauses that this process knows.
+    A pause after error -7 stops every call. A pause after -6 (``market_disabled``) stops the account's background calls
+    of ``market_*`` methods. A pause after another error stops all background calls of the account.
+
+    If the cache fails, no error is raised. Then only the pauses in the memory of this process are used.
     """
     limiter = current()
     end = limiter.pause_ends(account) if limiter else None

@@ -1,4 +1,4 @@
-"""The cache in which the processes of a site share slots and pauses."""
+"""The cache through which the processes of a site share slots and pauses."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -7,18 +7,23 @@ from typing import Any
 logger = logging.getLogger("django_skinsback")
 
 RETRY_SECONDS = 5.0
-"""The cache is not used for this long after a failure. Each operation on a cache that is down may take seconds."""
+"""The seconds after a failure in which the cache is not used.
+
+Each operation on a cache that is down may take several seconds.
+"""
 
 
 class CacheFailed(Exception):
-    """The cache raised an error or gave an impossible answer, now or in the last 5 seconds."""
+    """The cache has raised an error or given an impossible answer, now or within the last 5 seconds."""
 
 
 class SiteCache:
-    """Django's cache ``alias``. It is looked up for each operation, because Django keeps one object for each thread.
+    """The cache ``alias`` of the setting CACHES. It has the same methods as Django's cache.
 
-    A database cache raises RuntimeError inside a database transaction. Otherwise other processes would wait for the
-    end of the transaction, and a rollback would delete the slots of calls that were sent.
+    The cache object is looked up for each operation, because Django has one object for each thread.
+
+    Inside a database transaction, an operation on a database cache raises RuntimeError. Without this error, other
+    processes would wait for the end of the transaction, and a rollback would delete slots of calls that were sent.
     """
 
     def __init__(self, alias: str) -> None:
@@ -38,10 +43,10 @@ class SiteCache:
 
 
 class SharedCache:
-    """A cache that raises only CacheFailed. It logs the beginning and the end of an outage, each once.
+    """A cache whose operations raise only CacheFailed. The start and the end of an outage are each logged once.
 
-    ``cache`` has the methods of Django's caches. Only ``add`` has to be atomic. ``incr`` is not used, because it is not
-    atomic in Django's database and file caches.
+    ``cache`` has the methods of a Django cache. Its ``add`` must be atomic. ``incr`` is not used, because ``incr`` is
+    not atomic in Django's database and file caches.
     """
 
     def __init__(self, cache: Any, clock: Callable[[], float]) -> None:
@@ -51,11 +56,14 @@ class SharedCache:
 
     @property
     def has_failed(self) -> bool:
-        """Whether an operation failed and no key was added since."""
+        """True after an operation has failed, until ``add`` succeeds again."""
         return self._failed_at is not None
 
     def call(self, operation: str, *arguments: Any) -> Any:
-        """Call ``add``, ``get_many``, ``set`` or ``delete``. Raise CacheFailed on an error and for 5 seconds after."""
+        """Call ``add``, ``get_many``, ``set`` or ``delete`` of the cache, and return the result.
+
+        Raise CacheFailed if the operation fails. In the next 5 seconds, raise CacheFailed without an operation.
+        """
         if self._failed_at is not None and 0 <= self._clock() - self._failed_at < RETRY_SECONDS:
             raise CacheFailed
         try:
@@ -69,9 +77,9 @@ class SharedCache:
         return answer
 
     def check_refusal(self, keys: Iterable[str]) -> None:
-        """Raise CacheFailed if the cache contains none of these keys. Call this after ``add`` refused all of them.
+        """Raise CacheFailed if the cache contains none of these keys. Call it if ``add`` returned False for all keys.
 
-        Some caches refuse every ``add`` during an outage instead of raising an error.
+        During an outage, ``add`` of some caches always returns False instead of raising an error.
         """
         if not self.call("get_many", keys):
             self._fail("KeysNotAdded")

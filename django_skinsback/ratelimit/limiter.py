@@ -1,4 +1,4 @@
-"""The limiter of one process. It waits before a call until it may be sent. After the call it opens and ends pauses."""
+"""The limiter of one process. Before a call, it waits for a slot. After the call, it opens and ends pauses."""
 
 import logging
 import random
@@ -23,17 +23,17 @@ BACKGROUND_PATIENCE_SECONDS = 30.0
 
 _CLOCK_DIFFERENCE_SECONDS = 5  # largest expected difference between the clocks of the site's machines
 _JITTER_SECONDS = 0.4
-_MARGIN_SECONDS = 0.001  # a clock with coarse steps may still show the time before the slot
+_MARGIN_SECONDS = 0.001  # added to each wait, because a clock with coarse steps may be slightly behind
 
 in_background: ContextVar[bool | None] = ContextVar("skinsback_in_background", default=None)
 """True inside ``background()``, False inside ``foreground()``, None outside both."""
 
 
 class Limiter:
-    """Distribute ``slots`` to the calls of all processes that share ``cache``, which is like a Django cache.
+    """Gives each call one of the ``slots``. All processes that use the same ``cache`` share the slots.
 
-    ``clock`` returns UNIX seconds, which are the same in all processes. If the clock jumps forward or back, at most
-    ``slots.burst + 1`` more calls are sent than the limit allows.
+    ``cache`` has the methods of a Django cache. ``clock`` returns UNIX seconds, which are the same in all processes. If
+    the clock jumps forward or back, at most ``slots.burst + 1`` more calls are sent than the limit allows.
     """
 
     def __init__(
@@ -58,11 +58,12 @@ class Limiter:
 
     @contextmanager
     def call(self, account: str, method: str) -> Iterator[None]:
-        """Wrap one attempt to send a call. Raise RateLimited before the attempt if the call must not be sent.
+        """Return a context manager for one attempt to send a call. Raise RateLimited if the call must not be sent.
 
-        A call inside ``background()`` that only reads waits at most 30 seconds. Every other call waits at most two
-        seconds, and is refused at once if no slot is free within two seconds. An APIError inside the block may open a
-        pause, and is raised again.
+        A call inside ``background()`` that only reads waits at most 30 seconds for a slot. Every other call waits at
+        most two seconds. If all slots of the next two seconds are taken, such a call is refused without waiting.
+
+        An APIError inside the block may open a pause. The APIError is raised again.
         """
         call = Call(account, method, in_background=in_background.get() is True)
         try:
@@ -109,24 +110,28 @@ class Limiter:
                 if is_last:
                     break
                 self._sleep(delay + _MARGIN_SECONDS)
-            left -= max(delay + _MARGIN_SECONDS, self._clock() - now)  # also count the delay if the clock stood still
+            left -= max(delay + _MARGIN_SECONDS, self._clock() - now)  # at least the delay, even if the clock stops
         raise _refusal(call, "no slot becomes free in time")
 
     def _take(self, slot: int) -> bool:
-        """Take a slot in the cache. Return False if another call has the slot, or if a database cache was locked."""
+        """Take a slot in the cache and return True. Return False if another call has the slot.
+
+        A database cache that is locked returns False too.
+        """
         return bool(self._cache.call("add", self._slot_key(slot), 1, self._kept_seconds))
 
     def _wait_for_second(self, call: Call) -> Mapping[str, Any]:
-        """Limit this process to one call a second while the cache fails. Return the pauses that this process knows.
+        """Wait until this process may send its next call: one call per second. Used while the cache fails.
 
-        A background call that only reads waits at most one second, every other call at most two seconds. Raise
-        RateLimited if the wait would be longer, or if a known pause stops the call.
+        Return the pauses in the memory of this process. A background call that only reads waits at most one second.
+        Every other call waits at most two seconds. Raise RateLimited if the wait would be longer, or if one of these
+        pauses stops the call.
         """
         self._refuse_in_pause(call, self._pauses_here)
         with self._lock:
             now = self._clock()
             wait = max(0.0, self._next_second - now)
-            if wait > USER_PATIENCE_SECONDS + 1:  # the clock was put back
+            if wait > USER_PATIENCE_SECONDS + 1:  # only possible if the clock was set back
                 wait = 0.0
             if wait > (1 if call.can_wait else USER_PATIENCE_SECONDS):
                 raise _refusal(call, "the cache fails and other calls wait")
@@ -151,7 +156,10 @@ class Limiter:
     # After the call
 
     def _update_pauses(self, call: Call, error: APIError | None, found: Mapping[str, Any]) -> None:
-        """End and open pauses after the call. ``error`` is None after a success. ``found``: earlier pauses."""
+        """End and open pauses after the call. ``error`` is None after a success.
+
+        ``found`` contains the pauses that were read before the call, by cache key.
+        """
         for key in pauses.keys_ended_by(error, call):
             if key in found:
                 self._pauses_here.pop(key, None)
@@ -161,7 +169,10 @@ class Limiter:
             self._open_pause(key_opened, error, call)
 
     def _open_pause(self, key: str, error: APIError, call: Call) -> None:
-        """Open and log a pause. Do nothing if it is running: another call sent at the same time opened it."""
+        """Open a pause and log it. Do nothing if the pause is already running.
+
+        The pause is already running if two calls were sent at the same time and both failed.
+        """
         found, now = self._read_pauses(call.account), self._clock()
         if pauses.end_of([key], found, now) is not None:
             return
@@ -190,7 +201,10 @@ class Limiter:
             return self._pauses_here
 
     def _read(self, account: str, slots: list[int]) -> Mapping[str, Any]:
-        """Read pauses and slots with one cache operation. This process adds a pause after -7 that the cache lost."""
+        """Read pauses and slots with one cache operation, and return the found values by cache key.
+
+        If the pause after -7 is missing in the cache, the copy of this process is returned.
+        """
         keys = [*pauses.keys(account), *map(self._slot_key, slots)]
         return {pauses.LIMIT_KEY: self._pauses_here.get(pauses.LIMIT_KEY), **self._cache.call("get_many", keys)}
 

@@ -1,6 +1,8 @@
-"""Pauses: which calls are not sent after an API error, for how long, and what ends the pause. No I/O.
+"""Rules for pauses. They do no I/O.
 
-There is one pause for all calls (error -7), one for each account, and one for each account's ``market_*`` methods.
+A pause begins after an API error and stops calls until it ends. There are three kinds. The pause after -7 stops all
+calls of the site. A pause of an account stops the account's background calls. A market pause of an account stops the
+account's background calls of ``market_*`` methods.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,10 +12,10 @@ from ..exceptions import AccountFault, APIError, MarketDisabled, RateLimited, Te
 from ..wire.requests import READS
 
 Pause = tuple[float, int]
-"""(UNIX seconds at which the pause ends, number of pauses in a row including this one)."""
+"""A pair: the UNIX seconds at which the pause ends, and the number of pauses in a row including this one."""
 
 LIMIT_KEY = "skinsback:pause"
-"""Cache key of the pause after -7. It stops all accounts, because SkinsBack may count calls by IP address."""
+"""Cache key of the pause after -7. This pause stops all accounts, because SkinsBack may count calls by IP address."""
 
 ACCOUNT_FAULT_SECONDS = 300.0
 MAINTENANCE_SECONDS = 60.0
@@ -27,7 +29,7 @@ _MOST_IN_A_ROW = 10
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call to SkinsBack. ``in_background``: made inside ``background()``."""
+    """One call to SkinsBack. ``in_background`` is True if the call was made inside ``background()``."""
 
     account: str
     method: str
@@ -35,7 +37,7 @@ class Call:
 
     @property
     def can_wait(self) -> bool:
-        """Whether the call may wait for 30 seconds: it is a background call that only reads."""
+        """True for a background call that only reads. Such a call may wait up to 30 seconds."""
         return self.in_background and self.method in READS
 
 
@@ -54,10 +56,10 @@ def keys_that_stop(call: Call) -> list[str]:
 
 
 def end_of(names: Iterable[str], found: Mapping[str, object], now: float) -> float | None:
-    """Return the UNIX seconds at which the last of the named pauses ends. Return None if none of them is running.
+    """Return the UNIX seconds at which the last of these pauses ends. Return None if none of them is running.
 
-    ``found`` contains the cached pauses by cache key. A pause that ends later than the longest pause allows is ignored:
-    the clock was put back after the pause began.
+    ``names`` are the cache keys of the pauses. ``found`` contains the cached pauses by cache key. A pause is ignored if
+    the time until its end is longer than the longest pause. This happens if the clock is set back during the pause.
     """
     ends = []
     for name in names:
@@ -68,7 +70,7 @@ def end_of(names: Iterable[str], found: Mapping[str, object], now: float) -> flo
 
 
 def key_opened_by(error: APIError, account: str) -> str | None:
-    """Return the cache key of the pause that ``error`` opens. Return None if it opens no pause."""
+    """Return the cache key of the pause that ``error`` opens. Return None if ``error`` opens no pause."""
     match error:
         case RateLimited():
             return LIMIT_KEY
@@ -82,9 +84,9 @@ def key_opened_by(error: APIError, account: str) -> str | None:
 def opened_by(error: APIError, before: object, now: float, chance: float) -> Pause:
     """Return the pause that ``error`` opens now.
 
-    ``before`` is the last pause with the same cache key, or None. ``chance`` (0 to 1) adds up to 25 % to a pause after
-    -7. A pause after -7 lasts 60 seconds. If the last one ended less than ten minutes ago, the new one is twice as
-    long, up to 600 seconds.
+    A pause after -7 lasts 60 seconds. If the pause before ended less than ten minutes ago, the new pause is twice as
+    long, at most 600 seconds. ``chance`` (0 to 1) adds up to 25 % to a pause after -7. The pauses after other errors
+    have a fixed length. ``before`` is the last pause with the same cache key, or None.
     """
     if not isinstance(error, RateLimited):
         lengths = {AccountFault: ACCOUNT_FAULT_SECONDS, UnderMaintenance: MAINTENANCE_SECONDS}
@@ -98,7 +100,11 @@ def opened_by(error: APIError, before: object, now: float, chance: float) -> Pau
 
 
 def keys_ended_by(error: APIError | None, call: Call) -> list[str]:
-    """Return the cache keys of the pauses that end after ``call``: none after TemporaryFailure or AccountFault."""
+    """Return the cache keys of the pauses that this call ends. ``error`` is None after a success.
+
+    The call ends the pause of its account. A ``market_*`` call also ends the market pause. After a TemporaryFailure or
+    an AccountFault no pause ends.
+    """
     return [] if isinstance(error, TemporaryFailure | AccountFault) else _own_keys(call)
 
 

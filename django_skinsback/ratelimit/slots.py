@@ -1,8 +1,8 @@
 """Slots: time is divided into numbered slots of equal length. Each slot allows one call of one process.
 
 An unused slot stays usable for about a second, so that a few calls can be sent at once. A call is sent during its slot
-or at most ``burst`` slots later. So the calls of any 60 seconds use at most ``per_minute`` slots: the
-``per_minute - burst - 1`` slots of a minute, ``burst`` earlier slots, and one slot that is only partly in the minute.
+or at most ``burst`` slots later. So at most ``per_minute`` calls are sent in any 60 seconds. These calls can use
+``per_minute - burst - 1`` slots of that minute, ``burst`` slots before it, and one slot that is partly inside it.
 """
 
 from dataclasses import dataclass
@@ -13,19 +13,22 @@ _MINUTE = 60 * _SECOND  # whole microseconds, because floats would put a call in
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """At most ``per_minute`` calls (two or more) in any 60 seconds. Background calls use a share of the slots."""
+    """Slots for at most ``per_minute`` calls in any 60 seconds. ``per_minute`` is at least 2.
+
+    ``background_share`` is the share of the slots that background calls may use, from 0 to 1.
+    """
 
     per_minute: int
     background_share: float = 1.0
 
     @property
     def burst(self) -> int:
-        """How many past slots are still usable: the slots of about one second."""
+        """The number of past slots that are still usable. These are the slots of about one second."""
         return self.per_minute // 60
 
     @property
     def slots_a_minute(self) -> int:
-        """How many slots a minute has. Over a long time this is the number of calls a minute."""
+        """The number of slots in a minute. If every slot is used, this is the number of calls per minute."""
         return max(1, self.per_minute - self.burst - 1)
 
     @property
@@ -33,7 +36,7 @@ class Slots:
         return 60 / self.slots_a_minute
 
     def slot_at(self, now: float) -> int:
-        """Return the number of the slot at ``now`` (UNIX seconds). It is the same in every process."""
+        """Return the number of the slot at ``now`` (UNIX seconds). Every process gets the same number."""
         return int(now * _SECOND) * self.slots_a_minute // _MINUTE
 
     def begins(self, slot: int) -> float:
@@ -50,10 +53,10 @@ class Slots:
         return slot >= self.usable(now).start
 
     def for_user(self, now: float, patience: float) -> list[int]:
-        """Return the slots for a user's call, in the order in which to try them.
+        """Return the slots for a user's call, in the order in which the call tries them.
 
-        Usable slots that background calls may not use are first. Then come the other usable slots. Last come future
-        slots that begin within ``patience`` seconds.
+        The order is: usable slots that background calls may not use, the other usable slots, future slots that begin
+        within ``patience`` seconds.
         """
         ahead = range(self.slot_at(now) + 1, self.slot_at(now + max(0.0, patience)) + 1)
         return [*sorted(self.usable(now), key=self.is_for_background), *ahead]
@@ -63,5 +66,5 @@ class Slots:
         return [slot for slot in self.usable(now) if self.is_for_background(slot)]
 
     def is_for_background(self, slot: int) -> bool:
-        """Return whether background calls may use ``slot``. These slots are evenly distributed over time."""
+        """Return whether background calls may use ``slot``. The slots for background calls are spread evenly."""
         return int((slot + 1) * self.background_share) > int(slot * self.background_share)

@@ -1,7 +1,7 @@
 """A simulated SkinsBack on localhost, to test a site without an account: ``python -m django_skinsback.sandbox``.
 
-Other code uses ``Sandbox``, its ``Options``, the public keys and ``Impossible``, which ``Sandbox`` raises. The sandbox
-needs the extra ``sandbox`` and imports no Django. Folders: ``simulation``, ``api``, ``webhooks``, ``web``.
+The public names are ``Sandbox``, ``Options``, the keys ``CLIENT_ID`` and ``CLIENT_SECRET``, and the exception
+``Impossible``. The sandbox needs the extra ``sandbox`` and does not import Django.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ __all__ = ["CLIENT_ID", "CLIENT_SECRET", "Impossible", "Options", "Sandbox"]
 
 
 def __getattr__(name: str) -> Any:
-    # Imported late: reading the keys must work without the extra.
+    # Imported on first use, because the keys must be readable without the extra.
     if name == "Sandbox":
         from .sandbox import Sandbox
 

@@ -1,4 +1,4 @@
-"""The command ``python -m django_skinsback.sandbox``. It serves a sandbox until Ctrl-C."""
+"""The command ``python -m django_skinsback.sandbox``. It runs a sandbox until Ctrl-C."""
 
 import argparse
 import logging
@@ -34,20 +34,24 @@ Second project   {second} / {second_secret}
 Ctrl-C stops it.
 """
 
-DESCRIPTION = "Serve a simulated SkinsBack on this machine until Ctrl-C."
+DESCRIPTION = "Run a simulated SkinsBack on this machine until Ctrl-C."
 EXIT_USAGE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options to ``parser``. The management command has the same options."""
+    """Add the options of this command to ``parser``. The command ``skinsback_sandbox`` has the same options."""
     parser.add_argument("--host", default=DEFAULT_HOST, help="address to listen on (default %(default)s)")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 picks a free one (default %(default)s)")
-    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="answer under this name too")
-    parser.add_argument("--state-file", type=Path, metavar="PATH", help="remember everything in this file")
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="port; 0 chooses a free port (default %(default)s)"
+    )
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="also answer requests to this host name"
+    )
+    parser.add_argument("--state-file", type=Path, metavar="PATH", help="keep all data in this file between runs")
     parser.add_argument("--result-url", default=None, metavar="URL", help="the project's Result URL")
     parser.add_argument("--events-url", default=None, metavar="URL", help="the project's Webhook Events URL")
     parser.add_argument(
-        "--multiplier", default=None, metavar="NUMBER", help="price multiplier, 0.5 to 2 (1.2 at first)"
+        "--multiplier", default=None, metavar="NUMBER", help="price multiplier, 0.5 to 2 (1.2 in a new sandbox)"
     )
     parser.add_argument(
         "--hold",
@@ -55,31 +59,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_const",
         const="always",
         default="marked",
-        help="hold every CS2 deposit for eight days (otherwise those with a protected skin)",
+        help="hold every CS2 deposit for eight days (default: only deposits with a trade-protected skin)",
     )
     parser.add_argument("--no-hold", dest="holds", action="store_const", const="never", help="hold no deposit")
     parser.add_argument(
         "--notification-format",
         choices=("form", "json", "json-numbers"),
         default="form",
-        help="how Result URL notifications are written (default %(default)s)",
+        help="format of Result URL notifications (default %(default)s)",
     )
     parser.add_argument("--no-pending", action="store_true", help="send no notification with the status pending")
     parser.add_argument(
-        "--rate-limit", type=int, default=500, metavar="N", help="calls a minute, 0 for no limit (default %(default)s)"
+        "--rate-limit", type=int, default=500, metavar="N", help="calls per minute; 0 is no limit (default %(default)s)"
     )
-    parser.add_argument("--quiet", action="store_true", help="no line for every call")
+    parser.add_argument("--quiet", action="store_true", help="do not print a line for each call")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parse ``argv`` and serve a sandbox until SIGINT or SIGTERM. Return the exit code."""
+    """Parse ``argv`` and run a sandbox until SIGINT or SIGTERM. Return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m django_skinsback.sandbox", description=DESCRIPTION)
     add_arguments(parser)
     return serve(parser.parse_args(argv))
 
 
 def serve(arguments: argparse.Namespace) -> int:
-    """Serve a sandbox until SIGINT or SIGTERM. Return the exit code: 0, or 2 if the sandbox cannot start."""
+    """Run a sandbox until SIGINT or SIGTERM. Return the exit code 0, or 2 if the sandbox cannot start."""
     try:
         sandbox = _start(arguments)
     except _CannotStart as problem:
@@ -117,7 +121,7 @@ def _start(arguments: argparse.Namespace) -> "Sandbox":
         from .sandbox import Sandbox
         from .simulation.state import UnreadableState
 
-        import_module("jinja2")  # the pages import it when they are first shown
+        import_module("jinja2")  # checked now, because the pages import jinja2 only when they are first shown
     except ModuleNotFoundError as missing:
         raise _CannotStart(f"{missing.name} is missing: pip install 'django-skinsback[sandbox]'") from missing
     for url in filter(None, (arguments.result_url, arguments.events_url)):

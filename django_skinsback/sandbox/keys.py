@@ -1,4 +1,4 @@
-"""The keys of the sandbox's two projects. They are public, and give access to a sandbox only."""
+"""The keys of the sandbox's two projects. The keys are public, and give access only to a sandbox."""
 
 CLIENT_ID = "sandbox"
 CLIENT_SECRET = "sandbox-secret-never-real"  # noqa: S105 - public on purpose: it gives access to the sandbox only

@@ -1,4 +1,4 @@
-"""A sandbox in this process. Tests and the sandbox command use it."""
+"""The class Sandbox: a simulated SkinsBack in this process. Tests and the command ``skinsback_sandbox`` use it."""
 
 import threading
 from collections.abc import Collection, Iterable
@@ -26,11 +26,12 @@ from .webhooks.websocket import WebsocketServer, websocket_url
 class Sandbox:
     """A simulated SkinsBack.
 
-    ``with Sandbox() as sandbox:`` serves it on a free port of 127.0.0.1. Its address is ``sandbox.url``. With
-    ``manual=True`` only ``sandbox.clock.advance()`` moves the clock, and only ``sandbox.deliver_pending()`` sends
-    notifications. ``send`` replaces HTTP for notifications: ``send(url, body, headers)`` returns the HTTP status, 0 for
-    no answer. Without ``with`` no port is opened; ``sandbox.app`` is a WSGI application with the address
-    ``http://localhost``.
+    ``with Sandbox() as sandbox:`` opens a free port of 127.0.0.1. The address is ``sandbox.url``. Without ``with``, no
+    port is opened. Then use the WSGI application ``sandbox.app`` with the address ``http://localhost``.
+
+    With ``manual=True``, only ``sandbox.clock.advance()`` moves the clock, and only ``sandbox.deliver_pending()`` sends
+    notifications. ``send(url, body, headers)`` is called instead of sending a notification by HTTP. It must return the
+    HTTP status of the site, or 0 for no answer.
     """
 
     def __init__(
@@ -76,11 +77,14 @@ class Sandbox:
         self.configure(result_url=result_url, events_url=events_url)
 
     def _run_due(self) -> None:
-        with self.store.locked():  # entering runs every scheduled action that is due
+        with self.store.locked():  # locking the store runs the scheduled actions that are due
             self.store.mark_changed()
 
     def start(self) -> Self:
-        """Open the port, serve in a background thread, return the sandbox. Raise OSError if the port cannot open."""
+        """Open the port, start the server in a background thread, and return the sandbox.
+
+        Raise OSError if the port cannot be opened.
+        """
         self._server.listen()
         self.store.public_url = self._server.url
         self._server.start()
@@ -110,12 +114,12 @@ class Sandbox:
 
     @property
     def api_url(self) -> str:
-        """The value for ``SKINSBACK["API_URL"]``."""
+        """The value for the setting ``SKINSBACK["API_URL"]``."""
         return f"{self.url}/api.php"
 
     @property
     def websocket_url(self) -> str:
-        """The value for ``SKINSBACK["WEBSOCKET_URL"]``."""
+        """The value for the setting ``SKINSBACK["WEBSOCKET_URL"]``."""
         return websocket_url(self.url)
 
     @property
@@ -129,14 +133,15 @@ class Sandbox:
 
     @staticmethod
     def credentials(client_id: str = CLIENT_ID) -> dict[str, str]:
-        """Return ``CLIENT_ID`` and ``CLIENT_SECRET`` of a project, for ``SKINSBACK``."""
+        """Return ``CLIENT_ID`` and ``CLIENT_SECRET`` of a project, as a dict for the setting ``SKINSBACK``."""
         return {"CLIENT_ID": client_id, "CLIENT_SECRET": SECRETS[client_id]}
 
     def configure(self, client_id: str = CLIENT_ID, **settings: str | Decimal | None) -> Project:
         """Change settings of a project and return the project.
 
-        ``settings`` are fields of ``Project``, for example ``result_url`` or ``balance``. A value of None does not
-        change the setting. Raise ValueError for an unknown project or setting, and for an invalid multiplier.
+        ``settings`` are fields of ``Project``, for example ``result_url`` or ``balance``. If the value of a setting is
+        None, the setting does not change. Raise ValueError for an unknown project, an unknown setting or an invalid
+        multiplier.
         """
         with self.store.locked() as state:
             if client_id not in state.projects:
@@ -153,22 +158,22 @@ class Sandbox:
 
     @property
     def faults(self) -> Faults:
-        """The sandbox's faults. ``faults.add(name)`` switches a fault on, ``faults.remove()`` switches all off."""
+        """The sandbox's faults. ``faults.add(name)`` switches one fault on. ``faults.remove()`` switches all off."""
         return self.store.faults
 
     def lose_answer(self, method: str = "*", times: int | None = 1) -> None:
-        """Run the next ``times`` calls of the API method, but close the connection without an answer."""
+        """Run the next ``times`` calls of the API method, but close their connections without an answer."""
         self.faults.add("lose_answer", method, times=times)
 
     def drop_request(self, method: str = "*", times: int | None = 1) -> None:
-        """Close the connection of the next ``times`` calls of the API method, and do not run them."""
+        """Do not run the next ``times`` calls of the API method. Close their connections without an answer."""
         self.faults.add("drop_request", method, times=times)
 
     def next_outcome(self, outcome: str, *, times: int = 1, partner: str | None = None, error_reason: str = "") -> None:
-        """Choose how the next ``times`` purchases end. With ``partner`` only purchases for this partner count.
+        """Choose the outcome of the next ``times`` purchases. With ``partner``, choose it only for this partner.
 
         Outcomes are ``accepted``, ``canceled``, ``timeout``, ``invalid_trade_token``, ``user_not_tradable``,
-        ``trade_create_error``, ``rollback_user`` and ``rollback_supplier``. Without ``error_reason`` a failed
+        ``trade_create_error``, ``rollback_user`` and ``rollback_supplier``. If ``error_reason`` is empty, a failed
         purchase gets the default reason of its outcome. Raise ValueError for an unknown outcome or reason, and for an
         invalid partner.
         """
@@ -178,10 +183,10 @@ class Sandbox:
     def end_purchase(
         self, custom_id: str, outcome: str, *, client_id: str = CLIENT_ID, error_reason: str = ""
     ) -> Purchase:
-        """End a purchase with this outcome now, and return the purchase. An accepted purchase can only be rolled back.
+        """End a purchase with this outcome now, and return the purchase.
 
-        Raise Impossible for an unknown outcome or one that cannot follow the current status, ValueError for an unknown
-        reason, and KeyError for an unknown purchase.
+        Raise Impossible if the outcome is unknown or cannot follow the current status. An accepted purchase can only be
+        rolled back. Raise ValueError for an unknown reason, and KeyError for an unknown purchase.
         """
         with self.store.locked():
             purchase = self.purchase(custom_id, client_id=client_id)
@@ -196,10 +201,10 @@ class Sandbox:
         steam_id: str = "",
         client_id: str = CLIENT_ID,
     ) -> Deposit:
-        """Choose skins as the user does on the pay page, and send the trade offer. Return the deposit.
+        """Choose skins as the user does on the pay page, send the trade offer, and return the deposit.
 
-        Without ``asset_ids`` the most valuable unprotected skin within the deposit's limits is chosen. Raise Impossible
-        if the choice is not allowed, and KeyError for an unknown deposit.
+        If ``asset_ids`` is None, the most valuable unprotected skin within the deposit's limits is chosen. Raise
+        Impossible if the choice is not allowed, and KeyError for an unknown deposit.
         """
         with self.store.locked():
             deposit = self.deposit(order_id, client_id=client_id)
@@ -218,10 +223,11 @@ class Sandbox:
         steam_id: str = "",
         client_id: str = CLIENT_ID,
     ) -> Deposit:
-        """Choose skins as in ``choose``, unless a trade offer was sent, and accept the trade. Return the deposit.
+        """Accept the trade offer of a deposit as the user, and return the deposit.
 
-        ``held`` is whether Trade Protection holds the deposit. With None the game, the skins and the option ``holds``
-        decide. Raise Impossible if the choice or the trade is not possible, and KeyError for an unknown deposit.
+        If no trade offer was sent before, first choose skins: see ``choose``. ``held`` says whether Trade Protection
+        holds the deposit. If ``held`` is None, this depends on the game, the skins and the option ``holds``. Raise
+        Impossible if the choice or the trade is not possible, and KeyError for an unknown deposit.
         """
         with self.store.locked():
             deposit = self.deposit(order_id, client_id=client_id)
@@ -231,11 +237,14 @@ class Sandbox:
         return deposit
 
     def decline(self, order_id: str, *, client_id: str = CLIENT_ID) -> Deposit:
-        """Decline the trade offer as the user. Return the deposit. Raise Impossible if there is no open trade offer."""
+        """Decline the trade offer as the user, and return the deposit. Raise Impossible without an open trade offer."""
         return self._act(deposits.decline, order_id, client_id)
 
     def give_back(self, order_id: str, *, client_id: str = CLIENT_ID) -> Deposit:
-        """Take a held trade back as the user. Return the deposit. Raise Impossible if the deposit is not held."""
+        """Give the skins of a held deposit back to the user, as if the user had undone the trade on Steam.
+
+        Return the deposit. Raise Impossible if the deposit is not held.
+        """
         return self._act(deposits.give_back, order_id, client_id)
 
     def _act(self, action: deposits.Action, order_id: str, client_id: str) -> Deposit:
@@ -245,7 +254,10 @@ class Sandbox:
         return deposit
 
     def notify(self, order_id: str, *, status: str = "", client_id: str = CLIENT_ID, **overrides: Any) -> None:
-        """Queue a signed notification. ``status`` and ``overrides`` replace or add fields, even with untrue values."""
+        """Queue a signed notification about a deposit.
+
+        ``status`` and ``overrides`` replace or add fields of the notification. The values may be untrue.
+        """
         with self.store.locked():
             deposit = self.deposit(order_id, client_id=client_id)
             self.notifications.notify_deposit(deposit, status=status, **overrides)
@@ -256,7 +268,7 @@ class Sandbox:
 
     @property
     def state(self) -> State:
-        """All data of the sandbox. Only read it; change it with the sandbox's methods."""
+        """All data of the sandbox. Only read the data here. Change it with the sandbox's methods."""
         return self.store.state
 
     def deposit(self, order_id: str, *, client_id: str = CLIENT_ID) -> Deposit:
@@ -272,11 +284,14 @@ class Sandbox:
         return self.store.inventory(steam_id)
 
     def sold(self, custom_id: str, *, client_id: str = CLIENT_ID) -> int:
-        """Return how many skins were bought with this ``custom_id``, failed purchases included."""
+        """Return how many skins were bought with this ``custom_id``. Failed purchases are counted too."""
         return len(self._purchases(client_id, custom_id))
 
     def spent(self, custom_id: str | None = None, *, client_id: str = CLIENT_ID) -> Decimal:
-        """Return the USD debited and not refunded: for this ``custom_id``, or for all purchases if it is None."""
+        """Return the USD that were debited for purchases and not refunded.
+
+        With ``custom_id``, count only purchases with this ID. If it is None, count all purchases of the project.
+        """
         return total(row.debited for row in self._purchases(client_id, custom_id) if not row.refunded)
 
     def balance(self, client_id: str = CLIENT_ID) -> Decimal:
@@ -284,7 +299,7 @@ class Sandbox:
         return self.state.projects[client_id].balance
 
     def change_balance(self, amount_usd: Decimal, *, client_id: str = CLIENT_ID) -> None:
-        """Add an amount to the project's balance. The sandbox sends the event ``balance_change``."""
+        """Add an amount to the project's balance, and send the event ``balance_change``. The amount may be negative."""
         with self.store.locked():
             self.store.change_balance(client_id, amount_usd)
 

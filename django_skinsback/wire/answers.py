@@ -1,7 +1,8 @@
-"""Read an HTTP answer of SkinsBack: return its data, or raise the error that it contains (``/docs/api/v1/main``).
+"""Functions that read an HTTP answer of SkinsBack (``/docs/api/v1/main``).
 
-A body that is not an answer from SkinsBack raises UnknownOutcome: HTML, an empty or incomplete body, a charset other
-than UTF-8. The HTTP status is ignored, because SkinsBack sends errors with any status.
+They return the data of the answer. They raise APIError if SkinsBack answered with an error. They raise UnknownOutcome
+if the body is not an answer of SkinsBack: HTML, an empty or incomplete body, a charset other than UTF-8. The HTTP
+status is ignored, because SkinsBack sends errors with any status.
 """
 
 import zlib
@@ -34,10 +35,12 @@ def read_answer(method: str, http_status: int, body: bytes, read: Callable[[Mapp
 
 
 def check_status(method: str, answer: Mapping[str, Any]) -> None:
-    """Raise APIError or UnknownOutcome unless the field ``status`` says that the call succeeded.
+    """Check that the field ``status`` of the answer says that the call succeeded.
 
-    In an answer of ``orderstatus``, ``status`` is the status of the deposit. There, every status except ``error`` is
-    valid.
+    Raise APIError if ``status`` is ``error``. Raise UnknownOutcome if ``status`` is missing or is another word than
+    ``success``, and also for an error that has neither a code nor a known message.
+
+    In an answer of ``orderstatus``, ``status`` is the status of the deposit: every word except ``error`` is accepted.
     """
     status = readers.text(answer.get("status"))
     if status == "error":
@@ -51,7 +54,10 @@ def check_status(method: str, answer: Mapping[str, Any]) -> None:
 
 
 def bounded(chunks: Iterable[bytes], encoding: str, limit: int) -> Iterator[bytes]:
-    """Yield the decompressed body in chunks. Raise UnknownOutcome if it has more than ``limit`` decompressed bytes."""
+    """Yield the decompressed body in chunks.
+
+    Raise UnknownOutcome if the decompressed body has more than ``limit`` bytes, or if it cannot be decompressed.
+    """
     size = 0
     for chunk in _unpacked(chunks, encoding.strip().lower()):
         size += len(chunk)
@@ -81,7 +87,8 @@ def _unpacked(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
-    # Returns None for an unreadable body. The caller raises the error, so that its context does not contain the body.
+    # Returns None for an unreadable body; the caller raises the error. An error that is raised in the except block has
+    # the body in its __context__.
     try:
         answer = _ANSWER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

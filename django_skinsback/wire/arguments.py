@@ -33,7 +33,10 @@ class PriceOptions(TypedDict, total=False):
 
 
 class InventoryOptions(PriceOptions, total=False):
-    """The options of ``get_inventory()`` (``/docs/api/v1/user_inventory``). Local prices are in ``currency``."""
+    """The options of ``get_inventory()`` (``/docs/api/v1/user_inventory``).
+
+    ``currency`` is the currency of the fields ``price_local`` and ``user_price_local``.
+    """
 
     currency: str
 
@@ -68,9 +71,10 @@ class InventoryDepositOptions(TypedDict):
 
 
 class BuySkinOptions(TypedDict):
-    """The options of ``buy_skin()``: one skin by its ID, or the cheapest skin of a name and game.
+    """The options of ``buy_skin()`` (``/docs/api/v1/market_buy``).
 
-    ``max_price`` is in USD (``/docs/api/v1/market_buy``).
+    Give ``skin_id`` to buy that skin. Give ``market_hash_name`` and ``game`` to buy the cheapest skin with that name.
+    ``max_price`` is in USD.
     """
 
     skin_id: NotRequired[str]
@@ -88,14 +92,17 @@ class SkinToBuy(TypedDict):
 
 
 def text(name: str, value: object) -> str:
-    """Return the text unchanged. Raise InvalidInput if it is empty, contains a control character or is not text."""
+    """Return ``value`` unchanged. Raise InvalidInput if it is not text, is empty or contains a control character."""
     if not isinstance(value, str) or not value or _UNSENDABLE.search(value):
         raise InvalidInput(f"{name} must be text without control characters; amounts are Decimal, not float.")
     return str(value)
 
 
 def identifier(name: str, value: object) -> str:
-    """Return an ID of this site or of SkinsBack as text of 1 to 64 characters."""
+    """Return an ID of this site or of SkinsBack as text.
+
+    Raise InvalidInput if the ID is not 1 to 64 characters from ``A-Z``, ``a-z``, ``0-9``, ``-`` and ``_``.
+    """
     written = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not _ID.fullmatch(written):
         raise InvalidInput(f"{name} must be 1 to 64 letters, digits, '-' or '_'.")
@@ -103,14 +110,17 @@ def identifier(name: str, value: object) -> str:
 
 
 def several(name: str, values: Sequence[str]) -> Sequence[str]:
-    """Return a list unchanged. Raise InvalidInput for a single text, which Python would read as a list of letters."""
+    """Return ``values`` unchanged. Raise InvalidInput if ``values`` is one text instead of a list.
+
+    Python would read one text as a list of its letters.
+    """
     if isinstance(values, str):
         raise InvalidInput(f"{name} must be a list.")
     return values
 
 
 def identifiers(name: str, values: Sequence[str]) -> list[str]:
-    """Return the IDs as a list of text. Raise InvalidInput if the list is empty."""
+    """Return the IDs as a list of text. Raise InvalidInput if the list is empty or contains an invalid ID."""
     ids = [identifier(name, value) for value in several(name, values)]
     if not ids:
         raise InvalidInput(f"{name} must not be empty.")
@@ -118,7 +128,10 @@ def identifiers(name: str, values: Sequence[str]) -> list[str]:
 
 
 def one_of(**ids: str) -> dict[str, str]:
-    """Return the ID that is not empty, as ``{name: ID}``. Raise InvalidInput unless exactly one is not empty."""
+    """Return the only ID that is not empty, as ``{name: ID}``.
+
+    Raise InvalidInput if all IDs are empty, or if more than one ID is not empty.
+    """
     given = {name: value for name, value in ids.items() if value}
     if len(given) != 1:
         raise InvalidInput(f"Give either {' or '.join(ids)}.")
@@ -126,7 +139,7 @@ def one_of(**ids: str) -> dict[str, str]:
 
 
 def window(starting: Time, ending: Time, start_from: str | int | None) -> dict[str, Any]:
-    """Return the parameters of a list: its time range in UNIX seconds, and the cursor of the page."""
+    """Return the parameters of a call that returns a list: the time range in UNIX seconds, and the page's cursor."""
     return {
         "starting": _seconds("starting", starting),
         "ending": _seconds("ending", ending),
@@ -171,7 +184,7 @@ def prices(
 
 
 def optional_amount(value: Amount | None) -> Decimal | None:
-    """Return an amount as a Decimal. Return None for None."""
+    """Return ``value`` as a Decimal amount. Return None if ``value`` is None."""
     return None if value is None else parse_amount(value)
 
 
@@ -186,35 +199,41 @@ def price(value: Amount | None) -> Decimal:
 
 
 def currency(value: str | None) -> str:
-    """Return a currency code in lower case. Return empty text if there is none."""
+    """Return a currency code in lower case. Return empty text if ``value`` is empty or None."""
     return parse_currency(value) if value else ""
 
 
 def game(value: str | None) -> str:
-    """Return the code of a game. Return empty text if there is none."""
+    """Return the code of a game. Return empty text if ``value`` is empty or None."""
     return check_game(value) if value else ""
 
 
 def steam_id(value: str | None) -> str:
-    """Return a Steam ID of 17 digits. Return empty text if there is none."""
+    """Return a Steam ID of 17 digits. Return empty text if ``value`` is empty or None."""
     return check_steam_id(value) if value else ""
 
 
 def token(value: str | None, *, required: bool = False) -> str:
-    """Return a trade token as SensitiveText. Return empty text if there is none and it is not ``required``."""
+    """Return a trade token as SensitiveText. Raise InvalidTradeURL if the token is invalid.
+
+    If ``value`` is empty or None, raise InvalidTradeURL if ``required`` is True, otherwise return empty text.
+    """
     value = hide(value)
     return check_trade_token(value) if value or required else ""
 
 
 def url(name: str, value: str | None) -> str:
-    """Return an address that begins with https:// or http://. Return empty text if there is none."""
+    """Return an address that begins with https:// or http://. Return empty text if ``value`` is empty or None."""
     if value and not value.startswith(("https://", "http://")):
         raise InvalidInput(f"{name} must be a complete address that begins with https://.")
     return text(name, value) if value else ""
 
 
 def form_fields(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield name and text of each parameter that has a value. The names of nested ones are like ``items[0][id]``."""
+    """Yield the name and the text of each parameter that has a value.
+
+    None, False and empty text are not values. The name of a nested parameter has the form ``items[0][id]``.
+    """
     for key, value in params.items():
         name = f"{prefix}[{key}]" if prefix else key
         if value is None or value is False or value == "":

@@ -1,7 +1,7 @@
-"""Functions that read the body of a notification: a form or JSON. A JSON number keeps the text that was sent.
+"""Functions that read the body of a notification, which is a form or JSON.
 
-Anyone can send a body, so a large body must be cheap to refuse. ``parse_scalars`` reads only the scalars: only they are
-signed, so they are enough to verify the signature.
+A JSON number is returned as the text that was sent. Anyone can send a body, so a large body must be refused quickly.
+``parse_scalars`` reads only the scalars. The signature covers only the scalars, so they are enough to verify it.
 """
 
 import json
@@ -40,11 +40,11 @@ class Number(str):
 def parse_fields(body: bytes, content_type: str) -> dict[str, Any]:
     """Return the top-level fields of a body as a dict. Nested fields are dicts and lists.
 
-    SkinsBack does not document the content type of its notifications. A body that begins with ``{`` or ``[`` is read as
-    JSON. Another body is read as a form, unless its content type is JSON and it contains no ``=``.
+    SkinsBack does not document the content type of its notifications. A body is read as JSON if it begins with ``{`` or
+    ``[``, or if its content type is JSON and the body contains no ``=``. Every other body is read as a form.
 
-    Raises UnreadableNotification for a body that could be read in two ways or could not be stored: multipart, a field
-    that is given twice, a charset other than UTF-8, NUL, NaN, more than 5000 fields, more than 32 levels.
+    Raises UnreadableNotification for multipart, a field that is given twice, a charset other than UTF-8, NUL, NaN, more
+    than 5000 fields and more than 32 levels: such a body can be read in two ways, or cannot be stored.
     """
     text, is_json = _body_text(body, content_type)
     fields = _parse_json(text) if is_json else _parse_form(text)
@@ -56,8 +56,8 @@ def parse_fields(body: bytes, content_type: str) -> dict[str, Any]:
 def parse_scalars(body: bytes, content_type: str) -> dict[str, Any]:
     """Return the top-level scalars of a body as a dict, without reading its objects and lists.
 
-    It is much faster than ``parse_fields``. If ``parse_fields`` accepts the body, both return the same scalars. Raises
-    UnreadableNotification, but not for every body that ``parse_fields`` refuses.
+    This function is much faster than ``parse_fields``. If both accept a body, they return the same scalars. Raises
+    UnreadableNotification, but accepts some bodies that ``parse_fields`` refuses.
     """
     text, is_json = _body_text(body, content_type)
     return _json_scalars(body) if is_json else _form_scalars(text)
@@ -180,7 +180,7 @@ def _parse_form(text: str) -> dict[str, Any]:
 
 
 def _insert_nested(nested: dict[str, Any], name: str, value: str) -> None:
-    """Insert a field such as ``skins[0][name]`` into nested dicts. Skip it if an earlier field has the same place."""
+    """Insert a field such as ``skins[0][name]`` into nested dicts. Skip the field if its place is already used."""
     top, _, rest = name.partition("[")
     path = [top, *_BRACKETS.findall("[" + rest)]
     if len(path) > MAX_DEPTH:

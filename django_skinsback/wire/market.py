@@ -1,6 +1,7 @@
-"""Classes of the values that the client returns: skins, prices, balances. Amounts are in USD unless the name differs.
+"""Classes of the values that the client returns: skins, prices, balances.
 
-Rows of a list that have no readable name or price are left out, because such a skin cannot be bought.
+Amounts are in USD, except the fields ``…_local`` and ``in_currencies``. A row of ``market_search`` or
+``market_pricelist`` without a readable name or price is left out, because such a skin cannot be bought.
 """
 
 import re
@@ -31,7 +32,7 @@ class Skin(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self | None:
-        """Return the skin of a row of ``market_search``. Return None if the row has no ID, name or price."""
+        """Return a row of ``market_search`` as a Skin. Return None if the row has no ID, name or price."""
         skin_id = readers.text(fields.get("id"))
         name = readers.text(fields.get("name"))
         price = readers.amount(fields.get("price"))
@@ -43,8 +44,8 @@ class Skin(msgspec.Struct, frozen=True, kw_only=True):
 class PriceListItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the price list (``/docs/api/v1/market_pricelist``).
 
-    A row of the grouped list has ``count``, a row of the full list has ``skin_id``. ``price`` is in USD. A full list
-    may contain the same Doppler skin twice: with the phase in its name and without it.
+    A row of the grouped list has ``count``. A row of the full list has ``skin_id``. ``price`` is in USD. A full list
+    may contain the same Doppler skin in two rows: in one of them, the name contains the phase.
     """
 
     market_hash_name: str
@@ -55,12 +56,15 @@ class PriceListItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self | None:
-        """Return the item of a row of ``market_pricelist``. Return None if the row has no name or price."""
+        """Return a row of ``market_pricelist`` as a PriceListItem. Return None if the row has no name or price."""
         return cls.from_values(*map(fields.get, ("name", "price", "classid", "count", "id")))
 
     @classmethod
     def from_values(cls, name: object, price: object, class_id: object, count: object, skin_id: object) -> Self | None:
-        """Return the item of a row's values. A missing value is None. Return None if the row has no name or price."""
+        """Return a PriceListItem with these values. Return None if the name or the price is missing.
+
+        The caller passes None for a missing value.
+        """
         market_hash_name = _plain_text(name)
         if isinstance(price, Number):
             price = readers.number_text(str(price))
@@ -76,7 +80,8 @@ class PriceListItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         )
 
 
-# Lists are long. Most values are plain text and most prices repeat. The slower readers are called only for the others.
+# A price list is long. Most of its values are plain text, and most prices repeat: these values are read by fast code.
+# The slower readers are called only for the other values.
 _PLAIN_PRICE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 
 
@@ -97,7 +102,7 @@ def _storable_count(value: object) -> int | None:
 
 
 class PriceList(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole price list. ``last_update`` is when SkinsBack last updated it (UTC); None if it is not known."""
+    """The whole price list. ``last_update`` is the UTC time of SkinsBack's last update, or None if it is unknown."""
 
     last_update: datetime | None
     items: list[PriceListItem]
@@ -123,7 +128,7 @@ class InventoryItem(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the item of a row of ``user_inventory``."""
+        """Return a row of ``user_inventory`` as an InventoryItem."""
         item = readers.mapping(fields.get("item"))
         return cls(
             asset_id=readers.text(item.get("asset_id")),
@@ -147,7 +152,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the inventory of an answer of ``user_inventory``. Its fields may be inside an object ``data``."""
+        """Return an answer of ``user_inventory`` as an Inventory. The answer may have its fields in ``data``."""
         data = readers.mapping(fields.get("data")) or fields
         items = [InventoryItem.from_wire(row) for row in readers.rows(data.get("items"))]
         return cls(
@@ -157,7 +162,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
-    """The project's balance at SkinsBack (method ``balance``). It may be below zero.
+    """The project's balance at SkinsBack (method ``balance``). The balance may be below zero.
 
     ``usd`` is in US dollars. ``in_currencies`` maps a currency code in lower case to the balance in that currency.
     """
@@ -167,7 +172,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the balance of an answer of ``balance``. Raise UnknownOutcome if it has no balance in USD.
+        """Return an answer of ``balance`` as a Balance. Raise UnknownOutcome if the answer has no balance in USD.
 
         The answer's field ``balance`` is not read, because its unit is not documented.
         """
@@ -190,7 +195,7 @@ class CurrencyRate(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self | None:
-        """Return the currency of a row of ``currencies``. Return None if the row has no code or rate."""
+        """Return a row of ``currencies`` as a CurrencyRate. Return None if the row has no code or rate."""
         code = readers.currency(fields.get("code"))
         rate = readers.rate(fields.get("rate"))
         return cls(code=code, name=readers.text(fields.get("name")), rate=rate) if code and rate else None
@@ -207,7 +212,7 @@ class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the status of an answer of ``status``. Raise UnknownOutcome if ``available`` is missing."""
+        """Return an answer of ``status`` as a ServiceStatus. Raise UnknownOutcome if ``available`` is missing."""
         available = readers.flag(fields.get("available"))
         if available is None:
             raise UnknownOutcome("status: the answer does not say whether SkinsBack is available.")

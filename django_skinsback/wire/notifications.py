@@ -1,4 +1,4 @@
-"""Verify and read notifications: return a verified report or event, or raise if the notification is refused."""
+"""Functions that verify a notification and return its report or event. They raise if the notification is refused."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -13,7 +13,10 @@ from .types import DepositReport, PurchaseReport
 
 _REQUIRED = ("status", "order_id", "transaction_id")
 _LARGE_BYTES = 4096
-"""If a body is larger, only its scalars are read before its signature is verified. This limits a sender's load."""
+"""If a body has more bytes, only its scalars are read before the signature is verified.
+
+This limits the work that a sender without a valid signature can cause.
+"""
 _UNSIGNED = ("skins", "skins_info", "user_risk")
 """Nested fields that ``sign`` does not cover. They are only displayed."""
 
@@ -21,9 +24,9 @@ _UNSIGNED = ("skins", "skins_info", "user_risk")
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One event (``/docs/api/v1/api_event_webhook``): ``buy_item``, ``status_change`` or ``balance_change``.
 
-    ``purchase`` is the report of a ``buy_item`` or ``status_change``; None if it has no status or no ID of a purchase.
-    ``balance`` is the balance in USD of a ``balance_change``; None if it cannot be read. Both are None for another
-    event.
+    ``purchase`` is set for ``buy_item`` and ``status_change``, if the event has a status and the ID of a purchase.
+    ``balance`` is set for ``balance_change``, if the balance can be read. The balance is in USD. A field that is not
+    set is None.
     """
 
     name: str
@@ -34,11 +37,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 def read_deposit_notification(body: bytes, content_type: str, *, secrets: Sequence[str]) -> DepositReport:
     """Verify a notification to the Result URL and return its report (``/docs/api/v1/callback``).
 
-    Only the fields that ``sign`` covers are read, and also ``skins`` and ``user_risk``, which are only for display. The
-    header ``X-SIGN`` is not read: it is the same for every message.
+    Fields that ``sign`` does not cover are ignored. The only exceptions are ``skins``, ``skins_info`` and
+    ``user_risk``, which are only displayed. The header ``X-SIGN`` is not read: it is the same for every message.
 
-    Raises NoSecret if there is no secret. Raises BadSignature if the signature belongs to none of the secrets. Raises
-    UnreadableNotification if the body could be read in two ways or is not about a deposit.
+    Raises NoSecret if there is no secret. Raises BadSignature if the signature is not valid with any of the secrets.
+    Raises UnreadableNotification if the body can be read in two ways or is not about a deposit.
     """
     if not any(secrets):
         raise NoSecret
@@ -70,8 +73,8 @@ def read_deposit_notification(body: bytes, content_type: str, *, secrets: Sequen
 def read_event(body: bytes, headers: Mapping[str, str], *, secrets: Sequence[str]) -> Event:
     """Verify a notification to the Webhook Events URL and return its event (``/docs/api/v1/api_event_webhook``).
 
-    The signature covers the whole body. It is in the header ``Signature``. If that header is missing, ``Authorization``
-    is read, which SkinsBack's page names too. Raises NoSecret, BadSignature, UnreadableNotification.
+    The signature covers the whole body. It is read from the header ``Signature``, or from the header ``Authorization``
+    if ``Signature`` is missing: SkinsBack's page names both. Raises NoSecret, BadSignature, UnreadableNotification.
     """
     if not any(secrets):
         raise NoSecret
@@ -82,7 +85,10 @@ def read_event(body: bytes, headers: Mapping[str, str], *, secrets: Sequence[str
 
 
 def parse_event(body: bytes, content_type: str) -> Event:
-    """Return the event of a body that the caller has verified. Raise UnreadableNotification if it has no name."""
+    """Return the event in this body. The caller must have verified the signature.
+
+    Raise UnreadableNotification if the body cannot be read or the event has no name.
+    """
     fields = parse_fields(body, content_type)
     name = readers.text(fields.get("event"))
     if not name:

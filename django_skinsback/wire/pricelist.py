@@ -1,6 +1,6 @@
-"""Read a price list row by row while it arrives, because a full list is too large for memory.
+"""A streaming parser for the price list: it yields the rows while the list is downloaded.
 
-``/docs/api/v1/market_pricelist`` advises a streaming parser.
+A full list is too large for memory. ``/docs/api/v1/market_pricelist`` advises a streaming parser.
 """
 
 import codecs
@@ -22,7 +22,7 @@ _MAX_VALUE_CHARACTERS = 1 << 20
 _BATCH_TRIES = 8
 _INVALID_JSON = "\0"
 _BLANKS = " \t\r\n"
-_MAY_CONTINUE_NUMBER = {"", ".", "e", "E"}  # if a number ends with this, its other digits may be in the next chunk
+_MAY_CONTINUE_NUMBER = {"", ".", "e", "E"}  # If one of these follows a number, more of the number may arrive.
 
 
 def _refuse(constant: str) -> None:
@@ -48,8 +48,9 @@ _ROWS = msgspec.json.Decoder(list[_Row], float_hook=Number)
 class PriceListReader:
     """Iterates over the rows of a price list that arrives in chunks. Rows without name or price are left out.
 
-    ``last_update`` is None until its field was read. Raises APIError if SkinsBack answered with an error. Raises
-    UnknownOutcome if the list cannot be read to its end: some rows may have been yielded before.
+    ``last_update`` is None until the field ``last_update`` of the list has been read. Raises APIError if SkinsBack
+    answered with an error. Raises UnknownOutcome if the list cannot be read to its end. Rows that were read before the
+    error have been yielded.
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
@@ -97,9 +98,10 @@ class PriceListReader:
     def _decode_batch(self) -> list[_Row]:
         """Decode and return all rows that have arrived completely. This is much faster than one row at a time.
 
-        The text from the start of a row to the last closing brace is put in brackets. If the result is valid JSON, it
-        is a list of complete rows. If not, that brace is inside a string or an incomplete row, and the closing brace
-        before it is tried. After eight failed tries, return an empty list: the caller reads one row.
+        The text from the start of a row to the last closing brace is put in square brackets and decoded. If the text is
+        valid JSON, it is a list of complete rows. If the text is not valid, the brace is inside a string or inside an
+        incomplete row. Then the closing brace before that one is tried. After eight failed tries, an empty list is
+        returned, and the caller reads one row.
         """
         end = len(self._text)
         for _ in range(0 if self._one_by_one else _BATCH_TRIES):

@@ -1,7 +1,7 @@
-"""Functions that read one value of an answer or notification. A number may be sent as text, and a list as an object.
+"""Functions that read one value of an answer or notification.
 
-The functions that take a value accept any value and never raise. They return an empty value or None if they cannot read
-it.
+SkinsBack may send a number as text, and a list as an object. The functions with the argument ``value`` accept any value
+and never raise. If they cannot read the value, they return an empty value or None.
 """
 
 import re
@@ -23,9 +23,9 @@ _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
 def text(value: object, limit: int = TEXT_LENGTH) -> str:
-    """Return a text or whole number as text.
+    """Return ``value`` as text if it is text or a whole number.
 
-    Return empty text if the value is something else, has more than ``limit`` characters, or has a character that some
+    Return empty text for a value of another type, for more than ``limit`` characters, and for a character that some
     databases cannot store.
     """
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -37,12 +37,12 @@ def text(value: object, limit: int = TEXT_LENGTH) -> str:
 
 
 def identifier(value: object) -> str:
-    """Return an ID of this site or of SkinsBack as text of at most 64 characters. Return empty text for no ID."""
+    """Return an ID as text of at most 64 characters. Return empty text for other values."""
     return text(value, ID_LENGTH)
 
 
 def steam_id(value: object) -> str:
-    """Return a Steam ID as text of at most 20 characters. Return empty text for no Steam ID."""
+    """Return a Steam ID as text of at most 20 characters. Return empty text for other values."""
     return text(value, STEAM_ID_LENGTH)
 
 
@@ -57,7 +57,7 @@ def rate(value: object) -> Decimal | None:
 
 
 def balance(value: object) -> Decimal | None:
-    """Return an amount, which may be below zero. Return None if the value is not an amount."""
+    """Return an amount that may be negative. Return None if the value is not an amount."""
     written = _amount_text(value)
     if written.startswith("-"):
         debt = amount(written[1:])
@@ -74,9 +74,10 @@ def currency(value: object) -> str:
 
 
 def utc_time(value: object) -> datetime | None:
-    """Return an aware time in UTC, read from UNIX seconds (number or text) or ISO 8601. Without a time zone it is UTC.
+    """Return an aware time in UTC. ``value`` is UNIX seconds (a number or text) or a text in ISO 8601.
 
-    Return None if the value is not a time, or is before 1971 or after 2100: callers could not calculate with it.
+    A text without a time zone is read as UTC. Return None if the value is not a time, or if the time is before 1971 or
+    after 2100: calculations with such a time could overflow.
     """
     written = text(value)
     seconds = _UNIX_TIME.fullmatch(written)
@@ -105,24 +106,30 @@ def count(value: object) -> int | None:
 
 
 def error_code(value: object) -> int:
-    """Return an error code, which may be sent as a number or text. Return 0 if there is none."""
+    """Return an error code as int. The value may be a number or text. Return 0 if the value is not a whole number."""
     written = text(value)
     return int(written) if _WHOLE.fullmatch(written) else 0
 
 
 def mapping(value: object) -> dict[str, Any]:
-    """Return an object as a dict. Return an empty dict for anything else: PHP writes an empty object as ``[]``."""
+    """Return ``value`` if it is a dict, otherwise an empty dict. PHP writes an empty object as ``[]``."""
     return value if isinstance(value, dict) else {}
 
 
 def rows(value: object) -> list[dict[str, Any]]:
-    """Return the objects in a list. PHP writes a list with missing keys as an object: ``{"1": ...}``."""
+    """Return the objects in a list. Other items of the list are skipped. Return an empty list for another value.
+
+    The list may be sent as an object such as ``{"1": ...}``: PHP does so if a key of the list is missing.
+    """
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [item for item in items if isinstance(item, dict)]
 
 
 def display_data(value: Any) -> Any:
-    """Return nested data as plain JSON data for display. Whole numbers become int, other numbers become text."""
+    """Return nested data as JSON data that can be stored and displayed.
+
+    A whole number becomes int. Every other number becomes text.
+    """
     if isinstance(value, dict):
         return {storable(str(key)): display_data(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -135,10 +142,10 @@ def display_data(value: Any) -> Any:
 
 
 def number_text(lexeme: str) -> str:
-    """Return the text of a JSON number as PHP displays and signs it. Use it for a number that no signature covers.
+    """Return a JSON number with the rounding error of PHP removed. Only for numbers that no signature covers.
 
-    If PHP has ``serialize_precision=17``, it writes 40.76 as ``40.759999999999998``. So a number with more than 15
-    significant digits is rounded: ``40.76`` is returned. Other numbers are returned unchanged.
+    A PHP with ``serialize_precision=17`` sends 40.76 as ``40.759999999999998``. A number with more than 15 significant
+    digits is rounded as PHP displays it, in this case to ``40.76``. Every other number is returned unchanged.
     """
     if len(lexeme) <= MAX_DIGITS + 1:  # 15 digits and a decimal point
         return lexeme

@@ -73,7 +73,11 @@ def create_deposit(
     game: str = "",
     **shown: Unpack[PriceOptions],
 ) -> Request:
-    """Return the request of ``create``. ``min_amount`` and ``max_amount`` are in ``currency``. They require it."""
+    """Return the request of ``create``.
+
+    ``min_amount`` and ``max_amount`` are in ``currency``. Raise InvalidInput if one of them is given without
+    ``currency``.
+    """
     trade_token = hide(trade_token)
     smallest, largest = arguments.optional_amount(min_amount), arguments.optional_amount(max_amount)
     if not currency and (smallest is not None or largest is not None):
@@ -187,7 +191,10 @@ def buy_skin(
     game: str = "",
     max_price: Amount,
 ) -> Request:
-    """Return the request of ``market_buy``: for the skin ``skin_id``, or for the cheapest skin of a name and game."""
+    """Return the request of ``market_buy``.
+
+    ``skin_id`` buys that skin. ``market_hash_name`` and ``game`` buy the cheapest skin with that name.
+    """
     if bool(skin_id) == bool(market_hash_name):
         raise InvalidInput("Give either skin_id or market_hash_name.")
     if skin_id:
@@ -207,7 +214,7 @@ def buy_skin(
 
 
 def buy_skins(trade_url: TradeURL, items: Sequence[SkinToBuy]) -> Request:
-    """Return the request of ``market_batch_buy``. Raise InvalidInput if an ID is given twice."""
+    """Return the request of ``market_batch_buy``. Raise InvalidInput if a skin ID or a custom ID is given twice."""
     if not 1 <= len(items) <= MAX_SKINS_PER_BATCH:
         raise InvalidInput(f"Buy 1 to {MAX_SKINS_PER_BATCH} skins at once.")
     rows = [

@@ -1,4 +1,4 @@
-"""Make and verify SkinsBack's signatures.
+"""Functions that make and verify SkinsBack's signatures.
 
 * Requests and deposit notifications: HMAC-SHA1 of the top-level scalars (``/docs/api/v1/signature``).
 * Event notifications: HMAC-SHA256 of the raw body (``/docs/api/v1/api_event_webhook``).
@@ -28,8 +28,8 @@ def sign(params: Mapping[str, Any], secret: str) -> str:
     """Return the ``sign`` of a request or a deposit notification: HMAC-SHA1, lower-case hexadecimal.
 
     Text and whole numbers are signed. Arrays, objects and their flattened keys (``items[0][id]``) are not part of the
-    signature. Raises TypeError for a boolean, a float or None: convert it to text first, because PHP and other
-    languages write it in different ways. Raises ConfigurationError for an empty secret.
+    signature. Raises TypeError for a boolean, a float or None. Convert such a value to text first: each language writes
+    these values in its own way. Raises ConfigurationError for an empty secret.
     """
     pairs = {}
     for key, value in params.items():
@@ -42,14 +42,14 @@ def sign(params: Mapping[str, Any], secret: str) -> str:
 
 
 def canonical_text(pairs: Iterable[tuple[str, str]]) -> str:
-    """Return the text that is signed: ``key:value;`` for every pair. Keys are sorted as PHP's ``ksort`` does."""
+    """Return the text that is signed: ``key:value;`` for every pair. Keys are in the order of PHP's ``ksort``."""
     return "".join(f"{key}:{value};" for key, value in sorted(pairs, key=lambda pair: _ksort(pair[0])))
 
 
 def verify_deposit_sign(fields: Mapping[str, Any], signature: object, secrets: Sequence[str]) -> bool:
-    """Return whether ``signature`` is valid for these fields and one of the secrets. Never raises.
+    """Return whether ``signature`` is valid for these fields with one of the secrets. Never raises.
 
-    Return False too if other fields have the same signed text.
+    Also return False if other fields could have the same signed text: see ``is_ambiguous``.
     """
     return not is_ambiguous(fields) and signed_text(fields, signature, secrets) is not None
 
@@ -88,12 +88,18 @@ def is_ambiguous(fields: Mapping[str, Any]) -> bool:
 
 
 def client_digest(client_id: str, client_secret: str) -> str:
-    """Return the MD5 of both keys in hexadecimal, for the websocket and the header ``X-SIGN``. Keep it secret."""
+    """Return the MD5 of Client ID and Client Secret in hexadecimal. Keep this digest secret.
+
+    The websocket and the header ``X-SIGN`` use the digest.
+    """
     return hashlib.md5(_bytes(client_id + client_secret), usedforsecurity=False).hexdigest()
 
 
 def event_signature(body: bytes, secret: str) -> str:
-    """Return the header ``Signature`` of an event notification: HMAC-SHA256 of the raw body, lower-case hexadecimal."""
+    """Return the value of the header ``Signature`` for this event notification.
+
+    It is the HMAC-SHA256 of the raw body in lower-case hexadecimal.
+    """
     return hmac.new(_hmac_key(secret), body, hashlib.sha256).hexdigest()
 
 
@@ -107,7 +113,7 @@ def verify_event(body: bytes, header: object, secrets: Sequence[str]) -> bool:
 
 
 def _usable(secrets: Sequence[str]) -> list[str]:
-    # A single text is one secret. Read as a sequence, it would be secrets of one character, which anyone can guess.
+    # A single text is one secret. As a sequence, each of its characters would be a secret, which anyone can guess.
     several = [secrets] if isinstance(secrets, str) else secrets
     return [secret for secret in several if isinstance(secret, str) and secret]
 
@@ -134,8 +140,9 @@ def _ksort(key: str) -> tuple[bool, int, str]:
 
 
 def _spellings(fields: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Return a dict. Each key is a text that SkinsBack may have signed. Its value is the dict of fields, as text,
-    from which that key was built.
+    """Return all texts that SkinsBack may have signed, as a dict: signed text -> fields.
+
+    ``fields`` are the names and texts from which this signed text was built.
     """
     scalars = _scalars(fields)
     scalars = {key: scalars[key] for key in sorted(scalars, key=_ksort)}
@@ -152,11 +159,12 @@ def _spellings(fields: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def _respelled_numbers(scalars: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """Yield dicts: field name -> number as PHP writes it. A number that is not in the dict is signed as it was sent.
+    """Yield the combinations of numbers that PHP may have written in its own way, each as a dict: name -> PHP's text.
 
-    Only numbers count that PHP writes differently from the text that was sent. Up to three of them: every combination
-    is yielded. More than three: to limit the work that a sender can cause, only three dicts are yielded, with none of
-    them, all that are not integers, and all.
+    A number that is not in the dict is signed as it was sent. Only numbers whose PHP text differs from the text that
+    was sent are in the dicts. Up to three such numbers, every combination is yielded. With more of them, only three
+    dicts are yielded: an empty dict, the numbers that are not integers, all numbers. This limits the work that a sender
+    can cause.
     """
     respelled = {
         key: spelling

@@ -52,8 +52,8 @@ class DepositReport(msgspec.Struct, frozen=True, kw_only=True):
     """What SkinsBack says about one deposit (``/docs/api/v1/callback``, ``orderstatus``, ``orders``).
 
     ``amount`` is in ``amount_currency``. ``user_amount`` is ``amount`` times the project's multiplier, in the same
-    currency. ``created_at`` is UTC. ``skins`` and ``user_risk`` are not signed in a notification: only display them,
-    and do not use them for decisions. Their whole numbers are int, their other numbers are text.
+    currency. ``created_at`` is UTC. ``skins`` and ``user_risk`` are not signed in a notification. Only display them,
+    and do not use them for decisions. In both, a whole number is int, and every other number is text.
     """
 
     status: str
@@ -71,7 +71,7 @@ class DepositReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the report of a notification, an answer of ``orderstatus`` or a row of ``orders``. Never raises."""
+        """Return a notification, an answer of ``orderstatus`` or a row of ``orders`` as a report. Never raises."""
         return cls(
             status=readers.text(fields.get("status")),
             order_id=readers.identifier(fields.get("order_id")),
@@ -108,9 +108,10 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any], skin_id: str = "") -> Self:
-        """Return the report of an answer, a row of a list or the data of an event. Never raises.
+        """Return an answer, a row of a list or the data of an event as a report. Never raises.
 
-        ``skin_id`` is used if the item has no ID: in an answer of ``market_batch_buy``, it is the key of the row.
+        The argument ``skin_id`` is used if the item has no ID. In an answer of ``market_batch_buy``, the skin's ID is
+        the key of the row.
         """
         item = readers.mapping(fields.get("item"))
         return cls(
@@ -132,9 +133,10 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def bought(cls, fields: Mapping[str, Any], custom_id: str) -> Self:
-        """Return the report of an answer of ``market_buy``, with ``custom_id`` set: the answer may not contain it.
+        """Return an answer of ``market_buy`` as a report with this ``custom_id``.
 
-        Raises UnknownOutcome if ``buy_id`` or the status is missing, or if the answer has another ``custom_id``.
+        The answer may have no ``custom_id``. Raises UnknownOutcome if the answer has another ``custom_id``, or if
+        ``buy_id`` or the status is missing.
         """
         report = cls.from_wire(fields)
         if not report.status or not report.buy_id or report.custom_id not in {"", custom_id}:
@@ -143,9 +145,10 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def list_from_wire(cls, fields: Mapping[str, Any]) -> list[Self]:
-        """Return the reports of an answer of ``market_getinfo``: a list, or one purchase at the top level.
+        """Return the purchases in an answer of ``market_getinfo`` as reports.
 
-        Rows without a status are skipped. Raises UnknownOutcome if the answer is neither.
+        The answer contains a list of purchases, or one purchase at the top level. Rows without a status are skipped.
+        Raises UnknownOutcome if the answer contains neither.
         """
         if "items" not in fields and "offer_status" not in fields:
             raise UnknownOutcome("market_getinfo: the answer contains no purchase.")
@@ -156,8 +159,9 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
 class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome for each skin of a batch purchase (``/docs/api/v1/market_batch_buy``).
 
-    ``unavailable`` maps the ID of a skin that was not bought to its error. A skin in neither of them has an unknown
-    outcome. If the answer has a skin in both lists, it was bought: it is only in ``purchased``.
+    ``purchased`` contains the skins that were bought. ``unavailable`` maps the ID of each skin that was not bought to
+    the error. A skin that is in neither has an unknown outcome. A skin that SkinsBack's answer lists in both was
+    bought: here it is only in ``purchased``.
     """
 
     purchased: list[PurchaseReport] = []
@@ -165,7 +169,10 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any], custom_ids: Mapping[str, str]) -> Self:
-        """Return the result of an answer. ``custom_ids`` maps the ID of each requested skin to its ``custom_id``."""
+        """Return an answer of ``market_batch_buy`` as a BatchResult.
+
+        ``custom_ids`` maps the ID of each requested skin to its ``custom_id``.
+        """
         bought = fields.get("purchased")
         keyed = bought.items() if isinstance(bought, dict) else (("", row) for row in readers.rows(bought))
         purchased = [
@@ -196,7 +203,10 @@ class DepositLink(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the link of an answer of ``create``. Raise UnknownOutcome if the address or the ID is missing."""
+        """Return an answer of ``create`` as a DepositLink.
+
+        Raise UnknownOutcome if ``url`` or ``transaction_id`` is missing.
+        """
         pay_url = readers.text(fields.get("url"), limit=URL_LENGTH)
         if not pay_url.startswith(("https://", "http://")):
             raise UnknownOutcome("create: the answer has no address to pay at.")
@@ -222,7 +232,10 @@ class InventoryDeposit(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the trade offer of an answer. Raise UnknownOutcome if the deposit's ID is missing."""
+        """Return an answer of ``create_from_user_inventory`` as an InventoryDeposit.
+
+        Raise UnknownOutcome if ``transaction_id`` is missing.
+        """
         data = readers.mapping(fields.get("data")) or fields
         return cls(
             transaction_id=_transaction_id("create_from_user_inventory", data),
@@ -247,7 +260,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     @classmethod
     def reader(cls, item: Callable[[Mapping[str, Any]], T]) -> "Callable[[Mapping[str, Any]], Page[T]]":
-        """Return a function that reads an answer and returns a page. It calls ``item`` to read each row."""
+        """Return a function that reads an answer and returns a page. The function calls ``item`` to read each row."""
 
         def read(fields: Mapping[str, Any]) -> Page[T]:
             return Page(
@@ -269,7 +282,7 @@ class FailedNotification(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the notification of a row of ``callback_error_list``."""
+        """Return a row of ``callback_error_list`` as a FailedNotification."""
         return cls(
             transaction_id=readers.identifier(fields.get("transaction_id")),
             order_id=readers.identifier(fields.get("order_id")),
@@ -278,7 +291,10 @@ class FailedNotification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def list_reader(item: Callable[[Mapping[str, Any]], T | None]) -> Callable[[Mapping[str, Any]], list[T]]:
-    """Return a function that reads an answer and returns a list. It calls ``item`` for each row and skips None."""
+    """Return a function that reads an answer and returns a list.
+
+    The function calls ``item`` for each row. A row for which ``item`` returns None is left out.
+    """
 
     def read(fields: Mapping[str, Any]) -> list[T]:
         return [row for row in map(item, readers.rows(fields.get("items"))) if row is not None]

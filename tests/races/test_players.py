@@ -1,10 +1,12 @@
 """One user clicks twice, has two windows open, or is frozen while buying: limits and quotes hold."""
 
 import threading
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
 import pytest
+import time_machine
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -22,6 +24,7 @@ from django_skinsback.models import (
     UserGuard,
 )
 from django_skinsback.sandbox import Sandbox
+from django_skinsback.signals import entry_posted
 from tests.wallet.models import Wallet
 
 from .test_callers_snapshot import elsewhere, repeatable_read
@@ -76,6 +79,42 @@ def test_eight_clicks_on_one_quote_buy_once_and_all_get_the_purchase(buyer):
         assert [getattr(each, "pk", each) for each in results] == [bought.pk] * 8
     assert Purchase.objects.count() == LedgerEntry.objects.count() == 5
     assert Wallet.objects.get().balance == 1000 - 5 * Decimal("4.20")
+
+
+def test_a_click_after_the_end_of_a_quote_that_is_buying_gets_its_purchase_and_no_new_price(buyer):
+    quote = players.make_quote(buyer, "cs2", "Knife")
+    is_buying, has_started, results = threading.Event(), threading.Event(), []
+
+    def click():
+        try:
+            results.append(players.buy_quote(buyer, quote.public_id))
+        except Exception as error:  # noqa: BLE001 - shown by the assertion below
+            results.append(error)
+        finally:
+            connection.close()
+
+    first, second = threading.Thread(target=click), threading.Thread(target=click)
+
+    def receiver(**_kwargs):
+        if not is_buying.is_set():
+            is_buying.set()
+            assert has_started.wait(10)
+            second.join(0.5)  # it waits for the lock of the quote
+
+    entry_posted.connect(receiver)
+    try:
+        with time_machine.travel(timezone.now(), tick=True) as clock:
+            first.start()
+            assert is_buying.wait(10)
+            clock.shift(timedelta(seconds=121))
+            second.start()
+            has_started.set()
+            first.join()
+            second.join()
+    finally:
+        entry_posted.disconnect(receiver)
+
+    assert results == [Purchase.objects.get()] * 2
 
 
 def test_one_key_for_two_quotes_at_once_buys_one(buyer):

@@ -109,11 +109,11 @@ def decide(
 
 
 def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None) -> WebhookEvent.Outcome:
-    """Change to the reported status, post the ledger entry ``kind`` unless it was posted before, and return the
-    outcome.
+    """Change the deposit to the reported status, post the ledger entry ``kind`` if it is due, and return the outcome.
 
-    A reversal needs a credit. If a credit is due and cannot be posted, return WITHHELD. In this case the status changes
-    only if the owner is gone, or the currency is missing or wrong.
+    A credit is due if the deposit has no credit yet. A reversal is due if the deposit has a credit and no reversal.
+    If a credit is due and cannot be posted, WITHHELD is returned. In this case the status changes only if the owner is
+    gone, or the currency is missing or wrong.
     """
     deposit, entries = edit.row, edit.entries()
     credit, reversal = entries.get(EntryKind.CREDIT), entries.get(EntryKind.REVERSAL)

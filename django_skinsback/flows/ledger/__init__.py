@@ -1,5 +1,5 @@
-"""The only way to change a row about money: lock it, decide, write row, history and entries, verify that all is saved.
+"""The only way to change a deposit or purchase: lock the row, decide, write row, history and ledger entries, verify.
 
-Others call ``record.record``, ``record.change``, ``edit.lock_for_edit``, ``seen``, ``audit.audit`` and the helpers of
-``database``.
+Other packages call ``record.record``, ``record.change``, ``edit.lock_for_edit``, ``audit.audit`` and the functions of
+``seen`` and ``database``.
 """

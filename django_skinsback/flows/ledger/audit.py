@@ -1,4 +1,4 @@
-"""Compares the ledger with the entries that the history of each row requires."""
+"""The audit of the ledger. It compares each row's ledger entries with the row's status history."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -17,9 +17,10 @@ Sums = dict[tuple[str, str], Decimal]
 
 @dataclass(frozen=True, slots=True)
 class LedgerDifference:
-    """A row whose ledger entries differ from its status history or do not fit its status.
+    """A deposit or purchase whose ledger entries do not match its status history or its status.
 
-    ``expected`` and ``found`` are sums as text, such as ``{"credit usd": "8.280000"}``. ``problem`` says what is wrong.
+    ``expected`` are the sums of the history and ``found`` are the sums of the ledger, both as text, such as
+    ``{"credit usd": "8.280000"}``. ``problem`` is a text for a person.
     """
 
     row: str
@@ -38,7 +39,8 @@ def audit(
 ) -> Iterator[LedgerDifference]:
     """Yield a difference for each deposit and purchase whose ledger entries are wrong. Changes nothing.
 
-    Four queries for each 500 rows. ``on_progress`` is called with the number of rows of each batch.
+    ``account`` limits the audit to one account. The audit needs four queries per batch of 500 rows. ``on_progress`` is
+    called with the number of rows of each batch.
     """
     for model, kinds in (
         (Deposit, (EntryKind.CREDIT, EntryKind.REVERSAL)),
@@ -53,7 +55,7 @@ def audit(
             if on_progress is not None:
                 on_progress(len(batch))
             suspects = [difference.row_id for difference in _audit_batch(model, batch, kinds)]
-            if suspects:  # compare them again: an entry may have been posted between the queries
+            if suspects:  # compared again, because an entry may have been posted between the queries
                 yield from _audit_batch(model, list(rows.filter(pk__in=suspects).order_by("pk")), kinds)
 
 
@@ -90,9 +92,10 @@ def _audit_batch(model: Any, batch: list[Any], kinds: tuple[EntryKind, EntryKind
 
 
 def _both_since(accepted: list[int], refunded_at: dict[int, int]) -> dict[int, int]:
-    """Return the primary key of the later history line, acceptance or refund, of each accepted purchase.
+    """Return a dict: purchase -> the later one of two StatusChanges, the acceptance and the refund.
 
-    An operator's decision after that line considered both.
+    Purchases and changes are given as primary keys. If an operator has decided after the later change, the decision
+    considered both changes.
     """
     moves = StatusChange.objects.using(database()).filter(purchase__in=accepted, to_status=PurchaseStatus.ACCEPTED)
     moves = moves.exclude(from_status=PurchaseStatus.ACCEPTED).order_by("pk")
@@ -101,24 +104,24 @@ def _both_since(accepted: list[int], refunded_at: dict[int, int]) -> dict[int, i
 
 
 def _broken_rule(row: Deposit | Purchase, kinds: set[str]) -> str:
-    """Return which entry is missing or surplus for the status; empty if none.
+    """Return a text about an entry that is missing or must not exist for this status. Return "" if all is right.
 
-    Not called for rows that an operator decided.
+    ``kinds`` are the kinds of the row's entries. Do not call this for a row that an operator has decided.
     """
     if isinstance(row, Deposit):
         holds_money = EntryKind.CREDIT in kinds and EntryKind.REVERSAL not in kinds
         if DEPOSIT_ENTRY.get(row.status) is EntryKind.CREDIT and not holds_money:
-            return "paid, but the user does not have the money"
+            return "the deposit is paid, but the user does not have the money"
         if row.status in DEPOSIT_FINAL - {DepositStatus.SUCCESS} and holds_money:
-            return "failed or returned, but the user still has the money"
+            return "the deposit has failed or was returned, but the user still has the money"
         if kinds and row.status not in {*DEPOSIT_ENTRY, *DEPOSIT_FINAL}:
-            return "not paid yet, but its money was moved"
+            return "the deposit is not paid yet, but a ledger entry was posted"
     elif EntryKind.CHARGE in kinds:
         refunded = EntryKind.REFUND in kinds
         if PURCHASE_ENTRY.get(row.status) is EntryKind.REFUND and not refunded:
-            return "failed, but the user was not refunded"
+            return "the purchase has failed, but the user was not refunded"
         if refunded and row.status not in {*PURCHASE_ENTRY, PurchaseStatus.ROLLBACK_USER}:
-            return "not failed, but the user was refunded"
+            return "the purchase has not failed, but the user was refunded"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Database transactions about money: short, repeatable, never open while SkinsBack is called."""
+"""Database transactions that move money. They are short and repeatable, and never open during a call to SkinsBack."""
 
 import random
 import time
@@ -21,22 +21,22 @@ REPEATS = 3
 _LONGEST_PAUSE_SECONDS = 0.2
 
 _PASSING_SQLSTATES = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
-_ABORTED_SQLSTATE = "25P02"  # PostgreSQL: the transaction failed before and ignores statements
-_ABORTED_STATUS = 3  # the same state in psycopg, which can be read without a statement
+_ABORTED_SQLSTATE = "25P02"  # PostgreSQL: an earlier statement failed, so the transaction ignores all statements
+_ABORTED_STATUS = 3  # psycopg's number for the same state, which can be read without a statement
 _PASSING_ERROR_NUMBERS = {1020, 1205, 1213}  # MariaDB: changed since read, lock wait timeout, deadlock
 
 
 def database() -> str:
-    """Return the alias of the database that money is written to. Reads about money use it too."""
+    """Return the alias of the database that the ledger is written to. Flows also read from this database."""
     return router.db_for_write(LedgerEntry)
 
 
 def lock(model: type[M], **ids: Any) -> M | None:
-    """Lock the row with these ids and return it; None if there is no such row.
+    """Lock the row with these ids and return the row. Return None if there is no such row.
 
-    ``SELECT … FOR UPDATE`` reads the newest version, even if the caller's transaction is REPEATABLE READ. SQLite has no
-    such statement. There, a no-op UPDATE comes first, because a transaction that begins with a read may fail later with
-    a locked file.
+    ``SELECT … FOR UPDATE`` reads the newest version of the row, even if the caller's transaction is REPEATABLE READ.
+    SQLite has no ``FOR UPDATE``. On SQLite a no-op UPDATE comes before the SELECT, because a transaction that begins
+    with a read may fail later with a locked file.
     """
     rows = model._default_manager.using(database()).filter(**ids)
     if not _has_current_reads() and not rows.update(updated_at=F("updated_at")):
@@ -45,15 +45,16 @@ def lock(model: type[M], **ids: Any) -> M | None:
 
 
 def look(model: type[M], **ids: Any) -> M | None:
-    """Return the row with these ids without a lock; None if there is no such row."""
+    """Return the row with these ids without locking it. Return None if there is no such row."""
     return _exact(model._default_manager.using(database()).filter(**ids), ids)
 
 
 def current(rows: QuerySet[M]) -> QuerySet[M]:
-    """Return ``rows`` with a row lock, so that the query reads the newest version. On SQLite, change nothing.
+    """Return the query ``rows`` with a row lock, so that the query reads the newest version of the rows.
 
-    If the caller's transaction is REPEATABLE READ, a plain SELECT shows rows as they were when that transaction began.
-    On PostgreSQL the lock is ``FOR NO KEY UPDATE``, like that of an UPDATE: inserts that refer to the row do not wait.
+    If the caller's transaction is REPEATABLE READ, a SELECT without a lock reads rows as they were when the transaction
+    began. On PostgreSQL the lock is ``FOR NO KEY UPDATE``, so inserts that refer to the row do not wait. On SQLite the
+    query is returned unchanged.
     """
     features = connections[database()].features
     return rows.select_for_update(no_key=features.has_select_for_no_key_update) if _has_current_reads() else rows
@@ -64,21 +65,24 @@ def _has_current_reads() -> bool:
 
 
 def _exact(rows: QuerySet[M], ids: Mapping[str, Any]) -> M | None:
-    """Return the row whose ids are exactly equal, because some collations treat ``a`` and ``A`` as equal."""
+    """Return the row whose ids are exactly equal to ``ids``. Some collations treat ``a`` and ``A`` as equal."""
     return next((row for row in rows if all(getattr(row, name) == value for name, value in ids.items())), None)
 
 
 def run(
     block: Callable[[], T], *, repeat_after_integrity_error: bool = True, sleep: Callable[[float], None] = time.sleep
 ) -> T:
-    """Run ``block`` in a database transaction and return its result. ``block`` must begin with a write or a row lock.
+    """Run ``block`` in a database transaction and return its result.
+
+    ``block`` must do only database work, and must begin with a write or a row lock.
 
     After a deadlock, a lock wait timeout, a serialization failure or a locked SQLite file, the block is rolled back and
-    run again, at most three times. The same happens after an IntegrityError, because another process may have inserted
-    the same row; ``repeat_after_integrity_error=False`` raises the IntegrityError at once. The block must do only
-    database work. If the caller has opened a database transaction, the block runs once, because only the caller can
-    repeat that transaction. If an ``on_commit`` hook of the site raises after the commit, that error is raised to the
-    caller and the block is not run again.
+    run again, at most three times. The block is also run again after an IntegrityError, because another process may
+    have inserted the same row. With ``repeat_after_integrity_error=False``, an IntegrityError is raised at once.
+
+    The block is not run again in two cases. If the caller has opened a database transaction, only the caller can repeat
+    that transaction. If an ``on_commit`` hook of the site raises an exception, the changes are already committed. In
+    both cases the exception is raised to the caller.
     """
     using = database()
     repeats = 0 if transaction.get_connection(using).in_atomic_block else REPEATS
@@ -97,9 +101,10 @@ def run(
 
 @contextmanager
 def money_transaction(committed: list[bool]) -> Iterator[None]:
-    """Open a database transaction. Raise RolledBack where Django or PostgreSQL would roll back without an exception.
+    """Open a database transaction. Raise RolledBack if Django or PostgreSQL would roll back without an exception.
 
-    ``committed`` contains True after a commit. The caller needs it because the site's hooks may raise after the commit.
+    After the commit, True is appended to the list ``committed``. The list shows the caller whether an exception was
+    raised before the commit, or by a hook of the site after the commit.
     """
     using = database()
     with transaction.atomic(using=using):
@@ -109,32 +114,36 @@ def money_transaction(committed: list[bool]) -> Iterator[None]:
 
 
 def is_inside_transaction() -> bool:
-    """Return whether the caller has opened a transaction on the database of money. A TestCase's is ignored."""
+    """Return whether the caller has opened a transaction on the ledger's database.
+
+    The transaction that Django's TestCase opens is ignored.
+    """
     using = database()
     if not transaction.get_connection(using).in_atomic_block:
         return False
     try:
-        with transaction.atomic(using=using, savepoint=False, durable=True):  # does not raise inside a TestCase's
+        with transaction.atomic(using=using, savepoint=False, durable=True):  # ignores the transaction of a TestCase
             return False
     except RuntimeError:
         return True
 
 
 def refuse_inside_transaction(flow: str) -> None:
-    """Raise InsideDatabaseTransaction if the caller has opened a transaction on the database of money.
+    """Raise InsideDatabaseTransaction if the caller has opened a transaction on the ledger's database.
 
-    Call this before SkinsBack is called. Earlier writes must be committed then, and no lock may be held during a call.
+    Every flow that calls SkinsBack calls this function first. Before a call to SkinsBack, all writes must be committed.
+    During the call, no lock may be held.
     """
     if is_inside_transaction():
         raise InsideDatabaseTransaction(
-            f"{flow} calls SkinsBack and commits before it does, so it cannot run inside a database transaction. "
-            "Call it outside atomic(), and exempt its view from ATOMIC_REQUESTS with "
+            f"{flow} must commit before it calls SkinsBack, so it cannot run inside a database transaction. "
+            f"Call {flow} outside atomic(). If a view calls it, exempt the view from ATOMIC_REQUESTS with "
             "@transaction.non_atomic_requests."
         )
 
 
 def is_passing(error: OperationalError) -> bool:
-    """Return whether the error is temporary, so that the same block may succeed when it is run again."""
+    """Return whether the error is temporary. After a temporary error, the same block may succeed if it is run again."""
     cause = error.__cause__
     sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)  # psycopg 3, psycopg 2
     return bool(
@@ -146,9 +155,9 @@ def is_passing(error: OperationalError) -> bool:
 
 @contextmanager
 def raise_if_rolled_back() -> Iterator[None]:
-    """Raise RolledBack if code of the site that runs in the block swallows a database error.
+    """Raise RolledBack if the site's code in this block has swallowed a database error.
 
-    Django then rolls back at the end of the database transaction without an exception, and so does PostgreSQL.
+    After a swallowed error, Django and PostgreSQL roll back at the end of the transaction without an exception.
     """
     connection = transaction.get_connection(database())
     try:
@@ -162,13 +171,13 @@ def raise_if_rolled_back() -> Iterator[None]:
 
 
 def _is_aborted(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether PostgreSQL will not commit. Django does not notice when a statement of a raw cursor has failed."""
+    """Return True if PostgreSQL will roll back instead of committing. Django does not notice errors of a raw cursor."""
     info = getattr(connection.connection, "info", None)
     return getattr(info, "transaction_status", None) == _ABORTED_STATUS
 
 
 def _is_rolled_back(error: DatabaseError) -> bool:
-    """Return whether a statement failed only because an earlier one had failed and its error was swallowed."""
+    """Return whether a statement failed only because an earlier statement had failed and its error was swallowed."""
     cause = error.__cause__
     sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     return isinstance(error, transaction.TransactionManagementError) or sqlstate == _ABORTED_SQLSTATE

@@ -1,7 +1,7 @@
-"""Rows of one answer or list page that have the same ID.
+"""Functions for an answer or list page of SkinsBack in which several rows have the same ID.
 
-Identical rows count once. If rows differ, it is unknown which one is true. So none of them is recorded. Our row is
-flagged for review and polled again.
+Identical rows count once. If the rows differ, it is unknown which row is right, so none of them is recorded. Then the
+stored deposit or purchase is flagged for manual review and polled again.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,9 +15,9 @@ Id = TypeVar("Id", str, int)
 
 
 def by_id(reports: Iterable[Report], identify: Callable[[Report], Id | None]) -> tuple[dict[Id, Report], set[Id]]:
-    """Return the reports by ID, and the IDs whose reports differ.
+    """Return a dict of the reports by ID, and the set of IDs whose reports differ.
 
-    Differing reports, and reports without an ID, are not among the returned reports.
+    The dict does not contain differing reports and reports without an ID.
     """
     found: dict[Id, Report] = {}
     differing: set[Id] = set()
@@ -31,12 +31,12 @@ def by_id(reports: Iterable[Report], identify: Callable[[Report], Id | None]) ->
 
 
 def flag_differing(edit: Edit[Any]) -> None:
-    """Flag our row: an answer contained it twice with different values."""
+    """Flag the row for manual review, because an answer contained it twice with different values."""
     edit.flag("conflicting_answer")
 
 
 def review_differing(model: type[Row], pk: int, source: Source) -> None:
-    """Flag a row that a list page contains twice with different content, and make it due for the next sweep."""
+    """Flag a row that a list page contains twice with different values. Make the row due for the next sweep."""
 
     def act(edit: Edit[Row]) -> None:
         flag_differing(edit)

@@ -1,4 +1,4 @@
-"""Changes of one locked row: collected first, written once, and verified."""
+"""The class Edit. It collects the changes of one locked row, writes them once, and verifies that they are stored."""
 
 import logging
 from collections.abc import Sequence
@@ -31,9 +31,9 @@ _TICK = timedelta(microseconds=1)
 
 @dataclass
 class Edit(Generic[Row]):
-    """Changes of one locked row, its history and its ledger entries: collected, and written once by ``save``.
+    """Collects the changes of one locked row, its history and its ledger entries. ``save`` writes all of them at once.
 
-    Every change moves the row's ``updated_at`` forward. Flows compare ``updated_at`` to detect a change.
+    ``save`` always makes the row's ``updated_at`` later. Flows compare ``updated_at`` to detect a change.
     """
 
     row: Row
@@ -47,22 +47,22 @@ class Edit(Generic[Row]):
     reasons: list[Reason] = field(default_factory=list)
 
     def set(self, **values: Any) -> None:
-        """Set columns of the row. A value that the row has already is not written."""
+        """Set columns of the row. A column that already has this value is not written."""
         for name, value in values.items():
             if getattr(self.row, name) != value:
                 setattr(self.row, name, value)
                 self.changed[name] = value
 
     def stored_history(self) -> QuerySet[StatusChange]:
-        """Return the stored StatusChange rows of this row. The query reads their newest version."""
+        """Return a query of the stored StatusChange rows of this row. The query reads their newest version."""
         return current(StatusChange.objects.using(database()).filter(**_reference(self.row)))
 
     def is_settled(self, reason: Reason) -> bool:
-        """Return whether a person has settled exactly this reason: same code and same data."""
+        """Return whether a person has settled this reason before, with the same code and the same data."""
         return any(reason in settled for settled in self._decisions().values_list("settled_reasons", flat=True))
 
     def is_silenced(self, code: str, since: datetime) -> bool:
-        """Return whether a person has settled a reason with this code, whatever its data, at ``since`` or later."""
+        """Return whether a person has settled a reason with this code at ``since`` or later. Its data may differ."""
         settled = self._decisions().filter(created_at__gte=since).values_list("settled_reasons", flat=True)
         return any(reason.get("code") == code for reasons in settled for reason in reasons)
 
@@ -70,9 +70,10 @@ class Edit(Generic[Row]):
         return self.stored_history().filter(source=Source.OPERATOR)
 
     def undecided_since_last_change(self) -> bool:
-        """Return whether no operator has decided since the row got its status.
+        """Return True if the row got its present status after the last decision of an operator.
 
-        Returns False if the history does not contain the change to the status.
+        Return False if an operator has decided since then, or if the history does not contain the change to the
+        present status.
         """
         changes = self.stored_history().order_by("-pk").values_list("source", "from_status", "to_status")
         for source, from_status, to_status in changes:
@@ -83,16 +84,17 @@ class Edit(Generic[Row]):
         return False
 
     def flag(self, code: str, **data: object) -> None:
-        """Flag the row for manual review. A reason that the row has, or that was settled, is not added again."""
+        """Flag the row for manual review. Do nothing if the row has this reason already, or if it was settled."""
         reason = make_reason(code, data)
         if (self.row.needs_review and reason in self.row.review_reasons) or self.is_settled(reason):
             return
         self._add_reason(reason)
 
     def flag_for_a_time(self, code: str, silence: timedelta, **data: object) -> None:
-        """Flag the row for a reason that recurs. Nothing is flagged for ``silence`` after it was settled.
+        """Flag the row for manual review with a reason that can come back after it was settled.
 
-        Only the code is compared, not the data.
+        Does nothing if the row already has a reason with this code, or if a person has settled a reason with this code
+        within the last ``silence``. The data of the reasons may differ.
         """
         has_it = self.row.needs_review and any(reason["code"] == code for reason in self.row.review_reasons)
         if not has_it and not self.is_silenced(code, self.now - silence):
@@ -104,13 +106,13 @@ class Edit(Generic[Row]):
         self.reasons.append(reason)
 
     def move(self, to_status: str, **details: Any) -> None:
-        """Change the status, and add the change to the history."""
+        """Change the status of the row, and add the change to the history."""
         from_status = self.row.status
         self.set(status=to_status)
         self.note(from_status, to_status, **details)
 
     def note(self, from_status: str, to_status: str, **details: Any) -> None:
-        """Add a StatusChange to the history. If both statuses are equal, it is a note: the status did not change."""
+        """Add a StatusChange to the history. With two equal statuses, the history line is only a note."""
         self.history.append(
             StatusChange(
                 from_status=from_status,
@@ -125,9 +127,10 @@ class Edit(Generic[Row]):
         )
 
     def accept_id(self, column: str, reported: str) -> bool:
-        """Return whether SkinsBack's ID belongs to this row; if not, flag the row.
+        """Return True if the ID that SkinsBack reported belongs to this row, or if SkinsBack reported no ID.
 
-        A row without an ID gets this ID, unless another row of the account has it.
+        If the row has no ID and no other row of the account has this ID, store the ID and return True. Otherwise, flag
+        the row and return False.
         """
         known = getattr(self.row, column)
         if not reported or reported == known:
@@ -141,19 +144,22 @@ class Edit(Generic[Row]):
         return False
 
     def note_unknown_status(self, status: str) -> None:
-        """Add a status that this version does not know to the history, once, and flag the row; no money moves."""
+        """Add a status that this version does not know to the history, and flag the row. No money is moved.
+
+        The same unknown status is added to the history only once.
+        """
         shown = status[:WORD_LENGTH]
         if shown not in self.stored_history().values_list("to_status", flat=True):  # collations may ignore case
-            self.note(self.row.status, shown, note=_("A status this version does not know."))
+            self.note(self.row.status, shown, note=_("This version of the package does not know the status."))
         self.flag("unknown_status", status=shown)
 
     def entries(self) -> dict[str, LedgerEntry]:
-        """Return the row's ledger entries by kind: the stored ones, in their newest version, and those of this edit."""
+        """Return the row's ledger entries by kind: the entries in the database and the unsaved entries of this edit."""
         stored: QuerySet[LedgerEntry] = current(LedgerEntry.objects.using(database()).filter(**_reference(self.row)))
         return {entry.kind: entry for entry in [*stored, *self.posted]}
 
     def post(self, kind: EntryKind, amount: Decimal, currency: str, user_id: Any) -> None:
-        """Post a ledger entry. The newest StatusChange of this edit gets its amount, for the audit."""
+        """Post a ledger entry. The amount is also written into the newest StatusChange of this edit, for the audit."""
         self.posted.append(
             LedgerEntry(
                 kind=kind,
@@ -167,26 +173,27 @@ class Edit(Generic[Row]):
         self.history[-1].credit_amount, self.history[-1].credit_currency = amount, currency
 
     def undo(self, kind: EntryKind, entry: LedgerEntry) -> None:
-        """Post the opposite of ``entry``: same user, same amount, same currency."""
+        """Post an entry that cancels ``entry``: the same user and currency, and the negative amount."""
         self.post(kind, -entry.amount, entry.currency, entry.user_id)
 
     def settle(self, decision: str, note: str) -> None:
-        """End the review. The history keeps who decided what, and the reasons that the decision settles."""
+        """End the review of the row. The history stores the decision, the note, the person and the settled reasons."""
         reasons = self.row.review_reasons if self.row.needs_review else []
         self.note(self.row.status, self.row.status, decision=decision, settled_reasons=reasons, note=note)
         self.set(needs_review=False, review_reasons=[])
 
     def save(self, *, verify: bool = True) -> None:
-        """Write the row, its history and its entries; call the receivers of each entry; verify that all is stored.
+        """Write the row, its history and its entries. Call the receivers of each entry. Verify that all is stored.
 
-        Raises RolledBack if anything is missing. With ``verify=False``, the caller verifies after saving several rows.
+        Raises RolledBack if a part is not stored. With ``verify=False``, nothing is verified here: the caller calls
+        ``verify_saved`` after saving several rows.
         """
         if not (self.changed or self.history or self.posted):
             return
         as_locked = {"pk": self.row.pk, "updated_at": self.row.updated_at}
         self.set(updated_at=max(self.now, self.row.updated_at + _TICK))
         if not type(self.row)._default_manager.using(database()).filter(**as_locked).update(**self.changed):
-            raise RolledBack  # a CREDIT function swallowed a deadlock, so the lock is lost, or saved the row
+            raise RolledBack  # a CREDIT function has saved the row, or swallowed a deadlock that released the lock
         about = {"account": self.row.account, "row": type(self.row).__name__, "row_id": self.row.pk}
         for reason in self.reasons:
             code, text = reason["code"], reason_text(reason)
@@ -207,11 +214,11 @@ class Edit(Generic[Row]):
 
 
 def verify_saved(edits: Sequence[Edit[Any]]) -> None:
-    """Read back what was just written in this database transaction. Raise RolledBack if any of it is missing.
+    """Read the rows and entries that this database transaction has written. Raise RolledBack if one is missing.
 
-    The site's receivers have run after the write. If one of them swallowed a database error, the change is lost without
-    an exception: Django rolls back at the end (``needs_rollback``), PostgreSQL turns COMMIT into ROLLBACK, and after a
-    deadlock MariaDB has undone all earlier statements.
+    The site's receivers have run since. If a receiver has swallowed a database error, the changes are lost without an
+    exception: Django rolls back at the end of the transaction (``needs_rollback``), PostgreSQL rolls back instead of
+    committing, and MariaDB has undone all earlier statements after a deadlock.
     """
     model = type(edits[0].row)
     rows = {edit.row.pk: edit.row.updated_at for edit in edits if not edit.posted}
@@ -225,10 +232,10 @@ def verify_saved(edits: Sequence[Edit[Any]]) -> None:
 
 
 def _are_saved(objects: QuerySet[Any], saved: dict[int, datetime], column: str) -> bool:
-    """Return whether these rows are stored with this time or a later one: a receiver may have saved the row since.
+    """Return whether all these rows are stored with the given time or a later time.
 
-    Times are compared in their stored form. Without ``USE_TZ`` this is local time, in which one hour occurs twice when
-    clocks are set back.
+    The time is later if a receiver has saved the row. Times are compared as they are stored, because without
+    ``USE_TZ`` they are stored in local time, and one hour of local time occurs twice a year.
     """
     if not saved:
         return True
@@ -238,7 +245,7 @@ def _are_saved(objects: QuerySet[Any], saved: dict[int, datetime], column: str) 
 
 
 def entries_of(row: Deposit | Purchase) -> QuerySet[LedgerEntry]:
-    """Return the stored ledger entries of a row, from the database that money is written to."""
+    """Return a query of the stored ledger entries of a row, in the ledger's database."""
     return LedgerEntry.objects.using(database()).filter(**_reference(row))
 
 
@@ -247,12 +254,12 @@ def _reference(row: Deposit | Purchase) -> dict[str, Any]:
 
 
 def after_commit(signal: Signal, **arguments: Any) -> None:
-    """Send a signal after the commit. Its receivers cannot undo the change."""
+    """Send a signal after the commit. A receiver that raises an exception cannot undo the change."""
     transaction.on_commit(partial(signal.send_robust, **arguments), using=database())
 
 
 def log_after_commit(level: int, event: str, **about: Any) -> None:
-    """Log an event after the commit."""
+    """Log an event after the commit. After a rollback, nothing is logged."""
     transaction.on_commit(partial(logger.log, level, event, extra=about), using=database())
 
 
@@ -265,7 +272,7 @@ def lock_for_edit(
     by: Any = None,
     **ids: Any,
 ) -> Edit[Row] | None:
-    """Lock the row with these ids and return an edit of it; None if there is no such row."""
+    """Lock the row with these ids and return an Edit of the row. Return None if there is no such row."""
     now = now or utc_now()
     row = lock(model, **ids)
     return Edit(row, now, Source(source), event, by) if row is not None else None
@@ -275,4 +282,4 @@ _CHANGED: dict[type[Any], tuple[Signal, str]] = {
     Deposit: (deposit_changed, "deposit"),
     Purchase: (purchase_changed, "purchase"),
 }
-"""The signal of a changed row, and the name of its argument."""
+"""Model -> the signal for a changed status, and the name of the signal's argument for the row."""

@@ -1,4 +1,4 @@
-"""Idempotency keys: the same key of the same person returns the row that was made before."""
+"""Idempotency keys. A second call with the same key of the same person returns the row of the first call."""
 
 import hashlib
 import json
@@ -15,9 +15,10 @@ from .edit import Row
 
 
 def key_digest(account: str, person: Any, key: str, position: int = 0) -> str | None:
-    """Return the digest for the column ``idempotency_digest``; None without a key.
+    """Return the digest for the column ``idempotency_digest``. Return None if ``key`` is empty.
 
-    ``person`` is the user, or the operator if there is no user. ``position`` is the index of the skin in a batch.
+    ``person`` is the user of the row, or the operator if the row has no user. ``position`` is the index of the skin in
+    a batch.
     """
     if not key:
         return None
@@ -26,18 +27,18 @@ def key_digest(account: str, person: Any, key: str, position: int = 0) -> str | 
 
 
 def request_digest(**parameters: Any) -> str:
-    """Return the digest of a request's parameters. With the same key, another digest means another request."""
+    """Return the digest of a request's parameters. Two requests with different digests have different parameters."""
     return digest(parameters)
 
 
 def find_earlier(model: type[Row], key: str | None, request: str, *, is_taken: bool = False) -> Row | None:
-    """Return the row that was made with this key digest; None if there is none, or without a key.
+    """Return the row that was made with this key digest. Return None if there is no such row or ``key`` is None.
 
-    Pass ``is_taken=True`` after an insert has failed because the key exists. The row is then found even if the snapshot
-    of the caller's transaction does not contain it. Before the insert nothing is locked, because a lock on a missing
-    key would block the inserts of other processes.
+    Raises IdempotencyConflict if the row was made with other parameters.
 
-    Raises IdempotencyConflict if that row was made with other parameters.
+    Pass ``is_taken=True`` after an insert has failed because the key exists. Then the newest version is read with a
+    lock, so the row is found even if the snapshot of the caller's transaction does not contain it. With
+    ``is_taken=False`` nothing is locked, because a lock on a missing key would block the inserts of other processes.
     """
     if key is None:
         return None
@@ -49,12 +50,12 @@ def find_earlier(model: type[Row], key: str | None, request: str, *, is_taken: b
 
 
 def newest(rows: QuerySet[Row]) -> QuerySet[Row]:
-    """Return ``rows`` as a query that reads the newest version, even inside a transaction of the caller."""
+    """Return the query ``rows``, changed so that it reads the newest version even inside a caller's transaction."""
     return current(rows) if transaction.get_connection(database()).in_atomic_block else rows
 
 
 def digest(value: Any) -> str:
-    """Return the SHA-256 of a value as JSON. Zeros at the end of an amount do not change the digest."""
+    """Return the SHA-256 of a value as JSON, in hexadecimal. The amounts 8.2 and 8.20 have the same digest."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=_text).encode()).hexdigest()
 
 

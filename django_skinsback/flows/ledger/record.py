@@ -1,7 +1,8 @@
 """The only way to change a deposit or a purchase: lock the row, decide, write, call receivers, verify.
 
-Everything happens in one database transaction. Locks are taken in this order: the row (several in the order of
-their primary keys), the stored delivery, the history, the ledger entries, then whatever the site's receivers lock.
+Everything happens in one database transaction. Locks are taken in this order: the deposit or purchase, the stored
+delivery, the history, the ledger entries, the rows that the site's receivers lock. Several deposits or purchases are
+locked in the order of their primary keys.
 """
 
 from collections.abc import Callable
@@ -14,27 +15,34 @@ from .edit import Edit, Row, Source, lock_for_edit
 Outcome = WebhookEvent.Outcome
 
 DECISIVE = frozenset({Source.ANSWER, Source.POLL})
-"""Sources that are the answer to a call about this row. They decide if two reports contradict each other."""
+"""The sources that are answers to our own call about the row.
+
+If two reports contradict each other, the report from one of these sources decides.
+"""
 
 
 class Recorded(NamedTuple, Generic[Row]):
-    """The result of recording a report: an outcome of WebhookEvent, and the row; None if there is no such row."""
+    """The result of recording a report. ``row`` is None if no deposit or purchase belongs to the report."""
 
     outcome: WebhookEvent.Outcome
     row: Row | None = None
 
 
 class PendingChange(NamedTuple, Generic[Row]):
-    """What a report means for its locked row. ``edit`` is not saved yet; it is None if there is no such row."""
+    """The decision about a report, before it is saved. ``edit`` contains the changes of the locked row.
+
+    ``edit`` is None if no deposit or purchase belongs to the report.
+    """
 
     outcome: WebhookEvent.Outcome
     edit: Edit[Row] | None = None
 
 
 def record(decide: Callable[[], PendingChange[Row]]) -> Recorded[Row]:
-    """Record a report in one database transaction: ``decide`` locks the row and decides, then its edit is saved.
+    """Record a report in one database transaction: call ``decide``, then save the edit that it returns.
 
-    After a temporary database error, both are done again. Raises RolledBack if the change was not saved.
+    ``decide`` locks the row and decides. After a temporary database error, deciding and saving are repeated. Raises
+    RolledBack if the change was not saved.
     """
 
     def block() -> Recorded[Row]:
@@ -50,7 +58,7 @@ def record(decide: Callable[[], PendingChange[Row]]) -> Recorded[Row]:
 def change(
     model: type[Row], pk: Any, source: StatusChange.Source, act: Callable[[Edit[Row]], object], *, by: Any = None
 ) -> Row | None:
-    """Lock one row, let ``act`` edit it, and save. Returns the row; None if there is no such row."""
+    """Lock one row, call ``act`` with an Edit of the row, and save. Return the row, or None if there is no such row."""
 
     def block() -> Row | None:
         edit = lock_for_edit(model, source, by=by, pk=pk)

@@ -1,7 +1,7 @@
-"""Flags rows for manual review that keep failing, or that stay in a status longer than that status can last.
+"""Functions that flag a row for manual review if its polls keep failing, or if its status does not end in time.
 
-Rows are checked when they are polled, so the check needs no extra query. If an operator keeps such a row, it is
-not flagged again for ``STUCK_AFTER_HOURS``.
+Rows are checked when they are polled, so the check needs no extra query. After an operator has settled such a reason,
+the row is not flagged again for ``STUCK_AFTER_HOURS``.
 """
 
 import logging
@@ -19,7 +19,7 @@ from .record import change
 logger = logging.getLogger("django_skinsback")
 
 NOT_SENT, FAILING, STUCK = "not_sent", "failing", "stuck"
-"""Codes of review reasons that say only that something takes too long."""
+"""Codes of review reasons that only mean that something takes too long."""
 
 _HELD = (DepositStatus.IN_HOLD, DepositStatus.HOLD_APPROVED)
 
@@ -30,26 +30,29 @@ _LONGEST: dict[str, timedelta] = {
     PurchaseStatus.CREATING_TRADE: schedule.OFFER_LIFETIME,
     PurchaseStatus.WAITING_ACCEPT: schedule.OFFER_LIFETIME,
 }
-"""How long a row can have a status: counted from the creation of a deposit, and from the last sending of a purchase."""
+"""Status -> how long a row can have this status.
+
+The time is counted from the creation of a deposit, or from the last send of a purchase.
+"""
 
 
 def only_waits(reasons: list[dict[str, Any]]) -> bool:
-    """Return whether there are reasons and every one says only that something takes too long."""
+    """Return True if all reasons only mean that something takes too long. Return False for an empty list."""
     codes = {reason["code"] for reason in reasons}
     return bool(codes) and codes <= {NOT_SENT, FAILING, STUCK}
 
 
 def note_failure(edit: Edit[Any]) -> None:
-    """Note that polling the row has failed. Flag the row if it has failed for longer than ``STUCK_AFTER_HOURS``."""
+    """Store that a poll of the row has failed. Flag the row if its polls fail for longer than ``STUCK_AFTER_HOURS``."""
     silence = conf.stuck_after()
-    since = min(edit.row.failing_since or edit.now, edit.now)  # a wrong clock may have set it to the future
+    since = min(edit.row.failing_since or edit.now, edit.now)  # a wrong clock may have stored a time in the future
     edit.set(failing_since=since)
     if edit.now - since > silence:
         edit.flag_for_a_time(FAILING, silence, since=f"{since:%Y-%m-%d %H:%M} UTC")
 
 
 def flag_if_stuck(row: Row, now: datetime) -> None:
-    """Flag a row that was polled just now if its status should have ended more than ``STUCK_AFTER_HOURS`` ago."""
+    """Flag a row whose status should have ended more than ``STUCK_AFTER_HOURS`` ago. Call it after polling the row."""
     flagged = row.needs_review and any(reason["code"] == STUCK for reason in row.review_reasons)
     if not flagged and _is_stuck(row, now):
         change(type(row), row.pk, Source.POLL, _flag_stuck)
@@ -75,7 +78,10 @@ def _flag_stuck(edit: Edit[Row]) -> None:
 
 
 def _held_since(edit: Edit[Any]) -> datetime:
-    """Return when the hold of a deposit began. If the history does not contain that, return the deposit's creation."""
+    """Return the time at which the hold of a deposit began.
+
+    If the history does not contain the start of the hold, return the time at which the deposit was created.
+    """
     entered = (
         edit.stored_history().filter(to_status__in=_HELD).order_by("pk").values_list("created_at", flat=True).first()
     )
@@ -83,7 +89,7 @@ def _held_since(edit: Edit[Any]) -> datetime:
 
 
 def postpone(row: Deposit | Purchase, error: Exception, chance: float = 0.5) -> None:
-    """Poll one row later, with exponential backoff, after an error that concerns this row alone."""
+    """Postpone the next poll of a row after an error that concerns only this row. The delay grows exponentially."""
     expected = isinstance(error, SkinsBackError)
     extra = {"row": type(row).__name__, "row_id": row.pk, "error": str(error) if expected else type(error).__name__}
     logger.warning("skinsback.row_postponed", extra=extra, exc_info=None if expected else error)

@@ -181,7 +181,7 @@ class PageQuery:
             if filters.limits_in(band):
                 inside = filters.edge_limits(band)
                 parts = [(*facet, *inside) for facet in filters.facets]
-                sql, values = self._union(parts, ("id",), limit=_FEW + 1)
+                sql, values = self._union(parts, ("id",), ("price", "id"), limit=_FEW + 1)
                 with connections[self._using].cursor() as cursor:
                     cursor.execute(f"{sql} LIMIT {_FEW + 1}", values)
                     keys = [key for (key,) in cursor.fetchall()]

@@ -1,4 +1,4 @@
-"""What monitors read: health, the balance and how long it lasts, and notes about passes over due rows.
+"""Data for monitoring: the health of the package, the balance and how long it lasts, the time of the last sweeps.
 
-Others may call ``health.health``, ``health.is_failing``, the functions of ``balance`` and those of ``passes``.
+Other packages may call ``health.health``, ``health.is_failing`` and the functions of ``balance`` and ``passes``.
 """

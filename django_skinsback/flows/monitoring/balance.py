@@ -1,4 +1,4 @@
-"""Stores the project's balance at SkinsBack in US dollars, and estimates how many days it lasts."""
+"""Functions that store the project's balance at SkinsBack in US dollars, and estimate how many days it will last."""
 
 import logging
 from collections.abc import Sequence
@@ -21,22 +21,23 @@ from ..ledger.edit import after_commit, log_after_commit
 
 ESTIMATE_WINDOW = timedelta(days=7)
 MINIMUM_OBSERVED = timedelta(days=1)
-"""If the snapshots cover less time, there is no estimate, because spending depends on the hour of the day."""
+"""If the snapshots cover less time than this, no estimate is made, because spending depends on the hour of the day."""
 
 MAX_SNAPSHOTS_READ = 2000
-"""The estimate uses at most this many of the newest snapshots."""
+"""The estimate uses at most this many snapshots, the newest ones."""
 
 MINIMUM_OBSERVED_BUSY = timedelta(hours=1)
-"""Replaces ``MINIMUM_OBSERVED`` if ``MAX_SNAPSHOTS_READ`` snapshots were read."""
+"""The value that replaces ``MINIMUM_OBSERVED`` if there are ``MAX_SNAPSHOTS_READ`` snapshots or more."""
 
 _SECONDS_A_DAY = 86400
 _EXACT = Context(prec=64)  # a site may have set a smaller precision for the whole process
 
 
 def snapshot_balance(account: str = conf.DEFAULT_ACCOUNT) -> BalanceSnapshot:
-    """Ask SkinsBack for the balance, store it, and return the stored row.
+    """Ask SkinsBack for the balance, store the balance, and return the stored row.
 
-    Sends ``balance_low`` if the balance has just fallen below ``LOW_BALANCE``. Raises what the client raises.
+    Sends the signal ``balance_low`` if the balance has fallen below ``LOW_BALANCE`` since the last snapshot. Raises the
+    errors of the client.
     """
     with background():
         usd = get_client(account).get_balance().usd
@@ -44,10 +45,12 @@ def snapshot_balance(account: str = conf.DEFAULT_ACCOUNT) -> BalanceSnapshot:
 
 
 def store_balance(account: str, usd: Decimal) -> BalanceSnapshot:
-    """Store a balance from an answer or an event. Sends ``balance_low`` if it has just fallen below ``LOW_BALANCE``.
+    """Store a balance from an answer or an event, and return the stored row.
 
-    Returns the stored row. An unchanged balance has two rows: its first report, and its newest. This takes two
-    statements, and five more if the balance falls below ``LOW_BALANCE``.
+    Sends the signal ``balance_low`` if the balance has fallen below ``LOW_BALANCE`` since the last snapshot.
+
+    While the balance does not change, only two rows are stored: the first and the newest snapshot of this balance.
+    Storing takes two statements, and five more if the balance is below ``LOW_BALANCE``.
     """
     now = utc_now()
     snapshots = BalanceSnapshot.objects.using(database())
@@ -76,9 +79,9 @@ def store_balance(account: str, usd: Decimal) -> BalanceSnapshot:
 
 
 def _is_first_below(snapshot: BalanceSnapshot, limit: Decimal) -> bool:
-    """Return whether the snapshot before this one was not below the limit, or does not exist.
+    """Return True if the snapshot before ``snapshot`` was not below the limit, or if there is no snapshot before it.
 
-    It locks that snapshot by a write and compares again, so that of several processes only one returns True.
+    The earlier snapshot is locked by a write and compared again. So only one of several processes returns True.
     """
     others = BalanceSnapshot.objects.using(database()).filter(account=snapshot.account).exclude(pk=snapshot.pk)
     before = others.order_by("-pk").first()
@@ -92,7 +95,10 @@ def _is_first_below(snapshot: BalanceSnapshot, limit: Decimal) -> bool:
 
 
 def estimate_days_left(account: str = conf.DEFAULT_ACCOUNT, *, now: datetime | None = None) -> Decimal | None:
-    """Return for how many days the balance lasts, estimated from the last seven days; None without an estimate."""
+    """Estimate how many days the balance will last, from the spending of the last seven days, and return the number.
+
+    Return None if no estimate is possible: see ``days_left``.
+    """
     since = (now or utc_now()) - ESTIMATE_WINDOW
     snapshots = BalanceSnapshot.objects.using(database()).filter(account=account, taken_at__gte=since)
     newest = snapshots.order_by("-pk").values_list("taken_at", "balance")[:MAX_SNAPSHOTS_READ]
@@ -106,9 +112,9 @@ def days_left(
 ) -> Decimal | None:
     """Return how many days the newest balance lasts at the average daily spending.
 
-    ``balances`` are pairs of time and balance, oldest first.
-    Increases are ignored: top-ups and users' skins cannot be predicted. Returns None if nothing was spent, or if the
-    balances cover less than ``minimum_observed``.
+    ``balances`` are pairs of time and balance, oldest first. Increases of the balance are ignored, because top-ups and
+    users' deposits cannot be predicted. Return None if nothing was spent, or if the balances cover less time than
+    ``minimum_observed``.
     """
     if len(balances) < 2:
         return None
@@ -122,7 +128,7 @@ def days_left(
 
 
 def days_left_text(days: Decimal | None) -> str:
-    """Return a text for a number of days that ``days_left`` returned; empty for None."""
+    """Return the result of ``days_left`` as text for a page. Return empty text for None."""
     if days is None:
         return ""
     if days > 365:

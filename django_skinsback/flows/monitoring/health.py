@@ -1,4 +1,7 @@
-"""Health of this site for monitors: overdue work, rows for review, balances. The number of queries is constant."""
+"""The health of this package for monitoring systems: overdue rows, rows that need review, balances.
+
+The number of queries does not depend on the number of rows.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -22,16 +25,20 @@ from .balance import estimate_days_left, snapshot_balance
 from .passes import failing_passes
 
 OVERDUE_AFTER = timedelta(minutes=5)
-"""A row that has been due for longer than this is overdue, and the site is degraded."""
+"""A row that has been due for more than this time is overdue. Then the status is ``degraded``."""
 
 FAILING_AFTER = timedelta(minutes=15)
-"""The site is failing when a row has been due for longer than this."""
+"""If a row has been due for more than this time, the status is ``failing``."""
 
 FEW_DAYS_LEFT = Decimal(2)
 
 
 class HealthStatus(StrEnum):
-    """``degraded``: the site works but needs a person today. ``failing``: the site does not do its work."""
+    """The status of the health.
+
+    ``ok``: everything works. ``degraded``: the site works, but a person must look at something today. ``failing``: due
+    rows are not polled.
+    """
 
     OK = "ok"
     DEGRADED = "degraded"
@@ -40,7 +47,7 @@ class HealthStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why the site is not ``ok``: a code for programs, and a text that says what is wrong and what to do."""
+    """A reason why the status is not ``ok``. ``code`` is for programs. ``text`` says what is wrong and what to do."""
 
     code: str
     status: HealthStatus
@@ -51,11 +58,13 @@ class Reason:
 class AccountHealth:
     """Health of one account.
 
-    ``answers``: whether SkinsBack answered the probe; None without a probe.
-    ``balance``, ``balance_at``: the newest known balance in US dollars, and when SkinsBack reported it.
-    ``days_left``: see ``estimate_days_left``.
-    ``paused_until``: when calls, which were paused after a refusal by SkinsBack, continue; None without a pause.
-    ``failing_since``, ``last_error``: since when every pass over due rows has failed, and the newest error.
+    * ``answers``: whether SkinsBack answered the probe. None if there was no probe.
+    * ``balance``, ``balance_at``: the newest known balance in US dollars, and the time when SkinsBack reported it.
+    * ``days_left``: the result of ``estimate_days_left``.
+    * ``paused_until``: the time at which paused calls continue. None if calls are not paused. Calls are paused after
+      SkinsBack refused a call.
+    * ``failing_since``, ``last_error``: the time since which every sweep has failed, and the newest error. None and ""
+      if sweeps do not fail.
     """
 
     account: str
@@ -70,10 +79,11 @@ class AccountHealth:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What ``health`` returns.
+    """The result of ``health``.
 
-    ``overdue_seconds``: for how long the oldest due row has been due. ``overdue_rows``: how many rows have been due for
-    more than five minutes. ``failed_deliveries``: how many deliveries could not be applied and are retried.
+    ``overdue_seconds`` is the longest time that a row has been due. ``overdue_rows`` is the number of rows that have
+    been due for more than five minutes. ``failed_deliveries`` is the number of deliveries that could not be applied and
+    will be tried again.
     """
 
     checked_at: datetime
@@ -89,13 +99,13 @@ class Health:
 
     @property
     def status(self) -> HealthStatus:
-        """The worst status of the reasons; ``ok`` without reasons."""
+        """The worst status of the reasons. ``ok`` if there are no reasons."""
         found = {reason.status for reason in self.reasons}
         worst_first = (HealthStatus.FAILING, HealthStatus.DEGRADED)
         return next((status for status in worst_first if status in found), HealthStatus.OK)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields and the status. Amounts are text; times are datetimes, which DjangoJSONEncoder accepts."""
+        """Return all fields and the status as a dict. Amounts are text. Times are datetimes: use DjangoJSONEncoder."""
         values = {"status": self.status.value, **asdict(self)}
         for account in values["accounts"]:
             for name in ("balance", "days_left"):
@@ -104,15 +114,19 @@ class Health:
 
 
 def is_failing(now: datetime | None = None) -> bool:
-    """Return whether a row has been due for more than 15 minutes. Anonymous callers may see only this. Two queries."""
+    """Return whether a row has been due for more than 15 minutes. This takes two queries.
+
+    This result may be shown to anyone. The result of ``health`` may not.
+    """
     return _longest_overdue(None, now or utc_now()) > FAILING_AFTER
 
 
 def health(account: str | None = None, *, probe: bool = False, now: datetime | None = None) -> Health:
-    """Return the health of one account, or of all.
+    """Return the health of one account, or of all accounts if ``account`` is None.
 
-    With ``probe``, SkinsBack is called once for each account. Without ``probe``, SkinsBack is not called, so a monitor
-    may call this every few seconds. Raises ConfigurationError for an account that is not in the settings.
+    With ``probe=True``, SkinsBack is called once for each account. With ``probe=False``, SkinsBack is not called, so a
+    monitoring system may call this function every few seconds. Raises ConfigurationError for an account that is not in
+    the settings.
     """
     now = now or utc_now()
     aliases = conf.accounts() if account is None else (conf.account(account).alias,)
@@ -135,14 +149,14 @@ def health(account: str | None = None, *, probe: bool = False, now: datetime | N
 
 
 def reasons(found: Health, low_balance: Decimal | None, problems: Iterable[Reason] = ()) -> Iterator[Reason]:
-    """Yield a reason for each thing that is wrong. ``problems`` are the reasons that the probe returned."""
+    """Yield a Reason for each problem in ``found``. Also yield ``problems``, the reasons that the probe returned."""
     if found.overdue_seconds > OVERDUE_AFTER.total_seconds():
         is_failing = found.overdue_seconds > FAILING_AFTER.total_seconds()
         values = {"rows": found.overdue_rows, "minutes": found.overdue_seconds // 60}
         text = ngettext(
-            "%(rows)d row is overdue, by %(minutes)d minutes: start a Celery worker with beat, or "
+            "%(rows)d row is overdue by %(minutes)d minutes. Start a Celery worker with beat, or "
             "skinsback_poll --forever.",
-            "%(rows)d rows are overdue, the oldest by %(minutes)d minutes: start a Celery worker with beat, or "
+            "%(rows)d rows are overdue, the oldest by %(minutes)d minutes. Start a Celery worker with beat, or "
             "skinsback_poll --forever.",
             found.overdue_rows,
         )
@@ -150,15 +164,15 @@ def reasons(found: Health, low_balance: Decimal | None, problems: Iterable[Reaso
     yield from problems
     if found.failed_deliveries:
         text = ngettext(
-            "%(count)d delivery could not be applied and is retried: look at it in the admin.",
-            "%(count)d deliveries could not be applied and are retried: look at them in the admin.",
+            "%(count)d delivery could not be applied and will be tried again. Look at it in the admin.",
+            "%(count)d deliveries could not be applied and will be tried again. Look at them in the admin.",
             found.failed_deliveries,
         )
         yield Reason("deliveries", HealthStatus.DEGRADED, text % {"count": found.failed_deliveries})
     if found.deliveries_to_review:
         text = ngettext(
-            "%(count)d delivery could not be applied for too long: replay or dismiss it in the admin.",
-            "%(count)d deliveries could not be applied for too long: replay or dismiss them in the admin.",
+            "%(count)d delivery has failed for too long. Replay or dismiss it in the admin.",
+            "%(count)d deliveries have failed for too long. Replay or dismiss them in the admin.",
             found.deliveries_to_review,
         )
         yield Reason("deliveries_to_review", HealthStatus.DEGRADED, text % {"count": found.deliveries_to_review})
@@ -184,7 +198,7 @@ def _reasons_of_account(account: AccountHealth, low_balance: Decimal | None, now
     values: dict[str, Any] = {"account": account.account, "days": account.days_left}
     if account.failing_since is not None and now - account.failing_since > OVERDUE_AFTER:
         text = _(
-            "%(account)s: every pass over due deposits or purchases has failed for %(minutes)d minutes. "
+            "%(account)s: every sweep of deposits or of purchases has failed for %(minutes)d minutes. "
             "Newest error: %(error)s"
         )
         minutes = (now - account.failing_since) // timedelta(minutes=1)
@@ -192,7 +206,8 @@ def _reasons_of_account(account: AccountHealth, low_balance: Decimal | None, now
         yield Reason("passes_failing", HealthStatus.DEGRADED, text % values)
     if account.paused_until is not None:
         text = _(
-            "%(account)s: SkinsBack refused a call, so calls are paused until %(until)s. skinsback_check shows why."
+            "%(account)s: SkinsBack refused a call, so calls are paused until %(until)s. Run skinsback_check to find "
+            "the reason."
         )
         values["until"] = f"{account.paused_until:%H:%M:%S} UTC"
         yield Reason("paused", HealthStatus.DEGRADED, text % values)
@@ -200,15 +215,15 @@ def _reasons_of_account(account: AccountHealth, low_balance: Decimal | None, now
         return
     values["balance"] = amount_text(account.balance)
     if low_balance is not None and account.balance < low_balance:
-        text = _("%(account)s: the balance of %(balance)s USD is below LOW_BALANCE: top it up at SkinsBack.")
+        text = _("%(account)s: the balance of %(balance)s USD is below LOW_BALANCE. Top it up at SkinsBack.")
         yield Reason("low_balance", HealthStatus.DEGRADED, text % values)
     elif account.days_left is not None and account.days_left < FEW_DAYS_LEFT:
-        text = _("%(account)s: the balance of %(balance)s USD lasts for about %(days)s days: top it up at SkinsBack.")
+        text = _("%(account)s: the balance of %(balance)s USD lasts for about %(days)s days. Top it up at SkinsBack.")
         yield Reason("few_days_left", HealthStatus.DEGRADED, text % values)
 
 
 def _longest_overdue(account: str | None, now: datetime) -> timedelta:
-    """Return for how long the oldest due row has been due; zero if no row is due."""
+    """Return the longest time that a row has been due. Return zero if no row is due."""
     only = {} if account is None else {"account": account}
     oldest = [
         model._default_manager.using(database())
@@ -235,9 +250,9 @@ def _account(alias: str, now: datetime, problems: Mapping[str, Reason | None]) -
 
 
 def _probe(alias: str) -> Reason | None:
-    """Ask SkinsBack for the balance and store it. Return a Reason if that fails, else None."""
+    """Ask SkinsBack for the balance and store the balance. Return None, or a Reason if SkinsBack does not answer."""
     try:
-        with ratelimit.foreground():  # a pause must not refuse the probe: its cause may be over
+        with ratelimit.foreground():  # a pause of the account must not refuse the probe: the fault may be repaired
             snapshot_balance(alias)
     except RateLimited:
         text = _("%(account)s: the limit of requests was reached.") % {"account": alias}

@@ -1,7 +1,8 @@
-"""Notes about passes over due rows: when a process last looked for due rows, and since when passes fail.
+"""Notes about sweeps ("passes"): the time of the last sweep, and the time since which sweeps fail.
 
-The notes are kept in the site's cache. ``health`` and ``skinsback_check`` need them to see an outage in which every
-call fails: each pass postpones its rows, so no row is overdue, and no row is flagged. Errors of the cache are ignored.
+The notes are stored in the site's cache. ``health`` and ``skinsback_check`` read them. Without the notes, an outage in
+which every call fails would be invisible: each sweep postpones its rows, so no row is overdue, and no row is flagged.
+Errors of the cache are ignored.
 """
 
 from collections.abc import Iterable
@@ -14,7 +15,10 @@ from ...models.fields import utc_now
 from ...ratelimit import SiteCache
 
 FAILURE_KEPT_SECONDS = 1800
-"""Longer than the longest delay of a row after an error, so that the next failed pass finds the earlier note."""
+"""The seconds for which the cache keeps the note of a failed sweep.
+
+This is longer than the longest delay of a row after an error. So the next failed sweep finds the note.
+"""
 
 MODELS = ("Deposit", "Purchase")
 
@@ -24,14 +28,14 @@ LAST_PASS_KEPT_SECONDS = 86400 * 30
 
 @dataclass(frozen=True, slots=True)
 class FailingPasses:
-    """Every pass that had due rows has failed since ``since``. ``error`` is the text of the newest error."""
+    """Since the time ``since``, every sweep with due rows has failed. ``error`` is the text of the newest error."""
 
     since: datetime
     error: str
 
 
 def note_failed(model: str, account: str, error: str) -> None:
-    """Record that an error ended a pass over the rows of this model and account."""
+    """Store that an error ended a sweep of this model and account. Never raises."""
     with suppress(Exception):
         earlier, now = failing_passes(account, (model,)), utc_now()
         since = min(earlier.since, now) if earlier else now  # a wrong clock may have stored a future time
@@ -39,17 +43,18 @@ def note_failed(model: str, account: str, error: str) -> None:
 
 
 def note_completed(model: str, account: str) -> None:
-    """Delete the stored failure of this model and account. Call this after a pass that polled rows and had no error.
-    Never raises.
+    """Delete the note of failed sweeps of this model and account. Never raises.
+
+    Call this after a sweep that polled rows without an error.
     """
     with suppress(Exception):
         _cache().delete(_key(model, account))
 
 
 def failing_passes(account: str, models: Iterable[str] = MODELS) -> FailingPasses | None:
-    """Return since when passes of the account have failed, with the error; None if they do not fail.
+    """Return the note about failing sweeps of the account. Return None if sweeps do not fail.
 
-    If passes fail for several models, the model that has failed for the longest time is returned.
+    If the sweeps of several models fail, return the note of the model whose sweeps have failed for the longest time.
     """
     with suppress(Exception):
         found = _cache().get_many([_key(model, account) for model in models])
@@ -60,13 +65,13 @@ def failing_passes(account: str, models: Iterable[str] = MODELS) -> FailingPasse
 
 
 def note_pass() -> None:
-    """Record that a worker or ``skinsback_poll`` has looked for due rows."""
+    """Store that a worker or ``skinsback_poll`` has swept the due rows now. Never raises."""
     with suppress(Exception):
         _cache().set(_LAST_LOOK, utc_now().timestamp(), LAST_PASS_KEPT_SECONDS)
 
 
 def last_pass() -> datetime | None:
-    """Return when a process that shares the cache last looked for due rows; None if the cache has no note of it."""
+    """Return the time of the last sweep by a process that shares the cache. Return None if the cache has no note."""
     with suppress(Exception):
         if (time := _cache().get_many([_LAST_LOOK]).get(_LAST_LOOK)) is not None:
             return datetime.fromtimestamp(time, UTC)
@@ -74,7 +79,7 @@ def last_pass() -> datetime | None:
 
 
 def is_shared() -> bool:
-    """Return whether processes share the cache."""
+    """Return whether all processes of the site share the cache."""
     return not conf.cache_backend().endswith(conf.PER_PROCESS_CACHES)
 
 

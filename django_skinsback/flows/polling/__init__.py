@@ -1,5 +1,5 @@
-"""Polling: SkinsBack is asked about rows that are due, and the answers are recorded.
+"""Polling: ask SkinsBack about the rows that are due, and record the answers.
 
-``deposits.poll_deposits`` and ``purchases.poll_purchases`` are for the scheduler, the Celery tasks and the command. The
-other modules are private, except ``queue.is_due``.
+The scheduler, the Celery tasks and the command call ``deposits.poll_deposits`` and ``purchases.poll_purchases``. Other
+packages may also call ``queue.is_due``. All other functions are private.
 """

@@ -1,6 +1,6 @@
-"""Reads SkinsBack's list of deposits or purchases when many rows are due.
+"""Reads SkinsBack's list of deposits or purchases if many rows are due.
 
-A page of a list contains up to a thousand rows, so this takes fewer calls than asking about each row or batch.
+A page of a list contains up to a thousand rows. So reading the list takes fewer calls than polling each row or batch.
 """
 
 import logging
@@ -24,18 +24,21 @@ if TYPE_CHECKING:
 logger = logging.getLogger("django_skinsback")
 
 MARGIN = schedule.HOUR
-"""Added at both ends of the range. SkinsBack does not publish whose clock it uses, or if ranges include the ends."""
+"""The time that is added at both ends of the time range.
+
+SkinsBack does not document whose clock the range uses, and whether the range includes its ends.
+"""
 
 IDS_PER_STATEMENT = 400
-"""How many IDs one statement names. Some builds of SQLite accept 999 values."""
+"""The maximum number of IDs in one statement. Some builds of SQLite accept at most 999 values."""
 
 
 def read_list(sweep: "Sweep[Any, Any]") -> None:
-    """Read the list page by page and record what it says about due rows.
+    """Read the list page by page, and record the reports of rows that are due.
 
-    Reading ends with a page that contains fewer than ``sweep.rows_per_call`` due rows: then asking about the rows takes
-    fewer calls. Rows that the list does not contain stay due. Two processes may read the same list at once; this costs
-    only calls.
+    Reading ends after a page that contains fewer than ``sweep.rows_per_call`` due rows, because then polling the rows
+    takes fewer calls. Rows that the list does not contain stay due. If two processes read the same list at once, only
+    some calls are wasted.
     """
     first, last = sweep.due_rows().aggregate(first=Min(sweep.list_time), last=Max(sweep.list_time)).values()
     if first is None:
@@ -55,9 +58,9 @@ def read_list(sweep: "Sweep[Any, Any]") -> None:
 
 
 def _record_page(sweep: "Sweep[Any, Any]", page: Sequence[Any]) -> int:
-    """Record what a page says about due rows. Return how many due rows it contains.
+    """Record the reports of a page that are about due rows. Return how many due rows the page contains.
 
-    This takes two statements for every 400 rows of the page, and the statements of each change.
+    This takes two statements per 400 rows of the page, and the statements of each changed row.
     """
     our_id, named, now, chance = sweep.our_id, 0, utc_now(), sweep.chance()
     reports, differing = by_id(page, attrgetter(our_id))

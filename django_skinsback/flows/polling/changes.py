@@ -1,7 +1,7 @@
-"""Whether a report would change its row: rules without input or output.
+"""Rules that check whether a report would change its row. They do no I/O.
 
-A report without a change is not recorded, so a batch without changes needs one statement for all its rows. In doubt,
-these rules return True. Then ``record_report`` decides. Recording a known report again is safe.
+If a report would change nothing, it is not recorded. One UPDATE statement sets the next poll of all such rows of a
+batch. If a rule cannot be sure, it returns True. Then ``record_report`` decides. Recording a report twice is safe.
 """
 
 from ...models import Deposit, Purchase
@@ -13,7 +13,7 @@ from ..purchases.report import details
 
 
 def changes_purchase(purchase: Purchase, report: PurchaseReport) -> bool:
-    """Return whether recording ``report`` would change more of the purchase than its next poll."""
+    """Return whether recording ``report`` would change any field of the purchase other than its next poll."""
     if report.buy_id not in {"", purchase.buy_id}:
         return True
     verdict = _judge(purchase.status, report.status)
@@ -28,9 +28,9 @@ def changes_purchase(purchase: Purchase, report: PurchaseReport) -> bool:
 
 
 def changes_deposit(deposit: Deposit, report: DepositReport, *, decisive: bool) -> bool:
-    """Return whether recording ``report`` would change more of the deposit than its next poll.
+    """Return whether recording ``report`` would change any field of the deposit other than its next poll.
 
-    ``decisive`` means that the report is the answer of ``orderstatus``; see ``flows.deposits.report``.
+    ``decisive`` is True if the report is the answer of ``orderstatus``. See ``flows.deposits.report``.
     """
     if report.transaction_id not in {"", deposit.transaction_id}:
         return True

@@ -1,10 +1,11 @@
-"""Claims on due rows: one sweep at a time polls a row.
+"""Claims on due rows. A claim ensures that only one sweep polls a row.
 
-A sweep claims rows by moving ``next_poll_at`` two minutes ahead. It extends the claim itself, between two calls. A
-background thread could not extend it, because it has neither the site's tenant nor its database connection. If a worker
-is killed, or one call takes longer than the claim, the rows are due again. Then a second sweep may poll them: this
-costs one more call and moves no money twice, because every change is checked against the row. No lock is held while
-SkinsBack is called.
+A sweep claims rows by setting ``next_poll_at`` to two minutes in the future. The sweep extends the claim between two
+calls. No thread extends the claim, because a thread does not have the site's tenant and database connection.
+
+When a claim ends, its rows are due again. This happens if a worker is killed, or if one call takes longer than the
+claim. Then a second sweep may poll the same rows. This wastes a call, but money is not moved twice, because every
+change is checked under the row lock. No lock is held while SkinsBack is called.
 """
 
 import random
@@ -25,14 +26,14 @@ from .queue import Row, reschedule
 
 @dataclass
 class Claim(Generic[Row]):
-    """Rows that a sweep has claimed. ``until`` is the end of the claim, and identifies it."""
+    """The rows that a sweep has claimed together. ``until`` is the end of the claim, and identifies the claim."""
 
     model: type[Row]
     rows: list[Row]
     until: datetime
 
     def extend(self) -> None:
-        """Extend the claim if it ends soon. A sweep calls this between two calls of SkinsBack."""
+        """Extend the claim if it ends soon. A sweep calls this method before each call to SkinsBack."""
         now = utc_now()
         if self.until - now < schedule.CLAIM_EXTENDED_BELOW:
             until = _claim_end(now)
@@ -40,12 +41,12 @@ class Claim(Generic[Row]):
             self.until = until
 
     def reschedule(self, times: Mapping[int, datetime]) -> None:
-        """Set the next poll of rows that were polled without a change and are still claimed."""
+        """Set the next poll of rows that were polled without a change. Skip rows that are not claimed any more."""
         if times:
             reschedule(self._still_claimed(), times)
 
     def release(self, next_poll_at: datetime) -> None:
-        """Give up the claim: set the next poll of all rows that are still claimed."""
+        """End the claim: set the next poll of all rows that are still claimed to ``next_poll_at``."""
         self._still_claimed().update(next_poll_at=next_poll_at)
 
     def _still_claimed(self) -> QuerySet[Row]:
@@ -54,7 +55,7 @@ class Claim(Generic[Row]):
 
 
 def claim_due(due: QuerySet[Row], keys: Iterable[int], size: int, now: datetime) -> Iterator[Claim[Row]]:
-    """Claim those of the ``due`` rows that have these keys, ``size`` at a time, and yield each claim.
+    """Claim the ``due`` rows with these primary keys in batches of ``size``, and yield the claim of each batch.
 
     Rows that another sweep has claimed are skipped. ``now`` is the time at which the rows are due.
     """
@@ -84,6 +85,9 @@ def _claim(due: QuerySet[Row], keys: list[int], until: datetime) -> list[Row]:
 
 
 def _claim_end(now: datetime) -> datetime:
-    """Return when a claim made ``now`` ends. Its random microseconds are the claim token: they make the time unique."""
+    """Return the time at which a claim that begins ``now`` ends.
+
+    The time contains random microseconds, which make the time unique. So the time identifies the claim.
+    """
     claim_token = timedelta(microseconds=random.randrange(1_000_000))  # noqa: S311 - not a secret
     return now + schedule.CLAIM - claim_token

@@ -1,4 +1,4 @@
-"""The sweep of deposits: open deposits are polled, unpaid ones are abandoned, holds are approved by ``HOLD_POLICY``."""
+"""The sweep of deposits. It polls open deposits, abandons unpaid deposits, and calls HOLD_POLICY for held deposits."""
 
 import logging
 import random
@@ -35,12 +35,15 @@ def poll_deposits(
     chance: Callable[[], float] = random.random,
     on_progress: OnProgress = no_progress,
 ) -> Counts:
-    """Poll the deposits that are due, of one account or of all, and abandon those that were not paid in time."""
+    """Poll the deposits that are due, and abandon the deposits that were not paid in time.
+
+    Without ``account``, all accounts are swept. Returns the counts of all accounts together.
+    """
     return sweep(DepositSweep, account, now=now, chance=chance, on_progress=on_progress)
 
 
 class DepositSweep(Sweep[Deposit, DepositReport]):
-    """Polls each deposit with one call (``orderstatus``)."""
+    """The sweep of one account's deposits. Each deposit is polled with one call of ``orderstatus``."""
 
     model = Deposit
     our_id = "order_id"
@@ -66,7 +69,7 @@ class DepositSweep(Sweep[Deposit, DepositReport]):
                 else:
                     if time is not None:
                         times[row.pk] = time
-                if is_over := self.is_over():  # after at least one row: each sweep makes progress despite a slow list
+                if is_over := self.is_over():  # checked after the row, so that each sweep polls at least one row
                     break
         finally:
             claim.reschedule(times)
@@ -74,7 +77,10 @@ class DepositSweep(Sweep[Deposit, DepositReport]):
             claim.release(self.now)
 
     def _poll_one(self, row: Deposit, now: datetime, chance: float) -> datetime | None:
-        """Ask about one deposit and record the answer. Returns the next poll of a deposit without a change."""
+        """Ask SkinsBack about one deposit and record the answer.
+
+        If the answer changes nothing, return the time of the next poll, which the caller sets. Otherwise return None.
+        """
         try:
             report = ask_status(row)
         except TransactionNotFound:
@@ -109,7 +115,11 @@ class DepositSweep(Sweep[Deposit, DepositReport]):
 def _next_poll_if_unchanged(
     row: Deposit, report: DepositReport, now: datetime, chance: float, *, decisive: bool
 ) -> datetime | None:
-    """Return when to poll the deposit next if the report does not change it. None if it does, or a decision is due."""
+    """Return the time of the next poll if the report does not change the deposit.
+
+    Return None if the report changes the deposit, if the deposit may have to be abandoned, or if HOLD_POLICY must be
+    called.
+    """
     age = schedule.age_for_waiting(row.created_at, now)
     decision_due = _is_too_old(row, age) or (row.status == DepositStatus.IN_HOLD and _hold_policy() is not None)
     if decision_due or changes_deposit(row, report, decisive=decisive):
@@ -123,7 +133,11 @@ def _is_too_old(row: Deposit, age: timedelta) -> bool:
 
 
 def _record_not_found(edit: Edit[Deposit], chance: float) -> None:
-    """Record that SkinsBack does not know the order. Abandons a deposit that was never opened or not paid in time."""
+    """Record that SkinsBack does not know the order.
+
+    Abandon the deposit if its time limit is over: it was never created at SkinsBack, or it was not paid in time.
+    Otherwise set the next poll. Flag a held deposit, and a final deposit that is not polled any more.
+    """
     row, age = edit.row, schedule.age_for_waiting(edit.row.created_at, edit.now)
     edit.set(failing_since=None)
     time_limit = {
@@ -131,7 +145,7 @@ def _record_not_found(edit: Edit[Deposit], chance: float) -> None:
         DepositStatus.PENDING: schedule.PAY_LINK_LIFETIME,
     }.get(DepositStatus(row.status))
     if time_limit is not None and age >= time_limit:
-        if row.status == DepositStatus.CREATED:  # it was never opened: the same idempotency key may be used again
+        if row.status == DepositStatus.CREATED:  # never created at SkinsBack, so the idempotency key may be used again
             edit.set(idempotency_digest=None)
         edit.move(DepositStatus.ABANDONED, note=_("SkinsBack does not know the order."))
         edit.set(poll_count=0, next_poll_at=None)
@@ -148,7 +162,7 @@ def _record_not_found(edit: Edit[Deposit], chance: float) -> None:
 
 
 def _abandon_if_unpaid(edit: Edit[Deposit]) -> None:
-    """Abandon a deposit whose pay link has expired. A later report of a payment still credits it."""
+    """Abandon a pending deposit if it is too old. If SkinsBack reports a payment later, the user is still credited."""
     if _is_too_old(edit.row, schedule.age_for_waiting(edit.row.created_at, edit.now)):
         edit.move(DepositStatus.ABANDONED, note=_("Not paid in time."))
         edit.set(poll_count=0, next_poll_at=None)
@@ -159,7 +173,10 @@ def _hold_policy() -> Callable[[Deposit], object] | None:
 
 
 def _apply_hold_policy(deposit: Deposit) -> Deposit:
-    """Approve the hold if the site's HOLD_POLICY returns True. If it raises, or SkinsBack refuses, the hold stays."""
+    """Call the site's HOLD_POLICY, and approve the hold if the result is True. Return the deposit.
+
+    If HOLD_POLICY raises an exception, or if SkinsBack refuses the approval, flag the deposit. Then the hold stays.
+    """
     policy = _hold_policy()
     if policy is None:
         return deposit
@@ -175,7 +192,7 @@ def _apply_hold_policy(deposit: Deposit) -> Deposit:
         return approve_hold(deposit)
     except ACCOUNT_WIDE:
         raise
-    except RowChanged:  # the row has changed since the policy decided; the next sweep calls the policy again
+    except RowChanged:  # the row has changed since HOLD_POLICY returned; the next sweep calls HOLD_POLICY again
         return deposit
     except APIError as error:
         refused = partial(Edit.flag, code="approval_refused", error=error.message)

@@ -1,4 +1,4 @@
-"""The sweep of purchases. It sends unsent ones, polls open ones, and resends those that SkinsBack does not know."""
+"""The sweep of purchases. It sends new purchases, polls open purchases, and resends purchases unknown to SkinsBack."""
 
 import random
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from .sweep import Counts, OnProgress, Sweep, no_progress, sweep
 UNSENT = {"status": PurchaseStatus.REQUESTED, "attempts": 0}
 
 UNKNOWN_IN_A_ROW = 2
-"""A sweep ends after this many new purchases in a row got no readable answer. Each may have been bought."""
+"""If this many new purchases in a row got no readable answer, the sweep ends. Each of them may have been bought."""
 
 
 def poll_purchases(
@@ -39,12 +39,15 @@ def poll_purchases(
     chance: Callable[[], float] = random.random,
     on_progress: OnProgress = no_progress,
 ) -> Counts:
-    """Send and poll the purchases that are due, of one account or of all."""
+    """Send and poll the purchases that are due.
+
+    Without ``account``, all accounts are swept. Returns the counts of all accounts together.
+    """
     return sweep(PurchaseSweep, account, now=now, chance=chance, on_progress=on_progress)
 
 
 class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
-    """``market_getinfo`` answers about a whole batch. Purchases are sent one by one."""
+    """The sweep of one account's purchases. One call of ``market_getinfo`` polls a batch. Each send is one call."""
 
     model = Purchase
     our_id = "custom_id"
@@ -67,7 +70,10 @@ class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
             claim.release(self.now)
 
     def _poll_sent(self, claim: Claim[Purchase], sent: list[Purchase]) -> bool:
-        """Ask about rows and record the answers. Returns False if the sweep was over before all were asked about."""
+        """Poll rows that were sent before, and record the answers. Resend rows that SkinsBack does not know.
+
+        Return True if all rows were polled. Return False if the sweep was over before that.
+        """
 
         def may_call() -> bool:
             claim.extend()
@@ -109,7 +115,10 @@ class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
     def _send(
         self, claim: Claim[Purchase], rows: list[Purchase], send: Callable[[Purchase], SkinsBackError | None]
     ) -> None:
-        """Send rows one by one until the sweep is over. Raise an error if the other rows would fail with it too."""
+        """Send rows one by one until all are sent or the sweep is over.
+
+        Raise an error that would also occur for the other rows.
+        """
         batches = set()
         try:
             for row in rows:
@@ -127,7 +136,7 @@ class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
                     self._unknown_in_a_row = 0
                 if error is not None and (self._unknown_in_a_row >= UNKNOWN_IN_A_ROW or not unknown):
                     raise error
-                if self.is_over():  # after at least one row, even if polling has used the time of the sweep
+                if self.is_over():  # checked after the row, so that at least one row is sent
                     claim.release(self.now)
                     break
         finally:
@@ -136,10 +145,10 @@ class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
             self.counts.changed += sum(statuses.get(row.pk, row.status) != row.status for row in rows)
 
     def after_error(self) -> None:
-        """Flag unsent purchases that were created more than a day ago, including those that this sweep did not reach.
+        """Flag all purchases that were created more than a day ago and were never sent.
 
-        A creation time in the future comes from a wrong clock and is flagged too. Purchases that are flagged for this
-        reason, or whose flag an operator has removed, are skipped.
+        Also flag a purchase with a creation time in the future: a wrong clock has written this time. Skip purchases
+        that have this reason already, and purchases for which an operator has settled this reason.
         """
         now = utc_now()
         old = Q(created_at__lt=now - schedule.REVIEW_AFTER) | Q(created_at__gt=now + schedule.CLOCK_SKEW)
@@ -166,7 +175,10 @@ class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
 
 
 def _next_poll_if_unchanged(row: Purchase, report: PurchaseReport, now: datetime, chance: float) -> datetime | None:
-    """Return when to poll the purchase next if the report does not change it. None if it does, or the hold is over."""
+    """Return the time of the next poll if the report does not change the purchase.
+
+    Return None if the report changes the purchase, or if the purchase is not polled any more.
+    """
     return None if changes_purchase(row, report) else next_poll_at(row, now, row.poll_count + 1, chance)
 
 
@@ -176,40 +188,48 @@ def _flag_not_sent(edit: Edit[Purchase]) -> None:
 
 
 def _resend(row: Purchase) -> SkinsBackError | None:
-    """Read the row again and resend it if that is still allowed. It may have changed while other rows were sent."""
+    """Read the row again, and resend it if it may still be sent again. Return the error of the send, or None.
+
+    The row may have changed while other rows were sent.
+    """
     fresh = look(Purchase, pk=row.pk)
     return resend(fresh) if fresh is not None and _may_be_sent_again(fresh) else None
 
 
 def _may_be_sent_again(row: Purchase) -> bool:
-    """Return whether a purchase that SkinsBack does not know is sent again now, with the same ``custom_id``."""
+    """Return whether a purchase that SkinsBack does not know may be sent again now, with the same ``custom_id``."""
     sent = row.submitted_at
     waited = sent is not None and schedule.age_for_waiting(sent, utc_now()) >= schedule.RESEND_AFTER
     return waited and _is_repeatable(row) and not _is_decided(row)
 
 
 def _is_repeatable(row: Purchase) -> bool:
-    """Return whether the row may ever be sent again. A review does not prevent this if the row only waits too long."""
+    """Return whether the row may be sent again, now or later.
+
+    A row that needs review is not sent again, unless all reasons only mean that something takes too long.
+    """
     in_doubt = row.needs_review and not only_waits(row.review_reasons)
     sent = row.submitted_at is not None and row.attempts <= schedule.MAX_RESENDS
     return row.status in OPEN and sent and not row.buy_id and not in_doubt
 
 
 def _is_decided(row: Purchase) -> bool:
-    """Return whether an operator has settled a reason since the row was last sent, other than waiting too long."""
+    """Return whether an operator has settled a reason since the row was last sent.
+
+    Reasons that only mean that something takes too long do not count.
+    """
     lines = StatusChange.objects.using(database()).filter(purchase=row, source=Source.OPERATOR)
     since = row.submitted_at or row.created_at
-    if since <= utc_now() + schedule.CLOCK_SKEW:  # a later time is wrong: every decision counts
+    if since <= utc_now() + schedule.CLOCK_SKEW:  # a later time comes from a wrong clock; then all decisions count
         lines = lines.filter(created_at__gte=since)
     return not all(only_waits(reasons) for reasons in lines.values_list("settled_reasons", flat=True))
 
 
 def _record_not_found(edit: Edit[Purchase], status: str, chance: float) -> None:
-    """Record that SkinsBack does not know the purchase. It may be bought all the same, so poll it again.
+    """Record that SkinsBack does not know the purchase, and set the next poll. The skin may have been bought anyway.
 
-    Flag it if it has a ``buy_id``, or if it was sent and must not be sent again.
-
-    ``status`` is the status at the time of the call; a row whose status has changed since is left as it is.
+    Flag the purchase if it has a ``buy_id``, or if it was sent and must not be sent again. ``status`` is the status at
+    the time of the call. If the status has changed since the call, change nothing.
     """
     row = edit.row
     if row.status != status:

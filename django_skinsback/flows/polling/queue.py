@@ -1,4 +1,4 @@
-"""The rows are the queue: a deposit or a purchase is due when its ``next_poll_at`` has come."""
+"""The queue of polling consists of the rows. A deposit or purchase is due if its ``next_poll_at`` is in the past."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -15,23 +15,25 @@ Row = TypeVar("Row", Deposit, Purchase)
 
 
 def is_due(column: str, now: datetime) -> Q:
-    """Return the condition that the time in ``column`` has come, or is later than the schedule allows.
+    """Return the condition that the time in ``column`` is not in the future, or too far in the future.
 
-    Only a wrong clock writes such a time. The condition consists of two ranges, so the database uses the index.
+    Only a wrong clock writes a time that is too far in the future. The condition consists of two ranges, so that the
+    database uses the index.
     """
     return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + schedule.LONGEST_WAIT})
 
 
 def due_rows(model: type[Row], account: str, now: datetime) -> QuerySet[Row]:
-    """Return the rows of the account that are due, from the database that money is written to."""
+    """Return a query of the account's rows that are due, in the ledger's database."""
     rows: QuerySet[Row] = model._default_manager.using(database())
     return rows.filter(is_due("next_poll_at", now), account=account)
 
 
 def reschedule(rows: QuerySet[Row], times: Mapping[int, datetime]) -> None:
-    """Set the next poll, by key, of rows that were polled without a change. This is one statement.
+    """Set the next poll of rows that were polled without a change. This takes one statement.
 
-    Keys that are not among ``rows`` are skipped, so the caller can leave out rows that another process has rescheduled.
+    ``times`` maps the primary key of a row to its next poll. Keys that are not in the query ``rows`` are skipped. So
+    the caller can leave out rows that another process has rescheduled.
     """
     if not times:
         return

@@ -1,8 +1,8 @@
 """A sweep polls the due rows of one account after the other.
 
-* An error that concerns one row postpones only that row.
-* An account-wide error would make every other call of the account fail too. It ends the sweep of that account. The
-  claimed rows are postponed, and ``ratelimit`` pauses the account's calls in all processes.
+* If an error concerns one row, only that row is postponed.
+* If an error concerns the whole account, such as a wrong key, the sweep of the account ends. The claimed rows are
+  postponed, and ``ratelimit`` pauses the account's calls in all processes.
 * After ``LONGEST_SWEEP`` a sweep ends between two calls, so that the process can do other work. The next sweep polls
   the remaining rows.
 """
@@ -30,13 +30,13 @@ logger = logging.getLogger("django_skinsback")
 Report = TypeVar("Report")
 
 LONGEST_SWEEP = schedule.MINUTE
-"""How long a sweep of one account claims further rows."""
+"""After this time, a sweep of one account claims no further rows and ends."""
 
 KEYS_PER_QUERY = 50_000
-"""Number of primary keys that one query reads. A query for each batch would sort all due rows each time."""
+"""The number of primary keys that one query reads. One query per batch would sort all due rows again and again."""
 
 OnProgress = Callable[[int], object]
-"""Called with the number of rows that were claimed since the last call. An exception from it ends the sweep."""
+"""A callback that gets the number of rows claimed since its last call. If it raises an exception, the sweep ends."""
 
 
 def no_progress(_rows: int) -> None:
@@ -45,7 +45,10 @@ def no_progress(_rows: int) -> None:
 
 @dataclass
 class Counts:
-    """What a sweep did: rows polled, rows whose status changed, and the error that ended it early."""
+    """The counts of a sweep. ``asked`` is the number of polled rows. ``changed`` is the number of changed statuses.
+
+    ``stopped_by`` is the error that ended the sweep early, or "".
+    """
 
     asked: int = 0
     changed: int = 0
@@ -53,29 +56,30 @@ class Counts:
 
 
 class Sweep(ABC, Generic[Row, Report]):
-    """One sweep over the due rows of one account. A subclass says how rows are polled.
+    """One sweep over the due rows of one account. A subclass defines how rows are polled.
 
-    ``now`` decides which rows are due. ``chance`` returns numbers from 0 to 1, which spread the poll times.
+    A row is due if its next poll is not later than ``now``. ``chance`` returns random numbers from 0 to 1, which spread
+    the poll times.
     """
 
     model: type[Row]
     our_id: str
-    """The column with the ID that we gave the row."""
+    """The column with this site's ID of the row: ``order_id`` or ``custom_id``."""
 
     list_time: str
-    """The column that is closest to the time by which SkinsBack's list is limited."""
+    """The column whose time is closest to the time by which SkinsBack selects the rows of its list."""
 
     batch_size: int
-    """How many rows are claimed at a time."""
+    """The number of rows in one claim."""
 
     rows_per_call: int
-    """About how many rows one call covers if the list is not read."""
+    """The approximate number of rows that one call polls if the list is not read."""
 
     list_from: int
     """If at least this many rows are due, SkinsBack's list is read first."""
 
     urgent: Mapping[str, Any] = {}
-    """Conditions of rows that are polled before the list is read."""
+    """The filter of the rows that are polled before the list is read. Empty if there are no such rows."""
 
     def __init__(
         self, account: str, counts: Counts, now: datetime | None, chance: Callable[[], float], on_progress: OnProgress
@@ -98,16 +102,17 @@ class Sweep(ABC, Generic[Row, Report]):
 
     @abstractmethod
     def record_listed(self, row: Row, report: Report, now: datetime, chance: float) -> datetime | None:
-        """Record what the list says about a row if that changes it.
+        """Record the report of a row from the list if the report changes the row.
 
-        Returns the time of the next poll of a row without a change; None leaves the row to ``poll``.
+        If the report does not change the row, return the time of the next poll. Return None if the report was recorded,
+        or if ``poll`` must poll the row.
         """
 
     def after_error(self) -> None:
-        """Do more work after a SkinsBackError has ended the sweep. The default does nothing."""
+        """Called after a SkinsBackError has ended the sweep. The default does nothing."""
 
     def run(self) -> None:
-        """Poll all due rows of the account, until a SkinsBackError or ``LONGEST_SWEEP`` ends the sweep."""
+        """Poll the due rows of the account. A SkinsBackError ends the sweep early, and so does ``LONGEST_SWEEP``."""
         rows, asked = self.model.__name__, self.counts.asked
         try:
             with ratelimit.background():
@@ -124,7 +129,7 @@ class Sweep(ABC, Generic[Row, Report]):
                 passes.note_completed(rows, self.account)
 
     def due_rows(self) -> QuerySet[Row]:
-        """Return the rows of the account that are due."""
+        """Return a query of the account's rows that are due."""
         return due_rows(self.model, self.account, self.now)
 
     def is_over(self) -> bool:
@@ -137,7 +142,7 @@ class Sweep(ABC, Generic[Row, Report]):
         self._on_progress(rows)
 
     def count_change(self, before: Row, after: Row | None) -> None:
-        """Count a row if its status has changed."""
+        """Count the row if its status has changed. ``after`` is None if the row does not exist any more."""
         self.counts.changed += after is not None and after.status != before.status
 
     def _poll_due(self) -> None:
@@ -153,10 +158,10 @@ class Sweep(ABC, Generic[Row, Report]):
         self._poll_all(due)
 
     def _poll_all(self, due: QuerySet[Row]) -> bool:
-        """Poll all these rows; return False if the sweep is over before that.
+        """Poll all these rows and return True. Return False if the sweep is over before all rows are polled.
 
-        Rows that have been due for the longest are polled first. In another order, sweeps that reach ``LONGEST_SWEEP``
-        would always poll the same rows.
+        The rows that have been due for the longest time are polled first. In another order, sweeps that reach
+        ``LONGEST_SWEEP`` would poll the same rows each time.
         """
         last = 0
         while times := dict(due.filter(pk__gt=last).order_by("pk").values_list("pk", "next_poll_at")[:KEYS_PER_QUERY]):
@@ -167,11 +172,14 @@ class Sweep(ABC, Generic[Row, Report]):
         return True
 
     def _poll_keys(self, due: QuerySet[Row], keys: list[int]) -> bool:
-        """Poll the due rows with these keys, at least one batch; return False if the sweep is over before that."""
+        """Poll the due rows with these primary keys and return True. Return False if the sweep is over before the end.
+
+        At least one batch is polled.
+        """
         for claim in claim_due(due, keys, self.batch_size, self.now):
             try:
                 self.add_progress(len(claim.rows))
-            except BaseException:  # on_progress ends the sweep: the rows are due again at once
+            except BaseException:  # raised by on_progress: the sweep ends, and the rows are due again now
                 claim.release(self.now)
                 raise
             try:
@@ -193,9 +201,10 @@ def sweep(
     chance: Callable[[], float],
     on_progress: OnProgress,
 ) -> Counts:
-    """Sweep one account, or all of them if ``account`` is None. Returns the counts of all accounts together.
+    """Sweep one account, or all accounts if ``account`` is None. Return the counts of all accounts together.
 
-    If one account fails, the others are still swept. An exception that is not a SkinsBackError is raised at the end.
+    If the sweep of one account raises an exception, the other accounts are still swept. Then the exception is raised. A
+    SkinsBackError is not raised: it is in the counts.
     """
     counts, failure = Counts(), None
     for alias in [account] if account else conf.accounts():

@@ -38,7 +38,7 @@ def buy_quote(user: Any, public_id: UUID | str, *, idempotency_key: str = "") ->
     quote = _find(user, public_id)
     key = key_digest("quotes", user, idempotency_key)
     _refuse_other_quote(key, quote)
-    # The functions of the site are called before anything is locked.
+    # PRICE_MARKUP and the conversion of currencies are called before anything is locked.
     is_offered = quote.purchase_id is not None or is_still_offered(quote)
     try:
         bought = run(partial(_buy, quote, user, key, is_offered), repeat_after_integrity_error=False)

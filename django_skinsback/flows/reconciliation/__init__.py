@@ -1,4 +1,4 @@
-"""Compare SkinsBack's lists with the rows here, record missed reports, store the other differences as discrepancies.
+"""Reconciliation: compare SkinsBack's lists with the rows here, record missed reports, store other differences.
 
-Others call ``run.reconcile`` and ``discrepancies.close``.
+A stored difference is a Discrepancy. Other packages call ``run.reconcile`` and ``discrepancies.close``.
 """

@@ -1,6 +1,6 @@
-"""Rules: how a row of SkinsBack's list compares with the row here. No input or output.
+"""Rules that compare a row of SkinsBack's list with the row here. They do no I/O.
 
-Both sides are tuples of values in the order of ``ListSpec.columns``: SkinsBack's ID, the status, then the values that
+Both sides are tuples of values in the order of ``ListSpec.columns``: SkinsBack's ID, the status, and the values that
 must be equal.
 """
 
@@ -20,22 +20,23 @@ Values = tuple[Any, ...]
 
 
 class Comparison(Enum):
-    """How a listed row differs from the row here."""
+    """How a row of SkinsBack's list differs from the row here."""
 
     AHEAD = "ahead"
-    """SkinsBack is ahead: a report did not arrive."""
+    """SkinsBack's row is newer, because a report did not arrive here."""
     DIFFERING = "differing"
-    """The two rows cannot both be right."""
+    """The two rows contradict each other."""
     BEHIND = "behind"
-    """SkinsBack's row is older than ours. This is a short delay, or a contradiction if it lasts."""
+    """SkinsBack's row is older than the row here. If this lasts, the two rows contradict each other."""
 
 
 @dataclass(eq=False)
 class ListSpec:
-    """One of SkinsBack's lists and the model it is compared with.
+    """One of SkinsBack's lists, and the model whose rows are compared with the list.
 
-    ``client_method`` returns the list. ``columns`` of the model are compared with ``report_fields``. ``time_column`` is
-    the column closest to the time by which SkinsBack selects its rows.
+    ``client_method`` is the name of the client's method that returns the list. The ``columns`` of the model are
+    compared with the ``report_fields``. ``time_column`` is the column whose time is closest to the time by which
+    SkinsBack selects the rows of the list.
     """
 
     name: ListName
@@ -51,21 +52,21 @@ class ListSpec:
 
     @cached_property
     def values_of_report(self) -> Callable[[Any], Values]:
-        """A function that returns the compared values of a report."""
+        """A function. It takes a report and returns the values that are compared."""
         return attrgetter(*self.report_fields)
 
     @cached_property
     def values_of_row(self) -> Callable[[Any], Values]:
-        """A function that returns the compared values of a row."""
+        """A function. It takes a stored row and returns the values that are compared."""
         return attrgetter(*self.columns)
 
     @cached_property
     def ids_of_report(self) -> Callable[[Any], tuple[str, str]]:
-        """A function that returns our ID and SkinsBack's ID from a report."""
+        """A function. It takes a report and returns this site's ID and SkinsBack's ID."""
         return attrgetter(self.our_id, self.their_id)
 
     def as_text(self, values: Values) -> dict[str, str]:
-        """Return the values as text by column, without empty ones."""
+        """Return the values as a dict: column -> text. Empty values are left out."""
         pairs = zip(self.columns, values, strict=True)
         return {name: _as_text(value) for name, value in pairs if not _is_empty(value)}
 
@@ -97,16 +98,16 @@ PURCHASES = ListSpec(
 
 
 def compare(ours: Values, theirs: Values, *, required: tuple[int, ...] = ()) -> Comparison | None:
-    """Return how ``theirs`` differs from ``ours``; None if they agree.
+    """Return how ``theirs`` differs from ``ours``. Return None if the two sides agree.
 
-    A value that only one side has is not a difference. ``required`` are positions of values that a credit needs. If
-    only SkinsBack has one of them, the result is AHEAD.
+    A value that only one side has is not a difference. ``required`` are the positions of the values that a credit
+    needs. If only SkinsBack has one of these values, the result is AHEAD.
     """
     (our_link, our_status), (their_link, their_status) = ours[:2], theirs[:2]
     if their_link and our_link and their_link != our_link:
         return Comparison.DIFFERING
     if our_status == DepositStatus.ABANDONED and their_status == DepositStatus.PENDING:
-        return None  # the deposit is still unpaid, which is why it was abandoned
+        return None  # the deposit is unpaid on both sides
     verdict = judge(our_status, their_status) if is_theirs(their_status) else Verdict.UNKNOWN
     if verdict is Verdict.REPEAT:
         return _compare_details(ours, theirs, required)
@@ -134,7 +135,7 @@ def _compare_details(ours: Values, theirs: Values, required: tuple[int, ...]) ->
 
 
 def required_for_credit(spec: ListSpec, credit: str) -> tuple[int, ...]:
-    """Return the positions of the values that a credit is computed from. ``credit`` is the setting ``CREDIT``."""
+    """Return the positions of the values that a credit is calculated from. ``credit`` is the setting ``CREDIT``."""
     if spec.model is not Deposit:
         return ()
     amount = "user_amount" if credit == "user_amount" else "amount"

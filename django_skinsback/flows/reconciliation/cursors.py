@@ -1,4 +1,4 @@
-"""Cursors store how far each list was read. A claim lets only one process at a time read a list."""
+"""Cursors store how far each list was read. A claim ensures that only one process at a time reads a list."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -17,14 +17,17 @@ from ...models import ListCursor, ListName
 from ..ledger.database import database
 
 CLAIM_TIME = 10 * schedule.MINUTE
-"""A claim ends this long after it was made or last extended."""
+"""A claim ends after this time, unless it is extended."""
 
 OVERLAP = schedule.HOUR
-"""Two windows overlap by this: SkinsBack does not publish whether ranges include their ends, or whose clock it uses."""
+"""The time by which two windows overlap.
+
+SkinsBack does not document whether a range includes its ends, and whose clock the range uses.
+"""
 
 LOOK_BACK = schedule.HOLD + 2 * schedule.DAY
 LOOK_BACK_EVERY = schedule.DAY
-"""A deposit may change when its hold ends. Once a day the window begins ``LOOK_BACK`` earlier."""
+"""Once in this time, the window begins ``LOOK_BACK`` earlier, because a deposit may change until its hold ends."""
 
 FIRST_WINDOW = 30 * schedule.DAY
 RESUME_WITHIN = schedule.DAY
@@ -32,7 +35,7 @@ RESUME_WITHIN = schedule.DAY
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A time range of one list, and the page to begin with."""
+    """A time range of one list, and the cursor of the page at which reading begins."""
 
     since: datetime
     until: datetime
@@ -46,9 +49,9 @@ class Window:
 def next_window(cursor: ListCursor, now: datetime) -> Window:
     """Return the window to read next.
 
-    It is the window of an interrupted run, or else it begins where the last complete window ended, with an overlap.
-
-    A time in the future was stored while the clock was wrong. Then the window covers a whole hold.
+    If the last run was interrupted less than a day ago, this is the window of that run. Otherwise, the window begins
+    where the last complete window ended, minus ``OVERLAP``. Once a day, and if the cursor contains a time in the future
+    that a wrong clock has stored, the window begins ``LOOK_BACK`` earlier. The first window is 30 days long.
     """
     if cursor.start_from and cursor.since and cursor.until and now - cursor.until < RESUME_WITHIN:
         return Window(cursor.since, cursor.until, cursor.start_from)
@@ -63,7 +66,10 @@ def next_window(cursor: ListCursor, now: datetime) -> Window:
 
 @contextmanager
 def run_at_end(action: Callable[[], object]) -> Iterator[None]:
-    """Call ``action`` after the block, also after an exception or Ctrl-C, but not after SystemExit."""
+    """Call ``action`` after the block, even if the block raises an exception or Ctrl-C ends it.
+
+    After SystemExit, ``action`` is not called.
+    """
     try:
         yield
     except (Exception, KeyboardInterrupt):
@@ -73,7 +79,7 @@ def run_at_end(action: Callable[[], object]) -> Iterator[None]:
 
 
 class ListClaim:
-    """The exclusive right to read one list of one account. Made by ``ListClaim.acquire``."""
+    """The exclusive right to read one list of one account. Use ``ListClaim.acquire`` to get it."""
 
     def __init__(self, cursor: ListCursor, clock: Callable[[], datetime]) -> None:
         self.cursor = cursor
@@ -82,7 +88,7 @@ class ListClaim:
 
     @classmethod
     def acquire(cls, account: str, name: ListName, clock: Callable[[], datetime]) -> "ListClaim | None":
-        """Claim the list; None if another run holds it. An expired claim is replaced."""
+        """Claim the list and return the claim. Return None if another run has claimed it. Replace an expired claim."""
         now, token = clock(), secrets.token_hex(16)
         cursors = ListCursor.objects.using(database()).filter(account=account, name=name)
         expired = Q(claimed_until=None) | Q(claimed_until__lte=now)
@@ -96,13 +102,13 @@ class ListClaim:
         return cls(cursors.get(claim_token=token), clock) if claimed else None
 
     def set(self, **values: Any) -> None:
-        """Set columns of the cursor. They are saved when the claim is extended or released."""
+        """Set columns of the cursor. The columns are saved when the claim is extended or released."""
         self._unsaved |= values
         for name, value in values.items():
             setattr(self.cursor, name, value)
 
     def extend(self) -> None:
-        """Extend the claim and save the cursor if at most half of ``CLAIM_TIME`` is left.
+        """Extend the claim and save the cursor. Do nothing if more than half of ``CLAIM_TIME`` is left.
 
         Raises SkinsBackError if another run has replaced the claim.
         """
@@ -114,10 +120,10 @@ class ListClaim:
             raise SkinsBackError(_("Another run has claimed this list."))
 
     def release(self, **values: Any) -> None:
-        """End the claim and save the cursor."""
+        """End the claim and save the cursor. ``values`` are further columns to save."""
         self._save(**{**self._unsaved, **values, "claim_token": "", "claimed_until": None})
 
     def _save(self, **values: Any) -> bool:
-        """Save if the claim still holds; return whether it does."""
+        """Save the cursor and return True. Save nothing and return False if another run has replaced the claim."""
         cursors = ListCursor.objects.using(database()).filter(pk=self.cursor.pk, claim_token=self.cursor.claim_token)
         return bool(cursors.update(**{**values, "updated_at": self._clock()}))

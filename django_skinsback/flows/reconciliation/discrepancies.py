@@ -1,4 +1,4 @@
-"""Store the differences between SkinsBack's lists and our rows."""
+"""Functions that store the differences between SkinsBack's lists and the rows here."""
 
 import hashlib
 import logging
@@ -30,11 +30,14 @@ OnDiscrepancy = Callable[[Discrepancy], object]
 
 @dataclass
 class ListResult:
-    """What one run found in one list of one account.
+    """The result of one run for one list of one account.
 
-    ``pages`` and ``rows`` count what was read, and ``asked`` counts rows that SkinsBack was asked about one by one. The
-    other numbers count discrepancies by kind; ``repaired`` is the part of ``missed`` that was recorded. ``skipped`` is
-    true if the list was not due. ``stopped_by`` says why reading ended early.
+    * ``skipped``: True if the list was not due.
+    * ``pages``, ``rows``: the numbers of pages and rows that were read.
+    * ``asked``: the number of rows that SkinsBack was asked about one by one.
+    * ``missed``, ``unknown``, ``differing``, ``duplicate``, ``absent``: the numbers of discrepancies of each kind.
+    * ``repaired``: the number of missed reports that were recorded. They are also counted in ``missed``.
+    * ``stopped_by``: the reason why reading ended early, or "".
     """
 
     account: str
@@ -63,7 +66,10 @@ class ListResult:
 
 @dataclass
 class FoundDiscrepancy:
-    """A discrepancy of one row before it is stored; ``ours`` and ``theirs`` are texts by column."""
+    """A discrepancy that is not stored yet.
+
+    ``ours`` are the values here, and ``theirs`` are SkinsBack's values: column -> text.
+    """
 
     kind: Discrepancy.Kind
     our_id: str
@@ -77,16 +83,17 @@ class FoundDiscrepancy:
     repaired: bool = False
 
     def record(self, record_report: Callable[[], Recorded[Any]]) -> Recorded[Any] | None:
-        """Call ``record_report`` and keep its outcome. If it raises, log and note the error and return None.
+        """Call ``record_report``, store its outcome in this object, and return its result.
 
-        A receiver of the site may raise anything. It must not keep the other rows of the list from being recorded.
+        If ``record_report`` raises an exception, log it, write a note and return None. A receiver of the site may raise
+        any exception. The other rows of the list must still be recorded.
         """
         try:
             recorded = record_report()
         except Exception as error:  # see above
             extra = {"row": self.model.__name__ if self.model else "", "row_id": self.row_id}
             logger.exception("skinsback.listed_row_failed", extra=extra)
-            self.outcome, self.note = Outcome.FAILED, _("It could not be recorded: %s.") % type(error).__name__
+            self.outcome, self.note = Outcome.FAILED, _("The report could not be recorded: %s.") % type(error).__name__
             return None
         self.outcome = recorded.outcome
         return recorded
@@ -99,7 +106,7 @@ class FoundDiscrepancy:
 class DiscrepancyStore:
     """Stores the discrepancies of one list of one account, and counts them in ``result``.
 
-    They are written in batches: three queries for up to 500, whether they are new or were stored before.
+    Discrepancies are written in batches of up to 500. A batch takes a constant number of queries.
     """
 
     def __init__(self, result: ListResult, *, on_discrepancy: OnDiscrepancy | None = None) -> None:
@@ -109,7 +116,7 @@ class DiscrepancyStore:
         self._to_resolve: set[int] = set()
         self._stored: dict[str, tuple[Any, Any]] = {}
         self.resolvable: dict[tuple[str, str], list[int]] = {}
-        """Primary keys of the open discrepancies to resolve when both sides agree, by our ID and SkinsBack's."""
+        """(this site's ID, SkinsBack's ID) -> primary keys of the open discrepancies that an agreement resolves."""
         self._load()
 
     def _load(self) -> None:
@@ -122,22 +129,25 @@ class DiscrepancyStore:
                 self.resolvable.setdefault((our_id, their_id), []).append(pk)
 
     def is_stored(self, found: FoundDiscrepancy) -> bool:
-        """Return whether the same discrepancy with the same content is open, or was closed by an operator."""
+        """Return whether this discrepancy, with the same values, is stored as open or as closed by an operator."""
         return self._stored.get(self._digest(found)) == (found.ours, found.theirs)
 
     def add(self, found: FoundDiscrepancy) -> None:
-        """Count a discrepancy, and store it with the next batch."""
+        """Count a discrepancy in ``result``, and store it with the next batch."""
         self._result.count(found)
         self._unsaved[self._digest(found)] = found
         if len(self._unsaved) >= BATCH_SIZE:
             self._save_batch()
 
     def resolve(self, ids: tuple[str, str]) -> None:
-        """Note that both sides of a row agree now. ``finish`` resolves its open discrepancies."""
+        """Call this if both sides of a row agree. ``finish`` then resolves the open discrepancies of the row.
+
+        ``ids`` are this site's ID and SkinsBack's ID.
+        """
         self._to_resolve.update(self.resolvable.get(ids, ()))
 
     def finish(self) -> None:
-        """Store the last batch and the resolved discrepancies."""
+        """Store the last batch, and mark the resolved discrepancies as resolved."""
         self._save_batch()
         if self._to_resolve:
             resolved = self._rows().filter(pk__in=self._to_resolve, state=State.OPEN)
@@ -145,7 +155,7 @@ class DiscrepancyStore:
         self._to_resolve.clear()
 
     def _save_batch(self) -> None:
-        """Insert new discrepancies, update those that changed, and count each that was stored before as seen again."""
+        """Insert new discrepancies, update changed ones, and increase ``times_seen`` of those stored before."""
         if not self._unsaved:
             return
         now, batch = utc_now(), self._unsaved
@@ -166,7 +176,10 @@ class DiscrepancyStore:
     def _insert(
         self, batch: dict[str, FoundDiscrepancy], now: datetime
     ) -> tuple[dict[str, Discrepancy], list[Discrepancy]]:
-        """Insert what is not stored yet. Returns the rows that were stored before, by digest, and the new ones."""
+        """Insert the discrepancies that are not stored yet.
+
+        Return a dict of the discrepancies that were stored before, by digest, and a list of the new ones.
+        """
         stored = {row.digest: row for row in self._rows().filter(digest__in=list(batch))}
         new = [self._make_row(digest, found, now) for digest, found in batch.items() if digest not in stored]
         with transaction.atomic(using=database()):
@@ -198,7 +211,7 @@ class DiscrepancyStore:
         )
 
     def _digest(self, found: FoundDiscrepancy) -> str:
-        """Return a digest of account, list, kind and IDs. Unlike IDs, it is compared exactly by every collation."""
+        """Return a digest of account, list, kind and IDs. A collation may ignore case in IDs, but not in a digest."""
         parts = (self._result.account, self._result.name, found.kind, found.our_id, found.their_id)
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
@@ -207,9 +220,9 @@ _UPDATED_COLUMNS = ["ours", "theirs", "deposit", "purchase", "outcome", "state",
 
 
 def _update(row: Discrepancy, found: FoundDiscrepancy, now: datetime) -> bool:
-    """Copy what was found to a stored discrepancy, without saving it. Return whether that changes it.
+    """Copy the values of ``found`` to the stored discrepancy ``row``. Return whether ``row`` has changed.
 
-    A discrepancy that an operator has closed stays closed while its content is the same.
+    ``row`` is not saved here. A discrepancy that an operator has closed stays closed while its values are the same.
     """
     same = (row.ours, row.theirs) == (found.ours, found.theirs)
     if same and not found.repaired and row.state in {State.OPEN, State.CLOSED}:
@@ -227,13 +240,14 @@ def _update(row: Discrepancy, found: FoundDiscrepancy, now: datetime) -> bool:
 
 
 def close(discrepancy: Discrepancy, *, by: Any, note: str) -> Discrepancy:
-    """Close a discrepancy that an operator has looked into, and return it. It opens again if one of its sides changes.
+    """Close a discrepancy that an operator has checked, and return it.
 
-    Raises RowChanged if it is no longer open, or if its content differs from that of ``discrepancy`` as passed.
-    Raises InvalidInput without a note, because only the note says why it was closed.
+    The discrepancy opens again if a value of one side changes. Raises RowChanged if the stored discrepancy is not open,
+    or if its values differ from the values of ``discrepancy``. Raises InvalidInput if ``note`` is empty, because only
+    the note contains the reason.
     """
     if not note.strip():
-        raise InvalidInput(_("Write a note about what you found out. A discrepancy is not closed without one."))
+        raise InvalidInput(_("Write what you found out. A discrepancy cannot be closed without a note."))
     return run(partial(_close, discrepancy, by, note.strip()))
 
 

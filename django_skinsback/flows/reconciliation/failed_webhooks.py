@@ -1,8 +1,8 @@
-"""Read SkinsBack's list of failed webhooks, and ask about each of its deposits that is not final here.
+"""Read SkinsBack's list of failed webhooks, and ask SkinsBack about the deposits in it that are not final here.
 
-The list contains no statuses (``/docs/api/v1/callback_errors``), and it may grow without end. It is read from its
-start, at most MAX_PAGES pages, once a day. A deposit that is final here costs no call. Polling and the list of deposits
-find the deposits on the pages that are not read.
+The list contains no statuses (``/docs/api/v1/callback_errors``). So SkinsBack must be asked about each deposit. A
+deposit that is final here needs no call. The list may grow without limit. So at most MAX_PAGES pages are read once a
+day, from the start of the list. Polling and the list of deposits find the deposits on the other pages.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,11 +37,11 @@ class OurDeposit(NamedTuple):
     pk: int
     order_id: str
     values: Values
-    """In the order of ``DEPOSITS.columns``: SkinsBack's ID, the status, and so on."""
+    """The values of ``DEPOSITS.columns``, in the same order: SkinsBack's ID, the status, and so on."""
 
 
 def is_due(account: str, now: datetime) -> bool:
-    """Return whether the list was not read in the last ``READ_EVERY``. A stored time in the future is ignored."""
+    """Return True if the list was not read within the last ``READ_EVERY``. A stored time in the future is ignored."""
     cursors = ListCursor.objects.using(database()).filter(account=account, name=ListName.CALLBACK_ERROR_LIST)
     read_at = cursors.values_list("complete_until", flat=True).first()
     return read_at is None or not now - READ_EVERY < read_at <= now
@@ -66,7 +66,7 @@ class FailedWebhookReader:
         self._seen: set[str] = set()
 
     def read(self) -> bool:
-        """Read the list. Return whether its end or MAX_PAGES was reached."""
+        """Read the list. Return True if the end of the list or MAX_PAGES was reached. Return False after an error."""
         self._resolve_final()
         reader = PageReader(self._client.list_failed_notifications, _ids, max_pages=MAX_PAGES)
         with run_at_end(self._store.finish):
@@ -76,7 +76,7 @@ class FailedWebhookReader:
         if reader.reached_limit:
             text = _(
                 "Only the first %(pages)s pages were read. The client's list_failed_notifications(%(next)r) returns "
-                "the next one. Polling and the list of deposits find the deposits on the other pages."
+                "the next page. Polling and the list of deposits find the deposits on the other pages."
             )
             self._result.notes.append(text % {"pages": reader.pages, "next": reader.start_from})
             return True
@@ -93,7 +93,10 @@ class FailedWebhookReader:
                 self._claim.extend()
 
     def _find_deposits(self, rows: Sequence[FailedNotification]) -> dict[str, OurDeposit]:
-        """Return our deposits by the ID that the list contains: our ID, or SkinsBack's if ours is missing."""
+        """Return the deposits here as a dict: ID in the list -> deposit.
+
+        The ID in the list is ``order_id``, or ``transaction_id`` if ``order_id`` is missing.
+        """
         found: dict[str, OurDeposit] = {}
         columns = ("pk", "order_id", *DEPOSITS.columns)  # transaction_id is the first of DEPOSITS.columns
         manager = Deposit.objects.using(database()).filter(account=self._result.account)
@@ -110,9 +113,9 @@ class FailedWebhookReader:
     def _check_row(self, row: FailedNotification, ours: OurDeposit | None) -> None:
         """Handle one failed webhook.
 
-        If there is no row for the deposit, add an UNKNOWN discrepancy. If the row has a final status, do nothing.
-        Otherwise ask SkinsBack for the status and record the answer. Add a MISSED discrepancy, unless the answer is a
-        repeat or stale.
+        If the deposit has no row here, add an UNKNOWN discrepancy. If the row has a final status, do nothing. Otherwise
+        ask SkinsBack for the status and record the answer. If the outcome is not REPEAT or STALE, add a MISSED
+        discrepancy.
         """
         theirs = {"http_code": row.http_code} if row.http_code else {}
         if ours is None:
@@ -138,7 +141,7 @@ class FailedWebhookReader:
             raise
         except SkinsBackError as error:
             if isinstance(error, UnknownOutcome):
-                self._client.get_balance()  # raises if SkinsBack answers no call at all: then the run ends here
+                self._client.get_balance()  # if SkinsBack answers no call at all, this raises and ends the run
             found.note = _("SkinsBack gave no usable answer about this deposit: %s.") % error
             self._store.add(found)
             return
@@ -147,13 +150,13 @@ class FailedWebhookReader:
             partial(record_report, report, Source.POLL, account=self._result.account, asked=deposit)
         )
         if recorded is not None and recorded.outcome in {Outcome.REPEAT, Outcome.STALE}:
-            return  # the report of the failed webhook arrived in another way
+            return  # the report of the failed webhook had arrived here in another way
         if recorded is not None and recorded.outcome == Outcome.APPLIED:
             found.mark_repaired(from_status=status, to_status=report.status)
         self._store.add(found)
 
     def _resolve_final(self) -> None:
-        """Resolve open discrepancies of earlier runs whose deposit is final now."""
+        """Resolve the open discrepancies of earlier runs if their deposits are final now."""
         unresolved = Discrepancy.objects.using(database()).filter(
             account=self._result.account, found_in=ListName.CALLBACK_ERROR_LIST, kind=Kind.MISSED, state=State.OPEN
         )

@@ -1,4 +1,4 @@
-"""Compare the pages of a list with our rows: one query for a page, then a comparison in memory."""
+"""The class ListMatcher. It compares the pages of a list with the rows here. One query reads the rows for a page."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -19,16 +19,16 @@ from .cursors import OVERLAP, Window
 from .discrepancies import DiscrepancyStore, FoundDiscrepancy, Kind, ListResult
 
 LAG_TOLERANCE = timedelta(minutes=5)
-"""If SkinsBack's list is behind one of our rows for longer than this, it is a contradiction."""
+"""If a row of SkinsBack's list is older than the row here for longer than this, the two rows contradict each other."""
 
 MAX_ABSENT = 1000
 
 OurRow = tuple[int, Values]
-"""Primary key and compared values of a row."""
+"""A pair: the primary key of a row, and its values that are compared."""
 
 
 class DeferredRow(NamedTuple):
-    """A listed row that contradicts ours. It is recorded when the whole list has been read."""
+    """A row of the list that contradicts the row here. It is recorded after the whole list has been read."""
 
     report: Any
     theirs: Values
@@ -38,10 +38,10 @@ class DeferredRow(NamedTuple):
 
 
 class ListMatcher:
-    """Compares the pages of one list with our rows, records missed reports, and stores discrepancies.
+    """Compares the pages of one list with the rows here, records missed reports, and stores discrepancies.
 
-    It keeps the primary keys of rows that agree, and the values of rows that do not agree. A contradiction is deferred
-    until the end of the list, because the list may contain the same row again with other values.
+    The primary keys of rows that agree, and the values of the other rows, are kept in memory. A contradiction is
+    deferred until the end of the list, because the list may contain the same row again with other values.
     """
 
     def __init__(self, spec: ListSpec, store: DiscrepancyStore, result: ListResult) -> None:
@@ -52,14 +52,14 @@ class ListMatcher:
         self._agreeing: set[int] = set()
         self._seen: set[tuple[str, Values]] = set()
         self._recorded: dict[int, Values] = {}
-        """The values of our rows after a missed report was recorded."""
+        """Primary key -> values of the row here after a missed report was recorded."""
         self._deferred: dict[int, list[DeferredRow]] = {}
         self._unknown: set[str] = set()
         self._differing: set[int] = set()
-        """Rows that one page contains twice with different content. No report of them is recorded."""
+        """Primary keys of rows that one page contains twice with different values. Their reports are not recorded."""
 
     def compare_page(self, reports: Sequence[Any], requested_at: datetime) -> None:
-        """Compare a page that was requested at ``requested_at``."""
+        """Compare a page of the list with the rows here. ``requested_at`` is the time when the page was requested."""
         spec, agreeing = self._spec, self._agreeing
         our_id, values_of_report = attrgetter(spec.our_id), spec.values_of_report
         by_our_id, by_their_id = self._find_rows(reports)
@@ -81,7 +81,7 @@ class ListMatcher:
             self._resolve_agreeing(reports, by_our_id)
 
     def record_deferred(self) -> None:
-        """Record the deferred contradictions. Call it when reading has ended, even early."""
+        """Record the deferred contradictions. Call this when reading has ended, even if it ended early."""
         behind = [pk for pk, rows in self._deferred.items() if any(row.comparison is Comparison.BEHIND for row in rows)]
         lasting = self._unchanged_for_long(behind) if behind else set()
         for pk, rows in self._deferred.items():
@@ -93,7 +93,10 @@ class ListMatcher:
         self._deferred.clear()
 
     def add_absent(self, window: Window) -> None:
-        """Add our paid rows that are inside the window, not near its ends, and were not listed."""
+        """Add an ABSENT discrepancy for each paid row here that the list should contain and does not contain.
+
+        The list should contain the rows of the window, except those near the ends of the window.
+        """
         spec = self._spec
         begin, end = window.since + OVERLAP, window.until - OVERLAP
         if begin >= end:
@@ -106,14 +109,17 @@ class ListMatcher:
         listed = self._agreeing | self._deferred.keys() | self._recorded.keys()
         absent = [pk for pk in paid.values_list("pk", flat=True) if pk not in listed]
         if len(absent) > MAX_ABSENT:
-            text = _("%(count)s paid rows are not in the list; only the first %(kept)s are kept.")
+            text = _("%(count)s paid rows are not in the list. Only the first %(kept)s of them are stored.")
             self._result.notes.append(text % {"count": len(absent), "kept": MAX_ABSENT})
         for pk, our_id, *row in self._columns(pk__in=absent[:MAX_ABSENT]) if absent else ():
             ours = spec.as_text(tuple(row))
             self._store.add(FoundDiscrepancy(Kind.ABSENT, our_id, row[0] or "", ours, model=spec.model, row_id=pk))
 
     def _find_rows(self, reports: Sequence[Any]) -> tuple[dict[str, OurRow], dict[str, OurRow]]:
-        """Return our rows by our ID. Also return them by SkinsBack's ID, for reports without our ID."""
+        """Return two dicts of the rows here: by this site's ID, and by SkinsBack's ID.
+
+        The second dict is for reports without this site's ID. It is empty if there are no such reports.
+        """
         spec = self._spec
         our_ids, their_ids = [], []
         for our_id, their_id in map(spec.ids_of_report, reports):
@@ -135,7 +141,7 @@ class ListMatcher:
         return self._spec.model._default_manager.using(database()).filter(account=self._result.account)
 
     def _unchanged_for_long(self, pks: list[int]) -> set[int]:
-        """Return the keys of rows that had not changed for LAG_TOLERANCE when their page was requested."""
+        """Return the primary keys of rows that had not changed for LAG_TOLERANCE when their page was requested."""
         changed = dict(self._our_rows().filter(pk__in=pks).values_list("pk", "updated_at"))
         return {
             pk
@@ -144,14 +150,17 @@ class ListMatcher:
         }
 
     def _flag_differing(self, reports: Sequence[Any], find: Callable[[Any], OurRow | None]) -> None:
-        """Flag our rows that the page contains twice with different content, and make them due."""
+        """Flag the rows here that the page contains twice with different values, and make them due."""
         _same, differing = by_id(reports, lambda report: row[0] if (row := find(report)) else None)
         for pk in differing:
             review_differing(self._spec.model, pk, Source.LIST)  # type: ignore[type-var] # one of the two
         self._differing |= differing
 
     def _compare_row(self, report: Any, theirs: Values, row: OurRow, requested_at: datetime) -> None:
-        """Compare a listed row that is not equal to ours: record it now if SkinsBack is ahead, or else defer it."""
+        """Compare a row of the list with the row here, which has other values.
+
+        If SkinsBack's row is newer, record it now. If the two rows contradict each other, defer SkinsBack's row.
+        """
         pk, ours = row[0], self._recorded.get(row[0], row[1])
         comparison = compare(ours, theirs, required=self._required)
         if comparison is None:
@@ -173,17 +182,17 @@ class ListMatcher:
         self._store.add(FoundDiscrepancy(kind, our_id, their_id, theirs=self._spec.as_text(theirs)))
 
     def _was_seen(self, report: Any, theirs: Values) -> bool:
-        """Return whether an equal row was listed before. Pages of a list may overlap."""
+        """Return whether an earlier page contained an equal row. Pages of a list may overlap."""
         row = (self._spec.ids_of_report(report)[0], theirs)
         seen = row in self._seen
         self._seen.add(row)
         return seen
 
     def _record(self, kind: Discrepancy.Kind, report: Any, theirs: Values, row: OurRow) -> None:
-        """Record a listed row like any report, and store the discrepancy with the outcome.
+        """Record a row of the list like any report, and store the discrepancy with the outcome.
 
-        A contradiction that is stored already was recorded by an earlier run, and is not recorded again. A report
-        without a status is not recorded either.
+        Do not record a report without a status. Do not record a contradiction that is stored already, because an
+        earlier run has recorded it. In these cases, only store the discrepancy.
         """
         spec, (pk, ours) = self._spec, row
         our_id, their_id = spec.ids_of_report(report)
@@ -202,7 +211,7 @@ class ListMatcher:
         self._store.add(found)
 
     def _resolve_agreeing(self, reports: Sequence[Any], by_our_id: dict[str, OurRow]) -> None:
-        """Resolve the open discrepancies of listed rows that agree now."""
+        """Resolve the open discrepancies of rows for which both sides agree now."""
         for report in reports:
             ids = self._spec.ids_of_report(report)
             row = by_our_id.get(ids[0])

@@ -1,7 +1,7 @@
-"""Compare SkinsBack's lists with our rows: record what was missed, store contradictions for an operator.
+"""The function ``reconcile``. It compares SkinsBack's lists with the rows here.
 
-A listed row is a report like any other and goes through ``record_report``. Nothing here writes to a row about money in
-another way. What was found is stored as a ``Discrepancy``.
+A row of a list is a report like any other. A missed report is recorded with ``record_report``, and deposits and
+purchases are changed in no other way. Each difference is stored as a ``Discrepancy`` for an operator.
 """
 
 import logging
@@ -41,16 +41,20 @@ def reconcile(
     on_progress: Callable[[int], object] | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> list[ListResult]:
-    """Compare SkinsBack's lists with our rows, for one account or for all; return a result for each list.
+    """Compare SkinsBack's lists with the rows here. Return a result for each list of each account.
 
-    Without ``lists`` all lists are compared, the list of failed webhooks once a day. With ``lists`` or ``since``
-    each list is read now. A run begins where the last complete one ended, with an overlap. With ``since`` (an aware
-    datetime) the range from ``since`` to ``until``, or to now, is read. This does not change where the next run begins.
+    * ``account``: the account to compare. None compares all accounts.
+    * ``lists``: the names of the lists to compare. None compares all lists, but the list of failed webhooks only once a
+      day. If ``lists`` or ``since`` is given, the list of failed webhooks is read now.
+    * ``since``, ``until``: aware datetimes of the range to read. Without ``until``, the range ends now. Without
+      ``since``, the range begins where the last complete run ended, with an overlap. A run with ``since`` does not
+      change where the next run begins.
+    * ``on_discrepancy``: called with each stored Discrepancy.
+    * ``on_progress``: called with the number of rows of each page.
 
-    ``on_discrepancy`` is called with each stored Discrepancy, ``on_progress`` with the number of rows of each page.
-
-    An error of SkinsBack ends the list, and an account-wide error ends the account; ``stopped_by`` says why. Raises
-    InvalidInput for an impossible range, and InsideDatabaseTransaction.
+    An error of SkinsBack ends the reading of the list. An error that concerns the whole account also skips the other
+    lists of the account, and ends the run. ``stopped_by`` of the result is the error. Raises InvalidInput for an
+    impossible range. Raises InsideDatabaseTransaction inside a database transaction.
     """
     refuse_inside_transaction("reconcile()")
     if until is not None and since is None:
@@ -89,11 +93,14 @@ class _ListRun:
         self._clock = clock
 
     def read(self) -> bool:
-        """Read the list. Return False if an account-wide error ended it: the other lists would fail in the same way."""
+        """Read the list. Return False if an error of the whole account ended the reading. Return True otherwise.
+
+        After such an error, the other lists of the account would fail with the same error.
+        """
         result = self._result
         claim = ListClaim.acquire(result.account, result.name, self._clock)
         if claim is None:
-            result.stopped_by = _("Another run is reading this list; try again in a few minutes.")
+            result.stopped_by = _("Another run is reading this list. Try again in a few minutes.")
             return True
         may_continue = True
         with run_at_end(lambda: claim.release(stopped_by=result.stopped_by)):
@@ -122,7 +129,10 @@ class _ListRun:
             claim.set(complete_until=began_at)
 
     def _read_windows(self, claim: ListClaim) -> None:
-        """Read the requested window. Without one, read the window of an interrupted run, if any, and the next one."""
+        """Read the requested window.
+
+        If no window was requested, read the window of the interrupted run, if there is one. Then read the next window.
+        """
         if self._requested is not None:
             self._read_window(claim, self._requested)
             return
@@ -131,22 +141,23 @@ class _ListRun:
             window = next_window(claim.cursor, self._clock())
 
     def _read_window(self, claim: ListClaim, window: Window) -> bool:
-        """Compare one window; return whether its last page was reached.
+        """Compare one window. Return whether its last page was reached.
 
-        The window is read once more from its start if it could not be resumed, or if the list shrank meanwhile.
+        If the window could not be resumed, or if the list became shorter during reading, read the window once more from
+        its start.
         """
         reader = self._compare(claim, window)
         if not reader.complete and window.start_from:
-            self._result.notes.append(_("The list could not be resumed; it was read again from its start."))
+            self._result.notes.append(_("The interrupted list could not be continued. It was read from its start."))
         elif reader.shrank:
-            self._result.notes.append(_("The list shrank while it was read; it was read again from its start."))
+            self._result.notes.append(_("The list shrank while it was read. It was read again from its start."))
         else:
             return self._end_window(claim, window, reader)
         self._result.unknown = self._result.differing = self._result.duplicate = self._result.absent = 0
         return self._end_window(claim, window, self._compare(claim, Window(window.since, window.until)))
 
     def _end_window(self, claim: ListClaim, window: Window, reader: PageReader[Any]) -> bool:
-        """Store why reading stopped, and move the cursor if the last page was reached."""
+        """Store the error that stopped reading, if any. If the last page was reached, move the cursor."""
         if reader.error:
             self._result.stopped_by = reader.error
         if self._requested is None:
@@ -184,9 +195,10 @@ class _ListRun:
         return reader
 
     def _resume_at(self, window: Window | None, reader: PageReader[Any]) -> dict[str, Any]:
-        """Return the cursor columns with which the next run resumes if this one is interrupted.
+        """Return the columns of the cursor that let the next run continue here if this run is interrupted.
 
-        The values are blank without a window. A requested window is not resumed: no columns are returned.
+        If ``window`` is None, return empty values, so that the next run begins a new window. If a window was requested,
+        return no columns, because a requested window is never continued.
         """
         if self._requested is not None:
             return {}
@@ -202,7 +214,7 @@ class _ListRun:
 
 
 def _is_resumable(error: SkinsBackError, reader: PageReader[Any]) -> bool:
-    """Return whether the page may be fetched later: not if SkinsBack refused its ``start_from``."""
+    """Return whether the next run may fetch the page that failed. Return False if SkinsBack refused ``start_from``."""
     if isinstance(error, InvalidInput):
         return False
     refused = isinstance(error, APIError) and not isinstance(error, ACCOUNT_WIDE)

@@ -1,4 +1,5 @@
-"""Webhook deliveries: verified, stored unchanged, applied, and applied again after an error.
+"""Webhook deliveries: verify the signature, store the body unchanged, apply the report, apply it again after an error.
 
-Others call ``receive.receive``, ``rejections.refuse``, ``replay.apply_kept``, ``replay.replay`` and ``replay.dismiss``.
+Other packages call ``receive.receive``, ``rejections.refuse``, ``replay.apply_kept``, ``replay.replay`` and
+``replay.dismiss``.
 """

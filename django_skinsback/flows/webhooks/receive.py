@@ -1,7 +1,8 @@
-"""Receives webhook deliveries: verifies them, stores them as bytes, and applies them.
+"""Functions that receive a webhook delivery: verify it, store its bytes, and apply it.
 
-A delivery and its effect are stored in one database transaction. If applying it fails, the effect is rolled back and
-the delivery is stored alone with the error. It is applied later by a redelivery, by the sweep or by an operator.
+A delivery and its effect are stored in one database transaction. If applying the delivery fails, the effect is rolled
+back, and only the delivery is stored, with the error. It is applied later: when SkinsBack sends it again, by the sweep,
+or by an operator.
 """
 
 import copy
@@ -34,13 +35,20 @@ from .rejections import refuse
 logger = logging.getLogger("django_skinsback")
 
 KEPT_HEADERS = ("Content-Type", "Content-Length", "User-Agent", "X-Forwarded-For")
-"""Headers that are stored. Never ``X-SIGN``: it is constant, so a reader of the table could sign deliveries with it."""
+"""The headers that are stored. ``X-SIGN`` must not be stored.
+
+``X-SIGN`` is the same in every delivery, so anyone who can read the table could forge deliveries for a site that
+accepts it.
+"""
 
 RETRY_FOR = timedelta(days=7)
 FIRST_RETRY_DELAY, LONGEST_RETRY_DELAY = timedelta(seconds=10), timedelta(hours=6)
 
 REPEATABLE_OUTCOMES = (WebhookEvent.Outcome.UNKNOWN_STATUS, WebhookEvent.Outcome.MISMATCHED)
-"""Outcomes that may change when a delivery is applied again, after an upgrade or after its row was repaired."""
+"""Outcomes after which a delivery may be applied again.
+
+The outcome may be another one after an upgrade of the package, or after the row was repaired.
+"""
 
 Kind = WebhookEvent.Kind
 
@@ -48,12 +56,14 @@ Kind = WebhookEvent.Kind
 def receive(
     kind: str, account: str, body: bytes, headers: Mapping[str, str], remote_addr: str = ""
 ) -> WebhookEvent.Outcome:
-    """Receive one delivery: ``deposit`` (``/docs/api/v1/callback``) or ``event`` (``/docs/api/v1/api_event_webhook``).
+    """Verify, store and apply one delivery. Return its outcome after the commit.
 
-    Returns the outcome after the commit. Inside the caller's database transaction it returns before the commit, and
-    the caller must not answer SkinsBack before it commits. Raises NotificationRefused, before any query, if
-    SkinsBack did not sign the delivery. Any other exception means that the delivery could not be applied;
-    it is then stored with the error, unless the database is down.
+    ``kind`` is ``deposit`` (``/docs/api/v1/callback``) or ``event`` (``/docs/api/v1/api_event_webhook``). If the caller
+    has opened a database transaction, the outcome is returned before the commit. Then the caller must commit before it
+    answers SkinsBack.
+
+    Raises NotificationRefused if the signature is not valid. In this case no query is sent. Raises any other exception
+    if the delivery could not be applied. Then the delivery is stored with the error, unless the database is down.
     """
     try:
         message = verify(kind, account, body, headers)
@@ -74,16 +84,16 @@ def receive(
 
 
 def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
-    """Store a new delivery with its effect, in one database transaction. Return the outcome.
+    """Store a new delivery and its effect in one database transaction. Return the outcome.
 
-    A copy of a delivery that was processed before is only counted.
+    If the same bytes were received and processed before, only count the delivery.
     """
     store = partial(_apply, event, message, is_stored=False)
     try:
         return run(store, repeat_after_integrity_error=False)
     except IntegrityError:
         stored = _copies(event).first()
-        if stored is None:  # not a duplicate: another row has the reported ID now, or a receiver raised it
+        if stored is None:  # no copy is stored, so another row has got the reported ID, or a receiver raised the error
             return _run_or_keep(event, store)
     except Exception as error:
         keep_failed(event, error)
@@ -95,7 +105,10 @@ def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> Web
 
 
 def apply_stored(event: WebhookEvent, message: DepositReport | Event) -> WebhookEvent.Outcome:
-    """Apply a stored delivery and return its outcome. If another process has applied it meanwhile, return REPEAT."""
+    """Apply a stored delivery and return its outcome.
+
+    If another process has applied the delivery since it was read, apply nothing and return REPEAT.
+    """
     return _run_or_keep(event, partial(_apply, event, message, is_stored=True))
 
 
@@ -108,11 +121,11 @@ def _run_or_keep(event: WebhookEvent, apply: Callable[[], WebhookEvent.Outcome])
 
 
 def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bool) -> WebhookEvent.Outcome:
-    """Lock the row, decide, store the delivery, write its effect, and return the outcome.
+    """Lock the deposit or purchase, decide, store the delivery, write its effect, and return the outcome.
 
     Raise RolledBack if the delivery or its effect is not saved.
     """
-    event = event if is_stored else copy.copy(event)  # a rolled back attempt must not change it
+    event = event if is_stored else copy.copy(event)  # a rolled back attempt must not change the caller's object
     pending: PendingChange[Any]
     about: dict[str, Any] = {"account": event.account, "event": event}
     if isinstance(message, DepositReport):
@@ -144,7 +157,7 @@ def _apply(event: WebhookEvent, message: DepositReport | Event, *, is_stored: bo
 
 
 def _result(event: WebhookEvent, pending: PendingChange[Any], now: datetime) -> dict[str, Any]:
-    """Return the columns of a delivery that store the result of applying it."""
+    """Return the values of the delivery's columns that store the result of applying it."""
     row = pending.edit.row if pending.edit is not None else None
     unmatched = pending.outcome == Outcome.UNMATCHED
     return {
@@ -159,31 +172,31 @@ def _result(event: WebhookEvent, pending: PendingChange[Any], now: datetime) -> 
 
 
 def _next_try_at(event: WebhookEvent) -> datetime | None:
-    """Return when a delivery is applied again, with growing delays; None after ``RETRY_FOR``."""
+    """Return the time at which a delivery is applied again. The delays grow. Return None after ``RETRY_FOR``."""
     now = utc_now()
     age = now - event.received_at
     return None if age > RETRY_FOR else now + min(max(age, FIRST_RETRY_DELAY), LONGEST_RETRY_DELAY)
 
 
 def _copies(event: WebhookEvent) -> QuerySet[WebhookEvent]:
-    """Return a query for the stored delivery with the same bytes. It finds at most one row."""
+    """Return a query of the stored delivery with the same account, kind and bytes. It finds at most one row."""
     deliveries = WebhookEvent.objects.using(database())
     return deliveries.filter(account=event.account, kind=event.kind, digest=event.digest)
 
 
 def _count_repeat(event: WebhookEvent) -> bool:
-    """Count a copy of a delivery that was processed before. Returns False if there is no such delivery."""
+    """Count this copy if the delivery was processed before, and return True. Return False if it was not processed."""
     processed = _copies(event).filter(processed_at__isnull=False)
     return bool(processed.exclude(outcome__in=REPEATABLE_OUTCOMES).update(deliveries=F("deliveries") + 1))
 
 
 def keep_failed(event: WebhookEvent, error: Exception) -> None:
-    """Store a failed delivery with its error, in a new database transaction, after its effect was rolled back."""
+    """Store a failed delivery with its error in a new database transaction. Its effect was rolled back before."""
 
     def block() -> None:
         same = _copies(event)
-        same.update(deliveries=F("deliveries"))  # a write first: on SQLite a read would make the next write fail
-        first = same.first() or event  # the age of a copy is counted from the receipt of the stored delivery
+        same.update(deliveries=F("deliveries"))  # begins with a write: on SQLite, a write after a read may fail
+        first = same.first() or event  # the age counts from the time when the first copy was received
         next_try_at = _next_try_at(first)
         too_old = next_try_at is None or utc_now() - first.received_at > conf.stuck_after()
         failed = {
@@ -192,7 +205,7 @@ def keep_failed(event: WebhookEvent, error: Exception) -> None:
             "next_try_at": next_try_at,
             "needs_review": too_old,
         }
-        # A stored delivery may be processed: the answer to its commit was lost, or another process has applied it.
+        # The stored delivery may be processed already: by another process, or by a commit whose answer was lost.
         if same.filter(processed_at=None).update(**failed) or same.exists():
             return
         event.pk, event._state.adding = None, True
@@ -205,12 +218,15 @@ def keep_failed(event: WebhookEvent, error: Exception) -> None:
 
 
 def _error_text(error: Exception) -> str:
-    """Return the text to store: the message of a RolledBack, which says what to do, or the class of another error."""
+    """Return the text to store about an error.
+
+    For RolledBack this is the message, which says what to do. For any other error this is the name of the class.
+    """
     return str(error) if isinstance(error, RolledBack) else type(error).__name__
 
 
 def secrets_of(account: str) -> tuple[str, ...]:
-    """Return the secrets that may sign deliveries of an account. Raise NoSecret if there is none."""
+    """Return the secrets with which SkinsBack may sign deliveries of the account. Raise NoSecret if there is none."""
     if account not in conf.accounts():
         raise NoSecret
     try:
@@ -220,7 +236,10 @@ def secrets_of(account: str) -> tuple[str, ...]:
 
 
 def verify(kind: str, account: str, body: bytes, headers: Mapping[str, str]) -> DepositReport | Event:
-    """Check the signature of a delivery, and return its content. Raise NotificationRefused if it is not valid."""
+    """Check the signature of a delivery, and return its report or event.
+
+    Raise NotificationRefused if the signature is not valid or the body cannot be read.
+    """
     secrets = secrets_of(account)
     if kind == Kind.DEPOSIT:
         return read_deposit_notification(body, headers.get("Content-Type", ""), secrets=secrets)

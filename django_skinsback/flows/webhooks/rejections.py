@@ -1,4 +1,4 @@
-"""Refused deliveries: each is counted and signalled to the site. Each reason is logged at most once a minute."""
+"""Refused deliveries. Each one is counted, and a signal is sent to the site. Each reason is logged once a minute."""
 
 import logging
 import threading
@@ -27,9 +27,12 @@ class Rejections:
         self._logged: dict[Key, tuple[float, int]] = {}
 
     def add(self, account: str, kind: str, error: NotificationRefused, remote_addr: str) -> None:
-        """Count a refused delivery. Log it unless the same account, kind and reason was logged within the minute."""
+        """Count a refused delivery, and log it.
+
+        If the same account, kind and reason was logged less than a minute ago, do not log it.
+        """
         reason = type(error).__name__
-        # A sender can invent account names: all unknown accounts share one log line and one counter.
+        # A sender can invent account names. So all unknown accounts share one log line and one counter.
         key = (account if reason != "NoSecret" else "", kind, reason)
         with self._lock:
             self.counts[key] += 1
@@ -52,10 +55,10 @@ class Rejections:
 
 
 rejections = Rejections()
-"""The rejections of this process."""
+"""The counter of the deliveries that this process has refused."""
 
 
 def refuse(account: str, kind: str, error: NotificationRefused, remote_addr: str) -> None:
-    """Count, log and signal a delivery that was refused."""
+    """Count and log a refused delivery, and send the signal ``notification_refused``."""
     rejections.add(account, kind, error, remote_addr)
     notification_refused.send_robust(sender=WebhookEvent, account=account, kind=kind, error=error)

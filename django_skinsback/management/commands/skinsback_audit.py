@@ -7,8 +7,8 @@ from ..command import NEEDS_PERSON, SkinsBackCommand
 
 class Command(SkinsBackCommand):
     help = (
-        "Compare the ledger entries of each deposit and purchase with its history. Prints the rows that differ and "
-        "changes nothing. Run it once a day."
+        "Compare the ledger entries of each deposit and purchase with its history. Print the differences. Change "
+        "nothing. Run this command once a day."
     )
     examples = (
         ("", "compare every deposit and purchase"),

@@ -9,8 +9,8 @@ from ..command import NEEDS_PERSON, SkinsBackCommand
 
 class Command(SkinsBackCommand):
     help = (
-        "Ask SkinsBack for the project's balance in US dollars and store it. Also prints for how many days it lasts at "
-        "the average spending of the last seven days, without top-ups."
+        "Ask SkinsBack for the project's balance in US dollars, store it, and print it. Also print how many days the "
+        "balance will last, at the average spending of the last seven days and without top-ups."
     )
     examples = (
         ("", "the balance of every account"),

@@ -29,9 +29,9 @@ from ..command import NEEDS_PERSON, NOT_DONE, NOT_KNOWN, USAGE, SkinsBackCommand
 logger = logging.getLogger("django_skinsback")
 
 WAIT_SECONDS, POLL_SECONDS = 900, 10
-"""How many seconds ``--wait`` without a number waits, and the seconds between two polls."""
+"""The seconds that ``--wait`` without a number waits, and the seconds between two polls."""
 WORKER_CHECKS, WORKER_CHECK_SECONDS = 20, 0.5
-"""While a worker sends the purchase: how many times the row is read again, and the seconds between two reads."""
+"""How often the row is read again while a worker sends the purchase, and the seconds between two reads."""
 
 UNCERTAIN = {PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN}
 DONE = PURCHASE_FINAL | {PurchaseStatus.ACCEPTED}
@@ -50,8 +50,9 @@ ITEM_OPTIONS = {
 
 class Command(SkinsBackCommand):
     help = (
-        "Buy one skin on SkinsBack's market and send it to a trade URL. Debits the project's balance: use --dry-run "
-        "first. If this command is stopped, the worker or skinsback_poll completes a purchase that was saved."
+        "Buy one skin on SkinsBack's market and send it to a trade URL. This debits the project's balance, so use "
+        "--dry-run first. If this command is stopped after it saved the purchase, the worker or skinsback_poll "
+        "completes the purchase."
     )
     examples = (
         (
@@ -64,14 +65,15 @@ class Command(SkinsBackCommand):
         ),
         (
             '--id 62696971 --trade-url "https://steam…" --key order-7 --yes',
-            "from a script: run again with the same key, this shows the purchase made before and buys nothing",
+            "for scripts: a second run with the same key shows the purchase of the first run and buys nothing",
         ),
     )
     exit_codes = {
         NEEDS_PERSON: "bought, but the purchase needs review, or standard output could not be written",
-        NOT_DONE: "not bought: nothing was saved, or the purchase was refused; with --dry-run: it would not be bought",
-        NOT_KNOWN: "saved, but it is not known yet whether it is bought (with --wait: delivered); its custom_id is "
-        "printed, and the worker or skinsback_poll completes it",
+        NOT_DONE: "not bought: nothing was saved, or the purchase was refused; with --dry-run: the skin cannot be "
+        "bought now",
+        NOT_KNOWN: "saved, but it is not known yet whether the skin is bought (with --wait: delivered); the custom_id "
+        "is printed, and the worker or skinsback_poll completes the purchase",
     }
     default_account = conf.DEFAULT_ACCOUNT
     sleep = staticmethod(time.sleep)
@@ -79,7 +81,9 @@ class Command(SkinsBackCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("--id", dest="skin_id", help="the skin's id on the market")
-        which.add_argument("--name", dest="market_hash_name", help="its exact name: buys the cheapest skin with it")
+        which.add_argument(
+            "--name", dest="market_hash_name", help="the skin's exact name: buys the cheapest skin with this name"
+        )
         parser.add_argument("--game", choices=list(GAMES), help="the skin's game (default: DEFAULT_GAME)")
         parser.add_argument(
             "--trade-url", required=True, type=hide, help="the receiver's trade URL, in quotes because it contains &"
@@ -93,12 +97,12 @@ class Command(SkinsBackCommand):
         parser.add_argument(
             "--key",
             default="",
-            help="idempotency key: a second run with the same key and user shows the purchase made before",
+            help="idempotency key: a second run with the same key and user shows the purchase of the first run",
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="only look the skin up; nothing is bought or changed"
+            "--dry-run", action="store_true", help="only search the skin and show its price; buy and change nothing"
         )
-        parser.add_argument("--yes", action="store_true", help="ask for no confirmation; required without a terminal")
+        parser.add_argument("--yes", action="store_true", help="do not ask for a confirmation; required in scripts")
         parser.add_argument(
             "--wait",
             metavar="SECONDS",
@@ -138,7 +142,10 @@ class Command(SkinsBackCommand):
         return NOT_DONE if found.problem else None
 
     def _confirmed(self, item: dict[str, Any]) -> bool:
-        """Ask at the terminal and return True for "yes". Raise CommandError with ``--json`` or without a terminal."""
+        """Ask for confirmation at the terminal. Return True if the answer is "y" or "yes".
+
+        Raise CommandError with ``--json`` or without a terminal.
+        """
         if self.as_json or sys.stdin is None or not sys.stdin.isatty():
             raise CommandError("There is no terminal for a confirmation: add --yes or --dry-run.", returncode=USAGE)
         read = read_item(item, item["user"])
@@ -157,9 +164,9 @@ class Command(SkinsBackCommand):
     def _buy(
         self, item: dict[str, Any], key: str, saved: QuerySet[Purchase], *, repeated: bool, wait: int | None
     ) -> int | None:
-        """Save the purchase, send it, and return the exit code.
+        """Save the purchase, send it to SkinsBack, and return the exit code.
 
-        The custom_id of a saved purchase is always printed, also after an error.
+        If the purchase was saved, its custom_id is printed, even after an error.
         """
         purchase: Purchase | None = None
         try:
@@ -183,7 +190,7 @@ class Command(SkinsBackCommand):
                 self.warn("Nothing was bought.")
             else:
                 self.warn(
-                    f"The purchase {begun.custom_id} was saved and is processed in the background: see the admin."
+                    f"The purchase {begun.custom_id} was saved. A worker or skinsback_poll completes it: see the admin."
                 )
             raise
         except Exception as error:
@@ -197,8 +204,9 @@ class Command(SkinsBackCommand):
     def _save(self, item: dict[str, Any], key: str, saved: QuerySet[Purchase], *, repeated: bool) -> Purchase | None:
         """Save the purchase and return its row.
 
-        After an error, read the row again by its key. If it was saved, return it. If it was not saved, raise the error,
-        or CommandError for an error of the site's own code. Return None if the database cannot be read.
+        After an error, read the row again by its key. If the row was saved, return it. If the row was not saved, raise
+        the error. If the error comes from the site's own code, raise CommandError instead. If the database cannot be
+        read, return None.
         """
         try:
             return purchases.buy(**item, idempotency_key=key)
@@ -214,8 +222,8 @@ class Command(SkinsBackCommand):
             except DatabaseError:
                 logger.exception("skinsback.buy_command_failed", extra={"custom_id": ""})
                 return None
-            if begun is not None:  # the error came after the commit: from an on_commit hook or a lost connection
-                self.warn(f"The purchase was saved and is processed, but an error followed ({summary}).")
+            if begun is not None:  # an on_commit hook raised the error, or the connection was lost during the commit
+                self.warn(f"The purchase was saved and will be sent, but then an error occurred ({summary}).")
                 return begun
             if isinstance(error, SkinsBackError | DatabaseError):
                 raise
@@ -228,14 +236,14 @@ class Command(SkinsBackCommand):
         return NOT_KNOWN
 
     def _submit(self, purchase: Purchase) -> Purchase:
-        """Send the purchase and return its row.
+        """Send the purchase to SkinsBack and return its row.
 
-        If a worker is sending it at this moment, wait for the result of the worker, but not longer than 10 seconds.
+        If a worker is sending the purchase at this moment, wait for the worker's result, but at most 10 seconds.
         """
         try:
             purchase = purchases.submit(purchase)
         except SkinsBackError as error:
-            self.warn(f"The purchase could not be sent now and is sent later. {text_for(error)}")
+            self.warn(f"The purchase could not be sent now. It will be sent later. {text_for(error)}")
             return purchase
         for _attempt in range(WORKER_CHECKS):
             if not (purchase.status == PurchaseStatus.REQUESTED and purchase.attempts):

@@ -1,4 +1,4 @@
-"""Check the points of docs/going-live.md. Each line is ok, says what to do, or says that the answer is not known."""
+"""Check the points of docs/going-live.md. The result of each check is one line: ok, TODO, or not known."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -35,7 +35,10 @@ _ADVICE = {
 
 
 class Line(NamedTuple):
-    """One line of the result. ``ok`` is None if the answer is not known. ``text`` is the finding, or what to do."""
+    """One line of the result. ``ok`` is True, False, or None if it is not known.
+
+    ``text`` says what was found. If ``ok`` is False, ``text`` says what to do.
+    """
 
     what: str
     ok: bool | None
@@ -44,9 +47,9 @@ class Line(NamedTuple):
 
 class Command(SkinsBackCommand):
     help = (
-        "Check that this site can take deposits and buy skins. Each line is marked ok, or TODO with what to do, or ?? "
-        "if the answer is not known. It calls SkinsBack and sends a test request to this site's own webhook URLs. "
-        "Run it after installing and after each change. For a monitor, use skinsback_health."
+        "Check that this site can take deposits and buy skins. Each line begins with ok, with TODO and what to do, or "
+        "with ?? if the result is not known. This command calls SkinsBack, and sends a test request to this site's own "
+        "webhook URLs. Run it after installing and after each change. For monitoring, use skinsback_health."
     )
     examples = (
         ("", "check everything"),
@@ -56,7 +59,10 @@ class Command(SkinsBackCommand):
     requires_system_checks = []
 
     def selected_accounts(self, account: str | None) -> tuple[str, ...]:
-        """Check the settings and the database first. If one of them has a problem, return no account."""
+        """Check the settings and the database first. If a check finds a problem, return no accounts.
+
+        Otherwise return the aliases of the accounts that ``--account`` selects.
+        """
         self._lines = [*_configuration(), *_database()]
         return super().selected_accounts(account) if all(line.ok for line in self._lines) else ()
 
@@ -88,7 +94,7 @@ def _configuration() -> Iterator[Line]:
 def _unusable_accounts() -> Iterator[Line]:
     """Yield a line for each account whose client cannot be created.
 
-    The system checks are not enough: they can be silenced, or can miss the cause.
+    This is checked in addition to the system checks, because a system check can be silenced or can miss the cause.
     """
     for alias in conf.accounts():
         try:
@@ -98,14 +104,16 @@ def _unusable_accounts() -> Iterator[Line]:
 
 
 def _database() -> Iterator[Line]:
-    """Yield a line if the database does not answer or if migrations are not applied. Yield nothing if it is ready."""
+    """Yield a line if the database does not answer or if migrations are not applied. Otherwise yield nothing."""
     try:
         executor = MigrationExecutor(connections[database()])
         ours = [node for node in executor.loader.graph.leaf_nodes() if node[0] == WebhookEvent._meta.app_label]
         missing = len(executor.migration_plan(ours))
     except DatabaseError as error:
         yield Line(
-            "database", ok=False, text=f"it does not answer ({described(error)}): start it, or correct DATABASES"
+            "database",
+            ok=False,
+            text=f"the database does not answer ({described(error)}): start it, or correct DATABASES",
         )
         return
     if missing:
@@ -182,7 +190,7 @@ def _callback(alias: str, name: str, setting: str) -> Line:
 
 
 def _work(account: str | None) -> Iterator[Line]:
-    """Yield the lines about worker, deliveries, review and discrepancies. ``health`` gives the reasons."""
+    """Yield the lines about the worker, deliveries, review and discrepancies, with the reasons of ``health``."""
     problems = {reason.code: reason.text for reason in health(account).reasons}
     unapplied = WebhookEvent.objects.filter(processed_at=None, **({"account": account} if account else {})).count()
     if unapplied:
@@ -197,10 +205,10 @@ def _work(account: str | None) -> Iterator[Line]:
 
 
 def _worker(overdue: str | None) -> Line:
-    """Return the line that says whether a worker looks for due rows.
+    """Return the line that says whether a worker polls due rows.
 
-    The answer is not known (``ok`` is None) if the cache has no time of a sweep and the cache is not shared. A worker
-    may then run in another process.
+    ``ok`` is None if the cache contains no time of a sweep and processes do not share the cache. Then a worker may run
+    in another process, and this process cannot know it.
     """
     what, start = "worker and beat", "start a Celery worker with beat, or skinsback_poll --forever"
     if overdue is not None:

@@ -10,11 +10,11 @@ from ..command import NOT_DONE, USAGE, SkinsBackCommand
 
 class Command(SkinsBackCommand):
     help = (
-        "Remove the Steam IDs, trade tokens, skins and raw deliveries of one user, for example to close the user's "
-        "account. The Steam profile and the quotes of the user are deleted. Ledger entries, amounts, SkinsBack's ids "
-        "and digests are kept. Later reports add no Steam data. "
-        "Refused while a deposit or purchase of the user is open or needs review. The user is not deleted, because the "
-        "ledger protects users with entries: replace the name and e-mail in your own user model afterwards."
+        "Remove the Steam IDs, trade tokens, skins and raw deliveries of one user, for example before you close the "
+        "user's account. The Steam profile and the quotes of the user are deleted. Ledger entries, amounts, "
+        "SkinsBack's IDs and digests are kept. Later reports add no Steam data. The command is refused while a deposit "
+        "or purchase of the user is open or needs review. The user is not deleted, because the ledger refers to the "
+        "user. Afterwards, replace the name and e-mail in your own user model."
     )
     examples = (("alice", "remove the Steam data of the user alice"),)
 

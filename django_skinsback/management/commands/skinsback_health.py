@@ -11,9 +11,10 @@ from ..command import NEEDS_PERSON, NOT_DONE, SkinsBackCommand
 
 class Command(SkinsBackCommand):
     help = (
-        "Print the health of this site, for monitors: ok, degraded or failing, and each reason. It looks at overdue "
-        "rows, at what needs review, and at how long the balance lasts. Without --probe it makes no call, so a monitor "
-        "may run it every few seconds. To check a new installation, use skinsback_check."
+        "Print the health of this site for monitoring: ok, degraded or failing, and each reason. Reasons are overdue "
+        "rows, rows that need review, and a balance that will not last long. Without --probe, SkinsBack is not called, "
+        "so a monitoring system may run this command every few seconds. To check a new installation, use "
+        "skinsback_check."
     )
     examples = (
         ("", "the health, from the database and the cache"),
@@ -21,8 +22,8 @@ class Command(SkinsBackCommand):
         ("--json", "one line of JSON with all figures"),
     )
     exit_codes = {
-        NEEDS_PERSON: "degraded: the site works, but needs a person today",
-        NOT_DONE: "failing: the site does not do its work",
+        NEEDS_PERSON: "degraded: the site works, but a person must look at something today",
+        NOT_DONE: "failing: due rows are not polled, or SkinsBack does not answer",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -10,32 +10,35 @@ from ..output import stop_signals
 
 SENTENCES = {
     State.CONNECTING: "connecting to {address}",
-    State.CONNECTED: "connected; events are recorded as they come",
+    State.CONNECTED: "connected; events are recorded as they arrive",
     State.DISCONNECTED: "not connected ({reason}); next try in {pause_seconds} seconds",
     State.REFUSED: "SkinsBack refused the keys. Correct CLIENT_ID and CLIENT_SECRET, then start this command again.",
     State.STOPPED: "stopped",
-    "caught_up": "polled {asked} purchases that were due or may have changed meanwhile; {changed} had changed",
-    "catch_up_failed": "the purchases could not be polled; the log says why, and the sweep polls them later",
+    "caught_up": "polled {asked} purchases that were due or may have changed without an event; {changed} had changed",
+    "catch_up_failed": "the purchases could not be polled; the log contains the error, and the sweep polls them later",
 }
 
 
 class Command(SkinsBackCommand):
     help = (
-        "Listen to SkinsBack's events by websocket, so that changes of purchases are recorded within a second. Runs "
-        "until it is stopped, and reconnects by itself. It needs no public address. Run it in addition to worker and "
-        "beat (or skinsback_poll --forever), not instead: the websocket has no events about deposits."
+        "Receive SkinsBack's events by websocket, so that changes of purchases are recorded within a second. This "
+        "command runs until you stop it, and reconnects automatically. The site needs no public address. Also run "
+        "worker and beat, or skinsback_poll --forever: the websocket has no events about deposits."
     )
     examples = (
         ("", "every account, until Ctrl-C"),
         ("--account second --json", "one account, one JSON object for each event and each change of the connection"),
     )
-    exit_codes = {0: "stopped by a signal", NOT_DONE: "it could not run, or SkinsBack refused the keys of an account"}
+    exit_codes = {
+        0: "stopped by a signal",
+        NOT_DONE: "the command could not run, or SkinsBack refused the keys of an account",
+    }
 
     def work(self, *_args: Any, **_options: Any) -> int | None:
         with stop_signals(grace_seconds=GRACE_SECONDS) as stopped:
             try:
                 return None if listen(self.accounts, self._print_update, stopped=stopped) else NOT_DONE
-            except KeyboardInterrupt:  # the sweep polls the purchases that were not polled here
+            except KeyboardInterrupt:  # purchases that were not polled here are polled by the sweep
                 if not stopped():
                     raise
         return None

@@ -24,8 +24,8 @@ EVERY_SECONDS = 10.0
 class Command(SkinsBackCommand):
     help = (
         "Do all due work once: apply stored deliveries that failed before, poll deposits, send and poll purchases. "
-        "With --forever, repeat this and run the other recurring jobs as Celery's worker and beat would: reconcile, "
-        "import prices, store the balance, delete old data. Stop it with Ctrl-C or SIGTERM."
+        "With --forever, repeat this, and also run the jobs that Celery's beat would start: reconcile, import prices, "
+        "store the balance, delete old data. Stop the command with Ctrl-C or SIGTERM."
     )
     examples = (
         ("", "all work that is due now, for all accounts"),
@@ -55,7 +55,7 @@ class Command(SkinsBackCommand):
         return None
 
     def _once(self, account: str | None) -> int | None:
-        WebhookEvent.objects.exists()  # raise here if the table is missing: else three jobs report it
+        WebhookEvent.objects.exists()  # if the table is missing, this raises one error instead of one error per job
         done: dict[str, Any] = {"deliveries": 0}
         codes: list[int] = []
         try:
@@ -76,9 +76,9 @@ class Command(SkinsBackCommand):
         return max(codes, default=None)
 
     def _sweep(self, name: str, flow: Callable[..., Counts], account: str | None, codes: list[int]) -> Counts:
-        """Run one sweep, add its exit code to ``codes`` if it failed, and return its counts.
+        """Run one sweep and return its counts. If the sweep failed, add its exit code to ``codes``.
 
-        An exception is logged and not raised. The next sweep runs in any case.
+        An exception is logged and not raised, so that the other sweep still runs.
         """
         polled = Counts()
 

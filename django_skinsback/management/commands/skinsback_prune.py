@@ -10,18 +10,18 @@ from ..command import SkinsBackCommand
 class Command(SkinsBackCommand):
     help = (
         "Delete deliveries, balances, and repaired or resolved discrepancies that are older than RETENTION_DAYS, and "
-        "quotes that expired more than a day ago and were not used. "
-        "Rows about money are never deleted. Also kept are deliveries that failed or are to be retried, and "
-        "discrepancies that are open or that an operator closed. Deliveries that matched no row, had an unknown status "
-        "or contradictory ids are deleted. The Celery schedule runs it once a day."
+        "quotes that were not used and have expired more than a day ago. Deposits, purchases, their history and ledger "
+        "entries are never deleted. Also kept are deliveries that failed or will be tried again, and discrepancies "
+        "that are open or that an operator closed. Deliveries that matched no row, had an unknown status or "
+        "contradictory IDs are deleted. The Celery schedule runs this once a day."
     )
     examples = (
-        ("", "delete what is older than RETENTION_DAYS"),
-        ("--days 30", "delete what is older than 30 days"),
+        ("", "delete rows that are older than RETENTION_DAYS"),
+        ("--days 30", "delete rows that are older than 30 days"),
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--days", type=_days, help="older than this many days (default: RETENTION_DAYS)")
+        parser.add_argument("--days", type=_days, help="delete older rows than this (default: RETENTION_DAYS)")
 
     def work(self, *_args: Any, days: int | None, account: str | None, **_options: Any) -> None:
         with self.progress.bar("deleting") as on_progress:

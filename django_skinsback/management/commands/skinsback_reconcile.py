@@ -16,9 +16,9 @@ class Command(SkinsBackCommand):
     help = (
         "Compare SkinsBack's lists of deposits, purchases and failed webhooks with the rows here. Reports that "
         "never arrived are recorded. Contradictions are stored as discrepancies, which an operator closes in the "
-        "admin. Run it once an hour. Each run begins where the last one ended. The list of failed webhooks is "
-        "read once a day, or at once if --list or --since is given. If a list was not read to its end, the command "
-        "ends with exit code 4, and the next run resumes there."
+        "admin. Run this command once an hour. Each run begins where the last run ended. The list of failed webhooks "
+        "is read once a day. With --list or --since it is read now. If a list was not read to its end, the exit code "
+        "is 4, and the next run continues there."
     )
     examples = (
         ("", "everything since the last run, of all accounts"),
@@ -27,7 +27,7 @@ class Command(SkinsBackCommand):
     )
     exit_codes = {
         NEEDS_PERSON: "discrepancies are open: look at them in the admin",
-        NOT_DONE: "it could not run, or a list was not read to its end; the message says why",
+        NOT_DONE: "the command could not run, or a list was not read to its end; the message says why",
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -66,7 +66,7 @@ class Command(SkinsBackCommand):
             self._print_result(result)
         begun = {(result.account, result.name) for result in results}
         if unread := [f"{alias}, {name}" for alias in self.accounts for name in names if (alias, name) not in begun]:
-            self.warn(f"not read, because of that error: {'; '.join(unread)}")
+            self.warn(f"not read because of the error above: {'; '.join(unread)}")
         unresolved = Discrepancy.objects.open().filter(account__in=self.accounts, found_in__in=names).count()
         complete = not any(result.stopped_by for result in results)
         if self.as_json:
@@ -94,16 +94,16 @@ class Command(SkinsBackCommand):
 
 def _summary(result: ListResult) -> str:
     if result.skipped:
-        return "skipped, it was read within the last day"
+        return "skipped, because the list was read within the last day"
     found = ", ".join(f"{getattr(result, name)} {name}" for name in COUNTED if getattr(result, name))
     nothing = "no difference so far" if result.stopped_by else "all agree"
     return f"rows {result.rows}, pages {result.pages}; {found or nothing}"
 
 
 def _both_sides(row: Discrepancy) -> str:
-    """Return the columns that differ as text: SkinsBack's value, and the value of this site in parentheses.
+    """Return the columns that differ as text: SkinsBack's value, and the value here in parentheses.
 
-    If no column differs, return all values of SkinsBack.
+    If no column differs, return all of SkinsBack's values.
     """
     differing = [name for name, value in row.theirs.items() if row.ours.get(name, value) != value]
     values = [f"{name} {row.theirs[name]} (here {row.ours[name]})" for name in differing]

@@ -12,11 +12,11 @@ from ..dates import date_or_time
 
 class Command(SkinsBackCommand):
     help = (
-        "Apply stored deliveries from SkinsBack again, selected by id, time or outcome. A delivery that was applied "
+        "Apply stored deliveries of SkinsBack again. Select them by ID, time or outcome. A delivery that was processed "
         "before is skipped, so it is safe to replay a whole day."
     )
     examples = (
-        ("17 18", "the deliveries with these ids, as shown in the admin"),
+        ("17 18", "the deliveries with these IDs, as shown in the admin"),
         ("--outcome failed", "all deliveries that could not be applied"),
         ("--since 2026-05-01 --until 2026-05-02", "the deliveries of one day"),
     )
@@ -26,9 +26,11 @@ class Command(SkinsBackCommand):
     }
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("ids", nargs="*", type=int, help="ids of deliveries, as shown in the admin")
-        parser.add_argument("--since", type=date_or_time, help="received at or after: 2026-05-01, or 2026-05-01T12:00")
-        parser.add_argument("--until", type=date_or_time, help="received before")
+        parser.add_argument("ids", nargs="*", type=int, help="IDs of deliveries, as shown in the admin")
+        parser.add_argument(
+            "--since", type=date_or_time, help="only deliveries received at or after: 2026-05-01, or 2026-05-01T12:00"
+        )
+        parser.add_argument("--until", type=date_or_time, help="only deliveries received before this time")
         parser.add_argument("--outcome", choices=WebhookEvent.Outcome.values, help="only deliveries with this outcome")
 
     def work(self, *_args: Any, ids: list[int], account: str | None, **options: Any) -> int | None:
@@ -60,7 +62,7 @@ class Command(SkinsBackCommand):
                     else:
                         counts[str(result)] += 1
                     advance(1)
-        finally:  # print the counts also after an error or Ctrl-C
+        finally:  # the counts are also printed after an error or Ctrl-C
             outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "none"
             if skipped:
                 outcomes += f"; skipped because they were processed before: {skipped}"

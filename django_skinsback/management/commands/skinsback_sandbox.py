@@ -8,7 +8,7 @@ from ...sandbox.__main__ import add_arguments, serve
 
 class Command(BaseCommand):
     help = (
-        "Run a simulation of SkinsBack on this machine, to try everything without an account. "
+        "Run a simulation of SkinsBack on this machine, so that you can try everything without an account. "
         "Same as: python -m django_skinsback.sandbox"
     )
     requires_system_checks = []

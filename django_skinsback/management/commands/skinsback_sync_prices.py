@@ -11,9 +11,9 @@ from ..command import NOT_DONE, SkinsBackCommand, advised
 
 class Command(SkinsBackCommand):
     help = (
-        "Import SkinsBack's price list, so that your shop can show the skins that it can buy. Writes new and changed "
-        "rows. A skin that is not listed any more is marked as not available and is not deleted. The Celery schedule "
-        "runs it every hour."
+        "Import SkinsBack's price list, so that your shop can show the skins that it can buy. New and changed rows are "
+        "written. A skin that is not in the list any more is marked as not available. It is not deleted. The Celery "
+        "schedule runs this every hour."
     )
     examples = (
         ("", "the price lists of all games"),

@@ -7,11 +7,12 @@ from decimal import Decimal
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
-from ... import conf
+from ... import conf, player_texts
 from ...models import MarketItem, Quote
 from .. import notices, ordering
 from ..access import player_page
 from ..cart import Cart, CartLine
+from ..market_form import SkinForm
 from ..rendering import page_url, render_page
 from .orders import quotes_url
 from .withdraw import charge_of, market_query
@@ -63,13 +64,13 @@ def _remove_bought(request: HttpRequest, cart: Cart) -> None:
 @player_page("POST")
 def add(request: HttpRequest) -> HttpResponseBase:
     """Add one skin to the cart and return to the market page where it was chosen."""
-    game, name = request.POST.get("game", ""), request.POST.get("name", "")
-    item = _find(game, name)
+    form = SkinForm(request.POST)
+    item = _find(**form.cleaned_data) if form.is_valid() else None
     if item is None:
-        notices.add(request.session, "not_for_sale", skin=name[:200])
+        notices.add(request.session, "not_for_sale", skin=request.POST.get("name", "")[:200])
     else:
-        added = Cart(request.session).add(game, name)
-        notices.add(request.session, "added" if added else "cart_full", skin=name)
+        added = Cart(request.session).add(item.game, item.market_hash_name)
+        notices.add(request.session, "added" if added else "cart_full", skin=item.market_hash_name)
     place = f"#skin-{item.pk}" if item else ""
     return redirect(page_url(request, "withdraw") + market_query(request.POST.get("query", "")) + place)
 
@@ -99,7 +100,11 @@ def make_quotes(request: HttpRequest) -> HttpResponseBase:
     """
     cart = Cart(request.session)
     if "name" in request.POST:
-        choices = [(request.POST.get("game", ""), request.POST["name"])]
+        form = SkinForm(request.POST)
+        if not form.is_valid():
+            notices.add(request.session, "not_for_sale", skin=request.POST["name"][:200])
+            return redirect(page_url(request, "withdraw"))
+        choices = [(form.cleaned_data["game"], form.cleaned_data["name"])]
         return _to_confirmation(request, choices, ordering.make_quotes(request.user, choices), back="withdraw")
     if "quote" in request.POST:
         return _replace_quotes(request, cart)
@@ -121,18 +126,23 @@ def _replace_quotes(request: HttpRequest, cart: Cart) -> HttpResponseBase:
     choices = [(quote.game, quote.market_hash_name) for quote in open_quotes]
     made = ordering.make_quotes(request.user, choices)
     pairs = zip(open_quotes, made, strict=True)
-    cart.follow_quotes({old.public_id.hex: new.public_id.hex for old, new in pairs if isinstance(new, Quote)})
+    followed = {old.public_id.hex: new.public_id.hex for old, new in pairs if isinstance(new, Quote)}
+    cart.follow_quotes(followed)
+    ordering.keep_new_quotes(request.session, followed)
     return _to_confirmation(request, choices, made, back="withdraw")
 
 
 def _to_confirmation(
     request: HttpRequest, choices: Sequence[tuple[str, str]], made: Sequence[ordering.QuoteOrProblem], *, back: str
 ) -> HttpResponseBase:
-    """Store what has no price as messages. Go to the confirmation, or back if nothing has a price."""
+    """Store why skins have no quote, one message for each reason. Go to the confirmation, or back without a quote."""
+    ids: list[str] = []
+    refused: dict[player_texts.Problem, list[str]] = {}
     for (_game, name), result in zip(choices, made, strict=True):
-        if not isinstance(result, Quote):
-            notices.add_problem(request.session, result, skin=name[:200])
-    ids = [quote.public_id.hex for quote in made if isinstance(quote, Quote)]
-    if not ids:
-        return redirect(page_url(request, back))
-    return redirect(quotes_url(request, ids, "confirm"))
+        if isinstance(result, Quote):
+            ids.append(result.public_id.hex)
+        else:
+            refused.setdefault(result, []).append(name)
+    for problem, names in refused.items():
+        notices.add_problem(request.session, problem, skin=", ".join(dict.fromkeys(names)))
+    return redirect(quotes_url(request, ids, "confirm") if ids else page_url(request, back))

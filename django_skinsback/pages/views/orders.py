@@ -38,7 +38,8 @@ def confirm(request: HttpRequest) -> HttpResponseBase:
         return redirect(page_url(request, "cart"))
     if request.method == "POST":
         return _order(request, quotes)
-    if any(quote.purchase_id is not None for quote in quotes):  # the user came back after the order
+    lines = read_order(request.user, request.session, sent.getlist("quote"))
+    if any(line.purchase is not None for line in lines):  # the user came back after the order
         return redirect(quotes_url(request, _ids(quotes), "order"))
     return render_page(request, "confirm.html", _confirmation(request, quotes), section="withdraw")
 

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
+from ...flows.ledger.database import database
 from ...models import Purchase
 from .. import live, notices
 from ..access import player_page
@@ -39,7 +40,7 @@ def status(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 def _rows(user: Any, public_id: uuid.UUID) -> "QuerySet[Purchase]":
-    return Purchase.objects.filter(user_id=user.pk, public_id=public_id)
+    return Purchase.objects.using(database()).filter(user_id=user.pk, public_id=public_id)
 
 
 def _context(request: HttpRequest, rows: "QuerySet[Purchase]") -> dict[str, Any]:

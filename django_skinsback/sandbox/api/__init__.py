@@ -1,5 +1,5 @@
-"""``POST /api.php``: reads a call, runs one API method on the simulation and returns the answer in SkinsBack's format.
+"""``POST /api.php``: read a call, run one API method on the simulation, return the answer in SkinsBack's format.
 
-``web`` calls ``endpoint.API``. ``webhooks`` uses ``shapes`` and ``php``, because notifications have the same format.
-The API methods are in ``deposit_methods`` and ``market_methods``.
+The package ``web`` calls ``endpoint.API``. The package ``webhooks`` uses ``shapes`` and ``php``, because notifications
+have the same format as answers. The API methods are in ``deposit_methods`` and ``market_methods``.
 """

@@ -1,4 +1,4 @@
-"""The API methods about deposits (``/docs/api/v1/createorder`` and the pages after it)."""
+"""The API methods about deposits (``/docs/api/v1/createorder`` and the following pages)."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from .shapes import deposit_fields
 
 
 def create(call: Call) -> dict[str, Any]:
-    """Create a deposit. Return its ``transaction_id`` and the URL of its pay page."""
+    """Create a deposit. Return the ``transaction_id`` and the URL of the pay page."""
     order_id = call.new_order_id(Refusal(5, "order_id_already_exists"))
     deposit = _new_deposit(call, order_id, call.steam_id(required=False))
     deposit.game = call.game(Refusal(15, "invalid_game"))
@@ -95,7 +95,7 @@ def _find_deposit(call: Call) -> Deposit:
 
 
 def orderstatus(call: Call) -> dict[str, Any]:
-    """Return one deposit. ``status`` in the answer is the status of the deposit, not ``success``."""
+    """Return one deposit. The field ``status`` of the answer is the status of the deposit, not the word ``success``."""
     return deposit_fields(call.store, _find_deposit(call))
 
 
@@ -115,7 +115,7 @@ def orders(call: Call) -> dict[str, Any]:
 
 
 def offer_approve(call: Call) -> dict[str, Any]:
-    """Approve a held deposit. It is added to the balance before its hold ends."""
+    """Approve a held deposit. The amount is added to the project's balance before the hold ends."""
     deposit = _find_deposit(call)
     try:
         deposits.approve(call.store, deposit)
@@ -125,7 +125,7 @@ def offer_approve(call: Call) -> dict[str, Any]:
 
 
 def callback_error_list(call: Call) -> dict[str, Any]:
-    """Return a page of the notifications that failed, also those that were delivered later."""
+    """Return a page of the failed notifications. A notification stays in the list even if a retry was successful."""
     rows = [row for row in call.store.state.failed_callbacks.values() if row.client_id == call.project.client_id]
     return call.page(
         sorted(rows, key=lambda row: row.delivery_id),
@@ -139,9 +139,10 @@ def callback_error_list(call: Call) -> dict[str, Any]:
 
 
 def user_inventory(call: Call) -> dict[str, Any]:
-    """Return the user's skins of one game, also those that cannot be traded (``disabled``).
+    """Return the user's skins of one game. Skins that cannot be traded are also returned, with ``disabled``.
 
-    SkinsBack does not publish the error codes of this method and of ``create_from_user_inventory``. These are guesses.
+    SkinsBack does not document the error codes of this method and of ``create_from_user_inventory``. The codes here are
+    guesses.
     """
     game = call.game(Refusal(4, "invalid_game"))
     steam_id = call.steam_id(required=True)
@@ -176,7 +177,7 @@ def _check_token(call: Call) -> None:
 
 
 def create_from_user_inventory(call: Call) -> dict[str, Any]:
-    """Create a deposit of the chosen skins and send its trade offer at once. The user needs no pay page."""
+    """Create a deposit of the chosen skins and send the trade offer now. The user needs no pay page."""
     order_id = call.new_order_id(Refusal(7, "order_id_already_exists"))
     steam_id = call.steam_id(required=True)
     _check_token(call)

@@ -1,4 +1,4 @@
-"""``POST /api.php``: authentication, rate limit and faults, then one of the methods (``/docs/api/v1/main``)."""
+"""``POST /api.php`` (``/docs/api/v1/main``): check the keys and the rate limit, apply faults, run the API method."""
 
 import hmac
 import json
@@ -32,10 +32,10 @@ _BAD_GATEWAY = (
 
 
 class CloseConnection(Exception):
-    """Raised to make the server close the connection instead of returning an answer.
+    """Raised to make the server close the connection before it has sent a complete answer.
 
-    If ``sent`` is not empty, the server first sends it as the start of an answer's body. ``announced`` is the
-    Content-Length of this answer.
+    ``sent`` is the part of the answer's body that the server sends first. If ``sent`` is empty, the server sends
+    nothing. ``announced`` is the Content-Length of the answer.
     """
 
     def __init__(self, sent: bytes = b"", announced: int = 0) -> None:
@@ -45,14 +45,14 @@ class CloseConnection(Exception):
 
 
 class API:
-    """The address ``/api.php``. The event ``stopping`` ends the waits of the faults ``slow`` and ``slow_answer``."""
+    """Answers requests to ``/api.php``. If the event ``stopping`` is set, the waits of slow faults end."""
 
     def __init__(self, store: Store, stopping: threading.Event) -> None:
         self.store = store
         self.stopping = stopping
 
     def answer(self, request: Request) -> Response:
-        """Run the API method and return its answer. API errors also have the HTTP status 200, as at SkinsBack.
+        """Run the API method and return the answer. An API error has the HTTP status 200, as at SkinsBack.
 
         Raise CloseConnection if an active fault closes the connection.
         """
@@ -80,7 +80,7 @@ class API:
             outcome = f"error {refusal.code} {refusal.message}"
         method = method if method in METHODS else "unknown method"
         logger.info("api %s: %s", method, outcome)
-        if refused:  # faults "after the method ran" are used only if the method ran
+        if refused:  # the method did not run, so faults that apply after the method are not used
             return Response(body, mimetype="application/json")
         return self._answer_with_faults(method, body)
 

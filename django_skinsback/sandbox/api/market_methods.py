@@ -1,4 +1,4 @@
-"""The API methods about the market (``/docs/api/v1/market_pricelist`` and the pages after it), balance and status."""
+"""The API methods about the market, balance, currencies and status (``/docs/api/v1/market_pricelist`` and others)."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -20,7 +20,7 @@ def _for_sale(call: Call) -> Iterable[StockItem]:
 
 
 def market_pricelist(call: Call) -> dict[str, Any]:
-    """Return the skins for sale: one row for each name, or with ``full`` one row for each skin with its id."""
+    """Return the skins for sale: one row for each name. With ``full``, return one row for each skin, with its ID."""
     items = list(_for_sale(call))
     last_update = str(int(call.store.now()) // 60 * 60)
     if call.flag("full"):
@@ -52,7 +52,7 @@ def _full_rows(call: Call, item: StockItem) -> list[dict[str, Any]]:
             },
         }
     if design.rarity == "rare" and design.kind == "knife":
-        # The real list contains a skin with phases twice: same id, once with and once without the phase in its name.
+        # The real list contains a skin with phases in two rows with the same ID: one name has the phase, one has not.
         return [row, {**row, "name": f"{item.market_hash_name} - Phase 2"}]
     return [row]
 
@@ -129,7 +129,7 @@ def _bought(purchase: Purchase) -> dict[str, Any]:
 
 
 def market_batch_buy(call: Call) -> dict[str, Any]:
-    """Buy several skins by their ids. If one cannot be bought, the others are still bought."""
+    """Buy several skins by their IDs. If one of them cannot be bought, the others are still bought."""
     partner, token = call.text("partner"), call.text("token")
     _check_trade_url(partner, token)
     rows = [call.row(row) for row in call.many("items")]
@@ -150,9 +150,9 @@ def market_batch_buy(call: Call) -> dict[str, Any]:
 
 
 def market_getinfo(call: Call) -> dict[str, Any]:
-    """Return one purchase by ``buy_id``, or several by ``buy_ids`` or ``custom_ids``.
+    """Return one purchase by ``buy_id``, or several purchases by ``buy_ids`` or ``custom_ids``.
 
-    An unknown ``buy_id`` is error 2. Unknown ids of a list are left out.
+    Raise error 2 if ``buy_id`` is unknown. Unknown IDs in ``buy_ids`` and ``custom_ids`` are left out.
     """
     if call.text("buy_id"):
         purchase = _own_purchase(call, call.whole("buy_id"))
@@ -185,7 +185,7 @@ def market_history(call: Call) -> dict[str, Any]:
 
 
 def balance(call: Call) -> dict[str, Any]:
-    """Return the project's balance. An amount is text with three decimals, or ``0``."""
+    """Return the project's balance. The amounts are text with three decimals, or ``0``."""
     project: Project = call.project
     return {
         "balance": f"{project.balance:.3f}",
@@ -200,7 +200,7 @@ def balance(call: Call) -> dict[str, Any]:
 
 
 def currencies(_call: Call) -> dict[str, Any]:
-    """Return the code, name and rate of every currency, as text. The rate is the amount for one US dollar."""
+    """Return the code, name and rate of every currency as text. The rate is the value of one US dollar."""
     return {
         "items": [
             {"code": code, "name": name, "rate": php.plain_text(rate)} for code, (name, rate) in CURRENCIES.items()
@@ -209,7 +209,7 @@ def currencies(_call: Call) -> dict[str, Any]:
 
 
 def status(call: Call) -> dict[str, Any]:
-    """Return that SkinsBack is available, unless the fault ``site_off`` or ``no_bots`` is on."""
+    """Return ``available``: False if the fault ``site_off`` or ``no_bots`` is active, otherwise True."""
     for reason in ("site_off", "no_bots"):
         if call.store.faults.consume(reason, "status"):
             return {"available": False, "reason": reason}

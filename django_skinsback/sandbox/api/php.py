@@ -1,4 +1,4 @@
-"""How PHP reads request bodies and writes numbers, JSON and forms. The real SkinsBack runs on PHP."""
+"""Functions that read and write values as PHP does: forms, numbers and JSON. The real SkinsBack runs on PHP."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def plain_text(number: Decimal) -> str:
 
 
 def scalar_text(value: object) -> str:
-    """Return a JSON scalar as PHP converts it to a string: true is ``1``, false and null are empty."""
+    """Return a JSON scalar as PHP converts it to a string. True becomes ``1``. False and null become empty text."""
     match value:
         case Number():
             return float_text(value)
@@ -41,12 +41,15 @@ def scalar_text(value: object) -> str:
 
 
 def scalars(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return the top-level scalars as text, without arrays and objects. A signature covers these fields."""
+    """Return the top-level scalars as text. Arrays and objects are left out: a signature does not cover them."""
     return {key: scalar_text(value) for key, value in values.items() if not isinstance(value, dict | list)}
 
 
 def parse_form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Return form fields as PHP's ``$_POST``: ``items[0][id]`` becomes a nested dict, the last duplicate is kept."""
+    """Return form fields as PHP's ``$_POST`` contains them.
+
+    ``items[0][id]`` becomes a nested dict. If a field is given twice, the last value is kept.
+    """
     fields: dict[str, Any] = {}
     for key, value in pairs:
         name, bracket, _ = key.partition("[")
@@ -68,7 +71,10 @@ def _put(fields: dict[str, Any], path: list[str], value: str) -> None:
 
 
 def form_pairs(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (name, value) pairs as PHP's ``http_build_query`` writes them: brackets for nested fields, no null."""
+    """Yield (name, value) pairs as PHP's ``http_build_query`` writes them.
+
+    The name of a nested field has brackets. Null values are left out.
+    """
     for key, value in values.items():
         yield from _pairs(key, value)
 
@@ -92,7 +98,7 @@ def _pairs(name: str, value: object) -> Iterator[tuple[str, str]]:
 
 
 def json_text(value: object) -> str:
-    """Return JSON as PHP's ``json_encode`` writes it: ASCII only, ``/`` is ``\\/``, and an empty object is ``[]``."""
+    """Return JSON as PHP's ``json_encode`` writes it: only ASCII, ``\\/`` for ``/``, and ``[]`` for an empty object."""
     match value:
         case dict() if value:
             return "{" + ",".join(f"{_quoted(str(key))}:{json_text(inner)}" for key, inner in value.items()) + "}"

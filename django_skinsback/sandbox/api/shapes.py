@@ -1,4 +1,7 @@
-"""Rows in the format of the API's answers. Numbers of SkinsBack are Decimal or int here; the other values are text."""
+"""Functions that return rows in the format of the API's answers.
+
+If SkinsBack sends a value as a JSON number, the value is Decimal or int. Every other value is text.
+"""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,9 +18,9 @@ _WITH_AMOUNT = HELD_DEPOSITS | {"success"}
 
 
 def deposit_fields(store: Store, deposit: Deposit, status: str = "") -> dict[str, Any]:
-    """Return a deposit as ``orderstatus``, ``orders`` and notifications contain it (``/docs/api/v1/orderstatus``).
+    """Return the fields of a deposit for ``orderstatus``, ``orders`` and notifications.
 
-    If ``status`` is not empty, it replaces the deposit's own status.
+    If ``status`` is not empty, ``status`` replaces the status of the deposit. Page: ``/docs/api/v1/orderstatus``.
     """
     status = status or deposit.status
     fields: dict[str, Any] = {
@@ -52,7 +55,7 @@ def deposit_fields(store: Store, deposit: Deposit, status: str = "") -> dict[str
 
 
 def _user_risk(store: Store, steam_id: str) -> dict[str, Any]:
-    """Return the totals of the payer's paid deposits in all projects, in USD (``/docs/api/v1/offers_with_hold``)."""
+    """Return statistics in USD about the payer's paid deposits in all projects (``/docs/api/v1/offers_with_hold``)."""
     deposits = [d for d in store.state.deposits.values() if d.steam_id == steam_id and d.received_at]
     returned = [d for d in deposits if d.status == "hold_returned"]
     now = datetime.fromtimestamp(store.now(), UTC)
@@ -75,7 +78,7 @@ def _user_risk(store: Store, steam_id: str) -> dict[str, Any]:
 
 
 def item_with_numbers(item: StockItem) -> dict[str, Any]:
-    """Return a skin as ``market_pricelist`` and the buying methods contain it: the price is a number."""
+    """Return the fields of a skin for ``market_pricelist`` and the buying methods. The price is a number."""
     return {
         "id": str(item.skin_id),
         "name": item.market_hash_name,
@@ -86,7 +89,7 @@ def item_with_numbers(item: StockItem) -> dict[str, Any]:
 
 
 def item_with_text(item: StockItem) -> dict[str, str]:
-    """Return a skin as ``market_search``, ``market_getinfo`` and events contain it: the price is text."""
+    """Return the fields of a skin for ``market_search``, ``market_getinfo`` and events. The price is text."""
     return {
         "id": str(item.skin_id),
         "name": item.market_hash_name,
@@ -96,9 +99,9 @@ def item_with_text(item: StockItem) -> dict[str, str]:
 
 
 def purchase_fields(purchase: Purchase) -> dict[str, Any]:
-    """Return a purchase as ``market_getinfo`` and ``market_history`` contain it. Numbers are text.
+    """Return the fields of a purchase for ``market_getinfo`` and ``market_history``. Numbers are text.
 
-    Fields of the hold, ``tradeofferid`` and ``custom_id`` are left out if the purchase has no such value.
+    The fields of the hold, ``tradeofferid`` and ``custom_id`` are left out if the purchase has no value for them.
     """
     fields: dict[str, Any] = {
         "item": item_with_text(purchase.skin),
@@ -121,7 +124,10 @@ def purchase_fields(purchase: Purchase) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> Any:
-    """Return the value with every number as text, also inside dicts and lists. PHP reads database values as text."""
+    """Return the value with every number as text, also in nested dicts and lists.
+
+    PHP reads numbers from a database as text.
+    """
     match value:
         case dict():
             return {key: as_text(inner) for key, inner in value.items()}

@@ -1,4 +1,4 @@
-"""The sandbox's clock, which tests and the control page can move forward."""
+"""The sandbox's clock. Tests and the control page can move the clock forward."""
 
 import threading
 import time
@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 
 class Clock:
-    """Real time plus an offset. Only ``advance`` moves a ``frozen`` clock.
+    """A clock that shows the real time plus an offset. With ``frozen=True``, only ``advance`` moves the clock.
 
-    The clock begins at ``start`` (UNIX seconds). If ``start`` is None, it begins at the real time.
+    The clock begins at ``start`` (UNIX seconds). If ``start`` is None, the clock begins at the real time.
     """
 
     def __init__(self, *, start: float | None = None, frozen: bool = False) -> None:
@@ -19,12 +19,12 @@ class Clock:
 
     @property
     def frozen(self) -> bool:
-        """Whether only ``advance`` moves the clock."""
+        """True if only ``advance`` moves the clock."""
         return self._frozen_at is not None
 
     @property
     def offset(self) -> float:
-        """Seconds by which the clock is ahead of real time. Negative if it is behind."""
+        """The seconds by which the clock is ahead of the real time. Negative if the clock is behind."""
         return self.now() - time.time()
 
     def now(self) -> float:

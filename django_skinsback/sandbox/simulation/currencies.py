@@ -1,4 +1,4 @@
-"""The sandbox's currencies and the amounts of a deposit in each of them."""
+"""The sandbox's currencies, and functions that convert the amounts of a deposit."""
 
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
@@ -30,12 +30,12 @@ def round_to_cents(amount: Decimal) -> Decimal:
 
 
 def is_multiplier(number: Decimal) -> bool:
-    """Return whether SkinsBack allows this price multiplier: 0.5 to 2."""
+    """Return whether SkinsBack allows this price multiplier. Multipliers from 0.5 to 2 are allowed."""
     return Decimal("0.5") <= number <= 2
 
 
 def parse_multiplier(text: object) -> Decimal:
-    """Return the price multiplier in ``text``. Raise ValueError if it is not a number from 0.5 to 2."""
+    """Return ``text`` as a price multiplier. Raise ValueError if ``text`` is not a number from 0.5 to 2."""
     number = parse_amount(str(text).strip())
     if not is_multiplier(number):
         raise ValueError("The multiplier must be from 0.5 to 2.")
@@ -43,7 +43,7 @@ def parse_multiplier(text: object) -> Decimal:
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
-    """Return the sum of the amounts, 0 if there are none."""
+    """Return the sum of the amounts. Return 0 if there are no amounts."""
     return sum(amounts, Decimal(0))
 
 
@@ -53,25 +53,28 @@ def total_usd(assets: Iterable[Asset]) -> Decimal:
 
 
 def from_usd(amount_usd: Decimal, deposit: Deposit) -> Decimal:
-    """Return the amount in the deposit's currency, rounded to two decimals."""
+    """Convert an amount from USD to the deposit's currency, and return it rounded to two decimals."""
     return round_to_cents(amount_usd * CURRENCIES[deposit.currency][1])
 
 
 def user_amount(amount: Decimal, deposit: Deposit) -> Decimal:
-    """Return the amount that the pay page shows for ``amount`` in the deposit's currency.
+    """Return the amount that the pay page shows for ``amount``, which is in the deposit's currency.
 
-    It is ``amount`` times the price multiplier, times the rate of the custom currency if the deposit has one. It is
-    rounded to two decimals.
+    The result is ``amount`` times the price multiplier. If the deposit has a custom currency, the result is also
+    multiplied by the rate of the custom currency. The result is rounded to two decimals.
     """
     return round_to_cents(amount * deposit.multiplier * (deposit.custom_currency_rate or 1))
 
 
 def display_currency(deposit: Deposit) -> str:
-    """Return the currency of ``user_amount`` for the pages: the custom currency, or else the deposit's currency."""
+    """Return the currency of ``user_amount`` as text for the pages.
+
+    This is the custom currency if the deposit has one, otherwise the deposit's currency.
+    """
     return deposit.custom_currency or deposit.currency.upper()
 
 
 def in_all_currencies(amount: Decimal, currency: str) -> dict[str, Decimal]:
-    """Return currency code -> the amount in this currency, rounded to two decimals."""
+    """Return the amount in every currency, as a dict: currency code -> amount rounded to two decimals."""
     usd = amount / CURRENCIES[currency][1]
     return {code: round_to_cents(usd * rate) for code, (_, rate) in CURRENCIES.items()}

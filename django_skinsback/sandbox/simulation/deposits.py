@@ -1,4 +1,7 @@
-"""The steps of a deposit: pay link, trade offer, hold, final status. Every new status is passed to the observer."""
+"""Functions for the steps of a deposit: pay link, trade offer, hold, final status.
+
+After every change of the status, the observer is called.
+"""
 
 import secrets
 from collections.abc import Callable, Collection
@@ -16,7 +19,7 @@ STEAM_ACCOUNTS = {
     "76561198999000003": "Marlow",
     "76561198999000004": "Wren",
 }
-"""Steam ID -> name of accounts that exist only in the sandbox. Each of them can pay any deposit."""
+"""Steam ID -> name. These Steam accounts exist only in the sandbox. Each of them can pay any deposit."""
 
 _BOTS = (
     ("76561199390042107", "Dragonfly"),
@@ -25,7 +28,7 @@ _BOTS = (
 )
 
 Action = Callable[[Store, Deposit], None]
-"""A function of this module that changes a deposit. It raises Impossible if the status does not allow the change."""
+"""The type of the functions that change a deposit. They raise Impossible if the status does not allow the change."""
 
 
 def add(store: Store, deposit: Deposit) -> None:
@@ -40,7 +43,7 @@ def add(store: Store, deposit: Deposit) -> None:
 
 
 def reschedule(store: Store) -> None:
-    """Schedule the next step of each deposit that has one. Called once after the state is loaded."""
+    """Schedule the next step of each deposit whose ``due_at`` is set. Called once, after the state was loaded."""
     for deposit in store.state.deposits.values():
         if deposit.due_at is not None:
             _schedule(store, deposit, deposit.due_at)
@@ -52,7 +55,11 @@ def bot(deposit: Deposit) -> tuple[str, str]:
 
 
 def choose_payer(deposit: Deposit, steam_id: str) -> str:
-    """Return the payer's Steam ID: ``steam_id`` if it may pay, else the deposit's own, else the first account."""
+    """Return the Steam ID of the payer.
+
+    This is ``steam_id`` if this account may pay the deposit. Otherwise it is the deposit's ``steam_id``, or the first
+    of STEAM_ACCOUNTS if the deposit has none.
+    """
     if steam_id in STEAM_ACCOUNTS or (steam_id and steam_id == deposit.steam_id):
         return steam_id
     return deposit.steam_id or next(iter(STEAM_ACCOUNTS))
@@ -65,7 +72,10 @@ def skins_of_game(store: Store, steam_id: str, game: str) -> list[Asset]:
 
 
 def find_payment(store: Store, deposit: Deposit, steam_id: str) -> Asset:
-    """Return the most valuable tradable unprotected skin within the deposit's limits. Raise Impossible if none fits."""
+    """Return the payer's most valuable skin that is tradable, not trade-protected and within the deposit's limits.
+
+    Raise Impossible if there is no such skin.
+    """
     for asset in skins_of_game(store, steam_id, deposit.game):
         if asset.tradable and not asset.trade_protected:
             try:
@@ -73,11 +83,14 @@ def find_payment(store: Store, deposit: Deposit, steam_id: str) -> Asset:
             except Impossible:
                 continue
             return asset
-    raise Impossible("No skin of this account suits this deposit.")
+    raise Impossible("This account has no skin within the limits of this deposit.")
 
 
 def send_trade_offer(store: Store, deposit: Deposit, steam_id: str, asset_ids: Collection[str]) -> None:
-    """Store the skins that the user chose, and send the trade offer. Raise Impossible if the choice is not allowed."""
+    """Store the skins that the user has chosen, and send the trade offer.
+
+    Raise Impossible if these skins are not allowed, or if a trade offer was sent before.
+    """
     if deposit.status != "pending":
         raise Impossible("This deposit is already finished.")
     if deposit.trade_offer_id:
@@ -97,7 +110,7 @@ def send_trade_offer(store: Store, deposit: Deposit, steam_id: str, asset_ids: C
     deposit.game = chosen[0].game
     deposit.skins = chosen
     deposit.amount_usd, deposit.amount = amount_usd, amount
-    # Each skin's amount is rounded before the sum, because the pay page adds rounded amounts.
+    # The amount of each skin is rounded before the amounts are added, as on the pay page.
     deposit.user_amount = currencies.total(currencies.user_amount(amount, deposit) for amount in amounts)
     deposit.trade_offer_id = str(6_000_000_000 + store.new_id() % 1_000_000_000)
     deposit.offered_at = int(store.now())
@@ -108,7 +121,7 @@ def send_trade_offer(store: Store, deposit: Deposit, steam_id: str, asset_ids: C
 
 
 def _check_limits(store: Store, deposit: Deposit, amount_usd: Decimal, amount: Decimal) -> None:
-    """Raise Impossible if the amount is below the option ``minimum_usd`` or outside the deposit's own limits."""
+    """Raise Impossible if the amount is below the option ``minimum_usd`` or outside the limits of the deposit."""
     if amount_usd < store.options.minimum_usd:
         raise Impossible("These skins are worth less than the smallest deposit.")
     if deposit.min_amount is not None and amount < deposit.min_amount:
@@ -118,16 +131,17 @@ def _check_limits(store: Store, deposit: Deposit, amount_usd: Decimal, amount: D
 
 
 def accept(store: Store, deposit: Deposit, *, held: bool | None = None) -> None:
-    """Accept the trade as the user. The deposit becomes ``success``, or ``in_hold`` for eight days.
+    """Accept the trade as the user.
 
-    ``held`` decides which of the two. With None ``will_be_held`` decides. Raise Impossible if there is no open trade
-    offer, or if a skin is no longer in the inventory.
+    If ``held`` is True, the status becomes ``in_hold`` for eight days. If ``held`` is False, the status becomes
+    ``success``. If ``held`` is None, ``will_be_held`` decides. Raise Impossible if there is no open trade offer, or if
+    a skin is no longer in the inventory.
     """
     _check_offered(deposit)
     inventory = store.inventory(deposit.steam_id)
     given = {skin.asset_id for skin in deposit.skins}
     if not given <= {asset.asset_id for asset in inventory}:
-        raise Impossible("One of these skins has left the inventory.")
+        raise Impossible("One of these skins is no longer in the inventory.")
     inventory[:] = [asset for asset in inventory if asset.asset_id not in given]
     deposit.received_at = int(store.now())
     if will_be_held(store, deposit) if held is None else held:
@@ -138,14 +152,17 @@ def accept(store: Store, deposit: Deposit, *, held: bool | None = None) -> None:
 
 
 def decline(store: Store, deposit: Deposit) -> None:
-    """Decline the trade offer as the user. The deposit becomes ``fail``. Raise Impossible if there is no open offer."""
+    """Decline the trade offer as the user. The status becomes ``fail``. Raise Impossible if there is no open offer."""
     _check_offered(deposit)
     deposit.reason = "declined"
     _change_status(store, deposit, "fail")
 
 
 def expire(store: Store, deposit: Deposit) -> None:
-    """Let the trade offer or the pay link expire. The deposit becomes ``fail``. Raise Impossible if not pending."""
+    """Let the trade offer or the pay link expire. The status becomes ``fail``.
+
+    Raise Impossible if the deposit is not ``pending``.
+    """
     if deposit.status != "pending":
         raise Impossible("This deposit is already finished.")
     deposit.reason = "timeout"
@@ -153,9 +170,9 @@ def expire(store: Store, deposit: Deposit) -> None:
 
 
 def approve(store: Store, deposit: Deposit) -> None:
-    """Approve a held deposit (``offer_approve``). It becomes ``hold_approved`` and is added to the balance at once.
+    """Approve a held deposit (``offer_approve``). The status becomes ``hold_approved``.
 
-    Raise Impossible if the status is not ``in_hold``.
+    The amount is added to the merchant's balance now. Raise Impossible if the status is not ``in_hold``.
     """
     if deposit.status != "in_hold":
         raise Impossible("Only a held deposit can be approved.")
@@ -164,9 +181,10 @@ def approve(store: Store, deposit: Deposit) -> None:
 
 
 def give_back(store: Store, deposit: Deposit) -> None:
-    """Take a held trade back as the user. The deposit becomes ``fail``, or ``hold_returned`` if it was approved.
+    """Give the skins of a held deposit back to the user, as if the user had undone the trade on Steam.
 
-    An approved deposit is subtracted from the balance. Raise Impossible if the deposit is not held.
+    If the hold was approved, the status becomes ``hold_returned``, and the amount is subtracted from the merchant's
+    balance. Otherwise the status becomes ``fail``. Raise Impossible if the deposit is not held.
     """
     if deposit.status not in HELD_DEPOSITS:
         raise Impossible("Only a held deposit can be returned.")
@@ -180,7 +198,7 @@ def give_back(store: Store, deposit: Deposit) -> None:
 
 
 def finish_hold(store: Store, deposit: Deposit) -> None:
-    """End the hold. The deposit becomes ``success``. Raise Impossible if the deposit is not held."""
+    """End the hold. The status becomes ``success``. Raise Impossible if the deposit is not held."""
     if deposit.status not in HELD_DEPOSITS:
         raise Impossible("This deposit is not held.")
     _change_status(store, deposit, "success")
@@ -193,14 +211,17 @@ def _check_offered(deposit: Deposit) -> None:
 
 
 def will_be_held(store: Store, deposit: Deposit) -> bool:
-    """Return whether Trade Protection will hold the deposit: its game, skins and the option ``holds`` decide."""
+    """Return whether Trade Protection will hold the deposit.
+
+    This depends on the game and the skins of the deposit, and on the option ``holds``.
+    """
     if deposit.game != "cs2" or store.options.holds == "never":
         return False
     return store.options.holds == "always" or any(skin.trade_protected for skin in deposit.skins)
 
 
 def _credit_merchant(store: Store, deposit: Deposit) -> None:
-    """Add the deposit to the merchant's balance. Do nothing if the balance already contains it."""
+    """Add the amount of the deposit to the merchant's balance. Do nothing if it was added before."""
     if not deposit.advanced and deposit.amount_usd is not None:
         deposit.advanced = True
         store.state.projects[deposit.client_id].deals_sum += deposit.amount_usd
@@ -223,7 +244,10 @@ def _schedule(store: Store, deposit: Deposit, due_at: float) -> None:
 
 
 def _run_due(store: Store, deposit: Deposit, due_at: float) -> None:
-    """Let the trade offer expire or end the hold. Do nothing if the deposit has another ``due_at`` now."""
+    """Let the trade offer of a pending deposit expire, or end the hold of a held deposit.
+
+    Do nothing if ``due_at`` of the deposit has changed since this step was scheduled.
+    """
     if deposit.due_at == due_at:
         deposit.due_at = None
         (expire if deposit.status == "pending" else finish_hold)(store, deposit)

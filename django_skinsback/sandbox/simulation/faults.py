@@ -1,4 +1,4 @@
-"""Faults: errors that the sandbox makes on request. A fault can be limited to one method and to a number of uses."""
+"""Faults: errors that the sandbox simulates on request. A fault can be limited to a method and a number of uses."""
 
 import threading
 from collections.abc import Collection
@@ -11,7 +11,7 @@ FAULTS = {
     "drop_request": (BEFORE, "The connection is closed. Nothing is done."),
     "html_error": (BEFORE, "The answer is 502 with an HTML page. Nothing is done."),
     "redirect": (BEFORE, "The answer is 302 to another address. Nothing is done."),
-    "slow": (BEFORE, "The method runs late, after a wait (value: real seconds, 30)."),
+    "slow": (BEFORE, "The method runs after a wait (value: real seconds, default 30)."),
     "error": (BEFORE, 'The answer is the error in value, for example "5 skin_unavailable".'),
     "rate_limited": (BEFORE, "The answer is -7 request_limit_reached."),
     "maintenance": (BEFORE, "The answer is -9 under_maintenance."),
@@ -20,16 +20,16 @@ FAULTS = {
     "invalid_ip": (BEFORE, "The answer is -8 invalid_ip_address."),
     "lose_answer": (AFTER, "The connection is closed without an answer."),
     "html_error_after": (AFTER, "The answer is 502 with an HTML page."),
-    "slow_answer": (AFTER, "The answer is sent late (value: real seconds, 30)."),
+    "slow_answer": (AFTER, "The answer is sent after a wait (value: real seconds, default 30)."),
     "empty_answer": (AFTER, "The answer is 200 with an empty body."),
     "truncated": (AFTER, "The answer is half of the JSON, with the Content-Length of that half."),
-    "cut_off": (AFTER, "The connection is closed after half of the JSON. Content-Length is that of the whole."),
+    "cut_off": (AFTER, "The connection is closed after half of the JSON. Content-Length is that of the whole JSON."),
     "garbage": (AFTER, "The answer is bytes that are neither UTF-8 nor JSON."),
     "huge": (AFTER, "64 MB of spaces come before the JSON."),
     "notify_drop": (NOTIFICATION, "A notification is never sent and never listed as failed."),
     "notify_twice": (NOTIFICATION, "A notification is sent twice, possibly at the same time."),
-    "notify_delay": (NOTIFICATION, "A notification is sent late (value: seconds of the sandbox's clock, 60)."),
-    "notify_reorder": (NOTIFICATION, "A notification is sent after the next one, or after a minute."),
+    "notify_delay": (NOTIFICATION, "A notification is delayed (value: seconds of the sandbox's clock, default 60)."),
+    "notify_reorder": (NOTIFICATION, "A notification is sent after the next notification, or after a minute."),
     "notify_bad_sign": (NOTIFICATION, "A notification has a wrong signature."),
     "notify_no_sign": (NOTIFICATION, "A notification has no signature except X-SIGN."),
     "notify_float_noise": (
@@ -45,7 +45,7 @@ FAULTS = {
     "no_bots": (SERVICE_STATUS, "The answer says that no bots are available."),
     "site_off": (SERVICE_STATUS, "The answer says that the site is off."),
 }
-"""Fault -> (where it happens, what happens)."""
+"""Name of a fault -> (when or where the fault applies, what happens)."""
 
 ERROR_FAULTS = {
     "rate_limited": (-7, "request_limit_reached"),
@@ -54,7 +54,7 @@ ERROR_FAULTS = {
     "shop_not_active": (-4, "shop_not_active"),
     "invalid_ip": (-8, "invalid_ip_address"),
 }
-"""Fault -> (code, message) of the API error that is returned."""
+"""Name of a fault -> (code, message) of the API error that the sandbox returns."""
 
 _LIMITS = {
     NOTIFICATION: ("deposit", "event"),
@@ -67,14 +67,17 @@ _LIMITS = {
     "ws_twice": ("event",),
     "ws_pong": ("ping",),
 }
-"""Name of a fault, or where it happens -> what it can be limited to. All other faults: any API method."""
+"""Name of a fault, or place of faults -> the methods to which the fault can be limited.
+
+A fault that is not in this dict can be limited to any API method.
+"""
 
 
 @dataclass(slots=True)
 class Fault:
-    """One fault that is switched on, for ``times`` more uses (None: until it is removed).
+    """A fault that is switched on for ``times`` more uses. If ``times`` is None, it stays on until it is removed.
 
-    ``method`` is a value of ``Faults.allowed_methods(name)``, or ``*`` for all of them.
+    ``method`` is one of ``Faults.allowed_methods(name)``, or ``*`` for all of them.
     """
 
     name: str
@@ -83,7 +86,7 @@ class Fault:
     value: str = ""
 
     def seconds(self, default: float) -> float:
-        """Return ``value`` in seconds, or ``default`` if ``value`` is empty. Raise ValueError for other text."""
+        """Return ``value`` as seconds, or ``default`` if ``value`` is empty. Raise ValueError if it is no number."""
         return float(self.value or default)
 
 
@@ -96,14 +99,18 @@ class Faults:
         self._active: list[Fault] = []
 
     def allowed_methods(self, name: str) -> tuple[str, ...]:
-        """Return what the fault can be limited to: API methods, kinds of notification or kinds of websocket frame."""
+        """Return the methods to which the fault can be limited.
+
+        For an API fault these are API methods. For other faults they are kinds of notification or websocket frame.
+        """
         allowed = _LIMITS.get(name) or _LIMITS.get(FAULTS[name][0]) or self._api_methods
         return tuple(method for method in allowed if name != "market_disabled" or method.startswith("market_"))
 
     def add(self, name: str, method: str = "*", *, times: int | None = 1, value: object = "") -> Fault:
-        """Switch a fault on for the next ``times`` uses (None: until it is removed) and return the fault.
+        """Switch a fault on for the next ``times`` uses, and return the fault.
 
-        Raise ValueError for an unknown name, a method that the fault cannot be limited to, or an invalid value.
+        If ``times`` is None, the fault stays on until it is removed. Raise ValueError for an unknown name, a method to
+        which the fault cannot be limited, or an invalid value.
         """
         _check_name(name)
         allowed = self.allowed_methods(name)
@@ -118,19 +125,25 @@ class Faults:
         return fault
 
     def remove(self, name: str = "") -> None:
-        """Switch off every fault with this name, or all faults. Raise ValueError for an unknown name."""
+        """Switch off all faults with this name. If ``name`` is empty, switch off all faults.
+
+        Raise ValueError for an unknown name.
+        """
         if name:
             _check_name(name)
         with self._lock:
             self._active = [fault for fault in self._active if name and fault.name != name]
 
     def active(self) -> list[Fault]:
-        """Return the faults that are switched on and have uses left."""
+        """Return the faults that are switched on."""
         with self._lock:
             return list(self._active)
 
     def consume(self, name: str, method: str) -> Fault | None:
-        """Count one use of the first fault with this name for this method. Return the fault, or None if none exists."""
+        """Use the first active fault with this name that applies to this method, and return the fault.
+
+        The use is counted: after its last use, a fault is switched off. Return None if there is no such fault.
+        """
         with self._lock:
             for fault in self._active:
                 if fault.name == name and fault.method in ("*", method):

@@ -1,6 +1,6 @@
-"""The skins that exist in the sandbox, the stock of the market, and the first inventory of each Steam account.
+"""The skins of the sandbox, the stock of the market, and the first inventory of each Steam account.
 
-The names follow Steam's style. All names except ``DOCUMENTED_SKIN`` are invented.
+The names are invented and look like Steam's names. Only ``DOCUMENTED_SKIN`` is the name of a real skin.
 """
 
 import random
@@ -12,9 +12,9 @@ from .currencies import CENT, round_to_cents
 from .state import Asset, StockItem
 
 PAID_PERCENT = (70, 79)
-"""The lowest and the highest percentage of a skin's market price that a deposit of the skin pays.
+"""A deposit of a skin pays a percentage of its market price. This is the lowest and the highest percentage.
 
-Even with the default price multiplier of 1.2 the result is below the market price. So a user who buys skins and
+Even after the default price multiplier of 1.2, a deposit pays less than the market price. So a user who buys skins and
 deposits them loses money.
 """
 
@@ -36,7 +36,7 @@ ICON_PREFIX = "sandbox-"
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """One kind of skin. ``price`` is its usual market price in USD."""
+    """One kind of skin. ``price`` is the usual market price in USD."""
 
     game: str
     kind: str
@@ -192,7 +192,10 @@ BY_CLASS_ID = {design.class_id: design for designs in DESIGNS.values() for desig
 
 
 def new_stock(first_skin_id: int) -> list[StockItem]:
-    """Return a full stock: one to four of each skin, at slightly varied prices. Every call returns the same skins."""
+    """Return the skins for a full market: one to four skins of each kind, with slightly different prices.
+
+    Every call returns the same names and prices.
+    """
     chance = random.Random(1)  # noqa: S311 - variety, not secrecy
     items: list[StockItem] = []
     for designs in DESIGNS.values():
@@ -212,7 +215,7 @@ def new_stock(first_skin_id: int) -> list[StockItem]:
 
 
 def payable_price(market_price: Decimal, percent: int = PAID_PERCENT[1]) -> Decimal:
-    """Return the amount in USD that a deposit of a skin with this market price pays, at least one cent."""
+    """Return the amount in USD that a deposit of a skin with this market price pays. It is at least one cent."""
     return max((market_price * percent / 100).quantize(CENT, ROUND_DOWN), CENT)
 
 

@@ -1,4 +1,4 @@
-"""How purchases end: outcomes, error reasons, trade tokens that select an outcome, and planned outcomes."""
+"""The outcomes of purchases: error reasons, trade tokens that select an outcome, and planned outcomes."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ OUTCOMES = {
     "invalid_trade_token": "Steam does not know the trade token.",
     "user_not_tradable": "The user may not trade.",
     "trade_create_error": "The trade offer cannot be created.",
-    "rollback_user": "The user accepts and later takes the trade back.",
-    "rollback_supplier": "The user accepts and later the supplier takes the trade back.",
+    "rollback_user": "The user accepts the trade and later rolls it back.",
+    "rollback_supplier": "The user accepts the trade. Later the supplier rolls it back.",
 }
-"""Outcome of a purchase, which is also its last status -> what happens."""
+"""Outcome -> what happens. The outcome of a purchase is also its last status."""
 
 ROLLBACKS = frozenset({"rollback_user", "rollback_supplier"})
 
@@ -27,10 +27,10 @@ ERROR_REASONS = {
     "too_many_failed_attempts": "trade_create_error",
     "skin_unavailable": "trade_create_error",
 }
-"""``error_reason`` -> its usual outcome. This is a guess: SkinsBack does not document which status has which reason."""
+"""``error_reason`` -> outcome. The pairs are a guess: SkinsBack does not document which status has which reason."""
 
 DEFAULT_REASONS = {"user_not_tradable": "user_cant_trade", "trade_create_error": "skin_unavailable"}
-"""Outcome -> the ``error_reason`` of a purchase if no reason was chosen. Other outcomes have no default."""
+"""Outcome -> the ``error_reason`` of a purchase if no reason was chosen. Other outcomes have no default reason."""
 
 TOKEN_OUTCOMES = {
     "DECLINED": "canceled",
@@ -45,7 +45,7 @@ TOKEN_OUTCOMES = {
     "FULLINV0": "user_not_tradable",
     "ATTEMPTS": "trade_create_error",
 }
-"""Trade token -> the outcome of every purchase that is sent to it."""
+"""Trade token -> the outcome of every purchase for a trade URL with this token."""
 
 TOKEN_REASONS = {
     "NOTRADES": "user_cant_trade",
@@ -55,25 +55,25 @@ TOKEN_REASONS = {
     "FULLINV0": "user_inventory_is_full",
     "ATTEMPTS": "too_many_failed_attempts",
 }
-"""Trade token -> the ``error_reason`` of every purchase that is sent to it."""
+"""Trade token -> the ``error_reason`` of every purchase for a trade URL with this token."""
 
 TOKEN_REFUSALS = {
     "BADTOKEN": (9, "invalid_token_value"),
     "TOOMANY0": (10, "too_many_failed_attempts_for_user"),
 }
-"""Trade token -> the API error with which a purchase for it is refused."""
+"""Trade token -> the API error that refuses every purchase for a trade URL with this token."""
 
 _PLACEHOLDER = "AAAAAAAA"
-"""A valid trade token, used to check only the partner of a trade URL."""
+"""A valid trade token. It is used to check the partner of a trade URL without its token."""
 
 
 def is_partner(partner: str) -> bool:
-    """Return whether the partner is valid in a trade URL."""
+    """Return whether ``partner`` is a valid partner of a trade URL."""
     return is_trade_url(partner, _PLACEHOLDER)
 
 
 def is_trade_url(partner: str, token: str) -> bool:
-    """Return whether the partner and the token are valid in a trade URL."""
+    """Return whether ``partner`` and ``token`` are valid values of a trade URL."""
     try:
         TradeURL(partner, token)
     except InvalidTradeURL:
@@ -82,18 +82,18 @@ def is_trade_url(partner: str, token: str) -> bool:
 
 
 def check_outcome(outcome: str, error_reason: str) -> None:
-    """Raise ValueError for an unknown outcome or reason, and for a reason together with ``accepted``."""
+    """Raise ValueError for an unknown outcome, an unknown reason, or a reason for the outcome ``accepted``."""
     if outcome not in OUTCOMES:
         raise ValueError(f"Unknown outcome: use one of {', '.join(OUTCOMES)}.")
     if error_reason and error_reason not in ERROR_REASONS:
         raise ValueError(f"Unknown error reason: use one of {', '.join(ERROR_REASONS)}.")
     if error_reason and outcome == "accepted":
-        raise ValueError(f"The outcome accepted has no error reason: {', '.join(ERROR_REASONS)} need another outcome.")
+        raise ValueError(f"The outcome accepted has no error reason. {', '.join(ERROR_REASONS)} need another outcome.")
 
 
 @dataclass(slots=True)
 class PlannedOutcome:
-    """The outcome of the next ``times`` purchases for ``partner``. None means any partner."""
+    """The outcome of the next ``times`` purchases for ``partner``. If ``partner`` is None, for any partner."""
 
     outcome: str
     times: int = 1
@@ -102,7 +102,7 @@ class PlannedOutcome:
 
 
 class PlannedOutcomes:
-    """The outcomes planned for the next purchases, in the order in which they were added."""
+    """The planned outcomes of the next purchases, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._plans: list[PlannedOutcome] = []
@@ -111,11 +111,11 @@ class PlannedOutcomes:
         """Plan the outcome of the next purchases. Raise ValueError for an invalid outcome, reason or partner."""
         check_outcome(outcome, error_reason)
         if partner and not is_partner(partner):
-            raise ValueError("A partner is the number of a trade URL: up to 10 digits.")
+            raise ValueError("A partner is the number in a trade URL, with up to 10 digits.")
         self._plans.append(PlannedOutcome(outcome, max(times, 1), partner or None, error_reason))
 
     def active(self) -> list[PlannedOutcome]:
-        """Return the plans that have uses left."""
+        """Return the plans that are not used up."""
         return list(self._plans)
 
     def clear(self) -> None:
@@ -123,7 +123,10 @@ class PlannedOutcomes:
         self._plans.clear()
 
     def consume(self, partner: str) -> PlannedOutcome | None:
-        """Count one use of the first plan for this partner, and return the plan. Return None if there is no plan."""
+        """Use the first plan for this partner, and return the plan. Return None if there is no such plan.
+
+        The use is counted: after its last use, a plan is removed.
+        """
         for plan in self._plans:
             if plan.partner in (None, partner):
                 plan.times -= 1

@@ -1,4 +1,4 @@
-"""The steps of a purchase: bought, trade offer sent, accepted or failed, possibly rolled back."""
+"""Functions for the steps of a purchase: bought, trade offer sent, accepted or failed, and perhaps rolled back."""
 
 from functools import partial
 
@@ -14,8 +14,9 @@ from .store import Impossible, Store
 def create(store: Store, project: Project, skin: StockItem, *, partner: str, token: str, custom_id: str) -> Purchase:
     """Buy the skin, debit the balance and return the purchase.
 
-    The caller must check first that the skin is for sale and that the balance is high enough. The purchase ends with
-    the planned outcome for ``partner``, or else with the outcome of the trade token, or else it is accepted.
+    The caller must check before that the skin is for sale and that the balance is high enough. The purchase will get
+    the planned outcome for ``partner``. If no outcome is planned, it gets the outcome of the trade token. If the token
+    has no outcome, the purchase is accepted.
     """
     planned = store.planned_outcomes.consume(partner)
     purchase = Purchase(
@@ -42,7 +43,7 @@ def create(store: Store, project: Project, skin: StockItem, *, partner: str, tok
 
 
 def reschedule(store: Store) -> None:
-    """Schedule the next step of each purchase that has one. Called once after the state is loaded."""
+    """Schedule the next step of each purchase whose ``due_at`` is set. Called once, after the state was loaded."""
     for purchase in store.state.purchases.values():
         purchase.skin = store.state.stock[purchase.skin.skin_id]
         if purchase.due_at is not None:
@@ -50,9 +51,9 @@ def reschedule(store: Store) -> None:
 
 
 def finish(store: Store, purchase: Purchase, outcome: str, *, error_reason: str = "") -> None:
-    """End the purchase with this outcome now. Without ``error_reason`` it gets the outcome's default reason, if any.
+    """End the purchase with this outcome now. If ``error_reason`` is empty, use the default reason of the outcome.
 
-    Raise Impossible for an outcome that is unknown or cannot follow the current status. Raise ValueError for an unknown
+    Raise Impossible if the outcome is unknown or cannot follow the current status. Raise ValueError for an unknown
     reason, and for a reason together with ``accepted``.
     """
     if outcome not in OUTCOMES:
@@ -75,7 +76,10 @@ def _schedule(store: Store, purchase: Purchase, due_at: float) -> None:
 
 
 def _run_due(store: Store, purchase: Purchase, due_at: float) -> None:
-    """Do the next step towards the outcome. Do nothing if the purchase has another ``due_at`` now."""
+    """Do the next step of the purchase towards its outcome.
+
+    Do nothing if ``due_at`` of the purchase has changed since this step was scheduled.
+    """
     if purchase.due_at != due_at:
         return
     purchase.due_at = None
@@ -124,7 +128,10 @@ def _accept(store: Store, purchase: Purchase) -> None:
 
 
 def _fail(store: Store, purchase: Purchase) -> None:
-    """End the purchase with its outcome, a failure or a rollback. Refund the balance and put the skin on sale again."""
+    """End the purchase with its outcome, which is a failure or a rollback.
+
+    Refund the price to the project's balance, and put the skin on sale again.
+    """
     if purchase.status == "accepted":
         inventory = store.inventory(purchase.steam_id)
         inventory[:] = [asset for asset in inventory if asset.asset_id != _asset_id(purchase)]
@@ -138,7 +145,7 @@ def _fail(store: Store, purchase: Purchase) -> None:
 
 
 def _asset_id(purchase: Purchase) -> str:
-    """Return the asset id of the bought skin in the user's inventory."""
+    """Return the asset ID of the bought skin in the user's inventory."""
     return str(40_000_000_000 + purchase.buy_id)
 
 

@@ -1,4 +1,4 @@
-"""The sandbox's data as plain structs, and the state file that stores them between two runs."""
+"""The sandbox's data as plain structs, and the functions that load and save them in a state file."""
 
 import os
 import tempfile
@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 
 FORMAT = 1
-"""Version of the state file's format."""
+"""The version of the format of the state file."""
 
 HELD_DEPOSITS = frozenset({"in_hold", "hold_approved"})
-"""Statuses of a held deposit: Trade Protection still lets the user take the skins back."""
+"""The statuses of a held deposit. In these statuses, the user can still undo the trade on Steam."""
 
 OPEN_PURCHASES = frozenset({"creating_trade", "waiting_accept"})
-"""Statuses of a purchase that has not ended yet."""
+"""The statuses of a purchase that is neither accepted nor failed yet."""
 
 
 class Project(msgspec.Struct, kw_only=True):
@@ -44,7 +44,7 @@ class Asset(msgspec.Struct, kw_only=True):
 
 
 class StockItem(msgspec.Struct, kw_only=True):
-    """One skin on the market. ``price`` is in USD. ``sold`` is true while a purchase of it is open or accepted."""
+    """One skin on the market. ``price`` is in USD. ``sold`` is True while its purchase is open or accepted."""
 
     skin_id: int
     game: str
@@ -55,10 +55,11 @@ class StockItem(msgspec.Struct, kw_only=True):
 
 
 class Deposit(msgspec.Struct, kw_only=True):
-    """A user pays with skins. Times are UNIX seconds. Amounts are in ``currency``, except in two fields.
+    """A deposit: a user pays with skins. Times are in UNIX seconds.
 
-    ``amount_usd`` is in USD. ``user_amount`` is the amount that the pay page shows, in the custom currency if the
-    deposit has one. ``advanced`` is true while the merchant's balance contains the deposit.
+    Amounts are in ``currency``, except ``amount_usd`` and ``user_amount``. ``amount_usd`` is in USD. ``user_amount`` is
+    the amount that the pay page shows. It is in the custom currency if the deposit has one. ``advanced`` is True while
+    the amount is part of the merchant's balance.
     """
 
     transaction_id: int
@@ -93,7 +94,7 @@ class Deposit(msgspec.Struct, kw_only=True):
 
 
 class Purchase(msgspec.Struct, kw_only=True):
-    """The merchant buys a skin for a user. Amounts are in USD, times are UNIX seconds.
+    """A purchase: the merchant buys a skin for a user. Amounts are in USD. Times are in UNIX seconds.
 
     ``status`` and ``error_reason`` are the current values. ``outcome`` and ``error_reason_to_come`` are the values that
     the purchase will have at its end.
@@ -120,11 +121,11 @@ class Purchase(msgspec.Struct, kw_only=True):
 
 
 class Delivery(msgspec.Struct, kw_only=True):
-    """One Result URL notification or event webhook, and the answer of the merchant's server.
+    """A Result URL notification or an event webhook, and the answer of the site.
 
-    ``due_at`` is the UNIX time of the next attempt, or None if no attempt follows. ``held_back`` is true if the fault
-    ``notify_reorder`` delays the delivery until the next one is queued, but at most a minute. ``http_code`` is None
-    before the first attempt, and 0 if the server did not answer.
+    ``due_at`` is the UNIX time of the next attempt, or None if there will be no attempt. ``http_code`` is None before
+    the first attempt, and 0 if the site did not answer. ``held_back`` is True if the fault ``notify_reorder`` delays
+    this delivery. Then it is sent after the next delivery, or after one minute.
     """
 
     delivery_id: int
@@ -145,7 +146,7 @@ class Delivery(msgspec.Struct, kw_only=True):
 
 
 class FailedCallback(msgspec.Struct, kw_only=True):
-    """A Result URL notification that got no 2xx answer. ``http_code`` is 0 if the server did not answer."""
+    """A Result URL notification without a 2xx answer of the site. ``http_code`` is 0 if the site did not answer."""
 
     delivery_id: int
     client_id: str
@@ -171,7 +172,7 @@ class State(msgspec.Struct, kw_only=True):
 
 
 class UnreadableState(Exception):
-    """The state file cannot be read: another version or another program wrote it."""
+    """The state file cannot be read, because another version or another program wrote it."""
 
     def __init__(self, path: Path | None, detail: object = "") -> None:
         reason = f" ({detail})" if detail else ""
@@ -182,7 +183,7 @@ class UnreadableState(Exception):
 
 
 def load(path: Path) -> State | None:
-    """Return the saved state, or None if there is no file. Raise UnreadableState for any other file."""
+    """Return the saved state. Return None if the file does not exist. Raise UnreadableState if it cannot be read."""
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
@@ -197,7 +198,7 @@ def load(path: Path) -> State | None:
 
 
 def save(state: State, path: Path) -> None:
-    """Save the state and replace the file atomically. After a crash the file contains the old state or the new one."""
+    """Save the state and replace the file atomically. A crash leaves either the old file or the new file."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

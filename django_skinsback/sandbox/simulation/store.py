@@ -1,4 +1,4 @@
-"""The store: all data of one sandbox, with its lock, its clock and its scheduled actions."""
+"""The class Store: all data of one sandbox, with a lock, a clock and the scheduled actions."""
 
 import heapq
 import itertools
@@ -24,35 +24,44 @@ PROJECT_NAMES = {"sandbox": "Sandbox Skins", "sandbox-2": "Second Sandbox"}
 
 
 class Impossible(Exception):
-    """The action is not possible in the current state. The message says why."""
+    """Raised if an action is not possible in the current state. The message is the reason."""
 
 
 class Observer:
-    """Its methods are called after every change, inside the store's lock. Here they do nothing."""
+    """The store calls these methods after every change, while it holds its lock. Subclasses override them.
+
+    The methods of this class do nothing.
+    """
 
     def deposit_changed(self, deposit: Deposit) -> None:
         """Called when the deposit has a new status, or when its trade offer was sent."""
 
     def purchase_created(self, purchase: Purchase) -> None:
-        """Called when the merchant bought a skin."""
+        """Called when the merchant has bought a skin."""
 
     def purchase_changed(self, purchase: Purchase) -> None:
         """Called when the purchase has a new status."""
 
     def balance_changed(self, project: Project) -> None:
-        """Called when the project's balance changed."""
+        """Called when the project's balance has changed."""
 
 
 @dataclass(slots=True)
 class _Budget:
-    """The times of one project's API calls in the last minute, and when its block ends. All are UNIX seconds."""
+    """The rate limit of one project. All times are in UNIX seconds.
+
+    ``calls`` are the times of the API calls in the last minute. Until ``blocked_until``, all calls are refused.
+    """
 
     calls: deque[float] = field(default_factory=deque)
     blocked_until: float = 0
 
 
 class Store:
-    """Read and change ``state`` only inside ``with store.locked()``. Send nothing over the network inside it."""
+    """The data of one sandbox.
+
+    Read and change ``state`` only inside ``with store.locked()``. Do not use the network inside this block.
+    """
 
     def __init__(
         self, options: Options, clock: Clock, *, faults: Faults | None = None, state_file: Path | None = None
@@ -97,8 +106,9 @@ class Store:
     def locked(self) -> Iterator[State]:
         """Hold the lock and yield the state.
 
-        On entry every due scheduled action runs. On exit, if ``mark_changed`` was called, the state is saved to the
-        state file (if there is one) and the event ``changed`` is set. The event wakes the webhook sender.
+        At the beginning of the block, all scheduled actions that are due run. If ``mark_changed`` was called, two
+        things happen at the end of the block: the state is saved to the state file (if there is one), and the event
+        ``changed`` is set. The webhook sender waits for this event.
         """
         with self._lock:
             self._run_due()
@@ -113,11 +123,11 @@ class Store:
                     self.changed.set()
 
     def mark_changed(self) -> None:
-        """Mark the state as changed. It is saved at the end of ``locked``."""
+        """Mark the state as changed. The state is saved at the end of the block ``with store.locked()``."""
         self._is_dirty = True
 
     def now(self) -> float:
-        """Return the clock's UNIX seconds. Inside a scheduled action, return the time at which the action was due."""
+        """Return the clock's time in UNIX seconds. In a scheduled action, return the time at which it was due."""
         return self._replayed_at if self._replayed_at is not None else self.clock.now()
 
     def schedule(self, due_at: float, action: Callable[[float], None]) -> None:
@@ -140,14 +150,17 @@ class Store:
                 self._replayed_at = None
 
     def new_id(self) -> int:
-        """Return a new id. Skins, deposits and purchases share one series, which starts at the clock's UNIX seconds."""
+        """Return a new ID for a skin, deposit or purchase. They share one series of numbers.
+
+        The series starts at the clock's UNIX seconds.
+        """
         number = self.state.next_id
         self.state.next_id += 1
         self.mark_changed()
         return number
 
     def new_delivery_id(self) -> int:
-        """Return a new id for a delivery. Deliveries have their own series."""
+        """Return a new ID for a delivery. Deliveries have their own series of numbers."""
         self.state.next_delivery_id += 1
         self.mark_changed()
         return self.state.next_delivery_id
@@ -159,12 +172,12 @@ class Store:
         return self.state.inventories[steam_id]
 
     def deposit(self, client_id: str, order_id: str) -> Deposit | None:
-        """Return the project's deposit with this ``order_id``, or None."""
+        """Return the project's deposit with this ``order_id``. Return None if there is no such deposit."""
         transaction_id = self.deposit_ids.get((client_id, order_id))
         return None if transaction_id is None else self.state.deposits[transaction_id]
 
     def purchase(self, client_id: str, custom_id: str) -> Purchase | None:
-        """Return the project's purchase with this ``custom_id``, or None."""
+        """Return the project's purchase with this ``custom_id``. Return None if there is no such purchase."""
         buy_id = self.custom_ids.get((client_id, custom_id))
         return None if buy_id is None else self.state.purchases[buy_id]
 
@@ -176,7 +189,10 @@ class Store:
         self.observer.balance_changed(project)
 
     def enqueue(self, delivery: Delivery) -> None:
-        """Queue a delivery. If there are more than 300 deliveries, delete the oldest that have no further attempt."""
+        """Queue a delivery. At most 300 deliveries are kept.
+
+        If there are more, delete the oldest deliveries that will not be sent again.
+        """
         deliveries = self.state.deliveries
         deliveries[delivery.delivery_id] = delivery
         if len(deliveries) > KEPT_DELIVERIES:
@@ -186,7 +202,10 @@ class Store:
         self.mark_changed()
 
     def within_rate_limit(self, client_id: str) -> bool:
-        """Count one API call. Return False if the project is over its limit, and for one minute after that."""
+        """Count one API call of the project, and return whether the call is allowed.
+
+        A call over the limit is refused. Then all calls of the project are refused for one minute.
+        """
         limit, now = self.options.rate_limit, self.clock.now()
         if limit is None:
             return True

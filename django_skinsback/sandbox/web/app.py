@@ -32,9 +32,10 @@ _ADDRESSES = (
 
 
 class App:
-    """The WSGI application. A request whose Host header is neither a loopback name nor allowed gets a 421 response.
+    """The WSGI application.
 
-    A request other than GET and HEAD with the Origin of another site gets a 403 response. Programs send no Origin.
+    The Host header of a request must be a loopback name or an allowed host. Otherwise the response is 421. A POST or
+    DELETE request with the Origin header of another site gets the response 403. Programs do not send an Origin header.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class App:
         )
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Return the response. After CloseConnection close the connection and raise ConnectionAbortedError."""
+        """Return the response. If CloseConnection is raised, close the connection and raise ConnectionAbortedError."""
         try:
             response = self.answer(Request(environ))
         except CloseConnection as closing:
@@ -99,7 +100,7 @@ class App:
         return response(environ, start_response)
 
     def answer(self, request: Request) -> Response:
-        """Return the response with the security headers. An HTTPException becomes a plain response with its status."""
+        """Return the response, with the security headers added. An HTTPException becomes a plain text response."""
         try:
             response = self._refuse_other_hosts(request) or self._route(request)
         except RequestRedirect as error:
@@ -126,7 +127,7 @@ class App:
         host = request.headers.get("Host", "")
         name = urlsplit(f"//{host}").hostname
         if not is_loopback(name) and name not in self.allowed_hosts:
-            return Response("The sandbox answers only under a loopback name or an allowed host name.\n", 421)
+            return Response("The host name must be a loopback name or be allowed with --allow-host.\n", 421)
         origin = request.headers.get("Origin")
         if request.method not in ("GET", "HEAD") and origin is not None and origin != f"http://{host}":
             return Response("Pages of other sites may not use the sandbox.\n", 403)

@@ -1,4 +1,4 @@
-"""The control API under ``/_sandbox/``. The control page's buttons and other programs use it to change the sandbox."""
+"""The control API under ``/_sandbox/``. The buttons of the control page and other programs call it."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -38,7 +38,10 @@ Fields = Mapping[str, Any]
 
 
 class ControlAPI:
-    """It accepts forms and JSON. A browser's form is redirected to the control page. Other clients get JSON."""
+    """The control API. It accepts forms and JSON.
+
+    After a form, a browser is redirected to the control page. Other clients get JSON.
+    """
 
     def __init__(
         self, store: Store, notifications: Notifications, webhook_sender: WebhookSender, page: ControlPage
@@ -47,9 +50,9 @@ class ControlAPI:
         self.urls = Map([Rule(route.path, methods=[route.method], endpoint=route) for route in ROUTES])
 
     def answer(self, request: Request, path: str) -> Response:
-        """Run the handler of the address and return the response.
+        """Call the handler for the address and return the response.
 
-        After an error a browser's form gets the control page with the message. Other clients get ``{"error": …}``.
+        After an error, a browser gets the control page with the error message. Other clients get ``{"error": …}``.
         """
         is_browser = "text/html" in request.headers.get("Accept", "") and request.method == "POST"
         try:

@@ -1,4 +1,4 @@
-"""The control page ``/``. It shows the sandbox's data, with buttons that call the control API."""
+"""The control page ``/``. It shows the sandbox's data and has buttons that call the control API."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -31,7 +31,7 @@ _SETTINGS = """SKINSBACK = {{
 
 
 def settings_text(url: str, client_id: str) -> str:
-    """Return the Python text to paste into a site's settings."""
+    """Return Python code for the settings of a site that uses this sandbox."""
     return _SETTINGS.format(url=url, websocket_url=websocket_url(url), client_id=client_id, secret=SECRETS[client_id])
 
 
@@ -43,11 +43,11 @@ class ControlPage:
         self.api_methods = list(api_methods)
 
     def answer(self, _request: Request) -> Response:
-        """Return the page."""
+        """Return the control page."""
         return self.page()
 
     def page(self, *, problem: str = "", http_status: int = 200) -> Response:
-        """Return the page. If ``problem`` is not empty, the page shows it as an error message."""
+        """Return the control page. If ``problem`` is not empty, the page shows ``problem`` as an error message."""
         with self.store.locked() as state:
             return page(
                 "control.html",
@@ -91,7 +91,7 @@ def _tone(status: str) -> str:
 
 
 def _deposit_actions(deposit: Deposit) -> list[tuple[str, str]]:
-    """Return the buttons of a deposit: (action in the control API, label)."""
+    """Return the buttons of a deposit as pairs: (action of the control API, label)."""
     if deposit.status == "pending":
         if deposit.trade_offer_id:
             return [("accept", "Accept"), ("decline", "Decline")]
@@ -102,7 +102,7 @@ def _deposit_actions(deposit: Deposit) -> list[tuple[str, str]]:
 
 
 def _purchase_actions(purchase: Purchase) -> list[tuple[str, str]]:
-    """Return the buttons of a purchase: (outcome, label)."""
+    """Return the buttons of a purchase as pairs: (outcome, label)."""
     if purchase.status in OPEN_PURCHASES:
         return [("accepted", "Accept"), ("canceled", "Decline"), ("timeout", "Time out")]
     if purchase.status == "accepted":

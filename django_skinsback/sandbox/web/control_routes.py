@@ -1,11 +1,14 @@
-"""The addresses of the control API and the fields that each accepts."""
+"""The addresses of the control API, and the fields that each address accepts."""
 
 from collections.abc import Collection
 from typing import NamedTuple
 
 
 class Route(NamedTuple):
-    """One address. ``handler`` is a method of ``ControlAPI``. ``fields`` is None if the address accepts any field."""
+    """One address of the control API. ``handler`` is the name of a method of ``ControlAPI``.
+
+    If ``fields`` is None, the address accepts any field.
+    """
 
     method: str
     path: str
@@ -18,7 +21,7 @@ _PROJECT_FIELDS = ("result_url", "events_url", "success_url", "fail_url", "multi
 
 ROUTES = (
     Route(
-        "GET", "/_sandbox/state", "show_state", "Everything: clock, projects, deposits, purchases, deliveries, faults."
+        "GET", "/_sandbox/state", "show_state", "All data: clock, projects, deposits, purchases, deliveries, faults."
     ),
     Route("GET", "/_sandbox/clock", "show_clock", "The sandbox's time in UNIX seconds."),
     Route(
@@ -64,14 +67,14 @@ ROUTES = (
         "POST",
         "/_sandbox/deposits/<order_id>/<action>",
         "change_deposit",
-        "The action is accept, decline or expire for a trade offer, return or finish-hold for a held deposit.",
+        "Do an action. For a trade offer: accept, decline or expire. For a held deposit: return or finish-hold.",
         ("project",),
     ),
     Route(
         "POST",
         "/_sandbox/deposits/<order_id>/notify",
         "notify_deposit",
-        "Send a signed notification that need not be true: status, and any other fields.",
+        "Send a signed notification: status, and any other fields. The values may be untrue.",
         None,
     ),
     Route("GET", "/_sandbox/purchases", "list_purchases", "All purchases."),
@@ -84,7 +87,7 @@ ROUTES = (
         ("error_reason",),
     ),
     Route("GET", "/_sandbox/deliveries", "list_deliveries", "The latest notifications and how they were answered."),
-    Route("POST", "/_sandbox/deliveries/send", "send_due", "Send what is due and wait for the answers."),
+    Route("POST", "/_sandbox/deliveries/send", "send_due", "Send the due notifications and wait for the answers."),
     Route("POST", "/_sandbox/deliveries/<int:delivery_id>/send", "send_again", "Send one notification again."),
     Route(
         "POST",
@@ -99,7 +102,7 @@ ROUTES = (
 
 
 def check_fields(route: Route, fields: Collection[str]) -> None:
-    """Raise ValueError if the route does not accept one of the fields. The message names the accepted fields."""
+    """Raise ValueError if the route does not accept one of the fields. The message lists the accepted fields."""
     if route.fields is None:
         return
     unknown = [name for name in fields if name not in route.fields]

@@ -19,7 +19,7 @@ from .rendering import allow_frames, page
 
 
 class Ending(NamedTuple):
-    """The texts of the last page for a final or held deposit. ``style`` is a CSS class."""
+    """The texts of the last page, which is shown for a final or held deposit. ``style`` is a CSS class."""
 
     style: str
     sign: str
@@ -30,32 +30,36 @@ class Ending(NamedTuple):
 _PAID, _HELD, _FAILED = "paid", "held", "failed"
 _ENDINGS = {
     "success": Ending(_PAID, "✓", "Deposit complete", "The skins have arrived."),
-    "hold_approved": Ending(_PAID, "✓", "Deposit complete", "The shop has accepted your deposit before its hold ends."),
+    "hold_approved": Ending(_PAID, "✓", "Deposit complete", "The shop has accepted your deposit early."),
     "in_hold": Ending(
         _HELD,
         "…",
         "Deposit on hold",
-        "The skins have arrived. Steam lets you take them back for eight days. After that the deposit is final.",
+        "The skins have arrived. You can take them back on Steam for eight days. Then the deposit is final.",
     ),
-    "fail": Ending(_FAILED, "✕", "Deposit failed", "No skins have changed hands."),
+    "fail": Ending(_FAILED, "✕", "Deposit failed", "You still have your skins."),
     "hold_returned": Ending(_FAILED, "✕", "Deposit returned", "You have taken your skins back."),
 }
 _REDIRECT_SECONDS = 6
 
 
 def account_name(steam_id: str) -> str:
-    """Return the name that the pages show for the Steam account."""
+    """Return the name of the Steam account for the pages."""
     return deposits.STEAM_ACCOUNTS.get(steam_id, f"Steam user …{steam_id[-4:]}")
 
 
 class PayPage:
-    """The pages under ``/_/pay/<hash>/``. There is no login. An unknown hash raises NotFound."""
+    """The pages under ``/_/pay/<hash>/``. They need no login. For an unknown hash they raise NotFound."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     def choose(self, request: Request, pay_hash: str) -> Response:
-        """Show the payer's skins of one game. Redirect if a trade offer was sent or the deposit is not pending."""
+        """Show the payer's skins of one game.
+
+        If a trade offer was sent, redirect to the trade offer. If the deposit is not pending, redirect to the last
+        page.
+        """
         with self.store.locked():
             deposit = self._deposit(pay_hash)
             if deposit.status != "pending":
@@ -66,7 +70,10 @@ class PayPage:
             return self._choose_page(deposit, steam_id, request.args.get("game"))
 
     def offer(self, request: Request, pay_hash: str) -> Response:
-        """Send the trade offer for the chosen skins. If they are not allowed, show the skins again with the reason."""
+        """Send the trade offer for the chosen skins, and redirect to it.
+
+        If the chosen skins are not allowed, show the skins again with the reason.
+        """
         with self.store.locked():
             deposit = self._deposit(pay_hash)
             steam_id = deposits.choose_payer(deposit, request.form.get("steam_id", ""))
@@ -78,7 +85,11 @@ class PayPage:
         return redirect("trade", 303)
 
     def trade(self, _request: Request, pay_hash: str, problem: str = "") -> Response:
-        """Show the trade offer as the user would see it in Steam. Redirect if there is no open trade offer."""
+        """Show the trade offer, as Steam would show it to the user.
+
+        If no trade offer was sent, redirect to the choice of skins. If the deposit is not pending, redirect to the last
+        page.
+        """
         with self.store.locked():
             deposit = self._deposit(pay_hash)
             if deposit.status != "pending":
@@ -97,7 +108,10 @@ class PayPage:
             )
 
     def decide(self, request: Request, pay_hash: str) -> Response:
-        """Accept or decline the trade offer, then redirect to the last page. A second click changes nothing."""
+        """Accept or decline the trade offer, and redirect to the last page. A second click changes nothing.
+
+        If the trade is not possible, show the trade offer again with the reason.
+        """
         action = deposits.accept if request.form.get("decision") == "accept" else deposits.decline
         with self.store.locked():
             deposit = self._deposit(pay_hash)
@@ -109,9 +123,10 @@ class PayPage:
         return redirect("finished", 303)
 
     def finished(self, _request: Request, pay_hash: str) -> Response:
-        """Show how the deposit ended, with a link back to the site.
+        """Show the last page: the result of the deposit, and a link back to the site.
 
-        Outside a widget the browser opens the link after a few seconds. A pending deposit redirects to the pay page.
+        If the deposit is not in a widget, the browser opens the link after a few seconds. If the deposit is pending,
+        redirect to the choice of skins.
         """
         with self.store.locked():
             deposit = self._deposit(pay_hash)
@@ -178,7 +193,10 @@ def _money(amount: Decimal, deposit: Deposit) -> str:
 
 
 def _limits(deposit: Deposit, project: str) -> str:
-    """Return a text with the deposit's limits. If the shown prices are multiplied, the text contains the rate too."""
+    """Return a text with the limits of the deposit.
+
+    If the prices on the page are multiplied, the text also contains the rate.
+    """
     limits = _range(deposit, lambda amount: f"{amount:,.2f} {deposit.currency.upper()}")
     shown = _range(deposit, lambda amount: _money(currencies.user_amount(amount, deposit), deposit))
     request = f"Choose skins worth {limits}." if limits else f"Their value is added to your account at {project}."

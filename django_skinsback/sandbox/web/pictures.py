@@ -1,4 +1,4 @@
-"""Pictures of the skins: the shape shows the kind, the colours show the rarity and the class id."""
+"""Pictures of the skins. The shape depends on the kind of skin, the colours depend on the rarity and the class ID."""
 
 import re
 from functools import cache
@@ -33,7 +33,7 @@ _RARITY_COLORS = {
 _SHAPES = dict(
     line.split(" ", 1) for line in (Path(__file__).parent / "silhouettes.txt").read_text(encoding="utf-8").splitlines()
 )
-"""Kind of skin -> SVG path in a box of 200 by 140."""
+"""Kind of skin -> SVG path in a box of 200 by 140 units."""
 
 _SIZE = re.compile(r"[0-9]{1,4}fx[0-9]{1,4}f", re.ASCII)
 
@@ -58,7 +58,7 @@ def steam_picture_of_class(request: Request, app_id: str, class_id: str, size: s
 
 
 def picture(_request: Request, class_id: str) -> Response:
-    """Return the SVG response for a skin. Raise NotFound for an unknown class id."""
+    """Return the response with the SVG picture of a skin. Raise NotFound for an unknown class ID."""
     if class_id not in BY_CLASS_ID:
         raise NotFound
     response = Response(draw(class_id), mimetype="image/svg+xml")
@@ -68,7 +68,7 @@ def picture(_request: Request, class_id: str) -> Response:
 
 @cache
 def draw(class_id: str) -> str:
-    """Return the SVG text of a skin. The same class id always gives the same text."""
+    """Return the picture of a skin as SVG text. The same class ID always has the same picture."""
     design, seed = BY_CLASS_ID[class_id], int(class_id)
     hue = seed % 360
     return render(
@@ -83,5 +83,5 @@ def draw(class_id: str) -> str:
 
 
 def rarity_class(class_id: str) -> str:
-    """Return the CSS class of the skin's rarity on the pay page."""
+    """Return the CSS class for the rarity of a skin on the pay page."""
     return f"rarity-{_RARITY_COLORS[BY_CLASS_ID[class_id].rarity].lstrip('#')}"

@@ -1,4 +1,4 @@
-"""HTML pages from Jinja2 templates with autoescape, and the static files beside them."""
+"""Functions that return HTML pages from Jinja2 templates, and static files. All values in the templates are escaped."""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -29,7 +29,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Default headers of every response. A response may set its own value."""
+"""The default headers of every response. A response may set another value for a header."""
 
 
 @cache
@@ -65,7 +65,7 @@ def page(template: str, /, *, http_status: int = 200, **values: object) -> Respo
 
 
 def allow_frames(response: Response) -> Response:
-    """Allow other sites to show this response in a frame, as a widget does. Return the response."""
+    """Allow other sites to show this response in a frame, and return it. The pay page of a widget needs this."""
     response.headers["Content-Security-Policy"] = f"{_POLICY}*"
     return response
 

@@ -1,4 +1,4 @@
-"""The HTTP server: serves the application on a port, in threads of this process."""
+"""The HTTP server. It serves the application on a port, in threads of this process."""
 
 import logging
 import socket
@@ -14,7 +14,7 @@ _POLL_SECONDS = 0.02
 
 
 class _Handler(WSGIRequestHandler):
-    """Send small answers at once (no Nagle delay) and log no requests. The API logs its own calls."""
+    """Handles HTTP requests. Small answers are sent without Nagle's delay. Requests are not logged here."""
 
     disable_nagle_algorithm = True
     protocol_version = "HTTP/1.1"
@@ -27,7 +27,7 @@ class _Handler(WSGIRequestHandler):
 
 
 class Server:
-    """One listening socket and the thread that serves it."""
+    """The HTTP server: one listening socket, and the thread that accepts its connections."""
 
     def __init__(self, app: App, host: str, port: int) -> None:
         self.app, self.host, self.port = app, host, port
@@ -41,7 +41,7 @@ class Server:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def listen(self) -> None:
-        """Open the port. Port 0 means any free port. Raise OSError if the port cannot be opened."""
+        """Open the port. For port 0, the system chooses a free port. Raise OSError if the port cannot be opened."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -53,7 +53,7 @@ class Server:
             )
 
     def start(self) -> None:
-        """Open the port if it is not open, and serve in a background thread."""
+        """Open the port if it is not open, and start the server in a background thread."""
         if self._server is None:
             self.listen()
         assert self._server is not None
@@ -66,7 +66,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop serving and close the port. Requests in progress are not waited for."""
+        """Stop the server and close the port. Do not wait for requests that are in progress."""
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._thread.join(timeout=5)

@@ -1,4 +1,4 @@
-"""The queue of deliveries, and the faults that drop, delay, duplicate and reorder them."""
+"""Functions that queue deliveries. Faults drop, delay, duplicate or reorder the deliveries."""
 
 from typing import Any
 
@@ -16,7 +16,8 @@ _LONGEST_HOLD_BACK_SECONDS = MINUTE
 def queue(store: Store, project: Project, *, kind: str, headers: dict[str, str], **fields: Any) -> None:
     """Queue a delivery that is due now. ``fields`` are fields of ``Delivery``.
 
-    The faults ``notify_delay``, ``notify_reorder`` and ``notify_twice`` change when and how often it is sent.
+    The faults ``notify_delay`` and ``notify_reorder`` delay the delivery. With the fault ``notify_twice``, the delivery
+    is queued twice.
     """
     now, consume = store.now(), store.faults.consume
     delayed = consume("notify_delay", kind)
@@ -36,14 +37,15 @@ def queue(store: Store, project: Project, *, kind: str, headers: dict[str, str],
             **fields,
         )
         if copy:
-            delivery.subject += " again"  # another subject, so that both may be sent at the same time
+            delivery.subject += " again"  # with different subjects, both copies can be sent at the same time
         store.enqueue(delivery)
 
 
 def is_dropped(store: Store, project: Project, kind: str) -> bool:
     """Return whether the fault ``notify_drop`` drops the new delivery.
 
-    In both cases earlier deliveries that ``notify_reorder`` holds back become due now. They are sent after the new one.
+    Earlier deliveries that the fault ``notify_reorder`` holds back become due now, even if the new delivery is dropped.
+    They are sent after the new delivery.
     """
     for delivery in list(store.state.deliveries.values()):
         waits = delivery.held_back and delivery.due_at is not None

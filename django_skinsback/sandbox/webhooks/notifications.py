@@ -1,4 +1,4 @@
-"""Result URL notifications and events: queued when a deposit, a purchase or a balance changes."""
+"""Queue Result URL notifications and events when a deposit, a purchase or a balance changes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +15,9 @@ from .result_url import JSON, notification_body
 
 
 class Notifications(Observer):
-    """Queue a delivery for every change. Pass each event also to ``send_event(client_id, body)`` for websocket clients.
+    """Queues a delivery for every change. Events are also sent to websocket clients: ``send_event(client_id, body)``.
 
-    Without a Result URL no deposit notification is queued. Without a Webhook Events URL no event is queued.
+    If there is no Result URL, no deposit notification is queued. If there is no Webhook Events URL, no event is queued.
     """
 
     def __init__(self, store: Store, send_event: Callable[[str, str], object]) -> None:
@@ -25,11 +25,11 @@ class Notifications(Observer):
         self._send_event = send_event
 
     def deposit_changed(self, deposit: Deposit) -> None:
-        """Queue a Result URL notification with the deposit's current status."""
+        """Queue a Result URL notification with the current status of the deposit."""
         self.notify_deposit(deposit)
 
     def notify_deposit(self, deposit: Deposit, /, *, status: str = "", **overrides: Any) -> None:
-        """Queue a signed Result URL notification. ``status`` and ``overrides`` replace or add fields."""
+        """Queue a signed Result URL notification. ``status`` and ``overrides`` replace or add fields of it."""
         project = self.store.state.projects[deposit.client_id]
         url = deposit.result_url or project.result_url
         if not url or is_dropped(self.store, project, "deposit"):
@@ -49,7 +49,7 @@ class Notifications(Observer):
         )
 
     def purchase_created(self, purchase: Purchase) -> None:
-        """Send the event ``buy_item`` to websocket clients and queue it for the Webhook Events URL."""
+        """Send the event ``buy_item`` to websocket clients, and queue the event for the Webhook Events URL."""
         self._send_purchase_event(
             purchase,
             "buy_item",
@@ -63,7 +63,7 @@ class Notifications(Observer):
         )
 
     def purchase_changed(self, purchase: Purchase) -> None:
-        """Send the event ``status_change`` to websocket clients and queue it for the Webhook Events URL."""
+        """Send the event ``status_change`` to websocket clients, and queue the event for the Webhook Events URL."""
         self._send_purchase_event(
             purchase,
             "status_change",
@@ -83,7 +83,7 @@ class Notifications(Observer):
         self._queue_event(project, name, data, subject=subject, summary=f"{name} {subject}: {purchase.status}")
 
     def balance_changed(self, project: Project) -> None:
-        """Send the event ``balance_change`` to websocket clients and queue it for the Webhook Events URL."""
+        """Send the event ``balance_change`` to websocket clients, and queue the event for the Webhook Events URL."""
         data = {"balance_value": php.plain_text(project.balance)}
         self._queue_event(project, "balance_change", data, subject="balance", summary="balance_change balance")
 

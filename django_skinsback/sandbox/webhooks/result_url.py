@@ -14,11 +14,11 @@ from ..simulation.store import Store
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 _LARGEST_EXACT_INTEGER = 2**53
-"""JavaScript cannot represent every larger integer exactly."""
+"""JavaScript cannot represent all integers above this number exactly."""
 
 
 def notification_body(store: Store, project: Project, fields: dict[str, Any]) -> tuple[bytes, str]:
-    """Return the signed body and its content type. The option ``notification_format`` selects the format."""
+    """Return the signed body of a notification, and its content type. The option ``notification_format`` is used."""
     fields = {name: _same_in_php_and_javascript(value) for name, value in fields.items() if value is not None}
     consume = store.faults.consume
     if store.options.notification_format != "json-numbers":
@@ -36,10 +36,10 @@ def notification_body(store: Store, project: Project, fields: dict[str, Any]) ->
 
 
 def _same_in_php_and_javascript(value: Any) -> Any:
-    """Return ``value``, or a replacement if PHP and JavaScript convert ``value`` to different text.
+    """Return ``value``. If PHP and JavaScript would convert ``value`` to different texts, return a replacement.
 
-    So the documented PHP sample and the JavaScript sample both accept the signature. The caller leaves null out: PHP
-    signs null as empty text, JavaScript does not sign it, and a form cannot contain it.
+    With the replacement, SkinsBack's code samples for PHP and for JavaScript both accept the signature. The caller
+    leaves null values out: PHP signs null as empty text, JavaScript does not sign null, and a form cannot contain null.
     """
     match value:
         case bool():
@@ -53,5 +53,5 @@ def _same_in_php_and_javascript(value: Any) -> Any:
 
 
 def _float_noise(number: Decimal) -> Decimal:
-    """Return the number as PHP sends it with ``serialize_precision=17``: 40.759999999999998 for 40.76."""
+    """Return the number as PHP sends it with ``serialize_precision=17``. For 40.76 this is 40.759999999999998."""
     return Decimal(f"{float(number):.17g}")

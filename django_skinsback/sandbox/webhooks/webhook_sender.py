@@ -1,4 +1,4 @@
-"""Send queued deliveries to the merchant's server, outside the store's lock. Failed deliveries are sent again."""
+"""Send queued deliveries to the site, without holding the store's lock. Failed deliveries are sent again."""
 
 import logging
 import threading
@@ -17,11 +17,14 @@ _CONNECT_SECONDS = 3.05
 _LONGEST_PAUSE_SECONDS = 0.25
 
 Send = Callable[[str, bytes, dict[str, str]], int]
-"""``send(url, body, headers)`` posts a delivery and returns the HTTP status, 0 for no answer."""
+"""The type of ``send(url, body, headers)``. It sends a delivery and returns the HTTP status, or 0 for no answer."""
 
 
 def post(url: str, body: bytes, headers: dict[str, str], *, timeout: float) -> int:
-    """POST a delivery without a proxy and without following redirects. Return the HTTP status, 0 for no answer."""
+    """POST a delivery and return the HTTP status. Return 0 if there is no answer.
+
+    No proxy is used. Redirects are not followed.
+    """
     import requests
 
     with requests.Session() as session:
@@ -41,7 +44,11 @@ def post(url: str, body: bytes, headers: dict[str, str], *, timeout: float) -> i
 
 
 class WebhookSender:
-    """Send deliveries with the same subject one after the other, and those with different subjects in parallel."""
+    """Sends the queued deliveries.
+
+    Deliveries with the same subject are sent one after the other. Deliveries with different subjects are sent in
+    parallel.
+    """
 
     def __init__(self, store: Store, send: Send | None = None) -> None:
         self.store = store
@@ -61,13 +68,13 @@ class WebhookSender:
         return count
 
     def start(self) -> None:
-        """Start the threads that send deliveries. They also run the store's scheduled actions at their time."""
+        """Start the threads that send deliveries. They also run the store's scheduled actions that are due."""
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="skinsback-sandbox-webhook-worker")
         self._thread = threading.Thread(target=self._run, name="skinsback-sandbox-webhook-sender", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the background threads. Deliveries that are being sent are not waited for."""
+        """Stop the background threads. Do not wait for deliveries that are being sent."""
         self._stopping.set()
         self.store.changed.set()
         if self._thread is not None:
@@ -88,7 +95,10 @@ class WebhookSender:
             self.store.changed.wait(wait_seconds)
 
     def _claim_due(self) -> list[Delivery]:
-        """Mark due deliveries as in flight and return them: at most one for each subject, none if one is in flight."""
+        """Mark due deliveries as being sent, and return them.
+
+        Return at most one delivery for each subject. Skip a subject if one of its deliveries is being sent.
+        """
         with self.store.locked() as state:
             now = self.store.clock.now()
             busy = {state.deliveries[key].subject for key in self._in_flight if key in state.deliveries}
@@ -113,7 +123,11 @@ class WebhookSender:
             self._record_answer(delivery, http_code)
 
     def _record_answer(self, delivery: Delivery, http_code: int) -> None:
-        """Store the answer. After a failure schedule a retry if one is left. List a deposit's delivery as failed."""
+        """Store the answer to a delivery.
+
+        If the delivery has failed, schedule the next retry, if there is one. If it is about a deposit, also add it to
+        the failed callbacks.
+        """
         delivery.attempts += 1
         delivery.http_code = http_code
         delivery.delivered = 200 <= http_code < 300

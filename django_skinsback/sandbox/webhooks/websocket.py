@@ -1,4 +1,4 @@
-"""The websocket. It sends the same events as the event webhook, but only to clients connected at that time."""
+"""The websocket. It sends the same events as the event webhook. Only clients that are connected get an event."""
 
 import logging
 import selectors
@@ -31,16 +31,16 @@ _GOING_AWAY, _POLICY_VIOLATION = 1001, 1008
 """Close codes of the websocket protocol."""
 
 _NO_CLOSE_FRAME = -1
-"""Queued instead of a close code, to close the connection without a close frame."""
+"""A value in the queue that closes the connection without a close frame."""
 
 
 def websocket_url(public_url: str) -> str:
-    """Return the value for ``SKINSBACK["WEBSOCKET_URL"]`` for a sandbox at ``public_url``."""
+    """Return the value of the setting ``SKINSBACK["WEBSOCKET_URL"]`` for a sandbox at ``public_url``."""
     return f"ws{public_url.removeprefix('http')}{PATH}"
 
 
 class WebsocketServer:
-    """The connected clients of every project."""
+    """Accepts websocket clients, and sends events to the connected clients of all projects."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -49,9 +49,10 @@ class WebsocketServer:
         self._stopped = False
 
     def answer(self, request: Request) -> Response:
-        """Serve the connection until it ends, then raise CloseConnection.
+        """Serve the connection until it ends. Then raise CloseConnection.
 
-        Raise an HTTPException if no websocket can be opened: a page of another site, no server or no ``websockets``.
+        Raise an HTTPException if no websocket can be opened. This happens for a page of another site, without a running
+        server, and without the library ``websockets``.
         """
         connection: socket.socket | None = request.environ.get("werkzeug.socket")
         origin, host = request.headers.get("Origin"), request.headers.get("Host", "")
@@ -79,7 +80,10 @@ class WebsocketServer:
         raise CloseConnection
 
     def _authenticate(self, client: "_Connection", *, known: bool) -> None:
-        """Send ``auth_success`` and add the client, or send ``auth_failed`` and close the connection."""
+        """If the keys are known, send ``auth_success`` and add the client.
+
+        Otherwise send ``auth_failed`` and close the connection.
+        """
         consume = self.store.faults.consume
         known = known and not consume("ws_auth_failed", "auth")
         event = "auth_success" if known else "auth_failed"
@@ -97,7 +101,10 @@ class WebsocketServer:
                 client.close(_GOING_AWAY)
 
     def broadcast(self, client_id: str, body: str) -> None:
-        """Queue an event for every client of the project. Return at once: the thread of each connection sends it."""
+        """Queue an event for every connected client of the project, and return without waiting.
+
+        The thread of each connection sends the event.
+        """
         with self._changed:
             clients = [client for client in self._connections if client.client_id == client_id]
         if not clients:
@@ -121,7 +128,7 @@ class WebsocketServer:
             return sum(client.client_id == client_id for client in self._connections)
 
     def stop(self) -> None:
-        """Close every connection. Wait up to two seconds until all connections have ended."""
+        """Close all connections, and wait up to two seconds until they have ended."""
         with self._changed:
             self._stopped = True
             for client in self._connections:
@@ -130,7 +137,10 @@ class WebsocketServer:
 
 
 class _Connection:
-    """One client, served by the thread of its HTTP request. Any thread may call ``send_text`` and ``close``."""
+    """The connection of one client. The thread of its HTTP request calls ``serve``.
+
+    Any thread may call ``send_text`` and ``close``.
+    """
 
     def __init__(self, connection: socket.socket, client_id: str, store: Store) -> None:
         from websockets.server import ServerProtocol
@@ -146,7 +156,7 @@ class _Connection:
         self._protocol = ServerProtocol(max_size=_MAX_FRAME_BYTES, logger=silent)
 
     def handshake(self, request: Request) -> bool:
-        """Send the response to the upgrade request. Return whether the websocket is open."""
+        """Send the response to the upgrade request. Return True if the websocket is open, otherwise False."""
         from websockets.http11 import Request as UpgradeRequest
 
         lines = [
@@ -169,21 +179,21 @@ class _Connection:
         self._put(text)
 
     def close(self, code: int) -> None:
-        """Queue the close code. The connection is closed after everything queued earlier was sent."""
+        """Queue the close code. The connection is closed after all frames that were queued before are sent."""
         self._put(code)
 
     def _put(self, item: str | int) -> None:
         self._outbox.append(item)
-        with suppress(OSError):  # the wake-up buffer is full, or the connection was released
+        with suppress(OSError):  # raised if the wake-up buffer is full or the connection was released
             self._wakeup_sender.send(b"!")
 
     def release(self) -> None:
-        """Close the wake-up sockets. The HTTP server closes the connection."""
+        """Close the wake-up sockets. The connection itself is closed by the HTTP server."""
         self._wakeup_receiver.close()
         self._wakeup_sender.close()
 
     def serve(self) -> None:
-        """Send what is queued and read pings until either side closes the connection."""
+        """Send queued frames and read pings until the client or the sandbox closes the connection."""
         with selectors.DefaultSelector() as ready:
             ready.register(self._connection, selectors.EVENT_READ)
             ready.register(self._wakeup_receiver, selectors.EVENT_READ)
@@ -235,7 +245,10 @@ class _Connection:
         return bool(data) and self._flush()
 
     def _received_ping(self) -> bool:
-        """Return whether a ping was received. An answer is sent only by the fault ``ws_pong``: none is documented."""
+        """Return whether a ping was received.
+
+        SkinsBack documents no answer to a ping, so an answer is sent only if the fault ``ws_pong`` is active.
+        """
         texts = [bytes(getattr(event, "data", b"")) for event in self._protocol.events_received()]
         if b"ping" not in texts:
             return False
@@ -244,7 +257,7 @@ class _Connection:
         return True
 
     def _flush(self) -> bool:
-        """Send the protocol's pending bytes. Return False if the connection is closed."""
+        """Send the pending bytes of the protocol and return True. Return False if the connection is closed."""
         try:
             for data in self._protocol.data_to_send():
                 if not data:

@@ -148,7 +148,7 @@ class TestPages:
         client = browser_of("buy_skins")
         response = confirm(client, review(client, found(client)[0]))
         assert response.url == reverse("admin:skinsback_purchase_buy")
-        assert "Bought" in messages_of(client, response)[0]
+        assert "The skin was bought" in messages_of(client, response)[0]
 
 
 class TestOnce:

@@ -132,7 +132,7 @@ def test_it_is_not_closed_without_a_note(note):
     response = close(client, row, note=note)
 
     assert response.status_code == 200
-    assert "Write a note about what you found out" in text_of(response)
+    assert "Write what you found out" in text_of(response)
     assert Discrepancy.objects.open().get() == row
 
 

@@ -150,7 +150,7 @@ class TestDeposits:
         Deposit.objects.update(needs_review=True)
         deposit = deposits.settle(Deposit.objects.get(), "reverse", by=operator)
         assert str(labels.DEPOSIT_REVERSED_BY_OPERATOR) in html.unescape(status_of(deposit))
-        assert "This is final" not in status_of(deposit)
+        assert "This status is final" not in status_of(deposit)
 
     def test_a_failed_deposit_that_an_operator_credited_is_shown_as_credited(self, user, operator):
         Wallet.objects.create(user=user)

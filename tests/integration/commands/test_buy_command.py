@@ -196,7 +196,7 @@ def test_an_error_of_an_on_commit_hook_does_not_stop_the_purchase(skin, user, wo
 
     purchase = Purchase.objects.get()
     assert (purchase.status, purchase.attempts, code) == ("creating_trade", 1, 0)
-    assert f"The purchase was saved and is processed, but an error followed ({type(error).__name__}: " in printed
+    assert f"The purchase was saved and will be sent, but then an error occurred ({type(error).__name__}: " in printed
     assert "Nothing was bought" not in printed
     assert world.sandbox.spent() == skin.price
 
@@ -264,7 +264,7 @@ def test_ctrl_c_prints_the_purchase_that_was_saved(skin, monkeypatch, function):
     printed, code = run(*named(skin), "--max-price", "100", "--yes")
     purchase = Purchase.objects.get()
     assert code == 130
-    assert f"The purchase {purchase.custom_id} was saved and is processed in the background" in printed
+    assert f"The purchase {purchase.custom_id} was saved. A worker or skinsback_poll completes it" in printed
     assert purchase.status == ("requested" if function == "buy" else "creating_trade")
 
 

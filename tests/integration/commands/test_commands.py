@@ -372,7 +372,9 @@ def test_a_database_that_does_not_answer_is_reported(sandbox, front, monkeypatch
     monkeypatch.setattr(skinsback_check, "MigrationExecutor", gone)
     printed, code = run("skinsback_check")
     assert code == 3
-    assert todo(printed)["database"].startswith("it does not answer (OperationalError: could not connect to server)")
+    assert todo(printed)["database"].startswith(
+        "the database does not answer (OperationalError: could not connect to server)"
+    )
 
 
 def test_a_new_sites_first_check_is_no_traceback(tmp_path):

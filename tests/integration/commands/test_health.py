@@ -283,7 +283,7 @@ class TestCommand:
         lines = printed.splitlines()
         assert code == 4
         assert lines[0] == "failing"
-        assert lines[1].startswith("  failing: 1 row is overdue, by 17 minutes: start a Celery worker")
+        assert lines[1].startswith("  failing: 1 row is overdue by 17 minutes. Start a Celery worker")
         assert lines[2] == "  degraded: 1 row needs review: look at it in the admin."
 
     def test_a_probe_shows_the_balance_and_that_skinsback_answers(self, world):

@@ -86,7 +86,7 @@ def test_it_prints_events_as_json_until_a_signal(skinsback_sandbox, user):
 
 def test_without_json_it_prints_sentences_and_ctrl_c_is_no_error(skinsback_sandbox):
     with listening() as command:
-        command.wait_for("connected; events are recorded as they come")
+        command.wait_for("connected; events are recorded as they arrive")
         command.wait_for("polled 0 purchases")
         code, out, errors = command.end(signal.SIGINT)
     assert (code, errors) == (0, "")
@@ -130,7 +130,7 @@ def test_a_signal_ends_it_before_a_running_call_ends(skinsback_sandbox, user, nu
     purchases.submit(purchases.buy(user=user, trade_url=TRADE_URL, skin_id=str(item.skin_id), max_price=20))
     skinsback_sandbox.faults.add("slow", "market_getinfo", value=18)
     with listening() as command:
-        command.wait_for("connected; events are recorded as they come")
+        command.wait_for("connected; events are recorded as they arrive")
         time.sleep(0.5)
         code, out, errors = command.end(number)
     assert not answered

@@ -102,7 +102,7 @@ def test_a_second_run_skips_the_list_of_failed_webhooks_unless_it_is_named(lists
     run()
 
     out, err, code = run()
-    assert "default, callback_error_list: skipped, it was read within the last day" in out
+    assert "default, callback_error_list: skipped, because the list was read within the last day" in out
     assert (err, code) == ("", 0)
     assert json.loads(run("--json")[0])["lists"][0]["skipped"] is True
 

@@ -217,7 +217,7 @@ class TestAudit:
     ):
         Purchase.objects.update(needs_review=False)
 
-        assert self.problems() == ["not failed, but the user was refunded"]
+        assert self.problems() == ["the purchase has not failed, but the user was refunded"]
 
     def test_the_audit_accepts_a_decision_after_refund_and_acceptance(self, refunded_and_accepted, operator):
         purchases.settle(refunded_and_accepted, "keep", operator)
@@ -239,7 +239,7 @@ class TestAudit:
         report_purchase(purchase, "accepted")
         Purchase.objects.update(needs_review=False)
 
-        assert self.problems() == ["not failed, but the user was refunded"]
+        assert self.problems() == ["the purchase has not failed, but the user was refunded"]
 
     def test_the_audit_reports_only_the_wrong_row_among_many(
         self, user, operator, refunded_and_accepted, django_assert_max_num_queries

@@ -139,7 +139,9 @@ class TestStaleRow:
 
         stale.save()
 
-        assert [difference.problem for difference in audit()] == ["not paid yet, but its money was moved"]
+        assert [difference.problem for difference in audit()] == [
+            "the deposit is not paid yet, but a ledger entry was posted"
+        ]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -83,6 +83,16 @@ def test_a_skin_above_the_price_cap_cannot_be_chosen(player, shelf, settings):
         ({"sort": "nonsense"}, [AK, GLOCK, KNIFE]),
         ({"wear": "nonsense"}, [AK, GLOCK, KNIFE]),
         ({"search": "\0"}, [AK, GLOCK, KNIFE]),
+        ({"search": "%"}, []),
+        ({"search": "|"}, [AK, GLOCK, KNIFE]),
+        ({"search": "x" * 101}, [AK, GLOCK, KNIFE]),
+        ({"min": "9999999999.99"}, []),
+        ({"min": "99999999999999999999"}, [AK, GLOCK, KNIFE]),
+        ({"min": "-1"}, [AK, GLOCK, KNIFE]),
+        ({"min": "1e3"}, []),
+        ({"min": "NaN"}, [AK, GLOCK, KNIFE]),
+        ({"min": "0", "max": "0"}, []),
+        ({"min": "10", "max": "1"}, []),
     ],
 )
 def test_filters(player, shelf, query, found):
@@ -205,12 +215,22 @@ def test_the_way_back_stays_on_the_site(player, shelf, query):
     assert answer["Location"].startswith(f"{MARKET}?")
 
 
+@pytest.mark.database
 @pytest.mark.parametrize(
-    ("game", "name"), [("cs2", "Nothing"), ("rust", AK), ("poker", AK), ("", ""), ("cs2", AK.lower())]
+    ("game", "name"),
+    [
+        ("cs2", "Nothing"),
+        ("rust", AK),
+        ("poker", AK),
+        ("", ""),
+        ("cs2", AK.lower()),
+        ("cs2", "\0"),
+        ("cs2", "x" * 9000),
+    ],
 )
 def test_only_skins_that_are_for_sale_get_into_the_cart(player, shelf, game, name):
     answer = player.post(ADD, {"game": game, "name": name})
-    assert "is not for sale any more" in text_of(player.read(answer["Location"]))
+    assert "This skin is not for sale any more" in text_of(player.read(answer["Location"]))
     assert "Your cart is empty" in text_of(player.read(CART))
 
 
@@ -240,6 +260,15 @@ def test_a_skin_that_was_sold_meanwhile_stays_in_the_cart_without_a_price(player
     player.post(ADD, {"game": "cs2", "name": AK})
     MarketItem.objects.update(available=False)
     assert f"{AK} Counter-Strike 2 Not for sale now" in text_of(player.read(CART))
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(("game", "name"), [("cs2", "\0"), ("cs2", "x" * 9000), ("\0", AK), ("", "")])
+def test_only_skins_of_the_market_are_quoted(player, shelf, game, name):
+    answer = player.post(QUOTES, {"game": game, "name": name})
+    assert answer["Location"] == MARKET
+    assert "data-skinsback-problem" in player.read(MARKET)
+    assert not Quote.objects.exists()
 
 
 def test_each_user_has_a_cart(player, stranger, shelf):

@@ -132,9 +132,11 @@ def test_what_was_not_ordered_can_be_tried_again(player, profile):
     again = player.post(QUOTES, {"quote": refused})["Location"]
     assert KNIFE in player.read(again)
     assert AK not in player.read(again)
+    assert f"{KNIFE} Your balance does not cover it." in text_of(player.read(location))
     confirm(player, again)
     assert Purchase.objects.count() == 2
     assert "Your cart is empty" in text_of(player.read(CART))
+    assert "2 skins ordered" in text_of(player.read(location)), "the earlier address shows the second try too"
 
 
 def test_a_quote_that_has_bought_is_not_quoted_again(player, profile):
@@ -205,6 +207,8 @@ def test_an_expired_quote_is_offered_anew(player, profile):
         confirm(player, again)
         assert Purchase.objects.count() == 1
         assert "Your cart is empty" in text_of(player.read(CART))
+        assert player.get(url)["Location"].startswith(ORDER)
+        assert "1 skin ordered" in text_of(player.read(location))
 
 
 def test_a_skin_that_was_sold_meanwhile_is_told(player, profile):
@@ -240,6 +244,16 @@ def test_a_rule_of_the_site_stops_the_quote_and_the_order(player, profile, setti
     assert answer["Location"] == MARKET
     assert text in text_of(player.read(MARKET))
     assert not Purchase.objects.exists()
+
+
+def test_a_reason_that_concerns_every_skin_is_told_once(player, profile, user):
+    for name in (AK, GLOCK, AK):
+        player.post(ADD, {"game": "cs2", "name": name})
+    players.freeze(user, None, "a reason")
+    assert player.post(QUOTES)["Location"] == CART
+    page = player.read(CART)
+    assert page.count("Your account cannot start deposits or withdrawals") == 1
+    assert f"{AK}, {GLOCK} : Your account" in text_of(page)
 
 
 def test_a_frozen_user_orders_nothing(player, profile, user, operator):
@@ -307,6 +321,19 @@ def test_an_error_of_the_site_after_a_purchase_is_logged_and_told(player, profil
     assert "1 of 2 skins ordered" in page
     assert f"{GLOCK} An error on this site stopped this order." in page
     assert [record.message for record in caplog.records if record.exc_info] == ["skinsback.order_failed"]
+
+
+def test_an_error_after_the_purchase_was_saved_does_not_hide_the_purchase(player, profile, monkeypatch, caplog):
+    buy_quote = players.buy_quote
+
+    def buy_and_fail(user, public_id):
+        buy_quote(user, public_id)
+        raise ZeroDivisionError  # as a hook of the site that runs after the commit
+
+    monkeypatch.setattr(players, "buy_quote", buy_and_fail)
+    page = text_of(player.read(order(player, AK, GLOCK)))
+    assert "2 skins ordered" in page
+    assert [record.message for record in caplog.records if record.exc_info] == ["skinsback.order_failed"] * 2
 
 
 def test_a_conflict_of_keys_is_told(player, profile, monkeypatch):

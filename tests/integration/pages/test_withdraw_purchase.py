@@ -95,6 +95,7 @@ def test_a_skin_that_became_dearer_leads_from_the_refund_to_the_new_price(world,
     assert "The price has risen since you saw it." in shown
     assert "Your money is back on your balance. +$10.00" in shown
     assert "See the new price" in shown
+    assert "csrfmiddlewaretoken" in player.read(f"{page_of(purchase)}status/")
     put_up({AK: "11"})
     answer = player.post(QUOTES, {"game": "cs2", "name": AK})
     assert "Withdraw for $11.00" in text_of(player.read(answer["Location"]))

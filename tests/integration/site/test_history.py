@@ -408,7 +408,7 @@ class TestReports:
             purchases.record_report(PurchaseReport(status="blessed", custom_id=row.custom_id), "webhook")
 
         row.refresh_from_db()
-        assert lines(row) == [("blessed", "webhook", None, "A status this version does not know.")]
+        assert lines(row) == [("blessed", "webhook", None, "This version of the package does not know the status.")]
         assert row.review_reason == "SkinsBack used a status that is not known: “blessed”."
 
     @pytest.mark.parametrize(("setting", "amount"), [("amount", 5), ("user_amount", 6)])

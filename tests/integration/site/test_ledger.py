@@ -133,7 +133,10 @@ class TestAudit:
 
         problems = [difference.problem for difference in audit()]
 
-        assert problems == ["paid, but the user does not have the money", "failed, but the user was not refunded"]
+        assert problems == [
+            "the deposit is paid, but the user does not have the money",
+            "the purchase has failed, but the user was not refunded",
+        ]
 
     def test_a_changed_amount_is_found(self, history):
         change = StatusChange.objects.exclude(credit_amount=None).earliest("pk")

@@ -232,7 +232,7 @@ class TestRetention:
         Discrepancy.objects.create(account="default", digest="new", state="resolved", closed_at=timezone.now())
         Discrepancy.objects.create(account="second", digest="other", state="resolved", closed_at=ended)
 
-        assert prune(account="default") == (0, 0, 2)
+        assert prune(account="default") == (0, 0, 2, 0)
 
         assert set(Discrepancy.objects.values_list("digest", flat=True)) == {"open", "closed", "new", "other"}
 
@@ -256,7 +256,7 @@ class TestRetention:
     def test_the_prune_command_prints_the_counts(self, capsys):
         call_command("skinsback_prune", "--days", "1")
 
-        assert "0 deliveries, 0 balances and 0 discrepancies deleted" in capsys.readouterr().out
+        assert "0 deliveries, 0 balances, 0 discrepancies and 0 quotes deleted" in capsys.readouterr().out
 
 
 class TestRejections:
