@@ -8,7 +8,7 @@ from .dates import hold_days_left, trade_offer_expires_at
 from .deposits import for_deposit, is_payable
 from .problems import NOT_AVAILABLE_CODE, Problem, for_error, for_word
 from .purchases import for_purchase
-from .texts import NEXT_TEXTS, NextStep, StatusText, Step, StepState, Tone
+from .texts import NEXT_TEXTS, NextStep, StatusText, Step, StepState, Tone, next_text
 from .trade_offers import trade_offer_url
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "for_word",
     "hold_days_left",
     "is_payable",
+    "next_text",
     "trade_offer_expires_at",
     "trade_offer_url",
 ]

@@ -71,6 +71,7 @@ KINDS: dict[type[exceptions.SkinsBackError], Kind] = {
     # Arguments
     exceptions.InvalidInput: Kind(_("A value is not valid"), 400, NextStep.TRY_AGAIN),
     exceptions.InvalidTradeURL: Kind(_("Not a trade URL"), 400, NextStep.ENTER_TRADE_URL, shows_message=True),
+    exceptions.InvalidSteamID: Kind(_("Steam account not known"), 409, NextStep.ENTER_TRADE_URL),
     exceptions.RowDeleted: Kind(_("Not found"), 404, text=_("This deposit or purchase does not exist.")),
     exceptions.IdempotencyConflict: Kind(
         _("Already sent"), 409, text=_("This was already sent with other values. Look at your history.")
@@ -113,7 +114,7 @@ KINDS: dict[type[exceptions.SkinsBackError], Kind] = {
     exceptions.MarketDisabled: Kind(
         _("The market is closed"), 503, NextStep.TRY_AGAIN, MARKET_NOT_AVAILABLE, retry_after=RETRY_AFTER_SECONDS
     ),
-    exceptions.DepositTooSmall: Kind(_("Not enough skins"), 400, NextStep.CHOOSE_ANOTHER),
+    exceptions.DepositTooSmall: Kind(_("Not enough skins"), 409, NextStep.CHOOSE_ANOTHER),
     exceptions.SkinUnavailable: Kind(_("Already sold"), 409, NextStep.CHOOSE_ANOTHER),
     exceptions.PriceAboveCap: Kind(
         _("The price has changed"),
@@ -137,22 +138,22 @@ KINDS: dict[type[exceptions.SkinsBackError], Kind] = {
 }
 """Exception class -> kind of problem. A class that is missing here has the kind of its base class."""
 
-_REFUSED_WORDS: dict[str, int] = {
-    "invalid_steam_id": 400,
-    "invalid_max_value": 400,
-    "invalid_game": 400,
-    **dict.fromkeys(
-        (
-            "user_cant_trade",
-            "private_inventory",
-            "user_trade_ban",
-            "user_inventory_is_full",
-            "too_many_failed_attempts",
-        ),
-        409,
-    ),
-}
-"""Words of SkinsBack that no exception stands for and that the player can act on -> HTTP status. Code is the word."""
+_REFUSED_WORDS = frozenset(
+    {
+        "invalid_steam_id",
+        "invalid_max_value",
+        "invalid_game",
+        "invalid_currency",
+        "items_not_found",
+        "invalid_trade_token",
+        "user_cant_trade",
+        "private_inventory",
+        "user_trade_ban",
+        "user_inventory_is_full",
+        "too_many_failed_attempts",
+    }
+)
+"""Words of SkinsBack that no exception stands for and that the player can act on. The word is the code."""
 
 
 def for_error(error: exceptions.SkinsBackError) -> Problem:
@@ -161,9 +162,7 @@ def for_error(error: exceptions.SkinsBackError) -> Problem:
     The message of the error is shown only if it was written for players: a limit, a trade URL, a veto.
     """
     if type(error) is exceptions.APIError and error.message in _REFUSED_WORDS:
-        word = error.message
-        refused = Kind(_("SkinsBack refused it"), _REFUSED_WORDS[word], WORD_TEXTS[word].next_step, code=word)
-        return _problem(refused, str(WORD_TEXTS[word].text))
+        return _of_word(error.message)
     kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
     if isinstance(error, exceptions.PurchaseVetoed):
         kind = replace(kind, code=error.code)
@@ -176,6 +175,16 @@ def for_error(error: exceptions.SkinsBackError) -> Problem:
         return _problem(kind, str(error))
     texts = (ERROR_TEXTS[base] for base in type(error).__mro__ if base in ERROR_TEXTS)
     return _problem(kind, str(kind.text or next(texts, NOT_AVAILABLE)))
+
+
+def problems_of_words() -> list[Problem]:
+    """Return the problem of each word of SkinsBack that is a code of its own."""
+    return [_of_word(word) for word in sorted(_REFUSED_WORDS)]
+
+
+def _of_word(word: str) -> Problem:
+    kind = Kind(_("SkinsBack refused it"), 409, WORD_TEXTS[word].next_step, code=word)
+    return _problem(kind, str(WORD_TEXTS[word].text))
 
 
 def for_word(word: str) -> str:

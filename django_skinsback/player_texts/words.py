@@ -66,6 +66,7 @@ WORD_TEXTS: dict[str, WordText] = {
     "invalid_steam_id": WordText(
         _("SkinsBack does not know your Steam account. Check your trade URL."), NextStep.ENTER_TRADE_URL
     ),
+    "invalid_trade_token": _BROKEN_TRADE_URL,
     "order_id_already_exists": _AWAY,
     "invalid_max_value": WordText(
         _("The upper limit is below the smallest deposit of this game. Raise it, then try again."), NextStep.TRY_AGAIN
@@ -73,8 +74,11 @@ WORD_TEXTS: dict[str, WordText] = {
     "deposit_amount_less_minimum": WordText(
         _("These skins are worth less than the smallest deposit. Choose more skins."), NextStep.CHOOSE_ANOTHER
     ),
+    "items_not_found": WordText(
+        _("Some of these skins cannot be deposited any more. Load your inventory again."), NextStep.TRY_AGAIN
+    ),
     "invalid_order_id": _AWAY,
-    "invalid_currency": _AWAY,
+    "invalid_currency": WordText(_("SkinsBack does not know this currency. Choose another one."), NextStep.TRY_AGAIN),
     "invalid_result_url": _AWAY,
     "invalid_success_url": _AWAY,
     "invalid_fail_url": _AWAY,

@@ -24,6 +24,10 @@ VARY = ("Accept-Language", "Authorization", "Cookie")
 class JSONNegotiation(DefaultContentNegotiation):
     """Chooses JSON by the header Accept alone. No parameter of the address chooses a format."""
 
+    def filter_renderers(self, renderers: Any, format: str) -> Any:  # noqa: A002 - the name of DRF's argument
+        """Return all renderers, whatever the parameter ``format`` of the address is."""
+        return renderers
+
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
         """Return the JSON renderer, also for a caller that accepts ``application/problem+json`` only."""
         if "application/problem+json" in request.headers.get("Accept", ""):
@@ -42,7 +46,7 @@ class BaseView(APIView):
     content_negotiation_class = JSONNegotiation
     versioning_class = None
     metadata_class = None
-    schema = Schema()
+    schema: Any = Schema()
     throttles: dict[str, type[ScopeThrottle]] = {}
     """HTTP method -> throttle. Other methods have the throttle of reading."""
 

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any, TypeVar
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 from django.http import Http404
 from django.utils.http import parse_etags
 from django.utils.translation import get_language
@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from ..models import Deposit, LedgerEntry, Purchase, StatusChange
 from ..player_texts.versions import SINCE_STATUSES, timed_parts
+from .rows import rows_of
 
 RowModel = TypeVar("RowModel", Deposit, Purchase)
 
@@ -24,7 +25,7 @@ def read_row(model: type[RowModel], user: Any, public_id: Any) -> tuple[RowModel
     name = model._meta.model_name
     entries = LedgerEntry.objects.filter(**{f"{name}_id": OuterRef("pk")}).order_by("-pk").values("pk")
     changes = StatusChange.objects.filter(**{f"{name}_id": OuterRef("pk")}, to_status__in=SINCE_STATUSES[model])
-    rows: QuerySet[Any] = model._default_manager.filter(user_id=user.pk, public_id=public_id)
+    rows = rows_of(model, user).filter(public_id=public_id)
     row: Any = rows.annotate(
         newest_entry=Subquery(entries[:1]), since=Subquery(changes.order_by("created_at").values("created_at")[:1])
     ).first()

@@ -42,17 +42,33 @@ class UTCField(serializers.Field[datetime, Any, str, datetime]):
         return utc_text(value)
 
 
-@extend_schema_field({"type": "string", "pattern": GIVEN_AMOUNT_PATTERN, "example": "5.00"})
-class GivenAmountField(serializers.RegexField):
-    """An amount in a request: decimal text of at most eight digits and six decimals. A JSON number is refused."""
+class TextField(serializers.RegexField):
+    """A text in a request. A JSON number is refused. Spaces at its ends are part of the text."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(GIVEN_AMOUNT_PATTERN, trim_whitespace=False, **options)
+    def __init__(self, regex: str, **options: Any) -> None:
+        super().__init__(regex, trim_whitespace=False, **options)
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class FlagField(serializers.BooleanField):
+    """true or false in a request. Nothing else stands for it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+@extend_schema_field({"type": "string", "pattern": GIVEN_AMOUNT_PATTERN, "example": "5.00"})
+class GivenAmountField(TextField):
+    """An amount in a request: decimal text of at most eight digits and six decimals."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(GIVEN_AMOUNT_PATTERN, **options)
 
 
 @extend_schema_field({"type": "string", "pattern": OPTIONAL_AMOUNT_PATTERN, "example": "5.00"})

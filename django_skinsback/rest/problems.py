@@ -16,7 +16,7 @@ from rest_framework.views import set_rollback
 
 from ..exceptions import InvalidInput, PriceChanged, SkinsBackError
 from ..models import Quote
-from ..player_texts import NEXT_TEXTS, NOT_AVAILABLE_CODE, NextStep, for_error
+from ..player_texts import NOT_AVAILABLE_CODE, NextStep, for_error, next_text
 from .representations import quote_values
 
 logger = logging.getLogger("django_skinsback")
@@ -39,6 +39,7 @@ CODES: dict[str, tuple[int, Promise]] = {
     "not_found": (404, _("There is nothing here.")),
     "method_not_allowed": (405, _("This method is not allowed here.")),
     "not_acceptable": (406, _("Answers are JSON. The header Accept does not allow it.")),
+    "limits_impossible": (409, _("The upper limit must be above the lower limit.")),
     "too_large": (413, _("The request is too large.")),
     "unsupported_media_type": (415, _("Send JSON, with the header Content-Type: application/json.")),
     "throttled": (429, _("Too many requests. Wait a moment.")),
@@ -55,6 +56,7 @@ TITLES: dict[int, Promise] = {
     404: _("Not found"),
     405: _("Not allowed here"),
     406: _("Not acceptable"),
+    409: _("Not possible"),
     413: _("Too large"),
     415: _("Not JSON"),
     429: _("Too many requests"),
@@ -75,6 +77,13 @@ class RequestTooLarge(drf.APIException):
 
     status_code = 413
     default_code = "too_large"
+
+
+class LimitsImpossible(drf.APIException):
+    """Raised when the upper limit of a deposit is not above its lower limit."""
+
+    status_code = 409
+    default_code = "limits_impossible"
 
 
 class IdempotencyKeyRequired(drf.APIException):
@@ -105,7 +114,7 @@ class ProblemDetails:
             "detail": self.detail,
             "code": self.code,
             "next_step": self.next_step.value,
-            "next_text": str(NEXT_TEXTS.get(self.next_step, "")),
+            "next_text": next_text(self.next_step),
             **self.more,
         }
         return HttpResponse(

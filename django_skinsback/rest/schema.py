@@ -108,7 +108,7 @@ def documented(
     answers: dict[int, Any],
     request: Any = None,
     problems: Sequence[int] = (),
-    parameters: Sequence[OpenApiParameter] = (),
+    parameters: Sequence[OpenApiParameter | type[Serializer[Any]]] = (),
 ) -> Callable[[F], F]:
     """Describe one method of a view: its answers by HTTP status, and the statuses of its problems."""
     statuses = {*_ALWAYS, *problems, *((400, 413, 415) if request else ())}

@@ -12,7 +12,7 @@ from ..models.market import WEAR_LABELS, Quality
 from ..models.purchase import PURCHASE_STATUS_LABELS
 from ..player_texts import NextStep, Tone
 from ..steam import GAMES
-from .formats import AmountField, GivenAmountField, OptionalAmountField, UTCField
+from .formats import AmountField, FlagField, GivenAmountField, OptionalAmountField, TextField, UTCField
 
 GAME_CHOICES = list(GAMES)
 TONES = [tone.value for tone in Tone]
@@ -94,16 +94,16 @@ class NewDepositSerializer(Base):
     """The body of a request that opens a deposit on SkinsBack's pay page."""
 
     game = serializers.ChoiceField(GAME_CHOICES, required=False, help_text="The inventory that opens first.")
-    widget = serializers.BooleanField(default=False, help_text="The pay page is shown in an iframe.")
-    currency = serializers.RegexField(
+    widget = FlagField(default=False, help_text="The pay page is shown in an iframe.")
+    currency = TextField(
         r"^[A-Za-z]{3}$", required=False, help_text="Of the two amounts. Without it: the site's currency."
     )
     min_amount = GivenAmountField(required=False)
     max_amount = GivenAmountField(required=False)
-    success_url = serializers.RegexField(
+    success_url = TextField(
         PATH_PATTERN, required=False, max_length=500, help_text="A path of this site to return to after the payment."
     )
-    fail_url = serializers.RegexField(
+    fail_url = TextField(
         PATH_PATTERN, required=False, max_length=500, help_text="A path of this site to return to without a payment."
     )
 
@@ -113,7 +113,7 @@ class NewInventoryDepositSerializer(Base):
 
     game = serializers.ChoiceField(GAME_CHOICES)
     asset_ids = serializers.ListField(
-        child=serializers.RegexField(ASSET_ID_PATTERN),
+        child=TextField(ASSET_ID_PATTERN),
         min_length=1,
         max_length=MOST_ITEMS,
         help_text="asset_id of skins from /v1/inventory/.",
@@ -124,7 +124,7 @@ class NewQuoteSerializer(Base):
     """The body of a request for a quote."""
 
     game = serializers.ChoiceField(GAME_CHOICES)
-    market_hash_name = serializers.RegexField(NAME_PATTERN, max_length=TEXT_LENGTH, trim_whitespace=False)
+    market_hash_name = TextField(NAME_PATTERN, max_length=TEXT_LENGTH)
 
 
 class NewPurchaseSerializer(Base):
@@ -239,8 +239,11 @@ class SteamProfileSerializer(Base):
 
 
 @extend_schema_field({"type": "string", "pattern": TRADE_URL_PATTERN, "maxLength": 2000})
-class TradeURLField(serializers.CharField):
+class TradeURLField(TextField):
     """A trade URL. Text around the URL, and other spellings of it, are accepted."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(r"", **options)
 
 
 class NewTradeURLSerializer(Base):

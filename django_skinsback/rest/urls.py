@@ -2,6 +2,12 @@
 
 from django.urls import path, re_path
 
+try:
+    import drf_spectacular  # noqa: F401 - the views need it
+    import rest_framework  # noqa: F401 - the views need it
+except ImportError as missing:
+    raise ImportError("The REST API needs Django REST framework: pip install 'django-skinsback[rest]'") from missing
+
 from .views import account, deposits, market, purchases, schema
 
 app_name = "skinsback-rest"

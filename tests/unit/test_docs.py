@@ -105,6 +105,7 @@ def script(name):
 REWRITE = {
     "command_pages": "docs/commands.md",
     "tables": "docs/explanation/money.md",
+    "openapi": "docs/rest.md",
     "reference_page": "docs/reference.md",
 }
 """Script -> the page whose marked parts it writes from the code."""

@@ -15,6 +15,7 @@ from ...player_texts import for_error
 from .. import serializers
 from ..base import BaseView
 from ..representations import entry_values
+from ..rows import rows_of
 from ..schema import CURSOR_PARAMETER, documented, page_of
 from ..throttles import WriteThrottle
 
@@ -31,7 +32,7 @@ class LedgerView(BaseView):
     )
     def get(self, request: Request) -> Response:
         """A page holds 25 entries. Changes that the site made in other ways are not among them."""
-        rows = LedgerEntry.objects.filter(user_id=self.user.pk).select_related("deposit", "purchase")
+        rows = rows_of(LedgerEntry, self.user).select_related("deposit", "purchase")
         return self.page_of(rows, lambda entry: serializers.LedgerEntrySerializer(entry_values(entry)).data)
 
 
@@ -43,7 +44,7 @@ class BalancesView(BaseView):
         """One for the site's currency and one for each currency of the user's ledger. The setting `BALANCE` says how
         much it is; without it, the balance is the sum of the ledger entries.
         """
-        used = LedgerEntry.objects.filter(user_id=self.user.pk).order_by().values_list("currency", flat=True)
+        used = rows_of(LedgerEntry, self.user).order_by().values_list("currency", flat=True)
         main = conf.quote_currency()
         currencies = [main, *sorted(set(used.distinct()) - {main})]
         balance_of = conf.callable_setting("BALANCE") or LedgerEntry.objects.balance

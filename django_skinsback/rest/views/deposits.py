@@ -1,9 +1,9 @@
 """Deposits: list, one, opened on SkinsBack's pay page, or of chosen skins."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
-from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +16,9 @@ from .. import serializers
 from ..base import BaseView
 from ..etags import is_unchanged, read_row
 from ..idempotency import idempotency_key, new_rows
+from ..problems import LimitsImpossible
 from ..representations import deposit_values
+from ..rows import history, rows_of, with_history
 from ..schema import CURSOR_PARAMETER, KEY_PARAMETER, NOT_MODIFIED, TAG_PARAMETERS, documented, page_of
 from ..throttles import WriteThrottle
 
@@ -42,7 +44,7 @@ class DepositsView(BaseView):
     )
     def get(self, request: Request) -> Response:
         """A page holds 25 deposits."""
-        rows = Deposit.objects.filter(user_id=self.user.pk).prefetch_related("entries", "changes")
+        rows = rows_of(Deposit, self.user).prefetch_related(*history())
         return self.page_of(rows, _shown)
 
     @documented(
@@ -62,7 +64,10 @@ class DepositsView(BaseView):
         form = serializers.NewDepositSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         values = dict(form.validated_data)
-        if "min_amount" in values or "max_amount" in values:
+        lowest, highest = values.get("min_amount"), values.get("max_amount")
+        if lowest and highest and Decimal(highest) <= Decimal(lowest):
+            raise LimitsImpossible
+        if lowest or highest:
             values.setdefault("currency", conf.quote_currency())
         return _created(lambda: deposits.create(self.user, request=request._request, idempotency_key=key, **values))
 
@@ -114,7 +119,7 @@ class DepositView(BaseView):
         row, tag = read_row(Deposit, self.user, public_id)
         if is_unchanged(request, tag):
             return HttpResponse(status=304, headers={"ETag": tag})
-        return Response(_shown(_prefetched(row)), headers={"ETag": tag})
+        return Response(_shown(with_history(row)), headers={"ETag": tag})
 
 
 def _created(call: Callable[[], Deposit]) -> Response:
@@ -127,12 +132,7 @@ def _created(call: Callable[[], Deposit]) -> Response:
     status = 201 if (Deposit, deposit.pk) in rows else 200
     if deposit.status == DepositStatus.CREATED:
         status = 202
-    return Response(_shown(_prefetched(deposit)), status=status)
-
-
-def _prefetched(deposit: Deposit) -> Deposit:
-    prefetch_related_objects([deposit], "entries", "changes")
-    return deposit
+    return Response(_shown(with_history(deposit)), status=status)
 
 
 def _shown(deposit: Deposit) -> Any:

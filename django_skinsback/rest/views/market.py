@@ -4,16 +4,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.http import Http404
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from ... import conf, pictures
+from ... import conf, pictures, players
 from ...exceptions import InvalidInput
 from ...flows.market.browse import MarketPage, search_market
 from ...flows.market.quotes import charge_for
-from ...flows.players.inventory import get_inventory
 from .. import serializers
 from ..base import BaseView
 from ..schema import documented, page_of
@@ -27,12 +25,12 @@ class MarketView(BaseView):
         "list_market",
         "Search the skins that the site sells",
         answers={200: page_of(serializers.MarketItemSerializer, "MarketPage")},
-        parameters=[OpenApiParameter("parameters", serializers.MarketQuerySerializer)],
+        parameters=[serializers.MarketQuerySerializer],
         problems=[400, 404],
     )
     def get(self, request: Request) -> Response:
         """Prices are what a user pays, without obligation. Ask for a quote to buy."""
-        form = serializers.MarketQuerySerializer(data=request.query_params)
+        form = serializers.MarketQuerySerializer(data=_query(request))
         form.is_valid(raise_exception=True)
         values = form.validated_data
         page = _search(values, game=values.get("game") or conf.default_game())
@@ -57,6 +55,12 @@ class MarketView(BaseView):
                 "previous": replace_query_param(address, "cursor", page.previous) if page.previous else None,
             }
         )
+
+
+def _query(request: Request) -> dict[str, Any]:
+    """Return the parameters of the address. An empty one counts as given."""
+    several = ("wear", "quality")
+    return {name: found if name in several else found[-1] for name, found in request.query_params.lists()}
 
 
 def _search(values: dict[str, Any], game: str) -> MarketPage:
@@ -89,15 +93,15 @@ class InventoryView(BaseView):
         "get_inventory",
         "Read the user's Steam inventory of one game",
         answers={200: serializers.InventorySerializer},
-        parameters=[OpenApiParameter("parameters", serializers.GameQuerySerializer)],
+        parameters=[serializers.GameQuerySerializer],
         problems=[400, 409],
     )
     def get(self, request: Request) -> Response:
         """SkinsBack is asked, at most once in five seconds for each user. The answer is kept for a minute."""
-        form = serializers.GameQuerySerializer(data=request.query_params)
+        form = serializers.GameQuerySerializer(data=_query(request))
         form.is_valid(raise_exception=True)
         game = form.validated_data.get("game") or conf.default_game()
-        inventory = get_inventory(self.user, game)
+        inventory = players.get_inventory(self.user, game)
         skins = [
             {
                 "asset_id": skin.asset_id,

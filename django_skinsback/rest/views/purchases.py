@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +13,7 @@ from ..base import BaseView
 from ..etags import is_unchanged, read_row
 from ..idempotency import idempotency_key, new_rows
 from ..representations import purchase_values, quote_values
+from ..rows import history, rows_of, with_history
 from ..schema import CURSOR_PARAMETER, KEY_PARAMETER, NOT_MODIFIED, TAG_PARAMETERS, documented, page_of
 from ..throttles import QuoteThrottle, WriteThrottle
 
@@ -43,7 +43,7 @@ class QuoteView(BaseView):
     @documented("get_quote", "Read one quote", answers={200: serializers.QuoteSerializer}, problems=[404])
     def get(self, request: Request, public_id: Any) -> Response:
         """A quote that has expired is still shown."""
-        quote = Quote.objects.filter(user_id=self.user.pk, public_id=public_id).first()
+        quote = rows_of(Quote, self.user).filter(public_id=public_id).first()
         if quote is None:
             raise Http404
         return Response(quote_values(quote))
@@ -63,7 +63,7 @@ class PurchasesView(BaseView):
     )
     def get(self, request: Request) -> Response:
         """A page holds 25 purchases."""
-        rows = Purchase.objects.filter(user_id=self.user.pk).prefetch_related("entries", "changes")
+        rows = rows_of(Purchase, self.user).prefetch_related(*history())
         return self.page_of(rows, _shown)
 
     @documented(
@@ -88,7 +88,7 @@ class PurchasesView(BaseView):
                 purchase = players.buy_quote(self.user, form.validated_data["quote"], idempotency_key=key)
             except Quote.DoesNotExist:
                 raise Http404 from None
-        return Response(_shown(_prefetched(purchase)), status=201 if (Purchase, purchase.pk) in rows else 200)
+        return Response(_shown(with_history(purchase)), status=201 if (Purchase, purchase.pk) in rows else 200)
 
 
 class PurchaseView(BaseView):
@@ -106,12 +106,7 @@ class PurchaseView(BaseView):
         row, tag = read_row(Purchase, self.user, public_id)
         if is_unchanged(request, tag):
             return HttpResponse(status=304, headers={"ETag": tag})
-        return Response(_shown(_prefetched(row)), headers={"ETag": tag})
-
-
-def _prefetched(purchase: Purchase) -> Purchase:
-    prefetch_related_objects([purchase], "entries", "changes")
-    return purchase
+        return Response(_shown(with_history(row)), headers={"ETag": tag})
 
 
 def _shown(purchase: Purchase) -> Any:

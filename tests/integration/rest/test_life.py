@@ -10,7 +10,7 @@ from tests.wallet.models import Wallet
 
 from .conftest import TRADE_URL, problem
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def test_a_deposit_from_its_pay_page_to_the_balance(caller, sandbox):
