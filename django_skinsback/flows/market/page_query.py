@@ -241,8 +241,9 @@ class PageQuery:
 
     def _values(self, conditions: Iterable[Condition]) -> list[Any]:
         connection = connections[self._using]
+        fields = {field.name: field for field in MarketItem._meta.concrete_fields}
         return [
-            MarketItem._meta.get_field(column).get_db_prep_value(value, connection)
+            fields[column].get_db_prep_value(value, connection)
             for column, _, values in map(_listed, conditions)
             for value in values
         ]

@@ -10,14 +10,14 @@ import msgspec
 
 from ... import conf
 from ...connection import get_client
-from ...exceptions import GameSwitchedOff, InventoryBusy, TradeURLBroken, TradeURLMissing
-from ...models import SteamProfile
+from ...exceptions import GameSwitchedOff, InventoryBusy, TradeURLMissing
 from ...models.fields import OptionalUser, utc_now
 from ...ratelimit import SiteCache
 from ...steam import TradeURL, check_game
 from ...wire.types import Inventory as ReportedInventory
 from ...wire.types import InventoryItem
-from ..ledger.database import database, refuse_inside_transaction
+from ..ledger.database import refuse_inside_transaction
+from .steam_profiles import trade_url_to_pay_from
 
 CACHE_SECONDS = 60
 USER_SECONDS = 5
@@ -44,7 +44,7 @@ class InventorySkin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
-    """A user's skins of one game at ``loaded_at`` (UTC). Prices are in ``currency``; it is empty if none is known."""
+    """A user's skins of one game at ``loaded_at`` (UTC). Prices are in ``currency``."""
 
     items: list[InventorySkin]
     currency: str
@@ -58,14 +58,17 @@ def get_inventory(user: OptionalUser, game: str) -> Inventory:
     called at most once in 5 seconds for a user, and about 60 times a minute for all users.
 
     Raises InventoryBusy if these limits are reached or the cache cannot be used, TradeURLMissing, TradeURLBroken,
-    GameSwitchedOff, and what the client raises. Raises InsideDatabaseTransaction inside a database transaction.
+    TradeURLOfAnotherAccount, GameSwitchedOff, and what the client raises. Raises InsideDatabaseTransaction inside a
+    database transaction.
     """
     refuse_inside_transaction("get_inventory()")
     if check_game(game) not in conf.games("deposits"):
         raise GameSwitchedOff
-    owner = _owner(user)
+    if user is None or user.pk is None:
+        raise TradeURLMissing
+    owner = TradeURL.parse(trade_url_to_pay_from(user))
     # A digest, because the primary key of a user may contain characters that a cache does not allow.
-    name = hashlib.sha256(str(getattr(user, "pk", None)).encode()).hexdigest()
+    name = hashlib.sha256(str(user.pk).encode()).hexdigest()
     key = f"skinsback:inventory:{name}:{owner.steam_id}:{game}"
     cache = SiteCache(conf.get("CACHE"))
     if (cached := _decode(_call_cache(cache, "get", key))) is not None:
@@ -75,15 +78,6 @@ def get_inventory(user: OptionalUser, game: str) -> Inventory:
     inventory = _priced(reported, utc_now())
     _call_cache(cache, "set", key, msgspec.json.encode(inventory), CACHE_SECONDS)
     return inventory
-
-
-def _owner(user: OptionalUser) -> TradeURL:
-    profile = SteamProfile.objects.using(database()).filter(user_id=getattr(user, "pk", None)).first()
-    if profile is None or not profile.token:
-        raise TradeURLMissing
-    if profile.broken_at is not None:
-        raise TradeURLBroken
-    return TradeURL(profile.partner, profile.token)
 
 
 def _take_slots(cache: SiteCache, name: str) -> None:
@@ -136,9 +130,9 @@ def _priced(reported: ReportedInventory, now: datetime) -> Inventory:
 
 
 def _price(item: InventoryItem, currency: str) -> Decimal | None:
-    """Return what ``CREDIT`` gives for the item in the inventory's currency."""
+    """Return what ``CREDIT`` gives for the item in the inventory's currency; in US dollars if that is not known."""
     if conf.callable_setting("CREDIT"):
         return None
     if conf.credit_column() == "user_amount":
-        return item.user_price_local
-    return item.price if item.price_local is None and currency in {"", "usd"} else item.price_local
+        return item.user_price_local if currency else None
+    return item.price if not currency or (currency == "usd" and item.price_local is None) else item.price_local

@@ -320,7 +320,9 @@ FILTERS = [
 @pytest.mark.django_db(transaction=True)
 def test_a_page_takes_three_queries_at_most_and_each_reads_an_index():
     seed(20_000)
-    signs = {"sqlite": ("SCAN skinsback",), "postgresql": ("Seq Scan",), "mysql": ("marketitem | ALL |",)}[connection.vendor]
+    signs = {"sqlite": ("SCAN skinsback",), "postgresql": ("Seq Scan",), "mysql": ("marketitem | ALL |",)}[
+        connection.vendor
+    ]
     for sort, filters in product(["price", "-price", "name"], FILTERS):
         page, cursors = search_market(game="cs2", sort=sort, **filters), [""]
         cursors += [

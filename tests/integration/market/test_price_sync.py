@@ -1,6 +1,7 @@
 """Importing a price list: what is read and written, and in how many statements."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from django_skinsback.exceptions import UnknownOutcome
 from django_skinsback.flows.market import prices
-from django_skinsback.flows.market.prices import sync_prices
-from django_skinsback.models import MarketItem
+from django_skinsback.flows.market.prices import price_list_age, sync_prices
+from django_skinsback.models import MarketItem, PriceListImport
 from django_skinsback.ratelimit.limiter import in_background
 from django_skinsback.wire.pricelist import PriceListReader
 from tests.races.test_parallel import at_once
@@ -80,6 +81,62 @@ def test_some_changes_in_a_long_list_are_few_statements(market):
     assert {name for name, (price, *_) in rows().items() if price == Decimal("2.25")} == {
         row["name"] for row in market.rows[:100]
     }
+
+
+def facets_of(name):
+    return MarketItem.objects.values_list("wear", "quality", "price_band").get(market_hash_name=name)
+
+
+def test_wear_quality_and_price_band_are_filled_when_a_row_is_inserted_or_updated(market):
+    market.offer("AK-47 | Redline (Field-Tested)", "★ StatTrak™ Karambit | Fade (Factory New)", price="300")
+    sync_prices(game="cs2")
+    assert facets_of("AK-47 | Redline (Field-Tested)") == ("field_tested", "normal", 6)
+    assert facets_of("★ StatTrak™ Karambit | Fade (Factory New)") == ("factory_new", "stattrak", 6)
+    MarketItem.objects.update(wear="", quality="souvenir")
+    for row in market.rows:
+        row["price"] = "2"
+    sync_prices(game="cs2")
+    assert facets_of("AK-47 | Redline (Field-Tested)") == ("field_tested", "normal", 3)
+    assert facets_of("★ StatTrak™ Karambit | Fade (Factory New)") == ("factory_new", "stattrak", 3)
+
+
+def test_skins_of_other_games_have_no_wear(market):
+    market.offer("Souvenir Hat (Factory New)")
+    sync_prices(game="rust")
+    assert facets_of("Souvenir Hat (Factory New)") == ("", "normal", 3)
+
+
+def test_the_time_of_an_import_is_kept_for_each_game_even_if_nothing_has_changed(market, time_machine):
+    assert price_list_age("cs2") is None
+    time_machine.move_to("2026-05-01 12:00Z", tick=False)
+    market.offer("AK-47")
+    sync_prices(game="cs2")
+    time_machine.shift(60)
+    assert price_list_age("cs2") == timedelta(minutes=1)
+    assert price_list_age("rust") is None
+    sync_prices(game="cs2")
+    assert price_list_age("cs2") == timedelta(0)
+    assert PriceListImport.objects.count() == 1
+
+
+def test_a_failed_import_does_not_count(market, time_machine, monkeypatch):
+    time_machine.move_to("2026-05-01 12:00Z", tick=False)
+    market.offer("AK-47")
+    sync_prices(game="cs2")
+    time_machine.shift(60)
+    market.rows[0]["price"] = "9"
+
+    def fail(*_):
+        raise OSError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prices.price_rows, "update_rows", fail)
+        with pytest.raises(OSError):  # noqa: PT011 - raised two lines above
+            sync_prices(game="cs2")
+    market.cut = -40
+    with pytest.raises(UnknownOutcome):
+        sync_prices(game="cs2")
+    assert price_list_age("cs2") == timedelta(minutes=1)
 
 
 def test_on_progress_is_called_with_the_rows_of_each_batch(market, monkeypatch):

@@ -84,6 +84,10 @@ def test_the_account_of_the_trade_url_is_asked_for(user, skinsback):
     assert (skin.class_id, skin.icon_url) == ("3770669160", skinsback.items[0].icon_url)
 
 
+UNKNOWN = {"": Decimal(500)}
+"""A multiplied price in a currency that the answer does not name."""
+
+
 def credit(deposit):
     return deposit.amount, "usd"
 
@@ -104,6 +108,7 @@ def test_the_price_of_a_skin_is_what_the_user_is_credited(user, skinsback, setti
         ("amount", "usd", Decimal("1.31"), "usd"),
         ("amount", "eur", None, "eur"),
         ("user_amount", "usd", None, "usd"),
+        ("user_amount", "", None, "usd"),
     ],
 )
 def test_a_price_that_skinsback_does_not_name_is_not_guessed(
@@ -111,7 +116,7 @@ def test_a_price_that_skinsback_does_not_name_is_not_guessed(
 ):
     option(settings, CREDIT=setting)
     skinsback.currency = currency
-    skinsback.items = [InventoryItem(asset_id="1", price=Decimal("1.31"))]
+    skinsback.items = [InventoryItem(asset_id="1", price=Decimal("1.31"), user_price_local=UNKNOWN.get(currency))]
     found = get_inventory(user, "cs2")
     assert (found.items[0].price, found.currency) == (price, shown_in)
 
