@@ -19,7 +19,7 @@ from ...models.fields import WORD_LENGTH, UTCDateTimeField, utc_now
 from ...models.reasons import Reason, make_reason, reason_text
 from ...signals import deposit_changed, entry_posted, purchase_changed, review_needed
 from ...statuses import EntryKind
-from .database import current, database, lock, raise_if_rolled_back
+from .database import current, database, lock, raise_if_rolled_back, read_locked
 
 logger = logging.getLogger("django_skinsback")
 
@@ -27,6 +27,7 @@ Source = StatusChange.Source
 Row = TypeVar("Row", Deposit, Purchase)
 
 _TICK = timedelta(microseconds=1)
+_as_stored = UTCDateTimeField("").get_prep_value
 
 
 @dataclass
@@ -155,7 +156,7 @@ class Edit(Generic[Row]):
 
     def entries(self) -> dict[str, LedgerEntry]:
         """Return the row's ledger entries by kind: the entries in the database and the unsaved entries of this edit."""
-        stored: QuerySet[LedgerEntry] = current(LedgerEntry.objects.using(database()).filter(**_reference(self.row)))
+        stored: list[LedgerEntry] = read_locked(LedgerEntry, **{f"{self.row._meta.model_name}_id": self.row.pk})
         return {entry.kind: entry for entry in [*stored, *self.posted]}
 
     def post(self, kind: EntryKind, amount: Decimal, currency: str, user_id: Any) -> None:
@@ -220,28 +221,17 @@ def verify_saved(edits: Sequence[Edit[Any]]) -> None:
     exception: Django rolls back at the end of the transaction (``needs_rollback``), PostgreSQL rolls back instead of
     committing, and MariaDB has undone all earlier statements after a deadlock.
     """
-    model = type(edits[0].row)
-    rows = {edit.row.pk: edit.row.updated_at for edit in edits if not edit.posted}
-    entries = {entry.pk: edit.row.updated_at for edit in edits for entry in edit.posted}
+    rows = type(edits[0].row)._default_manager.using(database()).filter(pk__in=[edit.row.pk for edit in edits])
     with raise_if_rolled_back():
-        are_saved = _are_saved(model._default_manager.using(database()), rows, "updated_at")
-        row_time = f"{model._meta.model_name}__updated_at"
-        are_saved = are_saved and _are_saved(LedgerEntry.objects.using(database()), entries, row_time)
-    if not are_saved:
-        raise RolledBack
-
-
-def _are_saved(objects: QuerySet[Any], saved: dict[int, datetime], column: str) -> bool:
-    """Return whether all these rows are stored with the given time or a later time.
-
-    The time is later if a receiver has saved the row. Times are compared as they are stored, because without
-    ``USE_TZ`` they are stored in local time, and one hour of local time occurs twice a year.
-    """
-    if not saved:
-        return True
-    as_stored = UTCDateTimeField("").get_prep_value
-    found = dict(objects.filter(pk__in=saved).values_list("pk", column))
-    return all(pk in found and as_stored(found[pk]) >= as_stored(time) for pk, time in saved.items())
+        stored = list(rows.values_list("pk", "updated_at", "entries"))  # a row is repeated for each of its entries
+    # The stored time is later if a receiver has saved the row. Times are compared as they are stored, because without
+    # USE_TZ they are stored in local time, and one hour of local time occurs twice a year.
+    times = {pk: _as_stored(time) for pk, time, _entry in stored}
+    entries = {entry for _pk, _time, entry in stored}
+    for edit in edits:
+        is_row_stored = edit.row.pk in times and times[edit.row.pk] >= _as_stored(edit.row.updated_at)
+        if not is_row_stored or not entries.issuperset(entry.pk for entry in edit.posted):
+            raise RolledBack
 
 
 def entries_of(row: Deposit | Purchase) -> QuerySet[LedgerEntry]:

@@ -42,9 +42,21 @@ def game_of_skins(skins: Sequence[dict[str, Any]]) -> str:
     """
     reported = (skin.get("name") for skin in skins)
     names = list(dict.fromkeys(name for name in reported if isinstance(name, str) and 0 < len(name) <= _NAME_LENGTH))
-    rows = MarketItem.objects.using(database()).filter(game__in=GAMES, market_hash_name__in=names[:_NAMES_LOOKED_UP])
-    games = set(rows.values_list("game", flat=True))
-    return games.pop() if len(games) == 1 else ""
+    names = names[:_NAMES_LOOKED_UP]
+    if not names:
+        return ""
+    # Plain SQL, because a deposit is locked meanwhile: Django takes five times as long to build the query.
+    connection = connections[database()]
+    table = connection.ops.quote_name(MarketItem._meta.db_table)
+    these_games, these_names = (", ".join(["%s"] * len(values)) for values in (GAMES, names))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT game FROM {table} "  # noqa: S608 - only names and placeholders
+            f"WHERE game IN ({these_games}) AND market_hash_name IN ({these_names})",
+            [*GAMES, *names],
+        )
+        games = cursor.fetchall()
+    return str(games[0][0]) if len(games) == 1 else ""
 
 
 def insert_rows(game: str, items: Sequence[PriceListItem], now: datetime) -> None:

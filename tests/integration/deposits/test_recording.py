@@ -49,6 +49,14 @@ def test_lock_locks_the_row():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_lock_outside_a_database_transaction_is_refused():
+    deposit = make_deposit()
+
+    with pytest.raises(transaction.TransactionManagementError):
+        lock(Deposit, pk=deposit.pk)
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="only PostgreSQL distinguishes the two locks")
 def test_an_insert_that_refers_to_a_locked_row_does_not_wait():
     """Rows of the site may refer to a deposit. With FOR UPDATE two such transactions would deadlock."""
@@ -211,6 +219,31 @@ def test_the_row_and_its_entries_are_read_with_a_lock(user):
     reads = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
     assert reads[0].endswith("UPDATE")
     assert any("ledgerentry" in sql.split("WHERE")[0] and sql.endswith("UPDATE") for sql in reads)
+
+
+def test_a_locked_row_has_the_same_values_as_a_row_that_django_reads(user):
+    """The row is read with plain SQL: every column is converted as Django does."""
+    deposit = make_deposit(
+        user=user,
+        transaction_id="13",
+        skins=[{"name": "★ Karambit", "price": "0.4"}],
+        metadata={"a": None},
+        needs_review=True,
+        review_reasons=[{"code": "stuck", "data": {}}],
+        next_poll_at=timezone.now(),
+        **PAID,
+    )
+    expected = values_and_types(Deposit.objects.get(pk=deposit.pk))
+
+    for ids in ({"pk": deposit.pk}, {"account": "default", "order_id": deposit.order_id}, {"transaction_id": "13"}):
+        assert values_and_types(lock(Deposit, **ids)) == expected
+    assert lock(Deposit, account="default", order_id=deposit.order_id.upper()) is None
+
+
+def values_and_types(row):
+    """The value of every column that was read, and its type."""
+    loaded = [field.attname for field in row._meta.concrete_fields if field.attname in row.__dict__]
+    return {name: (getattr(row, name), type(getattr(row, name))) for name in loaded}
 
 
 def test_an_entry_has_the_time_of_the_recorded_report(user):
