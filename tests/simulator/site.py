@@ -29,6 +29,7 @@ from django_skinsback.models import (
     ListCursor,
     Purchase,
     StatusChange,
+    UserGuard,
     WebhookEvent,
 )
 from django_skinsback.sandbox import Options, Sandbox
@@ -51,6 +52,7 @@ FIRST_BALANCES = (Decimal(1000), Decimal(100), Decimal(0))
 """First balances of the three users."""
 
 TABLES = (
+    UserGuard,
     LedgerEntry,
     StatusChange,
     WebhookEvent,

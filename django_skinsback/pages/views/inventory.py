@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from ... import conf, deposits, player_texts
 from ...exceptions import GameSwitchedOff, IdempotencyConflict, RequestNotSent, SkinsBackError, UnknownOutcome
-from ...flows.players.inventory import get_inventory
+from ...players import get_inventory
 from .. import keys
 from ..access import player_page
 from ..forms import InventoryForm

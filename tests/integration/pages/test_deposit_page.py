@@ -130,6 +130,16 @@ def test_an_old_unpaid_deposit_is_not_opened_again(world, player):
     assert Deposit.objects.count() == 2
 
 
+@pytest.mark.parametrize("status", ["created", "pending"])
+def test_a_deposit_whose_pay_page_is_lost_does_not_keep_the_form_from_opening_another_one(world, player, status):
+    world.sandbox.lose_answer("create")
+    start(player)
+    Deposit.objects.update(status=status, created_at=timezone.now() - timedelta(minutes=3))
+    assert "is still waiting" not in player.read(START)
+    assert start(player)["Location"] == Deposit.objects.latest("pk").pay_url
+    assert Deposit.objects.count() == 2
+
+
 def test_after_a_lost_answer_the_page_of_the_deposit_waits(world, player):
     world.sandbox.lose_answer("create")
     key = player.key(START)
@@ -202,7 +212,7 @@ def test_switched_off_deposits_say_so_and_lead_on(player, settings):
 
 
 def test_an_open_deposit_can_be_continued(player, user):
-    deposit = make_deposit(user=user, game="rust")
+    deposit = make_deposit(user=user, game="rust", pay_url="https://pay.example/1")
     text = player.read(START)
     assert "Rust skins is still waiting" in text
     assert f'href="/skins/deposit/{deposit.public_id}/"' in text

@@ -1,8 +1,10 @@
 """The page to choose skins from the own Steam inventory."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from django_skinsback import players
 from django_skinsback.models import Deposit, SteamProfile
@@ -102,6 +104,14 @@ def test_a_second_click_or_a_reload_opens_no_second_deposit(world, player, skins
     assert first["Location"] == second["Location"]
     assert choose(player, *usable)["Location"] == first["Location"]
     assert Deposit.objects.count() == 1
+
+
+def test_after_the_trade_offer_has_expired_the_same_skins_can_be_chosen_again(world, player, skins):
+    usable = [skin.asset_id for skin in skins if skin.tradable][:2]
+    first = choose(player, *usable)
+    Deposit.objects.update(trade_offer_expires_at=timezone.now() - timedelta(seconds=1))
+    assert choose(player, *usable)["Location"] != first["Location"]
+    assert Deposit.objects.count() == 2
 
 
 def test_after_a_lost_answer_the_page_of_the_deposit_waits(world, player, skins):
