@@ -125,14 +125,16 @@ class ProblemDetails:
         )
 
 
-def exception_handler(error: Exception, _context: Mapping[str, Any]) -> HttpResponse | Response | None:
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse | Response | None:
     """Return the problem for an exception of a view. Return None for an unexpected one, which Django then handles."""
     details = _details(error)
     if details is None:
         return None
     set_rollback()
     if details.code == NOT_AVAILABLE_CODE:
-        logger.error("skinsback.rest_request_failed", exc_info=error, extra={"code": details.code})
+        logger.error(
+            "skinsback.rest_request_failed", exc_info=error, extra={"path": getattr(context.get("request"), "path", "")}
+        )
     return details.response()
 
 

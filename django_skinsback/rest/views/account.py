@@ -12,12 +12,15 @@ from ...flows.players.steam_profiles import steam_id_of
 from ...models import LedgerEntry, SteamProfile
 from ...models.fields import utc_now
 from ...player_texts import for_error
+from ...sensitive import SensitiveText
 from .. import serializers
 from ..base import BaseView
 from ..representations import entry_values
 from ..rows import rows_of
 from ..schema import CURSOR_PARAMETER, documented, page_of
 from ..throttles import WriteThrottle
+
+ENTRY_COLUMNS = ("kind", "amount", "currency", "created_at", "deposit__public_id", "purchase__public_id")
 
 
 class LedgerView(BaseView):
@@ -32,7 +35,7 @@ class LedgerView(BaseView):
     )
     def get(self, request: Request) -> Response:
         """A page holds 25 entries. Changes that the site made in other ways are not among them."""
-        rows = rows_of(LedgerEntry, self.user).select_related("deposit", "purchase")
+        rows = rows_of(LedgerEntry, self.user).select_related("deposit", "purchase").only(*ENTRY_COLUMNS)
         return self.page_of(rows, lambda entry: serializers.LedgerEntrySerializer(entry_values(entry)).data)
 
 
@@ -73,9 +76,14 @@ class SteamProfileView(BaseView):
     )
     def put(self, request: Request) -> Response:
         """Deposits and purchases that have begun keep their trade URL."""
-        form = serializers.NewTradeURLSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        return Response(_shown(self.user, players.set_trade_url(self.user, form.validated_data["trade_url"])))
+        return Response(_shown(self.user, players.set_trade_url(self.user, _given_trade_url(request))))
+
+
+def _given_trade_url(request: Request) -> str:
+    """Return the trade URL of the request as SensitiveText. The serializer's ``repr`` shows it, so none is kept."""
+    form = serializers.NewTradeURLSerializer(data=request.data)
+    form.is_valid(raise_exception=True)
+    return SensitiveText(form.validated_data["trade_url"])
 
 
 def _shown(user: Any, profile: SteamProfile | None) -> Any:

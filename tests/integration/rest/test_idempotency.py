@@ -70,6 +70,16 @@ def test_a_lost_answer_is_accepted_and_settled_later(caller, sandbox):
     assert (settled.status_code, settled.json()["status"]) == (200, "pending")
 
 
+def test_a_lost_answer_about_chosen_skins_is_accepted(caller, rich, sandbox):
+    skins = caller.get("inventory/?game=cs2").json()["results"]
+    chosen = next(skin["asset_id"] for skin in skins if skin["is_tradable"] and skin["is_accepted"])
+    sandbox.lose_answer("create_from_user_inventory")
+    body = {"game": "cs2", "asset_ids": [chosen]}
+    answers = [caller.post("deposits/from-inventory/", body, key="k") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert Deposit.objects.count() == len(sandbox.store.state.deposits) == 1
+
+
 def test_a_refused_deposit_may_be_tried_again_with_the_same_key(caller, sandbox):
     sandbox.faults.add("maintenance", "create", times=1)
     problem(caller.post("deposits/", key="k"), 503, "under_maintenance")

@@ -1,5 +1,6 @@
 """The OpenAPI file is what the code does."""
 
+import drf_spectacular
 import pytest
 import yaml
 from drf_spectacular.validation import validate_schema
@@ -10,7 +11,12 @@ from django_skinsback.rest.views.deposits import DepositsView
 
 from .test_access import addresses
 
+SAME_GENERATOR = pytest.mark.skipif(
+    not drf_spectacular.__version__.startswith("0.30."), reason="the file is written by drf-spectacular 0.30"
+)
 
+
+@SAME_GENERATOR
 def test_the_file_is_what_the_code_generates():
     assert schema.FILE.read_text(encoding="utf-8") == schema.generate(), "run: python docs/openapi.py"
 
@@ -30,6 +36,7 @@ def test_the_file_describes_every_address_and_method():
     }
 
 
+@SAME_GENERATOR
 @pytest.mark.parametrize("settings_of_site", [{}, {"DEFAULT_AUTHENTICATION_CLASSES": [], "DEFAULT_VERSION": "7"}])
 def test_the_file_does_not_depend_on_the_settings_of_the_site(settings_of_site, settings):
     settings.REST_FRAMEWORK = settings_of_site
