@@ -5,7 +5,7 @@ why a row is reviewed, or what is wrong with the site's keys and balance at Skin
 """
 
 from .dates import hold_days_left, trade_offer_expires_at
-from .deposits import for_deposit, is_payable
+from .deposits import expected_credit, for_deposit, is_payable
 from .problems import NOT_AVAILABLE_CODE, Problem, for_error, for_word
 from .purchases import for_purchase
 from .texts import NEXT_TEXTS, NextStep, StatusText, Step, StepState, Tone, next_text
@@ -20,6 +20,7 @@ __all__ = [
     "Step",
     "StepState",
     "Tone",
+    "expected_credit",
     "for_deposit",
     "for_error",
     "for_purchase",

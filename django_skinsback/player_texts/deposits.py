@@ -1,8 +1,11 @@
 """Title, text, steps and way out of a deposit."""
 
+from decimal import Decimal
+
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from .. import conf
 from ..models import Deposit
 from ..statuses import DepositStatus, EntryKind
 from .dates import hold_days_left, hold_duration, is_trade_offer_over, was_held
@@ -155,6 +158,17 @@ def for_deposit(deposit: Deposit) -> StatusText:
 def is_payable(deposit: Deposit) -> bool:
     """Return whether the player can pay on the deposit's ``pay_url`` now."""
     return deposit.status in {DepositStatus.CREATED, DepositStatus.PENDING} and bool(deposit.pay_url)
+
+
+def expected_credit(deposit: Deposit) -> tuple[Decimal, str] | None:
+    """Return the amount that is credited when the hold of the deposit ends, and its currency.
+
+    Return None if the deposit is not in hold, or if ``CREDIT`` is a function: its result is not known before.
+    """
+    if deposit.status != DepositStatus.IN_HOLD or conf.callable_setting("CREDIT"):
+        return None
+    amount: Decimal | None = getattr(deposit, conf.credit_column())
+    return (amount, deposit.amount_currency) if amount and deposit.amount_currency else None
 
 
 def _entry(deposit: Deposit) -> Entry:

@@ -1,5 +1,6 @@
 """How amounts and times are written, whatever the site's settings for DRF say."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -43,13 +44,17 @@ class UTCField(serializers.Field[datetime, Any, str, datetime]):
 
 
 class TextField(serializers.RegexField):
-    """A text in a request. A JSON number is refused. Spaces at its ends are part of the text."""
+    """A text in a request that matches a pattern as a whole. A JSON number is refused.
 
-    def __init__(self, regex: str, **options: Any) -> None:
-        super().__init__(regex, trim_whitespace=False, **options)
+    Spaces at its ends are part of the text. A line break at its end, which ``$`` in a pattern ignores, is refused.
+    """
+
+    def __init__(self, pattern: str, **options: Any) -> None:
+        super().__init__(pattern, trim_whitespace=False, **options)
+        self._pattern = re.compile(pattern)
 
     def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, str):
+        if not isinstance(data, str) or not self._pattern.fullmatch(data):
             self.fail("invalid")
         return super().to_internal_value(data)
 

@@ -5,6 +5,7 @@ from typing import Any
 from ..models import Deposit, LedgerEntry, Purchase, Quote
 from ..player_texts import (
     StatusText,
+    expected_credit,
     for_deposit,
     for_purchase,
     hold_days_left,
@@ -18,10 +19,13 @@ from .formats import amount_text, utc_text
 
 def deposit_values(deposit: Deposit) -> dict[str, Any]:
     """Return what a player sees of a deposit. Reads its ``entries`` and ``changes``."""
+    expected_amount, expected_currency = expected_credit(deposit) or (None, None)
     return {
         **_common(deposit, for_deposit(deposit)),
         **_amount(deposit, "credited", EntryKind.CREDIT),
         **_amount(deposit, "reversed", EntryKind.REVERSAL),
+        "expected_amount": expected_amount,
+        "expected_currency": expected_currency,
         "currency": deposit.currency or None,
         "min_amount": deposit.min_amount,
         "max_amount": deposit.max_amount,

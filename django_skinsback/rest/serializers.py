@@ -24,7 +24,7 @@ QUALITIES = list(Quality.values)
 SORTS = ["price", "-price", "name"]
 ENTRY_KINDS = [str(kind) for kind in ENTRY_KIND_LABELS]
 
-PATH_PATTERN = r"^/([A-Za-z0-9._~-]+/?)*$"
+PATH_PATTERN = r"^/([A-Za-z0-9._~-]+/)*[A-Za-z0-9._~-]*$"
 """A path of this site, such as ``/wallet/``. It cannot lead to another site."""
 
 TRADE_URL_PATTERN = r"^https://steamcommunity\.com/tradeoffer/new/\?partner=[1-9][0-9]{0,8}&token=[A-Za-z0-9_-]{8}$"
@@ -71,6 +71,10 @@ class DepositSerializer(RowSerializer):
     credited_currency = serializers.CharField(allow_null=True)
     reversed_amount = AmountField(allow_null=True, help_text="What was taken back after a credit.")
     reversed_currency = serializers.CharField(allow_null=True)
+    expected_amount = AmountField(
+        allow_null=True, help_text="During a hold: what is credited when the hold ends; null if not known."
+    )
+    expected_currency = serializers.CharField(allow_null=True)
     currency = serializers.CharField(allow_null=True, help_text="The currency of min_amount and max_amount.")
     min_amount = AmountField(allow_null=True)
     max_amount = AmountField(allow_null=True)
@@ -243,7 +247,7 @@ class TradeURLField(TextField):
     """A trade URL. Text around the URL, and other spellings of it, are accepted."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(r"", **options)
+        super().__init__(r"(?s).*", **options)
 
 
 class NewTradeURLSerializer(Base):

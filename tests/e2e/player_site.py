@@ -4,6 +4,7 @@ import re
 import tempfile
 from contextlib import contextmanager
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from tests.e2e.conftest import open_browser
 from tests.urls import urlpatterns as other_urls
 from tests.wallet.models import Wallet
 
-AXE = Path(__file__).with_name("axe") / "axe.min.js"
+AXE = files("axe_playwright_python") / "axe.min.js"
 SHOTS = Path(tempfile.gettempdir(), "skinsback-screenshots")
 MILLISECONDS = 20_000
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}

@@ -39,6 +39,19 @@ def test_a_deposit_from_its_pay_page_to_the_balance(caller, sandbox):
     }
 
 
+def test_a_held_deposit_says_how_much_is_credited_and_when(caller, sandbox, settings):
+    opened = caller.post("deposits/").json()
+    sandbox.pay(Deposit.objects.get().order_id, held=True)
+    sandbox.deliver_pending()
+    held = caller.get(f"deposits/{opened['id']}/").json()
+    deposit = Deposit.objects.get()
+    assert (held["status"], held["credited_amount"], held["hold_days_left"]) == ("in_hold", None, 8)
+    assert float(held["expected_amount"]) == float(deposit.user_amount)
+    assert held["expected_currency"] == deposit.amount_currency
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": "tests.integration.rest.test_life.balance"}
+    assert caller.get(f"deposits/{opened['id']}/").json()["expected_amount"] is None
+
+
 def test_the_limits_of_a_deposit_have_the_currency_of_the_site(caller, sandbox):
     answer = caller.post("deposits/", {"min_amount": "5.50", "max_amount": "60"})
     assert answer.status_code == 201

@@ -28,6 +28,38 @@ def test_a_refusal_names_the_fields_that_are_wrong(caller):
     assert "chess" in members["fields"]["game"][0]
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "value"),
+    [
+        ("deposits/", "game", "cs2\n"),
+        ("deposits/", "min_amount", "5\n"),
+        ("deposits/", "currency", "usd\n"),
+        ("deposits/", "success_url", "/x\n"),
+        ("deposits/", "success_url", "//evil.example/"),
+        ("deposits/", "success_url", "/\\evil.example/"),
+        ("deposits/", "success_url", "https://evil.example/"),
+        ("deposits/", "fail_url", "/" + "a" * 400 + "!"),  # a pattern that backtracks would take for ever
+        ("deposits/", "widget", "true"),
+        ("deposits/from-inventory/", "asset_ids", ["1\n"]),
+        ("deposits/from-inventory/", "asset_ids", [1]),
+        ("deposits/from-inventory/", "asset_ids", []),
+        ("deposits/from-inventory/", "asset_ids", ["1"] * 201),
+        ("quotes/", "market_hash_name", "AK\n"),
+        ("quotes/", "market_hash_name", "\x00"),
+        ("quotes/", "market_hash_name", 7),
+        ("purchases/", "quote", "7"),
+    ],
+)
+def test_a_value_of_another_shape_is_refused(path, name, value, caller):
+    members = problem(caller.post(path, {name: value}), 400, "invalid_input")
+    assert name in members["fields"]
+
+
+@pytest.mark.parametrize("path", ["/", "/wallet", "/wallet/", "/a/b/c.html", "/~alice/.x"])
+def test_a_deposit_may_return_to_a_path_of_the_site(path, caller, sandbox):
+    assert caller.post("deposits/", {"success_url": path, "fail_url": path}).status_code == 201
+
+
 def test_errors_in_a_list_belong_to_its_field(caller):
     body = {"game": "cs2", "asset_ids": ["1", "a b", "c d"]}
     members = problem(caller.post("deposits/from-inventory/", body), 400, "invalid_input")
