@@ -91,7 +91,9 @@ def addresses_part() -> list[str]:
 def templates_part() -> list[str]:
     folder = PACKAGE / "templates"
     rows = [[ticks(path.relative_to(folder).as_posix())] for path in sorted(folder.rglob("*.html"))]
-    intro = "Pages of the admin. A template of the same name in your project replaces one of these."
+    intro = (
+        "Pages of the admin, and pages for users. A template of the same name in your project replaces one of these."
+    )
     return [f"{intro} The names are stable; the variables in the templates are not.", table(("template",), rows)]
 
 

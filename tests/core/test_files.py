@@ -16,7 +16,8 @@ def files(package):
 
 
 @pytest.mark.parametrize(
-    "pattern", ["py.typed", "templates/**/*.html", "static/**/*.css", "sandbox/web/templates/*.html"]
+    "pattern",
+    ["py.typed", "templates/**/*.html", "static/**/*.css", "sandbox/web/templates/*.html", "rest/openapi.yaml"],
 )
 def test_files_that_are_not_python_are_installed(pattern):
     assert list(PACKAGE.glob(pattern))

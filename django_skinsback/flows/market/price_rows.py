@@ -145,13 +145,15 @@ def update_rows(game: str, items: Sequence[tuple[int, PriceListItem]], now: date
 
 
 def record_import(game: str, now: datetime) -> None:
-    """Store ``now`` as the time of the last import of the game's price list.
-
-    This takes one statement, or two statements for the first import of the game.
-    """
-    rows = PriceListImport.objects.using(database())
-    if not rows.filter(game=game).update(imported_at=now):
-        rows.bulk_create([PriceListImport(game=game, imported_at=now)], ignore_conflicts=True)
+    """Store that the price list of ``game`` was imported at ``now``, with one statement."""
+    using = database()
+    needs_unique_fields = connections[using].features.supports_update_conflicts_with_target
+    PriceListImport.objects.using(using).bulk_create(
+        [PriceListImport(game=game, imported_at=now)],
+        update_conflicts=True,
+        unique_fields=["game"] if needs_unique_fields else None,
+        update_fields=["imported_at"],
+    )
 
 
 def mark_unavailable(keys: Sequence[int], now: datetime) -> None:

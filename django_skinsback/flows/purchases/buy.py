@@ -144,9 +144,9 @@ def _buy(
     batch_id: str = "",
 ) -> list[Purchase]:
     conf.keys(account)
-    receiver = TradeURL.parse(trade_url) if trade_url or user is None else None
     now = utc_now()
     columns = [{"metadata": item.get("metadata") or {}, **read_item(item, user)} for item in items]
+    receiver = TradeURL.parse(trade_url) if trade_url or user is None else None
     request = ""
     if key:
         # The digest does not contain the profile's trade URL, which may change before the request is repeated.

@@ -1,0 +1,28 @@
+"""Admin of Steam profiles. Operators see whether a trade URL is broken. The trade token is never shown."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from ..models import SteamProfile
+from . import display
+from .base import ReadOnlyAdmin, user_search
+
+
+@admin.register(SteamProfile)
+class SteamProfileAdmin(ReadOnlyAdmin):
+    list_display = ("user", "steam_id", "state", "trade_url_changed_at", "updated_at")
+    list_select_related = ("user",)
+    list_filter = (("broken_at", admin.EmptyFieldListFilter),)
+    fields = ("user", "steam_id", "state", "broken_at", "broken_reason", "trade_url_changed_at", "updated_at")
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        return (user_search(), "steam_id__exact")
+
+    @admin.display(description=gettext_lazy("trade URL"))
+    def state(self, profile: SteamProfile) -> SafeString | str:
+        if profile.broken_at is not None:
+            return display.badge("conflict", _("broken"))
+        return _("usable") if profile.token else _("missing")

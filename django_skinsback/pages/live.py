@@ -1,0 +1,85 @@
+"""Live status: a fragment of HTML that a page fetches again and again. Without a change the answer is 304."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.db.models import Count, Max, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.cache import get_conditional_response
+from django.utils.translation import get_language
+
+from ..models import Deposit, Purchase
+from ..models.fields import utc_now
+from .rendering import PageContext
+
+R = TypeVar("R", Deposit, Purchase)
+
+_READS = 3
+"""How often a row is read if it changes while it is read."""
+
+_COLUMNS = ("pk", "status", "updated_at", "needs_review")
+
+
+def read_tag(rows: "QuerySet[Any]", *columns: str, after: Mapping[str, int] | None = None) -> str:
+    """Return the ETag of the row or the few rows in ``rows``. It costs one query. Raises Http404 if there is no row.
+
+    The tag changes with a row, with its ledger entries, with the language and the time zone, and once an hour.
+    ``columns`` are columns with a time, or None: when that time is reached, the text changes, so the tag does.
+    ``after`` maps such a column to a number of seconds that are added to it.
+    """
+    entries = {"last_entry": Max("entries__pk"), "entry_count": Count("entries__pk")}
+    found = rows.order_by("pk").values(*dict.fromkeys((*_COLUMNS, *columns, *(after or {})))).annotate(**entries)
+    now = utc_now()
+    moments = dict.fromkeys(columns, 0) | dict(after or {})
+    values = [
+        [*row.values(), *(_is_reached(row[name], seconds, now) for name, seconds in moments.items())] for row in found
+    ]
+    if not values:
+        raise Http404
+    parts = [values, f"{now:%Y%m%d%H}", get_language(), timezone.get_current_timezone_name()]
+    return '"' + hashlib.sha256(repr([str(part) for part in parts]).encode()).hexdigest()[:32] + '"'
+
+
+def _is_reached(moment: datetime | None, seconds: int, now: datetime) -> bool:
+    return moment is not None and (now - moment).total_seconds() >= seconds
+
+
+def read_row(rows: "QuerySet[R]", read_tag_now: Callable[["QuerySet[R]"], str]) -> tuple[R, str]:
+    """Return the one row in ``rows`` with its entries and its history, and its ETag. Raises Http404 if it is missing.
+
+    A webhook may change the row between the queries for the row and for its entries. Then all of it is read again, so
+    that no page shows an old status beside a new entry.
+    """
+    tag = read_tag_now(rows)
+    for _attempt in range(_READS - 1):
+        row = get_object_or_404(rows.prefetch_related("entries", "changes"))
+        newest = read_tag_now(rows)
+        if newest == tag:
+            return row, tag
+        tag = newest
+    return get_object_or_404(rows.prefetch_related("entries", "changes")), tag
+
+
+def answer(
+    request: HttpRequest, tag: str, template: str, make_context: Callable[[], Mapping[str, Any]], *, section: str
+) -> HttpResponse:
+    """Return the fragment ``skinsback/<template>`` with its ETag; 304 if the request already has this tag.
+
+    ``make_context`` is called only if the fragment is rendered. Read the tag before the row: then a change between the
+    two gives a new tag at the next request.
+    """
+    unchanged = get_conditional_response(request, etag=tag)
+    if unchanged is not None:
+        unchanged.headers["ETag"] = tag
+        return unchanged
+    context = {
+        "skinsback": PageContext(request, section),
+        "request": request,
+        **make_context(),
+    }
+    return HttpResponse(render_to_string(f"skinsback/{template}", context, request), headers={"ETag": tag})

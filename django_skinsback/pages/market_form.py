@@ -1,0 +1,57 @@
+"""The filters of the market page. They have the same names as the parameters of the REST API."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from ..models.fields import TEXT_LENGTH
+from ..models.market import WEAR_LABELS, Quality
+
+QUALITIES = [
+    (Quality.NORMAL, _("Normal")),
+    (Quality.STATTRAK, Quality.STATTRAK.label),
+    (Quality.SOUVENIR, Quality.SOUVENIR.label),
+]
+SORTS = [("price", _("Lowest price")), ("-price", _("Highest price")), ("name", _("Name"))]
+
+
+class MarketForm(forms.Form):
+    """Search words, price range in the site's currency, wear, quality and order. An invalid filter is ignored."""
+
+    search = forms.CharField(label=_("Search"), required=False, max_length=100)
+    min = forms.DecimalField(label=_("Price from"), required=False, min_value=0, max_digits=12, decimal_places=2)
+    max = forms.DecimalField(label=_("Price to"), required=False, min_value=0, max_digits=12, decimal_places=2)
+    sort = forms.ChoiceField(label=_("Order"), required=False, choices=SORTS)
+    wear = forms.MultipleChoiceField(
+        label=_("Wear"), required=False, choices=list(WEAR_LABELS.items()), widget=forms.CheckboxSelectMultiple
+    )
+    quality = forms.MultipleChoiceField(
+        label=_("Quality"), required=False, choices=QUALITIES, widget=forms.CheckboxSelectMultiple
+    )
+
+    def arguments(self, game: str) -> dict[str, Any]:
+        """Return the valid filters as arguments of ``search_market``. Only skins of cs2 have a wear and a quality."""
+        self.is_valid()
+        found = self.cleaned_data
+        has_facets = game == "cs2"
+        return {
+            "search": found.get("search", ""),
+            "lowest": found.get("min"),
+            "highest": found.get("max"),
+            "sort": found.get("sort") or "price",
+            "wears": tuple(found.get("wear", ())) if has_facets else (),
+            "qualities": tuple(found.get("quality", ())) if has_facets else (),
+        }
+
+    @property
+    def has_facets(self) -> bool:
+        """Whether a wear or a quality was chosen."""
+        return bool(self.data.getlist("wear") or self.data.getlist("quality"))  # type: ignore[attr-defined] # a QueryDict
+
+
+class SkinForm(forms.Form):
+    """A skin of the market that the user has chosen: its game and its market hash name."""
+
+    game = forms.CharField(max_length=16)
+    name = forms.CharField(max_length=TEXT_LENGTH, strip=False)

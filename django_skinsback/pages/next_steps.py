@@ -1,0 +1,59 @@
+"""Where a player can go next: the link for each code of ``player_texts.NextStep``."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from ..models import Deposit, Purchase
+from ..player_texts import NextStep, Problem
+from .rendering import page_url
+
+TRADE_OFFER_URL = "https://steamcommunity.com/tradeoffer/{}/"
+FIND_TRADE_URL = "https://steamcommunity.com/id/me/tradeoffers/privacy"
+STEAM_PRIVACY_URL = "https://steamcommunity.com/my/edit/settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link with its text. ``is_external`` means a page of Steam, which opens in a new tab."""
+
+    url: str
+    text: str
+    is_external: bool = False
+
+
+def trade_offer_url(row: Deposit | Purchase) -> str:
+    """Return the address of the row's trade offer at Steam; empty if it has none."""
+    return TRADE_OFFER_URL.format(row.trade_offer_id) if row.trade_offer_id.isdigit() else ""
+
+
+def link_for(request: HttpRequest, step: str, text: str, *, here: str = "", choose_url: str = "") -> Link | None:
+    """Return the link for a next step that does not depend on a row; None if there is nothing to open.
+
+    ``here`` is the address to try again at; the page of the trade URL also leads back to it. ``choose_url`` is where
+    the player chooses another skin or sees its new price; empty on a page where the player can do that already.
+    """
+    match step:
+        case NextStep.ENTER_TRADE_URL:
+            query = f"?{urlencode({'next': here})}" if here else ""
+            return Link(page_url(request, "trade_url") + query, text)
+        case NextStep.DEPOSIT:
+            return Link(page_url(request, "deposit"), text)
+        case NextStep.CHOOSE_ANOTHER | NextStep.SEE_NEW_PRICE if choose_url:
+            return Link(choose_url, text)
+        case NextStep.TRY_AGAIN if here:
+            return Link(here, text)
+    return None
+
+
+def way_out(request: HttpRequest, problem: Problem, *, here: str = "", choose_url: str = "") -> Link | None:
+    """Return the link below a problem on the page at ``here``; None if the text says all."""
+    return link_for(request, problem.next_step, problem.next_text, here=here, choose_url=choose_url)
+
+
+def own_address(request: HttpRequest, url: str) -> str:
+    """Return ``url`` if it is an address of this site, else an empty text."""
+    allowed = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
+    return url if url and allowed else ""

@@ -1,0 +1,102 @@
+"""The market page: the skins that a user can withdraw."""
+
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.http import HttpRequest, HttpResponse, QueryDict
+
+from ... import conf, ratelimit
+from ...exceptions import ConfigurationError, InvalidInput
+from ...flows.market.browse import MarketPage, search_market
+from ...flows.market.prices import price_list_age
+from ...flows.market.quotes import charge_for, price_cap
+from ...models import MarketItem
+from .. import notices
+from ..access import player_page
+from ..cart import Cart
+from ..market_form import MarketForm
+from ..rendering import render_page
+
+FILTERS = ("search", "min", "max", "wear", "quality")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One skin of the market page.
+
+    ``charge`` is what the user pays; None if the skin is not sold here. ``in_cart`` counts it in the user's cart.
+    """
+
+    item: MarketItem
+    charge: Decimal | None
+    in_cart: int
+
+
+def charge_of(item: MarketItem) -> Decimal | None:
+    """Return what a user pays for an item; None if ``make_quote`` would refuse the skin because of its price."""
+    if not item.available:
+        return None
+    try:
+        charge = charge_for(item.price)
+        return charge if item.price <= price_cap(item.price, charge) else None
+    except ConfigurationError:  # PRICE_MARKUP may make nothing of the lowest prices
+        return None
+
+
+@player_page("GET")
+def market(request: HttpRequest) -> HttpResponse:
+    """Show one page of skins of one game, or why there is none."""
+    games = conf.games("purchases")
+    game = request.GET.get("game") or next(iter(games), "")
+    form = MarketForm(request.GET)
+    state, page = _read(request, form, game)
+    cart = Cart(request.session)
+    in_cart = Counter(line.market_hash_name for line in cart.lines if line.game == game)
+    context = {
+        "state": state,
+        "games": games,
+        "game": game,
+        "form": form,
+        "facet_fields": [form["wear"], form["quality"]],
+        "offers": [Offer(item, charge_of(item), in_cart[item.market_hash_name]) for item in page.items],
+        "page": page,
+        "is_filtered": any(
+            any(values) for name, values in request.GET.lists() if name not in {"game", "sort", "cursor"}
+        ),
+        "is_market_paused": ratelimit.pause_until() is not None,
+        "query": request.GET.urlencode(),
+        "cart": cart,
+        "notices": notices.take(request.session),
+    }
+    return render_page(request, "withdraw.html", context, section="withdraw")
+
+
+def _read(request: HttpRequest, form: MarketForm, game: str) -> tuple[str, MarketPage]:
+    """Return a page of skins and the state ``found``. If there are no skins, return an empty page and the reason.
+
+    The reasons are ``off``, ``game_off``, ``no_prices``, ``old_prices`` and ``nothing_found``.
+    """
+    empty = MarketPage(items=[], next="", previous="")
+    games = conf.games("purchases")
+    if not games:
+        return "off", empty
+    if game not in games:
+        return "game_off", empty
+    age = price_list_age(game)
+    if age is None:
+        return "no_prices", empty
+    if age > conf.prices_max_age():
+        return "old_prices", empty
+    filters = form.arguments(game)
+    try:
+        page = search_market(game=game, cursor=request.GET.get("cursor", ""), **filters)
+    except InvalidInput:  # the cursor is damaged, or belongs to another order
+        page = search_market(game=game, **filters)
+    return ("found" if page.items else "nothing_found"), page
+
+
+def market_query(text: str) -> str:
+    """Return the query string of a market page that a form sent along, encoded anew; with its question mark."""
+    query = QueryDict(text[:2000]).urlencode()
+    return f"?{query}" if query else ""

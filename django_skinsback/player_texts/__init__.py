@@ -1,0 +1,33 @@
+"""What a player reads: title, text, steps and way out of each deposit, purchase and error, in the active language.
+
+``for_deposit``, ``for_purchase`` and ``for_error`` are for the pages and the REST API. No text says what the site pays,
+why a row is reviewed, or what is wrong with the site's keys and balance at SkinsBack.
+"""
+
+from .dates import hold_days_left, trade_offer_expires_at
+from .deposits import expected_credit, for_deposit, is_payable
+from .problems import NOT_AVAILABLE_CODE, Problem, for_error, for_word
+from .purchases import for_purchase
+from .texts import NEXT_TEXTS, NextStep, StatusText, Step, StepState, Tone, next_text
+from .trade_offers import trade_offer_url
+
+__all__ = [
+    "NEXT_TEXTS",
+    "NOT_AVAILABLE_CODE",
+    "NextStep",
+    "Problem",
+    "StatusText",
+    "Step",
+    "StepState",
+    "Tone",
+    "expected_credit",
+    "for_deposit",
+    "for_error",
+    "for_purchase",
+    "for_word",
+    "hold_days_left",
+    "is_payable",
+    "next_text",
+    "trade_offer_expires_at",
+    "trade_offer_url",
+]

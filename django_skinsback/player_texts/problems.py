@@ -1,0 +1,205 @@
+"""What a player reads when something was refused: code, title, text, next step, and the HTTP status of the answer."""
+
+from dataclasses import dataclass, replace
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from .. import exceptions
+from ..error_texts import ERROR_TEXTS
+from .texts import NextStep, next_text
+from .words import MARKET_NOT_AVAILABLE, NOT_AVAILABLE, WORD_TEXTS, word_text
+
+NOT_AVAILABLE_CODE = "not_available"
+"""The code of every fault of the site: its settings, its keys, its balance at SkinsBack, its own code."""
+
+RETRY_AFTER_SECONDS = 60
+"""How long to wait before a repeat, if SkinsBack is away and did not say for how long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a player reads about an error, in the language that was active.
+
+    ``code`` identifies the kind of error for programs and does not change. ``next_step`` is a code of NextStep, and
+    ``next_text`` is the text of its link or button. ``retry_after`` is a number of seconds, or None.
+    """
+
+    code: str
+    title: str
+    text: str
+    next_step: NextStep
+    next_text: str
+    http_status: int
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row of the table of problems. Without ``code``, the code is the slug of the exception."""
+
+    title: Promise
+    http_status: int
+    next_step: NextStep = NextStep.NONE
+    text: Promise | None = None
+    code: str = ""
+    shows_message: bool = False
+    retry_after: int | None = None
+
+
+_SITE_FAULT = Kind(
+    _("Not available at the moment"),
+    503,
+    NextStep.TRY_AGAIN,
+    NOT_AVAILABLE,
+    code=NOT_AVAILABLE_CODE,
+    retry_after=RETRY_AFTER_SECONDS,
+)
+_INTERNAL = Kind(_("Not available at the moment"), 500, NextStep.TRY_AGAIN, NOT_AVAILABLE, code=NOT_AVAILABLE_CODE)
+_AWAY = Kind(
+    _("SkinsBack is not available"),
+    503,
+    NextStep.TRY_AGAIN,
+    NOT_AVAILABLE,
+    code=exceptions.TemporaryFailure.slug,
+    retry_after=RETRY_AFTER_SECONDS,
+)
+_TRADE_URL = _("Trade URL needed")
+
+KINDS: dict[type[exceptions.SkinsBackError], Kind] = {
+    exceptions.SkinsBackError: _INTERNAL,
+    # Arguments
+    exceptions.InvalidInput: Kind(_("A value is not valid"), 400, NextStep.TRY_AGAIN),
+    exceptions.InvalidTradeURL: Kind(_("Not a trade URL"), 400, NextStep.ENTER_TRADE_URL, shows_message=True),
+    exceptions.InvalidSteamID: Kind(_("Steam account not known"), 409, NextStep.ENTER_TRADE_URL),
+    exceptions.RowDeleted: Kind(_("Not found"), 404, text=_("This deposit or purchase does not exist.")),
+    exceptions.IdempotencyConflict: Kind(
+        _("Already sent"), 409, text=_("This was already sent with other values. Look at your history.")
+    ),
+    # Site
+    exceptions.ConfigurationError: _SITE_FAULT,
+    exceptions.RowChanged: Kind(_("Changed meanwhile"), 409, NextStep.TRY_AGAIN),
+    # Rules of the site
+    exceptions.NotAllowedNow: Kind(_("Not possible now"), 409),
+    exceptions.UserFrozen: Kind(_("Your account is blocked"), 403, NextStep.CONTACT_SUPPORT),
+    exceptions.LimitReached: Kind(_("Limit reached"), 429, NextStep.WAIT, shows_message=True),
+    exceptions.GameSwitchedOff: Kind(_("Switched off"), 409, NextStep.CHOOSE_ANOTHER),
+    exceptions.TradeURLMissing: Kind(_TRADE_URL, 409, NextStep.ENTER_TRADE_URL),
+    exceptions.TradeURLBroken: Kind(_TRADE_URL, 409, NextStep.ENTER_TRADE_URL),
+    exceptions.TradeURLChangedRecently: Kind(_("Trade URL changed"), 409, NextStep.WAIT, shows_message=True),
+    exceptions.InventoryBusy: Kind(_("Please wait"), 429, NextStep.TRY_AGAIN),
+    exceptions.NoPrice: Kind(_("Not for sale"), 409, NextStep.CHOOSE_ANOTHER),
+    exceptions.PriceChanged: Kind(_("The price has changed"), 409, NextStep.SEE_NEW_PRICE),
+    exceptions.PurchaseVetoed: Kind(_("Purchase refused"), 409, shows_message=True),
+    # Connection
+    exceptions.RequestNotSent: _AWAY,
+    exceptions.UnknownOutcome: Kind(
+        _("SkinsBack has not answered yet"),
+        503,
+        NextStep.WAIT,
+        _("SkinsBack has not answered yet. We keep asking. Look at your history before you try again."),
+        code="unknown_outcome",
+    ),
+    # Answers of SkinsBack
+    exceptions.APIError: _SITE_FAULT,
+    exceptions.InsufficientFunds: _SITE_FAULT,
+    exceptions.TemporaryFailure: _AWAY,
+    exceptions.UnderMaintenance: Kind(
+        _("SkinsBack is under maintenance"),
+        503,
+        NextStep.TRY_AGAIN,
+        WORD_TEXTS["under_maintenance"].text,
+        retry_after=RETRY_AFTER_SECONDS,
+    ),
+    exceptions.MarketDisabled: Kind(
+        _("The market is closed"), 503, NextStep.TRY_AGAIN, MARKET_NOT_AVAILABLE, retry_after=RETRY_AFTER_SECONDS
+    ),
+    exceptions.DepositTooSmall: Kind(_("Not enough skins"), 409, NextStep.CHOOSE_ANOTHER),
+    exceptions.SkinUnavailable: Kind(_("Already sold"), 409, NextStep.CHOOSE_ANOTHER),
+    exceptions.PriceAboveCap: Kind(
+        _("The price has changed"),
+        409,
+        NextStep.SEE_NEW_PRICE,
+        WORD_TEXTS["skins_not_found_at_specified_price"].text,
+        code="price_risen",
+    ),
+    exceptions.TradeURLRefused: Kind(
+        _TRADE_URL,
+        409,
+        NextStep.ENTER_TRADE_URL,
+        WORD_TEXTS["invalid_token_value"].text,
+    ),
+    exceptions.TooManyFailedAttempts: Kind(
+        _("Too many failed trades"),
+        409,
+        NextStep.WAIT,
+        WORD_TEXTS["too_many_failed_attempts"].text,
+    ),
+}
+"""Exception class -> kind of problem. A class that is missing here has the kind of its base class."""
+
+_REFUSED_WORDS = frozenset(
+    {
+        "invalid_steam_id",
+        "invalid_max_value",
+        "invalid_game",
+        "invalid_currency",
+        "items_not_found",
+        "invalid_trade_token",
+        "user_cant_trade",
+        "private_inventory",
+        "user_trade_ban",
+        "user_inventory_is_full",
+        "too_many_failed_attempts",
+    }
+)
+"""Words of SkinsBack that no exception stands for and that the player can act on. The word is the code."""
+
+
+def for_error(error: exceptions.SkinsBackError) -> Problem:
+    """Return what the player reads about an error.
+
+    The message of the error is shown only if it was written for players: a limit, a trade URL, a veto.
+    """
+    if type(error) is exceptions.APIError and error.message in _REFUSED_WORDS:
+        return _of_word(error.message)
+    kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
+    if isinstance(error, exceptions.PurchaseVetoed):
+        kind = replace(kind, code=error.code)
+    kind = replace(
+        kind,
+        code=kind.code or error.slug,
+        retry_after=getattr(error, "retry_after", None) or kind.retry_after,
+    )
+    if kind.shows_message and str(error) != error.default_message:
+        return _problem(kind, str(error))
+    texts = (ERROR_TEXTS[base] for base in type(error).__mro__ if base in ERROR_TEXTS)
+    return _problem(kind, str(kind.text or next(texts, NOT_AVAILABLE)))
+
+
+def problems_of_words() -> list[Problem]:
+    """Return the problem of each word of SkinsBack that is a code of its own."""
+    return [_of_word(word) for word in sorted(_REFUSED_WORDS)]
+
+
+def _of_word(word: str) -> Problem:
+    kind = Kind(_("SkinsBack refused it"), 409, WORD_TEXTS[word].next_step, code=word)
+    return _problem(kind, str(WORD_TEXTS[word].text))
+
+
+def for_word(word: str) -> str:
+    """Return the text of a word that SkinsBack gave as a reason; empty if the word has none."""
+    found = word_text(word)
+    return str(found.text) if found else ""
+
+
+def _problem(kind: Kind, text: str) -> Problem:
+    return Problem(
+        code=kind.code,
+        title=str(kind.title),
+        text=text,
+        next_step=kind.next_step,
+        next_text=next_text(kind.next_step),
+        http_status=kind.http_status,
+        retry_after=kind.retry_after,
+    )

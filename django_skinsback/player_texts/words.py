@@ -1,0 +1,106 @@
+"""Texts for what SkinsBack says: the ``error_message`` of a refusal and the ``error_reason`` of a failed trade.
+
+A player does not read words about the site's keys, its balance and its programming. Those have the text NOT_AVAILABLE.
+"""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from .texts import NextStep
+
+NOT_AVAILABLE = _("This is not available at the moment. Try again in a few minutes.")
+MARKET_NOT_AVAILABLE = _("The market is not available at the moment. Try again in a few minutes.")
+
+
+@dataclass(frozen=True, slots=True)
+class WordText:
+    """What a player reads about one word of SkinsBack's, and what the player can do."""
+
+    text: Promise
+    next_step: NextStep
+
+
+_BROKEN_TRADE_URL = WordText(
+    _("Your Steam trade URL is no longer valid. Copy the current one from Steam and enter it here."),
+    NextStep.ENTER_TRADE_URL,
+)
+_TOO_MANY_FAILED_TRADES = WordText(
+    _("Too many trade offers to you have failed. Wait a few hours before you order again."), NextStep.WAIT
+)
+_SOLD = WordText(_("The skin has just been sold to another buyer."), NextStep.CHOOSE_ANOTHER)
+_MARKET_AWAY = WordText(MARKET_NOT_AVAILABLE, NextStep.TRY_AGAIN)
+_AWAY = WordText(NOT_AVAILABLE, NextStep.TRY_AGAIN)
+
+WORD_TEXTS: dict[str, WordText] = {
+    # SkinsBack refused a purchase (/docs/api/v1/market_buy, /docs/api/v1/market_batch_buy)
+    "insufficient_funds": _MARKET_AWAY,
+    "skin_unavailable": _SOLD,
+    "skins_not_found_at_specified_price": WordText(_("The price has risen since you saw it."), NextStep.SEE_NEW_PRICE),
+    "custom_id_already_exists": WordText(_("This order was already placed."), NextStep.WAIT),
+    "invalid_partner_value": _BROKEN_TRADE_URL,
+    "invalid_token_value": _BROKEN_TRADE_URL,
+    "too_many_failed_attempts_for_user": _TOO_MANY_FAILED_TRADES,
+    # A trade failed (/docs/api/v1/market_getinfo)
+    "user_cant_trade": WordText(
+        _(
+            "Your Steam account cannot trade at the moment. Steam says why on its trade page. A new device or a "
+            "changed password often blocks trades for days."
+        ),
+        NextStep.TRY_AGAIN,
+    ),
+    "private_inventory": WordText(
+        _("Your Steam inventory is private. Make it public in Steam's privacy settings, then try again."),
+        NextStep.TRY_AGAIN,
+    ),
+    "user_trade_ban": WordText(
+        _("Your Steam account has a trade ban. Steam's support says why. You can trade here when the ban has ended."),
+        NextStep.NONE,
+    ),
+    "user_inventory_is_full": WordText(
+        _("Your Steam inventory is full. Make room in it, then order again."), NextStep.TRY_AGAIN
+    ),
+    "too_many_failed_attempts": _TOO_MANY_FAILED_TRADES,
+    # SkinsBack refused a deposit (/docs/api/v1/createorder, /docs/api/v1/create_from_user_inventory)
+    "invalid_steam_id": WordText(
+        _("SkinsBack does not know your Steam account. Check your trade URL."), NextStep.ENTER_TRADE_URL
+    ),
+    "invalid_trade_token": _BROKEN_TRADE_URL,
+    "order_id_already_exists": _AWAY,
+    "invalid_max_value": WordText(
+        _("The upper limit is below the smallest deposit of this game. Raise it, then try again."), NextStep.TRY_AGAIN
+    ),
+    "deposit_amount_less_minimum": WordText(
+        _("These skins are worth less than the smallest deposit. Choose more skins."), NextStep.CHOOSE_ANOTHER
+    ),
+    "items_not_found": WordText(
+        _("Some of these skins cannot be deposited any more. Load your inventory again."), NextStep.TRY_AGAIN
+    ),
+    "invalid_order_id": _AWAY,
+    "invalid_currency": WordText(_("SkinsBack does not know this currency. Choose another one."), NextStep.TRY_AGAIN),
+    "invalid_result_url": _AWAY,
+    "invalid_success_url": _AWAY,
+    "invalid_fail_url": _AWAY,
+    "invalid_custom_currency": _AWAY,
+    "invalid_custom_currency_rate": _AWAY,
+    "invalid_custom_multiplier": _AWAY,
+    "invalid_game": WordText(_("Skins of this game cannot be traded. Choose another game."), NextStep.CHOOSE_ANOTHER),
+    # SkinsBack refuses every call (/docs/api/v1/main)
+    "market_disabled": _MARKET_AWAY,
+    "request_limit_reached": _AWAY,
+    "under_maintenance": WordText(_("SkinsBack is under maintenance. Try again later."), NextStep.TRY_AGAIN),
+    "please_use_post_method": _AWAY,
+    "invalid_shopid": _AWAY,
+    "invalid_signature": _AWAY,
+    "shop_not_active": _AWAY,
+    "invalid_method": _AWAY,
+    "invalid_ip_address": _AWAY,
+    "invalid_client_secret": _AWAY,
+}
+"""SkinsBack's word -> text and next step."""
+
+
+def word_text(*words: str) -> WordText | None:
+    """Return the text of the first word that has one; None if none has."""
+    return next((WORD_TEXTS[word] for word in words if word in WORD_TEXTS), None)

@@ -1,0 +1,85 @@
+"""The base of every view of the API: who may call it, how it answers, and how it refuses."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils.cache import patch_vary_headers
+from django.utils.decorators import method_decorator
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from .pagination import NewestFirst
+from .parsers import SmallJSONParser
+from .problems import exception_handler
+from .schema import Schema
+from .throttles import ReadThrottle, ScopeThrottle
+
+VARY = ("Accept-Language", "Authorization", "Cookie")
+
+
+class JSONNegotiation(DefaultContentNegotiation):
+    """Chooses JSON by the header Accept alone. No parameter of the address chooses a format."""
+
+    def filter_renderers(self, renderers: Any, format: str) -> Any:  # noqa: A002 - the name of DRF's argument
+        """Return all renderers, whatever the parameter ``format`` of the address is."""
+        return renderers
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        """Return the JSON renderer, also for a caller that accepts ``application/problem+json`` only."""
+        if "application/problem+json" in request.headers.get("Accept", ""):
+            return renderers[0], renderers[0].media_type
+        return super().select_renderer(request, renderers, format_suffix)
+
+
+# Flows open their own database transactions, and those that call SkinsBack refuse to run inside one.
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+class BaseView(APIView):
+    """A view for the user who is logged in, in the way that the site has configured for Django REST framework."""
+
+    permission_classes: Any = (IsAuthenticated,)
+    renderer_classes = (JSONRenderer,)
+    parser_classes = (SmallJSONParser,)
+    content_negotiation_class = JSONNegotiation
+    versioning_class = None
+    metadata_class = None
+    schema: Any = Schema()
+    throttles: dict[str, type[ScopeThrottle]] = {}
+    """HTTP method -> throttle. Other methods have the throttle of reading."""
+
+    @property
+    def user(self) -> Any:
+        """The user of the request: an instance of the site's user model."""
+        return self.request.user
+
+    def get_exception_handler(self) -> Any:
+        """Return the handler that answers with problem details, whatever the site's own handler is."""
+        return exception_handler
+
+    def get_throttles(self) -> list[Any]:
+        """Return the throttle of the request's method."""
+        return [self.throttles.get(str(self.request.method), ReadThrottle)()]
+
+    def get_format_suffix(self, **_arguments: Any) -> None:
+        """Return None: addresses have no suffix for a format."""
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **arguments: Any) -> Any:
+        """Add what every answer about one user needs: no shared cache may keep it."""
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        patch_vary_headers(response, VARY)
+        return super().finalize_response(request, response, *args, **arguments)
+
+    def page_of(self, rows: Any, make: Any) -> Response:
+        """Return one page of a queryset of rows, each as the result of ``make(row)``."""
+        paginator = NewestFirst()
+        page: Any = paginator.paginate_queryset(rows, self.request, view=self) or []
+        return Response(
+            {
+                "results": [make(row) for row in page],
+                "next": paginator.get_next_link(),
+                "previous": paginator.get_previous_link(),
+            }
+        )

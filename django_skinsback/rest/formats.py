@@ -1,0 +1,84 @@
+"""How amounts and times are written, whatever the site's settings for DRF say."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from .. import money
+
+AMOUNT_PATTERN = r"^-?[0-9]+\.[0-9]{2,6}$"
+OPTIONAL_AMOUNT_PATTERN = r"^([0-9]{1,8}(\.[0-9]{1,6})?)?$"
+GIVEN_AMOUNT_PATTERN = r"^[0-9]{1,8}(\.[0-9]{1,6})?$"
+
+
+def amount_text(value: Decimal) -> str:
+    """Return an amount as decimal text with two to six decimals, such as "8.30"."""
+    whole, _point, decimals = money.amount_text(value).partition(".")
+    return f"{whole}.{decimals.ljust(2, '0')}"
+
+
+def utc_text(value: datetime) -> str:
+    """Return a time as ISO 8601 in UTC, such as "2026-01-31T12:00:00.000000Z"."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+@extend_schema_field({"type": "string", "pattern": AMOUNT_PATTERN, "example": "8.30"})
+class AmountField(serializers.Field[Decimal, Any, str, Decimal]):
+    """An amount in an answer: decimal text with two to six decimals."""
+
+    def to_representation(self, value: Decimal) -> str:
+        return amount_text(value)
+
+
+@extend_schema_field(OpenApiTypes.DATETIME)
+class UTCField(serializers.Field[datetime, Any, str, datetime]):
+    """A time in an answer: ISO 8601 in UTC."""
+
+    def to_representation(self, value: datetime) -> str:
+        return utc_text(value)
+
+
+class TextField(serializers.RegexField):
+    """A text in a request that matches a pattern as a whole. A JSON number is refused.
+
+    Spaces at its ends are part of the text. A line break at its end, which ``$`` in a pattern ignores, is refused.
+    """
+
+    def __init__(self, pattern: str, **options: Any) -> None:
+        super().__init__(pattern, trim_whitespace=False, **options)
+        self._pattern = re.compile(pattern)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or not self._pattern.fullmatch(data):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class FlagField(serializers.BooleanField):
+    """true or false in a request. Nothing else stands for it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+@extend_schema_field({"type": "string", "pattern": GIVEN_AMOUNT_PATTERN, "example": "5.00"})
+class GivenAmountField(TextField):
+    """An amount in a request: decimal text of at most eight digits and six decimals."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(GIVEN_AMOUNT_PATTERN, **options)
+
+
+@extend_schema_field({"type": "string", "pattern": OPTIONAL_AMOUNT_PATTERN, "example": "5.00"})
+class OptionalAmountField(GivenAmountField):
+    """An amount in a query. It may be empty, as a form sends it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_blank=True, **options)

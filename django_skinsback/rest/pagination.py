@@ -1,0 +1,28 @@
+"""Pages of lists: newest first, by a cursor, without counting the rows."""
+
+from typing import Any
+
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.request import Request
+
+PAGE_SIZE = 25
+_LARGEST_KEY = (1 << 63) - 1
+
+
+class NewestFirst(CursorPagination):
+    """Pages of 25 rows in the order of their creation, the newest first."""
+
+    page_size = PAGE_SIZE
+    ordering = "-id"
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """Return the cursor of the request. Raise NotFound for a damaged one; DRF would let some reach the database."""
+        cursor: Any = super().decode_cursor(request)
+        position = None if cursor is None else cursor.position
+        if position is not None and not (
+            position.isascii() and position.isdigit() and len(position) < 20 and int(position) <= _LARGEST_KEY
+        ):
+            raise NotFound
+        found: Cursor | None = cursor
+        return found

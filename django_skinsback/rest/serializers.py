@@ -1,0 +1,326 @@
+"""Serializers: the shape of each answer and request body."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from ..models.deposit import DEPOSIT_STATUS_LABELS
+from ..models.fields import TEXT_LENGTH
+from ..models.ledger import ENTRY_KIND_LABELS
+from ..models.market import WEAR_LABELS, Quality
+from ..models.purchase import PURCHASE_STATUS_LABELS
+from ..player_texts import NextStep, Tone
+from ..steam import GAMES
+from .formats import AmountField, FlagField, GivenAmountField, OptionalAmountField, TextField, UTCField
+
+GAME_CHOICES = list(GAMES)
+TONES = [tone.value for tone in Tone]
+NEXT_STEPS = [step.value for step in NextStep]
+DEPOSIT_STATUSES = [str(status) for status in DEPOSIT_STATUS_LABELS]
+PURCHASE_STATUSES = [str(status) for status in PURCHASE_STATUS_LABELS]
+WEARS = list(WEAR_LABELS)
+QUALITIES = list(Quality.values)
+SORTS = ["price", "-price", "name"]
+ENTRY_KINDS = [str(kind) for kind in ENTRY_KIND_LABELS]
+
+PATH_PATTERN = r"^/([A-Za-z0-9._~-]+/)*[A-Za-z0-9._~-]*$"
+"""A path of this site, such as ``/wallet/``. It cannot lead to another site."""
+
+TRADE_URL_PATTERN = r"^https://steamcommunity\.com/tradeoffer/new/\?partner=[1-9][0-9]{0,8}&token=[A-Za-z0-9_-]{8}$"
+NAME_PATTERN = r"^[^\x00-\x1f\x7f]+$"
+ASSET_ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
+MOST_ITEMS = 200
+
+Base = serializers.Serializer[Any]
+
+
+class RowSerializer(Base):
+    """What deposits and purchases have in common."""
+
+    id = serializers.UUIDField()
+    game = serializers.ChoiceField(GAME_CHOICES, allow_null=True)
+    tone = serializers.ChoiceField(TONES, help_text="How the status looks: wait, act, good or bad.")
+    status_text = serializers.CharField(help_text="A short title for the status, translated.")
+    detail_text = serializers.CharField(help_text="What the status means for the user, translated.")
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="Further sentences: the end of a hold, a refund. Translated."
+    )
+    next_step = serializers.ChoiceField(NEXT_STEPS, help_text="A code for what the user can do next.")
+    next_text = serializers.CharField(help_text="The text of the link or button for next_step; may be empty.")
+    refresh_seconds = serializers.IntegerField(
+        allow_null=True, help_text="When to ask again; null if the row does not change any more."
+    )
+    trade_offer_id = serializers.CharField(allow_null=True)
+    trade_offer_url = serializers.URLField(allow_null=True, help_text="The trade offer on Steam.")
+    trade_offer_expires_at = UTCField(
+        allow_null=True, help_text="Only while the user can accept the offer. For a purchase it is an estimate."
+    )
+    hold_days_left = serializers.IntegerField(
+        allow_null=True, help_text="Days that Steam Trade Protection still lasts, about; null without a hold."
+    )
+    created_at = UTCField()
+    finished_at = UTCField(allow_null=True)
+
+
+class DepositSerializer(RowSerializer):
+    """A payment of the user with skins."""
+
+    status = serializers.ChoiceField(DEPOSIT_STATUSES)
+    credited_amount = AmountField(allow_null=True)
+    credited_currency = serializers.CharField(allow_null=True)
+    reversed_amount = AmountField(allow_null=True, help_text="What was taken back after a credit.")
+    reversed_currency = serializers.CharField(allow_null=True)
+    expected_amount = AmountField(
+        allow_null=True, help_text="During a hold: what is credited when the hold ends; null if not known."
+    )
+    expected_currency = serializers.CharField(allow_null=True)
+    currency = serializers.CharField(allow_null=True, help_text="The currency of min_amount and max_amount.")
+    min_amount = AmountField(allow_null=True)
+    max_amount = AmountField(allow_null=True)
+    pay_url = serializers.URLField(allow_null=True, help_text="SkinsBack's pay page, while the user can pay.")
+    bot_name = serializers.CharField(allow_null=True, help_text="Show it: the user compares it with the trade offer.")
+    bot_steam_id = serializers.CharField(allow_null=True)
+
+
+class PurchaseSerializer(RowSerializer):
+    """A skin that the user has bought."""
+
+    status = serializers.ChoiceField(PURCHASE_STATUSES)
+    market_hash_name = serializers.CharField(allow_null=True)
+    charge_amount = AmountField(allow_null=True)
+    charge_currency = serializers.CharField(allow_null=True)
+    refunded_amount = AmountField(allow_null=True)
+    refunded_currency = serializers.CharField(allow_null=True)
+
+
+class NewDepositSerializer(Base):
+    """The body of a request that opens a deposit on SkinsBack's pay page."""
+
+    game = serializers.ChoiceField(GAME_CHOICES, required=False, help_text="The inventory that opens first.")
+    widget = FlagField(default=False, help_text="The pay page is shown in an iframe.")
+    currency = TextField(
+        r"^[A-Za-z]{3}$", required=False, help_text="Of the two amounts. Without it: the site's currency."
+    )
+    min_amount = GivenAmountField(required=False)
+    max_amount = GivenAmountField(required=False)
+    success_url = TextField(
+        PATH_PATTERN, required=False, max_length=500, help_text="A path of this site to return to after the payment."
+    )
+    fail_url = TextField(
+        PATH_PATTERN, required=False, max_length=500, help_text="A path of this site to return to without a payment."
+    )
+
+
+class NewInventoryDepositSerializer(Base):
+    """The body of a request that deposits chosen skins. SkinsBack sends a trade offer to the user's trade URL."""
+
+    game = serializers.ChoiceField(GAME_CHOICES)
+    asset_ids = serializers.ListField(
+        child=TextField(ASSET_ID_PATTERN),
+        min_length=1,
+        max_length=MOST_ITEMS,
+        help_text="asset_id of skins from /v1/inventory/.",
+    )
+
+
+class NewQuoteSerializer(Base):
+    """The body of a request for a quote."""
+
+    game = serializers.ChoiceField(GAME_CHOICES)
+    market_hash_name = TextField(NAME_PATTERN, max_length=TEXT_LENGTH)
+
+
+class NewPurchaseSerializer(Base):
+    """The body of a request that buys at the price of a quote."""
+
+    quote = serializers.UUIDField(help_text="The id of the quote.")
+
+
+class QuoteSerializer(Base):
+    """The price of one skin for this user. It can be bought at until expires_at."""
+
+    id = serializers.UUIDField()
+    game = serializers.ChoiceField(GAME_CHOICES)
+    market_hash_name = serializers.CharField()
+    charge = serializers.CharField(help_text="What the user pays: decimal text.")
+    currency = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class GameQuerySerializer(Base):
+    """The parameters of the inventory's address."""
+
+    game = serializers.ChoiceField(GAME_CHOICES, required=False, help_text="Without it: the site's default game.")
+
+
+class MarketQuerySerializer(GameQuerySerializer):
+    """The parameters of the market's address."""
+
+    search = serializers.CharField(
+        required=False, allow_blank=True, max_length=TEXT_LENGTH, help_text="Words that the name must contain."
+    )
+    min = OptionalAmountField(required=False, help_text="The lowest price, in the site's currency.")
+    max = OptionalAmountField(required=False, help_text="The highest price, in the site's currency.")
+    sort = serializers.ChoiceField(SORTS, required=False)
+    wear = serializers.MultipleChoiceField(choices=WEARS, required=False, help_text="Repeat it for several.")
+    quality = serializers.MultipleChoiceField(
+        choices=QUALITIES, required=False, help_text="Repeat it to allow several."
+    )
+    cursor = serializers.CharField(
+        required=False, allow_blank=True, max_length=2000, help_text="From `next` or `previous` of another page."
+    )
+
+
+class InventorySkinSerializer(Base):
+    """One skin of the user's Steam inventory."""
+
+    asset_id = serializers.CharField()
+    name = serializers.CharField()
+    picture_url = serializers.CharField(allow_null=True)
+    price = AmountField(allow_null=True, help_text="What the user is credited for it; null if not known.")
+    is_tradable = serializers.BooleanField(help_text="false: Steam does not let the user trade it now.")
+    is_accepted = serializers.BooleanField(help_text="false: SkinsBack does not accept it.")
+
+
+class InventorySerializer(Base):
+    """The user's Steam inventory of one game."""
+
+    game = serializers.ChoiceField(GAME_CHOICES)
+    currency = serializers.CharField(allow_null=True, help_text="Of the prices.")
+    loaded_at = UTCField()
+    results = InventorySkinSerializer(many=True)
+
+
+class MarketItemSerializer(Base):
+    """A skin that the site sells: all copies of one name, at the price of the cheapest."""
+
+    game = serializers.ChoiceField(GAME_CHOICES)
+    market_hash_name = serializers.CharField()
+    price = AmountField(help_text="What a user pays, without obligation: ask for a quote.")
+    currency = serializers.CharField()
+    count = serializers.IntegerField(help_text="How many are for sale.")
+    wear = serializers.CharField(allow_null=True)
+    quality = serializers.CharField()
+    picture_url = serializers.CharField(allow_null=True)
+
+
+class LedgerEntrySerializer(Base):
+    """One change of the user's balance by a deposit or a purchase."""
+
+    kind = serializers.ChoiceField(ENTRY_KINDS)
+    amount = AmountField(help_text="Above zero: given to the user. Below zero: taken from the user.")
+    currency = serializers.CharField()
+    deposit = serializers.UUIDField(allow_null=True)
+    purchase = serializers.UUIDField(allow_null=True)
+    created_at = UTCField()
+
+
+class BalanceSerializer(Base):
+    """What the user has in one currency."""
+
+    amount = AmountField()
+    currency = serializers.CharField()
+
+
+class BalancesSerializer(Base):
+    """The user's balances."""
+
+    results = BalanceSerializer(many=True)
+
+
+class SteamProfileSerializer(Base):
+    """Where the user receives skins. Only the user sees it."""
+
+    steam_id = serializers.CharField(allow_null=True)
+    has_trade_url = serializers.BooleanField()
+    trade_url = serializers.CharField(allow_null=True)
+    is_broken = serializers.BooleanField(help_text="SkinsBack refused the trade URL. The user must enter another one.")
+    broken_text = serializers.CharField(allow_null=True, help_text="Why, and what to do. Translated.")
+    purchases_blocked_until = UTCField(
+        allow_null=True, help_text="After a change of the trade URL, the user cannot buy until this time."
+    )
+
+
+@extend_schema_field({"type": "string", "pattern": TRADE_URL_PATTERN, "maxLength": 2000})
+class TradeURLField(TextField):
+    """A trade URL. Text around the URL, and other spellings of it, are accepted."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(r"(?s).*", **options)
+
+
+class NewTradeURLSerializer(Base):
+    """The body of a request that sets the user's trade URL."""
+
+    trade_url = TradeURLField(max_length=2000, write_only=True, help_text="As Steam shows it, copied whole.")
+
+
+class GamesSerializer(Base):
+    """The games that users may trade now. An empty list means that the direction is switched off."""
+
+    deposits = serializers.ListField(child=serializers.ChoiceField(GAME_CHOICES))
+    purchases = serializers.ListField(child=serializers.ChoiceField(GAME_CHOICES))
+
+
+class SumLimitSerializer(Base):
+    """The highest sum of one currency in a day."""
+
+    amount = AmountField()
+    currency = serializers.CharField()
+
+
+class LimitSerializer(Base):
+    """The limits per user and day of one direction."""
+
+    count = serializers.IntegerField(allow_null=True)
+    sums = SumLimitSerializer(many=True)
+
+
+class LimitsSerializer(Base):
+    """The limits of the site."""
+
+    deposits = LimitSerializer()
+    purchases = LimitSerializer()
+
+
+class PicturesSerializer(Base):
+    """Where pictures of skins come from."""
+
+    url = serializers.CharField(help_text="The address in front of the path of a picture.")
+    sizes = serializers.ListField(child=serializers.IntegerField(), help_text="Pixels: in lists, and of one skin.")
+
+
+class ConfigSerializer(Base):
+    """What a front end needs to know about the site."""
+
+    games = GamesSerializer()
+    default_game = serializers.ChoiceField(GAME_CHOICES)
+    limits = LimitsSerializer()
+    quote_currency = serializers.CharField()
+    quote_seconds = serializers.IntegerField(help_text="How long a quote is valid.")
+    inventory_prices = serializers.BooleanField(help_text="false: prices of the user's own skins are not known.")
+    pictures = PicturesSerializer(allow_null=True)
+    is_frozen = serializers.BooleanField(help_text="true: this user can start no deposit and no purchase.")
+
+
+class ProblemSerializer(Base):
+    """Why a request was refused (RFC 9457)."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField(help_text="A text for the user, translated.")
+    code = serializers.CharField(help_text="A code for programs. It does not change.")
+    next_step = serializers.ChoiceField(NEXT_STEPS)
+    next_text = serializers.CharField()
+    quote = QuoteSerializer(required=False, help_text="With the code price_changed: the new price to accept.")
+
+    def get_fields(self) -> dict[str, Any]:
+        """Add the field ``fields``, whose name a serializer cannot declare."""
+        texts = serializers.ListField(child=serializers.CharField())
+        help_text = "With the code invalid_input: name of a field -> what is wrong with it, translated."
+        return {
+            **super().get_fields(),
+            "fields": serializers.DictField(child=texts, required=False, help_text=help_text),
+        }

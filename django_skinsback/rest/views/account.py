@@ -1,0 +1,132 @@
+"""What belongs to the user: ledger, balances and Steam profile; and what a front end needs to know about the site."""
+
+from datetime import datetime
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ... import conf, players
+from ...exceptions import TradeURLBroken
+from ...flows.players.steam_profiles import steam_id_of
+from ...models import LedgerEntry, SteamProfile
+from ...models.fields import utc_now
+from ...player_texts import for_error
+from ...sensitive import SensitiveText
+from .. import serializers
+from ..base import BaseView
+from ..representations import entry_values
+from ..rows import rows_of
+from ..schema import CURSOR_PARAMETER, documented, page_of
+from ..throttles import WriteThrottle
+
+ENTRY_COLUMNS = ("kind", "amount", "currency", "created_at", "deposit__public_id", "purchase__public_id")
+
+
+class LedgerView(BaseView):
+    """The user's ledger entries."""
+
+    @documented(
+        "list_ledger",
+        "List the changes of the user's balance, the newest first",
+        answers={200: page_of(serializers.LedgerEntrySerializer, "LedgerPage")},
+        parameters=[CURSOR_PARAMETER],
+        problems=[404],
+    )
+    def get(self, request: Request) -> Response:
+        """A page holds 25 entries. Changes that the site made in other ways are not among them."""
+        rows = rows_of(LedgerEntry, self.user).select_related("deposit", "purchase").only(*ENTRY_COLUMNS)
+        return self.page_of(rows, lambda entry: serializers.LedgerEntrySerializer(entry_values(entry)).data)
+
+
+class BalancesView(BaseView):
+    """The user's balances."""
+
+    @documented("get_balances", "Read the user's balances", answers={200: serializers.BalancesSerializer})
+    def get(self, request: Request) -> Response:
+        """One for the site's currency and one for each currency of the user's ledger. The setting `BALANCE` says how
+        much it is; without it, the balance is the sum of the ledger entries.
+        """
+        used = rows_of(LedgerEntry, self.user).order_by().values_list("currency", flat=True)
+        main = conf.quote_currency()
+        currencies = [main, *sorted(set(used.distinct()) - {main})]
+        balance_of = conf.callable_setting("BALANCE") or LedgerEntry.objects.balance
+        results = [{"amount": balance_of(self.user, currency), "currency": currency} for currency in currencies]
+        return Response(serializers.BalancesSerializer({"results": results}).data)
+
+
+class SteamProfileView(BaseView):
+    """Where the user receives skins."""
+
+    throttles = {"PUT": WriteThrottle}
+
+    @documented(
+        "get_steam_profile", "Read the user's Steam ID and trade URL", answers={200: serializers.SteamProfileSerializer}
+    )
+    def get(self, request: Request) -> Response:
+        """Only the user sees the trade URL: who has it can send trade offers."""
+        return Response(_shown(self.user, players.get_profile(self.user)))
+
+    @documented(
+        "set_steam_profile",
+        "Set the user's trade URL",
+        request=serializers.NewTradeURLSerializer,
+        answers={200: serializers.SteamProfileSerializer},
+        problems=[409],
+    )
+    def put(self, request: Request) -> Response:
+        """Deposits and purchases that have begun keep their trade URL."""
+        return Response(_shown(self.user, players.set_trade_url(self.user, _given_trade_url(request))))
+
+
+def _given_trade_url(request: Request) -> str:
+    """Return the trade URL of the request as SensitiveText. The serializer's ``repr`` shows it, so none is kept."""
+    form = serializers.NewTradeURLSerializer(data=request.data)
+    form.is_valid(raise_exception=True)
+    return SensitiveText(form.validated_data["trade_url"])
+
+
+def _shown(user: Any, profile: SteamProfile | None) -> Any:
+    is_broken = profile is not None and profile.broken_at is not None
+    values = {
+        "steam_id": steam_id_of(user) or None,
+        "has_trade_url": bool(profile and profile.trade_url),
+        "trade_url": (profile.trade_url or None) if profile else None,
+        "is_broken": is_broken,
+        "broken_text": for_error(TradeURLBroken()).text if is_broken else None,
+        "purchases_blocked_until": _blocked_until(profile),
+    }
+    return serializers.SteamProfileSerializer(values).data
+
+
+def _blocked_until(profile: SteamProfile | None) -> datetime | None:
+    if profile is None or profile.trade_url_changed_at is None:
+        return None
+    until = profile.trade_url_changed_at + conf.trade_url_cooldown()
+    return until if until > utc_now() else None
+
+
+class ConfigView(BaseView):
+    """What a front end needs to know about the site."""
+
+    @documented("get_config", "Read what the site allows", answers={200: serializers.ConfigSerializer})
+    def get(self, request: Request) -> Response:
+        """Games, limits, currency, and the address of pictures."""
+        pictures = conf.picture_url()
+        values = {
+            "games": {direction: conf.games(direction) for direction in ("deposits", "purchases")},
+            "default_game": conf.default_game(),
+            "limits": {direction: _limits(direction) for direction in ("deposits", "purchases")},
+            "quote_currency": conf.quote_currency(),
+            "quote_seconds": conf.quote_seconds(),
+            "inventory_prices": conf.callable_setting("CREDIT") is None,
+            "pictures": {"url": pictures, "sizes": conf.get("PICTURE_SIZES")} if pictures else None,
+            "is_frozen": players.is_frozen(self.user),
+        }
+        return Response(serializers.ConfigSerializer(values).data)
+
+
+def _limits(direction: str) -> dict[str, Any]:
+    limits = conf.limits(direction)
+    sums = [{"amount": amount, "currency": currency} for currency, amount in (limits.get("sum") or {}).items()]
+    return {"count": limits.get("count"), "sums": sums}
