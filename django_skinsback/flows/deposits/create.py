@@ -81,7 +81,10 @@ def create(
     payer = TradeURL.parse(trade_url) if trade_url else None
     if custom_currency and conf.get("CREDIT") == "user_amount":
         raise InvalidInput(
-            _("With custom_currency, user_amount is in that currency. Set CREDIT to 'amount' to use custom_currency.")
+            _(
+                "custom_currency cannot be used while CREDIT is 'user_amount', because user_amount would be in the "
+                "custom currency. Set CREDIT to 'amount'."
+            )
         )
     deposit = Deposit(
         account=account,
