@@ -288,7 +288,9 @@ class PageQuery:
             f"WHERE {' AND '.join(tests)}"
         )
         if any(operator == "IN" for _, operator, _ in shape):
-            return sql  # with an order, PostgreSQL may read all names until it meets these keys
+            # There are at most this many keys. With an order, or without this limit, PostgreSQL may read all names in
+            # their order until it meets the keys.
+            return f"{sql} LIMIT {_FEW}"
         return f"{sql} {self._order(order, descending=descending)} LIMIT {limit or self._limit}"
 
     def _order(self, columns: Sequence[str], table: str = "", *, descending: bool) -> str:
