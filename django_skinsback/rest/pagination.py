@@ -1,4 +1,4 @@
-"""Pages of lists: newest first, by a cursor, without counting the rows."""
+"""Splits lists into pages, newest rows first. A cursor in the address selects the page. The rows are not counted."""
 
 from typing import Any
 
@@ -17,7 +17,10 @@ class NewestFirst(CursorPagination):
     ordering = "-id"
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """Return the cursor of the request. Raise NotFound for a damaged one; DRF would let some reach the database."""
+        """Return the cursor of the request; None for the first page. Raise NotFound if the cursor is damaged.
+
+        DRF does not detect every damaged cursor. The others would cause an error in the database.
+        """
         cursor: Any = super().decode_cursor(request)
         position = None if cursor is None else cursor.position
         if position is not None and not (
