@@ -343,7 +343,7 @@ def test_a_conflict_of_keys_is_told(player, profile, monkeypatch):
         raise IdempotencyConflict
 
     monkeypatch.setattr(players, "buy_quote", conflict)
-    assert "This was already sent with other values" in text_of(player.read(confirm(player, url)))
+    assert "This request was already sent with other values" in text_of(player.read(confirm(player, url)))
 
 
 def test_more_skins_than_the_cart_holds_are_not_ordered_at_once(player, profile, settings):
