@@ -1,4 +1,4 @@
-"""The page of one purchase."""
+"""The views of one purchase."""
 
 import uuid
 from typing import Any
@@ -15,7 +15,7 @@ from ..purchase_cards import purchase_cards
 from ..rendering import page_url, render_page
 
 DELAYED_SECONDS, OFFER_SECONDS = 10, 600
-"""The text of an order changes after ten seconds without an answer, and ten minutes after its trade offer came."""
+"""Seconds until the text of a purchase changes: after the order was placed, and after the trade offer was reported."""
 
 
 @player_page("GET")
@@ -48,5 +48,5 @@ def _context(request: HttpRequest, rows: "QuerySet[Purchase]") -> dict[str, Any]
 
 
 def tag_of(rows: "QuerySet[Purchase]") -> str:
-    """Return the ETag of these purchases. Raises Http404 if there are none."""
+    """Return the ETag of these purchases. Raises Http404 if ``rows`` has no purchase."""
     return live.read_tag(rows, "in_hold_until", after={"created_at": DELAYED_SECONDS, "updated_at": OFFER_SECONDS})
