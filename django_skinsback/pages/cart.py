@@ -52,7 +52,7 @@ class Cart:
         return True
 
     def remove(self, line_id: str) -> None:
-        """Remove one line. An unknown ID is a no-op."""
+        """Remove the line with this ID. If no line has this ID, change nothing."""
         self._save([line for line in self.lines if line.line_id != line_id])
 
     def add_quotes(self, quotes: Mapping[str, str]) -> None:

@@ -106,7 +106,7 @@ def keep_problems(session: SessionBase, ordered: Iterable[Quote], problems: Mapp
 
 
 def keep_new_quotes(session: SessionBase, quotes: Mapping[str, str]) -> None:
-    """Store new quotes that replace earlier quotes, so that the page of the earlier order shows what they bought.
+    """Store which new quotes replace earlier quotes. The page of the earlier order then shows the new quotes.
 
     ``quotes`` is a dict: public ID of the earlier quote -> public ID of the new quote. If no problem is stored for the
     earlier quote, the earlier quote has expired. Then the problem of a changed price is stored for it.

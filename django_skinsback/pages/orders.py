@@ -48,7 +48,7 @@ def read_order(user: Any, session: SessionBase, names: Sequence[str]) -> list[Or
     """Return one line for each quote in ``names``, in the same order. ``names`` are the public IDs in a request.
 
     If a quote was replaced because its price has changed, the line has the new quote. If several names lead to the same
-    quote, it has one line. Raises Http404 if a named quote does not belong to the user.
+    quote, this quote has one line. Raises Http404 if a named quote does not belong to the user.
     """
     problems = ordering.kept_problems(session)
     chains = [_chain(public_id.hex, problems) for public_id in ordering.requested_ids(names)]

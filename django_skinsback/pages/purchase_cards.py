@@ -91,7 +91,7 @@ def _can_order_again(purchase: Purchase, status: StatusText) -> bool:
 
 
 def refresh_seconds(cards: Sequence[PurchaseCard]) -> int | None:
-    """Return the number of seconds until a page with these purchases reads them again; None if none will change."""
+    """Return the number of seconds until a page reads these purchases again. Return None if all of them are final."""
     return min((card.status.refresh_seconds for card in cards if card.status.refresh_seconds is not None), default=None)
 
 

@@ -19,7 +19,7 @@ RETRY_AFTER_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a player reads about an error. All texts are in the language that was active.
+    """What a player reads about an error. The texts are already translated.
 
     ``code`` is for programs. The code of a kind of error never changes. ``next_step`` is a code of NextStep.
     ``next_text`` is the text of the link or button for ``next_step``. ``retry_after`` is the number of seconds to wait,

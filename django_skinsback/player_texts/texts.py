@@ -73,11 +73,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class StatusText:
-    """What a page shows about one deposit or purchase. All texts are in the language that was active.
+    """What a page shows about one deposit or purchase. The texts are already translated.
 
     ``tone`` selects the colour. ``next_step`` is a code. ``next_text`` is the text of the link or button for this code,
     or empty. ``steps`` are the steps of the progress bar. ``notes`` are further sentences, for example about a hold or
-    a refund. After ``refresh_seconds``, a page reads the status again. If it is None, no further change is expected.
+    a refund. A page reads the status again after ``refresh_seconds``. If ``refresh_seconds`` is None, no further change
+    is expected.
     """
 
     tone: Tone

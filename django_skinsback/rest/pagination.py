@@ -11,7 +11,7 @@ _LARGEST_KEY = (1 << 63) - 1
 
 
 class NewestFirst(CursorPagination):
-    """Pages of 25 rows in the order of their creation, the newest first."""
+    """Pages of 25 rows. The rows are sorted by the time of their creation. The newest row is first."""
 
     page_size = PAGE_SIZE
     ordering = "-id"
@@ -19,7 +19,7 @@ class NewestFirst(CursorPagination):
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Return the cursor of the request; None for the first page. Raise NotFound if the cursor is damaged.
 
-        DRF does not detect every damaged cursor. The others would cause an error in the database.
+        DRF accepts some damaged cursors. These cursors would cause an error in the database.
         """
         cursor: Any = super().decode_cursor(request)
         position = None if cursor is None else cursor.position

@@ -244,7 +244,7 @@ class LedgerEntrySerializer(Base):
 
 
 class BalanceSerializer(Base):
-    """What the user has in one currency."""
+    """The user's balance in one currency."""
 
     amount = AmountField()
     currency = serializers.CharField()

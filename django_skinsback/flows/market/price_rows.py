@@ -69,7 +69,7 @@ def game_of_skins(skins: Sequence[dict[str, Any]]) -> str:
 
 
 def insert_rows(game: str, items: Sequence[PriceListItem], now: datetime) -> None:
-    """Insert a row for each item, inside a database transaction. If a row with this name exists, the item is skipped.
+    """Insert a row for each item. If a row with the same name exists, the item is skipped.
 
     Such a row exists if another import has inserted the same name, or if the collation of the database treats two names
     as equal. Raises the error of the database if a value does not fit into its column. ``INSERT IGNORE`` is not used,

@@ -106,7 +106,7 @@ def _call_cache(cache: SiteCache, operation: str, *arguments: object) -> object:
     try:
         return getattr(cache, operation)(*arguments)
     except Exception as error:
-        # Without the cache, calls for inventories cannot be limited. They could delay calls about money.
+        # Without the cache, calls for inventories cannot be limited. Unlimited calls could delay calls about money.
         raise InventoryBusy("The cache of the inventories cannot be used.", USER_SECONDS) from error
 
 

@@ -133,9 +133,9 @@ def _working_trade_url(user: Any) -> tuple[str, datetime | None]:
 def known_payer(user: Any, steam_id: str = "") -> tuple[str, str]:
     """Return the Steam ID and the trade token for a deposit of a user. Each of them may be an empty string.
 
-    If ``steam_id`` is not empty, it is returned. Otherwise the Steam ID of the user's login or of the profile is
-    returned. The token is empty if there is no trade URL, if SkinsBack has refused the trade URL, or if the trade URL
-    belongs to another Steam account.
+    If ``steam_id`` is not empty, it is returned. Otherwise the Steam ID of the user's login is returned. If the login
+    has no Steam ID, the Steam ID of the profile is returned. The token is empty if there is no trade URL, if SkinsBack
+    has refused the trade URL, or if the trade URL belongs to another Steam account.
     """
     profile = get_profile(user)
     steam_id = steam_id or _login_steam_id(user) or (profile.steam_id if profile is not None else "")

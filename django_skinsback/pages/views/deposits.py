@@ -109,8 +109,8 @@ def back(request: HttpRequest, key: uuid.UUID | None = None) -> HttpResponseBase
 def done_in_frame(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
     """Show a short text in the frame after the user has left the pay page. The page around the frame shows the status.
 
-    This view needs no login, because browsers send no session cookie if SkinsBack's page in a frame redirects to it.
-    So the text contains nothing about the deposit.
+    SkinsBack's page in the frame redirects to this view. Browsers then send no session cookie, so this view needs no
+    login, and the text contains nothing about the deposit.
     """
     return render(request, "skinsback/deposit_done.html", {"back_url": page_url(request, "deposit_back", key)})
 

@@ -31,7 +31,11 @@ INSUFFICIENT_BALANCE = "insufficient_balance"
 
 @player_page("GET", "POST")
 def confirm(request: HttpRequest) -> HttpResponseBase:
-    """Show quotes that the user can confirm. A POST buys with each quote and redirects to the page of the order."""
+    """Show quotes that the user can confirm. A POST buys with each quote and redirects to the page of the order.
+
+    If a skin was already bought with one of the quotes, a GET redirects to the page of the order too. If the request
+    names no quote, redirect to the cart.
+    """
     sent = request.POST if request.method == "POST" else request.GET
     quotes = ordering.requested_quotes(request.user, sent.getlist("quote"))
     if not quotes:
@@ -105,7 +109,7 @@ def _trade_url_problem(request: HttpRequest) -> player_texts.Problem | None:
 
 
 def _with_pictures(quotes: Sequence[Quote]) -> list[tuple[Quote, str]]:
-    """Return pairs of a quote and the class ID of its skin. An unknown class ID is empty. A picture needs the ID."""
+    """Return pairs of a quote and the class ID of its skin, for the pictures. An unknown class ID is empty."""
     found = class_ids((quote.game, quote.market_hash_name) for quote in quotes)
     return [(quote, found.get((quote.game, quote.market_hash_name), "")) for quote in quotes]
 

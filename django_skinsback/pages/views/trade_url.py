@@ -17,7 +17,7 @@ from ..rendering import page_url, render_page
 def edit(request: HttpRequest) -> HttpResponseBase:
     """Show the trade URL of the user, and save the trade URL that the user enters.
 
-    After the trade URL is saved, redirect to the address in ``next``, if it is an address of this site.
+    After the trade URL is saved, redirect to the address ``next`` of this site. Without ``next``, show this page again.
     """
     profile = players.get_profile(request.user)
     return_to = own_address(request, request.POST.get("next") or request.GET.get("next") or "")
