@@ -328,7 +328,7 @@ class PicturesSerializer(Base):
 
 
 class ConfigSerializer(Base):
-    """What a front end needs to know about the site."""
+    """The settings of the site that a front end needs."""
 
     games = GamesSerializer()
     default_game = serializers.ChoiceField(GAME_CHOICES)

@@ -48,5 +48,5 @@ def _context(request: HttpRequest, rows: "QuerySet[Purchase]") -> dict[str, Any]
 
 
 def tag_of(rows: "QuerySet[Purchase]") -> str:
-    """Return the ETag of these purchases. Raises Http404 if ``rows`` has no purchase."""
+    """Return the ETag of these purchases. Raises Http404 if there are none."""
     return live.read_tag(rows, "in_hold_until", after={"created_at": DELAYED_SECONDS, "updated_at": OFFER_SECONDS})

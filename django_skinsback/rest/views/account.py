@@ -115,7 +115,7 @@ def _blocked_until(profile: SteamProfile | None) -> datetime | None:
 
 
 class ConfigView(BaseView):
-    """What a front end needs to know about the site."""
+    """The settings of the site that a front end needs."""
 
     @documented("get_config", "Read what the site allows", answers={200: serializers.ConfigSerializer})
     def get(self, request: Request) -> Response:
