@@ -1,4 +1,4 @@
-"""The filters of the market page. They have the same names as the parameters of the REST API."""
+"""The form with the filters of the market page. The filters have the same names as the REST API's parameters."""
 
 from typing import Any
 

@@ -158,7 +158,7 @@ class NewPurchaseSerializer(Base):
 
 
 class QuoteSerializer(Base):
-    """The price of one skin for this user. The user can buy the skin once at this price, until expires_at."""
+    """The price of one skin for this user. The user can buy one copy of the skin at this price until `expires_at`."""
 
     id = serializers.UUIDField()
     game = serializers.ChoiceField(GAME_CHOICES)

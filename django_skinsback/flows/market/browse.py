@@ -1,4 +1,4 @@
-"""Pages of the market: the available skins of one game, searched, filtered and sorted."""
+"""Reads pages of the market: the available skins of one game, searched, filtered and sorted."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Wear and quality of a CS2 skin, read from its name."""
+"""Reads the wear and the quality of a CS2 skin from the name of the skin."""
 
 from ...models.market import Quality
 
