@@ -68,7 +68,7 @@ PROBLEM_MEANINGS = {
     413: "The body is larger than 64 KiB.",
     415: "The body is not JSON.",
     429: "Too many requests, or a limit of the site is reached. If the time to wait is known, Retry-After contains it.",
-    500: "A fault of the site. Nothing was saved.",
+    500: "A fault of the site. If the request had an Idempotency-Key, send the request again with the same key.",
     503: "SkinsBack is not available, or the site cannot use SkinsBack now.",
 }
 _ALWAYS = (401, 403, 406, 429, 500, 503)
