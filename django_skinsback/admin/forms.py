@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib.auth import get_user_model
@@ -36,7 +36,7 @@ class SearchForm(forms.Form):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         aliases = conf.accounts()
-        self.fields["account"].choices = [(alias, alias) for alias in aliases]  # type: ignore[attr-defined] # ChoiceField
+        cast(forms.ChoiceField, self.fields["account"]).choices = [(alias, alias) for alias in aliases]
         if len(aliases) == 1:
             self.fields["account"].widget = forms.HiddenInput()
 
@@ -73,9 +73,7 @@ class BuyForm(forms.Form):
     def __init__(self, *args: Any, skins: Sequence[Skin], **options: Any) -> None:
         super().__init__(*args, **options)
         self.skins = {skin.skin_id: skin for skin in skins}
-        self.fields["skin"].choices = [  # type: ignore[attr-defined] # a MultipleChoiceField, see above
-            (skin.skin_id, skin.market_hash_name) for skin in skins
-        ]
+        cast(forms.ChoiceField, self.fields["skin"]).choices = [(skin.skin_id, skin.market_hash_name) for skin in skins]
         for skin in skins:
             self.fields[_cap_name(skin.skin_id)] = forms.CharField(
                 label=_("Price cap of %(name)s, US dollars") % {"name": skin.market_hash_name},

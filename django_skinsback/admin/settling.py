@@ -1,7 +1,7 @@
 """The page on which an operator decides about rows that need review."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
@@ -33,7 +33,7 @@ class SettleForm(forms.Form):
 
     def __init__(self, *args: Any, decisions: Iterable[tuple[str, Any]], **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["decision"].choices = list(decisions)  # type: ignore[attr-defined] # a ChoiceField, see above
+        cast(forms.ChoiceField, self.fields["decision"]).choices = list(decisions)
 
 
 def settle_rows(

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -36,7 +36,7 @@ class DepositForm(forms.Form):
 
     def __init__(self, data: Any = None, *, games: Sequence[str], key: uuid.UUID) -> None:
         super().__init__(data, initial={"game": games[0] if games else "", "way": PAY_PAGE, "key": key})
-        self.fields["game"].choices = [(code, GAMES[code].name) for code in games]  # type: ignore[attr-defined] # a ChoiceField
+        cast(forms.ChoiceField, self.fields["game"]).choices = [(code, GAMES[code].name) for code in games]
 
 
 class AssetIDsField(forms.Field):

@@ -1,8 +1,9 @@
 """The form with the filters of the market page. The filters have the same names as the REST API's parameters."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from ..models.fields import TEXT_LENGTH
@@ -50,7 +51,8 @@ class MarketForm(forms.Form):
     @property
     def has_facets(self) -> bool:
         """Whether the user has chosen a wear or a quality."""
-        return bool(self.data.getlist("wear") or self.data.getlist("quality"))  # type: ignore[attr-defined] # a QueryDict
+        query = cast(QueryDict, self.data)
+        return bool(query.getlist("wear") or query.getlist("quality"))
 
 
 class SkinForm(forms.Form):

@@ -211,7 +211,7 @@ class PageQuery:
         table = quote(MarketItem._meta.db_table)
         # The inner query reads only the index. The outer query fetches the rows of one page from the table.
         sql = (
-            f"SELECT {table}.* FROM ("  # noqa: S608 - names and placeholders
+            f"SELECT {table}.* FROM ("
             f"{union} {self._order(columns, descending=descending)} LIMIT {self._limit}"
             f") AS page JOIN {table} ON {table}.{quote('id')} = page.{quote('id')} "
             f"{self._order(columns, table, descending=descending)}"
@@ -237,7 +237,7 @@ class PageQuery:
                 select = self._select(shape, [f"part.{name}" for name in names], columns, order, **options)
                 row = f"({', '.join(['%s'] * len(names))})"
                 selects.append(
-                    f"SELECT {', '.join(f'found.{column}' for column in columns)} "  # noqa: S608 - as above
+                    f"SELECT {', '.join(f'found.{column}' for column in columns)} "
                     f"FROM (VALUES {', '.join([row] * len(rows))}) AS part ({', '.join(names)}) "
                     f"CROSS JOIN LATERAL ({select}) AS found"
                 )
@@ -245,7 +245,7 @@ class PageQuery:
                 continue
             for values in rows:
                 select = self._select(shape, ["%s"] * len(values), columns, order, **options)
-                selects.append(f"SELECT * FROM ({select}) AS part{len(selects)}")  # noqa: S608 - as above
+                selects.append(f"SELECT * FROM ({select}) AS part{len(selects)}")
                 params += values
         return " UNION ALL ".join(selects), params
 
@@ -287,7 +287,7 @@ class PageQuery:
             else:
                 tests.append(f"{quote(column)} {operator} {value}")
         sql = (
-            f"SELECT {', '.join(map(quote, columns))} FROM {quote(MarketItem._meta.db_table)} "  # noqa: S608 - as above
+            f"SELECT {', '.join(map(quote, columns))} FROM {quote(MarketItem._meta.db_table)} "
             f"WHERE {' AND '.join(tests)}"
         )
         if any(operator == "IN" for _, operator, _ in shape):

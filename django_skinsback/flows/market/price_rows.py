@@ -60,8 +60,7 @@ def game_of_skins(skins: Sequence[dict[str, Any]]) -> str:
     these_games, these_names = (", ".join(["%s"] * len(values)) for values in (GAMES, names))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT DISTINCT game FROM {table} "  # noqa: S608 - only names and placeholders
-            f"WHERE game IN ({these_games}) AND market_hash_name IN ({these_names})",
+            f"SELECT DISTINCT game FROM {table} WHERE game IN ({these_games}) AND market_hash_name IN ({these_names})",
             [*GAMES, *names],
         )
         games = cursor.fetchall()
@@ -91,7 +90,7 @@ def insert_rows(game: str, items: Sequence[PriceListItem], now: datetime) -> Non
         if connection.vendor == "postgresql":
             # One parameter for all items. executemany and VALUES with many rows took 0.95 times as long as the upsert.
             cursor.execute(
-                f"INSERT INTO {table} ({columns}) "  # noqa: S608 - only names and placeholders
+                f"INSERT INTO {table} ({columns}) "
                 f"SELECT %s, %s, %s, {', '.join(map(connection.ops.quote_name, _ITEM_COLUMNS))} "
                 f"FROM json_populate_recordset(NULL::{table}, %s) {skip}",
                 [*same, msgspec.json.encode([_NewRow(*_values(game, item)) for item in items]).decode()],
@@ -99,7 +98,7 @@ def insert_rows(game: str, items: Sequence[PriceListItem], now: datetime) -> Non
         else:
             values = ", ".join(["%s"] * len(_COLUMNS))
             cursor.executemany(
-                f"INSERT INTO {table} ({columns}) VALUES ({values}) {skip}",  # noqa: S608 - only names and placeholders
+                f"INSERT INTO {table} ({columns}) VALUES ({values}) {skip}",
                 [(*same, *_values(game, item)) for item in items],
             )
 

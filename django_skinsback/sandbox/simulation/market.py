@@ -196,7 +196,7 @@ def new_stock(first_skin_id: int) -> list[StockItem]:
 
     Every call returns the same names and prices.
     """
-    chance = random.Random(1)  # noqa: S311 - variety, not secrecy
+    chance = random.Random(1)
     items: list[StockItem] = []
     for designs in DESIGNS.values():
         for design in designs.values():
@@ -221,7 +221,7 @@ def payable_price(market_price: Decimal, percent: int = PAID_PERCENT[1]) -> Deci
 
 def new_inventory(steam_id: str) -> list[Asset]:
     """Return the first inventory of a Steam account. Every call with the same account returns the same skins."""
-    chance = random.Random(steam_id)  # noqa: S311 - variety, not secrecy
+    chance = random.Random(steam_id)
     assets = []
     least, most = PAID_PERCENT
     asset_id = 30_000_000_000 + zlib.crc32(steam_id.encode())
