@@ -1,5 +1,6 @@
 """The filters of the market page. They have the same names as the parameters of the REST API."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -37,8 +38,8 @@ class MarketForm(forms.Form):
         has_facets = game == "cs2"
         return {
             "search": found.get("search", ""),
-            "lowest": found.get("min"),
-            "highest": found.get("max"),
+            "lowest": _price(found.get("min")),
+            "highest": _price(found.get("max")),
             "sort": found.get("sort") or "price",
             "wears": tuple(found.get("wear", ())) if has_facets else (),
             "qualities": tuple(found.get("quality", ())) if has_facets else (),
@@ -48,6 +49,11 @@ class MarketForm(forms.Form):
     def has_facets(self) -> bool:
         """Whether a wear or a quality was chosen."""
         return bool(self.data.getlist("wear") or self.data.getlist("quality"))  # type: ignore[attr-defined] # a QueryDict
+
+
+def _price(value: Decimal | None) -> Decimal | None:
+    """Return a price, and 0 for every spelling of 0: a form accepts ``-0`` and ``0E+9999``, and flows do not."""
+    return Decimal(0) if value is not None and not value else value
 
 
 class SkinForm(forms.Form):

@@ -1,7 +1,6 @@
 """The page of the user's trade URL."""
 
-from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 
 from ... import conf, player_texts, players
 from ...exceptions import InvalidInput, NotAllowedNow
@@ -27,7 +26,8 @@ def edit(request: HttpRequest) -> HttpResponseBase:
         except (InvalidInput, NotAllowedNow) as error:
             form.add_error("trade_url", player_texts.for_error(error).text)
         else:
-            return redirect(return_to or f"{page_url(request, 'trade_url')}?saved=1")
+            # Not redirect(), which takes an address without a slash for the name of a URL.
+            return HttpResponseRedirect(return_to or f"{page_url(request, 'trade_url')}?saved=1")
     context = {
         "form": form,
         "profile": profile,

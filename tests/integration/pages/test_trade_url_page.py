@@ -53,6 +53,13 @@ def test_the_page_leads_back_to_where_the_player_came_from(player):
     assert player.post(PAGE, {"trade_url": TRADE_URL, "next": back})["Location"] == back
 
 
+@pytest.mark.parametrize("back", ["history", "?show=all", "a b", "admin:index"])
+def test_an_address_without_a_slash_is_not_taken_for_the_name_of_a_url(player, back):
+    answer = player.post(PAGE, {"trade_url": TRADE_URL, "next": back})
+    assert answer.status_code == 302
+    assert "/admin/" not in answer["Location"]
+
+
 @pytest.mark.parametrize(
     "address", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "\\\\evil.example"]
 )
