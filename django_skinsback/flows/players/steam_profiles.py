@@ -53,7 +53,8 @@ def set_trade_url(user: Any, trade_url: str) -> SteamProfile:
     Raises InvalidTradeURL; TradeURLOfAnotherAccount if the user's login (``STEAM_ID``) has another Steam ID;
     TradeURLBroken if it is the trade URL that SkinsBack has refused.
     """
-    entered = TradeURL.parse(hide(trade_url))
+    trade_url = hide(trade_url)
+    entered = TradeURL.parse(trade_url)
     if _login_steam_id(user) not in {"", entered.steam_id}:
         raise TradeURLOfAnotherAccount
     return run(partial(_set_trade_url, user, entered))

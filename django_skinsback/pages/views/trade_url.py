@@ -1,6 +1,7 @@
 """The page of the user's trade URL."""
 
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.views.decorators.debug import sensitive_post_parameters
 
 from ... import conf, player_texts, players
 from ...exceptions import InvalidInput, NotAllowedNow
@@ -12,6 +13,7 @@ from ..next_steps import FIND_TRADE_URL, own_address
 from ..rendering import page_url, render_page
 
 
+@sensitive_post_parameters("trade_url")
 @player_page("GET", "POST")
 def edit(request: HttpRequest) -> HttpResponseBase:
     """Show the trade URL and save another one. ``next`` is the address of this site to return to."""

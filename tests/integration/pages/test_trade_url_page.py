@@ -1,11 +1,15 @@
 """The form of the trade URL."""
 
+import secrets
 from datetime import timedelta
 
 import pytest
+from django.core import mail
 from django.utils import timezone
+from django.views.debug import ExceptionReporter
 
 from django_skinsback.models import SteamProfile
+from django_skinsback.flows.players import steam_profiles
 from tests.integration.pages.conftest import STEAM_ID, TRADE_URL
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +45,24 @@ def test_what_is_wrong_is_said_at_the_field(player, entered, text):
     assert text in error
     assert 'aria-describedby="id_trade_url_error"' in shown
     assert not SteamProfile.objects.exists()
+
+
+def test_a_report_of_an_error_does_not_show_the_trade_url(player, admins, monkeypatch):
+    token = secrets.token_urlsafe(6)  # not a constant: a report quotes the source of this file too
+
+    def broken(block):
+        del block  # this frame is in the reports too
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(steam_profiles, "run", broken)
+    with pytest.raises(RuntimeError) as caught:
+        player.post(PAGE, {"trade_url": TRADE_URL.replace("i1ArBZey", token)})
+    assert "trade_url" in mail.outbox[0].body
+    assert token not in mail.outbox[0].body
+    frames = ExceptionReporter(None, caught.type, caught.value, caught.tb).get_traceback_data()["frames"]
+    shown = [str(value) for frame in frames if "django_skinsback" in frame["filename"] for _, value in frame["vars"]]
+    assert shown
+    assert not [value for value in shown if token in value]
 
 
 def test_the_page_says_where_to_find_it(player):
