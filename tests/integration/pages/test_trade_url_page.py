@@ -8,8 +8,8 @@ from django.core import mail
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
-from django_skinsback.models import SteamProfile
 from django_skinsback.flows.players import steam_profiles
+from django_skinsback.models import SteamProfile
 from tests.integration.pages.conftest import STEAM_ID, TRADE_URL
 
 pytestmark = pytest.mark.django_db

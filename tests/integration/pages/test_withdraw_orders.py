@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 import pytest
 import time_machine
@@ -305,6 +305,21 @@ def test_an_error_of_the_site_is_raised_if_nothing_was_bought(player, profile):
     with charges(boom), pytest.raises(ZeroDivisionError):
         player.post(CONFIRM, {"quote": quote_ids(url)})
     assert not Purchase.objects.exists()
+
+
+def rounded_down(price):
+    return price.quantize(Decimal("0.01"), rounding=ROUND_DOWN)
+
+
+def test_a_skin_whose_price_the_markup_rounds_to_zero_does_not_stop_the_others(player, profile, settings, caplog):
+    settings.SKINSBACK = settings.SKINSBACK | {"PRICE_MARKUP": f"{__name__}.rounded_down"}
+    for name in (AK, GLOCK):
+        player.post(ADD, {"game": "cs2", "name": name})
+    MarketItem.objects.filter(market_hash_name=GLOCK).update(price=Decimal("0.004"))
+    page = text_of(player.read(player.post(QUOTES)["Location"]))
+    assert f"{GLOCK} : This is not available at the moment." in page
+    assert "Withdraw for $10.00" in page
+    assert [record.message for record in caplog.records if record.exc_info] == ["skinsback.order_failed"]
 
 
 def boom(_entry):
