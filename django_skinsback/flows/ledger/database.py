@@ -89,7 +89,7 @@ def _sql(template: str, model: type[Model], values: Mapping[str, Any]) -> str:
 
 
 def _parameters(model: type[Model], values: Mapping[str, Any]) -> list[Any]:
-    """Return the values as the database stores them. The key of a user may be a UUID, which not every driver accepts."""
+    """Return the values as the database stores them. The key of a user may be a UUID, which some drivers refuse."""
     connection, meta = connections[database()], model._meta
     fields = [meta.pk if name == "pk" else meta.get_field(name) for name in values]
     return [
