@@ -152,6 +152,24 @@ def test_an_error_of_the_markup_is_raised(settings):
         charge_for(Decimal(1))
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("hölle", ["Nova | Wurst Hölle"]),
+        ("WURST NOVA", ["Nova | Wurst Hölle"]),
+        ("%", ["100% Wool_Hat"]),
+        ("_", ["100% Wool_Hat"]),
+        ("\\", ["Back\\slash"]),
+        ("😀", ["Em😀ji"]),
+        ("'", []),
+    ],
+)
+def test_every_character_of_a_word_stands_for_itself(words, found):
+    add(*((name, "1") for name in ("Nova | Wurst Hölle", "100% Wool_Hat", "Back\\slash", "Em😀ji")))
+    for sort in ("price", "-price", "name"):
+        assert names(search_market(game="cs2", search=words, sort=sort).items) == found
+
+
 # Cursors
 
 
