@@ -1,4 +1,4 @@
-"""The Django application ``skinsback``: registers the system checks."""
+"""The Django application ``skinsback``. It registers the system checks and hides ``PROXY_URL`` on debug pages."""
 
 from django.apps import AppConfig
 from django.core.checks import Tags, register

@@ -1,4 +1,4 @@
-"""System checks of the settings. ``apps`` registers them."""
+"""System checks of the settings. The module ``apps`` registers these checks."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -67,7 +67,7 @@ def _is_games(value: Any) -> bool:
 
 
 def _is_limits(value: Any) -> bool:
-    """Return whether ``LIMITS`` has only the keys and values that it may have."""
+    """Return whether the value of ``LIMITS`` contains only known keys and valid values."""
     if not isinstance(value, Mapping) or not value.keys() <= {"deposits", "purchases", "cart"}:
         return False
     if not _is_count(value.get("cart", 1)):
@@ -86,7 +86,7 @@ def _is_limits(value: Any) -> bool:
 
 
 def _import_error(dotted_path: str) -> str:
-    """Return the reason why a dotted path cannot be imported. Return empty text if it can be imported."""
+    """Return the reason why a dotted path cannot be imported. Return an empty string if it can be imported."""
     try:
         import_string(dotted_path)
     except Exception as error:  # noqa: BLE001 - the module is code of the site and may raise anything
@@ -107,23 +107,23 @@ _FUNCTIONS = {
 
 
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "CLIENT_ID": (lambda value: isinstance(value, str | int), "a text"),
-    "CLIENT_SECRET": (lambda value: isinstance(value, str), "a text"),
-    "PREVIOUS_SECRETS": (_is_texts, "a list of texts"),
-    "ACCOUNTS": (lambda value: isinstance(value, Mapping), "a dict of alias -> keys"),
+    "CLIENT_ID": (lambda value: isinstance(value, str | int), "a string"),
+    "CLIENT_SECRET": (lambda value: isinstance(value, str), "a string"),
+    "PREVIOUS_SECRETS": (_is_texts, "a list of strings"),
+    "ACCOUNTS": (lambda value: isinstance(value, Mapping), "a dict: alias of an account -> dict of its keys"),
     "API_URL": (_is_url("https", "http"), "an https:// address"),
     "WEBSOCKET_URL": (_is_url("wss", "ws"), "a wss:// address"),
     "PROXY_URL": (lambda value: value is None or is_proxy_url(value), proxy.EXPECTED),
     "AUTHENTICATION": (lambda value: value in ("headers", "signature"), "'headers' or 'signature'"),
     "TIMEOUT": (
         lambda value: isinstance(value, Sequence) and len(value) == 2 and all(_is_number(n) and n > 0 for n in value),
-        "two numbers of seconds, to connect and to read",
+        "two numbers of seconds: the timeout to connect, and the timeout to read",
     ),
     "REQUESTS_PER_MINUTE": (
         lambda value: value is None or (_is_count(value) and 2 <= value <= 500),
         "a whole number from 2 to 500, or None for no limit",
     ),
-    "BACKGROUND_SHARE": (lambda value: _is_number(value) and 0 < value <= 1, "a number above 0, up to 1"),
+    "BACKGROUND_SHARE": (lambda value: _is_number(value) and 0 < value <= 1, "a number above 0 and not above 1"),
     "CACHE": (lambda value: value in settings.CACHES, "an alias in CACHES"),
     "SITE_URL": (
         lambda value: value is None or _is_url("https", "http")(value),
@@ -164,8 +164,8 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: _is_number(value) and 0 <= value <= 8760,
         "a number of hours from 0 to 8760",
     ),
-    "DEPOSIT_GAMES": (_is_games, f"a list with any of {', '.join(GAMES)}"),
-    "PURCHASE_GAMES": (_is_games, f"a list with any of {', '.join(GAMES)}"),
+    "DEPOSIT_GAMES": (_is_games, f"a list that contains only games: {', '.join(GAMES)}"),
+    "PURCHASE_GAMES": (_is_games, f"a list that contains only games: {', '.join(GAMES)}"),
     "LIMITS": (_is_limits, "a dict like {'deposits': {'count': 20}, 'purchases': {'sum': {'usd': Decimal(500)}}}"),
     "BALANCE": (_is_hook, "None or the path of a function"),
     "PAGES_BASE_TEMPLATE": (_is_text, "the name of a template"),
@@ -175,17 +175,22 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "PICTURE_SIZES": (
         lambda value: isinstance(value, Sequence) and len(value) == 2 and all(map(_is_count, value)),
-        "two numbers of pixels: for lists and for one skin",
+        "two numbers of pixels: the size in lists, and the size on the page of one skin",
     ),
 }
 
 
 def check_settings(**_options: Any) -> list[CheckMessage]:
-    """Return the errors of the settings; an empty list if there are none.
+    """Return the errors of the settings. Return an empty list if there are no errors.
 
-    E001: SKINSBACK is not a dict. E002: a key is unknown. E003: a value is wrong. E004: an account has no CLIENT_ID or
-    CLIENT_SECRET, or one that cannot be used. E005: the alias of an account is invalid. E009: the functions for another
-    currency than US dollars are missing. E010: PRICE_MARKUP falls. E011: the package behind STEAM_ID is missing.
+    * E001: SKINSBACK is not a dict.
+    * E002: SKINSBACK or an account contains an unknown key.
+    * E003: a value is wrong.
+    * E004: the CLIENT_ID or CLIENT_SECRET of an account is missing, or contains a character that no key contains.
+    * E005: the alias of an account is invalid.
+    * E009: QUOTE_CURRENCY is not US dollars, and TO_SITE_CURRENCY or TO_USD is not set.
+    * E010: PRICE_MARKUP returns a lower price for a higher market price.
+    * E011: STEAM_ID needs an application that is not in INSTALLED_APPS.
     """
     given = getattr(settings, "SKINSBACK", {})
     if not isinstance(given, Mapping):
@@ -219,7 +224,8 @@ def _check_currency() -> list[CheckMessage]:
         Error(
             f"SKINSBACK['QUOTE_CURRENCY'] is {conf.get('QUOTE_CURRENCY')!r}, but {' and '.join(missing)} "
             f"{'are' if len(missing) > 1 else 'is'} not set.",
-            hint="SkinsBack's prices are in US dollars. Set both to the paths of functions that convert amounts.",
+            hint="SkinsBack's prices are in US dollars. Set TO_SITE_CURRENCY and TO_USD to the paths of functions that "
+            "convert amounts.",
             id="skinsback.E009",
         )
     ]
@@ -228,26 +234,26 @@ def _check_currency() -> list[CheckMessage]:
 SAMPLE_PRICES = sorted(
     Decimal(digits).scaleb(power) for power in range(-2, 5) for digits in ("1", "1.5", "2", "3", "5", "7.99")
 )
-"""Market prices in US dollars, from 0.01 to 79,900, that PRICE_MARKUP is checked with."""
+"""The market prices for which PRICE_MARKUP is checked: from 0.01 to 79,900 US dollars."""
 
 
 def _check_markup() -> list[CheckMessage]:
-    """Find two market prices of which the higher one has the lower site price."""
+    """Return E010 if PRICE_MARKUP returns a lower price for a higher market price. Otherwise return an empty list."""
     markup = conf.callable_setting("PRICE_MARKUP")
     if markup is None:
         return []
     prices: list[tuple[Decimal, Decimal]] = []
     for price in SAMPLE_PRICES:
-        # The function is code of the site. It may raise anything, because a check may lack what it needs.
+        # The function is code of the site. It may need something that does not exist during a check, such as a table.
         with suppress(Exception):
             returned = markup(price)
             if isinstance(returned, Decimal) and returned.is_finite():
                 prices.append((price, returned))
     falls: list[CheckMessage] = [
         Error(
-            f"SKINSBACK['PRICE_MARKUP'] falls: it returns {amount_text(higher)} for {amount_text(low)}, and "
-            f"{amount_text(lower)} for {amount_text(high)}.",
-            hint="It must return a price that is at least as high for a higher market price.",
+            f"SKINSBACK['PRICE_MARKUP'] returns {amount_text(higher)} for the market price {amount_text(low)}, "
+            f"but only {amount_text(lower)} for the higher market price {amount_text(high)}.",
+            hint="For a higher market price, the function must return the same price or a higher price.",
             id="skinsback.E010",
         )
         for (low, higher), (high, lower) in pairwise(prices)
@@ -260,7 +266,7 @@ _STEAM_LOGINS = {
     "django_skinsback.steam_login.allauth": ("django-allauth[steam]", "allauth.socialaccount"),
     "django_skinsback.steam_login.social_auth": ("social-auth-app-django", "social_django"),
 }
-"""Function for STEAM_ID -> the package that it needs, and its application."""
+"""Path of a function for STEAM_ID -> the package that the function needs, and the application of this package."""
 
 
 def _check_steam_login() -> list[CheckMessage]:
@@ -280,7 +286,7 @@ def _check_value(where: str, key: str, value: Any) -> list[CheckMessage]:
     fits, expected = _RULES[key]
     if _holds(fits, value):
         return []
-    problem, hint = f"{where} is not {expected}.", f"Set it to {expected}, or leave it out."
+    problem, hint = f"{where} is not {expected}.", f"Set the key to {expected}, or leave the key out."
     if value is None:
         problem = f"{where} is not set: it is None."
         hint = f"os.environ.get() returns None for a variable that is not set. {hint}"
@@ -306,13 +312,13 @@ def _check_account(alias: str) -> list[CheckMessage]:
         messages = _check_keys(where, source)
     for key in ("CLIENT_ID", "CLIENT_SECRET"):
         if source.get(key, "") is not None and not source.get(key):  # None was E003
-            hint = "Copy it from your project's settings at SkinsBack, or use the sandbox's to try the package."
+            hint = "Copy the value from your project's settings at SkinsBack. To try the package, use the sandbox's."
             messages.append(Error(f"{where}[{key!r}] is missing.", hint=hint, id="skinsback.E004"))
     if not messages:
         messages = [
             Error(
-                f"{where}[{key!r}] contains blanks, or characters that no key has.",
-                hint=f"No notification could be verified with it: {conf.TRIM}",
+                f"{where}[{key!r}] contains a blank or another character that no key contains.",
+                hint=f"No notification can be verified with this value. {conf.TRIM}",
                 id="skinsback.E004",
             )
             for key in conf.unusable_keys(conf.account(alias))
@@ -324,7 +330,7 @@ def _check_keys(where: str, source: Mapping[str, Any]) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     for key, value in source.items():
         if key not in conf.CREDENTIALS:
-            hint = f"An account has {', '.join(conf.CREDENTIALS)}."
+            hint = f"The keys of an account are {', '.join(conf.CREDENTIALS)}."
             messages.append(Error(f"{where} has an unknown key {key!r}.", hint=hint, id="skinsback.E002"))
         else:
             messages += _check_value(f"{where}[{key!r}]", key, value)
@@ -337,7 +343,8 @@ def _check_alias(alias: Any) -> list[CheckMessage]:
     return [
         Error(
             f"SKINSBACK['ACCOUNTS'] has an account {alias!r}, which cannot be part of a webhook address.",
-            hint=f"Use up to 64 letters, digits, '-' and '_'. {conf.DEFAULT_ACCOUNT!r} is the top-level account.",
+            hint="An alias has at most 64 characters: letters, digits, '-' and '_'. The alias "
+            f"{conf.DEFAULT_ACCOUNT!r} is reserved for the keys at the top level of SKINSBACK.",
             id="skinsback.E005",
         )
     ]
@@ -346,9 +353,16 @@ def _check_alias(alias: Any) -> list[CheckMessage]:
 def check_deployment(**_options: Any) -> list[CheckMessage]:
     """Return the errors and warnings of the deployment. Return an empty list if ``check_settings`` found E003.
 
-    E006: the sandbox's secret is used. E007: ``django_skinsback.urls`` is included in a wrong way. W001: ``API_URL`` is
-    changed. W002 and W004: the cache cannot count calls. W003: ``entry_posted`` has no receiver. W005: the websocket is
-    not encrypted. W006: SkinsBack gets addresses that are built from any Host header.
+    The checks with a star are made only if ``DEBUG`` is off.
+
+    * E006*: an account uses the sandbox's secret.
+    * E007: ``django_skinsback.urls`` is included only inside another URL namespace.
+    * W001*: ``API_URL`` is not SkinsBack's address.
+    * W002*: processes do not share the cache that counts API calls, or the cache stores nothing.
+    * W003: ``entry_posted`` has no receiver.
+    * W004*: the database cache may delete the count of API calls.
+    * W005*: the websocket is not encrypted.
+    * W006*: the addresses that are sent to SkinsBack are built from the Host header, and any Host is accepted.
     """
     messages: list[CheckMessage] = []
     if any(message.id == "skinsback.E003" for message in check_settings()):
@@ -385,8 +399,8 @@ def check_deployment(**_options: Any) -> list[CheckMessage]:
                 f"The cache {conf.get('CACHE')!r} stores nothing, so API calls are not limited at all."
                 if stores_nothing
                 else f"The cache {conf.get('CACHE')!r} is not shared between processes.",
-                hint="All processes count their API calls in it. Set SKINSBACK['CACHE'] to the alias of a Redis, "
-                "Memcached or database cache.",
+                hint="All processes must count their API calls in the same cache. Set SKINSBACK['CACHE'] to the alias "
+                "of a Redis, Memcached or database cache.",
                 id="skinsback.W002",
             )
         )
@@ -408,7 +422,8 @@ def _check_addresses() -> list[CheckMessage]:
     if not settings.DEBUG and not conf.get("SITE_URL") and "*" in settings.ALLOWED_HOSTS:
         messages.append(
             checks.Warning(
-                "The addresses that SkinsBack gets are built from the Host header of any request, with its port.",
+                "The addresses that are sent to SkinsBack are built from the request's Host header, and ALLOWED_HOSTS "
+                "accepts every host.",
                 hint="Set SKINSBACK['SITE_URL'] to 'https://your.site', or list your hosts in ALLOWED_HOSTS.",
                 id="skinsback.W006",
             )

@@ -1,4 +1,4 @@
-"""Read the setting ``SKINSBACK``. Every call reads the current value, so tests may change it at any time."""
+"""Read the setting ``SKINSBACK``. Every call reads the current value, so tests may change the setting at any time."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ sandbox_secret_allowed = False
 """Whether this process may use the sandbox's secret while ``DEBUG`` is off. Only ``testing`` sets it to True."""
 
 PER_PROCESS_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")
-"""Cache backends that processes do not share: how their dotted paths end."""
+"""The last parts of the dotted paths of cache backends that processes do not share."""
 
 DEFAULTS: dict[str, Any] = {
     "CLIENT_ID": "",
@@ -70,7 +70,7 @@ DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The keys of one project at SkinsBack. ``alias`` is its name in the site's settings."""
+    """The keys of one project at SkinsBack. ``alias`` is the name of the project in the site's settings."""
 
     alias: str
     client_id: str
@@ -79,18 +79,18 @@ class Account:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The tuple of secrets that may have signed a message: the current one first. Empty ones are left out."""
+        """The secrets that a message may be signed with. The current secret is first. Empty secrets are left out."""
         return tuple(secret for secret in (self.client_secret, *self.previous_secrets) if secret)
 
 
 def raw() -> Mapping[str, Any]:
-    """Return the site's dict ``SKINSBACK``; an empty one if the setting is missing or not a dict."""
+    """Return the site's dict ``SKINSBACK``. Return an empty dict if the setting is missing or is not a dict."""
     given = getattr(settings, "SKINSBACK", {})
     return given if isinstance(given, Mapping) else {}
 
 
 def get(key: str) -> Any:
-    """Return the site's value of ``key``, or the default. Raises KeyError for an unknown key."""
+    """Return the site's value of ``key``, or the default value. Raise KeyError if the package has no such key."""
     return raw().get(key, DEFAULTS[key])
 
 
@@ -134,9 +134,9 @@ def keys(alias: str = DEFAULT_ACCOUNT) -> Account:
     """
     found = account(alias)
     if not found.client_id or not found.client_secret:
-        raise ConfigurationError(f"The account {alias!r} lacks its CLIENT_ID or CLIENT_SECRET.")
+        raise ConfigurationError(f"The account {alias!r} has no CLIENT_ID or no CLIENT_SECRET.")
     if unusable := unusable_keys(found):
-        message = f"{' and '.join(unusable)} of the account {alias!r} must be plain characters without blanks: {TRIM}"
+        message = f"{' and '.join(unusable)} of the account {alias!r} must be plain characters without blanks. {TRIM}"
         raise ConfigurationError(message)
     if uses_sandbox_secret(found):
         message = f"The account {alias!r} uses the sandbox's public secret although DEBUG is off."
@@ -144,16 +144,16 @@ def keys(alias: str = DEFAULT_ACCOUNT) -> Account:
     return found
 
 
-TRIM = "a file or an environment variable often ends with a line break, which .strip() removes."
+TRIM = "A file or an environment variable often ends with a line break. Remove the line break with .strip()."
 
 SANDBOX_ADVICE = (
-    "Anyone could sign notifications with it. Use the secret of your project at SkinsBack, or switch DEBUG on during "
-    "development. Tests of your own call django_skinsback.testing.allow_sandbox_secret()."
+    "Anyone could sign notifications with the sandbox's secret. Use the secret of your project at SkinsBack. During "
+    "development, switch DEBUG on. In your own tests, call django_skinsback.testing.allow_sandbox_secret()."
 )
 
 
 def unusable_keys(found: Account) -> list[str]:
-    """Return the names of the settings whose key contains a blank or another character that no key contains."""
+    """Return the names of the settings whose value contains a blank or another character that no key contains."""
     given = {
         "CLIENT_ID": [found.client_id],
         "CLIENT_SECRET": [found.client_secret],
@@ -167,9 +167,9 @@ def unusable_keys(found: Account) -> list[str]:
 
 
 def uses_sandbox_secret(found: Account) -> bool:
-    """Return whether one of the account's secrets is a secret of the sandbox that may not be used.
+    """Return whether the account uses a secret of the sandbox that is not allowed.
 
-    It may be used if ``DEBUG`` is on or ``sandbox_secret_allowed`` is True.
+    All secrets are allowed if ``DEBUG`` is on or ``sandbox_secret_allowed`` is True. Then return False.
     """
     if settings.DEBUG or sandbox_secret_allowed:
         return False
@@ -177,12 +177,12 @@ def uses_sandbox_secret(found: Account) -> bool:
 
 
 def _text_list(value: Any) -> tuple[str, ...]:
-    """Return a list of texts as a tuple. A single text becomes a tuple of one text. None becomes an empty tuple."""
+    """Return a list of strings as a tuple. One string becomes a tuple of one string. None becomes an empty tuple."""
     return (value,) if isinstance(value, str) else tuple(value or ())
 
 
 def accounts() -> tuple[str, ...]:
-    """Return the aliases of all accounts, the default one first."""
+    """Return the aliases of all accounts. The default account is first."""
     return (DEFAULT_ACCOUNT, *get("ACCOUNTS"))
 
 
@@ -195,16 +195,16 @@ def websocket_url() -> str:
 
 
 def proxy_url() -> str | None:
-    """Return the address of the HTTP proxy for API calls and the websocket; None for no proxy.
+    """Return the address of the HTTP proxy for API calls and the websocket. Return None if no proxy is used.
 
-    The address may contain a password, so its ``repr`` does not show it.
+    The address may contain a password, so the ``repr`` of the returned string does not show the address.
     """
     value: str | None = get("PROXY_URL")
     return SensitiveText(value) if isinstance(value, str) else value
 
 
 def hide_proxy_url() -> None:
-    """Replace ``PROXY_URL`` in the settings with a text whose ``repr`` does not show its password.
+    """Replace ``PROXY_URL`` in the settings with a string whose ``repr`` does not show the address and its password.
 
     Django's debug page shows all settings. It hides only settings with names such as ``SECRET`` or ``PASSWORD``.
     """
@@ -220,7 +220,7 @@ def timeout() -> tuple[float, float]:
 
 
 def cache_backend() -> str:
-    """Return the dotted path of the backend of ``CACHE``. Return empty text if CACHES has no such alias."""
+    """Return the dotted path of the backend of ``CACHE``. Return an empty string if CACHES has no such alias."""
     return str(settings.CACHES.get(get("CACHE"), {}).get("BACKEND", ""))
 
 
@@ -229,13 +229,13 @@ def default_game() -> str:
 
 
 def buy_max_price() -> Decimal | None:
-    """Return the highest ``max_price`` of a purchase in US dollars; None for no limit."""
+    """Return the highest allowed ``max_price`` of a purchase, in US dollars. Return None if there is no limit."""
     value: Decimal | None = get("BUY_MAX_PRICE")
     return value
 
 
 def low_balance() -> Decimal | None:
-    """Return the balance in US dollars below which a warning is sent; None for no warning."""
+    """Return the balance in US dollars below which a warning is sent. Return None if no warning is wanted."""
     value: Decimal | None = get("LOW_BALANCE")
     return value
 
@@ -246,18 +246,18 @@ def retention_days() -> int:
 
 
 def stuck_after() -> timedelta:
-    """Return how long an open row or failed delivery may be overdue. After that, it is flagged for manual review."""
+    """Return how long an open row or a failed delivery may be overdue before it is flagged for manual review."""
     return timedelta(hours=get("STUCK_AFTER_HOURS"))
 
 
 def prices_max_age() -> timedelta:
-    """Return how old an imported price list may be. No quote is made from an older one."""
+    """Return the maximum age of an imported price list. No quote is made from an older price list."""
     value = get("PRICES_MAX_AGE")
     return value if isinstance(value, timedelta) else timedelta(seconds=value)
 
 
 def price_slippage() -> Decimal:
-    """Return the share by which SkinsBack's price may exceed the market price of a quote, such as 0.03."""
+    """Return how much SkinsBack's price may be above the market price of a quote: 0.03 means 3 % of that price."""
     value: Decimal = get("PRICE_SLIPPAGE")
     return value
 
@@ -278,7 +278,10 @@ def trade_url_cooldown() -> timedelta:
 
 
 def limits(direction: str) -> Mapping[str, Any]:
-    """Return the limits per user and day of ``deposits`` or ``purchases``: ``count``, and ``sum`` by currency."""
+    """Return the limits per user and day. ``direction`` is ``deposits`` or ``purchases``.
+
+    The result may contain ``count``, a number of deposits or purchases, and ``sum``, a dict of currency -> amount.
+    """
     found: Mapping[str, Any] = get("LIMITS").get(direction) or {}
     return found
 
@@ -289,15 +292,15 @@ def cart_limit() -> int:
 
 
 def games(direction: str) -> tuple[str, ...]:
-    """Return the games that users may trade in a direction, ``deposits`` or ``purchases``.
+    """Return the games whose skins users may trade. ``direction`` is ``deposits`` or ``purchases``.
 
-    An empty tuple means that the direction is switched off.
+    If the result is an empty tuple, all deposits or all purchases are switched off.
     """
     return tuple(get("DEPOSIT_GAMES" if direction == "deposits" else "PURCHASE_GAMES"))
 
 
 def picture_url() -> str | None:
-    """Return the address in front of a picture's path at Steam, with a slash at its end; None for no pictures."""
+    """Return the first part of every picture's address. It ends with a slash. Return None if no pictures are shown."""
     value: str | None = get("PICTURE_URL")
     return value
 

@@ -1,4 +1,4 @@
-"""``get_client`` returns the API client of an account. It is made from the settings, one for each thread."""
+"""The API client of an account. ``get_client`` makes it from the settings. Each thread has its own client."""
 
 import os
 import threading
@@ -14,10 +14,10 @@ _local = threading.local()
 
 
 def get_client(account: str = conf.DEFAULT_ACCOUNT) -> SkinsBackClient:
-    """Return this thread's client of ``account``. Its connections stay open between calls.
+    """Return this thread's client of ``account``. The client keeps its connections open between calls.
 
     A new client is made if the settings have changed, and in a new process after a fork. Raises ConfigurationError if
-    ``account`` is not in the settings, or if its keys are missing or cannot be used.
+    ``account`` is not in the settings, or if a key of the account is missing or cannot be used.
     """
     keys = conf.keys(account)
     options = {
@@ -41,9 +41,12 @@ def get_client(account: str = conf.DEFAULT_ACCOUNT) -> SkinsBackClient:
 
 
 def require_answer(account: str) -> None:
-    """Call ``balance``. Raise the error of the call if it has no readable answer or is an account-wide error.
+    """Call ``balance`` to check that the account gets readable answers. Return if there is a readable answer.
 
-    It is called after an unreadable answer about one row. It shows whether only that row fails or the whole account.
+    Flows use this function after an unreadable answer about one row, to find out whether only this row fails.
+
+    Raises UnknownOutcome if ``balance`` has no readable answer either. Raises account-wide errors. Any other APIError
+    is a readable answer and is not raised.
     """
     try:
         get_client(account).call("balance")

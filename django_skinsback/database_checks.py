@@ -1,4 +1,4 @@
-"""The system check of databases. Only ``migrate`` and ``manage.py check --database default`` run it."""
+"""The system check of databases. Only ``migrate`` and ``manage.py check --database default`` run this check."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,10 @@ REQUIRED_CHARACTER_SET = "utf8mb4"
 
 
 def check_character_sets(*, databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
-    """Return E008 for each character set of a MySQL or MariaDB database that cannot store every text."""
+    """Return an error (E008) for each character set of a MySQL or MariaDB database that is not utf8mb4.
+
+    Return an empty list for other databases.
+    """
     messages: list[CheckMessage] = []
     for alias in databases or ():
         tables = [
@@ -36,14 +39,14 @@ def character_set_errors(
         (f"the table {table}", given, f"ALTER TABLE {table} CONVERT TO CHARACTER SET {required};")
         for table, given in tables.items()
     ]
-    places.append(("its default for new tables", of_database, f"ALTER DATABASE … CHARACTER SET {required};"))
+    places.append(("new tables", of_database, f"ALTER DATABASE … CHARACTER SET {required};"))
     places.append(
         ("the connection", of_connection, f"DATABASES[{alias!r}]['OPTIONS'] = {{'charset': {required!r}}}"),
     )
     return [
         Error(
-            f"The database {alias!r} cannot store every text: the character set of {place} is {given}.",
-            hint=f"Names of skins contain characters such as ★. Change it to {required}: {remedy}",
+            f"The database {alias!r} cannot store every character: the character set of {place} is {given}.",
+            hint=f"Names of skins contain characters such as ★. Change the character set to {required}: {remedy}",
             id="skinsback.E008",
         )
         for place, given, remedy in places
@@ -52,9 +55,10 @@ def character_set_errors(
 
 
 def _character_sets(alias: str, tables: Sequence[str]) -> tuple[dict[str, str], str, str]:
-    """Return three values: the tables with another character set than utf8mb4, the database's and the connection's.
+    """Return three values: the character sets of tables, of the database and of the connection.
 
-    The tables are a dict: the name of the table -> its character set.
+    The first value is a dict: name of a table -> character set. It contains only tables that have another character
+    set than utf8mb4.
     """
     differing = {}
     with connections[alias].cursor() as cursor:

@@ -57,17 +57,21 @@ ERROR_TEXTS: dict[type[SkinsBackError], Promise] = {
     # Arguments
     InvalidInput: _("One of the values is not valid."),
     InvalidAmount: _("Enter an amount such as 8.28, with at most six decimal places."),
-    InvalidTradeURL: _("This is not a Steam trade URL. Copy it from Steam as a whole."),
+    InvalidTradeURL: _("This is not a Steam trade URL. Copy the whole trade URL from Steam."),
     InvalidSteamID: _("Enter a Steam ID of 17 digits."),
     RowDeleted: _("This deposit or purchase was deleted."),
     IdempotencyConflict: _("This key was used before with other values. Use a new key for a new request."),
     # Site
     ConfigurationError: _("The settings are not complete: %(details)s"),
-    InsideDatabaseTransaction: _("This cannot be done inside a database transaction. Tell the developers of the site."),
-    RolledBack: _("An error in the site's own code prevented the change. Nothing was saved. Tell the developers."),
-    RowChanged: _("This deposit or purchase has changed since you looked at it. Nothing was done. Look at it again."),
+    InsideDatabaseTransaction: _(
+        "This action is not possible inside a database transaction. Inform the developers of the site."
+    ),
+    RolledBack: _("An error in the site's own code prevented the change. Nothing was saved. Inform the developers."),
+    RowChanged: _(
+        "This deposit or purchase has changed since you looked at it. Your decision was not applied. Look at it again."
+    ),
     # Rules of the site
-    NotAllowedNow: _("This is not possible at the moment."),
+    NotAllowedNow: _("This action is not possible at the moment."),
     UserFrozen: _("Your account cannot start deposits or withdrawals. Contact the support of this site."),
     LimitReached: _("You have reached a limit of this site for today. Try again tomorrow."),
     GameSwitchedOff: _("Skins of this game cannot be traded here at the moment. Choose another game."),
@@ -86,12 +90,12 @@ ERROR_TEXTS: dict[type[SkinsBackError], Promise] = {
     # Connection
     RequestNotSent: _("SkinsBack could not be reached and nothing was sent. Try again in a few minutes."),
     UnknownOutcome: _(
-        "SkinsBack's answer could not be read, so the request may or may not have been carried out. This is checked "
-        "again automatically. Do not send the request again in another way."
+        "SkinsBack's answer could not be read. The request may or may not have been carried out. The site will ask "
+        "SkinsBack for the result automatically. Do not send the request again."
     ),
     ContradictoryAnswer: _(
-        "SkinsBack's answer contradicts itself: it has the same ID twice with different content. Nothing was changed. "
-        "SkinsBack is asked again automatically."
+        "SkinsBack's answer contains the same ID twice with different content. Nothing was changed. The site will ask "
+        "SkinsBack again automatically."
     ),
     # Answers of SkinsBack
     APIError: _("SkinsBack refused the request: %(details)s."),
@@ -100,17 +104,17 @@ ERROR_TEXTS: dict[type[SkinsBackError], Promise] = {
     UnderMaintenance: _("SkinsBack is under maintenance (%(details)s). Try again later."),
     MarketDisabled: _("SkinsBack's market is switched off at the moment (%(details)s). Try again later."),
     AccountFault: _(
-        "SkinsBack does not accept this project (%(details)s). Check its keys in the settings, and its allowed "
-        "addresses and its state at SkinsBack."
+        "SkinsBack does not accept this project (%(details)s). Check the keys in the settings of this site. At "
+        "SkinsBack, check the project's allowed IP addresses and whether the project is active."
     ),
     OrderIdExists: _("This order ID was used before. Start a new deposit."),
     TransactionNotFound: _("SkinsBack does not know this deposit."),
-    AlreadyDecided: _("The hold of this deposit has been decided already."),
-    DepositTooSmall: _("The chosen skins are worth less than the smallest deposit of their game. Choose more skins."),
-    InsufficientFunds: _("The project's balance at SkinsBack is too low. Top it up, then buy again."),
+    AlreadyDecided: _("The hold of this deposit was approved or cancelled before."),
+    DepositTooSmall: _("The chosen skins are worth less than the minimum deposit for their game. Choose more skins."),
+    InsufficientFunds: _("The project's balance at SkinsBack is too low. Top up the balance, then buy again."),
     SkinUnavailable: _("The skin is not for sale any more. Choose another one."),
     PriceAboveCap: _("The skin costs more than its price cap. Search again to see the current price."),
-    CustomIdExists: _("This purchase was sent before. SkinsBack is asked for its status automatically."),
+    CustomIdExists: _("This purchase was sent before. The site will ask SkinsBack for its status automatically."),
     TradeURLRefused: _("SkinsBack does not accept the trade URL. The user must copy the current one from Steam."),
     TooManyFailedAttempts: _("Too many trades with this user have failed. Wait a few hours before the next one."),
     PurchaseNotFound: _("SkinsBack does not know this purchase."),
@@ -124,8 +128,8 @@ ERROR_TEXTS: dict[type[SkinsBackError], Promise] = {
 def text_for(error: SkinsBackError) -> str:
     """Return the text of an error in the active language.
 
-    If an InvalidInput or a NotAllowedNow was raised with a message, return that message: it is more exact than the text
-    of the class. The text may contain text from SkinsBack, so escape it in HTML.
+    If an InvalidInput or a NotAllowedNow was raised with a message, return this message. The message is more exact than
+    the text of the class. The result may contain text from SkinsBack, so escape the result in HTML.
     """
     if isinstance(error, InvalidInput | NotAllowedNow) and str(error) != error.default_message:
         return str(error)

@@ -1,4 +1,6 @@
-"""All exceptions of this package. The right column says who must act.
+"""All exceptions of this package. The right column says who must act, or what has happened.
+
+A class without an entry in the right column has the entry of its base class.
 
 ::
 
@@ -53,8 +55,9 @@
 
 Every class has three parts:
 
-* ``slug`` identifies the class for programs and stays the same in every release: ``"trade_url_refused"``.
-* ``str(error)`` is a message in English for developers and logs. It is ``default_message`` if no message is given.
+* ``slug`` identifies the class for programs, such as ``"trade_url_refused"``. It stays the same in every release.
+* ``str(error)`` is the message for developers and logs. If the exception was raised without a message,
+  ``str(error)`` is ``default_message``, which is in English.
 * ``error_texts.text_for(error)`` is a translated text for operators and players.
 
 The ``code`` of an APIError is SkinsBack's number. No exception contains a secret, a signature, a trade token or the
@@ -131,45 +134,45 @@ class SkinsBackError(Exception):
 
 
 class InvalidInput(SkinsBackError, ValueError):
-    """Raised when an argument is not valid, before anything is written or sent."""
+    """Raised when an argument is not valid. Nothing was written, and nothing was sent."""
 
     slug = "invalid_input"
     default_message = "An argument is not valid."
 
 
 class InvalidAmount(InvalidInput):
-    """Raised if an amount is not a number of zero or more, is too large, or has more than 15 significant digits."""
+    """Raised when an amount is not a number, is below zero, is too large, or has more than 15 significant digits."""
 
     slug = "invalid_amount"
-    default_message = 'An amount must be plain decimal text such as "8.28", an int or a Decimal; never a float.'
+    default_message = 'An amount must be a string of digits such as "8.28", an int or a Decimal. It cannot be a float.'
 
 
 class InvalidTradeURL(InvalidInput):
-    """Raised when a text is not a Steam trade URL, or its partner or token is invalid."""
+    """Raised when a string is not a Steam trade URL, or when the partner or the token of the trade URL is invalid."""
 
     slug = "invalid_trade_url"
     default_message = "A Steam trade URL must have a partner and a token."
 
 
 class TradeURLOfAnotherAccount(InvalidTradeURL):
-    """Raised when a user's trade URL belongs to another Steam account than the one of the user's login."""
+    """Raised when a user's trade URL and the user's login belong to different Steam accounts."""
 
     slug = "trade_url_of_another_account"
-    default_message = "The trade URL belongs to another Steam account than the user's."
+    default_message = "The trade URL and the user's login belong to different Steam accounts."
 
 
 class InvalidSteamID(InvalidInput):
-    """Raised when a text is not a Steam ID of 17 digits."""
+    """Raised when a string is not a Steam ID of 17 digits."""
 
     slug = "invalid_steam_id"
-    default_message = "A Steam ID must be the 17 digits of a Steam account."
+    default_message = "A Steam ID must be the number of a Steam account, which has 17 digits."
 
 
 class RowDeleted(InvalidInput):
-    """Raised when the deposit or purchase was deleted after the caller read it."""
+    """Raised when a deposit or purchase was deleted after the caller had read the row."""
 
     slug = "row_deleted"
-    default_message = "The row does not exist any more."
+    default_message = "The row of this deposit or purchase was deleted."
 
 
 class IdempotencyConflict(InvalidInput):
@@ -194,32 +197,35 @@ class InsideDatabaseTransaction(SkinsBackError, RuntimeError):
 
 
 class RolledBack(SkinsBackError):
-    """Raised when the database rolled a change back and reported no error. Nothing was saved.
+    """Raised when the database rolled back a change and reported no error. Nothing was saved.
 
-    The cause is code of the site that runs in the database transaction and caught a database error: a receiver of
-    ``entry_posted``, a receiver of a model's signal, or a CREDIT function.
+    The cause is in code of the site: it caught a database error inside the database transaction. This code is a
+    receiver of ``entry_posted``, a receiver of a model's signal, or a CREDIT function.
     """
 
     slug = "rolled_back"
     default_message = (
-        "The database rolled this change back: code of the site that runs in its database transaction, such as "
-        "a receiver of entry_posted, caught a database error. Put the failing statement into transaction.atomic() "
-        "inside that try, or let the error pass."
+        "The database rolled this change back. The cause: code of the site, such as a receiver of entry_posted, caught "
+        "a database error inside the database transaction. In this code, put the failing statement into "
+        "transaction.atomic() inside the try block, or do not catch the error."
     )
 
 
 class RowChanged(SkinsBackError):
-    """Raised when a row has changed after the person who decides saw it. The decision is not applied."""
+    """Raised when a person decides about a row that has changed since the person saw the row. Nothing is changed."""
 
     slug = "row_changed"
-    default_message = "The row has changed since it was looked at, so the decision was not applied. Look at it again."
+    default_message = "The row has changed since you looked at it. Your decision was not applied. Look at it again."
 
 
 class NotAllowedNow(SkinsBackError):
-    """Base class of refusals by the site's own rules. Nothing was saved, and SkinsBack was not called."""
+    """Base class: the rules of the site do not allow this action now.
+
+    SkinsBack was not called. Nothing was saved, except the new quote of PriceChanged.
+    """
 
     slug = "not_allowed_now"
-    default_message = "The rules of the site do not allow this now."
+    default_message = "The rules of the site do not allow this action now."
 
 
 class UserFrozen(NotAllowedNow):
@@ -230,45 +236,48 @@ class UserFrozen(NotAllowedNow):
 
 
 class LimitReached(NotAllowedNow):
-    """Raised when a user reaches a limit of ``LIMITS``. The message names the limit."""
+    """Raised when a user reaches a limit of the setting ``LIMITS``. The message names the limit."""
 
     slug = "limit_reached"
     default_message = "The user has reached a limit of SKINSBACK['LIMITS']."
 
 
 class GameSwitchedOff(NotAllowedNow):
-    """Raised when ``DEPOSIT_GAMES`` or ``PURCHASE_GAMES`` does not contain the game."""
+    """Raised when the setting ``DEPOSIT_GAMES`` or ``PURCHASE_GAMES`` does not contain the game."""
 
     slug = "game_switched_off"
     default_message = "Deposits or purchases of this game are switched off."
 
 
 class TradeURLMissing(NotAllowedNow):
-    """Raised when a user without a trade URL starts what needs one."""
+    """Raised when an action needs a trade URL, and the user has none."""
 
     slug = "trade_url_missing"
     default_message = "The user has no trade URL: pass trade_url, or let the user enter one."
 
 
 class TradeURLBroken(NotAllowedNow):
-    """Raised when SkinsBack has refused the user's trade URL and the user has not entered another one."""
+    """Raised when SkinsBack has refused the user's trade URL, and the user has not entered another trade URL."""
 
     slug = "trade_url_broken"
-    default_message = "SkinsBack refused the user's trade URL; the user must enter another one."
+    default_message = "SkinsBack refused the user's trade URL. The user must enter another trade URL."
 
 
 class TradeURLChangedRecently(NotAllowedNow):
-    """Raised when a user buys less than ``TRADE_URL_COOLDOWN_HOURS`` after changing the trade URL."""
+    """Raised when a user buys too soon after a change of the trade URL (``TRADE_URL_COOLDOWN_HOURS``)."""
 
     slug = "trade_url_changed_recently"
-    default_message = "The user has changed the trade URL and must wait for TRADE_URL_COOLDOWN_HOURS."
+    default_message = "The user has changed the trade URL, and cannot buy for TRADE_URL_COOLDOWN_HOURS."
 
 
 class InventoryBusy(NotAllowedNow):
-    """Raised when inventories are asked for too often. ``retry_after`` is a number of seconds."""
+    """Raised when inventories are requested too often, or when the cache of the inventories cannot be used.
+
+    ``retry_after`` is the number of seconds to wait before the next request.
+    """
 
     slug = "inventory_busy"
-    default_message = "Inventories are asked for too often; wait for retry_after seconds."
+    default_message = "Inventories are requested too often. Wait for retry_after seconds."
 
     def __init__(self, message: str = "", retry_after: int = 5) -> None:
         super().__init__(message)
@@ -276,17 +285,21 @@ class InventoryBusy(NotAllowedNow):
 
 
 class NoPrice(NotAllowedNow):
-    """Raised when a skin has no price that a user may buy at.
+    """Raised when a skin has no price at which a user may buy.
 
-    It is not in the price list, the list is older than ``PRICES_MAX_AGE``, or the skin costs more than its price cap.
+    There are three possible causes: the skin is not in the price list, the price list is older than
+    ``PRICES_MAX_AGE``, or the skin costs more than the price cap.
     """
 
     slug = "no_price"
-    default_message = "The skin has no price that a user may buy at."
+    default_message = "The skin has no price at which a user may buy."
 
 
 class PriceChanged(NotAllowedNow):
-    """Raised when a quote has expired or the price has risen. Nothing was bought. ``quote`` is the new Quote."""
+    """Raised when a quote has expired or the price has risen. Nothing was bought.
+
+    ``quote`` is a new Quote, which the user may accept.
+    """
 
     slug = "price_changed"
     default_message = "The quote has expired or the price has risen; the user must accept the new quote."
@@ -297,10 +310,10 @@ class PriceChanged(NotAllowedNow):
 
 
 class PurchaseVetoed(NotAllowedNow):
-    """Raise it in a receiver of ``entry_posted`` to refuse a charge: nothing is saved, and the user sees ``message``.
+    """Raised by a receiver of ``entry_posted`` to refuse a charge. Nothing is saved.
 
-    ``code`` identifies the reason for programs, such as ``insufficient_balance``. ``message`` is shown to the user as
-    it is, so translate it.
+    ``code`` identifies the reason for programs, such as ``insufficient_balance``. ``message`` is shown to the user
+    unchanged, so pass a translated text.
     """
 
     slug = "purchase_vetoed"
@@ -320,31 +333,31 @@ class RequestNotSent(SkinsBackError):
     """Raised when SkinsBack could not be reached. No byte was sent, so a retry is safe."""
 
     slug = "request_not_sent"
-    default_message = "SkinsBack could not be reached; nothing was sent, so it is safe to ask again."
+    default_message = "SkinsBack could not be reached. Nothing was sent, so a retry is safe."
 
 
 class UnknownOutcome(SkinsBackError):
-    """Raised when a request was sent and has no readable answer: a timeout, a lost connection, invalid JSON.
+    """Raised when a request was sent and no readable answer was received. The request may or may not have taken effect.
 
-    The request may or may not have taken effect.
+    Possible causes are a timeout, a lost connection and invalid JSON.
     """
 
     slug = "unknown_outcome"
-    default_message = "A request was sent and no readable answer came: it may or may not have taken effect."
+    default_message = "No readable answer to a request was received. The request may or may not have taken effect."
 
 
 class ContradictoryAnswer(UnknownOutcome):
     """Raised when an answer contains the same ID twice with different content."""
 
     slug = "contradictory_answer"
-    default_message = "An answer contains rows with the same ID that differ: it is not known which one is true."
+    default_message = "An answer contains two different rows with the same ID. It is not known which row is true."
 
 
 class APIError(SkinsBackError):
     """Raised when SkinsBack answers a call with an error.
 
-    ``method`` is the name of the API method. ``code`` is SkinsBack's number. ``message`` is SkinsBack's text: at most
-    100 characters, without characters that cannot be printed.
+    ``method`` is the name of the API method. ``code`` is SkinsBack's number of the error. ``message`` is SkinsBack's
+    text of the error, without non-printable characters, cut off after 100 characters.
     """
 
     slug = "api_error"
@@ -355,7 +368,7 @@ class APIError(SkinsBackError):
         self.method = method
         self.code = code
         self.message = "".join(filter(str.isprintable, message))[:_MESSAGE_LIMIT]
-        # Pickle, which Celery may use, makes a copy of an exception by calling its class with ``args``.
+        # Celery may pickle an exception. Unpickling calls the class of the exception with ``args``.
         self.args = (method, code, self.message)
 
     def __str__(self) -> str:
@@ -363,11 +376,15 @@ class APIError(SkinsBackError):
 
     @staticmethod
     def for_answer(method: str, code: int, message: str) -> "APIError":
-        """Return an APIError of the most specific class for an error that SkinsBack answered.
+        """Return the exception for an error that SkinsBack answered: an instance of the most specific class.
 
-        A code below zero and a message have the same meaning in all methods. A code above zero has another meaning in
-        each method. The class is looked up by the code below zero, then by the message, then by method and code.
-        ``code`` is 0 if the answer has no readable code.
+        The class is looked up in three steps. The first class that is found is used:
+
+        1. by the code, if it is below zero. Such a code has the same meaning in all methods.
+        2. by the message. A message has the same meaning in all methods.
+        3. by the method and the code. A code above zero has a different meaning in each method.
+
+        If no class is found, APIError is used. ``code`` is 0 if the answer has no readable code.
         """
         kind = _BY_STANDARD_CODE.get(code) or _BY_MESSAGE.get(message) or _BY_METHOD.get((method, code))
         return (kind or APIError)(method, code, message)
@@ -381,59 +398,65 @@ class TemporaryFailure(APIError):
 
 
 class RateLimited(TemporaryFailure):
-    """Raised when more requests per minute were sent than SkinsBack allows (-7)."""
+    """Raised when the project has sent more requests per minute than SkinsBack allows (code -7)."""
 
     slug = "rate_limited"
     default_message = "more requests per minute than SkinsBack allows"
 
 
 class UnderMaintenance(TemporaryFailure):
-    """Raised while SkinsBack is under maintenance (-9)."""
+    """Raised while SkinsBack is under maintenance (code -9)."""
 
     slug = "under_maintenance"
     default_message = "SkinsBack is under maintenance"
 
 
 class MarketDisabled(TemporaryFailure):
-    """Raised while SkinsBack's market is switched off (-6)."""
+    """Raised while SkinsBack's market is switched off (code -6)."""
 
     slug = "market_disabled"
     default_message = "SkinsBack has switched its market off"
 
 
 class AccountFault(APIError):
-    """Raised when SkinsBack refuses the project, its keys or its address (-1 to -5, -8, -10)."""
+    """Raised when SkinsBack refuses the project, the project's keys or the server's IP address.
+
+    The codes are -1 to -5, -8 and -10.
+    """
 
     slug = "account_fault"
-    default_message = "SkinsBack refuses the project: check its keys, its allowed addresses and whether it is active"
+    default_message = "SkinsBack refuses the project: check its keys, its allowed addresses, and whether it is active"
 
 
 class OrderIdExists(APIError):
-    """Raised by ``create`` and ``create_from_user_inventory``: the ``order_id`` was used before."""
+    """Raised when the ``order_id`` of a new deposit was used before (``create``, ``create_from_user_inventory``)."""
 
     slug = "order_id_exists"
     default_message = "the order_id was used before"
 
 
 class TransactionNotFound(APIError):
-    """Raised by ``orderstatus`` and ``offer_approve``: SkinsBack does not know the deposit."""
+    """Raised when SkinsBack does not know the deposit (``orderstatus``, ``offer_approve``)."""
 
     slug = "transaction_not_found"
     default_message = "SkinsBack does not know this deposit"
 
 
 class AlreadyDecided(APIError):
-    """Raised by ``offer_approve``: the held deposit was approved or cancelled before."""
+    """Raised when the held deposit was approved or cancelled before (``offer_approve``)."""
 
     slug = "already_decided"
     default_message = "the held deposit was approved or cancelled before"
 
 
 class DepositTooSmall(APIError):
-    """Raised by ``create_from_user_inventory``: the skins are worth less than the smallest deposit of their game."""
+    """Raised when the chosen skins are worth less than the minimum deposit (``create_from_user_inventory``).
+
+    SkinsBack has a minimum deposit for each game.
+    """
 
     slug = "deposit_too_small"
-    default_message = "the skins are worth less than the smallest deposit of their game"
+    default_message = "the skins are worth less than the minimum deposit for their game"
 
 
 class InsufficientFunds(APIError):
@@ -458,7 +481,7 @@ class PriceAboveCap(APIError):
 
 
 class CustomIdExists(APIError):
-    """Raised when the ``custom_id`` was used before: an earlier attempt bought the skin."""
+    """Raised when the ``custom_id`` was used before. An earlier attempt has bought the skin."""
 
     slug = "custom_id_exists"
     default_message = "the custom_id was used before: an earlier attempt bought the skin"
@@ -468,7 +491,7 @@ class TradeURLRefused(APIError):
     """Raised when SkinsBack refuses the user's trade URL."""
 
     slug = "trade_url_refused"
-    default_message = "SkinsBack refuses the trade URL; the user must give a new one"
+    default_message = "SkinsBack refuses the trade URL; the user must enter a new trade URL"
 
 
 class TooManyFailedAttempts(APIError):
@@ -479,7 +502,7 @@ class TooManyFailedAttempts(APIError):
 
 
 class PurchaseNotFound(APIError):
-    """Raised by ``market_getinfo``: SkinsBack does not know the purchase."""
+    """Raised when SkinsBack does not know the purchase (``market_getinfo``)."""
 
     slug = "purchase_not_found"
     default_message = "SkinsBack does not know this purchase"
@@ -525,7 +548,7 @@ class NoSecret(NotificationRefused):
 
 
 ACCOUNT_WIDE = (TemporaryFailure, AccountFault, RequestNotSent, ConfigurationError)
-"""Account-wide errors: every other call of the same account would fail with the same error."""
+"""Account-wide errors: every other call of the same account would fail in the same way."""
 
 _BY_STANDARD_CODE: dict[int, type[APIError]] = {
     **dict.fromkeys((-1, -2, -3, -4, -5, -8, -10), AccountFault),

@@ -1,4 +1,4 @@
-"""Pictures of skins: their addresses at Steam, drawn placeholders, and what a Content-Security-Policy must allow."""
+"""Addresses of the pictures of skins, drawn placeholders, and the origins that a Content-Security-Policy must allow."""
 
 import re
 from urllib.parse import urlsplit
@@ -14,11 +14,11 @@ _SIZE = re.compile(r"/[0-9]{1,4}fx[0-9]{1,4}f", re.ASCII)
 
 
 def picture_url(*, class_id: str = "", icon: str = "", game: str = "cs2", large: bool = False) -> str:
-    """Return the address of a skin's picture at ``PICTURE_URL``; an empty text if there is none.
+    """Return the address of a skin's picture below ``PICTURE_URL``. Return an empty string if there is no picture.
 
-    ``icon`` is the hash of the picture, or an address of it that begins with ``PICTURE_URL``. Without a usable
-    ``icon``, the picture is found by ``class_id`` and ``game``. ``large`` chooses the second of ``PICTURE_SIZES``. The
-    server does not load the picture: the browser does.
+    ``icon`` is the hash of the picture, or the address of the picture, which begins with ``PICTURE_URL``. If ``icon``
+    is empty or cannot be used, ``class_id`` and ``game`` identify the picture. The size is the first value of
+    ``PICTURE_SIZES``, or the second value if ``large`` is True. Nothing is downloaded: the browser loads the picture.
     """
     base = conf.picture_url()
     if not base:
@@ -32,16 +32,19 @@ def picture_url(*, class_id: str = "", icon: str = "", game: str = "cs2", large:
 
 
 def _icon_hash(icon: str, base: str) -> str:
-    """Return the hash of an icon. Return empty text for an address of another site and for anything else."""
+    """Return the hash of a picture. ``icon`` is the hash, or an address below ``base`` that contains the hash.
+
+    Return an empty string if ``icon`` is an address of another site or any other text.
+    """
     hash_ = _SIZE.sub("", icon.removeprefix(base)) if icon.startswith(base) else icon
     return hash_ if _ICON.fullmatch(hash_) else ""
 
 
 def csp_sources() -> dict[str, tuple[str, ...]]:
-    """Return the origins that the pages load from, by directive of the Content-Security-Policy header.
+    """Return a dict: directive of the Content-Security-Policy header -> origins that the site must allow.
 
-    ``img-src`` is the origin of ``PICTURE_URL``, and ``frame-src`` is the origin of ``API_URL``, where the pay pages
-    are. Add them to the site's own policy. In Django 6.0 and later::
+    ``img-src`` contains the origin of ``PICTURE_URL``. ``frame-src`` contains the origin of ``API_URL``, because
+    SkinsBack's pay pages have the same origin. Add these origins to the site's own policy. In Django 6.0 and later::
 
         from django.utils.csp import CSP
         from django_skinsback.pictures import csp_sources
@@ -51,8 +54,8 @@ def csp_sources() -> dict[str, tuple[str, ...]]:
             **{directive: [CSP.SELF, *origins] for directive, origins in csp_sources().items()},
         }
 
-    This belongs below the setting ``SKINSBACK``. With django-csp 4, it is the value of ``DIRECTIVES``. A site without
-    either sets the header in a middleware::
+    Put this code below the setting ``SKINSBACK``. With django-csp 4, the same dict is the value of ``DIRECTIVES``.
+    Without Django 6.0 and without django-csp, set the header in a middleware::
 
         response["Content-Security-Policy"] = "default-src 'self'" + "".join(
             f"; {directive} 'self' {' '.join(origins)}" for directive, origins in csp_sources().items()
@@ -92,23 +95,23 @@ _WORDS = {
     "door": ("door",),
     "box": ("box", "case", "bag", "chest", "capsule", "package"),
 }
-"""Silhouette -> words with which the name of such a thing begins or ends."""
+"""Silhouette -> words. A skin has this silhouette if its name begins or ends with one of the words."""
 
 _OTHER = "gem"
 
 
 def placeholder(market_hash_name: str) -> str:
-    """Return the path of a drawn silhouette for the static files: ``skinsback/skins/rifle.svg``.
+    """Return the path of a silhouette among the static files, such as ``skinsback/skins/rifle.svg``.
 
-    It shows the kind of skin while the picture loads, and in its place if there is none.
+    The silhouette shows the kind of the skin. Show it while the picture loads, or if the skin has no picture.
     """
     return f"skinsback/skins/{shape_of(market_hash_name)}.svg"
 
 
 def shape_of(market_hash_name: str) -> str:
-    """Return the name of the silhouette. It is found by the last words before ``|`` or ``of``.
+    """Return the name of a skin's silhouette, such as ``rifle``. Return ``gem`` if no word of the name is known.
 
-    Return ``gem`` if no word is known.
+    Only the part of the name before ``|`` or ``of`` is used. The last words of this part are compared first.
     """
     thing = market_hash_name.lower().split(" | ")[0].split(" of ")[0].split(" the ")[-1].split(" (")[0]
     words = thing.split()

@@ -1,4 +1,4 @@
-"""Public API of the player's side: freezes, Steam profiles, inventories, and quotes at which a user may buy.
+"""Public API for single users of the site: freezes, Steam profiles, inventories, quotes, and purchases with a quote.
 
 ``docs/reference.md`` describes every function. Everything else in ``django_skinsback.flows`` is private.
 """

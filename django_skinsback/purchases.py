@@ -1,4 +1,4 @@
-"""Public API of purchases: the site buys a skin on SkinsBack's market and SkinsBack sends it to the user.
+"""Public API of purchases: the site buys a skin on SkinsBack's market, and SkinsBack sends the skin to the user.
 
 ``docs/reference.md`` describes every function. Everything else in ``django_skinsback.flows`` is private.
 """

@@ -1,13 +1,19 @@
 """The signals that the package sends.
 
 ``entry_posted(sender=LedgerEntry, entry)`` is sent once for each ledger entry, inside the database transaction that
-posts it. The receiver changes the user's balance. It may change only the database, because it is called again after a
-rollback. If it raises an exception, the database transaction is rolled back. For a ``charge``, nothing is bought then.
+posts the entry. The receiver changes the user's balance. The receiver must change nothing but the database: after a
+rollback the transaction may be repeated, and then the signal is sent again. If the receiver raises an exception, the
+transaction is rolled back. If the entry is a ``charge``, nothing is bought in this case.
 
-The other signals are sent after the commit. If a receiver raises an exception, it is logged and nothing is rolled back:
-``deposit_changed(deposit, change)``, ``purchase_changed(purchase, change)``, ``review_needed(row, reason)``,
-``notification_refused(account, kind, error)``, ``balance_low(account, balance)`` (US dollars),
-``trade_url_changed(user, profile)``.
+The other signals are sent after the commit. If a receiver of these signals raises an exception, the exception is
+logged, and nothing is rolled back:
+
+* ``deposit_changed(deposit, change)``
+* ``purchase_changed(purchase, change)``
+* ``review_needed(row, reason)``
+* ``notification_refused(account, kind, error)``, which is sent before anything is written
+* ``balance_low(account, balance)``, where ``balance`` is in US dollars
+* ``trade_url_changed(user, profile)``
 """
 
 from django.dispatch import Signal

@@ -1,6 +1,7 @@
-"""Ready functions for the setting ``STEAM_ID``: the Steam ID that a user has logged in with.
+"""Functions for the setting ``STEAM_ID``. They return the Steam ID with which a user has logged in.
 
-Each needs the package that the site logs its users in with. Neither package is a dependency of this one.
+``allauth`` is for sites with django-allauth, and ``social_auth`` is for sites with social-auth-app-django. The site
+must install the package that it uses: django-skinsback does not depend on these packages.
 """
 
 from typing import Any
@@ -9,9 +10,10 @@ __all__ = ["allauth", "social_auth"]
 
 
 def allauth(user: Any) -> str:
-    """Return the Steam ID of the user's login by django-allauth (provider ``steam``); empty text if there is none.
+    """Return the Steam ID of the user's login by django-allauth (provider ``steam``).
 
-    If several Steam accounts are connected, it is the one that the user has logged in with most recently.
+    Return an empty string if no Steam account is connected. If several Steam accounts are connected, return the Steam
+    ID of the most recent login.
     """
     from allauth.socialaccount.models import SocialAccount
 
@@ -22,7 +24,8 @@ def allauth(user: Any) -> str:
 def social_auth(user: Any) -> str:
     """Return the Steam ID of the user's login by social-auth-app-django (backend ``steam``).
 
-    Returns empty text if there is none. If several Steam accounts are connected, it is the one that changed last.
+    Return an empty string if no Steam account is connected. If several Steam accounts are connected, return the Steam
+    ID of the account that was modified last.
     """
     from social_django.models import UserSocialAuth
 

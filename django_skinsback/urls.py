@@ -1,4 +1,7 @@
-"""The webhook addresses and the health address: ``path("skinsback/", include("django_skinsback.urls"))``."""
+"""The webhook addresses and the health address.
+
+Include them in the root URLconf: ``path("skinsback/", include("django_skinsback.urls"))``.
+"""
 
 from django.urls import path, re_path
 
@@ -12,7 +15,7 @@ urlpatterns = [
     path("events/", views.events, name="events"),
     path("events/<slug:account>/", views.events, name="events"),
     path("health/", monitoring.health, name="health"),
-    # The same addresses without the last slash: a redirect to the slash would turn SkinsBack's POST into a GET.
+    # The same addresses without the slash at the end. A redirect would turn SkinsBack's POST into a GET.
     re_path(r"^result(?:/(?P<account>[-\w]+))?$", views.result),
     re_path(r"^events(?:/(?P<account>[-\w]+))?$", views.events),
 ]

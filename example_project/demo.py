@@ -39,6 +39,8 @@ from example_project import demo_database  # noqa: E402
 
 MANAGE = [sys.executable, str(ROOT / "example_project" / "manage.py")]
 START_SECONDS, STOP_SECONDS = 60, 10
+PRICE_MULTIPLIER = "1"
+"""Price multiplier of the project at SkinsBack. It must be below the shop's markup, see ``shop/prices.py``."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -200,7 +202,7 @@ def _replace_database_of_other_migrations() -> None:
 
 def _start(processes: Processes) -> None:
     sandbox = [sys.executable, "-m", "django_skinsback.sandbox", "--port", str(settings.SANDBOX_PORT)]
-    state = ["--state-file", str(settings.SANDBOX_STATE_FILE)]
+    state = ["--state-file", str(settings.SANDBOX_STATE_FILE), "--multiplier", PRICE_MULTIPLIER]
     events = ["--events-url", settings.SITE_URL + reverse("skinsback:events")]
     processes.start("sandbox", *sandbox, *state, *events, only_errors=True)
     processes.wait(lambda: _answers(settings.SANDBOX_URL), "The sandbox")

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
-APPS = ("skinsback", "wallet", "shop")
+APPS = ("skinsback", "wallet")
 
 
 def has_other_migrations() -> bool:

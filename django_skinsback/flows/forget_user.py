@@ -1,4 +1,4 @@
-"""Removes the Steam data of a user whose account is closed; amounts, entries and ids about money stay."""
+"""Removes the Steam data of a user who has left the site. Amounts, ledger entries and SkinsBack's IDs are kept."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ _OPEN: dict[type[Any], Q] = {
 
 @dataclass(slots=True)
 class Forgotten:
-    """Number of rows whose Steam data was removed, and number of deliveries whose raw data was removed."""
+    """The number of rows whose Steam data was removed, and the number of deliveries whose raw data was removed."""
 
     rows: int = 0
     deliveries: int = 0
@@ -50,15 +50,19 @@ class Forgotten:
 def forget_user(
     user: Any, *, account: str | None = None, by: Any = None, on_progress: Callable[[int], object] | None = None
 ) -> Forgotten:
-    """Remove Steam IDs, trade tokens, skins and raw deliveries of a user; later reports add none.
+    """Remove the Steam IDs, trade tokens, skins and raw deliveries of a user. Return the numbers of changed rows.
 
-    Ledger entries, amounts, SkinsBack's ids and the digests of deliveries stay. The user stays too, because the ledger
-    protects users with entries: replace the name and e-mail in your own user model afterwards. Safe to repeat.
-    The Steam profile and the quotes of the user are deleted; a freeze stays. With ``account``, only the rows of that
-    account are changed, and profile and quotes stay. ``on_progress`` is called with the number of rows
-    of each batch.
+    Later reports do not add these data again. The Steam profile and the quotes of the user are deleted.
 
-    Raises InvalidInput, before anything is changed, while a deposit or purchase of the user is open or needs review.
+    These rows and values are kept: ledger entries, amounts, SkinsBack's IDs, the digests of deliveries, and a freeze.
+    The user is kept too, because the database does not delete a user with ledger entries. Afterwards, replace the name
+    and the e-mail address in your own user model.
+
+    With ``account``, only the rows of this account are changed, and the Steam profile and the quotes are kept. The call
+    may be repeated. ``on_progress`` is called with the number of rows of each batch.
+
+    Raises InvalidInput if a deposit or purchase of the user is open or needs review. This is checked for all rows
+    before anything is changed, and again for each row.
     """
     for model in (Deposit, Purchase):
         if count := _rows_of(model, user, account).filter(_OPEN[model]).count():
@@ -108,7 +112,7 @@ def _forget(model: type[Any], pk: int, by: Any) -> int:
         return 0
     row = edit.row
     if model._default_manager.using(database()).filter(_OPEN[model], pk=pk).exists():
-        raise InvalidInput(_("%(row)s has changed: it is open again or needs review.") % {"row": row})
+        raise InvalidInput(_("The row %(row)s has changed: it is open again or needs review.") % {"row": row})
     edit.set(**_STEAM_DATA[model])
     if row.forgotten_at is None:
         edit.set(forgotten_at=edit.now)

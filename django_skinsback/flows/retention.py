@@ -19,11 +19,11 @@ logger = logging.getLogger("django_skinsback")
 BATCH = 500
 
 UNUSED_QUOTES_KEPT = timedelta(days=1)
-"""How long a quote that has not bought is kept after it has expired. A user who asks for it gets a new quote."""
+"""How long an unused quote is kept after it has expired. A user who buys with it in this time gets a new quote."""
 
 
 class Pruned(NamedTuple):
-    """How many rows were deleted."""
+    """The numbers of deleted rows."""
 
     deliveries: int
     balances: int
@@ -38,21 +38,21 @@ def prune(
     now: datetime | None = None,
     on_progress: Callable[[int], object] | None = None,
 ) -> Pruned:
-    """Delete deliveries, balances and discrepancies that are older than ``days`` (default: ``RETENTION_DAYS``).
+    """Delete old deliveries, balances and discrepancies, and unused quotes. Return the numbers of deleted rows.
 
-    Quotes that have not bought are deleted a day after they have expired, unless another account than the default one
-    is given. Quotes that have bought are kept.
+    Deliveries, balances and discrepancies are deleted if they are older than ``days`` (default: ``RETENTION_DAYS``).
+    The age is counted from ``received_at``, ``taken_at`` and ``closed_at``. These rows are kept:
 
-    Return the numbers of deleted rows. The age is counted from ``received_at``, ``taken_at`` and ``closed_at``. These
-    rows are kept:
+    * Deliveries that have failed or will be tried again.
+    * The newest balance of each account.
+    * Open discrepancies.
+    * Discrepancies that an operator has closed. They prevent that the same discrepancy is opened again.
 
-    * deliveries that failed or are to be retried
-    * the newest balance of each account
-    * discrepancies that are open, and those that an operator closed: they prevent the same discrepancy from being
-      opened again
+    Deliveries that matched no row, had an unknown status or had contradictory IDs are deleted. If a copy of a deleted
+    delivery arrives later, the copy is applied again. The ledger's unique constraints prevent a second entry.
 
-    Deliveries that matched no row, had an unknown status or contradictory ids are deleted. A copy of a deleted delivery
-    that arrives later is applied again; the ledger's unique constraints prevent a second entry.
+    Unused quotes are deleted one day after they have expired. Used quotes are kept. With ``account``, only rows of this
+    account are deleted. Quotes have no account: they are deleted only if ``account`` is None or the default account.
 
     Each batch has its own database transaction. ``on_progress`` is called with the number of rows of each batch.
     """

@@ -1,4 +1,4 @@
-"""The package's tables. A site may read them. To change a row, call ``deposits`` or ``purchases``."""
+"""The package's tables. A site may read all rows. To change a row, call ``deposits``, ``purchases`` or ``players``."""
 
 from .deposit import Deposit
 from .discrepancy import Discrepancy, ListCursor, ListName

@@ -21,14 +21,14 @@ DEPOSIT_STATUS_LABELS = {
 
 class DepositQuerySet(RowQuerySet["Deposit"]):
     def open(self) -> "DepositQuerySet":
-        """Return the deposits that are neither final nor abandoned. They are polled."""
+        """Return the deposits that are neither final nor abandoned. Only these deposits are polled."""
         return self.filter(status__in=DEPOSIT_OPEN)
 
 
 class Deposit(Row):
     """One payment of a user with skins. Only functions of ``django_skinsback.deposits`` change its status.
 
-    ``order_id`` is this site's ID and ``transaction_id`` is SkinsBack's. ``amount`` and ``user_amount`` are in
+    ``order_id`` is this site's ID, and ``transaction_id`` is SkinsBack's ID. ``amount`` and ``user_amount`` are in
     ``amount_currency``. ``min_amount`` and ``max_amount`` are in ``currency`` (``/docs/api/v1/createorder``).
     """
 

@@ -1,4 +1,4 @@
-"""The tables of differences between SkinsBack's lists and our rows, and of how far each list was read."""
+"""Two tables: differences between SkinsBack's lists and our rows, and the place up to which each list was read."""
 
 from typing import Self
 
@@ -13,7 +13,7 @@ from .webhook_event import WebhookEvent
 
 
 class ListName(models.TextChoices):
-    """SkinsBack's lists, named after the API method that returns them."""
+    """The lists of SkinsBack. The value of a list is the name of the API method that returns the list."""
 
     ORDERS = "orders", _("list of deposits")
     MARKET_HISTORY = "market_history", _("list of purchases")
@@ -27,10 +27,11 @@ class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
 
 
 class Discrepancy(models.Model):
-    """One difference between a list of SkinsBack and our row. If it is found again, ``times_seen`` is increased.
+    """One difference between a list of SkinsBack and our row.
 
-    ``ours`` and ``theirs`` contain the compared values as text. ``ours`` is empty if this site has no row, ``theirs``
-    if SkinsBack's list has none.
+    If the same difference is found again, ``times_seen`` is increased. ``ours`` contains the values of our row, and
+    ``theirs`` contains the values of SkinsBack's row, all as text. ``ours`` is empty if this site has no such row.
+    ``theirs`` is empty if SkinsBack's list has no such row.
     """
 
     class Kind(models.TextChoices):
@@ -95,13 +96,14 @@ class Discrepancy(models.Model):
 
 
 class ListCursor(models.Model):
-    """How far one list of one account was read, and the claim of the run that reads it now.
+    """The place up to which one list of one account was read, and the claim of the run that reads the list now.
 
-    If a run was interrupted, ``since`` and ``until`` are its time range, and ``start_from`` is its next page. The next
-    run resumes there. ``claim_token`` identifies the run that holds the claim.
+    If a run was interrupted, ``since`` and ``until`` are the time range of this run. ``start_from`` is the first page
+    that this run has not read. The next run resumes at this page. ``claim_token`` identifies the run that holds the
+    claim.
 
-    ``complete_until`` is the time up to which a list of deposits or purchases was compared. For the list of failed
-    webhooks, which has no time range, it is the time at which the list was last read.
+    ``complete_until`` is the time up to which a list of deposits or purchases was compared. The list of failed webhooks
+    has no time range. For this list, ``complete_until`` is the time at which the list was last read.
     """
 
     account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)

@@ -22,7 +22,7 @@ URL_LENGTH = limits.URL_LENGTH
 WORD_LENGTH = 64
 CURRENCY_LENGTH = 8
 
-# AnonymousUser is included because request.user may be one. Django raises an error if it is assigned to a row.
+# request.user may be an AnonymousUser. Django raises an error if an AnonymousUser is assigned to a row.
 OptionalUser: TypeAlias = "AbstractBaseUser | AnonymousUser | None"
 
 # The types of a column when it is set and when it is read, for type checkers.
@@ -31,7 +31,7 @@ _Get = TypeVar("_Get")
 
 
 def utc_now() -> datetime.datetime:
-    """Return the current time in UTC. It is aware with ``USE_TZ`` on or off."""
+    """Return the current time in UTC. The result is an aware datetime, whether ``USE_TZ`` is on or off."""
     return datetime.datetime.now(datetime.UTC)
 
 
@@ -44,9 +44,9 @@ def amount_field(
     verbose_name: Any, *, null: Literal[True], **options: Any
 ) -> "models.DecimalField[Decimal | None, Decimal | None]": ...
 def amount_field(verbose_name: Any, **options: Any) -> "models.DecimalField[Any, Any]":
-    """Return a column for amounts: 20 digits, six of them decimals.
+    """Return a column for amounts. An amount has up to 14 digits before the decimal point, and six digits after it.
 
-    ``parse_amount`` accepts only 15 significant digits, because SQLite stores no more exactly.
+    ``parse_amount`` accepts only 15 significant digits, because SQLite cannot store more digits exactly.
     """
     return models.DecimalField(verbose_name, max_digits=20, decimal_places=6, **options)
 
@@ -56,14 +56,17 @@ if TYPE_CHECKING:
 else:
 
     class DateTimeField(models.DateTimeField):
-        """Django's field, which accepts ``[types]`` as its type stubs do."""
+        """Django's DateTimeField, which accepts type arguments: ``DateTimeField[…, …]``, as in the type stubs."""
 
         def __class_getitem__(cls, _types):
             return cls
 
 
 class UTCDateTimeField(DateTimeField[_Set, _Get]):
-    """A column that returns aware datetimes with ``USE_TZ`` on or off. With ``USE_TZ`` off, it stores naive ones."""
+    """A column whose values are aware datetimes, whether ``USE_TZ`` is on or off.
+
+    If ``USE_TZ`` is off, the database stores naive datetimes.
+    """
 
     if TYPE_CHECKING:
 

@@ -1,4 +1,4 @@
-"""The ledger: the amounts that users were given and that were taken from them. Entries are never changed or deleted."""
+"""The ledger. Each entry is an amount given to a user or taken from a user. Entries are never changed or deleted."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -39,11 +39,14 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
             yield entry, balance
 
     def _of(self, user: Any, currency: str) -> "LedgerQuerySet":
-        """Return the entries from the database that is written to. A replica may not have the newest entry yet."""
+        """Return the entries of ``user`` in ``currency``.
+
+        They are read from the database that is written to, because a replica may not have the newest entry yet.
+        """
         return self.using(router.db_for_write(self.model)).filter(user=user, currency=currency.lower())
 
     def update(self, **_changes: Any) -> NoReturn:
-        raise TypeError("Ledger entries are never changed: post another one through the flows.")
+        raise TypeError("Ledger entries are never changed: post another entry through the flows.")
 
     def delete(self) -> NoReturn:
         raise TypeError("Ledger entries are never deleted.")
@@ -62,7 +65,7 @@ class LedgerEntry(models.Model):
     """One change of a user's balance. A deposit or purchase has at most one entry of each kind.
 
     ``amount`` is in ``currency``. It is above zero for a credit and a refund, and below zero for a reversal and a
-    charge. To save an entry again or to delete it raises TypeError.
+    charge. If code saves an entry again or deletes an entry, TypeError is raised.
     """
 
     user = models.ForeignKey(
@@ -110,7 +113,7 @@ class LedgerEntry(models.Model):
 
     def save(self, *args: Any, **options: Any) -> None:
         if not self._state.adding:
-            raise TypeError("Ledger entries are never changed: post another one through the flows.")
+            raise TypeError("Ledger entries are never changed: post another entry through the flows.")
         super().save(*args, **options)
 
     def delete(self, *_args: Any, **_options: Any) -> NoReturn:

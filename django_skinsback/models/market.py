@@ -17,7 +17,7 @@ from . import fields
 
 
 class Quality(models.TextChoices):
-    """Whether a skin is StatTrak or Souvenir. The name says it."""
+    """The quality of a skin: StatTrak, Souvenir or normal. The quality is part of the skin's name."""
 
     NORMAL = "normal", _("normal")
     STATTRAK = "stattrak", _("StatTrak™")
@@ -35,7 +35,7 @@ WEAR_LABELS = {
 
 
 PRICE_BANDS = tuple(map(Decimal, ("0.08", "0.32", "1.28", "5.12", "20.48", "81.92", "327.68", "1310.72")))
-"""Market prices in US dollars at which a new price band begins. Band 0 is below the first."""
+"""The lowest market prices of the price bands 1 to 8, in US dollars. Band 0 contains all lower prices."""
 
 
 def _price_band() -> models.Case:
@@ -47,7 +47,10 @@ _UPPER_CASE = str.maketrans(ascii_lowercase, ascii_uppercase)
 
 
 class _PlainName(models.Func):
-    """A text column. PostgreSQL changes the case of A to Z only, which takes half the time."""
+    """A text column for a search that ignores upper and lower case.
+
+    On PostgreSQL, the collation ``C`` is used: only the case of A to Z is ignored. This search takes half the time.
+    """
 
     template = "%(expressions)s"
     arity = 1
@@ -68,8 +71,8 @@ class _ContainsWord(IContains):
 class MarketItemQuerySet(models.QuerySet["MarketItem"]):
     """Queries for the pages of a shop.
 
-    The available items of one game are read from an index in each of the three orders, so every page is equally fast.
-    Pass the last item of a page as ``after`` to get the next page.
+    There is an index for each of the three orders, for the available items of one game. So the last page is read as
+    fast as the first page. To get the next page, pass the last item of the present page as ``after``.
     """
 
     def available(self) -> Self:
@@ -82,10 +85,10 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         return self.filter(game=game)
 
     def search(self, words: str) -> Self:
-        """Return the items whose name contains all the words, in any order. Upper and lower case of A to Z are equal.
+        """Return the items whose name contains all the words, in any order.
 
-        For other letters, this depends on the database. No index is used: the database reads names until the page is
-        full.
+        Upper and lower case are equal for the letters A to Z. For other letters, the database decides. No index is
+        used: the database reads names until the page is full.
         """
         return self.filter(*(_ContainsWord(_PlainName("market_hash_name"), word) for word in words.split()))
 
@@ -99,7 +102,7 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         return found
 
     def cheapest_first(self, after: "MarketItem | None" = None) -> Self:
-        """Order by price, lowest first. ``after`` is the last item of the previous page."""
+        """Order by price, lowest first. ``after`` is the last item of the previous page, or None for the first page."""
         rows = self.order_by("price", "pk")
         if after is None:
             return rows
@@ -107,7 +110,7 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         return rows.filter(beyond, price__gte=after.price)
 
     def dearest_first(self, after: "MarketItem | None" = None) -> Self:
-        """Order by price, highest first. ``after`` is the last item of the previous page."""
+        """Order by price, highest first. ``after`` is the last item of the previous page; None for the first page."""
         rows = self.order_by("-price", "-pk")
         if after is None:
             return rows
@@ -115,18 +118,24 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         return rows.filter(beyond, price__lte=after.price)
 
     def by_name(self, after: "MarketItem | None" = None) -> Self:
-        """Order by name, which is unique in a game. ``after`` is the last item of the previous page."""
+        """Order by name. In one game, names are unique.
+
+        ``after`` is the last item of the previous page, or None for the first page.
+        """
         rows = self.order_by("market_hash_name")
         return rows if after is None else rows.filter(market_hash_name__gt=after.market_hash_name)
 
     def by_name_backwards(self, before: "MarketItem | None" = None) -> Self:
-        """Order by name, the last one first. ``before`` is the first item of the next page."""
+        """Order by name, the last name first.
+
+        ``before`` is the first item of the next page, or None for the last page.
+        """
         rows = self.order_by("-market_hash_name")
         return rows if before is None else rows.filter(market_hash_name__lt=before.market_hash_name)
 
 
 class MarketItem(models.Model):
-    """One row of SkinsBack's grouped price list: all skins of one name and the price of the cheapest one.
+    """One row of SkinsBack's grouped price list: a name, the number of skins for sale, and the lowest price.
 
     ``price`` is in US dollars (``/docs/api/v1/market_pricelist``).
     """
@@ -139,7 +148,7 @@ class MarketItem(models.Model):
     wear = models.CharField(_("wear"), max_length=16, blank=True, choices=list(WEAR_LABELS.items()))
     quality = models.CharField(_("quality"), max_length=16, default=Quality.NORMAL, choices=Quality.choices)
     available = models.BooleanField(_("available"), default=True)
-    # In an index of prices, names are not in order. In one of bands and names, the names of each band are.
+    # In an index of prices, names are not in order. In an index of bands and names, the names of a band are in order.
     price_band = models.GeneratedField(
         verbose_name=_("price band"),
         expression=_price_band(),
@@ -170,7 +179,7 @@ class MarketItem(models.Model):
 
     @property
     def site_price(self) -> Decimal:
-        """The site's price in US dollars: the result of ``PRICE_MARKUP``. Without ``PRICE_MARKUP``, the market price.
+        """The site's price in US dollars: the result of ``PRICE_MARKUP``, or the market price if that is not set.
 
         The price is cut off after six decimals. Raises ConfigurationError if ``PRICE_MARKUP`` does not return a Decimal
         above zero.
@@ -193,7 +202,10 @@ def _valid_price(returned: object, price: Decimal) -> Decimal:
 
 
 class PriceListImport(models.Model):
-    """When the price list of one game was last imported. Prices of an old list are not sold, see ``PRICES_MAX_AGE``."""
+    """The time at which the price list of one game was last imported.
+
+    No quote is made from a price list that is older than ``PRICES_MAX_AGE``.
+    """
 
     game = models.CharField(_("game"), max_length=16, unique=True)
     imported_at = fields.UTCDateTimeField(_("imported at"), default=fields.utc_now)
@@ -209,7 +221,7 @@ class PriceListImport(models.Model):
 class BalanceSnapshot(models.Model):
     """The project's balance at SkinsBack at one time, in US dollars.
 
-    An unchanged balance has at most two rows: the first and the newest time at which it was reported.
+    If SkinsBack reports the same balance several times in a row, only the first and the newest snapshot are kept.
     """
 
     account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)

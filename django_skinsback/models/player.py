@@ -1,4 +1,4 @@
-"""The tables that limit what a user may do: freezes, and one row per user that is locked while limits are checked."""
+"""Two tables: frozen users, and one row per user that is locked while the limits of this user are checked."""
 
 from django.conf import settings
 from django.db import models
@@ -8,9 +8,10 @@ from . import fields
 
 
 class Freeze(models.Model):
-    """A user who may start no deposit and no purchase. Deposits and purchases that have begun continue.
+    """A frozen user, who cannot start a deposit or a purchase. Earlier deposits and purchases continue.
 
-    Use ``players.freeze`` and ``players.unfreeze``. They wait until a deposit or purchase that is being saved is saved.
+    Use ``players.freeze`` and ``players.unfreeze``. If a deposit or purchase of the user is being saved, these
+    functions wait until it is saved.
     """
 
     user = models.OneToOneField(
@@ -38,9 +39,9 @@ class Freeze(models.Model):
 
 
 class UserGuard(models.Model):
-    """One row per user. It is locked by a write while the freeze and the limits of the user are checked.
+    """One row per user. Flows lock this row by a write before they check the freeze and the limits of the user.
 
-    So two requests of one user cannot both pass a limit that leaves room for one.
+    Without this lock, two requests of one user at the same time could both pass a limit that allows only one of them.
     """
 
     user = models.OneToOneField(

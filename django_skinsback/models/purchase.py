@@ -27,16 +27,16 @@ PURCHASE_STATUS_LABELS = {
 
 class PurchaseQuerySet(RowQuerySet["Purchase"]):
     def open(self) -> "PurchaseQuerySet":
-        """Return the purchases that are not final. They are sent or polled when they are due."""
+        """Return the purchases that are not final. Such a purchase is sent or polled when it is due."""
         return self.exclude(status__in=PURCHASE_FINAL)
 
 
 class Purchase(Row):
     """One skin bought for one user. Only functions of ``django_skinsback.purchases`` change its status.
 
-    ``custom_id`` is this site's ID and ``buy_id`` is SkinsBack's. ``by`` is the operator who requested it.
-    ``max_price``, ``price`` and ``debited_amount`` are in US dollars. ``charge_amount`` is in ``charge_currency``
-    (``/docs/api/v1/market_getinfo``).
+    ``custom_id`` is this site's ID, and ``buy_id`` is SkinsBack's ID. ``by`` is the operator who requested the
+    purchase. ``max_price``, ``price`` and ``debited_amount`` are in US dollars. ``charge_amount`` is in
+    ``charge_currency`` (``/docs/api/v1/market_getinfo``).
     """
 
     by = models.ForeignKey(

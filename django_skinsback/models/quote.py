@@ -1,4 +1,4 @@
-"""The table of quotes: prices that were shown to a user and at which the user may buy for a short time."""
+"""The table of quotes. A quote is a price that is shown to a user. The user may buy at this price for a short time."""
 
 import uuid
 
@@ -11,9 +11,10 @@ from .purchase import Purchase
 
 
 class Quote(models.Model):
-    """The price of one skin for one user, until ``expires_at``. A quote buys at most once.
+    """The price at which one user may buy one skin until ``expires_at``. A quote is used for at most one purchase.
 
-    ``charge`` is in ``currency``. ``market_price`` and ``max_price`` are in US dollars; do not show them to the user.
+    ``charge`` is in ``currency``. ``market_price`` and ``max_price`` are in US dollars. Do not show ``market_price``
+    and ``max_price`` to the user.
     """
 
     public_id = models.UUIDField(_("public ID"), default=uuid.uuid4, unique=True, editable=False)

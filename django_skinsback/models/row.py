@@ -16,7 +16,10 @@ RowModel = TypeVar("RowModel", bound="Row")
 
 
 def owner_key(key: Any) -> str:
-    """Return a user's primary key as text for ``owner_id``. Return its SHA-256 if it is too long for the column."""
+    """Return the value of ``owner_id`` for a user: the primary key as text.
+
+    If the key is too long for the column, return the SHA-256 of the key.
+    """
     text = str(key)
     return text if len(text) <= fields.ID_LENGTH else hashlib.sha256(text.encode()).hexdigest()
 
@@ -34,9 +37,10 @@ class RowQuerySet(models.QuerySet[RowModel]):
 class Row(models.Model):
     """The columns that deposits and purchases share.
 
-    ``next_poll_at`` is when the row is due. Then a purchase that was not sent is sent, and any other row is polled. It
-    is empty for a row that is not polled any more. When the user is deleted, ``user`` becomes empty and ``owner_id``
-    stays.
+    ``next_poll_at`` is the time at which the row is due. If the row is a purchase that was not sent, the purchase is
+    sent at this time. Any other row is polled. If a row is not polled any more, ``next_poll_at`` is empty.
+
+    When the user is deleted, ``user`` becomes empty and ``owner_id`` stays.
     """
 
     public_id = models.UUIDField(_("public ID"), default=uuid.uuid4, unique=True, editable=False)

@@ -1,4 +1,4 @@
-"""The table of the history of deposits and purchases. It includes reports and decisions that changed no status."""
+"""The history of deposits and purchases. It also contains reports and decisions that did not change the status."""
 
 from django.conf import settings
 from django.db import models
@@ -22,10 +22,11 @@ DECISION_LABELS = {
 
 
 class StatusChange(models.Model):
-    """One entry of a row's history. If both statuses are equal, a report or decision did not change the status.
+    """One entry of the history of a deposit or purchase.
 
-    ``amount`` is the reported amount, in ``currency``. ``credit_amount`` is the amount that ``CREDIT`` returned for it,
-    in ``credit_currency``. ``by`` is the person who decided.
+    If ``from_status`` and ``to_status`` are equal, a report or decision did not change the status. ``amount`` is the
+    reported amount, in ``currency``. ``credit_amount`` is the credit that ``CREDIT`` returned for this amount, in
+    ``credit_currency``. ``by`` is the person who decided.
     """
 
     class Source(models.TextChoices):
@@ -93,5 +94,5 @@ class StatusChange(models.Model):
 
     @property
     def text(self) -> str:
-        """Decision, note and settled reasons as text in the active language, one per line."""
+        """The decision, the note and the settled reasons as text in the active language, each on its own line."""
         return "\n".join(filter(None, [self.get_decision_display(), self.note, *reason_texts(self.settled_reasons)]))

@@ -1,4 +1,4 @@
-"""The table of Steam profiles: where a user receives skins."""
+"""The table of Steam profiles. A profile contains the trade URL at which a user receives skins."""
 
 from django.conf import settings
 from django.db import models
@@ -11,8 +11,8 @@ from . import fields
 class SteamProfile(models.Model):
     """The Steam ID and the trade URL of one user. Change it with ``players.set_trade_url``.
 
-    ``partner`` and ``token`` are the two parts of the trade URL. If ``broken_at`` is set, SkinsBack refused the trade
-    URL, and it is not used until the user enters another one.
+    ``partner`` and ``token`` are the two parts of the trade URL. If ``broken_at`` is set, SkinsBack has refused the
+    trade URL. A refused trade URL is not used any more: the user must enter another trade URL.
     """
 
     user = models.OneToOneField(
@@ -42,5 +42,5 @@ class SteamProfile(models.Model):
 
     @property
     def trade_url(self) -> str:
-        """The whole trade URL; empty if the user has entered none. Show it only to the user."""
+        """The whole trade URL. Empty if the user has no trade URL. Show the trade URL only to this user."""
         return TradeURL(self.partner, self.token).url if self.partner and self.token else ""

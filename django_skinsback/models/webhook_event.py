@@ -9,11 +9,13 @@ from .purchase import Purchase
 
 
 class WebhookEvent(models.Model):
-    """One delivery with a valid signature. If it arrives again, ``deliveries`` is increased and no row is added.
+    """One delivery with a valid signature.
 
-    If the delivery could not be applied, ``error`` says why, ``processed_at`` is empty, and the sweep tries again at
-    ``next_try_at``. ``next_try_at`` is empty if the delivery was applied, or if it failed for too long and needs
-    review.
+    If the same delivery arrives again, ``deliveries`` is increased and no row is added.
+
+    If a delivery could not be applied, ``error`` contains the reason, ``processed_at`` is empty, and the sweep tries
+    again at ``next_try_at``. ``next_try_at`` is empty in two cases: the delivery was applied, or the delivery has
+    failed for too long and needs review.
     """
 
     class Kind(models.TextChoices):

@@ -7,12 +7,12 @@ from decimal import Decimal
 from django.db.models import prefetch_related_objects
 from django.http import HttpRequest
 
-from .. import conf, player_texts
+from .. import player_texts
 from ..models import Deposit, LedgerEntry
 from ..models.fields import utc_now
 from ..player_texts import NextStep, StatusText
 from ..statuses import DepositStatus, EntryKind
-from .next_steps import Link, link_for, trade_offer_url
+from .next_steps import Link, link_for
 
 _MINUTE = 60
 
@@ -58,7 +58,7 @@ def deposit_card(request: HttpRequest, deposit: Deposit) -> DepositCard:
         deposit=deposit,
         status=status,
         credit=entries.get(EntryKind.CREDIT),
-        expected=expected_credit(deposit),
+        expected=player_texts.expected_credit(deposit),
         reversal=entries.get(EntryKind.REVERSAL),
         trade=_trade(deposit),
         next_link=_next_link(request, deposit, status),
@@ -66,20 +66,9 @@ def deposit_card(request: HttpRequest, deposit: Deposit) -> DepositCard:
     )
 
 
-def expected_credit(deposit: Deposit) -> tuple[Decimal, str] | None:
-    """Return the amount that is credited when the hold of ``deposit`` ends, and its currency.
-
-    Return None if the deposit is not in hold, or if ``CREDIT`` is a function: its result is not known before.
-    """
-    if deposit.status != DepositStatus.IN_HOLD or conf.callable_setting("CREDIT"):
-        return None
-    amount: Decimal | None = getattr(deposit, conf.credit_column())
-    return (amount, deposit.amount_currency) if amount and deposit.amount_currency else None
-
-
 def _trade(deposit: Deposit) -> TradeOffer | None:
     """Return the trade offer of a deposit from the user's own inventory; None if it does not wait for the user."""
-    url = trade_offer_url(deposit)
+    url = player_texts.trade_offer_url(deposit)
     is_waiting = deposit.status in {DepositStatus.CREATED, DepositStatus.PENDING}
     if not url or not is_waiting or player_texts.is_payable(deposit):
         return None
@@ -98,6 +87,6 @@ def _next_link(request: HttpRequest, deposit: Deposit, status: StatusText) -> Li
         case NextStep.OPEN_PAY_PAGE if deposit.pay_url:
             return Link(deposit.pay_url, status.next_text)
         case NextStep.ACCEPT_TRADE:
-            url = trade_offer_url(deposit)
+            url = player_texts.trade_offer_url(deposit)
             return Link(url, status.next_text, is_external=True) if url else None
     return link_for(request, status.next_step, status.next_text)

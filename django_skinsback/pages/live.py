@@ -26,11 +26,13 @@ _COLUMNS = ("pk", "status", "updated_at", "needs_review")
 
 
 def read_tag(rows: "QuerySet[Any]", *columns: str, after: Mapping[str, int] | None = None) -> str:
-    """Return the ETag of the row or the few rows in ``rows``. It costs one query. Raises Http404 if there is no row.
+    """Return the ETag of the few rows in ``rows``, with one query. Raises Http404 if there is no row.
 
-    The tag changes with a row, with its ledger entries, with the language and the time zone, and once an hour.
-    ``columns`` are columns with a time, or None: when that time is reached, the text changes, so the tag does.
-    ``after`` maps such a column to a number of seconds that are added to it.
+    The ETag changes if a row, its ledger entries, the language or the time zone changes. It also changes every hour.
+
+    ``columns`` are the names of columns that contain a time or None. The page may show another text after this time, so
+    the ETag changes at this time. ``after`` maps the name of such a column to a number of seconds. The ETag then
+    changes that many seconds after the time in the column.
     """
     entries = {"last_entry": Max("entries__pk"), "entry_count": Count("entries__pk")}
     found = rows.order_by("pk").values(*dict.fromkeys((*_COLUMNS, *columns, *(after or {})))).annotate(**entries)

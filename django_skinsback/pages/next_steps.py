@@ -6,11 +6,9 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from ..models import Deposit, Purchase
 from ..player_texts import NextStep, Problem
 from .rendering import page_url
 
-TRADE_OFFER_URL = "https://steamcommunity.com/tradeoffer/{}/"
 FIND_TRADE_URL = "https://steamcommunity.com/id/me/tradeoffers/privacy"
 STEAM_PRIVACY_URL = "https://steamcommunity.com/my/edit/settings"
 
@@ -22,11 +20,6 @@ class Link:
     url: str
     text: str
     is_external: bool = False
-
-
-def trade_offer_url(row: Deposit | Purchase) -> str:
-    """Return the address of the row's trade offer at Steam; empty if it has none."""
-    return TRADE_OFFER_URL.format(row.trade_offer_id) if row.trade_offer_id.isdigit() else ""
 
 
 def link_for(request: HttpRequest, step: str, text: str, *, here: str = "", choose_url: str = "") -> Link | None:

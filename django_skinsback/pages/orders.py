@@ -19,10 +19,15 @@ _LONGEST_CHAIN = 20
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """One skin of an order.
+    """One skin of an order. The skin has several quotes if a new quote replaced an earlier quote.
 
-    ``quote`` is the quote that bought, or the newest one. ``replaced`` is the quote that ``quote`` replaced, because
-    the price had changed. ``problem`` says why nothing was bought; None if that is not known any more.
+    If the skin was bought, ``quote`` is the quote that bought it. Otherwise ``quote`` is the first quote that remains
+    after these are skipped: the quotes that were replaced because they had expired or the price had changed.
+
+    ``replaced`` is the quote before ``quote``. It is None if ``quote`` is the first quote of the skin.
+
+    ``problem`` says why ``quote`` did not buy the skin. It is None if the skin was bought, or if the session has no
+    problem of ``quote``.
     """
 
     quote: Quote

@@ -12,7 +12,7 @@ from ..models import LedgerEntry, Purchase
 from ..player_texts import NextStep, StatusText
 from ..statuses import EntryKind, PurchaseStatus
 from .cards import TradeOffer, trade_offer
-from .next_steps import Link, link_for, trade_offer_url
+from .next_steps import Link, link_for
 from .rendering import page_url
 from .skin_pictures import class_ids
 
@@ -67,12 +67,12 @@ def _card(request: HttpRequest, purchase: Purchase, class_id: str) -> PurchaseCa
 def _trade(purchase: Purchase) -> TradeOffer | None:
     if purchase.status != PurchaseStatus.WAITING_ACCEPT:
         return None
-    return trade_offer(trade_offer_url(purchase), player_texts.trade_offer_expires_at(purchase))
+    return trade_offer(player_texts.trade_offer_url(purchase), player_texts.trade_offer_expires_at(purchase))
 
 
 def _next_link(request: HttpRequest, purchase: Purchase, status: StatusText) -> Link | None:
     if status.next_step == NextStep.ACCEPT_TRADE:
-        url = trade_offer_url(purchase)
+        url = player_texts.trade_offer_url(purchase)
         return Link(url, status.next_text, is_external=True) if url else None
     if status.next_step in ORDER_AGAIN:
         return None

@@ -72,7 +72,7 @@ PURCHASE_TEXTS: dict[str, Entry] = {
     PurchaseStatus.TIMEOUT: Entry(
         Tone.BAD,
         gettext_lazy("The trade offer expired"),
-        gettext_lazy("It was not accepted within 10 minutes. You can order the skin again."),
+        gettext_lazy("The trade offer was not accepted within 10 minutes. You can order the skin again."),
         step=2,
         next_step=NextStep.TRY_AGAIN,
     ),
@@ -96,7 +96,7 @@ PURCHASE_TEXTS: dict[str, Entry] = {
     PurchaseStatus.TRADE_CREATE_ERROR: Entry(
         Tone.BAD,
         gettext_lazy("The trade offer could not be created"),
-        gettext_lazy("Steam did not accept it. Try again in a few minutes."),
+        gettext_lazy("Steam did not accept the trade offer. Try again in a few minutes."),
         step=1,
         next_step=NextStep.TRY_AGAIN,
     ),

@@ -1,19 +1,15 @@
 """A strict Content-Security-Policy.
 
-Inline scripts and styles are forbidden. The only other site that a page may show in a frame is SkinsBack.
+Inline scripts and styles are forbidden. Pages load pictures of skins and SkinsBack's pay page from elsewhere, and
+nothing more: ``csp_sources`` returns the addresses.
 """
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-
-def pay_page_origin() -> str:
-    """Return the origin of the pay pages, such as ``https://skinsback.com``. In the demo it is the sandbox."""
-    parts = urlsplit(settings.SKINSBACK["API_URL"])
-    return f"{parts.scheme}://{parts.netloc}"
+from django_skinsback.pictures import csp_sources
 
 
 def content_security_policy(
@@ -23,12 +19,12 @@ def content_security_policy(
 
     ``form-action`` allows the origin of the pay pages too: browsers also check the redirect that follows a form.
     """
-    origin = pay_page_origin()
+    sources = csp_sources()
     policy = "; ".join(
         [
             "default-src 'self'",
-            f"frame-src 'self' {origin}",
-            f"form-action 'self' {origin}",
+            *(f"{directive} 'self' {' '.join(origins)}" for directive, origins in sources.items()),
+            f"form-action 'self' {' '.join(sources['frame-src'])}",
             "frame-ancestors 'self'",
             "base-uri 'none'",
             "object-src 'none'",

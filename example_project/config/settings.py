@@ -43,9 +43,10 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django_skinsback",
+    "rest_framework",
+    "example_project.shop",  # before the package: its template skinsback/page.html replaces the package's
     "example_project.wallet",
-    "example_project.shop",
+    "django_skinsback",
 ]
 
 MIDDLEWARE = [
@@ -73,7 +74,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "example_project.wallet.context.wallet",
+                "example_project.wallet.context.balance",
             ],
         },
     },
@@ -116,11 +117,21 @@ SKINSBACK = {
     "API_URL": os.environ.get("SKINSBACK_API_URL", f"{SANDBOX_URL}/api.php"),
     "WEBSOCKET_URL": os.environ.get("SKINSBACK_WEBSOCKET_URL", f"ws://127.0.0.1:{SANDBOX_PORT}/ws/"),
     "SITE_URL": SITE_URL,
-    "BUY_MAX_PRICE": Decimal(500),
+    "PICTURE_URL": f"{SANDBOX_URL}/economy/image/",
+    "PAGES_BASE_TEMPLATE": "shop/base.html",
+    "BALANCE": "example_project.wallet.models.balance_of",
     "PRICE_MARKUP": "example_project.shop.prices.with_markup",
+    "BUY_MAX_PRICE": Decimal(500),
+    "LIMITS": {
+        "deposits": {"count": 50, "sum": {"usd": Decimal(5000)}},
+        "purchases": {"count": 50, "sum": {"usd": Decimal(2000)}},
+        "cart": 10,
+    },
 }
 
 SHOP_CURRENCY = "usd"
+
+REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"]}
 DEMO_LOGINS = (
     [
         {"username": "alice", "password": "alice-demo", "about": _("deposits skins")},
@@ -132,8 +143,8 @@ DEMO_LOGINS = (
 )
 
 LOGIN_URL = "shop:login"
-LOGIN_REDIRECT_URL = "shop:market"
-LOGOUT_REDIRECT_URL = "shop:market"
+LOGIN_REDIRECT_URL = "skinsback-pages:withdraw"
+LOGOUT_REDIRECT_URL = "shop:start"
 SESSION_COOKIE_NAME = "nightmarket_session"
 CSRF_COOKIE_NAME = "nightmarket_csrf"
 

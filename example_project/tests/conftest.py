@@ -3,11 +3,12 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.utils import timezone
 
-from django_skinsback.models import MarketItem
+from django_skinsback import players
+from django_skinsback.models import MarketItem, PriceListImport
 from django_skinsback.sandbox import Sandbox
 from django_skinsback.testing import allow_sandbox_secret
-from example_project.shop.models import Profile
 from example_project.wallet.models import Wallet, in_millionths
 
 allow_sandbox_secret()  # the shop's settings use it, and tests run with DEBUG off
@@ -30,7 +31,7 @@ def alice(db):
 def bob(db):
     """A user with 100 dollars and a trade URL."""
     bob = User.objects.create_user("bob")
-    Profile.objects.create(user=bob, trade_url=TRADE_URL)
+    players.set_trade_url(bob, TRADE_URL)
     Wallet.objects.create(user=bob, currency="usd", millionths=in_millionths(Decimal(100)))
     return bob
 
@@ -45,6 +46,7 @@ def shop(client, bob):
 @pytest.fixture
 def item(db):
     """A skin that costs 10 dollars on the market and 10.50 in the shop."""
+    PriceListImport.objects.create(game="cs2", imported_at=timezone.now())
     return MarketItem.objects.create(
         game="cs2", market_hash_name="AK-47 | Paper Lantern (Field-Tested)", price=Decimal(10), count=1
     )

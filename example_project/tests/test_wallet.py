@@ -3,10 +3,11 @@ from decimal import Decimal
 import pytest
 
 from django_skinsback import deposits, purchases
+from django_skinsback.exceptions import PurchaseVetoed
 from django_skinsback.models import Deposit, LedgerEntry, Purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 from example_project.tests.conftest import TRADE_URL
-from example_project.wallet.models import InsufficientBalanceError, Wallet
+from example_project.wallet.models import Wallet, balance_of
 
 pytestmark = pytest.mark.django_db
 
@@ -64,8 +65,9 @@ def test_a_deposit_taken_back_after_the_money_was_spent_leaves_a_debt(alice):
 
 
 def test_a_purchase_above_the_balance_saves_nothing(bob):
-    with pytest.raises(InsufficientBalanceError):
+    with pytest.raises(PurchaseVetoed) as vetoed:
         buy(bob, "100.000001")
+    assert vetoed.value.code == "insufficient_balance"
     assert not Purchase.objects.exists()
     assert not LedgerEntry.objects.exists()
     assert balance(bob) == 100
@@ -105,3 +107,9 @@ def test_each_currency_has_its_own_wallet(bob):
 def test_a_deposit_without_a_user_changes_no_wallet():
     pay(None, "success")
     assert not Wallet.objects.exists()
+
+
+def test_the_balance_that_pages_show_is_that_of_one_currency(alice, bob):
+    assert balance_of(bob, "usd") == 100
+    assert balance_of(bob, "eur") == 0
+    assert balance_of(alice, "usd") == 0

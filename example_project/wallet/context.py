@@ -1,20 +1,16 @@
-"""Template context processor for the wallet in the page header."""
+"""Template context processor for the balance in the page header."""
+
+from functools import partial
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.utils.functional import SimpleLazyObject
 
-from .models import Wallet
+from .models import balance_of
 
 
-def wallet(request: HttpRequest) -> dict[str, object]:
-    """Return the user's wallet in the shop's currency, as the template variable ``wallet``.
+def balance(request: HttpRequest) -> dict[str, object]:
+    """Return the template variables ``balance`` and ``currency``.
 
-    The wallet is read from the database only when a template uses it. A user without a wallet gets an empty one.
+    ``balance`` is a function, so the wallet is read from the database only when a template uses it.
     """
-
-    def read() -> Wallet:
-        wallet = Wallet.objects.filter(user_id=request.user.pk, currency=settings.SHOP_CURRENCY).first()
-        return wallet or Wallet(currency=settings.SHOP_CURRENCY)
-
-    return {"wallet": SimpleLazyObject(read)}
+    return {"balance": partial(balance_of, request.user, settings.SHOP_CURRENCY), "currency": settings.SHOP_CURRENCY}

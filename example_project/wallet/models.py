@@ -3,14 +3,11 @@
 from decimal import Decimal
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 MILLION = 10**6
-
-
-class InsufficientBalanceError(Exception):
-    """The balance of the wallet is below the price."""
 
 
 class Wallet(models.Model):
@@ -43,3 +40,9 @@ class Wallet(models.Model):
 def in_millionths(amount: Decimal) -> int:
     """Return an amount as a whole number of millionths. All amounts of the ledger have at most six decimals."""
     return int(amount * MILLION)
+
+
+def balance_of(user: AbstractBaseUser, currency: str) -> Decimal:
+    """Return the balance of ``user`` in ``currency``; zero without a wallet. The setting ``BALANCE`` names it."""
+    wallet = Wallet.objects.filter(user_id=user.pk, currency=currency).first()
+    return wallet.balance if wallet else Decimal(0)

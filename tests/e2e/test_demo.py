@@ -24,26 +24,46 @@ def pay_with_a_skin(pay_page):
     return f"${worth}"
 
 
+def balance(page):
+    return page.locator("[data-skinsback-balance]")
+
+
+def order(page, name):
+    """Search the market for a skin, ask for its price and confirm it."""
+    page.get_by_role("link", name="Withdraw", exact=True).click()
+    page.get_by_label("Search skins").last.fill(name)
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name=re.compile(f"Withdraw now.*{name}")).click()
+    page.get_by_role("button", name="Withdraw for").click()
+
+
+def save_trade_url(page, url):
+    page.get_by_role("link", name="Trade URL", exact=True).click()
+    page.get_by_label("Steam trade URL").fill(url)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Your trade URL is saved.")).to_be_visible()
+
+
 def test_a_deposit_on_skinsbacks_page_is_credited(visit):
     page = visit("alice")
-    before = page.locator("[data-balance]").text_content()
-    page.get_by_role("link", name="Deposit").click()
+    before = balance(page).text_content()
+    page.get_by_role("link", name="Deposit", exact=True).click()
     page.get_by_label("Rust").check()
     page.get_by_role("button", name="Choose skins").click()
     worth = pay_with_a_skin(page)
     page.get_by_role("link", name="Back to").click()
     expect(page.get_by_role("heading", name="Deposit complete")).to_be_visible()
     expect(page.get_by_text(f"+{worth}")).to_be_visible()
-    expect(page.locator("[data-balance]")).not_to_have_text(before)
-    page.get_by_role("link", name=re.compile("^Wallet \\$")).click()
+    expect(balance(page)).not_to_have_text(before)
+    balance(page).click()
     expect(page.get_by_role("link", name="Deposit credited").filter(has_text=f"+{worth}")).to_be_visible()
 
 
 def test_a_deposit_in_a_frame_is_credited_and_the_page_around_it_updates(visit):
     page = visit("operator")
-    page.get_by_role("link", name="Deposit").click()
+    page.get_by_role("link", name="Deposit", exact=True).click()
     page.get_by_label("Dota 2").check()
-    page.get_by_label("Stay here, in a frame").check()
+    page.get_by_label("On SkinsBack's page, shown in this one").check()
     page.get_by_role("button", name="Choose skins").click()
     worth = pay_with_a_skin(page.frame_locator("iframe"))
     expect(page.get_by_role("heading", name="Deposit complete")).to_be_visible()
@@ -53,31 +73,21 @@ def test_a_deposit_in_a_frame_is_credited_and_the_page_around_it_updates(visit):
 
 def test_a_skin_is_withdrawn_and_accepted(visit):
     page = visit("bob")
-    page.get_by_label("Search skins").fill("copper tide")
-    page.get_by_role("button", name="Show").click()
-    page.get_by_role("link", name="Copper Tide").click()
-    page.get_by_role("button", name="Withdraw for").click()
+    order(page, "Copper Tide")
     expect(page.get_by_role("heading", name="Accepted, enjoy your skin")).to_be_visible()
     page.get_by_role("link", name="History").click()
+    page.get_by_role("link", name="Withdrawn skins").click()
     expect(page.get_by_role("link", name="Copper Tide").first).to_contain_text("Accepted")
 
 
 def test_a_declined_trade_offer_is_explained_and_refunded(visit):
     page = visit("bob")
-    page.get_by_role("link", name="bob").click()
-    saved_url = page.get_by_label("Steam trade URL").input_value()
-    page.get_by_label("Steam trade URL").fill(re.sub("token=.*", "token=DECLINED", saved_url))
-    page.get_by_role("button", name="Save").click()
-    before = page.locator("[data-balance]").text_content()
-    page.goto("/?q=tin+roof")
-    page.get_by_role("link", name="Tin Roof").click()
-    page.get_by_role("button", name="Withdraw for").click()
+    before = balance(page).text_content()
+    save_trade_url(page, BOBS_TRADE_URL.replace("bob-0002", "DECLINED"))
+    order(page, "Velvet Storm")
     expect(page.get_by_role("heading", name="You declined the trade offer")).to_be_visible()
-    expect(page.get_by_text("Your money is back in your wallet.")).to_be_visible()
-    expect(page.locator("[data-balance]")).to_have_text(before)
-    page.get_by_role("link", name="bob").click()
-    page.get_by_label("Steam trade URL").fill(saved_url)
-    page.get_by_role("button", name="Save").click()
+    expect(balance(page)).to_have_text(before)
+    save_trade_url(page, BOBS_TRADE_URL)
 
 
 def test_an_operator_buys_a_skin_for_a_user_in_the_admin(visit):

@@ -1,17 +1,13 @@
 """A new site is made exactly as the README says, and its first deposit is credited through the sandbox."""
 
-import os
 import re
-import subprocess
-import sys
-import time
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.e2e.conftest import free_ports
+from tests.e2e.new_sites import Site, append
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -74,51 +70,6 @@ def quickstart_blocks():
     return dict(re.findall(r"\*\*\d\. `(\w+\.py)`\*\*.*?```python\n(.*?)```", quickstart, flags=re.DOTALL))
 
 
-def append(path, text):
-    path.write_text(f"{path.read_text()}\n{text}")
-
-
-class Site:
-    """A site that ``startproject`` made, with its server and its sandbox."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.site_port, self.sandbox_port = free_ports(2)
-        self.processes = []
-        self.environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-
-    def manage(self, *arguments, **options):
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            **options,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def start(self, *arguments):
-        command = [sys.executable, "manage.py", *arguments]
-        with (self.folder / f"{arguments[0]}.log").open("w") as log:
-            self.processes.append(
-                subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
-            )
-
-    def stop(self):
-        for process in self.processes:
-            process.terminate()
-        for process in self.processes:
-            process.wait(timeout=20)
-
-    def logs(self):
-        return "\n".join(path.read_text() for path in self.folder.glob("*.log"))
-
-
 @pytest.fixture
 def site(tmp_path):
     site = Site(tmp_path)
@@ -126,33 +77,15 @@ def site(tmp_path):
     site.stop()
 
 
-def wait_until(condition, what, site, seconds=40):
-    """Call ``condition`` until it is true, and return its result; fail after ``seconds``."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if result := condition():
-                return result
-        except requests.ConnectionError:
-            pass
-        time.sleep(0.1)
-    pytest.fail(f"{what} did not happen.\n{site.logs()}")
-
-
 @pytest.mark.timeout(180)
 def test_a_new_site_made_by_the_quickstart_credits_its_first_deposit_and_vetoes_purchases_above_the_balance(site):
     blocks = quickstart_blocks()
     assert list(blocks) == ["settings.py", "urls.py", "models.py"]
-    subprocess.run(
-        [sys.executable, "-m", "django", "startproject", "mysite", "."],
-        cwd=site.folder,
-        env=site.environment,
-        check=True,
-    )
+    site.run("django-admin startproject mysite .")
     site.manage("startapp", "wallet")
     append(site.folder / "mysite/settings.py", 'INSTALLED_APPS += ["wallet"]\n')
 
-    append(site.folder / "mysite/settings.py", blocks["settings.py"].replace(":8600", f":{site.sandbox_port}"))
+    append(site.folder / "mysite/settings.py", blocks["settings.py"].replace(":8600", f":{site.ports[1]}"))
     append(site.folder / "mysite/urls.py", blocks["urls.py"])
     append(site.folder / "wallet/models.py", blocks["models.py"])
 
@@ -162,26 +95,21 @@ def test_a_new_site_made_by_the_quickstart_credits_its_first_deposit_and_vetoes_
     site.manage("migrate")
     session = re.search(r"session (\w+)", site.manage("shell", "-c", LOG_IN)).group(1)
 
-    sandbox, address = f"http://127.0.0.1:{site.sandbox_port}", f"http://127.0.0.1:{site.site_port}"
-    site.start("skinsback_sandbox", "--port", str(site.sandbox_port))
-    site.start("runserver", "--noreload", str(site.site_port))
-    wait_until(lambda: requests.get(sandbox, timeout=5), "starting the sandbox", site)
-    wait_until(lambda: requests.get(f"{address}/admin/login/", timeout=5).ok, "starting the site", site)
+    site.start("skinsback_sandbox")
+    site.start("runserver")
 
-    answer = requests.get(f"{address}/deposit/", cookies={"sessionid": session}, allow_redirects=False, timeout=20)
+    answer = requests.get(f"{site.address}/deposit/", cookies={"sessionid": session}, allow_redirects=False, timeout=20)
     assert answer.status_code == 302, answer.text
-    assert answer.headers["Location"].startswith(f"{sandbox}/_/pay/")
+    assert answer.headers["Location"].startswith(f"{site.sandbox}/_/pay/")
     order_id = site.manage(
         "shell", "-c", "from django_skinsback.models import Deposit; print(Deposit.objects.get().order_id)"
     ).split()[-1]
     for step in ("choose", "accept"):
-        done = requests.post(f"{sandbox}/_sandbox/deposits/{order_id}/{step}", json={}, timeout=20)
+        done = requests.post(f"{site.sandbox}/_sandbox/deposits/{order_id}/{step}", json={}, timeout=20)
         assert done.ok, done.text
 
-    credited = wait_until(
-        lambda: re.findall(r"alice usd ([\d.]+)", site.manage("shell", "-c", WALLETS)),
-        "the credit",
-        site,
+    credited = site.wait_until(
+        lambda: re.findall(r"alice usd ([\d.]+)", site.manage("shell", "-c", WALLETS)), "the credit"
     )
     assert Decimal(credited[0]) > 0
 

@@ -29,12 +29,12 @@ BOUGHT = frozenset(PurchaseStatus) - PURCHASE_FAILURES - {"requested", "unknown"
 
 PURCHASE_REASONS = (
     "The user accepted the skin after an operator had refunded the charge",
-    "Could not be sent for more than a day",
+    "The purchase could not be sent for more than a day",
     "SkinsBack does not know this purchase",
     "SkinsBack refused a repeated attempt",
-    "SkinsBack said “refused” and then",
+    "SkinsBack reported “refused” and then",
     "The user rolled the trade back",
-    "Every attempt to bring this row up to date has failed",
+    "Every attempt to update this row from SkinsBack has failed",
     "The status “",  # has lasted too long: the clock was ahead
 )
 """Allowed review reasons of a purchase."""
@@ -43,7 +43,7 @@ DEPOSIT_REASONS = (
     "HOLD_POLICY",
     "SkinsBack refused to approve the hold",
     "SkinsBack does not know this deposit",
-    "Every attempt to bring this row up to date has failed",
+    "Every attempt to update this row from SkinsBack has failed",
     "The status “",
 )
 """Allowed review reasons of a deposit without false reports."""

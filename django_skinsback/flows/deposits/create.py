@@ -1,4 +1,4 @@
-"""Creates deposits: writes the row, calls SkinsBack, and records the pay link or the trade offer."""
+"""Creates deposits: writes the row, calls SkinsBack, and stores the pay URL or the trade offer."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ from ..players.steam_profiles import known_payer, trade_url_to_pay_from
 Answer = TypeVar("Answer")
 
 _ADDRESSES = {"result_url", "success_url", "fail_url"}
-"""Options that depend on the host of the request, so two requests with the same idempotency key may differ in them."""
+"""Options that depend on the host of the request. They may differ in two requests with the same idempotency key."""
 
 
 def create(
@@ -54,28 +54,37 @@ def create(
     metadata: dict[str, Any] | None = None,
     idempotency_key: str = "",
 ) -> Deposit:
-    """Open a deposit and return its row; send the user to its ``pay_url`` (``/docs/api/v1/createorder``).
+    """Open a deposit and return its row (``/docs/api/v1/createorder``). Send the user to the ``pay_url`` of the row.
 
-    The amount is known only after the user has paid. ``min_amount`` and ``max_amount`` are in ``currency``, which is
-    then required. ``success_url`` and ``fail_url`` are paths of this site, or addresses on it.
-    ``widget`` makes the pay page fit into an iframe. Without ``trade_url``, the trade URL of the user's Steam profile
-    is used if it works, and without ``steam_id`` the Steam ID of the user's login (``STEAM_ID``) or of the profile.
+    The amount is known only after the user has paid. ``min_amount`` and ``max_amount`` are in ``currency``. If one of
+    them is given, ``currency`` is required. ``success_url`` and ``fail_url`` are paths or addresses of this site. If
+    ``widget`` is True, the pay page fits into an iframe.
 
-    ``idempotency_key``: the same key of the same user returns the deposit made before, as it is now; SkinsBack is
-    not called again. Other parameters with the same key raise IdempotencyConflict. If no deposit was
-    opened, the same key may be used again.
+    If ``trade_url`` is not given, the trade URL of the user's Steam profile is used, unless SkinsBack has refused this
+    trade URL. If ``steam_id`` is not given, the first of these Steam IDs is used: of ``trade_url``, of the user's login
+    (``STEAM_ID``), of the Steam profile.
 
-    Raises InvalidInput before anything is written; UserFrozen, GameSwitchedOff or LimitReached if ``user`` may not
-    start a deposit; RequestNotSent and APIError when no deposit was opened (the row is then ``abandoned``);
-    UnknownOutcome when no readable answer came (the sweep then asks SkinsBack). Raises InsideDatabaseTransaction inside
-    a database transaction.
+    If the same user has called ``create`` with the same ``idempotency_key`` before, SkinsBack is not called again. The
+    earlier deposit is returned with its present status. If the other parameters differ, IdempotencyConflict is raised.
+    If the earlier call opened no deposit, the key may be used again.
+
+    Raises these exceptions:
+
+    * InvalidInput, before anything is written.
+    * UserFrozen, GameSwitchedOff or LimitReached if ``user`` may not start a deposit.
+    * RequestNotSent or APIError if no deposit was opened. The row is then ``abandoned``.
+    * UnknownOutcome if no readable answer was received. The sweep then asks SkinsBack.
+    * InsideDatabaseTransaction inside a database transaction.
     """
     trade_url = hide(trade_url)
     refuse_inside_transaction("create()")
     payer = TradeURL.parse(trade_url) if trade_url else None
     if custom_currency and conf.get("CREDIT") == "user_amount":
         raise InvalidInput(
-            _("custom_currency makes user_amount an amount of that currency: set CREDIT to 'amount' first.")
+            _(
+                "custom_currency cannot be used while CREDIT is 'user_amount', because user_amount would be in the "
+                "custom currency. Set CREDIT to 'amount'."
+            )
         )
     deposit = Deposit(
         account=account,
@@ -103,7 +112,7 @@ def create(
         "custom_currency_rate": custom_currency_rate,
     }
     given: Any = {name: value for name, value in options.items() if value is not None and value != ""}
-    if idempotency_key:  # before the Steam profile is read, because it may change between two requests
+    if idempotency_key:  # before the Steam profile is read, because the profile may change between two requests
         asked_for = {name: value for name, value in given.items() if name not in _ADDRESSES}
         _set_key(deposit, idempotency_key, pages=[success_url, fail_url], **asked_for)
     if user is not None and payer is None:
@@ -127,13 +136,16 @@ def create_from_inventory(
     metadata: dict[str, Any] | None = None,
     idempotency_key: str = "",
 ) -> Deposit:
-    """Open a deposit of chosen items without SkinsBack's pages (``/docs/api/v1/create_from_user_inventory``).
+    """Open a deposit of chosen skins and return its row (``/docs/api/v1/create_from_user_inventory``).
 
-    ``item_asset_ids`` come from ``client.get_inventory()``. SkinsBack sends the user a trade offer at once. Show
-    the user ``trade_offer_id``, ``trade_offer_expires_at``, ``bot_name`` and ``bot_steam_id``. Without ``trade_url``,
-    the trade URL of the user's Steam profile is used.
+    The user does not visit SkinsBack's pages. SkinsBack sends the user a trade offer at once. Show the user these
+    columns of the row: ``trade_offer_id``, ``trade_offer_expires_at``, ``bot_name`` and ``bot_steam_id``.
 
-    Raises as ``create`` does; TradeURLMissing or TradeURLBroken if no trade URL is given and the profile has none.
+    ``item_asset_ids`` are asset IDs from ``client.get_inventory()``. If ``trade_url`` is not given, the trade URL of
+    the user's Steam profile is used. ``idempotency_key`` works as in ``create``.
+
+    Raises the same exceptions as ``create``. If ``trade_url`` is not given, TradeURLMissing is raised if the profile
+    has no trade URL, and TradeURLBroken if SkinsBack has refused the trade URL of the profile.
     """
     trade_url = hide(trade_url)
     refuse_inside_transaction("create_from_inventory()")
@@ -182,8 +194,8 @@ def _create_row_and_call(
 ) -> Deposit:
     """Commit the row, call SkinsBack, record the answer, and return the row.
 
-    If SkinsBack says that the order ID exists, a new row with a new ID is tried once. If an earlier call had the same
-    idempotency key, the row of that call is returned and SkinsBack is not called.
+    If SkinsBack answers that the order ID was used before, one more attempt is made with a new row and a new order ID.
+    If an earlier call had the same idempotency key, the row of that call is returned and SkinsBack is not called.
     """
     key, request = deposit.idempotency_digest, deposit.request_digest
     if earlier := find_earlier(Deposit, key, request):
@@ -224,7 +236,10 @@ def _insert(deposit: Deposit) -> None:
 
 
 def _record_answer(edit: Edit[Deposit], answer: Answer, store: Callable[[Edit[Deposit], Answer], None]) -> None:
-    """Store the answer. If a webhook was faster, the row has a later status already and keeps it."""
+    """Store the answer of SkinsBack, and change the status to ``pending``.
+
+    If a webhook was faster than the answer, the row already has a later status. This status is kept.
+    """
     store(edit, answer)
     if edit.row.status in {DepositStatus.CREATED, DepositStatus.ABANDONED}:
         edit.move(DepositStatus.PENDING)

@@ -1,4 +1,4 @@
-"""How much a user is credited for a deposit, and which amounts are flagged for manual review."""
+"""Computes how much a user is credited for a deposit, and flags unexpected amounts for manual review."""
 
 import logging
 from decimal import Decimal
@@ -18,7 +18,7 @@ logger = logging.getLogger("django_skinsback")
 
 
 class NothingToCredit(InvalidInput):
-    """No amount can be credited. ``code`` and ``data`` are the reason for the manual review."""
+    """Raised when no amount can be credited. ``code`` and ``data`` are the reason for the manual review."""
 
     slug = "nothing_to_credit"
 
@@ -28,10 +28,14 @@ class NothingToCredit(InvalidInput):
 
 
 def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
-    """Return the amount and currency that the ``CREDIT`` setting gives for a deposit's signed amounts.
+    """Return the credit of a deposit as amount and currency, according to the ``CREDIT`` setting.
 
-    If SkinsBack reported no currency, the requested currency is used, so that an operator can credit the deposit.
-    Raises NothingToCredit. Raises RolledBack if the site's CREDIT function swallowed a database error.
+    If ``CREDIT`` is a function, the result of the function is used. Otherwise the amount is the column ``amount`` or
+    ``user_amount``. If SkinsBack reported no currency for this column, the requested currency is used, so that an
+    operator can credit the deposit.
+
+    Raises NothingToCredit if no amount can be credited. Raises RolledBack if the CREDIT function has swallowed a
+    database error.
     """
     site_credit = conf.callable_setting("CREDIT")
     if site_credit is None:
@@ -57,10 +61,11 @@ def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
 
 
 def credit_due(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str] | None:
-    """Return the amount and currency of the credit. Return None if the credit is withheld and a person must decide.
+    """Return the amount and currency of the credit for a report. Return None if a person must decide about the credit.
 
-    Flags the row for review if it returns None, and if the payer or the amount is not as requested. Raises
-    NothingToCredit if the ``CREDIT`` setting gives no amount.
+    None is returned if the user was deleted, if the report has no currency, or if the currency is not the requested
+    currency. The row is then flagged for review. If the payer or the amount is not as requested, the row is flagged
+    too, but the credit is returned. Raises NothingToCredit if ``CREDIT`` gives no amount.
     """
     deposit = edit.row
     if deposit.user_id is None and deposit.is_owner_gone:
@@ -79,7 +84,7 @@ def credit_due(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str
 
 
 def is_complete(report: DepositReport) -> bool:
-    """Return whether a report contains every value that a credit is made from."""
+    """Return whether a report contains the currency and every amount that a credit is calculated from."""
     return bool(report.amount_currency) and all(getattr(report, name) for name in conf.credit_columns())
 
 
@@ -97,18 +102,18 @@ def _flag_payer_and_limits(edit: Edit[Deposit], report: DepositReport) -> None:
 
 
 def compare_amounts(edit: Edit[Deposit], report: DepositReport) -> None:
-    """Flag the row if the report contains another amount or currency than the row that was credited."""
+    """Flag the credited row if the report contains another amount or currency than the row."""
     if has_other_amount(edit.row, report):
         edit.flag("other_amount", status=report.status, amount=_amounts(report), currency=report.amount_currency)
 
 
 def reported_amounts(report: DepositReport) -> str:
-    """Return the amounts of a report that a credit is made from, and their currency, as one text."""
+    """Return the amounts that a credit is calculated from, with the currency of the report: ``8.28 USD``."""
     return f"{_amounts(report)} {report.amount_currency.upper()}"
 
 
 def has_other_amount(deposit: Deposit, report: DepositReport) -> bool:
-    """Return whether a report contains another amount or currency than the row."""
+    """Return whether a report contains another amount or currency than the row. Missing values are not compared."""
     return report.amount_currency not in {"", deposit.amount_currency} or any(
         (reported := getattr(report, name)) and (stored := getattr(deposit, name)) is not None and reported != stored
         for name in conf.credit_columns()

@@ -21,18 +21,19 @@ from .seen import seen as token_of
 
 
 def approve_hold(deposit: Deposit, by: Any = None, seen: str = "") -> Deposit:
-    """Approve a held deposit, so that the user is credited now, at the site's own risk.
+    """Approve a held deposit, and return the row. The user is credited now, at the site's own risk.
 
     ``seen`` is the token of what the person saw (``deposits.seen``). Without ``seen``, the token of the passed row is
-    used. The token is compared under the row lock before SkinsBack is called, because an approval cannot be undone. If
-    it differs, RowChanged is raised.
+    used. An approval cannot be undone. So the row is locked and compared with the token before SkinsBack is called. If
+    the row has changed, RowChanged is raised.
 
-    The answer to an approval has no amount (``/docs/api/v1/offer_approve``). So ``orderstatus`` is called next, and its
-    report credits the user. The row is flagged if that amount is not the one that was seen. If there is no readable
-    answer, nothing is credited, the error is raised, and the sweep asks again. Returns the row.
+    The answer to an approval has no amount (``/docs/api/v1/offer_approve``). So ``orderstatus`` is called next, and the
+    report of ``orderstatus`` credits the user. If the reported amount is not the amount that the person saw, the row is
+    flagged. If ``orderstatus`` has no readable answer, nothing is credited, the error is raised, and the sweep asks
+    again.
 
-    Raises InvalidInput if the deposit is not in hold, what the client raises, and InsideDatabaseTransaction inside a
-    database transaction.
+    Raises InvalidInput if the deposit is not in hold. Raises the exceptions of the client. Raises
+    InsideDatabaseTransaction inside a database transaction.
     """
     refuse_inside_transaction("approve_hold()")
     if not seen and deposit.status != DepositStatus.IN_HOLD:
@@ -52,10 +53,10 @@ def approve_hold(deposit: Deposit, by: Any = None, seen: str = "") -> Deposit:
 
 
 def _record_approval(edit: Edit[Deposit], seen: str) -> None:
-    """Compare the row with what was seen, and add the approval and its amount to the history, before the call.
+    """Check that the row is what the person saw. Then add the approval and the approved amount to the history.
 
-    If this process dies during the call, the sweep polls the deposit. Repeated approvals of the same amount by
-    HOLD_POLICY are added once.
+    This is done before the call to SkinsBack. If this process dies during the call, the sweep polls the deposit. If
+    HOLD_POLICY approves the same amount several times in a row, only the first approval is added to the history.
     """
     deposit = edit.row
     require_seen(edit, seen)

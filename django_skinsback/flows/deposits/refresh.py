@@ -1,4 +1,4 @@
-"""Asks SkinsBack about one deposit."""
+"""Asks SkinsBack for the status of one deposit."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ from .report import record_report
 
 
 def ask_status(deposit: Deposit) -> DepositReport:
-    """Return SkinsBack's report of a deposit. Raises UnknownOutcome if the report is about another deposit.
+    """Ask SkinsBack for the report of a deposit, and return the report (``/docs/api/v1/orderstatus``).
 
-    Calls ``/docs/api/v1/orderstatus``. Raises what the client raises.
+    Raises UnknownOutcome if the report is about another deposit. Raises the exceptions of the client.
     """
     report = get_client(deposit.account).get_deposit(order_id=deposit.order_id)
     if report.order_id not in {"", deposit.order_id}:
@@ -25,9 +25,10 @@ def ask_status(deposit: Deposit) -> DepositReport:
 
 
 def refresh(deposit: Deposit, *, by: Any = None) -> Deposit:
-    """Ask SkinsBack about a deposit, record its answer, and return the row (``/docs/api/v1/orderstatus``).
+    """Ask SkinsBack for the status of a deposit, record the answer, and return the row.
 
-    Raises what the client raises. Raises InsideDatabaseTransaction inside a database transaction.
+    SkinsBack's method is ``/docs/api/v1/orderstatus``. Raises the exceptions of the client. Raises
+    InsideDatabaseTransaction inside a database transaction.
     """
     refuse_inside_transaction("refresh()")
     report = ask_status(deposit)

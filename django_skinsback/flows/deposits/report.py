@@ -1,11 +1,12 @@
-"""When a user who pays with skins is credited, and when the credit is reversed.
+"""Decides when the user of a deposit is credited, and when the credit is reversed.
 
-Everything SkinsBack says about a deposit, from any source, is a ``DepositReport`` and goes through ``decide``:
+Every report of SkinsBack about a deposit, from any source, is a ``DepositReport``. Every report goes through
+``decide``:
 
-* ``hold_approved`` and ``success`` credit the user, once: at the first of them that is reported.
-* ``hold_returned`` reverses exactly what was credited.
-* No other status moves money. What cannot be decided is flagged for manual review, and a person decides with
-  ``settle``.
+* ``hold_approved`` and ``success`` credit the user. Only the first report of these statuses posts a credit.
+* ``hold_returned`` reverses exactly the amount that was credited.
+* No other status moves money. If the rules cannot decide, the row is flagged for manual review, and a person decides
+  with ``settle``.
 
 The module ``credit`` computes the amount of the credit.
 """
@@ -43,12 +44,12 @@ DETAILS = {
     "trade_offer_id": "trade_offer_id",
     "skins": "skins",
 }
-"""Columns that a report fills, with the names of the values in a DepositReport. A missing value changes nothing."""
+"""Column of a deposit -> the attribute of a DepositReport that is stored in this column."""
 
 _AMOUNTS = ("amount", "user_amount", "amount_currency")
 
 APPROVE = "approve"
-"""The ``decision`` of a StatusChange that asks SkinsBack to end a hold early."""
+"""The ``decision`` of the StatusChange that records the approval of a hold."""
 
 
 def record_report(
@@ -61,12 +62,14 @@ def record_report(
     now: datetime | None = None,
     asked: Deposit | None = None,
 ) -> Recorded[Deposit]:
-    """Record what SkinsBack says about one deposit. Safe to repeat, in any order, from many processes at once.
+    """Record a report of SkinsBack about one deposit. Return the outcome and the row.
 
-    ``asked`` is the row as it was read before SkinsBack was asked. If the row has changed since, the answer may be
-    older than the change. Then the answer cannot resolve a contradiction, and SkinsBack is asked again.
+    Reports may be repeated and may arrive in any order. Many processes may record reports at once.
 
-    Returns the outcome and the row. Raises RolledBack, and any exception that a receiver of ``entry_posted`` raises.
+    ``asked`` is the row as it was read before SkinsBack was asked. If the row has changed since then, the report may be
+    older than the change. Such a report cannot resolve a contradiction: SkinsBack is asked again.
+
+    Raises RolledBack if the change was not saved. Raises any exception that a receiver of ``entry_posted`` raises.
     After an exception nothing is saved.
     """
     return record(partial(decide, report, source, account=account, event=event, by=by, now=now, asked=asked))
@@ -82,7 +85,7 @@ def decide(
     now: datetime | None = None,
     asked: Deposit | None = None,
 ) -> PendingChange[Deposit]:
-    """Lock the row of a report and decide what the report means. Nothing is written yet."""
+    """Lock the row that a report is about, and return the changes that the report requires. Nothing is saved yet."""
     ids = {"order_id": report.order_id} if report.order_id else {"transaction_id": report.transaction_id}
     edit = lock_for_edit(Deposit, source, now=now, event=event, by=by, account=account, **ids)
     if edit is None:
@@ -112,8 +115,8 @@ def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None)
     """Change the deposit to the reported status, post the ledger entry ``kind`` if it is due, and return the outcome.
 
     A credit is due if the deposit has no credit yet. A reversal is due if the deposit has a credit and no reversal.
-    If a credit is due and cannot be posted, WITHHELD is returned. In this case the status changes only if the owner is
-    gone, or the currency is missing or wrong.
+    If a credit is due and cannot be posted, WITHHELD is returned. In this case the status changes only if the user was
+    deleted, or if the currency is missing or wrong.
     """
     deposit, entries = edit.row, edit.entries()
     credit, reversal = entries.get(EntryKind.CREDIT), entries.get(EntryKind.REVERSAL)
@@ -147,14 +150,17 @@ def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None)
 
 
 def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
-    """Handle a report of the current status: post a withheld credit if it is possible now, flag a changed amount."""
+    """Handle a report of the status that the deposit already has, and return the outcome.
+
+    If the credit was withheld and is possible now, post the credit. If a credited amount has changed, flag the row.
+    """
     deposit = edit.row
     if DEPOSIT_ENTRY.get(report.status) is not EntryKind.CREDIT:
         differs = has_other_amount(deposit, report)
         credited = differs and EntryKind.CREDIT in edit.entries()
         waits_for_approval = deposit.status == DepositStatus.IN_HOLD and conf.callable_setting("CREDIT")
         if differs and not credited and waits_for_approval:
-            _compare_with_approval(edit, report)  # the approval has one amount, CREDIT may use both
+            _compare_with_approval(edit, report)  # an approval contains one amount, but CREDIT may use both amounts
         _store_details(edit, report, credited=credited)
         return Outcome.REPEAT
     if not deposit.needs_review and not has_other_amount(deposit, report):
@@ -177,7 +183,7 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
     edit.note(
         deposit.status,
         deposit.status,
-        note=_("Credited after the currency was reported."),
+        note=_("The deposit was credited after the currency was reported."),
         amount=report.amount,
         currency=report.amount_currency,
     )
@@ -188,9 +194,15 @@ def _repeat(edit: Edit[Deposit], report: DepositReport) -> WebhookEvent.Outcome:
 def _conflict(edit: Edit[Deposit], report: DepositReport, *, decisive: bool) -> WebhookEvent.Outcome:
     """Flag the row, because two reports contradict each other. Return the outcome.
 
-    The report is applied only if it answers a call about this deposit, the row has not changed since that call, no
-    earlier status change was a contradiction, no person has settled the same contradiction, and it does not require a
-    second credit. Otherwise the status is not changed, and a person decides.
+    The report is applied only if all of these conditions are true:
+
+    * The report is the answer to a call about this deposit.
+    * The row has not changed since this call.
+    * No earlier status change of the deposit was a contradiction.
+    * No person has settled the same contradiction.
+    * The report does not require a second credit.
+
+    Otherwise the status is not changed, and a person decides.
     """
     statuses = {"first": edit.row.status, "second": report.status}
     edit.flag("contradiction", **statuses)
@@ -205,7 +217,7 @@ def _conflict(edit: Edit[Deposit], report: DepositReport, *, decisive: bool) -> 
 
 
 def _compare_with_approval(edit: Edit[Deposit], report: DepositReport) -> None:
-    """Flag the row if the amount differs from the amount that the newest approval of the hold contains."""
+    """Flag the row if the reported amount differs from the amount of the newest approval of the hold."""
     approval = edit.stored_history().filter(decision=APPROVE).order_by("-pk").first()
     if approval is None:
         return
@@ -219,8 +231,10 @@ def _compare_with_approval(edit: Edit[Deposit], report: DepositReport) -> None:
 def _store_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool = False) -> None:
     """Store the values of the report.
 
-    If the deposit was credited, its amounts are kept, and the row is flagged if the report has others. If it was not
-    credited, a report of a paid status replaces all amounts that a credit uses. So a credit never mixes two reports.
+    If the deposit was credited, the amounts of the row are kept. If the report has other amounts, the row is flagged.
+
+    If the deposit was not credited, and the reported status is paid, the report replaces all amounts that a credit
+    uses. So a credit is never calculated from the amounts of two reports.
     """
     reported = {
         column: value for column, name in DETAILS.items() if (value := getattr(report, name)) not in (None, "", [])
@@ -242,14 +256,19 @@ def _store_details(edit: Edit[Deposit], report: DepositReport, *, credited: bool
 
 
 def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome, *, decisive: bool) -> None:
-    """Set ``next_poll_at``: now if only an answer of SkinsBack can decide, else a time by status and age."""
+    """Set ``next_poll_at``, the time of the next poll.
+
+    The time is now if only an answer of SkinsBack can decide. After a change of the status and after an answer, the
+    time depends on the status and the age of the deposit. In all other cases the time is not changed.
+    """
     deposit = edit.row
     asked = edit.source in DECISIVE
     moved = "status" in edit.changed
     undecided = outcome in {Outcome.CONFLICT, Outcome.WITHHELD}
     policy_waits = moved and deposit.status == DepositStatus.IN_HOLD and conf.callable_setting("HOLD_POLICY")
     if (undecided and not decisive) or (policy_waits and not asked):
-        # A sweep reads the list, then polls the rows that were due when it began. A later time would exclude this row.
+        # A sweep reads the list. Then it polls the rows that were due when the sweep began. A later time would exclude
+        # this row.
         is_due = deposit.next_poll_at is not None and deposit.next_poll_at <= edit.now
         if not (is_due and edit.source is Source.LIST):
             edit.set(next_poll_at=edit.now)

@@ -1,4 +1,4 @@
-"""Tokens of what a person saw of a deposit. A token includes what ``settle`` with ``credit`` would post."""
+"""Tokens for what a person saw of a deposit: the row, the ledger entries, and the credit that could be posted."""
 
 import copy
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ Credit = tuple[Decimal, str]
 
 
 class _Undone(Exception):
-    """Raised to roll back a database transaction on purpose. ``credit`` is the result."""
+    """Raised to roll back a database transaction on purpose. ``credit`` is the credit that was computed in it."""
 
     def __init__(self, credit: Credit) -> None:
         super().__init__()
@@ -39,15 +39,19 @@ class _Undone(Exception):
 
 
 def seen(deposit: Deposit) -> str:
-    """Return a token of the deposit as it is in memory, with its ledger entries. Pass it as ``seen`` to a decision."""
+    """Return a token for the deposit, as it is in memory, and for its ledger entries.
+
+    Pass the token as ``seen`` to ``settle`` or ``approve_hold``. These functions raise RowChanged if the deposit has
+    changed since then.
+    """
     return _token_and_credit(deposit, shown_entries(deposit))[0]
 
 
 def require_seen(edit: Edit[Deposit], token: str) -> object:
-    """Raise RowChanged if the locked deposit is not what the person saw.
+    """Raise RowChanged if the locked deposit is not what the person saw. Otherwise return the possible credit.
 
-    Returns what ``credit`` would post: amount and currency, or the code of the reason why nothing would be posted.
-    Returns None if the deposit was credited before.
+    The possible credit is the amount and currency that the decision ``credit`` would post. If nothing could be posted,
+    the code of the reason is returned. If the deposit was credited before, None is returned.
     """
     now, credit = _token_and_credit(edit.row, edit.entries().values())
     if now != token:
@@ -56,9 +60,10 @@ def require_seen(edit: Edit[Deposit], token: str) -> object:
 
 
 def shown_credit(deposit: Deposit) -> Credit:
-    """Return the amount and currency that ``credit`` would post. Raises as ``credit_of`` does.
+    """Return the amount and currency that the decision ``credit`` would post. Nothing is saved.
 
-    Nothing is saved: a CREDIT function gets a copy of ``deposit``, and what it writes to the database is rolled back.
+    A CREDIT function gets a copy of ``deposit``. All changes that the function makes in the database are rolled back.
+    Raises the same exceptions as ``credit_of``.
     """
     if conf.callable_setting("CREDIT") is None:
         return credit_of(deposit)

@@ -1,7 +1,7 @@
-"""Decisions of a person about a deposit that the rules and SkinsBack's answers cannot decide.
+"""Applies a person's decision about a deposit, where the rules and SkinsBack's answers cannot decide.
 
-A decision is bound to what the person saw: ``seen`` is compared under the row lock. If the row differs, RowChanged is
-raised and nothing is written. Without ``seen``, the values of the passed row are compared.
+A decision is valid only for what the person saw. So the row is locked and compared with the token ``seen``. If the row
+has changed, RowChanged is raised and nothing is written. Without ``seen``, the token of the passed row is used.
 """
 
 from enum import StrEnum
@@ -31,11 +31,16 @@ class Decision(StrEnum):
 def settle(deposit: Deposit, decision: Decision | str, by: Any = None, note: str = "", seen: str = "") -> Deposit:
     """Apply a person's decision about a deposit, end its review, and return the row.
 
-    ``keep`` moves no money, ``credit`` posts what the row's amounts say, ``reverse`` posts the opposite of the credit.
-    A deposit has at most one entry of each kind, so neither can be repeated. ``by`` is the person, for the history.
+    * ``keep`` moves no money.
+    * ``credit`` posts a credit. The ``CREDIT`` setting calculates the credit from the amounts of the row.
+    * ``reverse`` posts a reversal of the whole credit.
 
-    Raises RowChanged if the row is not what was seen, and InvalidInput if the decision is not possible: a second
-    ``credit``, a missing amount, a user who was deleted (the row is then flagged for that).
+    A deposit has at most one credit and one reversal, so ``credit`` and ``reverse`` cannot be repeated. ``by`` is the
+    person who decides. The history shows this person.
+
+    Raises RowChanged if the row is not what the person saw. Raises InvalidInput if the decision is not possible, for
+    example if the deposit was credited before or has no amount. If the user was deleted, ``credit`` raises
+    InvalidInput, and the row is flagged for this reason.
     """
     refused = run(partial(_settle, deposit.pk, decision, by, note, seen or token_of(deposit)))
     if isinstance(refused, InvalidInput):
@@ -68,7 +73,7 @@ def _settle(pk: Any, decision: str, by: Any, note: str, seen: str) -> Deposit | 
         case Decision.CREDIT:
             raise InvalidInput(_("This deposit was credited already."))
         case Decision.REVERSE:
-            raise InvalidInput(_("There is no credit of this deposit that could be reversed."))
+            raise InvalidInput(_("This deposit has no credit that could be reversed."))
         case _:
             raise InvalidInput(_("Choose one of keep, credit, reverse."))
     edit.save()

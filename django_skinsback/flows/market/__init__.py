@@ -1,4 +1,5 @@
-"""The price list of SkinsBack's market, imported into ``MarketItem`` rows.
+"""SkinsBack's market: the import of the price list into ``MarketItem`` rows, pages of these rows, and quotes.
 
-Others may call ``prices.sync_prices`` and ``price_rows.game_of_skins``.
+Other code may call ``prices.sync_prices``, ``price_rows.game_of_skins``, and the functions of ``browse`` and
+``quotes``.
 """

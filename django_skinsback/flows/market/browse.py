@@ -20,9 +20,10 @@ PAGE_SIZE = 24
 
 @dataclass(frozen=True, slots=True)
 class MarketPage:
-    """Up to 24 items, and the cursors of the pages after and before them. A cursor is empty if there is no such page.
+    """One page of the market. ``items`` are up to 24 rows of ``MarketItem``.
 
-    ``items`` are rows of ``MarketItem``. ``quotes.charge_for(item.price)`` is the price that a user pays.
+    ``quotes.charge_for(item.price)`` is the price that a user pays. ``next`` and ``previous`` are the cursors of the
+    next and the previous page. If there is no such page, the cursor is empty.
     """
 
     items: list[MarketItem]
@@ -41,12 +42,15 @@ def search_market(
     sort: str = "price",
     cursor: str = "",
 ) -> MarketPage:
-    """Return one page of the available items of ``game``: 24 items, fewer on the last page.
+    """Return one page of the available items of ``game``. A page has 24 items. The last page may have fewer items.
 
-    ``search`` are words that the name must contain, in any order. ``lowest`` and ``highest`` are the site's prices in
-    ``QUOTE_CURRENCY``, both included. ``wears`` are keys of ``WEAR_LABELS`` and ``qualities`` values of ``Quality``; an
-    item needs one of each; an empty sequence allows all. ``sort`` is ``price``, ``-price`` or ``name``. ``cursor`` is
-    ``next`` or ``previous`` of another page with the same filters and ``sort``; empty for the first page.
+    * ``search`` contains words. The name of an item must contain all of them, in any order.
+    * ``lowest`` and ``highest`` are prices for the user in ``QUOTE_CURRENCY``. Both limits are included.
+    * ``wears`` are keys of ``WEAR_LABELS``. An item must have one of these wears. An empty sequence allows all wears.
+    * ``qualities`` are values of ``Quality``. An empty sequence allows all qualities.
+    * ``sort`` is ``price``, ``-price`` (highest first) or ``name``.
+    * ``cursor`` is ``next`` or ``previous`` of another page with the same filters and the same ``sort``. It is empty
+      for the first page.
 
     Raises InvalidInput if an argument is not valid or the cursor is damaged. Takes one to three queries.
     """
@@ -64,15 +68,18 @@ def search_market(
     query = PageQuery(filters, order, limit=PAGE_SIZE + 1)
     backward = place is not None and place.backward
     found = query.rows(place, backward=backward)
-    if place and backward and len(found) < PAGE_SIZE:  # rows have gone since the cursor was made
+    if place and backward and len(found) < PAGE_SIZE:  # rows have disappeared: show the first page
         return _page(query.rows(None, backward=False), order, backward=False, has_more=False)
-    if place and not found:  # as before: show the last page
+    if place and not found:  # rows have disappeared: show the last page
         return _page(query.rows(None, backward=True), order, backward=True, has_more=False)
     return _page(found, order, backward=backward, has_more=place is not None)
 
 
 def _page(found: list[MarketItem], order: Sort, *, backward: bool, has_more: bool) -> MarketPage:
-    """Return the page of the rows that were read. ``has_more``: whether there are rows on the side of the cursor."""
+    """Return the page for the rows ``found``. If ``backward``, the rows are in reverse order.
+
+    ``has_more`` is True if the market has rows on the other side of the cursor.
+    """
     items, has_further = found[:PAGE_SIZE], len(found) > PAGE_SIZE
     if backward:
         items.reverse()

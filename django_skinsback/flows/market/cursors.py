@@ -1,6 +1,6 @@
-"""Cursors of market pages: the place in a sorted list at which a page begins or ends, as text for a URL.
+"""Cursors of market pages. A cursor is a text for a URL: the place in a sorted list at which a page begins or ends.
 
-The text is encrypted with ``SECRET_KEY``, because users read it and must not read market prices.
+The text is encrypted with a key from ``SECRET_KEY``, because users see it and must not see market prices.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -24,9 +24,9 @@ _TAG_BYTES = 12
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """The item next to a page. The page is after it, or before it if ``backward`` is True.
+    """The place of an item in a sorted list. The page begins after this item, or ends before it if ``backward``.
 
-    An item's place is its ``price`` and ``pk``, or its ``name`` if the list is sorted by name.
+    If the list is sorted by name, the place is the ``name`` of the item. Otherwise it is the ``price`` and the ``pk``.
     """
 
     sort: Sort
@@ -44,7 +44,10 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
 
     @classmethod
     def from_text(cls, text: str, sort: Sort) -> Self:
-        """Return the cursor of a text that ``text`` returned. Raise InvalidInput for any other text or another sort."""
+        """Return the cursor for a text that the property ``text`` has returned.
+
+        Raise InvalidInput if the text was changed, or if its sort order is not ``sort``.
+        """
         try:
             if not 0 < len(text) <= _LONGEST:
                 raise ValueError
@@ -65,14 +68,14 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def text(self) -> str:
-        """The cursor as text that a URL may contain without escapes. It is damaged if one character is changed."""
+        """The cursor as text for a URL. A URL may contain this text without escapes. A changed text is refused."""
         body = msgspec.json.encode(self)
         tag = _tag(body)
         return urlsafe_b64encode(tag + _encrypted(body, tag)).rstrip(b"=").decode()
 
     @property
     def item(self) -> MarketItem:
-        """The place as an item that is not saved."""
+        """An unsaved MarketItem that is at the place of this cursor."""
         return MarketItem(pk=self.pk, price=Decimal(self.price), market_hash_name=self.name)
 
 

@@ -17,10 +17,11 @@ _NORMAL, _STATTRAK, _SOUVENIR = Quality.NORMAL.value, Quality.STATTRAK.value, Qu
 
 
 def facets(market_hash_name: str, game: str = GAME_WITH_FACETS) -> tuple[str, str]:
-    """Return wear and quality of a skin: ``("field_tested", "stattrak")``.
+    """Return the wear and the quality of a skin, such as ``("field_tested", "stattrak")``.
 
-    The wear is at the end of the name and the quality at its beginning, after ``★`` if there is one. The wear is empty
-    if the name has none. Skins of other games have no wear and are ``normal``.
+    The end of the name contains the wear. If the name does not contain a wear, the wear is an empty string. The
+    beginning of the name, after ``★``, contains the quality. If a skin is not of CS2, the wear is an empty string and
+    the quality is ``normal``.
     """
     if game != GAME_WITH_FACETS:
         return "", _NORMAL

@@ -1,8 +1,8 @@
-"""The query for one page of the market. It reads about as many rows as it returns, in a table of any length.
+"""The query for one page of the market. It reads few rows more than the page contains, even in a large table.
 
-Each pair of wear and quality, and each price band, is one range of an index in which the rows are in the order of the
-page. The query reads the first rows of each such range and merges them. An ``IN`` or an ``OR`` instead would make the
-database read and sort all rows that match.
+There is one range of an index for each pair of wear and quality, and for each price band. In each range, the rows are
+in the order of the page. The query reads the first rows of each range and merges these rows. With ``IN`` or ``OR``, the
+database would read and sort all rows that match.
 """
 
 from bisect import bisect_right
@@ -22,7 +22,7 @@ from ...models.market import PRICE_BANDS, WEAR_LABELS, Quality
 from .cursors import Cursor, Sort
 
 _FEW = 500
-"""If so many rows at most match in a price band of which only a part is wanted, they are found by their price."""
+"""The largest number of matching rows in a part of a price band that are found by their price."""
 
 Condition = tuple[str, str, Any]
 """Column, operator, value."""
@@ -30,7 +30,7 @@ Condition = tuple[str, str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the items of a page have in common. Prices are market prices in US dollars, both included."""
+    """The filters of a page. ``lowest`` and ``highest`` are market prices in US dollars. Both limits are included."""
 
     game: str
     words: tuple[str, ...] = ()
@@ -41,19 +41,19 @@ class Filters:
 
     @property
     def facets(self) -> list[tuple[Condition, ...]]:
-        """The conditions of each pair of wear and quality; one empty tuple if all are wanted."""
+        """The conditions of each wanted pair of wear and quality. One empty tuple if all pairs are wanted."""
         if not self.wears and not self.qualities:
             return [()]
         return self.all_facets
 
     @property
     def all_facets(self) -> list[tuple[Condition, ...]]:
-        """The conditions of each pair of wear and quality, also if all are wanted."""
+        """The conditions of each wanted pair of wear and quality, even if all pairs are wanted."""
         pairs = product(self.wears or ("", *WEAR_LABELS), self.qualities or Quality.values)
         return [(("wear", "=", wear), ("quality", "=", quality)) for wear, quality in pairs]
 
     def limits(self, *, lower: bool = True, upper: bool = True) -> list[Condition]:
-        """The conditions of the price range, or of one side of it."""
+        """Return the conditions of the price range, or of one side of the price range."""
         found: list[Condition] = []
         if lower and self.lowest is not None:
             found.append(("price", ">=", self.lowest))
@@ -62,19 +62,19 @@ class Filters:
         return found
 
     def includes(self, price: Decimal) -> bool:
-        """Return whether a price is inside the range."""
+        """Return whether a price is inside the price range."""
         is_low = self.lowest is not None and price < self.lowest
         return not is_low and (self.highest is None or price <= self.highest)
 
     @property
     def bands(self) -> range:
-        """The price bands in which the range is."""
+        """The price bands that contain prices of the price range."""
         first = 0 if self.lowest is None else bisect_right(PRICE_BANDS, self.lowest)
         last = len(PRICE_BANDS) if self.highest is None else bisect_right(PRICE_BANDS, self.highest)
         return range(first, last + 1)
 
     def edge_limits(self, band: int) -> list[Condition]:
-        """The limits of that part of a band which is in the range."""
+        """Return the conditions of the part of a band that is inside the price range."""
         lower = max(self.lowest or Decimal(0), PRICE_BANDS[band - 1] if band else Decimal(0))
         limits: list[Condition] = [("price", ">=", lower)]
         end = PRICE_BANDS[band] if band < len(PRICE_BANDS) else None
@@ -83,7 +83,7 @@ class Filters:
         return [*limits, ("price", "<", end)] if end is not None else limits
 
     def limits_in(self, band: int) -> list[Condition]:
-        """The limits of the range that cut off a part of the band; an empty list if all of the band is wanted."""
+        """Return the conditions that exclude the unwanted part of a band. Empty if the whole band is wanted."""
         start = PRICE_BANDS[band - 1] if band else Decimal(0)
         lower = self.lowest is not None and self.lowest > start
         upper = self.highest is not None and (band == len(PRICE_BANDS) or self.highest < PRICE_BANDS[band])
@@ -91,7 +91,7 @@ class Filters:
 
 
 class PageQuery:
-    """Reads the rows beyond a place in the order of ``sort``; at most ``limit`` of them."""
+    """Reads at most ``limit`` rows after or before a place, in the order of ``sort``."""
 
     def __init__(self, filters: Filters, sort: Sort, *, limit: int) -> None:
         self._filters = filters
@@ -100,7 +100,7 @@ class PageQuery:
         self._using = router.db_for_read(MarketItem)
 
     def rows(self, place: Cursor | None, *, backward: bool) -> list[MarketItem]:
-        """Return the rows after ``place``, or before it if ``backward``; the nearest row is the first one."""
+        """Return the rows after ``place``, or the rows before ``place`` if ``backward``. The nearest row is first."""
         descending = (self._sort == "-price") != backward
         if self._filters.words:
             return self._found_by_words(place, descending=descending)
@@ -110,10 +110,13 @@ class PageQuery:
     # Words
 
     def _found_by_words(self, place: Cursor | None, *, descending: bool) -> list[MarketItem]:
-        """Read all names of the game. The index with the names has the other columns of the filters too."""
+        """Return the rows whose names contain all words of the filters.
+
+        The database reads all names of the game from one index, which also contains the other columns of the filters.
+        """
         filters = self._filters
-        # Coalesce hides the columns from the database: in the order of an index of prices, it would fetch each name
-        # from the table, which takes ten times as long.
+        # Coalesce keeps the database from using an index of prices. With this index, the database would fetch each
+        # name from the table, which takes ten times as long.
         price, name = Coalesce("price", Value(Decimal(0))), Coalesce("market_hash_name", Value(""))
         rows = MarketItem.objects.using(self._using).available().for_game(filters.game).search(" ".join(filters.words))
         rows = rows.alias(shown_price=price, shown_name=name)
@@ -149,7 +152,7 @@ class PageQuery:
             # Two ranges: thousands of rows may have the price of the cursor.
             if filters.includes(price):
                 yield (*facet, ("price", "=", price), ("id", "<" if descending else ">", place.pk))
-            # One limit on each side: of two, SQLite may use the looser one.
+            # Only one limit on each side: if there are two, SQLite may use the one that excludes fewer rows.
             if descending:
                 inside = filters.highest is None or price <= filters.highest
                 yield (*facet, *((("price", "<", price),) if inside else ()), *filters.limits(upper=not inside))
@@ -172,9 +175,10 @@ class PageQuery:
 
     @cached_property
     def _edges(self) -> dict[int, list[int] | None]:
-        """Bands of which only a part is wanted -> the keys of all matching rows, or None if they are more than 500.
+        """A dict with the price bands of which only a part is wanted: band -> primary keys of the matching rows.
 
-        If few rows of such a band match, many would be read in the order of the names before the first one is found.
+        If more than 500 rows of a band match, the value is None. If few rows match, a query in the order of the names
+        would read many other rows before it finds the first match.
         """
         filters, edges = self._filters, {}
         for band in filters.bands:
@@ -191,7 +195,10 @@ class PageQuery:
     # SQL
 
     def _merged(self, parts: Sequence[Sequence[Condition]], *, descending: bool) -> list[MarketItem]:
-        """Return the first rows of all parts in one query. ``QuerySet.union`` allows no limits on SQLite."""
+        """Return the first rows of all parts in one query.
+
+        ``QuerySet.union`` is not used, because on SQLite it does not allow a limit for each part.
+        """
         if not parts:
             return []
         columns = ("market_hash_name",) if self._sort == "name" else ("price", "id")
@@ -222,7 +229,7 @@ class PageQuery:
         has_lateral = connections[self._using].vendor == "postgresql"
         for shape, rows in shapes.items():
             if has_lateral and len(rows) > 1:
-                # PostgreSQL plans the query of a part once. To plan a hundred of them takes 30 milliseconds.
+                # With LATERAL, PostgreSQL plans one query for all parts. To plan a hundred queries takes 30 ms.
                 names = [f"value{number}" for number in range(len(rows[0]))]
                 select = self._select(shape, [f"part.{name}" for name in names], columns, order, **options)
                 row = f"({', '.join(['%s'] * len(names))})"
@@ -262,7 +269,7 @@ class PageQuery:
         descending: bool = False,
         limit: int | None = None,
     ) -> str:
-        """Return the SQL that selects the rows of a part. ``marks`` stand for the values of its conditions."""
+        """Return the SQL that selects the rows of a part. ``marks`` are the placeholders for the conditions' values."""
         connection = connections[self._using]
         quote = connection.ops.quote_name
         tests, rest = [], list(marks)
@@ -270,8 +277,9 @@ class PageQuery:
             values, rest = rest[:length], rest[length:]
             value = f"({', '.join(values)})" if operator == "IN" else values[0]
             if column == "price" and "market_hash_name" in order and connection.vendor == "sqlite":
-                # The plus sign keeps SQLite from using an index of prices for a page in the order of the names. It
-                # also takes the type from the column, so that a number would be below any text.
+                # The plus sign keeps SQLite from using an index of prices for a page in the order of the names. It also
+                # removes the type of the column. Then SQLite would treat the value as text, which is above any number.
+                # CAST makes the value a number.
                 tests.append(f"+{quote(column)} {operator} CAST({value} AS NUMERIC)")
             else:
                 tests.append(f"{quote(column)} {operator} {value}")

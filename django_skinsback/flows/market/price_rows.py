@@ -26,9 +26,10 @@ _COLUMNS = ("game", "available", "updated_at", *_ITEM_COLUMNS)
 
 
 def read_rows(game: str, *, available: bool) -> Iterator[tuple[int, str, Decimal, int, str]]:
-    """Yield key, name, price, count and class ID of the game's rows; 2,000 of them are in memory at a time."""
-    # Because of Coalesce, SQLite reads the table in order and not by the index of the game: 0.3 instead of 0.6 seconds
-    # for 100,000 of 300,000 rows; an import of 200,000 names took 3.7 instead of 5.5 seconds of processor time.
+    """Yield primary key, name, price, count and class ID of each row of a game. 2,000 rows are in memory at a time."""
+    # Because of Coalesce, SQLite reads the table in order and does not use the index of the game. To read 100,000 of
+    # 300,000 rows took 0.3 instead of 0.6 seconds. An import of 200,000 names took 3.7 instead of 5.5 seconds of
+    # processor time.
     rows = MarketItem.objects.using(database()).alias(game_without_index=Coalesce("game", Value("")))
     # Prices are read as text. On SQLite, Django's conversion of a price to a Decimal takes as long as all the rest.
     columns = rows.filter(game_without_index=game, available=available).values_list(
@@ -39,20 +40,21 @@ def read_rows(game: str, *, available: bool) -> Iterator[tuple[int, str, Decimal
 
 
 _decimal = lru_cache(maxsize=1 << 12)(Decimal)
-"""Many skins have the same price, so each text is converted once."""
+"""Converts the text of a price to a Decimal. Results are cached, because many skins have the same price."""
 
 
 def game_of_skins(skins: Sequence[dict[str, Any]]) -> str:
-    """Return the game whose price list has names of these skins; an empty text if no game or several games do.
+    """Return the game of these skins, which is found by their names in the price lists.
 
-    A user may pay with skins of another game than the one that the pay page opened with, and no report names the game.
+    Return an empty string if no price list contains the names, or if several price lists do. A report does not contain
+    the game, and a user may pay with skins of another game than the game of the pay page.
     """
     reported = (skin.get("name") for skin in skins)
     names = list(dict.fromkeys(name for name in reported if isinstance(name, str) and 0 < len(name) <= _NAME_LENGTH))
     names = names[:_NAMES_LOOKED_UP]
     if not names:
         return ""
-    # Plain SQL, because a deposit is locked meanwhile: Django takes five times as long to build the query.
+    # Plain SQL, because the deposit is locked at this time, and Django takes five times as long to build the query.
     connection = connections[database()]
     table = connection.ops.quote_name(MarketItem._meta.db_table)
     these_games, these_names = (", ".join(["%s"] * len(values)) for values in (GAMES, names))
@@ -67,11 +69,11 @@ def game_of_skins(skins: Sequence[dict[str, Any]]) -> str:
 
 
 def insert_rows(game: str, items: Sequence[PriceListItem], now: datetime) -> None:
-    """Insert a row for each item, inside a database transaction. An item whose name has a row is skipped.
+    """Insert a row for each item, inside a database transaction. If a row with this name exists, the item is skipped.
 
-    The database decides whether two names are equal: another import may have inserted a name, or a collation treats two
-    names as equal. Raises the error of the database if a value does not fit into its column. ``INSERT IGNORE`` is not
-    used, because it would truncate the value.
+    Such a row exists if another import has inserted the same name, or if the collation of the database treats two names
+    as equal. Raises the error of the database if a value does not fit into its column. ``INSERT IGNORE`` is not used,
+    because it would truncate the value.
 
     ``bulk_create`` is not used, because it prepares the values one by one. For a first import of 20,000 names,
     ``bulk_create`` took 1.05 times as long as a plain upsert. This function takes 0.2 to 0.3 times as long.
@@ -120,7 +122,7 @@ def _values(game: str, item: PriceListItem) -> tuple[str, Decimal, int, str, str
 
 
 def update_rows(game: str, items: Sequence[tuple[int, PriceListItem]], now: datetime) -> None:
-    """Write the columns of each (primary key, item) into its row, and mark the row as available."""
+    """Update the row of each item, and mark the row as available. ``items`` are pairs of primary key and item."""
     using = database()
     rows = [
         MarketItem(
@@ -155,15 +157,15 @@ def record_import(game: str, now: datetime) -> None:
 
 
 def mark_unavailable(keys: Sequence[int], now: datetime) -> None:
-    """Mark rows as not available."""
+    """Mark the rows with these primary keys as not available."""
     rows = MarketItem.objects.using(database()).filter(pk__in=keys, available=True)
     rows.update(available=False, updated_at=now)
 
 
 def items_without_row(game: str, items: Sequence[PriceListItem]) -> list[PriceListItem]:
-    """Return the items whose name equals no stored name by the collation of the database.
+    """Return the items whose names are not stored. The collation of the database decides whether two names are equal.
 
-    Python cannot compare by that collation. So the list is halved until each item with a stored name is found.
+    Python cannot compare names by this collation. So the list is halved until each item with a stored name is found.
     """
     if len(items) > COMPARE_AT_ONCE:
         starts = range(0, len(items), COMPARE_AT_ONCE)

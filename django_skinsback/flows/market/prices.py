@@ -26,7 +26,11 @@ _BATCH = 10_000
 
 @dataclass
 class SyncCounts:
-    """Names in the list (``items``), rows inserted or updated (``written``), rows marked unavailable (``gone``)."""
+    """The counts of an import.
+
+    ``items`` is the number of names in the price list. ``written`` is the number of rows that were inserted or updated.
+    ``gone`` is the number of rows that became unavailable.
+    """
 
     items: int = 0
     written: int = 0
@@ -36,15 +40,19 @@ class SyncCounts:
 def sync_prices(
     account: str = conf.DEFAULT_ACCOUNT, game: str | None = None, *, on_progress: Callable[[int], object] | None = None
 ) -> SyncCounts:
-    """Import the grouped price list of one game (``/docs/api/v1/market_pricelist``); prices are in US dollars.
+    """Import the grouped price list of one game, and return the counts (``/docs/api/v1/market_pricelist``).
 
-    Unchanged rows are not written. A row whose name is not listed any more becomes unavailable and is not deleted. A
-    name listed twice is one row with the lower price and the sum of the counts. The whole list is read and compared
-    before the first write. Rows are written in batches, each in its own database transaction; ``on_progress`` is called
-    with the number of rows of each batch. In the end the time of the import is written for ``price_list_age``, even if
-    no row has changed. The list needs about 300 bytes of memory for each item. Returns the counts.
+    Prices are in US dollars. Unchanged rows are not written. If a name is not listed any more, its row becomes
+    unavailable. The row is not deleted. If a name is listed twice, its row has the lower price and the sum of the
+    counts.
 
-    Raises what the client raises; then nothing was written. Two imports may run at the same time.
+    The whole list is read and compared before the first write. The list needs about 300 bytes of memory for each item.
+    Rows are written in batches. Each batch has its own database transaction. ``on_progress`` is called with the number
+    of rows of each batch. At the end, the time of the import is stored for ``price_list_age``, even if no row has
+    changed.
+
+    Raises the exceptions of the client. After such an exception, nothing was written. Two imports may run at the same
+    time.
     """
     game = check_game(game or conf.default_game())
     now = utc_now()
@@ -81,9 +89,9 @@ def sync_prices(
 
 
 def price_list_age(game: str) -> timedelta | None:
-    """Return how long ago the price list of ``game`` was imported; None if it never was.
+    """Return the age of the imported price list of ``game``. Return None if no price list was imported.
 
-    The time counts from the moment at which SkinsBack was asked for the list.
+    The age is counted from the time at which SkinsBack was asked for the price list.
     """
     rows = PriceListImport.objects.using(database()).filter(game=game)
     imported_at = rows.values_list("imported_at", flat=True).first()

@@ -1,4 +1,4 @@
-"""Prices for users: what a skin costs here, and quotes, at whose price a user may buy for a short time."""
+"""Prices for users, and quotes. A user may buy at the price of a quote for a short time."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,7 +17,7 @@ from ..players import guard
 
 CENT = Decimal("0.01")
 _HIGHEST_PRICE = 10**9
-"""Price ranges are searched below this number of US dollars."""
+"""``price_range`` searches for market prices below this number of US dollars."""
 _STEPS_PER_DOLLAR = 10**6
 
 
@@ -38,8 +38,11 @@ def charge_for(market_price: Decimal) -> Decimal:
 def price_cap(market_price: Decimal, charge: Decimal) -> Decimal:
     """Return the highest price in US dollars at which a skin is bought for a user who pays ``charge``.
 
-    It is the least of: the market price and ``PRICE_SLIPPAGE``; ``BUY_MAX_PRICE``; the charge in US dollars, unless
-    ``ALLOW_LOSS`` is on. It is cut off after six decimals.
+    The result is the lowest of these amounts, cut off after six decimals:
+
+    * the market price increased by ``PRICE_SLIPPAGE``
+    * ``BUY_MAX_PRICE``, if it is set
+    * the charge in US dollars, if ``ALLOW_LOSS`` is False
     """
     caps = [market_price * (1 + conf.price_slippage())]
     if (limit := conf.buy_max_price()) is not None:
@@ -60,13 +63,14 @@ def offered_charge(market_price: Decimal) -> Decimal | None:
 
 
 def make_quote(user: Any, game: str, market_hash_name: str) -> Quote:
-    """Save the price of one skin for one user and return the Quote. ``players.buy_quote`` buys at it once.
+    """Save a quote, which is the price of one skin for one user, and return the quote.
 
-    The price is that of the imported price list; SkinsBack is not called. The quote is valid for ``QUOTE_SECONDS``.
-    Show its ``public_id``, ``charge``, ``currency`` and ``expires_at``, and no other amount.
+    The user can buy at this price once, with ``players.buy_quote``. The price is calculated from the imported price
+    list. SkinsBack is not called. The quote is valid for ``QUOTE_SECONDS``. Show the user only these values of the
+    quote: ``public_id``, ``charge``, ``currency`` and ``expires_at``.
 
-    Raises NoPrice if the skin is not in the list, the list is older than ``PRICES_MAX_AGE``, or the market price is
-    above the price cap. Raises UserFrozen, GameSwitchedOff or LimitReached if the user could not buy it.
+    Raises NoPrice if the skin is not in the price list, the price list is older than ``PRICES_MAX_AGE``, or the market
+    price is above the price cap. Raises UserFrozen, GameSwitchedOff or LimitReached if the user may not buy the skin.
     """
     price = market_price(check_game(game), market_hash_name)
     if price is None:
@@ -98,7 +102,10 @@ def _save(quote: Quote) -> Quote:
 
 
 def market_price(game: str, market_hash_name: str) -> Decimal | None:
-    """Return the market price of a skin in US dollars; None if it is not listed, or if the list is too old."""
+    """Return the market price of a skin in US dollars.
+
+    Return None if the skin is not in the price list, or if the price list is older than ``PRICES_MAX_AGE``.
+    """
     imported = PriceListImport.objects.using(database()).filter(game=game).first()
     if imported is None or utc_now() - imported.imported_at > conf.prices_max_age():
         return None
@@ -108,7 +115,11 @@ def market_price(game: str, market_hash_name: str) -> Decimal | None:
 
 
 def is_still_offered(quote: Quote) -> bool:
-    """Return whether the skin is sold now at the charge and the price cap of a quote, or below."""
+    """Return whether the user can still buy the skin at the charge of the quote.
+
+    Return False if the charge would be higher now, or if the skin has no price. Return False also if ``QUOTE_CURRENCY``
+    was changed, or if ``BUY_MAX_PRICE`` is now below the price cap of the quote.
+    """
     price, limit = market_price(quote.game, quote.market_hash_name), conf.buy_max_price()
     if price is None or quote.currency != conf.quote_currency() or (limit is not None and quote.max_price > limit):
         return False
@@ -119,9 +130,9 @@ def is_still_offered(quote: Quote) -> bool:
 def price_range(lowest: Decimal | None, highest: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
     """Return the range of market prices in US dollars whose charges are from ``lowest`` to ``highest``.
 
-    ``lowest`` and ``highest`` are in ``QUOTE_CURRENCY`` and included; None means no limit, and is returned as None. A
-    highest market price of 0 means that no skin is that cheap. The range is found by bisection: a higher market price
-    never has a lower charge.
+    ``lowest`` and ``highest`` are in ``QUOTE_CURRENCY``. Both limits are included. If a limit is None, the
+    corresponding market price is None too. If the highest market price is 0, no skin is cheap enough. The range is
+    found by bisection, because a higher market price never has a lower charge.
     """
     first = None if lowest is None else _first_price(lambda charge: charge >= lowest)
     above = None if highest is None else _first_price(lambda charge: charge > highest)
@@ -129,13 +140,13 @@ def price_range(lowest: Decimal | None, highest: Decimal | None) -> tuple[Decima
 
 
 def _first_price(reaches: Callable[[Decimal], bool]) -> Decimal:
-    """Return the lowest market price whose charge fulfils the condition."""
+    """Return the lowest market price for whose charge ``reaches`` returns True."""
 
     def is_reached(step: int) -> bool:
         try:
             return reaches(charge_for(Decimal(step) / _STEPS_PER_DOLLAR))
         except ConfigurationError:
-            return reaches(Decimal(0))  # a PRICE_MARKUP may round the lowest prices to zero, which nothing is sold at
+            return reaches(Decimal(0))  # PRICE_MARKUP may round the lowest prices to zero; nothing is sold for zero
 
     below, found = 0, 1
     while not is_reached(found) and found < _HIGHEST_PRICE * _STEPS_PER_DOLLAR:
@@ -147,14 +158,17 @@ def _first_price(reaches: Callable[[Decimal], bool]) -> Decimal:
 
 
 def _converted(key: str, amount: Decimal, *arguments: str) -> Decimal:
-    """Return what the function of the setting ``key`` returns for an amount. Raise ConfigurationError if it cannot."""
+    """Return an amount converted by the function of the setting ``key``.
+
+    Raise ConfigurationError if the setting is None, or if the function does not return a Decimal above zero.
+    """
     convert = conf.callable_setting(key)
     if convert is None:
-        raise ConfigurationError(f"SKINSBACK['QUOTE_CURRENCY'] needs SKINSBACK[{key!r}].")
+        raise ConfigurationError(f"SKINSBACK[{key!r}] is not set, but SKINSBACK['QUOTE_CURRENCY'] needs it.")
     returned = convert(amount, *arguments)
     if isinstance(returned, Decimal) and returned.is_finite() and returned > 0:
         try:
             return parse_amount(returned.quantize(PLACES, rounding=ROUND_DOWN, context=EXACT))
         except InvalidAmount:
             pass
-    raise ConfigurationError(f"SKINSBACK[{key!r}] returned {returned!r} for {amount}: return a Decimal above zero.")
+    raise ConfigurationError(f"SKINSBACK[{key!r}] returned {returned!r} for {amount}, not a Decimal above zero.")

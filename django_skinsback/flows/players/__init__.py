@@ -1,4 +1,4 @@
-"""What a user of the site may do: limits, freezes, and the Steam profile that deposits and purchases use.
+"""Flows about one user of the site: limits, freezes, Steam profiles and inventories.
 
 Other code may call ``guard.allow``, ``inventory.get_inventory``, and the functions of ``freeze`` and
 ``steam_profiles``.

@@ -1,4 +1,4 @@
-"""Freezes users: a frozen user can start no deposit and no purchase. What has begun continues."""
+"""Freezes users. A frozen user cannot start a deposit or a purchase. Earlier deposits and purchases continue."""
 
 import logging
 from functools import partial
@@ -17,11 +17,11 @@ from .guard import lock_user
 def freeze(user: Any, by: OptionalUser, reason: str) -> Freeze:
     """Freeze a user and return the row. Later deposits and purchases of the user raise UserFrozen.
 
-    ``by`` is the operator; None if code of the site freezes the user. ``reason`` is for operators. If a deposit or a
-    purchase of the user is being saved, ``freeze`` waits until it is saved. A user who is frozen already stays frozen
-    since the same time, with the new ``by`` and ``reason``.
+    ``by`` is the operator, or None if code of the site freezes the user. ``reason`` is for operators. If a deposit or
+    a purchase of the user is being saved, ``freeze`` waits until it is saved. If the user is already frozen, ``by``
+    and ``reason`` are replaced, and ``since`` stays the same.
 
-    Raises InvalidInput without a reason.
+    Raises InvalidInput if ``reason`` is empty.
     """
     if not reason.strip():
         raise InvalidInput(_("Enter the reason why the user is frozen."))
@@ -39,7 +39,7 @@ def _freeze(user: Any, by: Any, reason: str) -> Freeze:
 
 
 def unfreeze(user: Any, by: OptionalUser = None) -> bool:
-    """Let a frozen user start deposits and purchases again. Return False if the user is not frozen."""
+    """Let a frozen user start deposits and purchases again. Return True if the user was frozen, otherwise False."""
     return run(partial(_unfreeze, user, by))
 
 
@@ -53,7 +53,11 @@ def _unfreeze(user: Any, by: Any) -> bool:
 
 
 def is_frozen(user: Any) -> bool:
-    """Return whether a user is frozen now. Deposits and purchases check it again while they hold the user's lock."""
+    """Return whether a user is frozen now.
+
+    The flows of deposits and purchases do not rely on this result. They check the freeze again while the user is
+    locked.
+    """
     return Freeze.objects.using(database()).filter(user_id=user.pk).exists()
 
 

@@ -32,11 +32,11 @@ def allow(
     charges: Sequence[tuple[Decimal, str]] = (),
     count: int = 1,
 ) -> None:
-    """Return if ``user`` may start ``count`` deposits or purchases of these games now. Otherwise raise NotAllowedNow.
+    """Check that ``user`` may start ``count`` deposits or purchases of these games now. Raise NotAllowedNow if not.
 
-    Call it as the first statement of the database transaction that inserts the rows. It locks the user, so a second
-    transaction of the same user waits until the rows of the first one are committed, and counts them. ``charges`` are
-    the amounts and currencies of the new purchases.
+    Call ``allow`` as the first statement of the database transaction that inserts the rows. ``allow`` locks the user.
+    So a second transaction of the same user waits until the first transaction is committed, and then counts its rows.
+    ``charges`` are the amounts and currencies of the new purchases.
 
     Raises UserFrozen, GameSwitchedOff or LimitReached. The message of LimitReached is translated and names the limit.
     """
@@ -54,10 +54,10 @@ def allow(
 
 
 def lock_user(user: Any) -> None:
-    """Lock the guard row of a user by writing it, until the database transaction ends.
+    """Lock a user until the database transaction ends: write the UserGuard row of the user.
 
-    One upsert, and not an UPDATE before an INSERT: under REPEATABLE READ, MariaDB locks the gap that an UPDATE of a
-    missing row finds. The first purchases of two users would then block each other.
+    One upsert is used instead of an UPDATE and an INSERT. If the row does not exist, an UPDATE under REPEATABLE READ
+    makes MariaDB lock a gap in the index. Then the first purchases of two users would block each other.
     """
     using = database()
     has_target = connections[using].features.supports_update_conflicts_with_target
@@ -70,7 +70,7 @@ def lock_user(user: Any) -> None:
 
 
 def start_of_day() -> datetime:
-    """Return when the current day began in the time zone of the setting ``TIME_ZONE``."""
+    """Return the time at which the current day began, in the time zone of the setting ``TIME_ZONE``."""
     zone = timezone.get_default_timezone()
     return datetime.combine(utc_now().astimezone(zone).date(), time.min, tzinfo=zone)
 
@@ -95,7 +95,7 @@ def _check_deposits(user: Any, limits: Any, start: datetime, count: int) -> None
 def _check_purchases(
     user: Any, limits: Any, start: datetime, count: int, charges: Sequence[tuple[Decimal, str]]
 ) -> None:
-    """Purchases that an operator made for the user (``by``) are not counted."""
+    """Raise LimitReached if the user would exceed a limit. Purchases of an operator (``by``) are not counted."""
     today = Purchase.objects.using(database()).filter(user_id=user.pk, by=None, created_at__gte=start)
     rows = list(_newest(today).values_list("pk", "status"))
     if "count" in limits:
@@ -112,10 +112,11 @@ def _check_purchases(
 
 
 def _newest(rows: QuerySet[M]) -> QuerySet[M]:
-    """Return ``rows`` as a query that reads the newest version, even inside a transaction of the caller on MariaDB.
+    """Return the query ``rows``, changed so that it reads the newest version of the rows.
 
-    Elsewhere the rows are not locked: a plain SELECT after ``lock_user`` reads what was committed before. A lock could
-    cause a deadlock with a webhook that refunds one of these rows while the caller has locked the user's wallet.
+    Only inside a transaction of the caller on MariaDB, the query needs a row lock for this. In all other cases the
+    query is returned unchanged: a plain SELECT after ``lock_user`` reads everything that was committed before. A row
+    lock could cause a deadlock, if the caller has locked the user's wallet and a webhook refunds one of these rows.
     """
     connection = connections[database()]
     is_inside_callers = bool(connection.savepoint_ids)
@@ -123,7 +124,7 @@ def _newest(rows: QuerySet[M]) -> QuerySet[M]:
 
 
 def _sums(amounts: Any) -> dict[str, Decimal]:
-    """Return the sum by currency. It is calculated here because SQLite adds decimals as floats."""
+    """Return a dict: currency -> sum. The sums are calculated in Python, because SQLite adds decimals as floats."""
     sums: dict[str, Decimal] = {}
     for amount, currency in amounts:
         sums[currency] = sums.get(currency, Decimal(0)) + amount

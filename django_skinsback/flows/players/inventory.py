@@ -21,17 +21,21 @@ from .steam_profiles import trade_url_to_pay_from
 
 CACHE_SECONDS = 60
 USER_SECONDS = 5
-"""A user's inventories are read from SkinsBack once in this time at most, over all games."""
+"""The shortest time between two calls to SkinsBack for the inventories of one user. All games count together."""
 SITE_CALLS_AT_ONCE = 10
-"""The site may read one inventory a second. This many seconds without a call can be used later."""
+"""The site may read one inventory per second. After a pause, it may read up to this many inventories at once."""
 
 
 class InventorySkin(msgspec.Struct, frozen=True, kw_only=True):
-    """A skin that a user owns. ``icon_url`` and ``class_id`` are SkinsBack's words: pass them to ``picture_url``.
+    """A skin that a user owns.
 
-    ``price`` is what the user is credited for it, in the inventory's currency. It is None if SkinsBack names no price
-    or ``CREDIT`` is a function. ``is_tradable`` says whether Steam allows a trade of the skin now, ``is_accepted``
-    whether SkinsBack accepts it. A deposit needs both.
+    ``price`` is the amount that the user is credited for the skin, in the currency of the inventory. ``price`` is None
+    if SkinsBack reports no price, or if ``CREDIT`` is a function.
+
+    ``is_tradable`` is True if Steam allows a trade of the skin now. ``is_accepted`` is True if SkinsBack accepts the
+    skin. A user can pay with a skin only if both are True.
+
+    ``icon_url`` and ``class_id`` are arguments for ``pictures.picture_url``.
     """
 
     asset_id: str
@@ -54,12 +58,16 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 def get_inventory(user: OptionalUser, game: str) -> Inventory:
     """Return the skins of one game that a user owns on Steam (``/docs/api/v1/user_inventory``).
 
-    The Steam account is that of the user's trade URL. The result is cached for 60 seconds in ``CACHE``. SkinsBack is
-    called at most once in 5 seconds for a user, and about 60 times a minute for all users.
+    The user's trade URL identifies the Steam account. The result is cached for 60 seconds in ``CACHE``. SkinsBack is
+    called at most once in 5 seconds for one user, and about 60 times a minute for all users together.
 
-    Raises InventoryBusy if these limits are reached or the cache cannot be used, TradeURLMissing, TradeURLBroken,
-    TradeURLOfAnotherAccount, GameSwitchedOff, and what the client raises. Raises InsideDatabaseTransaction inside a
-    database transaction.
+    Raises these exceptions:
+
+    * InventoryBusy if one of these limits is reached, or if the cache cannot be used.
+    * TradeURLMissing, TradeURLBroken or TradeURLOfAnotherAccount if the user has no usable trade URL.
+    * GameSwitchedOff if ``DEPOSIT_GAMES`` does not contain ``game``.
+    * InsideDatabaseTransaction inside a database transaction.
+    * The exceptions of the client.
     """
     refuse_inside_transaction("get_inventory()")
     if check_game(game) not in conf.games("deposits"):
@@ -81,7 +89,7 @@ def get_inventory(user: OptionalUser, game: str) -> Inventory:
 
 
 def _take_slots(cache: SiteCache, name: str) -> None:
-    """Take the user's slot and one of the site's. Raise InventoryBusy if one of them is taken."""
+    """Count a call for the user and for the site. Raise InventoryBusy if the user or the site must wait."""
     now = time.time()
     key = f"skinsback:inventory-user:{name}"
     if not _call_cache(cache, "add", key, now + USER_SECONDS, USER_SECONDS):
@@ -98,12 +106,12 @@ def _call_cache(cache: SiteCache, operation: str, *arguments: object) -> object:
     try:
         return getattr(cache, operation)(*arguments)
     except Exception as error:
-        # Without the cache the limits are not known. Calls for notifications and purchases must not wait for these.
+        # Without the cache, calls for inventories cannot be limited. They could delay calls about money.
         raise InventoryBusy("The cache of the inventories cannot be used.", USER_SECONDS) from error
 
 
 def _decode(cached: object) -> Inventory | None:
-    """Return a cached inventory; None if there is none, or another release of the package has written it."""
+    """Return a cached inventory. Return None if the cache has no inventory, or has one of an incompatible release."""
     try:
         return msgspec.json.decode(cached, type=Inventory) if isinstance(cached, bytes) else None
     except msgspec.MsgspecError:
@@ -130,7 +138,11 @@ def _priced(reported: ReportedInventory, now: datetime) -> Inventory:
 
 
 def _price(item: InventoryItem, currency: str) -> Decimal | None:
-    """Return what ``CREDIT`` gives for the item in the inventory's currency; in US dollars if that is not known."""
+    """Return the amount that the user is credited for an item, according to ``CREDIT``.
+
+    The amount is in the inventory's currency, or in US dollars if that currency is not known. Return None if the amount
+    is not known.
+    """
     if conf.callable_setting("CREDIT"):
         return None
     if conf.credit_column() == "user_amount":

@@ -1,4 +1,4 @@
-"""The Steam ID and the trade URL of a user: read, set, and flagged as broken when SkinsBack refuses the trade URL."""
+"""Reads and changes the Steam ID and the trade URL of a user. Flags a trade URL as broken if SkinsBack refuses it."""
 
 import math
 from datetime import datetime, timedelta
@@ -25,18 +25,19 @@ from ..ledger.database import database, lock, run
 from ..ledger.edit import after_commit
 
 BROKEN_CODES = frozenset({8, 9})
-"""Refusals of the buying methods because of the trade URL: ``invalid_partner_value``, ``invalid_token_value``."""
+"""Error codes with which the buying methods refuse a trade URL: ``invalid_partner_value``, ``invalid_token_value``."""
 
 
 def get_profile(user: Any) -> SteamProfile | None:
-    """Return the Steam profile of a user; None if the user has entered no trade URL."""
+    """Return the Steam profile of a user. Return None if the user has never entered a trade URL."""
     return SteamProfile.objects.using(database()).filter(user_id=user.pk).first()
 
 
 def steam_id_of(user: Any) -> str:
-    """Return the Steam ID of a user: from ``STEAM_ID`` if it returns one, otherwise from the profile; or empty text.
+    """Return the Steam ID of a user. Return an empty string if the Steam ID is not known.
 
-    Raises ConfigurationError if ``STEAM_ID`` returns something else.
+    The result of ``STEAM_ID`` is used. If it is empty, the Steam ID of the Steam profile is used. Raises
+    ConfigurationError if ``STEAM_ID`` returns a value that is not a Steam ID.
     """
     if steam_id := _login_steam_id(user):
         return steam_id
@@ -45,13 +46,13 @@ def steam_id_of(user: Any) -> str:
 
 
 def set_trade_url(user: Any, trade_url: str) -> SteamProfile:
-    """Store the trade URL that a user has entered, and its Steam ID. Return the profile, which is not broken any more.
+    """Store the trade URL that a user has entered, with the Steam ID of the trade URL. Return the profile.
 
-    If another trade URL was stored before, ``trade_url_changed`` is sent after the commit, and the user cannot buy for
-    ``TRADE_URL_COOLDOWN_HOURS``. The same trade URL again changes nothing.
+    If another trade URL was stored before, the signal ``trade_url_changed`` is sent after the commit, and the user
+    cannot buy for ``TRADE_URL_COOLDOWN_HOURS``. If the same trade URL was stored before, nothing is changed.
 
-    Raises InvalidTradeURL; TradeURLOfAnotherAccount if the user's login (``STEAM_ID``) has another Steam ID;
-    TradeURLBroken if it is the trade URL that SkinsBack has refused.
+    Raises InvalidTradeURL if ``trade_url`` is not a trade URL. Raises TradeURLOfAnotherAccount if the user's login
+    (``STEAM_ID``) has another Steam ID. Raises TradeURLBroken if SkinsBack has refused this trade URL before.
     """
     trade_url = hide(trade_url)
     entered = TradeURL.parse(trade_url)
@@ -85,10 +86,11 @@ def _set_trade_url(user: Any, entered: TradeURL) -> SteamProfile:
 
 
 def trade_url_to_use(user: Any) -> str:
-    """Return the trade URL that a user receives skins at.
+    """Return the trade URL at which a user receives skins.
 
-    Raises TradeURLMissing, TradeURLBroken, TradeURLChangedRecently, or TradeURLOfAnotherAccount if the user's login has
-    another Steam ID now.
+    Raises TradeURLMissing if the user has no trade URL, TradeURLBroken if SkinsBack has refused it, and
+    TradeURLChangedRecently if the user cannot buy yet after a change. Raises TradeURLOfAnotherAccount if the user's
+    login has another Steam ID now.
     """
     trade_url, changed_at = _working_trade_url(user)
     cooldown = conf.trade_url_cooldown()
@@ -106,15 +108,16 @@ def trade_url_to_use(user: Any) -> str:
 
 
 def trade_url_to_pay_from(user: Any) -> str:
-    """Return the trade URL that a user pays from. A change of the trade URL does not block deposits.
+    """Return the trade URL from which a user pays.
 
-    Raises as ``trade_url_to_use`` does, except TradeURLChangedRecently.
+    Raises the exceptions of ``trade_url_to_use``, but not TradeURLChangedRecently: a change of the trade URL does not
+    block deposits.
     """
     return _working_trade_url(user)[0]
 
 
 def _working_trade_url(user: Any) -> tuple[str, datetime | None]:
-    """Return the trade URL, and when it was changed."""
+    """Return the trade URL of a user, and the time of its last change. The time is None if it was never changed."""
     profile = get_profile(user)
     if profile is None or not profile.trade_url:
         raise TradeURLMissing
@@ -126,10 +129,11 @@ def _working_trade_url(user: Any) -> tuple[str, datetime | None]:
 
 
 def known_payer(user: Any, steam_id: str = "") -> tuple[str, str]:
-    """Return the Steam ID and the trade token for a deposit of a user. Either may be empty.
+    """Return the Steam ID and the trade token for a deposit of a user. Each of them may be an empty string.
 
-    ``steam_id`` is the one that the caller knows. The token is empty if the profile is broken, or if it belongs to
-    another Steam account.
+    If ``steam_id`` is not empty, it is returned. Otherwise the Steam ID of the user's login or of the profile is
+    returned. The token is empty if there is no trade URL, if SkinsBack has refused the trade URL, or if the trade URL
+    belongs to another Steam account.
     """
     profile = get_profile(user)
     steam_id = steam_id or _login_steam_id(user) or (profile.steam_id if profile is not None else "")
@@ -140,10 +144,10 @@ def known_payer(user: Any, steam_id: str = "") -> tuple[str, str]:
 
 
 def mark_broken(purchase: Purchase, reason: str, now: datetime) -> None:
-    """Flag the profile of a purchase's user as broken, if it still has the trade URL that the purchase was sent to.
+    """Flag the trade URL of a purchase as broken in the user's profile. ``reason`` is SkinsBack's status or message.
 
-    Call it in the database transaction that records the refusal, before the purchase's ``token`` is blanked. ``reason``
-    is SkinsBack's status or error message.
+    If the user has replaced the trade URL meanwhile, nothing is flagged. Call this function in the database transaction
+    that records the refusal, before the ``token`` of the purchase is blanked.
     """
     if purchase.user_id is None or not purchase.token:
         return
@@ -155,12 +159,15 @@ def mark_broken(purchase: Purchase, reason: str, now: datetime) -> None:
 
 
 def _login_steam_id(user: Any) -> str:
-    """Return what ``STEAM_ID`` returns; empty text if it is not set."""
+    """Return the Steam ID that ``STEAM_ID`` returns. Return an empty string if ``STEAM_ID`` is not set.
+
+    Raise ConfigurationError if ``STEAM_ID`` returns a value that is not a Steam ID.
+    """
     hook = conf.callable_setting("STEAM_ID")
     steam_id = "" if hook is None else hook(user)
     try:
         return check_steam_id(steam_id) if steam_id else ""
     except InvalidSteamID:
         raise ConfigurationError(
-            "SKINSBACK['STEAM_ID'] must return a Steam ID of 17 digits, or an empty text for a user who has none."
+            "SKINSBACK['STEAM_ID'] must return a Steam ID of 17 digits, or an empty string if the user has no Steam ID."
         ) from None

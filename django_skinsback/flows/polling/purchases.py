@@ -214,9 +214,9 @@ def _is_repeatable(row: Purchase) -> bool:
 
 
 def _is_decided(row: Purchase) -> bool:
-    """Return whether an operator has settled a reason since the row was last sent.
+    """Return whether an operator has made a decision about the purchase since it was last sent.
 
-    Reasons that only mean that something takes too long do not count.
+    A decision does not count if all reasons that it settled only mean that something takes too long.
     """
     lines = StatusChange.objects.using(database()).filter(purchase=row, source=Source.OPERATOR)
     since = row.submitted_at or row.created_at

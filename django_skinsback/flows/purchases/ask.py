@@ -1,4 +1,4 @@
-"""Asks SkinsBack about purchases: many in one call, and in smaller calls if that call fails."""
+"""Asks SkinsBack about many purchases in one call. If this call fails, several smaller calls are made."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -23,9 +23,10 @@ from .report import record_report
 
 @dataclass
 class Answers:
-    """What SkinsBack says about purchases: reports by ``custom_id``, and errors of single purchases by primary key.
+    """The answers of SkinsBack about purchases.
 
-    ``unasked`` are the primary keys of purchases that were not asked about, because no time was left.
+    ``reports`` contains reports by ``custom_id``. ``failures`` contains the errors of single purchases by primary key.
+    ``unasked`` contains the primary keys of the purchases for which no call was made, because no time was left.
     """
 
     reports: dict[str, PurchaseReport] = field(default_factory=dict)
@@ -41,10 +42,14 @@ def always() -> bool:
 def get_answers(account: str, rows: list[Purchase], may_call: Callable[[], bool] = always) -> Answers:
     """Ask SkinsBack about all rows in one call and return the answers (``/docs/api/v1/market_getinfo``).
 
-    If the call fails, it is repeated for each half of the rows. A row without an answer is asked about once more by its
-    ``buy_id``, if that is known. ``may_call`` is called before each further call. When it returns False, the remaining
-    rows are put into ``unasked``. Raises account-wide errors, and UnknownOutcome if a call gets no readable
-    answer and ``balance`` gets none either.
+    If the call fails, each half of the rows is asked about in a separate call. For each row that still has no answer
+    but has a ``buy_id``, one call with the ``buy_id`` is made.
+
+    The function ``may_call`` is called before each further call to SkinsBack. If ``may_call`` returns False, no further
+    call is made, and the remaining rows are put into ``unasked``.
+
+    Raises account-wide errors. If a call has no readable answer, ``balance`` is called. If ``balance`` has no readable
+    answer either, UnknownOutcome is raised.
     """
     client, answers = get_client(account), Answers()
     _ask_in_halves(account, client, rows, answers, may_call)
@@ -74,9 +79,10 @@ def get_answers(account: str, rows: list[Purchase], may_call: Callable[[], bool]
 def _ask_in_halves(
     account: str, client: SkinsBackClient, rows: list[Purchase], answers: Answers, may_call: Callable[[], bool]
 ) -> None:
-    """Ask about a list of rows. If one ID in it makes the call fail, halve the list until that ID is alone.
+    """Ask about a list of rows, and put the answers into ``answers``.
 
-    If ``may_call`` returns False before that, the smallest part that failed is put into ``failures``, and parts that
+    If the call fails, each half of the list is asked about separately, until the row that causes the failure is alone.
+    If ``may_call`` returns False before that, the rows of the last failed call are put into ``failures``. The rows that
     were not asked about are put into ``unasked``.
     """
     odd: Exception
@@ -100,7 +106,7 @@ def _ask_in_halves(
             return
         odd = error
     middle = len(rows) // 2
-    if not may_call():  # not ``unasked``: due at once, the same rows would fail in every pass
+    if not may_call():  # not put into ``unasked``: such rows are due at once, so they would fail in every pass
         answers.failures |= dict.fromkeys((row.pk for row in rows), odd)
         return
     _ask_in_halves(account, client, rows[:middle], answers, may_call)
@@ -120,10 +126,11 @@ def _get_by_buy_id(client: SkinsBackClient, row: Purchase) -> PurchaseReport | N
 
 
 def ask(account: str, rows: list[Purchase], source: Source, *, by: Any = None) -> list[Purchase]:
-    """Ask ``market_getinfo`` about rows, record the answers, and return the rows that SkinsBack does not know.
+    """Ask SkinsBack about rows, record the answers, and return the rows that SkinsBack does not know.
 
-    Rows that fail are postponed. Raises what the client raises. The error of the first row that failed is
-    raised after all others are recorded.
+    SkinsBack's method is ``market_getinfo``. If a row fails, the next poll of this row is postponed, and the answers
+    about the other rows are recorded. Then the error of the first failed row is raised. Raises also the exceptions of
+    the client.
     """
     absent: list[Purchase] = []
     failures: dict[int, Exception] = {}
@@ -148,17 +155,20 @@ def ask(account: str, rows: list[Purchase], source: Source, *, by: Any = None) -
 
 
 def postpone_purchase(row: Purchase, error: Exception, chance: float = 0.5) -> None:
-    """Ask about a purchase later, and flag it if the answer contained it twice with different values."""
+    """Postpone the next poll of a purchase after an error.
+
+    If the answer contained the purchase twice with different values, flag the purchase.
+    """
     if isinstance(error, ContradictoryAnswer):
         change(Purchase, row.pk, Source.POLL, flag_differing)
     postpone(row, error, chance)
 
 
 def refresh(purchases: Iterable[Purchase], *, by: Any = None) -> list[Purchase]:
-    """Ask SkinsBack about purchases, record its answers, and return the rows (``/docs/api/v1/market_getinfo``).
+    """Ask SkinsBack about purchases, record the answers, and return the rows (``/docs/api/v1/market_getinfo``).
 
-    Rows that were never sent are returned as they are. Raises what the client raises, and InsideDatabaseTransaction
-    inside a database transaction.
+    A purchase that was never sent is returned without a call. Raises the exceptions of the client. Raises
+    InsideDatabaseTransaction inside a database transaction.
     """
     refuse_inside_transaction("refresh()")
     rows = list(purchases)

@@ -54,23 +54,32 @@ def buy(
     metadata: dict[str, Any] | None = None,
     idempotency_key: str = "",
 ) -> Purchase:
-    """Buy one skin for the owner of ``trade_url``: by its ``skin_id``, or the cheapest with a ``market_hash_name``.
+    """Start a purchase of one skin: write the row, charge the user, and return the row. SkinsBack is called later.
 
-    Without ``trade_url``, the trade URL of the Steam profile of ``user`` is used.
-    Writes the row and charges the user, and returns the row. A worker, the sweep or ``submit`` sends it to SkinsBack
-    (``/docs/api/v1/market_buy``). ``max_price`` is the cap in US dollars; without it ``BUY_MAX_PRICE`` is the cap.
-    ``charge`` is what the site takes from ``user``; it is refunded if the purchase fails. ``by`` is the operator. May
-    run inside the caller's database transaction.
+    A worker, the sweep or ``submit`` sends the purchase to SkinsBack (``/docs/api/v1/market_buy``). ``buy`` may run
+    inside the caller's database transaction.
 
-    ``idempotency_key``: the same key of the same user (of ``by`` where there is no user) returns the purchase made
-    before, with its current status. Other parameters with the same key raise IdempotencyConflict.
+    * ``skin_id`` is the skin to buy. With ``market_hash_name`` instead, the cheapest skin with this name is bought.
+    * ``trade_url`` is the address to which SkinsBack sends the skin. Without ``trade_url``, the trade URL of the Steam
+      profile of ``user`` is used.
+    * ``max_price`` is the price cap in US dollars. Without ``max_price``, ``BUY_MAX_PRICE`` is the price cap.
+    * ``charge`` is the amount that the site takes from ``user``, in ``charge_currency``. If the purchase fails, the
+      charge is refunded.
+    * ``by`` is the operator who requested the purchase. Without ``by``, the user or the site has requested it.
+    * ``idempotency_key``: if the same user has called ``buy`` with the same key before, the earlier purchase is
+      returned with its present status. Without ``user``, the earlier call must have the same ``by``.
 
-    Raises InvalidInput or ConfigurationError before anything is written. Raises UserFrozen, GameSwitchedOff or
-    LimitReached if ``user`` may not buy now; a purchase that an operator makes (``by``) is not limited. Raises
-    TradeURLMissing, TradeURLBroken or TradeURLChangedRecently if the profile has no trade URL that can be used. An
-    exception that a receiver of ``entry_posted`` raises is a veto: it is raised, and nothing is saved. An error in an
-    ``on_commit`` hook of the site is raised too, but it comes after the commit and does not stop the purchase. Repeat
-    the call with the same ``idempotency_key`` to get its row.
+    Raises these exceptions, and saves nothing:
+
+    * InvalidInput or ConfigurationError if an argument or a setting is wrong. IdempotencyConflict if
+      ``idempotency_key`` was used before with other parameters.
+    * UserFrozen, GameSwitchedOff or LimitReached if ``user`` may not buy now. These rules do not apply if ``by`` is
+      given.
+    * TradeURLMissing, TradeURLBroken or TradeURLChangedRecently if the profile has no trade URL that can be used now.
+    * Any exception that a receiver of ``entry_posted`` raises. Such an exception vetoes the purchase.
+
+    An exception of an ``on_commit`` hook of the site is raised too. In this case the purchase is already committed and
+    continues. To get the row, repeat the call with the same ``idempotency_key``.
     """
     trade_url = SensitiveText(trade_url)
     item = {
@@ -95,11 +104,15 @@ def buy_batch(
     by: OptionalUser = None,
     idempotency_key: str = "",
 ) -> list[Purchase]:
-    """Buy several skins for one user (``/docs/api/v1/market_batch_buy``): all rows and charges are written, or none.
+    """Start purchases of several skins for one user, and return the rows (``/docs/api/v1/market_batch_buy``).
 
-    ``items`` are dicts of ``skin_id`` and, as in ``buy``, ``max_price``, ``charge``, ``charge_currency`` and
-    ``metadata``. Some skins may be bought and others refused: each row has its own status. ``idempotency_key``
-    returns all purchases of the earlier batch. Raises as ``buy`` does.
+    Either all rows and charges are written, or none. Each row has its own status: SkinsBack may sell some skins and
+    refuse others.
+
+    ``items`` are dicts. The key ``skin_id`` is required. The keys ``max_price``, ``charge``, ``charge_currency`` and
+    ``metadata`` have the same meaning as the arguments of ``buy``. If the same user has called ``buy_batch`` with the
+    same ``idempotency_key`` before, all purchases of the earlier batch are returned. Raises the same exceptions as
+    ``buy``.
     """
     trade_url = SensitiveText(trade_url)
     if not items:
@@ -131,12 +144,12 @@ def _buy(
     batch_id: str = "",
 ) -> list[Purchase]:
     conf.keys(account)
-    receiver = TradeURL.parse(trade_url) if trade_url or user is None else None
     now = utc_now()
     columns = [{"metadata": item.get("metadata") or {}, **read_item(item, user)} for item in items]
+    receiver = TradeURL.parse(trade_url) if trade_url or user is None else None
     request = ""
     if key:
-        # The trade URL of the profile is not part of it, because it may change before the request is repeated.
+        # The digest does not contain the profile's trade URL, which may change before the request is repeated.
         given = {} if receiver is None else {"partner": receiver.partner, "token": receiver.token}
         request = request_digest(is_batch=bool(batch_id), items=columns, **given)
     purchases = [
@@ -162,7 +175,7 @@ def _buy(
         purchase.partner, purchase.token = receiver.partner, receiver.token
         purchase.steam_id = receiver.steam_id
     try:
-        # Not repeated after an IntegrityError, because a receiver's own constraint is a veto.
+        # Not repeated after an IntegrityError: a receiver may veto the purchase by a constraint of its own table.
         run(partial(_insert, purchases, now), repeat_after_integrity_error=False)
     except (IntegrityError, NotAllowedNow):
         # Another process may have used the key meanwhile, and its purchase may have reached a limit.
@@ -173,7 +186,10 @@ def _buy(
 
 
 def _insert(purchases: Sequence[Purchase], now: datetime) -> None:
-    """Check what the user may do, write the rows and their charges, and verify them, in one database transaction."""
+    """Check the rules for the user, write the rows and the charges, and verify that they are stored.
+
+    The caller must have opened a database transaction.
+    """
     first = purchases[0]
     if first.user_id is not None and first.by_id is None:
         charges = [(each.charge_amount, each.charge_currency) for each in purchases if each.charge_amount is not None]
@@ -195,9 +211,9 @@ def _insert(purchases: Sequence[Purchase], now: datetime) -> None:
 
 
 def _find_earlier(purchases: Sequence[Purchase], *, is_taken: bool = False) -> list[Purchase]:
-    """Return the rows that an earlier call with the same idempotency key made; empty if there are none.
+    """Return the rows that an earlier call with the same idempotency key has made.
 
-    Raises IdempotencyConflict if that call had other parameters.
+    Return an empty list if there was no such call. Raise IdempotencyConflict if the earlier call had other parameters.
     """
     first = find_earlier(Purchase, purchases[0].idempotency_digest, purchases[0].request_digest, is_taken=is_taken)
     if first is None or not first.batch_id:
@@ -207,7 +223,10 @@ def _find_earlier(purchases: Sequence[Purchase], *, is_taken: bool = False) -> l
 
 
 def read_item(item: Mapping[str, Any], user: Any) -> dict[str, Any]:
-    """Return the columns of the skin, its price cap and its charge. Raises InvalidInput as ``buy`` does."""
+    """Return the columns of a purchase for the skin, the price cap and the charge.
+
+    Raises InvalidInput if a value is wrong.
+    """
     return {**_skin(item), **_price(item), **_charge(item, user)}
 
 
@@ -228,14 +247,14 @@ def _price(item: Mapping[str, Any]) -> dict[str, Decimal]:
     cap, given = conf.buy_max_price(), item.get("max_price")
     if given is None:
         if cap is None:
-            raise InvalidInput(_("A purchase needs max_price, or set SKINSBACK['BUY_MAX_PRICE']."))
+            raise InvalidInput(_("The purchase has no price cap. Pass max_price, or set SKINSBACK['BUY_MAX_PRICE']."))
         return {"max_price": cap}
     max_price = parse_amount(given)
     if not max_price:
         raise InvalidInput(_("max_price must be above zero."))
     if cap is not None and max_price > cap:
         raise InvalidInput(
-            _("max_price %(price)s is above the %(cap)s that BUY_MAX_PRICE allows.") % {"price": max_price, "cap": cap}
+            _("max_price is %(price)s, which is above BUY_MAX_PRICE (%(cap)s).") % {"price": max_price, "cap": cap}
         )
     return {"max_price": max_price}
 

@@ -18,10 +18,10 @@ from .buy import read_item
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The cheapest skin on the market that matches, if there is one, and the project's balance.
+    """The cheapest skin on the market that matches the request, and the project's balance. Amounts are US dollars.
 
-    Amounts are US dollars. ``for_sale`` is the number of listed skins that match. ``problem`` says why
-    nothing would be bought; it is empty if the skin would be bought.
+    If no skin matches, ``price`` is None. ``for_sale`` is the number of matching skins on the market. ``problem`` is
+    the reason why nothing would be bought. If the skin would be bought, ``problem`` is empty.
     """
 
     skin_id: str
@@ -37,8 +37,8 @@ class Preview:
 def preview(*, trade_url: str, account: str = conf.DEFAULT_ACCOUNT, user: Any = None, **item: Any) -> Preview:
     """Return what ``buy`` would buy with the same arguments (``/docs/api/v1/market_search``).
 
-    A ``skin_id`` is looked up in the full price list of its game, which takes long. Raises InvalidInput as ``buy``
-    does, and what the client raises.
+    A ``skin_id`` is looked up in the full price list of the game. This takes long. Raises InvalidInput in the same
+    cases as ``buy``. Raises the exceptions of the client.
     """
     trade_url = hide(trade_url)
     columns = read_item(item, user)
@@ -74,12 +74,15 @@ def _find_on_market(account: str, columns: dict[str, Any]) -> Iterator[Skin | Pr
 
 def _problem(price: Decimal | None, max_price: Decimal, balance: Decimal) -> str:
     if price is None:
-        return _("It is not for sale at the moment. Names must be written as on the market, exactly.")
+        return _("The skin is not for sale at the moment. The name must be exactly the same as on the market.")
     if price > max_price:
         cap = {"price": amount_text(price), "cap": amount_text(max_price)}
-        return _("It costs %(price)s USD, which is more than max_price (%(cap)s USD).") % cap
+        return _("The skin costs %(price)s USD, which is more than max_price (%(cap)s USD).") % cap
     if price > balance:
         amounts = {"price": amount_text(price), "balance": amount_text(balance)}
-        text = _("The skin costs %(price)s USD, but the project's balance is %(balance)s USD: top it up at SkinsBack.")
+        text = _(
+            "The skin costs %(price)s USD, but the project's balance is %(balance)s USD. "
+            "Top up the balance at SkinsBack."
+        )
         return text % amounts
     return ""

@@ -1,4 +1,4 @@
-"""Buys at the price of a quote: once, for the user of the quote, while it is valid."""
+"""Buys a skin at the price of a quote. Only the user of the quote can buy, once, and while the quote is valid."""
 
 from functools import partial
 from typing import Any
@@ -17,23 +17,28 @@ from .buy import buy
 
 
 class _NotOffered(Exception):
-    """Rolls back: the quote has expired, or the price has risen."""
+    """Raised to roll back the database transaction, because the quote has expired or the price has risen."""
 
 
 def buy_quote(user: Any, public_id: UUID | str, *, idempotency_key: str = "") -> Purchase:
-    """Buy the skin of a user's quote at the charge of the quote, for the trade URL of the user's Steam profile.
+    """Buy the skin of a user's quote at the charge of the quote, and return the purchase.
 
-    Safe to repeat: a quote buys at most once, and every later call returns its purchase, also after the quote has
-    expired. ``idempotency_key`` is the key of the request; a key that was used for another quote raises
-    IdempotencyConflict.
+    SkinsBack sends the skin to the trade URL of the user's Steam profile. A quote is used for at most one purchase.
+    Every later call with the same quote returns this purchase, even after the quote has expired. ``idempotency_key`` is
+    the key of the request.
 
-    Raises PriceChanged if the quote has expired or the price has risen; its ``quote`` is a new quote, which the user
-    may accept. Raises NoPrice if there is no price any more, and what ``make_quote``, ``buy`` and the user's Steam
-    profile raise. PurchaseVetoed, and any other exception of a receiver of ``entry_posted``, is raised unchanged.
-    After an exception nothing is saved, except the new quote, and the old quote can still buy. Inside a database
-    transaction of the caller, the new quote is lost if the caller rolls back.
+    If the quote has expired or the price has risen, PriceChanged is raised. ``PriceChanged.quote`` is a new quote,
+    which the user may accept. If the caller has opened a database transaction and rolls back, the new quote is lost.
 
-    Raises ``Quote.DoesNotExist`` if the user has no quote with this ``public_id``.
+    Raises these other exceptions:
+
+    * ``Quote.DoesNotExist`` if the user has no quote with this ``public_id``.
+    * IdempotencyConflict if ``idempotency_key`` was used before with another quote.
+    * NoPrice if the skin has no price any more.
+    * The exceptions of ``make_quote`` and ``buy``.
+    * PurchaseVetoed, or any other exception that a receiver of ``entry_posted`` raises.
+
+    After an exception, nothing is saved except the new quote. The old quote is still unused.
     """
     quote = _find(user, public_id)
     key = key_digest("quotes", user, idempotency_key)
@@ -67,9 +72,9 @@ def _refuse_other_quote(key: str | None, quote: Quote) -> None:
 
 
 def _buy(quote: Quote, user: Any, key: str | None, is_offered: bool) -> int:
-    """Lock the quote by a write, buy if it has not bought yet, and return the primary key of its purchase.
+    """Lock the quote by a write, and return the primary key of the purchase that was made with the quote.
 
-    Raise _NotOffered if the quote cannot buy.
+    If the quote is unused, buy the skin. Raise _NotOffered if the quote has expired or the price has risen.
     """
     rows = Quote.objects.using(database()).filter(pk=quote.pk)
     if not rows.filter(purchase=None).update(idempotency_digest=key):

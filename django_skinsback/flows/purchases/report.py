@@ -1,10 +1,14 @@
 """Decides when a user who receives a skin is charged, and when the charge is refunded.
 
-Everything SkinsBack says about a purchase, from any source, is a ``PurchaseReport`` and goes through ``decide``:
+``buy`` posts the charge in the database transaction that writes the row. If a receiver of ``entry_posted`` raises an
+exception, the purchase is vetoed.
 
-* ``buy`` posts the charge in the database transaction that writes the row. A receiver that raises vetoes the purchase.
-* Every failure, and a rollback by the supplier, refunds that charge once.
-* A rollback by the user is refunded if ``REFUND_USER_ROLLBACK`` is set. Otherwise a person decides with ``settle``.
+Every report of SkinsBack about a purchase, from any source, is a ``PurchaseReport``. Every report goes through
+``decide``:
+
+* If the purchase has failed, or the supplier has rolled it back, the charge is refunded. There is only one refund.
+* If the user has rolled the trade back, the charge is refunded if ``REFUND_USER_ROLLBACK`` is True. Otherwise a person
+  decides with ``settle``.
 """
 
 from datetime import datetime
@@ -23,7 +27,7 @@ from ..ledger.record import DECISIVE, Outcome, PendingChange, Recorded, record
 from ..players.steam_profiles import mark_broken
 
 CENT = Decimal("0.01")
-"""A difference below this is caused by rounding."""
+"""The price and the debited amount may differ by less than this, because of rounding."""
 
 
 def record_report(
@@ -35,9 +39,11 @@ def record_report(
     by: Any = None,
     now: datetime | None = None,
 ) -> Recorded[Purchase]:
-    """Record what SkinsBack says about one purchase; safe to repeat, in any order, from many processes at once.
+    """Record a report of SkinsBack about one purchase. Return the outcome and the row.
 
-    Returns the outcome and the row. Raises RolledBack, and any exception that a receiver of ``entry_posted`` raises.
+    Reports may be repeated and may arrive in any order. Many processes may record reports at once.
+
+    Raises RolledBack if the change was not saved. Raises any exception that a receiver of ``entry_posted`` raises.
     After an exception nothing is saved.
     """
     return record(partial(decide, report, source, account=account, event=event, by=by, now=now))
@@ -52,7 +58,7 @@ def decide(
     by: Any = None,
     now: datetime | None = None,
 ) -> PendingChange[Purchase]:
-    """Lock the row of a report and decide what the report means. Nothing is written yet."""
+    """Lock the row that a report is about, and return the changes that the report requires. Nothing is saved yet."""
     ids = {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
     edit = lock_for_edit(Purchase, source, now=now, event=event, by=by, account=account, **ids)
     if edit is None:
@@ -82,7 +88,11 @@ def decide(
 
 
 def reach(edit: Edit[Purchase], to_status: str, note: str = "", decision: str = "") -> None:
-    """Change the status, post the refund that it requires, and blank the trade token if the status is final."""
+    """Change the status of a purchase, and do what the new status requires.
+
+    If the new status requires a refund, post the refund. If the new status is final, blank the trade token and stop
+    polling.
+    """
     purchase = edit.row
     edit.move(
         to_status,
@@ -111,7 +121,7 @@ def reach(edit: Edit[Purchase], to_status: str, note: str = "", decision: str = 
 
 
 def refund(edit: Edit[Purchase]) -> bool:
-    """Post the refund of the charge. Returns False if there is no charge, or if it was refunded before."""
+    """Post the refund of the charge and return True. Return False if there is no charge, or if it was refunded."""
     entries = edit.entries()
     if EntryKind.CHARGE not in entries or EntryKind.REFUND in entries:
         return False
@@ -120,7 +130,7 @@ def refund(edit: Edit[Purchase]) -> bool:
 
 
 def _store_details(edit: Edit[Purchase], report: PurchaseReport) -> None:
-    """Store what the report contains, and flag what differs from the request."""
+    """Store the values of the report. Flag the purchase if a value differs from what was requested."""
     purchase = edit.row
     if purchase.skin_id and report.skin_id and report.skin_id != purchase.skin_id and not purchase.class_id:
         edit.flag("other_skin", skin_id=report.skin_id)
@@ -148,7 +158,7 @@ def _flag_amounts(edit: Edit[Purchase], report: PurchaseReport) -> None:
 
 
 def _schedule(edit: Edit[Purchase]) -> None:
-    """Set ``next_poll_at``: when SkinsBack is asked next, or None if the purchase is not polled any more."""
+    """Set ``next_poll_at`` to the time of the next poll, or to None if the purchase is not polled any more."""
     purchase, moved = edit.row, "status" in edit.changed
     columns: dict[str, Any] = {"failing_since": None} if moved or edit.source in DECISIVE else {}
     if purchase.status in PURCHASE_FINAL:
@@ -175,16 +185,17 @@ _DETAILS = (
 
 
 def details(report: PurchaseReport) -> dict[str, Any]:
-    """Return the values of a report to store, by column. Missing values are left out, except ``error_reason``."""
+    """Return a dict: column -> value of the report. Missing values are left out, except ``error_reason``."""
     reported = {name: getattr(report, name) for name in _DETAILS}
     known = {name: value for name, value in reported.items() if value is not None and value != ""}
     return {**known, "error_reason": report.error_reason[:WORD_LENGTH]}
 
 
 def next_poll_at(purchase: Purchase, now: datetime, poll_count: int, chance: float = 0.5) -> datetime | None:
-    """Return when a purchase is polled next; None if it is final, or if its hold and the margin have passed.
+    """Return the time of the next poll of a purchase. Return None if no further poll is needed.
 
-    ``chance``, from 0 to 1, spreads the times; 0.5 leaves them as they are.
+    No further poll is needed if the status is final, or if the hold of an accepted purchase ended some time ago.
+    ``chance`` is a number from 0 to 1 that makes the delay shorter or longer. 0.5 does not change the delay.
     """
     age = schedule.age_for_waiting(purchase.submitted_at or purchase.created_at, now)
     delay = schedule.next_purchase_poll(purchase.status, age, poll_count)

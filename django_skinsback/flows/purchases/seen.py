@@ -1,4 +1,4 @@
-"""Tokens of what a person saw of a purchase."""
+"""Tokens for what a person saw of a purchase: the row and the ledger entries."""
 
 from collections.abc import Iterable
 
@@ -26,7 +26,11 @@ _COLUMNS = (
 
 
 def seen(purchase: Purchase) -> str:
-    """Return a token of the purchase as it is in memory, with its ledger entries. Pass it as ``seen`` to a decision."""
+    """Return a token for the purchase, as it is in memory, and for its ledger entries.
+
+    Pass the token as ``seen`` to ``settle`` or ``cancel``. These functions raise RowChanged if the purchase has changed
+    since then.
+    """
     return _token(purchase, shown_entries(purchase))
 
 

@@ -1,7 +1,8 @@
 """Sends purchases to SkinsBack. The row is committed before the call. A missing answer is not treated as a refusal.
 
-``attempts`` counts how often a row was sent and may have been bought. An answer that proves that nothing was bought
-subtracts one again. So a row with attempts but without a ``buy_id`` has an unknown outcome, even if its worker died.
+``attempts`` is the number of calls that may have bought the skin. It is increased before each call. If the answer
+proves that nothing was bought, it is decreased again. So if a worker dies during a call, the row has attempts but no
+``buy_id``: the outcome of the call is unknown.
 """
 
 import logging
@@ -44,12 +45,15 @@ from .report import reach, record_report
 logger = logging.getLogger("django_skinsback")
 
 BATCH_LIMIT = 50
-"""Most skins in one call of ``market_batch_buy``. SkinsBack publishes no limit."""
+"""The largest number of skins in one call of ``market_batch_buy``. SkinsBack does not publish a limit."""
 
 Answer = PurchaseReport | InvalidInput | RequestNotSent | UnknownOutcome | APIError
 
 REFUSALS = frozenset(range(1, 11)) - {7}
-"""Codes of the buying methods after which nothing was bought. Code 7 says that an earlier attempt was bought."""
+"""Error codes of the buying methods which mean that nothing was bought.
+
+Code 7 is not one of them: code 7 means that an earlier attempt has bought the skin.
+"""
 
 OPEN = (PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN)
 
@@ -60,13 +64,13 @@ _TICK = timedelta(microseconds=1)
 
 
 def submit(purchase: Purchase) -> Purchase:
-    """Send a purchase that was never sent; the unsent purchases of its batch are sent with it.
+    """Send an unsent purchase and the unsent purchases of its batch. Return the row as it is after the call.
 
-    Safe to call twice or from two workers at once: only one call sends. Returns the row after the call. If SkinsBack
-    refused, the status of the row shows it. Errors of the call are not raised, because the sweep continues from the row
-    (``/docs/api/v1/market_buy``, ``/docs/api/v1/market_batch_buy``).
+    SkinsBack's methods are ``/docs/api/v1/market_buy`` and ``/docs/api/v1/market_batch_buy``. If ``submit`` is called
+    twice, or by two workers at once, only one call sends the purchase. If SkinsBack has refused the purchase, its
+    status is ``refused``. Errors of the call to SkinsBack are not raised, because the sweep will try again.
 
-    Raises ConfigurationError before anything is sent, and InsideDatabaseTransaction inside a database transaction.
+    Raises ConfigurationError before anything is sent. Raises InsideDatabaseTransaction inside a database transaction.
     """
     refuse_inside_transaction("submit()")
     dispatch(purchase)
@@ -74,10 +78,10 @@ def submit(purchase: Purchase) -> Purchase:
 
 
 def dispatch(purchase: Purchase) -> SkinsBackError | None:
-    """Send a purchase that was never sent, and the unsent purchases of its batch.
+    """Send an unsent purchase and the unsent purchases of its batch. Return an error that would affect other purchases.
 
-    Returns an account-wide error, or the UnknownOutcome of a whole call. Then the rest of the batch is not sent,
-    because other purchases would probably fail too. Returns None if there is no such error.
+    Such an error is an account-wide error, or the UnknownOutcome of a whole call. After this error, the rest of the
+    batch is not sent. If there is no such error, None is returned.
     """
     client, keys = get_client(purchase.account), _unsent_of_batch(purchase)
     for start in range(0, len(keys), BATCH_LIMIT):
@@ -90,9 +94,9 @@ def dispatch(purchase: Purchase) -> SkinsBackError | None:
 
 
 def resend(purchase: Purchase) -> SkinsBackError | None:
-    """Resend a purchase that SkinsBack does not know, with the same ``custom_id``. Returns as ``dispatch`` does.
+    """Send a purchase again, with the same ``custom_id``. Use this only for a purchase that SkinsBack does not know.
 
-    Nothing is sent if the row has changed since it was read.
+    If the row has changed since ``purchase`` was read, nothing is sent. Returns an error or None, like ``dispatch``.
     """
     client, now = get_client(purchase.account), utc_now()
     rows = Purchase.objects.using(database()).filter(
@@ -106,7 +110,7 @@ def resend(purchase: Purchase) -> SkinsBackError | None:
 def _columns_before_call(now: datetime) -> dict[str, Any]:
     """Return the columns to write before the call, so that the row is correct even if the worker dies during the call.
 
-    ``updated_at`` moves forward as with every change, so that an older decision about the row is refused.
+    ``updated_at`` becomes later, as with every change. So a decision about the earlier state of the row is refused.
     """
     column: Any = Purchase._meta.get_field("updated_at")
     earlier = When(updated_at__lt=now, then=Value(now, output_field=column))
@@ -131,7 +135,7 @@ def _unsent_of_batch(purchase: Purchase) -> list[int]:
 
 
 def _claim_unsent(keys: list[int], now: datetime) -> list[Purchase]:
-    """Mark unsent rows as sent, and return them. The process that marks a row is the one that sends it."""
+    """Mark unsent rows as sent, and return the marked rows. Only the process that has marked a row sends this row."""
     if not _unsent().filter(pk__in=keys).update(**_columns_before_call(now)):
         return []
     sent = Purchase.objects.using(database()).filter(pk__in=keys, attempts=1, submitted_at=now, buy_id=None)
@@ -161,7 +165,7 @@ def _send_rows(client: SkinsBackClient, rows: list[Purchase], now: datetime) -> 
 
 
 def _call_skinsback(client: SkinsBackClient, rows: list[Purchase]) -> list[Answer]:
-    """Call SkinsBack, outside any database transaction. Returns an answer for each row."""
+    """Call SkinsBack, outside any database transaction. Return one answer for each row, in the order of the rows."""
     first = rows[0]
     receiver = TradeURL(first.partner, first.token)
     if not first.batch_id or len(rows) == 1:
@@ -207,7 +211,10 @@ def _record_answer(row: Purchase, answer: Answer, now: datetime) -> None:
 
 
 def _set_not_bought(edit: Edit[Purchase], error: SkinsBackError) -> None:
-    """Subtract the attempt and set a later poll: nothing was bought, and the same call may succeed later."""
+    """Record that nothing was bought, and that the same call may succeed later.
+
+    Subtract the attempt, and set a later time for the next attempt.
+    """
     if edit.row.status not in OPEN:
         return
     attempts = edit.row.attempts - 1
@@ -221,7 +228,10 @@ def _set_not_bought(edit: Edit[Purchase], error: SkinsBackError) -> None:
 
 
 def _set_refused(edit: Edit[Purchase], error: APIError) -> None:
-    """Record a refusal. It is final, unless an earlier attempt without an answer may have bought the skin."""
+    """Record a refusal, and change the status to ``refused``.
+
+    If an earlier attempt may have bought the skin, flag the purchase instead, and keep its status.
+    """
     if edit.row.status not in OPEN:
         return
     edit.set(**_error_columns(error))
@@ -235,7 +245,7 @@ def _set_refused(edit: Edit[Purchase], error: APIError) -> None:
 
 
 def _set_unknown(edit: Edit[Purchase], error: SkinsBackError, due: datetime) -> None:
-    """Record that the skin may have been bought. The sweep asks SkinsBack about the ``custom_id`` from ``due`` on."""
+    """Record that the skin may have been bought. At the time ``due``, the sweep asks SkinsBack about the purchase."""
     if edit.row.status not in OPEN:
         return
     if edit.row.status == PurchaseStatus.REQUESTED:

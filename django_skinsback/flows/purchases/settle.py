@@ -1,7 +1,7 @@
-"""Decisions of a person about a purchase that the rules and SkinsBack's answers cannot decide.
+"""Applies a person's decision about a purchase, where the rules and SkinsBack's answers cannot decide.
 
-A decision is bound to what the person saw: ``seen`` is compared under the row lock. If the row differs, RowChanged is
-raised and nothing is written. Without ``seen``, the values of the passed row are compared.
+A decision is valid only for what the person saw. So the row is locked and compared with the token ``seen``. If the row
+has changed, RowChanged is raised and nothing is written. Without ``seen``, the token of the passed row is used.
 """
 
 from datetime import datetime
@@ -35,11 +35,17 @@ class Decision(StrEnum):
 def settle(purchase: Purchase, decision: Decision | str, by: Any = None, note: str = "", seen: str = "") -> Purchase:
     """Apply a person's decision about a purchase, end its review, and return the row.
 
-    ``keep`` moves no money, ``refund`` gives the charge back. After ``refund``, a purchase that was not sent, or whose
-    outcome is unknown, has the status ``refused`` and is never sent again. ``by`` is the person, for the history.
+    * ``keep`` moves no money.
+    * ``refund`` refunds the charge. If the status is ``requested`` or ``unknown``, the status becomes ``refused``, and
+      the purchase is never sent again.
 
-    Raises RowChanged if the row is not what was seen, and InvalidInput if the decision is not possible: no charge, a
-    charge that was refunded, a trade offer that the user may still accept, or a purchase that is being sent.
+    ``by`` is the person who decides. The history shows this person.
+
+    Raises RowChanged if the row is not what the person saw. Raises InvalidInput if a refund is not possible:
+
+    * There is no charge, or the charge was refunded before.
+    * The user may still accept the trade offer.
+    * The purchase is being sent to SkinsBack.
     """
     return run(partial(_settle, purchase.pk, decision, by, note, seen or token_of(purchase)))
 
@@ -53,7 +59,7 @@ def _settle(pk: Any, decision: str, by: Any, note: str, seen: str) -> Purchase:
     edit.settle(decision, note)
     if decision == Decision.REFUND:
         if not refund(edit):
-            raise InvalidInput(_("There is no charge of this purchase that could be refunded."))
+            raise InvalidInput(_("This purchase has no charge that could be refunded."))
         if edit.row.status in _MAY_BE_SENT:
             edit.set(error_message=CANCELLED)
             reach(edit, PurchaseStatus.REFUSED)
@@ -64,7 +70,8 @@ def _settle(pk: Any, decision: str, by: Any, note: str, seen: str) -> Purchase:
 def cancel(purchase: Purchase, by: Any = None, note: str = "", seen: str = "") -> Purchase:
     """Cancel a purchase that was never sent, refund its charge, and return the row.
 
-    Raises RowChanged if the row is not what was seen. Raises InvalidInput if it was sent: it may have been bought.
+    Raises RowChanged if the row is not what the person saw. Raises InvalidInput if the purchase was sent, because the
+    skin may have been bought.
     """
     return run(partial(_cancel, purchase.pk, by, note, seen or token_of(purchase)))
 
@@ -80,7 +87,10 @@ def _cancel(pk: Any, by: Any, note: str, seen: str) -> Purchase:
 
 
 def refund_obstacle(purchase: Purchase, now: datetime) -> str:
-    """Return why the status of a purchase does not allow a refund at ``now``; empty if it does."""
+    """Return the reason why a purchase cannot be refunded at ``now``. Return an empty string if there is no reason.
+
+    Only the status and the last attempt are checked. The ledger is not checked.
+    """
     if purchase.status in _OFFER_IS_LIVE:
         return _("The user may still accept the trade offer. Refund the charge after the offer has ended.")
     if purchase.status in _MAY_BE_SENT and purchase.attempts:

@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 
 from ... import player_texts
 from ...models import Deposit, LedgerEntry, Purchase
+from ...player_texts import expected_credit
 from ...statuses import EntryKind
 from ..access import player_page
-from ..cards import expected_credit
 from ..rendering import render_page
 
 PER_PAGE = 20

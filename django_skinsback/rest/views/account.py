@@ -80,7 +80,10 @@ class SteamProfileView(BaseView):
 
 
 def _given_trade_url(request: Request) -> str:
-    """Return the trade URL of the request as SensitiveText. The serializer's ``repr`` shows it, so none is kept."""
+    """Return the trade URL of the request as SensitiveText.
+
+    The caller does not get the serializer, because the ``repr`` of the serializer shows the trade URL.
+    """
     form = serializers.NewTradeURLSerializer(data=request.data)
     form.is_valid(raise_exception=True)
     return SensitiveText(form.validated_data["trade_url"])

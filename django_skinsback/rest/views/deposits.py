@@ -1,4 +1,4 @@
-"""Deposits: list, one, opened on SkinsBack's pay page, or of chosen skins."""
+"""Views that list deposits, return one deposit, open a deposit on SkinsBack's pay page, or deposit chosen skins."""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -45,7 +45,10 @@ class CloseConnection(Exception):
 
 
 class API:
-    """Answers requests to ``/api.php``. If the event ``stopping`` is set, the waits of slow faults end."""
+    """Answers requests to ``/api.php``.
+
+    The faults ``slow`` and ``slow_answer`` delay an answer. The delay ends early if the event ``stopping`` is set.
+    """
 
     def __init__(self, store: Store, stopping: threading.Event) -> None:
         self.store = store

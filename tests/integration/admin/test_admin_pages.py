@@ -191,7 +191,7 @@ def test_a_deposit_shows_its_facts_history_entries_and_deliveries(user):
     assert "a note of mine" in page
     assert page_url(entry) in page
     assert page_url(event) in page
-    assert "The amount 10.5 is outside the requested limits." in page
+    assert "The paid amount 10.5 is outside the requested limits." in page
     assert "&lt;b&gt;AK-47&lt;/b&gt;" in page
     assert str(labels.DEPOSIT_EXPLANATIONS["success"]) in page
 

@@ -166,7 +166,7 @@ def test_the_history_shows_decision_note_and_review_reasons(operator):
     deposit = make_deposit(status="success", needs_review=True, review_reasons=[reason])
     page = page_of(deposits.settle(deposit, "keep", by=operator, note="The user confirmed it."))
     assert "<p>kept as it is</p> <p>The user confirmed it.</p>" in page
-    assert "Reviewed: SkinsBack said “success” and then “fail”." in page
+    assert "Reviewed: SkinsBack reported “success” and then the contradictory status “fail”." in page
 
 
 def test_a_scrolling_table_is_accessible(operator):

@@ -96,7 +96,7 @@ def test_a_dry_run_shows_what_would_be_bought_and_changes_nothing(skin, world, b
 
 @pytest.mark.parametrize(
     ("price", "balance", "text"),
-    [("0.000001", "1000", "which is more than max_price"), ("100", "0", "top it up at SkinsBack")],
+    [("0.000001", "1000", "which is more than max_price"), ("100", "0", "Top up the balance at SkinsBack")],
 )
 def test_a_dry_run_says_why_nothing_would_be_bought(skin, world, price, balance, text):
     world.sandbox.configure(balance=Decimal(balance))
@@ -108,7 +108,7 @@ def test_a_dry_run_does_not_match_a_part_of_a_name(skin):
     part = skin.market_hash_name[:4]
     assert part != skin.market_hash_name
     printed, code = run("--name", part, "--game", "rust", "--max-price", "100", "--dry-run")
-    assert ("It is not for sale" in printed, code) == (True, 4)
+    assert ("The skin is not for sale" in printed, code) == (True, 4)
 
 
 def test_the_json_of_a_dry_run_has_amounts_as_text(skin):
@@ -223,7 +223,7 @@ def test_without_a_terminal_it_buys_only_with_yes(skin, monkeypatch):
     [
         (("--max-price", "1,5"), "'1,5' is not an amount such as 8.28"),
         (("--max-price", "0"), "max_price must be above zero"),
-        (("--max-price", "1001"), "above the 1000 that BUY_MAX_PRICE allows"),
+        (("--max-price", "1001"), "which is above BUY_MAX_PRICE (1000)"),
         (("--user", "nobody"), "There is no user 'nobody'"),
         (("--charge", "5"), "A charge needs a user"),
     ],

@@ -190,7 +190,7 @@ def test_a_missing_secret_is_reported_with_advice(sandbox, front, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "CLIENT_SECRET": ""}
     printed, code = run("skinsback_check")
     assert code == 3
-    assert "Copy it from your project's settings" in todo(printed)["configuration (skinsback.E004)"]
+    assert "Copy the value from your project's settings" in todo(printed)["configuration (skinsback.E004)"]
 
 
 def test_an_account_that_is_not_configured_is_an_error(sandbox, front):
@@ -392,8 +392,8 @@ def test_a_new_sites_first_check_is_no_traceback(tmp_path):
 @pytest.mark.parametrize(
     ("keys", "says"),
     [
-        ({"CLIENT_SECRET": "123\n"}, "contains blanks"),
-        ({"CLIENT_ID": "1 2"}, "contains blanks"),
+        ({"CLIENT_SECRET": "123\n"}, "contains a blank"),
+        ({"CLIENT_ID": "1 2"}, "contains a blank"),
         ({"API_URL": "https://user@skinsback.com/api.php"}, "api_url must be"),
     ],
 )

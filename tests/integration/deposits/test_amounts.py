@@ -130,7 +130,10 @@ class TestCreditFunction:
 
         assert record_status(deposit, "success") == "withheld"
 
-        assert (deposit.status, deposit.review_reason) == ("pending", "The CREDIT setting failed: KeyError.")
+        assert (deposit.status, deposit.review_reason) == (
+            "pending",
+            "The CREDIT function raised an exception: KeyError. Nothing was credited.",
+        )
         assert deposit.next_poll_at <= deposit.updated_at
         assert [record.msg for record in caplog.records if record.exc_info] == ["skinsback.credit_setting_failed"]
 
@@ -171,7 +174,7 @@ class TestReasons:
         for _ in range(3):
             record_status(deposit, status, "poll")
 
-        assert deposit.review_reason == "SkinsBack used a status that is not known: “we ird”."
+        assert deposit.review_reason == "SkinsBack reported a status that is not known: “we ird”."
 
     def test_a_reason_is_stored_once_although_the_site_ended_the_review_itself(self, deposit):
         record_status(deposit, "success", amount_currency="")

@@ -436,5 +436,8 @@ def test_signals_for_changes_and_reviews_are_sent_after_the_commit(deposit, djan
         deposit_changed.disconnect(changed)
         review_needed.disconnect(reviewed)
 
-    assert received == ["Paid from another Steam account than expected.", ("success", "pending", "success")]
+    assert received == [
+        "The deposit was paid from another Steam account than expected.",
+        ("success", "pending", "success"),
+    ]
     assert len(entries(deposit)) == 1

@@ -161,7 +161,11 @@ class TestDeposits:
         line = disputed.changes.get(source="operator")
         assert (line.by, line.from_status, line.to_status) == (operator, "fail", "fail")
         assert (line.decision, line.note) == ("keep", "no credit")
-        assert line.text.splitlines() == ["kept as it is", "no credit", "SkinsBack said “fail” and then “success”."]
+        assert line.text.splitlines() == [
+            "kept as it is",
+            "no credit",
+            "SkinsBack reported “fail” and then the contradictory status “success”.",
+        ]
 
     def test_the_history_stores_the_amount_of_a_credit(self, deposit, operator):
         record_status(deposit, "in_hold")

@@ -333,7 +333,7 @@ class TestPastEvents:
         poll_purchases()
 
         assert skinsback.sent == [row.custom_id] * reached
-        assert fresh(row).review_reason == "Could not be sent for more than a day."
+        assert fresh(row).review_reason == "The purchase could not be sent for more than a day."
 
     def test_a_note_that_was_dated_ahead_is_dated_now(self, ahead, clock):
         clock.shift(ahead)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 ODD = {"code": "unknown_status", "data": {"status": "odd"}}
-DELAYED = "Could not be sent for more than a day."
+DELAYED = "The purchase could not be sent for more than a day."
 GONE = "SkinsBack does not know this purchase any more."
 
 
@@ -319,7 +319,7 @@ class TestResend:
         sweep(clock, 5, minutes=30)
 
         assert skinsback.sent == []
-        assert fresh(purchase).review_reason == f"SkinsBack used a status that is not known: “odd”.\n{GONE}"
+        assert fresh(purchase).review_reason == f"SkinsBack reported a status that is not known: “odd”.\n{GONE}"
 
     def test_a_decision_made_while_another_purchase_is_sent_stands(self, skinsback, clock, operator):
         first, second = make_purchase(status="unknown"), make_purchase(status="unknown")

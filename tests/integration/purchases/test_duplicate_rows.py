@@ -27,7 +27,7 @@ from ..polling.test_poll_purchases import FakeSkinsBack
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
-REASON = "SkinsBack's answer contained this ID twice with different content; neither was applied."
+REASON = "SkinsBack's answer contained this ID twice with different content. Nothing was applied."
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
 
 

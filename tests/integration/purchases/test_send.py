@@ -138,7 +138,7 @@ class TestAfterTheCall:
         row = purchases.submit(purchase)
 
         assert row.needs_review is reviewed
-        assert row.review_reason == ("Could not be sent for more than a day." if reviewed else "")
+        assert row.review_reason == ("The purchase could not be sent for more than a day." if reviewed else "")
         assert row.error_message == "under_maintenance"
 
     def test_a_refusal_is_stored_in_the_row_and_in_its_history(self, sent):

@@ -388,7 +388,7 @@ def test_a_key_with_blanks_is_e004_and_is_named_with_what_to_do(site, key, value
         site(keys)
         (message,) = found()
         assert message.id == "skinsback.E004"
-        assert f"[{key!r}] contains blanks" in message.msg
+        assert f"[{key!r}] contains a blank" in message.msg
         assert ("second" in message.msg) is ("ACCOUNTS" in keys)
         assert ".strip()" in message.hint
         assert "123" not in message.msg + message.hint

@@ -271,7 +271,7 @@ class TestReviews:
 
         purchase.refresh_from_db()
         reasons = [
-            "Bought above its price cap: 6 USD.",
+            "The skin was bought for 6 USD, which is above the price cap.",
             "SkinsBack bought another skin than the requested one: 6.",
         ]
         assert purchase.review_reason.splitlines() == reasons
@@ -396,7 +396,11 @@ class TestReports:
             deposits.record_report(DepositReport(status="success", order_id=deposit.order_id, **reported), "poll")
 
         line = deposit.changes.latest("pk")
-        assert (line.note, line.amount, line.currency) == ("Credited after the currency was reported.", 5, "usd")
+        assert (line.note, line.amount, line.currency) == (
+            "The deposit was credited after the currency was reported.",
+            5,
+            "usd",
+        )
         assert (deposit.entries.get().user, line.credit_amount) == (user, 6)
 
     @pytest.mark.parametrize("make", [make_deposit, make_purchase])
@@ -409,7 +413,7 @@ class TestReports:
 
         row.refresh_from_db()
         assert lines(row) == [("blessed", "webhook", None, "This version of the package does not know the status.")]
-        assert row.review_reason == "SkinsBack used a status that is not known: “blessed”."
+        assert row.review_reason == "SkinsBack reported a status that is not known: “blessed”."
 
     @pytest.mark.parametrize(("setting", "amount"), [("amount", 5), ("user_amount", 6)])
     def test_only_the_amount_that_was_credited_is_compared_with_the_next(self, user, settings, setting, amount):

@@ -17,11 +17,15 @@ from ...support.admin_staff import VIEW_ALL, browser_of, page_url
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 GERMAN = {
-    "SkinsBack said “%(first)s” and then “%(second)s”.": "SkinsBack meldete „%(first)s“ und dann „%(second)s“.",
+    "SkinsBack reported “%(first)s” and then the contradictory status “%(second)s”.": (
+        "SkinsBack meldete „%(first)s“ und dann „%(second)s“."
+    ),
     "SkinsBack reported “%(status)s” again with another amount (%(amount)s %(currency)s). The first amount is kept.": (
         "„%(status)s“ kam noch einmal mit anderem Betrag (%(amount)s %(currency)s); der erste bleibt."
     ),
-    "Paid from another Steam account than expected.": "Von einem anderen Steam-Konto bezahlt als erwartet.",
+    "The deposit was paid from another Steam account than expected.": (
+        "Von einem anderen Steam-Konto bezahlt als erwartet."
+    ),
     "SkinsBack does not know this purchase any more.": "SkinsBack kennt diesen Kauf nicht mehr.",
     "kept as it is": "belassen, wie es ist",
 }
@@ -147,7 +151,10 @@ def test_settled_reasons_are_stored_as_codes_and_shown_in_the_language_of_the_re
     line = credited.changes.get(source="operator")
     assert line.settled_reasons == [{"code": "contradiction", "data": {"first": "success", "second": "fail"}}]
     assert (line.decision, line.note) == ("keep", "")
-    assert line.text.splitlines() == ["kept as it is", "SkinsBack said “success” and then “fail”."]
+    assert line.text.splitlines() == [
+        "kept as it is",
+        "SkinsBack reported “success” and then the contradictory status “fail”.",
+    ]
     with override("de"):
         assert line.text.splitlines() == ["belassen, wie es ist", "SkinsBack meldete „success“ und dann „fail“."]
 
@@ -156,7 +163,10 @@ def test_the_admin_shows_reasons_in_the_readers_language(credited, settings):
     record(credited, "fail")
     staff = browser_of(*VIEW_ALL)
 
-    assert "SkinsBack said “success” and then “fail”." in staff.get(page_url(credited)).content.decode()
+    assert (
+        "SkinsBack reported “success” and then the contradictory status “fail”."
+        in staff.get(page_url(credited)).content.decode()
+    )
     settings.LANGUAGE_CODE = "de"
     assert "SkinsBack meldete „success“ und dann „fail“." in staff.get(page_url(credited)).content.decode()
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
-from example_project.shop.models import Profile
+from django_skinsback import players
 from example_project.wallet.models import Wallet, in_millionths
 
 TRADE_URLS = {
@@ -33,6 +33,7 @@ class Command(BaseCommand):
                 user.set_password(login["password"])
                 user.is_staff = user.is_superuser = name == "operator"
                 user.save()
-            Profile.objects.get_or_create(user=user, defaults={"trade_url": TRADE_URLS[name]})
+            if players.get_profile(user) is None:
+                players.set_trade_url(user, TRADE_URLS[name])
             gift = in_millionths(GIFTS.get(name, Decimal(0)))
             Wallet.objects.get_or_create(user=user, currency=settings.SHOP_CURRENCY, defaults={"millionths": gift})
