@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from ... import conf, pictures, players
-from ...exceptions import InvalidInput
+from ...exceptions import InvalidInput, RequestNotSent, UnknownOutcome
 from ...flows.market.browse import MarketPage, search_market
 from ...flows.market.quotes import offered_charge
 from .. import serializers
@@ -104,7 +104,10 @@ class InventoryView(BaseView):
         form = serializers.GameQuerySerializer(data=_query(request))
         form.is_valid(raise_exception=True)
         game = form.validated_data.get("game") or conf.default_game()
-        inventory = players.get_inventory(self.user, game)
+        try:
+            inventory = players.get_inventory(self.user, game)
+        except UnknownOutcome as error:  # nothing was to be changed, so it is safe to try again
+            raise RequestNotSent from error
         skins = [
             {
                 "asset_id": skin.asset_id,
