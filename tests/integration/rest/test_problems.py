@@ -146,7 +146,7 @@ def test_skinsback_away_is_told_without_the_faults_of_the_site(fault, status, co
 
 
 def test_a_lost_answer_about_the_inventory_is_not_told_as_a_deposit_that_may_exist(caller, rich, sandbox):
-    sandbox.lose_answer("user_inventory")
+    sandbox.faults.add("drop_request", "user_inventory", times=5)
     members = problem(caller.get("inventory/?game=cs2"), 503, "temporary_failure")
     assert members["next_step"] == "try_again"
     assert "history" not in members["detail"]
