@@ -69,10 +69,10 @@ WORD_TEXTS: dict[str, WordText] = {
     "invalid_trade_token": _BROKEN_TRADE_URL,
     "order_id_already_exists": _AWAY,
     "invalid_max_value": WordText(
-        _("The upper limit is below the smallest deposit of this game. Raise it, then try again."), NextStep.TRY_AGAIN
+        _("The upper limit is below the minimum deposit of this game. Raise it, then try again."), NextStep.TRY_AGAIN
     ),
     "deposit_amount_less_minimum": WordText(
-        _("These skins are worth less than the smallest deposit. Choose more skins."), NextStep.CHOOSE_ANOTHER
+        _("These skins are worth less than the minimum deposit. Choose more skins."), NextStep.CHOOSE_ANOTHER
     ),
     "items_not_found": WordText(
         _("Some of these skins cannot be deposited any more. Load your inventory again."), NextStep.TRY_AGAIN

@@ -341,5 +341,5 @@ class TestPurchases:
         purchase.pk = 10**9
 
         for decide in (purchases.cancel, lambda row: purchases.settle(row, "keep", operator)):
-            with pytest.raises(InvalidInput, match="does not exist"):
+            with pytest.raises(InvalidInput, match="was deleted"):
                 decide(purchase)

@@ -145,7 +145,7 @@ def test_too_little_value_is_explained(world, player, skins):
     answer = choose(player, usable)
     text = answer.content.decode()
     assert problem_in(answer) == "deposit_too_small"
-    assert "smallest deposit" in text
+    assert "minimum deposit" in text
     assert "Choose another skin" not in text  # the player chooses more on the same page
     assert f'value="{usable}" checked' in text
 

@@ -336,7 +336,7 @@ def test_a_markup_that_falls_is_e010_and_the_two_prices_are_named(site):
     site({"PRICE_MARKUP": f"{__name__}.cheaper_above_a_hundred"})
     (message,) = found()
     assert message.id == "skinsback.E010"
-    assert "returns 159.8 for 79.9, and 100 for 100." in message.msg
+    assert "returns 159.8 for the market price 79.9, but only 100 for the higher market price 100." in message.msg
 
 
 @pytest.mark.parametrize("markup", ["always_the_same", "raises_always"])
