@@ -20,6 +20,9 @@ from ..rows import rows_of
 from ..schema import CURSOR_PARAMETER, documented, page_of
 from ..throttles import WriteThrottle
 
+NOT_STORED = {"Cache-Control": "private, no-store"}
+"""Header of an answer with a trade URL: no cache stores it, also not that of the browser."""
+
 ENTRY_COLUMNS = ("kind", "amount", "currency", "created_at", "deposit__public_id", "purchase__public_id")
 
 
@@ -65,7 +68,7 @@ class SteamProfileView(BaseView):
     )
     def get(self, request: Request) -> Response:
         """Only the user sees the trade URL: who has it can send trade offers."""
-        return Response(_shown(self.user, players.get_profile(self.user)))
+        return Response(_shown(self.user, players.get_profile(self.user)), headers=NOT_STORED)
 
     @documented(
         "set_steam_profile",
@@ -76,7 +79,8 @@ class SteamProfileView(BaseView):
     )
     def put(self, request: Request) -> Response:
         """Deposits and purchases that have begun keep their trade URL."""
-        return Response(_shown(self.user, players.set_trade_url(self.user, _given_trade_url(request))))
+        profile = players.set_trade_url(self.user, _given_trade_url(request))
+        return Response(_shown(self.user, profile), headers=NOT_STORED)
 
 
 def _given_trade_url(request: Request) -> str:
