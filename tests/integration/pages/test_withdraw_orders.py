@@ -211,6 +211,27 @@ def test_an_expired_quote_is_offered_anew(player, profile):
         assert "1 skin ordered" in text_of(player.read(location))
 
 
+def to_eur(amount):
+    return amount * 2
+
+
+def to_usd(amount, currency):
+    return amount / 2
+
+
+def test_a_quote_in_the_currency_of_before_is_offered_anew(player, profile, settings):
+    url = quote(player, AK)
+    settings.SKINSBACK = settings.SKINSBACK | {
+        "QUOTE_CURRENCY": "eur",
+        "TO_SITE_CURRENCY": f"{__name__}.to_eur",
+        "TO_USD": f"{__name__}.to_usd",
+    }
+    page = player.read(url)
+    assert f'action="{CONFIRM}"' not in page
+    again = player.post(QUOTES, form_fields(page, QUOTES))["Location"]
+    assert "Withdraw for €20.00" in text_of(player.read(again))
+
+
 def test_a_skin_that_was_sold_meanwhile_is_told(player, profile):
     url = quote(player, AK, GLOCK)
     MarketItem.objects.filter(market_hash_name=AK).update(available=False)
