@@ -1,4 +1,4 @@
-"""Addresses of the pictures of skins, drawn placeholders, and the origins that a Content-Security-Policy must allow."""
+"""Returns addresses of pictures and drawings of skins, and the origins for a Content-Security-Policy header."""
 
 import re
 from urllib.parse import urlsplit
@@ -16,9 +16,9 @@ _SIZE = re.compile(r"/[0-9]{1,4}fx[0-9]{1,4}f", re.ASCII)
 def picture_url(*, class_id: str = "", icon: str = "", game: str = "cs2", large: bool = False) -> str:
     """Return the address of a skin's picture below ``PICTURE_URL``. Return an empty string if there is no picture.
 
-    ``icon`` is the hash of the picture, or the address of the picture, which begins with ``PICTURE_URL``. If ``icon``
-    is empty or cannot be used, ``class_id`` and ``game`` identify the picture. The size is the first value of
-    ``PICTURE_SIZES``, or the second value if ``large`` is True. Nothing is downloaded: the browser loads the picture.
+    ``icon`` is the hash of the picture, or an address that begins with ``PICTURE_URL`` and contains the hash. If
+    ``icon`` is empty or not valid, ``class_id`` and ``game`` identify the picture. The size is the first value of
+    ``PICTURE_SIZES``. If ``large`` is True, the size is the second value. This function downloads nothing.
     """
     base = conf.picture_url()
     if not base:
@@ -32,9 +32,9 @@ def picture_url(*, class_id: str = "", icon: str = "", game: str = "cs2", large:
 
 
 def _icon_hash(icon: str, base: str) -> str:
-    """Return the hash of a picture. ``icon`` is the hash, or an address below ``base`` that contains the hash.
+    """Return the hash of a picture. ``icon`` is the hash, or an address that begins with ``base`` and contains it.
 
-    Return an empty string if ``icon`` is an address of another site or any other text.
+    Return an empty string if ``icon`` is another address or any other text.
     """
     hash_ = _SIZE.sub("", icon.removeprefix(base)) if icon.startswith(base) else icon
     return hash_ if _ICON.fullmatch(hash_) else ""
@@ -43,8 +43,9 @@ def _icon_hash(icon: str, base: str) -> str:
 def csp_sources() -> dict[str, tuple[str, ...]]:
     """Return a dict: directive of the Content-Security-Policy header -> origins that the site must allow.
 
-    ``img-src`` contains the origin of ``PICTURE_URL``. ``frame-src`` contains the origin of ``API_URL``, because
-    SkinsBack's pay pages have the same origin. Add these origins to the site's own policy. In Django 6.0 and later::
+    ``img-src`` contains the origin of ``PICTURE_URL``, or nothing if there are no pictures. ``frame-src`` contains the
+    origin of ``API_URL``, because SkinsBack's pay pages have the same origin. Add these origins to the site's own
+    policy. In Django 6.0 and later::
 
         from django.utils.csp import CSP
         from django_skinsback.pictures import csp_sources
@@ -95,15 +96,16 @@ _WORDS = {
     "door": ("door",),
     "box": ("box", "case", "bag", "chest", "capsule", "package"),
 }
-"""Silhouette -> words. A skin has this silhouette if its name begins or ends with one of the words."""
+"""Silhouette -> words. ``shape_of`` compares these words with the name of a skin."""
 
 _OTHER = "gem"
 
 
 def placeholder(market_hash_name: str) -> str:
-    """Return the path of a silhouette among the static files, such as ``skinsback/skins/rifle.svg``.
+    """Return the path of a static file with a silhouette, such as ``skinsback/skins/rifle.svg``.
 
-    The silhouette shows the kind of the skin. Show it while the picture loads, or if the skin has no picture.
+    The silhouette shows the kind of the skin, such as a rifle. Show the silhouette while the picture loads, or if the
+    skin has no picture.
     """
     return f"skinsback/skins/{shape_of(market_hash_name)}.svg"
 
@@ -111,7 +113,8 @@ def placeholder(market_hash_name: str) -> str:
 def shape_of(market_hash_name: str) -> str:
     """Return the name of a skin's silhouette, such as ``rifle``. Return ``gem`` if no word of the name is known.
 
-    Only the part of the name before ``|`` or ``of`` is used. The last words of this part are compared first.
+    The part of the name before ``|``, ``(`` and ``of`` is used, and of this part only the words after ``the``. The last
+    word is compared first, then the last two words, and so on.
     """
     thing = market_hash_name.lower().split(" | ")[0].split(" of ")[0].split(" the ")[-1].split(" (")[0]
     words = thing.split()

@@ -1,6 +1,6 @@
-"""Public API for single users of the site: freezes, Steam profiles, inventories, quotes, and purchases with a quote.
+"""Public functions about one user of the site: freezes, Steam profiles, inventories, quotes, and buying with a quote.
 
-``docs/reference.md`` describes every function. Everything else in ``django_skinsback.flows`` is private.
+``docs/reference.md`` describes every function. The modules in ``django_skinsback.flows`` are private.
 """
 
 from .flows.market.quotes import make_quote

@@ -45,7 +45,7 @@ class FreezeAdmin(ReadOnlyAdmin):
         return request.user.has_perm("skinsback.freeze_user")
 
     def save_model(self, request: HttpRequest, obj: Freeze, form: Any, change: bool) -> None:
-        """Freeze the user. The row that the flow has stored becomes ``obj``, because Django logs and shows it."""
+        """Freeze the user. ``obj`` gets the primary key of the stored row, because Django logs and shows ``obj``."""
         frozen = players.freeze(obj.user, by=request.user, reason=obj.reason)
         obj.pk, obj._state.adding = frozen.pk, False
 

@@ -1,4 +1,4 @@
-"""Who may see a page, and what the answers have in common."""
+"""The decorator of every page: login, allowed methods, caching and database transactions."""
 
 from collections.abc import Callable
 

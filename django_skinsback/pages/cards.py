@@ -1,4 +1,4 @@
-"""What a page shows of one deposit: its texts, amounts, trade offer and links."""
+"""Prepares the values that a page shows about one deposit: texts, amounts, trade offer and links."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,10 @@ _MINUTE = 60
 
 @dataclass(frozen=True, slots=True)
 class TradeOffer:
-    """A trade offer that waits for the player. ``minutes_left`` is rounded down; 0 means less than a minute."""
+    """A trade offer that the player can accept, or could accept until now.
+
+    ``minutes_left`` is rounded down. It is 0 in the last minute, after the time is over, and if ``expires_at`` is None.
+    """
 
     url: str
     expires_at: datetime | None
@@ -31,7 +34,8 @@ class TradeOffer:
 class DepositCard:
     """The template variable ``card``: one deposit of the player.
 
-    ``expected`` is the amount that is credited after the hold, and its currency; None if there is no hold.
+    ``expected`` is the amount that is credited after the hold, with the currency of the amount. ``expected`` is None if
+    the deposit is not in hold or the amount is not known.
     """
 
     deposit: Deposit
@@ -45,12 +49,12 @@ class DepositCard:
 
     @property
     def is_open(self) -> bool:
-        """Whether the page must ask for the status again."""
+        """Whether the page must read the status again."""
         return self.status.is_open
 
 
 def deposit_card(request: HttpRequest, deposit: Deposit) -> DepositCard:
-    """Return what the page of ``deposit`` shows. Reads its entries and its history, unless they are prefetched."""
+    """Return the card of ``deposit``. If the ledger entries or the history are not prefetched, they are read."""
     prefetch_related_objects([deposit], "entries", "changes")
     entries = {entry.kind: entry for entry in deposit.entries.all()}
     status = player_texts.for_deposit(deposit)
@@ -67,7 +71,7 @@ def deposit_card(request: HttpRequest, deposit: Deposit) -> DepositCard:
 
 
 def _trade(deposit: Deposit) -> TradeOffer | None:
-    """Return the trade offer of a deposit from the user's own inventory; None if it does not wait for the user."""
+    """Return the trade offer of a deposit. Return None if no trade offer waits for the user or there is a pay page."""
     url = player_texts.trade_offer_url(deposit)
     is_waiting = deposit.status in {DepositStatus.CREATED, DepositStatus.PENDING}
     if not url or not is_waiting or player_texts.is_payable(deposit):
@@ -76,7 +80,7 @@ def _trade(deposit: Deposit) -> TradeOffer | None:
 
 
 def trade_offer(url: str, expires_at: datetime | None) -> TradeOffer:
-    """Return the trade offer at ``url`` with the time that is left until ``expires_at``."""
+    """Return a TradeOffer for the address ``url``. The time that is left is the time until ``expires_at``."""
     left = (expires_at - utc_now()).total_seconds() if expires_at else 0
     is_over = expires_at is not None and left <= 0
     return TradeOffer(url, expires_at, max(0, int(left // _MINUTE)), is_over)

@@ -1,4 +1,4 @@
-"""The cart of the withdraw pages: skins that a user wants to buy. It is kept in the session and costs no query."""
+"""The cart of the withdraw pages, which contains skins that a user wants to buy. The cart is kept in the session."""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -10,14 +10,14 @@ from .. import conf
 
 KEY = "skinsback_cart"
 MOST_QUOTES = 10
-"""So many quotes of one line are remembered. If one of them buys, also in another tab, the line is removed."""
+"""The number of quotes that are kept for one line. If one of these quotes buys the skin, the line is removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CartLine:
     """One skin in the cart. The same skin may be in the cart more than once, so each line has its own ``line_id``.
 
-    ``quotes`` are the public IDs, as 32 hex digits, of the newest quotes that were made for this line.
+    ``quotes`` are the public IDs of the newest quotes for this line. Each ID is a text of 32 hex digits.
     """
 
     line_id: str
@@ -26,7 +26,7 @@ class CartLine:
     quotes: tuple[str, ...] = ()
 
     def with_quote(self, quote: str | None) -> "CartLine":
-        """Return the line with one more quote; None adds nothing."""
+        """Return a line with one more quote. If ``quote`` is None, return this line unchanged."""
         return self if quote is None else replace(self, quotes=(*self.quotes, quote)[-MOST_QUOTES:])
 
 
@@ -52,15 +52,18 @@ class Cart:
         return True
 
     def remove(self, line_id: str) -> None:
-        """Remove one line. An unknown ID is a no-op."""
+        """Remove the line with this ID. If no line has this ID, change nothing."""
         self._save([line for line in self.lines if line.line_id != line_id])
 
     def add_quotes(self, quotes: Mapping[str, str]) -> None:
-        """Store the quotes that were made for lines: line ID -> public ID of the quote."""
+        """Store new quotes of lines. ``quotes`` is a dict: line ID -> public ID of the quote."""
         self._save([line.with_quote(quotes.get(line.line_id)) for line in self.lines])
 
     def follow_quotes(self, quotes: Mapping[str, str]) -> None:
-        """Store the quotes that follow earlier ones: public ID of the earlier quote -> public ID of the new one."""
+        """Store quotes that replace earlier quotes, in the lines of the earlier quotes.
+
+        ``quotes`` is a dict: public ID of the earlier quote -> public ID of the new quote.
+        """
         found = [next((quotes[one] for one in line.quotes if one in quotes), None) for line in self.lines]
         self._save([line.with_quote(quote) for line, quote in zip(self.lines, found, strict=True)])
 

@@ -11,13 +11,16 @@ from ..steam import GAMES
 from ..wire.limits import ID_LENGTH
 
 MOST_ITEMS = 200
-"""How many items of an inventory a form may name. Steam allows far fewer in one trade."""
+"""The highest number of items in one form. Steam allows fewer items in one trade."""
 
 PAY_PAGE, FRAME, INVENTORY = "redirect", "frame", "inventory"
 
 
 class DepositForm(forms.Form):
-    """Which game's skins the user deposits, and how. ``key`` makes a second click return the first deposit."""
+    """The form in which the user chooses the game and the way to deposit.
+
+    If the form is sent twice with the same ``key``, the second request returns the deposit of the first request.
+    """
 
     game = forms.ChoiceField(label=_("Game"), widget=forms.RadioSelect)
     way = forms.ChoiceField(
@@ -37,7 +40,7 @@ class DepositForm(forms.Form):
 
 
 class AssetIDsField(forms.Field):
-    """A list of asset IDs, without repeats and in a fixed order. Raises ValidationError for an empty or odd list."""
+    """A sorted list of different asset IDs. Raises ValidationError if the list is empty, too long or not valid."""
 
     widget = forms.MultipleHiddenInput
 
@@ -62,7 +65,7 @@ class InventoryForm(forms.Form):
 
 
 class TradeURLForm(forms.Form):
-    """A Steam trade URL, as the user copied it from Steam."""
+    """The form for a Steam trade URL that the user has copied from Steam."""
 
     trade_url = forms.CharField(
         label=_("Steam trade URL"),

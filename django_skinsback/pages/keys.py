@@ -1,4 +1,4 @@
-"""Idempotency keys of the deposit forms, and the deposit that belongs to a key."""
+"""Makes the idempotency keys of the deposit forms, and finds the deposit that was opened with a key."""
 
 import uuid
 from datetime import timedelta
@@ -14,16 +14,19 @@ from ..models.fields import utc_now
 from ..statuses import DepositStatus
 
 OPEN_FOR = timedelta(minutes=30)
-"""How long a deposit that was not paid is continued. After that, the form opens another one."""
+"""How long the form returns a deposit that is not paid. Later, the form opens another deposit."""
 
 ANSWER_WITHIN = timedelta(minutes=2)
-"""How long SkinsBack's answer to a new deposit is waited for. After that, the form opens another one."""
+"""How long the form waits for SkinsBack's answer to a new deposit. Later, the form opens another deposit."""
 
 _NAMESPACE = uuid.UUID("c7f0a3de-50c6-4d0f-9a6b-0d5a7f1b8e42")
 
 
 def unpaid(user: Any) -> "QuerySet[Deposit]":
-    """Return the deposits that the user has opened a short time ago and can still pay, newest first."""
+    """Return the deposits of the last 30 minutes that the user can still pay, or that are still being opened.
+
+    The newest deposit is first.
+    """
     now = utc_now()
     can_pay = Q(status=DepositStatus.PENDING) & (~Q(pay_url="") | Q(trade_offer_expires_at__gt=now))
     is_opening = Q(status=DepositStatus.CREATED, created_at__gt=now - ANSWER_WITHIN)
@@ -32,10 +35,11 @@ def unpaid(user: Any) -> "QuerySet[Deposit]":
 
 
 def form_key(user: Any) -> uuid.UUID:
-    """Return the key of the deposit forms. It changes when a deposit of the user is paid or cannot be paid any more.
+    """Return the key of the deposit forms.
 
-    So a reload or the browser's back button gives the same key as before, and the form opens the same deposit again.
-    Other users cannot use the key: the flows combine it with the user.
+    The key stays the same until a deposit of the user is paid or cannot be paid any more. So after a reload or the
+    browser's back button, the form returns the same deposit. Other users cannot use the key, because the flows combine
+    the key with the user.
     """
     deposits = Deposit.objects.using(database()).filter(user=user)
     settled = deposits.exclude(pk__in=unpaid(user).order_by().values("pk")).order_by("-pk")
@@ -44,11 +48,11 @@ def form_key(user: Any) -> uuid.UUID:
 
 
 def request_key(key: uuid.UUID, *choices: str) -> uuid.UUID:
-    """Return the key of one request: another choice in the same form is another deposit."""
+    """Return the idempotency key for the choices in a form. Other choices in the same form give another key."""
     return uuid.uuid5(key, "\n".join(choices))
 
 
 def find_deposit(user: Any, key: uuid.UUID) -> Deposit | None:
-    """Return the deposit that the user made with the key of a request; None if there is none."""
+    """Return the deposit that the user opened with the key of a request. Return None if there is no such deposit."""
     digest = key_digest(conf.DEFAULT_ACCOUNT, user, str(key))
     return Deposit.objects.using(database()).filter(user=user, idempotency_digest=digest).first()

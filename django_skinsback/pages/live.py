@@ -1,4 +1,4 @@
-"""Live status: a fragment of HTML that a page fetches again and again. Without a change the answer is 304."""
+"""Live status: a page fetches a fragment of HTML repeatedly. If nothing has changed, the answer has the status 304."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from .rendering import PageContext
 R = TypeVar("R", Deposit, Purchase)
 
 _READS = 3
-"""How often a row is read if it changes while it is read."""
+"""How often a row is read at most, if the row changes between the queries."""
 
 _COLUMNS = ("pk", "status", "updated_at", "needs_review")
 
@@ -52,10 +52,12 @@ def _is_reached(moment: datetime | None, seconds: int, now: datetime) -> bool:
 
 
 def read_row(rows: "QuerySet[R]", read_tag_now: Callable[["QuerySet[R]"], str]) -> tuple[R, str]:
-    """Return the one row in ``rows`` with its entries and its history, and its ETag. Raises Http404 if it is missing.
+    """Return the one row in ``rows`` and the ETag of the row. The ledger entries and the history are prefetched.
 
-    A webhook may change the row between the queries for the row and for its entries. Then all of it is read again, so
-    that no page shows an old status beside a new entry.
+    A webhook may change the row between the query for the row and the query for the entries. Then a page would show an
+    old status beside a new entry. So the row and the entries are read again, at most three times in all.
+
+    Raises Http404 if ``rows`` has no row.
     """
     tag = read_tag_now(rows)
     for _attempt in range(_READS - 1):
@@ -70,10 +72,11 @@ def read_row(rows: "QuerySet[R]", read_tag_now: Callable[["QuerySet[R]"], str]) 
 def answer(
     request: HttpRequest, tag: str, template: str, make_context: Callable[[], Mapping[str, Any]], *, section: str
 ) -> HttpResponse:
-    """Return the fragment ``skinsback/<template>`` with its ETag; 304 if the request already has this tag.
+    """Return the fragment ``skinsback/<template>`` with the ETag ``tag``.
 
-    ``make_context`` is called only if the fragment is rendered. Read the tag before the row: then a change between the
-    two gives a new tag at the next request.
+    If the request already has this ETag, the status is 304. Otherwise ``make_context`` is called and the fragment is
+    rendered. Read the ETag before ``make_context`` reads the row. If the row changes between the two, the next request
+    gets another ETag and the new fragment.
     """
     unchanged = get_conditional_response(request, etag=tag)
     if unchanged is not None:

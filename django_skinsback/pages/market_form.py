@@ -1,4 +1,4 @@
-"""The filters of the market page. They have the same names as the parameters of the REST API."""
+"""The form with the filters of the market page. The filters have the same names as the REST API's parameters."""
 
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,7 @@ SORTS = [("price", _("Lowest price")), ("-price", _("Highest price")), ("name", 
 
 
 class MarketForm(forms.Form):
-    """Search words, price range in the site's currency, wear, quality and order. An invalid filter is ignored."""
+    """The form for search words, prices in the site's currency, wear, quality and order. Invalid values are ignored."""
 
     search = forms.CharField(label=_("Search"), required=False, max_length=100)
     min = forms.DecimalField(label=_("Price from"), required=False, min_value=0, max_digits=12, decimal_places=2)
@@ -32,7 +32,10 @@ class MarketForm(forms.Form):
     )
 
     def arguments(self, game: str) -> dict[str, Any]:
-        """Return the valid filters as arguments of ``search_market``. Only skins of cs2 have a wear and a quality."""
+        """Return the valid filters as arguments of ``search_market``.
+
+        If ``game`` is not ``cs2``, wear and quality are ignored, because other skins have neither.
+        """
         self.is_valid()
         found = self.cleaned_data
         has_facets = game == "cs2"
@@ -47,7 +50,7 @@ class MarketForm(forms.Form):
 
     @property
     def has_facets(self) -> bool:
-        """Whether a wear or a quality was chosen."""
+        """Whether the user has chosen a wear or a quality."""
         return bool(self.data.getlist("wear") or self.data.getlist("quality"))  # type: ignore[attr-defined] # a QueryDict
 
 
@@ -57,7 +60,7 @@ def _price(value: Decimal | None) -> Decimal | None:
 
 
 class SkinForm(forms.Form):
-    """A skin of the market that the user has chosen: its game and its market hash name."""
+    """The skin of the market that the user has chosen. ``name`` is the market hash name of the skin."""
 
     game = forms.CharField(max_length=16)
     name = forms.CharField(max_length=TEXT_LENGTH, strip=False)

@@ -1,4 +1,4 @@
-"""Where a player can go next: the link for each code of ``player_texts.NextStep``."""
+"""Returns the link for a code of ``player_texts.NextStep``."""
 
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -15,7 +15,7 @@ STEAM_PRIVACY_URL = "https://steamcommunity.com/my/edit/settings"
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link with its text. ``is_external`` means a page of Steam, which opens in a new tab."""
+    """A link. If ``is_external`` is True, the link leads to a page of Steam and opens in a new tab."""
 
     url: str
     text: str
@@ -23,10 +23,11 @@ class Link:
 
 
 def link_for(request: HttpRequest, step: str, text: str, *, here: str = "", choose_url: str = "") -> Link | None:
-    """Return the link for a next step that does not depend on a row; None if there is nothing to open.
+    """Return the link for a next step that does not depend on a row. Return None if the step has no link.
 
-    ``here`` is the address to try again at; the page of the trade URL also leads back to it. ``choose_url`` is where
-    the player chooses another skin or sees its new price; empty on a page where the player can do that already.
+    ``here`` is the address of the current page. TRY_AGAIN opens this address again, and the page of the trade URL
+    returns to this address. ``choose_url`` is the page on which the player chooses another skin or sees a new price. If
+    the player can do this on the current page, ``choose_url`` is empty.
     """
     match step:
         case NextStep.ENTER_TRADE_URL:
@@ -42,11 +43,14 @@ def link_for(request: HttpRequest, step: str, text: str, *, here: str = "", choo
 
 
 def way_out(request: HttpRequest, problem: Problem, *, here: str = "", choose_url: str = "") -> Link | None:
-    """Return the link below a problem on the page at ``here``; None if the text says all."""
+    """Return the link below a problem, for the next step of the problem. Return None if this step has no link.
+
+    ``here`` and ``choose_url`` are the same as in ``link_for``.
+    """
     return link_for(request, problem.next_step, problem.next_text, here=here, choose_url=choose_url)
 
 
 def own_address(request: HttpRequest, url: str) -> str:
-    """Return ``url`` if it is an address of this site, else an empty text."""
+    """Return ``url`` if it is an address of this site. Otherwise return an empty text."""
     allowed = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
     return url if url and allowed else ""

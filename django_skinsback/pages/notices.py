@@ -1,4 +1,4 @@
-"""Short messages that the next page shows once. They are kept in the session, so a site needs no message framework."""
+"""Stores short messages in the session. The next page shows each message once. Django's messages are not needed."""
 
 from typing import Any
 
@@ -13,15 +13,16 @@ MOST_KEPT = 20
 def add(session: SessionBase, code: str, text: str = "", *, next_step: str = "", skin: str = "") -> None:
     """Store a message for the next page.
 
-    ``code`` and ``next_step`` are codes of ``player_texts``. For the codes ``added``, ``bought``, ``cart_full``,
-    ``not_for_sale`` and ``too_many``, the template has the text. ``skin`` is the name of the skin.
+    ``code`` is ``added``, ``bought``, ``cart_full``, ``not_for_sale`` or ``too_many``, or the code of a Problem. The
+    template has the text of these five codes. For another code, ``text`` is shown. ``next_step`` is a code of NextStep.
+    ``skin`` is the name of the skin.
     """
     notice = {"code": code, "text": text, "next_step": next_step, "skin": skin}
     session[KEY] = [*session.get(KEY, []), notice][-MOST_KEPT:]
 
 
 def add_problem(session: SessionBase, problem: Problem, *, skin: str = "") -> None:
-    """Store what a player reads about an error."""
+    """Store a Problem as a message for the next page."""
     add(session, problem.code, problem.text, next_step=problem.next_step, skin=skin)
 
 

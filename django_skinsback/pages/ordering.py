@@ -1,7 +1,7 @@
-"""Quotes for the skins that a user chose, and purchases with the quotes that the user confirmed, one by one.
+"""Makes quotes for the skins that a user chose, and buys with the quotes that the user confirmed, one after another.
 
-A skin that cannot be quoted or bought does not stop the others. Why it could not is kept in the session, for the pages
-that follow. Whether a quote has bought is always read from the database.
+If one skin cannot be quoted or bought, the other skins are still quoted or bought. The reason is kept in the session
+for later pages. Whether a quote has bought its skin is always read from the database.
 """
 
 import logging
@@ -29,10 +29,10 @@ MOST_KEPT = 100
 
 @dataclass(frozen=True, slots=True)
 class OrderProblem:
-    """Why a quote did not buy, in the words of ``player_texts.Problem``.
+    """The reason why a quote did not buy its skin. The texts are those of a ``player_texts.Problem``.
 
-    ``new_quote`` is the public ID, as 32 hex digits, of the quote that the user may accept instead; empty if there is
-    none.
+    ``new_quote`` is the public ID, as 32 hex digits, of the quote that the user may accept instead. If there is no such
+    quote, ``new_quote`` is empty.
     """
 
     code: str
@@ -63,10 +63,11 @@ def make_quotes(user: Any, choices: Iterable[tuple[str, str]]) -> list[QuoteOrPr
 
 
 def buy(user: Any, quotes: Sequence[Quote]) -> dict[str, OrderProblem]:
-    """Buy with each quote. Return the problems of those that did not buy: public ID of the quote -> problem.
+    """Buy with each quote. Return a dict of the quotes that did not buy: public ID of the quote -> problem.
 
-    A quote that has bought before buys nothing again and is no problem. An exception of the site's own code is raised
-    if nothing was bought before it. After a purchase it is logged instead, so that the user sees what was bought.
+    A quote that has already bought its skin buys nothing and has no problem. If the site's own code raises an exception
+    and no quote has bought a skin, the exception is raised. If a quote has bought a skin, the exception is logged
+    instead, so that the user sees what was bought.
     """
     problems: dict[str, OrderProblem] = {}
     has_bought = False
@@ -103,7 +104,7 @@ def _problem(error: NotAllowedNow | InvalidInput, new_quote: str = "") -> OrderP
 
 
 def keep_problems(session: SessionBase, ordered: Iterable[Quote], problems: Mapping[str, OrderProblem]) -> None:
-    """Store the problems of an order in the session. Earlier problems of the quotes ``ordered`` are deleted."""
+    """Store the new problems of an order in the session. Delete the earlier problems of the quotes in ``ordered``."""
     ids = {quote.public_id.hex for quote in ordered}
     kept = {quote: problem for quote, problem in session.get(KEY, {}).items() if quote not in ids}
     kept |= {quote: asdict(problem) for quote, problem in problems.items()}
@@ -111,9 +112,10 @@ def keep_problems(session: SessionBase, ordered: Iterable[Quote], problems: Mapp
 
 
 def keep_new_quotes(session: SessionBase, quotes: Mapping[str, str]) -> None:
-    """Store which quotes the user got in place of earlier ones: public ID of the earlier quote -> of the new one.
+    """Store which new quotes replace earlier quotes. The page of the earlier order then shows the new quotes.
 
-    The page of the earlier order then shows what the new quote bought. A quote without a problem had expired.
+    ``quotes`` is a dict: public ID of the earlier quote -> public ID of the new quote. If no problem is stored for the
+    earlier quote, the earlier quote has expired. Then the problem of a changed price is stored for it.
     """
     expired = _problem(PriceChanged())
     kept = kept_problems(session)
@@ -122,7 +124,7 @@ def keep_new_quotes(session: SessionBase, quotes: Mapping[str, str]) -> None:
 
 
 def kept_problems(session: SessionBase) -> dict[str, OrderProblem]:
-    """Return the stored problems: public ID of the quote -> problem."""
+    """Return a dict of the stored problems: public ID of the quote -> problem."""
     return {quote: OrderProblem(**problem) for quote, problem in session.get(KEY, {}).items()}
 
 
@@ -133,7 +135,10 @@ def quotes_of(user: Any, ids: Iterable[uuid.UUID | str]) -> "QuerySet[Quote]":
 
 
 def requested_ids(texts: Sequence[str]) -> list[uuid.UUID]:
-    """Return the public IDs of quotes that a request names, each once. Raises Http404 for a text that is no ID."""
+    """Return the public IDs of the quotes that a request names. Each ID is returned once.
+
+    Raises Http404 if a text is not a UUID, or if the request names too many quotes.
+    """
     if len(texts) > max(MOST_KEPT, conf.cart_limit()):
         raise Http404
     try:
@@ -143,7 +148,7 @@ def requested_ids(texts: Sequence[str]) -> list[uuid.UUID]:
 
 
 def requested_quotes(user: Any, texts: Sequence[str]) -> list[Quote]:
-    """Return the quotes that a request names, in its order. Raises Http404 if one of them is not the user's."""
+    """Return the quotes that a request names, in the same order. Raises Http404 if a quote is not the user's."""
     ids = requested_ids(texts)
     found = {quote.public_id: quote for quote in quotes_of(user, ids)}
     if len(found) < len(ids):

@@ -1,4 +1,4 @@
-"""What became of the quotes that a user confirmed together."""
+"""Reads an order: the quotes that a user confirmed together, and the purchases or the problems of these quotes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,10 +45,10 @@ class OrderLine:
 
 
 def read_order(user: Any, session: SessionBase, names: Sequence[str]) -> list[OrderLine]:
-    """Return one line for each quote that a request names, in its order.
+    """Return one line for each quote in ``names``, in the same order. ``names`` are the public IDs in a request.
 
-    Where a quote was replaced because its price changed, the line has the new quote. Raises Http404 if a named quote is
-    not the user's.
+    If a quote was replaced because its price has changed, the line has the new quote. If several names lead to the same
+    quote, this quote has one line. Raises Http404 if a named quote does not belong to the user.
     """
     problems = ordering.kept_problems(session)
     chains = [_chain(public_id.hex, problems) for public_id in ordering.requested_ids(names)]
@@ -61,7 +61,7 @@ def read_order(user: Any, session: SessionBase, names: Sequence[str]) -> list[Or
 
 
 def purchases_of(user: Any, session: SessionBase, names: Sequence[str]) -> "QuerySet[Purchase]":
-    """Return the user's purchases of the order that ``read_order`` returns. Takes no query itself."""
+    """Return a QuerySet of the user's purchases in the order that ``read_order`` returns. Takes no query."""
     problems = ordering.kept_problems(session)
     chains = [_chain(public_id.hex, problems) for public_id in ordering.requested_ids(names)]
     wanted = [one for chain in chains for one in chain]
@@ -71,7 +71,7 @@ def purchases_of(user: Any, session: SessionBase, names: Sequence[str]) -> "Quer
 
 
 def _chain(first: str, problems: dict[str, OrderProblem]) -> list[str]:
-    """Return a quote and those that replaced it, the newest last."""
+    """Return the public ID of a quote, and the public IDs of the quotes that replaced it. The newest is last."""
     chain = [first]
     while (problem := problems.get(chain[-1])) and problem.new_quote and len(chain) < _LONGEST_CHAIN:
         chain.append(problem.new_quote)
@@ -79,10 +79,11 @@ def _chain(first: str, problems: dict[str, OrderProblem]) -> list[str]:
 
 
 def _line(chain: list[Quote], problems: dict[str, OrderProblem]) -> OrderLine:
-    """Return the line of a quote and those that replaced it: the one that bought, or the one to accept now.
+    """Return the line for a chain: a quote and the quotes that replaced it.
 
-    A quote that was not refused because of its price is replaced only if the user asked for a new price. Until the new
-    one buys, the line says why the first one was refused.
+    If a quote of the chain bought the skin, the line has this quote. Otherwise the quotes that were replaced because of
+    their price are skipped, and the line has the next quote. A quote may have been refused for another reason, and the
+    user may have made a new quote since then. Until the new quote buys the skin, the line shows the refused quote.
     """
     place = next((index for index, quote in enumerate(chain) if quote.purchase_id is not None), None)
     if place is None:

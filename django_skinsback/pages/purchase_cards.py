@@ -1,4 +1,4 @@
-"""What the pages show of a purchase: its texts, its trade offer, its links, and the button to order again."""
+"""Prepares the values that a page shows about purchases: texts, trade offer, links, and the button to order again."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +23,8 @@ ORDER_AGAIN = frozenset({NextStep.SEE_NEW_PRICE, NextStep.TRY_AGAIN})
 class PurchaseCard:
     """The template variable ``card``: one purchase of the player.
 
-    If ``can_order_again`` is True, a button makes a new quote for the same skin. ``class_id`` may be empty.
+    If ``can_order_again`` is True, the page shows a button that makes a new quote for the same skin. ``class_id`` is
+    empty if it is not known.
     """
 
     purchase: Purchase
@@ -36,12 +37,16 @@ class PurchaseCard:
 
     @property
     def is_open(self) -> bool:
-        """Whether the page must ask for the status again."""
+        """Whether the page must read the status again."""
         return self.status.is_open
 
 
 def purchase_cards(request: HttpRequest, purchases: Sequence[Purchase]) -> list[PurchaseCard]:
-    """Return what a page shows of each purchase. Takes two queries, and one more for pictures of bought skins."""
+    """Return the card of each purchase.
+
+    Two queries read the entries and the history, unless they are prefetched. One more query is needed if a purchase has
+    no class ID.
+    """
     prefetch_related_objects(list(purchases), "entries", "changes")
     unknown = [(purchase.game, purchase.market_hash_name) for purchase in purchases if not purchase.class_id]
     found = class_ids(unknown)
@@ -86,10 +91,13 @@ def _can_order_again(purchase: Purchase, status: StatusText) -> bool:
 
 
 def refresh_seconds(cards: Sequence[PurchaseCard]) -> int | None:
-    """Return after how many seconds a page that shows these purchases asks again; None if all of them are final."""
+    """Return the number of seconds until a page reads these purchases again. Return None if all of them are final."""
     return min((card.status.refresh_seconds for card in cards if card.status.refresh_seconds is not None), default=None)
 
 
 def summary(cards: Sequence[PurchaseCard]) -> str:
-    """Return how many purchases have which title, for a screen reader: ``Order placed: 2. Trade offer expired: 1.``"""
+    """Return the number of purchases for each title, such as ``Order placed: 2. The trade offer expired: 1.``
+
+    A screen reader reads this text.
+    """
     return " ".join(f"{title}: {count}." for title, count in Counter(card.status.title for card in cards).items())

@@ -1,4 +1,4 @@
-"""Render a page: add the base template, the menu and the balance to its context."""
+"""Renders a page. Adds the base template and the variable ``skinsback`` to the context of the template."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -13,14 +13,14 @@ from .. import conf
 
 
 class PageContext:
-    """The template variable ``skinsback``: what every page shows around its content."""
+    """The template variable ``skinsback``: the values for the menu, the balance and the scripts of every page."""
 
     def __init__(self, request: HttpRequest, section: str) -> None:
         self.request = request
         self.section = section
         """The current entry of the menu: ``deposit``, ``withdraw``, ``history`` or ``trade_url``."""
         self.are_assets_rendered = False
-        """Set by the tag ``skinsback_assets``, so that stylesheet and scripts are included once."""
+        """The tag ``skinsback_assets`` sets this to True, so that a page includes stylesheet and scripts only once."""
 
     @property
     def has_deposits(self) -> bool:
@@ -39,18 +39,18 @@ class PageContext:
 
     @cached_property
     def balance(self) -> Decimal | None:
-        """What the user can spend, by the function ``BALANCE``; None without the setting."""
+        """The amount that the user can spend, from the function ``BALANCE``; None if ``BALANCE`` is not set."""
         return balance_of(self.request.user)
 
 
 def balance_of(user: Any) -> Decimal | None:
-    """Return what ``user`` can spend in ``QUOTE_CURRENCY``; None if the setting ``BALANCE`` is not set."""
+    """Return the amount in ``QUOTE_CURRENCY`` that ``user`` can spend. Return None if ``BALANCE`` is not set."""
     function = conf.callable_setting("BALANCE")
     return None if function is None else function(user, conf.quote_currency())
 
 
 def page_url(request: HttpRequest, name: str, *args: object) -> str:
-    """Return the path of one of the pages, such as ``deposit``, in the namespace that the request uses."""
+    """Return the path of the page with the URL name ``name``, in the URL namespace of the request."""
     match = request.resolver_match
     return reverse(f"skinsback-pages:{name}", args=args, current_app=match.namespace if match else None)
 
@@ -58,8 +58,8 @@ def page_url(request: HttpRequest, name: str, *args: object) -> str:
 def render_page(request: HttpRequest, template: str, context: Mapping[str, Any], *, section: str) -> HttpResponse:
     """Render ``skinsback/<template>`` as a whole page. ``section`` is the current entry of the menu.
 
-    The status is 200, also for a page that says why something was refused: servers and browsers often replace or
-    report pages with another status.
+    The HTTP status is always 200, even if the page shows that a request was refused. Servers and browsers may replace
+    a page that has another status.
     """
     whole = {
         "skinsback_base": conf.get("PAGES_BASE_TEMPLATE"),

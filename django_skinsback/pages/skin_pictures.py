@@ -1,4 +1,4 @@
-"""Finds the class IDs of skins that are known by name, for their pictures."""
+"""Finds the class IDs of skins by name. The picture of a skin needs the class ID."""
 
 from collections.abc import Iterable
 
@@ -6,9 +6,9 @@ from ..models import MarketItem
 
 
 def class_ids(skins: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Return the class IDs of skins: (game, market hash name) -> class ID. Skins that the market never had are missing.
+    """Return a dict: (game, market hash name) -> class ID. Skins that were never in the price list are missing.
 
-    Takes one query, and none without skins.
+    Takes one query. If ``skins`` is empty, takes no query.
     """
     wanted = {*skins}
     if not wanted:

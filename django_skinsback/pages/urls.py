@@ -1,4 +1,4 @@
-"""The pages for users: ``path("skins/", include("django_skinsback.pages.urls"))``, outside of other namespaces."""
+"""The URLs of the pages: ``path("skins/", include("django_skinsback.pages.urls"))``, not inside another namespace."""
 
 from django.urls import path
 

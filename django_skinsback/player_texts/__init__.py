@@ -1,7 +1,7 @@
-"""What a player reads: title, text, steps and way out of each deposit, purchase and error, in the active language.
+"""The texts that a player reads about deposits, purchases and errors, in the active language.
 
-``for_deposit``, ``for_purchase`` and ``for_error`` are for the pages and the REST API. No text says what the site pays,
-why a row is reviewed, or what is wrong with the site's keys and balance at SkinsBack.
+The pages and the REST API call ``for_deposit``, ``for_purchase`` and ``for_error``. The texts do not contain the prices
+that the site pays, the reasons for a review, or faults of the site's keys and of its balance at SkinsBack.
 """
 
 from .dates import hold_days_left, trade_offer_expires_at

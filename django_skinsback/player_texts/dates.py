@@ -1,4 +1,4 @@
-"""Dates that SkinsBack does not report: when a hold ends, and when a trade offer of a purchase expires."""
+"""Returns when a hold ends and when a trade offer expires. A time that SkinsBack does not report is estimated."""
 
 from datetime import datetime, timedelta
 
@@ -21,10 +21,10 @@ def was_held(deposit: Deposit) -> bool:
 
 
 def hold_ends_at(row: Deposit | Purchase, since: datetime | None = None) -> datetime | None:
-    """Return when the hold of the row ends; None if the row is not in hold.
+    """Return the time at which the hold of the row ends; None if the row is not in hold.
 
-    The time is an estimate unless SkinsBack reported it: Steam Trade Protection lasts 8 days. ``since`` is when the row
-    got its status; without it, the time is read from the row's ``changes``.
+    If SkinsBack has not reported this time, it is an estimate: Steam Trade Protection lasts 8 days. ``since`` is the
+    time at which the row got its status. Without ``since``, that time is read from the row's ``changes``.
     """
     if isinstance(row, Deposit):
         if row.status not in HELD:
@@ -40,15 +40,15 @@ def hold_ends_at(row: Deposit | Purchase, since: datetime | None = None) -> date
 def hold_days_left(row: Deposit | Purchase, since: datetime | None = None) -> int | None:
     """Return how many days the hold of the row still lasts, rounded up; None if the row is not in hold.
 
-    Return 0 if the hold of a deposit should be over and SkinsBack has not reported it yet. ``since`` as in
-    ``hold_ends_at``.
+    Return 0 if the hold of a deposit should be over, but SkinsBack has not reported its end yet. ``since`` is the same
+    as in ``hold_ends_at``.
     """
     until = hold_ends_at(row, since)
     return None if until is None else max(0, -((utc_now() - until) // timedelta(days=1)))
 
 
 def hold_duration(row: Deposit | Purchase) -> str:
-    """Return the rest of the hold as text, such as “about 6 more days”; empty if the row is not in hold."""
+    """Return how long the hold still lasts, such as “about 6 more days”. The text is empty if no day is left."""
     days = hold_days_left(row)
     if not days:
         return ""
@@ -56,10 +56,10 @@ def hold_duration(row: Deposit | Purchase) -> str:
 
 
 def trade_offer_expires_at(row: Deposit | Purchase, since: datetime | None = None) -> datetime | None:
-    """Return when the trade offer of the row expires; None if the row does not wait for the player to accept it.
+    """Return the time at which the trade offer of the row expires; None if no trade offer waits for the player.
 
-    For a purchase, the time is an estimate: ten minutes after SkinsBack reported the offer. ``since`` as in
-    ``hold_ends_at``.
+    For a purchase, the time is an estimate: ten minutes after SkinsBack reported the trade offer. ``since`` is the same
+    as in ``hold_ends_at``.
     """
     if isinstance(row, Deposit):
         waits = row.status in {DepositStatus.CREATED, DepositStatus.PENDING}
@@ -70,12 +70,15 @@ def trade_offer_expires_at(row: Deposit | Purchase, since: datetime | None = Non
 
 
 def is_trade_offer_over(row: Deposit | Purchase, since: datetime | None = None) -> bool:
-    """Return whether the trade offer has expired and SkinsBack has not reported its outcome yet."""
+    """Return whether the trade offer has expired, but SkinsBack has not reported the outcome of the offer yet."""
     expires_at = trade_offer_expires_at(row, since)
     return expires_at is not None and expires_at <= utc_now()
 
 
 def _since(row: Deposit | Purchase, *statuses: str) -> datetime:
-    """Return when the row got the first of the statuses; its last change if the history does not say it."""
+    """Return the time at which the row first got one of these statuses.
+
+    If the history has none of these statuses, return the time of the row's last change.
+    """
     dates = [change.created_at for change in row.changes.all() if change.to_status in statuses]
     return min(dates, default=row.updated_at)

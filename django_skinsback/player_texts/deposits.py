@@ -1,4 +1,4 @@
-"""Title, text, steps and way out of a deposit."""
+"""What a player reads about a deposit: title, text, steps and next step."""
 
 from decimal import Decimal
 
@@ -77,7 +77,7 @@ DEPOSIT_TEXTS: dict[str, Entry] = {
         gettext_lazy("The pay page has expired"),
         gettext_lazy(
             "No skins have arrived yet. If you have accepted the trade offer, the money is added to your balance as "
-            "soon as SkinsBack reports it. If you have not, start a new deposit."
+            "soon as SkinsBack reports the trade. If you have not accepted a trade offer, start a new deposit."
         ),
         step=1,
         next_step=NextStep.DEPOSIT,
@@ -96,7 +96,10 @@ TRADE_OFFER = Entry(
 TRADE_OFFER_OVER = Entry(
     Tone.WAIT,
     gettext_lazy("Waiting for the result of the trade"),
-    gettext_lazy("The time to accept the trade offer is over. If you accepted it in time, this page shows it soon."),
+    gettext_lazy(
+        "The time to accept the trade offer is over. If you accepted the offer in time, this page shows the result "
+        "soon."
+    ),
     step=0,
     next_step=NextStep.WAIT,
     refresh_seconds=REFRESH_FAST,
@@ -106,7 +109,7 @@ NO_WAY_TO_PAY = Entry(
     gettext_lazy("Waiting for SkinsBack"),
     gettext_lazy(
         "SkinsBack gave us no pay page for this deposit. If you have accepted a trade offer, wait here. If you have "
-        "not, start a new deposit."
+        "not accepted a trade offer, start a new deposit."
     ),
     step=0,
     next_step=NextStep.DEPOSIT,
@@ -147,7 +150,10 @@ CREDIT_TAKEN_BACK = Entry(
 
 
 def for_deposit(deposit: Deposit) -> StatusText:
-    """Return what the player sees of a deposit. Reads its ``entries`` and ``changes``, so prefetch them for a list."""
+    """Return what the player sees of a deposit.
+
+    Reads the ``entries`` and the ``changes`` of the deposit. For a list of deposits, prefetch both.
+    """
     entry = _entry(deposit)
     steps = [*(TRADE_STEPS if _is_own_inventory(deposit) else PAY_PAGE_STEPS)]
     if was_held(deposit):
@@ -156,14 +162,15 @@ def for_deposit(deposit: Deposit) -> StatusText:
 
 
 def is_payable(deposit: Deposit) -> bool:
-    """Return whether the player can pay on the deposit's ``pay_url`` now."""
+    """Return whether the player can pay the deposit now, on the page at ``pay_url``."""
     return deposit.status in {DepositStatus.CREATED, DepositStatus.PENDING} and bool(deposit.pay_url)
 
 
 def expected_credit(deposit: Deposit) -> tuple[Decimal, str] | None:
     """Return the amount that is credited when the hold of the deposit ends, and its currency.
 
-    Return None if the deposit is not in hold, or if ``CREDIT`` is a function: its result is not known before.
+    Return None if the deposit is not in hold, if SkinsBack has not reported the amount, or if ``CREDIT`` is a function.
+    The function is called only when the deposit is credited.
     """
     if deposit.status != DepositStatus.IN_HOLD or conf.callable_setting("CREDIT"):
         return None
@@ -191,7 +198,7 @@ def _entry(deposit: Deposit) -> Entry:
 
 
 def _posted(status: str, *, is_reversed: bool) -> Entry:
-    """Return the entry of a deposit that was credited. Its status may not be the one that credits."""
+    """Return the texts of a deposit that was credited. The deposit may have a status for which nothing is credited."""
     if is_reversed:
         return DEPOSIT_TEXTS[status] if status == DepositStatus.HOLD_RETURNED else CREDIT_TAKEN_BACK
     is_credited_status = status in {DepositStatus.SUCCESS, DepositStatus.HOLD_APPROVED}
@@ -207,7 +214,7 @@ def _pending(deposit: Deposit) -> Entry:
 
 
 def _is_own_inventory(deposit: Deposit) -> bool:
-    """Return whether the player chose the skins on this site, so that there is a trade offer and no pay page."""
+    """Return whether the player chose the skins on this site. Then the deposit has a trade offer and no pay page."""
     return bool(deposit.trade_offer_id) and not deposit.pay_url
 
 

@@ -1,4 +1,4 @@
-"""What a player reads when something was refused: code, title, text, next step, and the HTTP status of the answer."""
+"""Converts an exception to what a player reads: code, title, text, next step, and the HTTP status of the answer."""
 
 from dataclasses import dataclass, replace
 
@@ -11,18 +11,19 @@ from .texts import NextStep, next_text
 from .words import MARKET_NOT_AVAILABLE, NOT_AVAILABLE, WORD_TEXTS, word_text
 
 NOT_AVAILABLE_CODE = "not_available"
-"""The code of every fault of the site: its settings, its keys, its balance at SkinsBack, its own code."""
+"""The code of every fault of the site: wrong settings or keys, a low balance at SkinsBack, or an error in its code."""
 
 RETRY_AFTER_SECONDS = 60
-"""How long to wait before a repeat, if SkinsBack is away and did not say for how long."""
+"""Seconds to wait before a repeat, if SkinsBack is not available and has not reported how long to wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a player reads about an error, in the language that was active.
+    """What a player reads about an error. The texts are already translated.
 
-    ``code`` identifies the kind of error for programs and does not change. ``next_step`` is a code of NextStep, and
-    ``next_text`` is the text of its link or button. ``retry_after`` is a number of seconds, or None.
+    ``code`` is for programs. The code of a kind of error never changes. ``next_step`` is a code of NextStep.
+    ``next_text`` is the text of the link or button for ``next_step``. ``retry_after`` is the number of seconds to wait,
+    or None.
     """
 
     code: str
@@ -36,7 +37,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One row of the table of problems. Without ``code``, the code is the slug of the exception."""
+    """One row of the table KINDS. If ``code`` is empty, the slug of the exception is the code.
+
+    If ``text`` is None, the text is in ERROR_TEXTS. If ``shows_message`` is True, the message of the exception is shown
+    instead, unless it is the default message of the class.
+    """
 
     title: Promise
     http_status: int
@@ -74,7 +79,7 @@ KINDS: dict[type[exceptions.SkinsBackError], Kind] = {
     exceptions.InvalidSteamID: Kind(_("Steam account not known"), 409, NextStep.ENTER_TRADE_URL),
     exceptions.RowDeleted: Kind(_("Not found"), 404, text=_("This deposit or purchase does not exist.")),
     exceptions.IdempotencyConflict: Kind(
-        _("Already sent"), 409, text=_("This was already sent with other values. Look at your history.")
+        _("Already sent"), 409, text=_("This request was already sent with other values. Look at your history.")
     ),
     # Site
     exceptions.ConfigurationError: _SITE_FAULT,
@@ -97,7 +102,7 @@ KINDS: dict[type[exceptions.SkinsBackError], Kind] = {
         _("SkinsBack has not answered yet"),
         503,
         NextStep.WAIT,
-        _("SkinsBack has not answered yet. We keep asking. Look at your history before you try again."),
+        _("SkinsBack has not answered yet. We keep asking SkinsBack. Look at your history before you try again."),
         code="unknown_outcome",
     ),
     # Answers of SkinsBack
@@ -136,7 +141,7 @@ KINDS: dict[type[exceptions.SkinsBackError], Kind] = {
         WORD_TEXTS["too_many_failed_attempts"].text,
     ),
 }
-"""Exception class -> kind of problem. A class that is missing here has the kind of its base class."""
+"""Exception class -> kind of problem. If a class is missing here, the kind of its base class is used."""
 
 _REFUSED_WORDS = frozenset(
     {
@@ -153,13 +158,17 @@ _REFUSED_WORDS = frozenset(
         "too_many_failed_attempts",
     }
 )
-"""Words of SkinsBack that no exception stands for and that the player can act on. The word is the code."""
+"""SkinsBack's codes that have no exception class, and about which the player can do something.
+
+The code of the problem is the same as SkinsBack's code.
+"""
 
 
 def for_error(error: exceptions.SkinsBackError) -> Problem:
     """Return what the player reads about an error.
 
-    The message of the error is shown only if it was written for players: a limit, a trade URL, a veto.
+    The message of the error is shown only for the kinds with ``shows_message``, because these messages are written for
+    players. An example is the message of LimitReached.
     """
     if type(error) is exceptions.APIError and error.message in _REFUSED_WORDS:
         return _of_word(error.message)
@@ -178,17 +187,17 @@ def for_error(error: exceptions.SkinsBackError) -> Problem:
 
 
 def problems_of_words() -> list[Problem]:
-    """Return the problem of each word of SkinsBack that is a code of its own."""
+    """Return the problem of each code in ``_REFUSED_WORDS``."""
     return [_of_word(word) for word in sorted(_REFUSED_WORDS)]
 
 
 def _of_word(word: str) -> Problem:
-    kind = Kind(_("SkinsBack refused it"), 409, WORD_TEXTS[word].next_step, code=word)
+    kind = Kind(_("SkinsBack refused the request"), 409, WORD_TEXTS[word].next_step, code=word)
     return _problem(kind, str(WORD_TEXTS[word].text))
 
 
 def for_word(word: str) -> str:
-    """Return the text of a word that SkinsBack gave as a reason; empty if the word has none."""
+    """Return the text of a code that SkinsBack reported as a reason; empty if the code has no text."""
     found = word_text(word)
     return str(found.text) if found else ""
 

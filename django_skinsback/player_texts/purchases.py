@@ -1,4 +1,4 @@
-"""Title, text, steps and way out of a purchase."""
+"""What a player reads about a purchase: title, text, steps and next step."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from .texts import REFRESH_FAST, REFRESH_SLOW, Entry, NextStep, StatusText, Tone
 from .words import word_text
 
 DELAYED_AFTER = timedelta(seconds=10)
-"""An order is usually sent within two seconds. After this time the page says that the market does not answer."""
+"""An order is usually sent within two seconds. If it is not sent after this time, the page shows the text DELAYED."""
 
 PURCHASE_STEPS = [
     gettext_lazy("Ordered"),
@@ -34,7 +34,9 @@ PURCHASE_TEXTS: dict[str, Entry] = {
     PurchaseStatus.UNKNOWN: Entry(
         Tone.WAIT,
         gettext_lazy("Checking your order"),
-        gettext_lazy("The market has not confirmed the order yet. We keep asking, and you are charged only once."),
+        gettext_lazy(
+            "The market has not confirmed the order yet. We keep asking the market. You are charged only once."
+        ),
         step=0,
         next_step=NextStep.WAIT,
         refresh_seconds=REFRESH_FAST,
@@ -50,7 +52,7 @@ PURCHASE_TEXTS: dict[str, Entry] = {
     PurchaseStatus.WAITING_ACCEPT: Entry(
         Tone.ACT,
         gettext_lazy("Accept the trade offer on Steam"),
-        gettext_lazy("You have 10 minutes. Check on Steam that the offer asks for none of your items."),
+        gettext_lazy("You have 10 minutes to accept. Check on Steam that the offer asks for none of your items."),
         step=2,
         next_step=NextStep.ACCEPT_TRADE,
         refresh_seconds=REFRESH_FAST,
@@ -79,7 +81,7 @@ PURCHASE_TEXTS: dict[str, Entry] = {
     PurchaseStatus.INVALID_TRADE_TOKEN: Entry(
         Tone.BAD,
         gettext_lazy("Your trade URL is no longer valid"),
-        gettext_lazy("Copy the current one from Steam, enter it here and order again."),
+        gettext_lazy("Copy the current trade URL from Steam and enter it here. Then order again."),
         step=1,
         next_step=NextStep.ENTER_TRADE_URL,
     ),
@@ -127,8 +129,8 @@ DELAYED = Entry(
     Tone.WAIT,
     gettext_lazy("Waiting for the market"),
     gettext_lazy(
-        "The market does not answer at the moment. Your order is kept, and we send it again every few minutes. You are "
-        "charged only once. If the skin cannot be bought, you get your money back."
+        "The market does not answer at the moment. Your order is saved. We send the order again every few minutes. You "
+        "are charged only once. If the skin cannot be bought, you get your money back."
     ),
     step=0,
     next_step=NextStep.WAIT,
@@ -137,7 +139,9 @@ DELAYED = Entry(
 CANCELLED_BY_SITE = Entry(
     Tone.BAD,
     gettext_lazy("Your order was cancelled"),
-    gettext_lazy("This site cancelled it before the skin was bought. Contact us if you want to know why."),
+    gettext_lazy(
+        "This site cancelled the order before the skin was bought. Contact us if you want to know the reason."
+    ),
     step=0,
     next_step=NextStep.CONTACT_SUPPORT,
 )
@@ -145,8 +149,8 @@ TRADE_OFFER_OVER = Entry(
     Tone.WAIT,
     gettext_lazy("Waiting for the result of the trade"),
     gettext_lazy(
-        "The 10 minutes to accept the trade offer are over. If you accepted it in time, this page shows it soon. If "
-        "you did not, you get your money back."
+        "The 10 minutes to accept the trade offer are over. If you accepted the offer in time, this page shows the "
+        "result soon. If you did not accept the offer, you get your money back."
     ),
     step=2,
     next_step=NextStep.WAIT,
@@ -155,9 +159,10 @@ TRADE_OFFER_OVER = Entry(
 
 
 def for_purchase(purchase: Purchase) -> StatusText:
-    """Return what the player sees of a purchase. Reads its ``entries`` and ``changes``, so prefetch them for a list.
+    """Return what the player sees of a purchase.
 
-    If the purchase failed and SkinsBack said why, the text and the next step are those of the reason.
+    Reads the ``entries`` and the ``changes`` of the purchase. For a list of purchases, prefetch both. If the purchase
+    failed and SkinsBack reported a known reason, the text and the next step are those of the reason.
     """
     reason = None
     if purchase.status in PURCHASE_FAILURES and purchase.error_message != CANCELLED:
@@ -172,7 +177,7 @@ def for_purchase(purchase: Purchase) -> StatusText:
 
 
 def is_delayed(purchase: Purchase) -> bool:
-    """Return whether an order takes longer than usual, because the market does not answer."""
+    """Return whether an order was not sent at the first attempt, or is not sent 10 seconds after it was placed."""
     late = purchase.poll_count > 0 or utc_now() - purchase.created_at > DELAYED_AFTER
     return purchase.status == PurchaseStatus.REQUESTED and late
 

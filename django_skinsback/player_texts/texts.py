@@ -1,4 +1,4 @@
-"""The values that pages and REST show: a status with its steps, and the codes of what a player can do next."""
+"""The types of the values that the pages and the REST API show: StatusText, Step, Tone and NextStep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 REFRESH_FAST, REFRESH_SLOW = 2, 60
-"""Seconds until a page asks for the status again: for statuses that change quickly, and for holds, which last days."""
+"""Seconds until a page reads the status again. Slow is for statuses that last for days, such as a hold."""
 
 
 class Tone(StrEnum):
-    """How a status looks: the player waits, must act, is done, or the row has failed."""
+    """How a status looks: the player must wait, the player must act, the row is good, or the row has failed."""
 
     WAIT = "wait"
     ACT = "act"
@@ -21,7 +21,7 @@ class Tone(StrEnum):
 
 
 class NextStep(StrEnum):
-    """What the player can do next. A page shows a link or a button for each code. The codes do not change."""
+    """Codes of what the player can do next. A page shows a link or a button for most codes. The codes do not change."""
 
     OPEN_PAY_PAGE = "open_pay_page"
     ACCEPT_TRADE = "accept_trade"
@@ -46,7 +46,7 @@ NEXT_TEXTS: dict[str, Promise] = {
     NextStep.CONTACT_SUPPORT: _("Contact the support of this site"),
     NextStep.TRY_AGAIN: _("Try again"),
 }
-"""Code of the next step -> text of the link or button. ``none`` has no text."""
+"""Code of the next step -> text of the link or button. The code ``none`` has no text."""
 
 
 def next_text(step: NextStep) -> str:
@@ -55,7 +55,7 @@ def next_text(step: NextStep) -> str:
 
 
 class StepState(StrEnum):
-    """Whether a step is behind the player, is the current one, has failed, or comes later."""
+    """The state of a step: done, current, failed, or not reached yet."""
 
     DONE = "done"
     NOW = "now"
@@ -73,11 +73,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class StatusText:
-    """What a page shows about one deposit or purchase. All texts are in the language that was active.
+    """What a page shows about one deposit or purchase. The texts are already translated.
 
-    ``tone`` selects the colour. ``next_step`` is a code, and ``next_text`` is the text of its link or button, empty if
-    there is none. ``steps`` are the steps of the progress bar. ``notes`` are further sentences, such as the end of a
-    hold or a refund. ``refresh_seconds`` is the time until a page asks again; None if nothing will change.
+    ``tone`` selects the colour. ``next_step`` is a code. ``next_text`` is the text of the link or button for this code,
+    or empty. ``steps`` are the steps of the progress bar. ``notes`` are further sentences, for example about a hold or
+    a refund. A page reads the status again after ``refresh_seconds``. If ``refresh_seconds`` is None, no further change
+    is expected.
     """
 
     tone: Tone
@@ -97,7 +98,7 @@ class StatusText:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of the tables of texts. ``step`` is the number of steps that are done."""
+    """The texts of one status, in a table such as DEPOSIT_TEXTS. ``step`` is the number of steps that are done."""
 
     tone: Tone
     title: str | Promise
@@ -115,7 +116,11 @@ def status_text(
     next_step: NextStep | None = None,
     notes: Sequence[str] = (),
 ) -> StatusText:
-    """Return the entry in the active language. ``text`` and ``next_step`` replace those of the entry if given."""
+    """Return the texts of ``entry`` in the active language, with the steps that have these ``labels``.
+
+    If ``text`` is not empty, it replaces the text of ``entry``. If ``next_step`` is not None, it replaces the next step
+    of ``entry``.
+    """
     step = entry.next_step if next_step is None else next_step
     return StatusText(
         tone=entry.tone,
@@ -130,7 +135,7 @@ def status_text(
 
 
 def _steps(labels: Sequence[str | Promise], entry: Entry) -> tuple[Step, ...]:
-    """Return the steps with their states: those before the current step are done, those after it are to do."""
+    """Return the steps. The first ``entry.step`` steps are done. The step after them is current or failed."""
     current = StepState.FAILED if entry.tone is Tone.BAD else StepState.NOW
     states = [StepState.DONE] * entry.step + [current] + [StepState.TODO] * len(labels)
     return tuple(Step(str(label), state) for label, state in zip(labels, states, strict=False))

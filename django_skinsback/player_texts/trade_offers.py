@@ -1,4 +1,4 @@
-"""Trade offers on Steam: their address, and when they expire."""
+"""The address of a trade offer on Steam."""
 
 import re
 
@@ -8,5 +8,5 @@ _ID = re.compile(r"[0-9]+", re.ASCII)
 
 
 def trade_offer_url(row: Deposit | Purchase) -> str:
-    """Return the address of the row's trade offer on Steam; empty if SkinsBack has not reported a usable ID."""
+    """Return the address of the row's trade offer on Steam; empty if SkinsBack has not reported a valid ID."""
     return f"https://steamcommunity.com/tradeoffer/{row.trade_offer_id}/" if _ID.fullmatch(row.trade_offer_id) else ""

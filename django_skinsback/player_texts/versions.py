@@ -1,4 +1,4 @@
-"""What makes the text of a row change although the row does not: time, and ledger entries."""
+"""The parts of a row's text that change with time, although the row does not change."""
 
 from datetime import datetime
 
@@ -11,14 +11,14 @@ SINCE_STATUSES: dict[type[Deposit] | type[Purchase], tuple[str, ...]] = {
     Deposit: HELD,
     Purchase: (PurchaseStatus.WAITING_ACCEPT,),
 }
-"""Model -> the statuses whose text depends on when the row got the first of them."""
+"""Model -> statuses whose text depends on the time at which the row first got one of these statuses."""
 
 
 def timed_parts(row: Deposit | Purchase, since: datetime | None) -> tuple[int | None, bool, bool]:
-    """Return the parts of the row's text that depend on the time, without a query.
+    """Return the parts of the row's text that change with time. Takes no query.
 
-    Two equal results, with the same ``updated_at`` and the same ledger entries, mean the same text in one language.
-    ``since`` is when the row got the first of its SINCE_STATUSES; None if it never got one.
+    If two results, the ``updated_at`` and the ledger entries are equal, the text in one language is equal too.
+    ``since`` is the time at which the row first got one of its SINCE_STATUSES; None if the row never got one.
     """
     since = since or row.updated_at
     return (

@@ -1,6 +1,6 @@
-"""Texts for what SkinsBack says: the ``error_message`` of a refusal and the ``error_reason`` of a failed trade.
+"""Texts for SkinsBack's codes: the ``error_message`` of a refusal and the ``error_reason`` of a failed trade.
 
-A player does not read words about the site's keys, its balance and its programming. Those have the text NOT_AVAILABLE.
+Players must not read about the site's keys, balance and programming. Codes about these have the text NOT_AVAILABLE.
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ MARKET_NOT_AVAILABLE = _("The market is not available at the moment. Try again i
 
 @dataclass(frozen=True, slots=True)
 class WordText:
-    """What a player reads about one word of SkinsBack's, and what the player can do."""
+    """What a player reads about one code of SkinsBack, and what the player can do next."""
 
     text: Promise
     next_step: NextStep
 
 
 _BROKEN_TRADE_URL = WordText(
-    _("Your Steam trade URL is no longer valid. Copy the current one from Steam and enter it here."),
+    _("Your Steam trade URL is no longer valid. Copy the current trade URL from Steam and enter it here."),
     NextStep.ENTER_TRADE_URL,
 )
 _TOO_MANY_FAILED_TRADES = WordText(
@@ -45,21 +45,21 @@ WORD_TEXTS: dict[str, WordText] = {
     # A trade failed (/docs/api/v1/market_getinfo)
     "user_cant_trade": WordText(
         _(
-            "Your Steam account cannot trade at the moment. Steam says why on its trade page. A new device or a "
+            "Your Steam account cannot trade at the moment. Steam's trade page shows the reason. A new device or a "
             "changed password often blocks trades for days."
         ),
         NextStep.TRY_AGAIN,
     ),
     "private_inventory": WordText(
-        _("Your Steam inventory is private. Make it public in Steam's privacy settings, then try again."),
+        _("Your Steam inventory is private. Make the inventory public in Steam's privacy settings, then try again."),
         NextStep.TRY_AGAIN,
     ),
     "user_trade_ban": WordText(
-        _("Your Steam account has a trade ban. Steam's support says why. You can trade here when the ban has ended."),
+        _("Your Steam account has a trade ban. Steam's support knows the reason. You can trade here after the ban."),
         NextStep.NONE,
     ),
     "user_inventory_is_full": WordText(
-        _("Your Steam inventory is full. Make room in it, then order again."), NextStep.TRY_AGAIN
+        _("Your Steam inventory is full. Remove some items from the inventory, then order again."), NextStep.TRY_AGAIN
     ),
     "too_many_failed_attempts": _TOO_MANY_FAILED_TRADES,
     # SkinsBack refused a deposit (/docs/api/v1/createorder, /docs/api/v1/create_from_user_inventory)
@@ -69,7 +69,8 @@ WORD_TEXTS: dict[str, WordText] = {
     "invalid_trade_token": _BROKEN_TRADE_URL,
     "order_id_already_exists": _AWAY,
     "invalid_max_value": WordText(
-        _("The upper limit is below the minimum deposit of this game. Raise it, then try again."), NextStep.TRY_AGAIN
+        _("The upper limit is below the minimum deposit of this game. Enter a higher limit, then try again."),
+        NextStep.TRY_AGAIN,
     ),
     "deposit_amount_less_minimum": WordText(
         _("These skins are worth less than the minimum deposit. Choose more skins."), NextStep.CHOOSE_ANOTHER
@@ -78,7 +79,9 @@ WORD_TEXTS: dict[str, WordText] = {
         _("Some of these skins cannot be deposited any more. Load your inventory again."), NextStep.TRY_AGAIN
     ),
     "invalid_order_id": _AWAY,
-    "invalid_currency": WordText(_("SkinsBack does not know this currency. Choose another one."), NextStep.TRY_AGAIN),
+    "invalid_currency": WordText(
+        _("SkinsBack does not know this currency. Choose another currency."), NextStep.TRY_AGAIN
+    ),
     "invalid_result_url": _AWAY,
     "invalid_success_url": _AWAY,
     "invalid_fail_url": _AWAY,
@@ -98,9 +101,9 @@ WORD_TEXTS: dict[str, WordText] = {
     "invalid_ip_address": _AWAY,
     "invalid_client_secret": _AWAY,
 }
-"""SkinsBack's word -> text and next step."""
+"""SkinsBack's code -> text and next step."""
 
 
 def word_text(*words: str) -> WordText | None:
-    """Return the text of the first word that has one; None if none has."""
+    """Return the text of the first of these codes that has a text. Return None if no code has a text."""
     return next((WORD_TEXTS[word] for word in words if word in WORD_TEXTS), None)

@@ -1,5 +1,5 @@
 """The REST API for a site's users: ``path("api/", include("django_skinsback.rest.urls"))``.
 
-It needs ``pip install 'django-skinsback[rest]'``. Everything here is private except the addresses and the answers,
-which ``openapi.yaml`` describes.
+The REST API needs ``pip install 'django-skinsback[rest]'``. ``openapi.yaml`` describes the addresses and the answers.
+Everything else here is private.
 """

@@ -1,4 +1,4 @@
-"""The base of every view of the API: who may call it, how it answers, and how it refuses."""
+"""The base class of the API's views. It sets permissions, formats, throttles, headers and the handler of exceptions."""
 
 from typing import Any
 
@@ -22,14 +22,17 @@ VARY = ("Accept-Language", "Authorization", "Cookie")
 
 
 class JSONNegotiation(DefaultContentNegotiation):
-    """Chooses JSON by the header Accept alone. No parameter of the address chooses a format."""
+    """Accepts or refuses a request by its header Accept. The answer is always JSON. The address cannot set a format."""
 
     def filter_renderers(self, renderers: Any, format: str) -> Any:  # noqa: A002 - the name of DRF's argument
         """Return all renderers, whatever the parameter ``format`` of the address is."""
         return renderers
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
-        """Return the JSON renderer, also for a caller that accepts ``application/problem+json`` only."""
+        """Return the JSON renderer. Raise NotAcceptable if the header Accept excludes JSON.
+
+        A header with ``application/problem+json`` alone is accepted, because refusals have this type.
+        """
         if "application/problem+json" in request.headers.get("Accept", ""):
             return renderers[0], renderers[0].media_type
         return super().select_renderer(request, renderers, format_suffix)
@@ -38,7 +41,7 @@ class JSONNegotiation(DefaultContentNegotiation):
 # Flows open their own database transactions, and those that call SkinsBack refuse to run inside one.
 @method_decorator(without_transaction, name="dispatch")
 class BaseView(APIView):
-    """A view for the user who is logged in, in the way that the site has configured for Django REST framework."""
+    """A view for a user who is logged in. The site's settings of Django REST framework define how users log in."""
 
     permission_classes: Any = (IsAuthenticated,)
     renderer_classes = (JSONRenderer,)
@@ -48,7 +51,7 @@ class BaseView(APIView):
     metadata_class = None
     schema: Any = Schema()
     throttles: dict[str, type[ScopeThrottle]] = {}
-    """HTTP method -> throttle. Other methods have the throttle of reading."""
+    """HTTP method -> throttle. A method that is missing here has ReadThrottle."""
 
     @property
     def user(self) -> Any:
@@ -56,7 +59,7 @@ class BaseView(APIView):
         return self.request.user
 
     def get_exception_handler(self) -> Any:
-        """Return the handler that answers with problem details, whatever the site's own handler is."""
+        """Return the handler that answers with problem details. The site's setting EXCEPTION_HANDLER is not used."""
         return exception_handler
 
     def get_throttles(self) -> list[Any]:
@@ -64,16 +67,16 @@ class BaseView(APIView):
         return [self.throttles.get(str(self.request.method), ReadThrottle)()]
 
     def get_format_suffix(self, **_arguments: Any) -> None:
-        """Return None: addresses have no suffix for a format."""
+        """Return None, because addresses have no suffix such as ``.json``."""
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **arguments: Any) -> Any:
-        """Add what every answer about one user needs: no shared cache may keep it."""
+        """Add headers to the answer, so that no shared cache stores the answer for other users."""
         response.headers.setdefault("Cache-Control", "private, no-cache")
         patch_vary_headers(response, VARY)
         return super().finalize_response(request, response, *args, **arguments)
 
     def page_of(self, rows: Any, make: Any) -> Response:
-        """Return one page of a queryset of rows, each as the result of ``make(row)``."""
+        """Return one page of the queryset ``rows``. The results are what ``make(row)`` returns for each row."""
         paginator = NewestFirst()
         page: Any = paginator.paginate_queryset(rows, self.request, view=self) or []
         return Response(

@@ -1,4 +1,4 @@
-"""ETags of one deposit or purchase: a poll without a change costs one query and no rendering."""
+"""ETags of single deposits and purchases. A poll takes one query and renders nothing if the row has not changed."""
 
 import hashlib
 from typing import Any, TypeVar
@@ -17,10 +17,11 @@ RowModel = TypeVar("RowModel", Deposit, Purchase)
 
 
 def read_row(model: type[RowModel], user: Any, public_id: Any) -> tuple[RowModel, str]:
-    """Return the user's row and its ETag, with one query. Raise Http404 if the user has no such row.
+    """Return the user's row and the ETag of the row, with one query. Raise Http404 if the user has no such row.
 
-    The tag changes with the row (every change of a flow moves ``updated_at``), with its newest ledger entry, with the
-    language, and with time: when another day of a hold is over, or a trade offer expires.
+    The ETag changes if ``updated_at``, the newest ledger entry or the language changes. Each change by a flow sets
+    ``updated_at``. The ETag also changes when a day of a hold ends, when a trade offer expires, and when the text of a
+    purchase changes because the market does not answer.
     """
     name = model._meta.model_name
     entries = LedgerEntry.objects.filter(**{f"{name}_id": OuterRef("pk")}).order_by("-pk").values("pk")
@@ -36,6 +37,6 @@ def read_row(model: type[RowModel], user: Any, public_id: Any) -> tuple[RowModel
 
 
 def is_unchanged(request: Request, tag: str) -> bool:
-    """Return whether the caller has this version already: its header ``If-None-Match`` contains the tag."""
+    """Return whether the header ``If-None-Match`` of the request contains ``tag`` or is ``*``."""
     given = parse_etags(request.headers.get("If-None-Match", ""))
     return given == ["*"] or tag in [each.removeprefix("W/") for each in given]

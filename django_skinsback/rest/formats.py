@@ -1,4 +1,4 @@
-"""How amounts and times are written, whatever the site's settings for DRF say."""
+"""Fields for amounts, times and texts. The site's settings for DRF do not change their formats."""
 
 import re
 from datetime import UTC, datetime
@@ -44,9 +44,10 @@ class UTCField(serializers.Field[datetime, Any, str, datetime]):
 
 
 class TextField(serializers.RegexField):
-    """A text in a request that matches a pattern as a whole. A JSON number is refused.
+    """A text in a request. The whole text must match the pattern. A JSON number is refused.
 
-    Spaces at its ends are part of the text. A line break at its end, which ``$`` in a pattern ignores, is refused.
+    Spaces at the ends of the text are not removed. A line break at the end is compared with the pattern too, although
+    ``$`` alone would ignore it.
     """
 
     def __init__(self, pattern: str, **options: Any) -> None:
@@ -60,7 +61,7 @@ class TextField(serializers.RegexField):
 
 
 class FlagField(serializers.BooleanField):
-    """true or false in a request. Nothing else stands for it."""
+    """``true`` or ``false`` in a request. Every other value is refused, also ``1`` and ``"true"``."""
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, bool):
@@ -78,7 +79,7 @@ class GivenAmountField(TextField):
 
 @extend_schema_field({"type": "string", "pattern": OPTIONAL_AMOUNT_PATTERN, "example": "5.00"})
 class OptionalAmountField(GivenAmountField):
-    """An amount in a query. It may be empty, as a form sends it."""
+    """An amount in a query parameter. The parameter may be empty, because forms send empty fields."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_blank=True, **options)

@@ -1,4 +1,4 @@
-"""The header Idempotency-Key, and whether a request made the row that it got."""
+"""Reads the header Idempotency-Key, and shows whether a request has created a row."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _new_rows: ContextVar[set[tuple[type, Any]] | None] = ContextVar("skinsback_new_
 
 
 def idempotency_key(request: Request) -> str:
-    """Return the key of the request. Raise IdempotencyKeyRequired without a usable one."""
+    """Return the key in the header. Raise IdempotencyKeyRequired if the header is missing or not valid."""
     key = request.headers.get("Idempotency-Key", "")
     if not _KEY.fullmatch(key):
         raise IdempotencyKeyRequired
@@ -27,9 +27,10 @@ def idempotency_key(request: Request) -> str:
 
 @contextmanager
 def new_rows() -> Iterator[set[tuple[type, Any]]]:
-    """Yield the set of (model, primary key) of each deposit and purchase that this request inserts meanwhile.
+    """Yield a set, to which (model, primary key) of each deposit and purchase is added that the block inserts.
 
-    Flows return a row that an earlier request with the same key made, and do not say so.
+    If an earlier request had the same key, a flow returns the row of the earlier request. The set then shows that the
+    flow has not created the row.
     """
     rows: set[tuple[type, Any]] = set()
     token = _new_rows.set(rows)

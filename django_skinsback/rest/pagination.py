@@ -1,4 +1,4 @@
-"""Pages of lists: newest first, by a cursor, without counting the rows."""
+"""Splits lists into pages, newest rows first. A cursor in the address selects the page. The rows are not counted."""
 
 from typing import Any
 
@@ -11,13 +11,16 @@ _LARGEST_KEY = (1 << 63) - 1
 
 
 class NewestFirst(CursorPagination):
-    """Pages of 25 rows in the order of their creation, the newest first."""
+    """Pages of 25 rows. The rows are sorted by the time of their creation. The newest row is first."""
 
     page_size = PAGE_SIZE
     ordering = "-id"
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """Return the cursor of the request. Raise NotFound for a damaged one; DRF would let some reach the database."""
+        """Return the cursor of the request; None for the first page. Raise NotFound if the cursor is damaged.
+
+        DRF accepts some damaged cursors. These cursors would cause an error in the database.
+        """
         cursor: Any = super().decode_cursor(request)
         position = None if cursor is None else cursor.position
         if position is not None and not (

@@ -13,7 +13,7 @@ MOST_BYTES = 64 * 1024
 
 
 class SmallJSONParser(BaseParser):
-    """Reads a JSON object. Raises ParseError if the body is not one, and RequestTooLarge if it is too large."""
+    """Reads a JSON object. Raises ParseError for any other body, and RequestTooLarge for more than 64 KiB."""
 
     media_type = "application/json"
 

@@ -1,4 +1,4 @@
-"""Answers to refused requests: problem details (RFC 9457) with a stable code and a text in the active language."""
+"""Answers refused requests with problem details (RFC 9457): a stable code, and a text in the active language."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ logger = logging.getLogger("django_skinsback")
 
 CONTENT_TYPE = "application/problem+json"
 CSRF_FAILED = "CSRF Failed"
-"""How DRF begins the message of a failed CSRF check. It has no code of its own."""
+"""DRF's message of a failed CSRF check begins with this text. DRF has no code for a failed CSRF check."""
 
 CODES: dict[str, tuple[int, Promise]] = {
     "malformed_request": (400, _("The request cannot be read.")),
@@ -34,19 +34,19 @@ CODES: dict[str, tuple[int, Promise]] = {
     ),
     "not_authenticated": (401, _("Log in first.")),
     "authentication_failed": (401, _("The credentials are not valid.")),
-    "permission_denied": (403, _("You may not do this.")),
+    "permission_denied": (403, _("You do not have permission for this request.")),
     "csrf_failed": (403, _("The CSRF token is missing or wrong. Reload the page.")),
-    "not_found": (404, _("There is nothing here.")),
+    "not_found": (404, _("Nothing was found at this address.")),
     "method_not_allowed": (405, _("This method is not allowed here.")),
-    "not_acceptable": (406, _("Answers are JSON. The header Accept does not allow it.")),
+    "not_acceptable": (406, _("Answers are JSON. The header Accept does not allow JSON.")),
     "limits_impossible": (409, _("The upper limit must be above the lower limit.")),
     "too_large": (413, _("The request is too large.")),
     "unsupported_media_type": (415, _("Send JSON, with the header Content-Type: application/json.")),
     "throttled": (429, _("Too many requests. Wait a moment.")),
 }
-"""Code of a request that is refused before the package's flows see it -> HTTP status and text.
+"""Code -> HTTP status and text. The REST API refuses requests with these codes before a flow is called.
 
-The status is 403 instead of 401 if the site's first authentication class has no challenge for ``WWW-Authenticate``.
+If the site's first authentication class sends no header ``WWW-Authenticate``, the status is 403 instead of 401.
 """
 
 TITLES: dict[int, Promise] = {
@@ -73,7 +73,7 @@ _DJANGO: dict[type[Exception], str] = {
 
 
 class RequestTooLarge(drf.APIException):
-    """Raised when the body of a request is larger than the API reads."""
+    """Raised when the body of a request is larger than 64 KiB."""
 
     status_code = 413
     default_code = "too_large"
@@ -87,7 +87,7 @@ class LimitsImpossible(drf.APIException):
 
 
 class IdempotencyKeyRequired(drf.APIException):
-    """Raised when a request that makes a row has no usable ``Idempotency-Key``."""
+    """Raised when a request that starts a deposit or a purchase has no valid header ``Idempotency-Key``."""
 
     status_code = 400
     default_code = "idempotency_key_required"
@@ -95,7 +95,7 @@ class IdempotencyKeyRequired(drf.APIException):
 
 @dataclass(frozen=True, slots=True)
 class ProblemDetails:
-    """The members of one answer. ``more`` are members of this kind of problem only."""
+    """The problem details of one answer. ``more`` contains the members that only this kind of problem has."""
 
     code: str
     status: int
@@ -126,7 +126,7 @@ class ProblemDetails:
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse | Response | None:
-    """Return the problem for an exception of a view. Return None for an unexpected one, which Django then handles."""
+    """Return the answer for an exception of a view. For an unexpected exception, return None: Django handles it."""
     details = _details(error)
     if details is None:
         return None
@@ -194,7 +194,7 @@ def _code(error: drf.APIException) -> str:
 
 
 def _fields(detail: Any) -> dict[str, list[str]]:
-    """Return the texts of each field. Errors that belong to no field have the name ``request``."""
+    """Return a dict: name of a field -> texts. If an error belongs to no field, the name is ``request``."""
     if not isinstance(detail, Mapping):
         return {"request": _texts(detail)}
     return {"request" if name == "non_field_errors" else str(name): _texts(found) for name, found in detail.items()}

@@ -1,4 +1,4 @@
-"""What a player may see of each row, as a dict that a serializer formats. Nothing else of a row leaves the API."""
+"""Converts each row to a dict of the values that a player may see. Serializers format this dict."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from .formats import amount_text, utc_text
 
 
 def deposit_values(deposit: Deposit) -> dict[str, Any]:
-    """Return what a player sees of a deposit. Reads its ``entries`` and ``changes``."""
+    """Return what a player sees of a deposit. Reads the ``entries`` and the ``changes`` of the deposit."""
     expected_amount, expected_currency = expected_credit(deposit) or (None, None)
     return {
         **_common(deposit, for_deposit(deposit)),
@@ -36,7 +36,7 @@ def deposit_values(deposit: Deposit) -> dict[str, Any]:
 
 
 def purchase_values(purchase: Purchase) -> dict[str, Any]:
-    """Return what a player sees of a purchase. Reads its ``entries`` and ``changes``."""
+    """Return what a player sees of a purchase. Reads the ``entries`` and the ``changes`` of the purchase."""
     return {
         **_common(purchase, for_purchase(purchase)),
         "market_hash_name": purchase.market_hash_name or None,
@@ -47,7 +47,7 @@ def purchase_values(purchase: Purchase) -> dict[str, Any]:
 
 
 def quote_values(quote: Quote) -> dict[str, str]:
-    """Return what a player sees of a quote: no market price and no price cap."""
+    """Return what a player sees of a quote. The market price and the price cap are left out."""
     return {
         "id": str(quote.public_id),
         "game": quote.game,
@@ -92,7 +92,10 @@ def _common(row: Deposit | Purchase, text: StatusText) -> dict[str, Any]:
 
 
 def _amount(row: Deposit | Purchase, name: str, kind: EntryKind) -> dict[str, Any]:
-    """Return the amount and the currency of the entry of this kind, without its sign; None if there is none."""
+    """Return the amount, without its sign, and the currency of the entry of this kind.
+
+    If the row has no entry of this kind, both values are None.
+    """
     entry = next((entry for entry in row.entries.all() if entry.kind == kind), None)
     return {
         f"{name}_amount": None if entry is None else abs(entry.amount),

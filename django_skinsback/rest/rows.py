@@ -1,4 +1,4 @@
-"""Reads the rows of one user from the database that is written to: a replica may not have the newest ones yet."""
+"""Reads the rows of one user from the database for writes, because a replica may not have the newest rows yet."""
 
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ def rows_of(model: type[M], user: Any) -> QuerySet[M]:
 
 
 def history() -> list[Any]:
-    """Return the lookups of the ledger entries and of the history of deposits or purchases."""
+    """Return arguments for ``prefetch_related``: the ledger entries and the history of deposits or purchases."""
     entries = LedgerEntry.objects.using(router.db_for_write(LedgerEntry))
     changes = StatusChange.objects.using(router.db_for_write(StatusChange))
     return [Prefetch("entries", entries), Prefetch("changes", changes)]

@@ -1,4 +1,4 @@
-"""Generates ``openapi.yaml``. ``python docs/openapi.py`` writes it, and a test compares it with the code."""
+"""Generates ``openapi.yaml``. ``python docs/openapi.py`` writes the file. A test compares the file with the code."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,14 +20,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = Path(__file__).parent / "openapi.yaml"
 SERVER = "https://your.site/api"
-"""The address of the API in the file. The address ``v1/schema/`` replaces it with the site's own."""
+"""The address of the API in ``openapi.yaml``. The view of ``v1/schema/`` replaces it with the address at this site."""
 
 SETTINGS = {
     "TITLE": "SkinsBack for players",
     "DESCRIPTION": (
-        "Deposits by skins, purchases of skins, and what a front end needs for them. Every answer is about the user "
-        "who is logged in. Texts are in the language of the request (header Accept-Language, where the site supports "
-        "it)."
+        "Deposits by skins and purchases of skins. Every answer is about the user who is logged in. If the site "
+        "supports the header Accept-Language, texts are in the language of this header."
     ),
     "VERSION": __version__,
     "OAS_VERSION": "3.1.1",
@@ -60,17 +59,17 @@ SETTINGS = {
 }
 PROBLEM_TYPE = "application/problem+json"
 PROBLEM_MEANINGS = {
-    400: "A value is missing or not valid; `fields` says which.",
+    400: "A value is missing or not valid. If the wrong fields are known, `fields` contains them.",
     401: "Not logged in.",
     403: "Not logged in, the CSRF token is missing, or the user is frozen.",
     404: "The user has no such row, or the cursor is damaged.",
     406: "The header Accept excludes JSON.",
-    409: "Not possible now: `code` says why.",
+    409: "The request is not possible now. `code` is the reason.",
     413: "The body is larger than 64 KiB.",
     415: "The body is not JSON.",
-    429: "Too many requests, or a limit of the site is reached. Retry-After says when, if that is known.",
-    500: "A fault of the site. Nothing was saved.",
-    503: "SkinsBack or the site's access to it is not available.",
+    429: "Too many requests, or a limit of the site is reached. If the time to wait is known, Retry-After contains it.",
+    500: "A fault of the site. If the request had an Idempotency-Key, send the request again with the same key.",
+    503: "SkinsBack is not available, or the site cannot use SkinsBack now.",
 }
 _ALWAYS = (401, 403, 406, 429, 500, 503)
 
@@ -79,21 +78,24 @@ KEY_PARAMETER = OpenApiParameter(
     {"type": "string", "pattern": KEY_PATTERN},
     OpenApiParameter.HEADER,
     required=True,
-    description="New for each new request, the same for a repeat: for example a UUID.",
+    description="Use a new key for each new request, for example a UUID. Use the same key to repeat a request.",
 )
 TAG_PARAMETERS = [
     OpenApiParameter(
-        "If-None-Match", str, OpenApiParameter.HEADER, description="The ETag of the last answer: 304 if it is current."
+        "If-None-Match",
+        str,
+        OpenApiParameter.HEADER,
+        description="The ETag of the last answer. If nothing has changed since that answer, the status is 304.",
     ),
     OpenApiParameter("ETag", str, OpenApiParameter.HEADER, response=[200], required=True),
 ]
 
 
 class Schema(AutoSchema):
-    """Describes the views of the API the same way whatever the site's settings for DRF are."""
+    """Describes the views of the API. The site's settings for DRF do not change the description."""
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        """Return the session as the way to log in; nothing for a public address."""
+        """Return the session as the way to log in. For a public address, return that no login is needed."""
         return [{}] if getattr(self.view, "is_public", False) else [{"session": []}]
 
     def get_tags(self) -> list[str]:
@@ -110,7 +112,11 @@ def documented(
     problems: Sequence[int] = (),
     parameters: Sequence[OpenApiParameter | type[Serializer[Any]]] = (),
 ) -> Callable[[F], F]:
-    """Describe one method of a view: its answers by HTTP status, and the statuses of its problems."""
+    """Return a decorator that describes one method of a view.
+
+    ``answers`` is a dict: HTTP status -> serializer. ``problems`` are HTTP statuses of refusals. Statuses that every
+    method may return are added automatically.
+    """
     statuses = {*_ALWAYS, *problems, *((400, 413, 415) if request else ())}
     responses: dict[Any, Any] = dict(answers)
     for status in sorted(statuses):
@@ -132,7 +138,7 @@ def hidden(method: F) -> F:
 
 
 def _with_own_schema(**options: Any) -> Callable[[F], F]:
-    """Return the decorator ``extend_schema`` for a method that is described by Schema, whatever DRF's default is."""
+    """Return the decorator ``extend_schema`` with these options. It uses Schema instead of DRF's default class."""
 
     def decorate(method: F) -> F:
         method.kwargs = {"schema": Schema}  # type: ignore[attr-defined] # where extend_schema finds its base
@@ -147,14 +153,16 @@ def page_of(item: type[Serializer[Any]], name: str) -> Serializer[Any]:
         name,
         {
             "results": item(many=True),
-            "next": URLField(allow_null=True, help_text="The address of the next page; null on the last one."),
-            "previous": URLField(allow_null=True, help_text="The address of the page before; null on the first one."),
+            "next": URLField(allow_null=True, help_text="The address of the next page; null on the last page."),
+            "previous": URLField(allow_null=True, help_text="The address of the page before; null on the first page."),
         },
     )
 
 
 NOT_MODIFIED = OpenApiResponse(description="Nothing has changed since the answer with this ETag.")
-CURSOR_PARAMETER = OpenApiParameter("cursor", str, description="From `next` or `previous` of another page.")
+CURSOR_PARAMETER = OpenApiParameter(
+    "cursor", str, description="The cursor in the address `next` or `previous` of another page."
+)
 
 
 def generate() -> str:

@@ -1,4 +1,4 @@
-"""How often one user may call each kind of address. A site overrides the rates in DRF's DEFAULT_THROTTLE_RATES."""
+"""Limits how often a user may call each kind of address. DRF's DEFAULT_THROTTLE_RATES can replace the rates."""
 
 from typing import Any
 
@@ -11,40 +11,43 @@ RATES = {
     "skinsback_inventory": "12/min",
     "skinsback_quote": "60/min",
 }
-"""Scope -> built-in rate. Each user has a rate of its own; a request without a user is counted by its IP address."""
+"""Scope -> built-in rate. Requests are counted for each user. Without a user, they are counted for each IP address."""
 
 
 class ScopeThrottle(UserRateThrottle):
-    """Limits the requests of one scope. None in DEFAULT_THROTTLE_RATES switches the limit off."""
+    """Limits the requests of one scope. If DEFAULT_THROTTLE_RATES has None for the scope, there is no limit."""
 
     scope: str
 
     def get_rate(self) -> str | None:
-        """Return the site's rate of the scope, or else the built-in one. The setting is read at each request."""
+        """Return the site's rate of the scope. If the site has set no rate, return the built-in rate.
+
+        The setting is read at each request.
+        """
         rates: Any = api_settings.DEFAULT_THROTTLE_RATES or {}
         rate: str | None = rates.get(self.scope, RATES[self.scope])
         return rate
 
 
 class ReadThrottle(ScopeThrottle):
-    """Reading rows, lists and settings."""
+    """Limits requests that read rows, lists and settings."""
 
     scope = "skinsback_read"
 
 
 class WriteThrottle(ScopeThrottle):
-    """Deposits, purchases and the trade URL."""
+    """Limits requests that start a deposit or a purchase, or set the trade URL."""
 
     scope = "skinsback_write"
 
 
 class InventoryThrottle(ScopeThrottle):
-    """The user's Steam inventory, which SkinsBack is asked for."""
+    """Limits requests for the user's Steam inventory, because each of them may call SkinsBack."""
 
     scope = "skinsback_inventory"
 
 
 class QuoteThrottle(ScopeThrottle):
-    """Quotes, each of which is a row."""
+    """Limits requests for quotes, because each of them inserts a row."""
 
     scope = "skinsback_quote"

@@ -1,15 +1,15 @@
 """Template tags for a site's own templates and for the ready-made pages: ``{% load skinsback %}``.
 
-``{% skinsback_deposit deposit %}``         one deposit as a card: progress, amount, trade offer, next step
+``{% skinsback_deposit deposit %}``         one deposit as a card with progress, amount, trade offer and next step
 ``{% skinsback_purchase purchase %}``       one purchase as a card
 ``{% skinsback_status row %}``              the status of a deposit or purchase in a few words
 ``{% skinsback_price amount currency %}``   an amount such as ``$12.50``; ``signed=True`` adds a plus sign
-``{{ amount|skinsback_amount:currency }}``  the same as plain text, for use inside a sentence
+``{{ amount|skinsback_amount:currency }}``  an amount as plain text, for use inside a sentence
 ``{{ code|skinsback_game }}``               the name of a game, such as ``Counter-Strike 2``
-``{% skinsback_picture name class_id=… %}`` the picture of a skin, with a drawn placeholder
+``{% skinsback_picture name class_id=… %}`` the picture of a skin, or a drawing if there is no picture
 ``{% skinsback_assets %}``                  the stylesheet and the scripts, once per page
 
-The cards contain links to the ready-made pages, so these must be in the URLconf.
+The cards contain links to the ready-made pages, so the URLconf of the site must include these pages.
 """
 
 from decimal import Decimal
@@ -34,9 +34,10 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def price_text(amount: Decimal | None, currency: str, *, signed: bool = False) -> str:
-    """Return ``$12.50`` for ``12.5`` and ``usd``, and ``12.50 UAH`` for a currency without a symbol. "" for None.
+    """Return an amount as text: ``$12.50`` for ``12.5`` and ``usd``, ``12.50 UAH`` for ``12.5`` and ``uah``.
 
-    All decimals of the amount are shown, and at least two. ``signed`` adds a plus sign to an amount above zero.
+    All decimals of the amount are shown, and at least two. If ``signed`` is True, an amount above zero has a plus sign.
+    If ``amount`` is None, return an empty text.
     """
     if amount is None:
         return ""
@@ -50,7 +51,7 @@ def price_text(amount: Decimal | None, currency: str, *, signed: bool = False) -
 
 @register.simple_tag
 def skinsback_price(amount: Decimal | None, currency: str = "", *, signed: bool = False) -> SafeString | str:
-    """Show an amount: ``{% skinsback_price entry.amount entry.currency signed=True %}``. None gives empty text."""
+    """Show an amount: ``{% skinsback_price entry.amount entry.currency signed=True %}``. Show nothing for None."""
     text = price_text(amount, currency, signed=signed)
     return format_html('<span class="skinsback-price">{}</span>', text) if text else ""
 
@@ -76,14 +77,14 @@ def skinsback_status(row: Deposit | Purchase) -> SafeString:
 
 @register.inclusion_tag("skinsback/_deposit_card.html", takes_context=True)
 def skinsback_deposit(context: template.Context, deposit: Deposit) -> dict[str, Any]:
-    """Show one deposit as a card. Show it only to its owner. The context must have the request."""
+    """Show one deposit as a card. Show the card only to the deposit's user. The context must have ``request``."""
     request = context["request"]
     return {"request": request, "card": deposit_card(request, deposit), "skinsback": PageContext(request, "deposit")}
 
 
 @register.inclusion_tag("skinsback/_purchase_card.html", takes_context=True)
 def skinsback_purchase(context: template.Context, purchase: Purchase) -> dict[str, Any]:
-    """Show one purchase as a card. Show it only to its owner. The context must have the request."""
+    """Show one purchase as a card. Show the card only to the purchase's user. The context must have ``request``."""
     request = context["request"]
     return {
         "request": request,
@@ -97,7 +98,10 @@ def skinsback_purchase(context: template.Context, purchase: Purchase) -> dict[st
 def skinsback_picture(
     name: str = "", *, class_id: str = "", icon: str = "", game: str = "cs2", large: bool = False
 ) -> dict[str, Any]:
-    """Show the picture of a skin. It loads lazily. Without a picture, a drawing of the kind of skin is shown."""
+    """Show the picture of a skin. The browser loads the picture lazily.
+
+    A drawing of the kind of skin is shown until the picture is loaded, or if the skin has no picture.
+    """
     return {
         "url": pictures.picture_url(class_id=class_id, icon=icon, game=game, large=large),
         "placeholder": pictures.placeholder(name),

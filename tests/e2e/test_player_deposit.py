@@ -211,7 +211,7 @@ def test_the_trade_url_is_checked_at_once(site, user):
     field = page.get_by_label("Steam trade URL")
     field.fill(TRADE_URL[:-1])
     field.blur()
-    expect(page.get_by_text("This is not a whole trade URL.")).to_be_visible()
+    expect(page.get_by_text("This is not a complete trade URL.")).to_be_visible()
     field.fill(TRADE_URL)
     field.blur()
     expect(page.get_by_text("This looks like a trade URL.")).to_be_visible()

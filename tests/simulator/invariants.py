@@ -9,6 +9,7 @@ from django_skinsback import conf
 from django_skinsback.flows.ledger.audit import audit
 from django_skinsback.flows.ledger.stuck import only_waits
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
+from django_skinsback.models.reasons import reason_text
 from django_skinsback.statuses import (
     DEPOSIT_OPEN,
     PURCHASE_FAILURES,
@@ -47,6 +48,9 @@ DEPOSIT_REASONS = (
     "The status “",
 )
 """Allowed review reasons of a deposit without false reports."""
+
+REASONS_AFTER_DECISIONS = {"failed_after_credit", "paid_after_reversal"}
+"""Codes of reasons for which an operator has credited or reversed the deposit before SkinsBack reported the result."""
 
 CHANGE_FIELDS = ("deposit_id", "purchase_id", "from_status", "to_status", "source")
 
@@ -220,12 +224,10 @@ def _check_deposit_at_end(
         assert has_false_reports or deposit.status in {DepositStatus.ABANDONED, DepositStatus.PENDING}
         return
     has_false_reports = has_false_reports or (real.steam_id != deposit.steam_id != "")
-    # If an operator credits a held deposit and the user then takes the skins back, the deposit is flagged.
-    allowed = (
-        (*DEPOSIT_REASONS, "The deposit failed after an operator had credited it.") if settled else DEPOSIT_REASONS
-    )
-    for reason in deposit.review_reason.splitlines():
-        assert has_false_reports or reason.startswith(allowed), reason
+    for reason in deposit.review_reasons:
+        follows_decision = settled and reason["code"] in REASONS_AFTER_DECISIONS
+        text = reason_text(reason)
+        assert has_false_reports or follows_decision or text.startswith(DEPOSIT_REASONS), text
     net = _sum(entries.values())
     assert net in {0, _sum([entries["credit"]] if "credit" in entries else [])}
     if (deposit.needs_review and not only_waits(deposit.review_reasons)) or settled:

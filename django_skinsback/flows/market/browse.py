@@ -1,4 +1,4 @@
-"""Pages of the market: the available skins of one game, searched, filtered and sorted."""
+"""Reads pages of the market: the available skins of one game, searched, filtered and sorted."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def search_market(
 ) -> MarketPage:
     """Return one page of the available items of ``game``. A page has 24 items. The last page may have fewer items.
 
-    * ``search`` contains words. The name of an item must contain all of them, in any order.
+    * ``search`` contains words. The name of an item must contain all words, in any order.
     * ``lowest`` and ``highest`` are prices for the user in ``QUOTE_CURRENCY``. Both limits are included.
     * ``wears`` are keys of ``WEAR_LABELS``. An item must have one of these wears. An empty sequence allows all wears.
     * ``qualities`` are values of ``Quality``. An empty sequence allows all qualities.
@@ -76,7 +76,7 @@ def search_market(
 
 
 def _page(found: list[MarketItem], order: Sort, *, backward: bool, has_more: bool) -> MarketPage:
-    """Return the page for the rows ``found``. If ``backward``, the rows are in reverse order.
+    """Return the page for the rows ``found``. If ``backward`` is True, these rows are in reverse order.
 
     ``has_more`` is True if the market has rows on the other side of the cursor.
     """

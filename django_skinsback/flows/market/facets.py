@@ -1,4 +1,4 @@
-"""Wear and quality of a CS2 skin, read from its name."""
+"""Reads the wear and the quality of a CS2 skin from the name of the skin."""
 
 from ...models.market import Quality
 
@@ -19,9 +19,9 @@ _NORMAL, _STATTRAK, _SOUVENIR = Quality.NORMAL.value, Quality.STATTRAK.value, Qu
 def facets(market_hash_name: str, game: str = GAME_WITH_FACETS) -> tuple[str, str]:
     """Return the wear and the quality of a skin, such as ``("field_tested", "stattrak")``.
 
-    The end of the name contains the wear. If the name does not contain a wear, the wear is an empty string. The
-    beginning of the name, after ``★``, contains the quality. If a skin is not of CS2, the wear is an empty string and
-    the quality is ``normal``.
+    The end of the name contains the wear. If the name contains no wear, the wear is an empty string. The beginning of
+    the name, after ``★``, contains the quality. If the name contains no quality, the quality is ``normal``. For a skin
+    of another game, the wear is an empty string and the quality is ``normal``.
     """
     if game != GAME_WITH_FACETS:
         return "", _NORMAL

@@ -1,8 +1,8 @@
-"""The query for one page of the market. It reads few rows more than the page contains, even in a large table.
+"""Reads one page of the market. The query reads only a few more rows than the page contains, even in a large table.
 
-There is one range of an index for each pair of wear and quality, and for each price band. In each range, the rows are
-in the order of the page. The query reads the first rows of each range and merges these rows. With ``IN`` or ``OR``, the
-database would read and sort all rows that match.
+An index of the table has one range for each pair of wear and quality, and for each price band. In each range, the rows
+are in the order of the page. The query reads the first rows of each range and merges these rows. If the query used
+``IN`` or ``OR`` instead, the database would read and sort all rows that match.
 """
 
 from bisect import bisect_right
@@ -22,7 +22,7 @@ from ...models.market import PRICE_BANDS, WEAR_LABELS, Quality
 from .cursors import Cursor, Sort
 
 _FEW = 500
-"""The largest number of matching rows in a part of a price band that are found by their price."""
+"""If a part of a price band has more matching rows than this, the rows are not found by their price."""
 
 Condition = tuple[str, str, Any]
 """Column, operator, value."""
@@ -41,7 +41,7 @@ class Filters:
 
     @property
     def facets(self) -> list[tuple[Condition, ...]]:
-        """The conditions of each wanted pair of wear and quality. One empty tuple if all pairs are wanted."""
+        """The conditions of each wanted pair of wear and quality. If all pairs are wanted, one empty tuple."""
         if not self.wears and not self.qualities:
             return [()]
         return self.all_facets
@@ -83,7 +83,7 @@ class Filters:
         return [*limits, ("price", "<", end)] if end is not None else limits
 
     def limits_in(self, band: int) -> list[Condition]:
-        """Return the conditions that exclude the unwanted part of a band. Empty if the whole band is wanted."""
+        """Return the conditions that exclude the unwanted part of a band. If the whole band is wanted, return none."""
         start = PRICE_BANDS[band - 1] if band else Decimal(0)
         lower = self.lowest is not None and self.lowest > start
         upper = self.highest is not None and (band == len(PRICE_BANDS) or self.highest < PRICE_BANDS[band])
@@ -100,7 +100,10 @@ class PageQuery:
         self._using = router.db_for_read(MarketItem)
 
     def rows(self, place: Cursor | None, *, backward: bool) -> list[MarketItem]:
-        """Return the rows after ``place``, or the rows before ``place`` if ``backward``. The nearest row is first."""
+        """Return the rows after ``place``. If ``backward`` is True, return the rows before ``place``.
+
+        The row that is nearest to ``place`` is first. If ``place`` is None, the first or the last rows are returned.
+        """
         descending = (self._sort == "-price") != backward
         if self._filters.words:
             return self._found_by_words(place, descending=descending)
@@ -152,7 +155,7 @@ class PageQuery:
             # Two ranges: thousands of rows may have the price of the cursor.
             if filters.includes(price):
                 yield (*facet, ("price", "=", price), ("id", "<" if descending else ">", place.pk))
-            # Only one limit on each side: if there are two, SQLite may use the one that excludes fewer rows.
+            # Only one limit on each side. If there are two, SQLite may use the limit that excludes fewer rows.
             if descending:
                 inside = filters.highest is None or price <= filters.highest
                 yield (*facet, *((("price", "<", price),) if inside else ()), *filters.limits(upper=not inside))
@@ -175,10 +178,10 @@ class PageQuery:
 
     @cached_property
     def _edges(self) -> dict[int, list[int] | None]:
-        """A dict with the price bands of which only a part is wanted: band -> primary keys of the matching rows.
+        """A dict: price band -> primary keys of the matching rows. Only bands of which a part is wanted are included.
 
-        If more than 500 rows of a band match, the value is None. If few rows match, a query in the order of the names
-        would read many other rows before it finds the first match.
+        If more than 500 rows of a band match, the value is None. Few matching rows are found by their price, because a
+        query in the order of the names would read many other rows before the first match.
         """
         filters, edges = self._filters, {}
         for band in filters.bands:
@@ -218,7 +221,7 @@ class PageQuery:
     def _union(
         self, parts: Sequence[Sequence[Condition]], columns: Iterable[str], order: Sequence[str] = (), **options: Any
     ) -> tuple[str, list[Any]]:
-        """Return the SQL and the values of the first rows of each part."""
+        """Return the SQL that selects the first rows of each part, and the values for this SQL."""
         columns = list(columns)
         shapes: dict[tuple[tuple[str, str, int], ...], list[list[Any]]] = {}
         for part in parts:
@@ -288,7 +291,9 @@ class PageQuery:
             f"WHERE {' AND '.join(tests)}"
         )
         if any(operator == "IN" for _, operator, _ in shape):
-            return sql  # with an order, PostgreSQL may read all names until it meets these keys
+            # There are at most this many keys. With an order, or without this limit, PostgreSQL may read all names in
+            # their order until it meets the keys.
+            return f"{sql} LIMIT {_FEW}"
         return f"{sql} {self._order(order, descending=descending)} LIMIT {limit or self._limit}"
 
     def _order(self, columns: Sequence[str], table: str = "", *, descending: bool) -> str:

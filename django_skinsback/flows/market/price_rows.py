@@ -1,4 +1,4 @@
-"""Reads and writes rows of the price list, thousands at a time."""
+"""Reads and writes the ``MarketItem`` rows of a price list, thousands at a time."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -44,10 +44,10 @@ _decimal = lru_cache(maxsize=1 << 12)(Decimal)
 
 
 def game_of_skins(skins: Sequence[dict[str, Any]]) -> str:
-    """Return the game of these skins, which is found by their names in the price lists.
+    """Return the game of these skins. The names of the skins are searched in the price lists of all games.
 
-    Return an empty string if no price list contains the names, or if several price lists do. A report does not contain
-    the game, and a user may pay with skins of another game than the game of the pay page.
+    Return an empty string if no price list contains the names, or if several price lists do. This function is needed
+    because SkinsBack does not report the game, and a user may pay with skins of another game than that of the pay page.
     """
     reported = (skin.get("name") for skin in skins)
     names = list(dict.fromkeys(name for name in reported if isinstance(name, str) and 0 < len(name) <= _NAME_LENGTH))
@@ -69,7 +69,7 @@ def game_of_skins(skins: Sequence[dict[str, Any]]) -> str:
 
 
 def insert_rows(game: str, items: Sequence[PriceListItem], now: datetime) -> None:
-    """Insert a row for each item, inside a database transaction. If a row with this name exists, the item is skipped.
+    """Insert a row for each item. If a row with the same name exists, the item is skipped.
 
     Such a row exists if another import has inserted the same name, or if the collation of the database treats two names
     as equal. Raises the error of the database if a value does not fit into its column. ``INSERT IGNORE`` is not used,
@@ -163,9 +163,10 @@ def mark_unavailable(keys: Sequence[int], now: datetime) -> None:
 
 
 def items_without_row(game: str, items: Sequence[PriceListItem]) -> list[PriceListItem]:
-    """Return the items whose names are not stored. The collation of the database decides whether two names are equal.
+    """Return the items that have no row. The collation of the database decides whether two names are equal.
 
-    Python cannot compare names by this collation. So the list is halved until each item with a stored name is found.
+    Python cannot compare names by this collation. So the database compares smaller and smaller parts of ``items``,
+    until each item with a row is found.
     """
     if len(items) > COMPARE_AT_ONCE:
         starts = range(0, len(items), COMPARE_AT_ONCE)

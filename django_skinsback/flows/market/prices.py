@@ -43,16 +43,14 @@ def sync_prices(
     """Import the grouped price list of one game, and return the counts (``/docs/api/v1/market_pricelist``).
 
     Prices are in US dollars. Unchanged rows are not written. If a name is not listed any more, its row becomes
-    unavailable. The row is not deleted. If a name is listed twice, its row has the lower price and the sum of the
-    counts.
+    unavailable and is not deleted. If a name is listed twice, its row has the lower price and the sum of the counts.
 
     The whole list is read and compared before the first write. The list needs about 300 bytes of memory for each item.
     Rows are written in batches. Each batch has its own database transaction. ``on_progress`` is called with the number
     of rows of each batch. At the end, the time of the import is stored for ``price_list_age``, even if no row has
     changed.
 
-    Raises the exceptions of the client. After such an exception, nothing was written. Two imports may run at the same
-    time.
+    Raises the exceptions of the client. After such an exception, nothing was written. Two imports may run at once.
     """
     game = check_game(game or conf.default_game())
     now = utc_now()

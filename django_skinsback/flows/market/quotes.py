@@ -1,4 +1,4 @@
-"""Prices for users, and quotes. A user may buy at the price of a quote for a short time."""
+"""Calculates prices for users, and makes quotes. A user may buy at the price of a quote for a short time."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -17,9 +17,9 @@ from .guard import lock_user
 def freeze(user: Any, by: OptionalUser, reason: str) -> Freeze:
     """Freeze a user and return the row. Later deposits and purchases of the user raise UserFrozen.
 
-    ``by`` is the operator, or None if code of the site freezes the user. ``reason`` is for operators. If a deposit or
-    a purchase of the user is being saved, ``freeze`` waits until it is saved. If the user is already frozen, ``by``
-    and ``reason`` are replaced, and ``since`` stays the same.
+    ``by`` is the operator, or None if code of the site freezes the user. Operators see ``reason`` in the admin. If a
+    deposit or a purchase of the user is being saved, ``freeze`` waits until the row is saved. If the user is already
+    frozen, ``by`` and ``reason`` are replaced, and ``since`` stays the same.
 
     Raises InvalidInput if ``reason`` is empty.
     """
@@ -39,7 +39,7 @@ def _freeze(user: Any, by: Any, reason: str) -> Freeze:
 
 
 def unfreeze(user: Any, by: OptionalUser = None) -> bool:
-    """Let a frozen user start deposits and purchases again. Return True if the user was frozen, otherwise False."""
+    """Unfreeze a user, who can then start deposits and purchases again. Return whether the user was frozen."""
     return run(partial(_unfreeze, user, by))
 
 
@@ -55,8 +55,8 @@ def _unfreeze(user: Any, by: Any) -> bool:
 def is_frozen(user: Any) -> bool:
     """Return whether a user is frozen now.
 
-    The flows of deposits and purchases do not rely on this result. They check the freeze again while the user is
-    locked.
+    Flows that start a deposit or a purchase do not use this result. These flows read the freeze after they have locked
+    the user.
     """
     return Freeze.objects.using(database()).filter(user_id=user.pk).exists()
 

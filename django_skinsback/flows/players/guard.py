@@ -1,4 +1,4 @@
-"""Checks whether a user may start a deposit or a purchase: freezes, games that are switched off, and ``LIMITS``."""
+"""Checks whether a user may start a deposit or a purchase. The freeze, the game and the ``LIMITS`` are checked."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, time
@@ -32,13 +32,14 @@ def allow(
     charges: Sequence[tuple[Decimal, str]] = (),
     count: int = 1,
 ) -> None:
-    """Check that ``user`` may start ``count`` deposits or purchases of these games now. Raise NotAllowedNow if not.
+    """Check that ``user`` may start ``count`` deposits or purchases of these games now.
 
     Call ``allow`` as the first statement of the database transaction that inserts the rows. ``allow`` locks the user.
-    So a second transaction of the same user waits until the first transaction is committed, and then counts its rows.
-    ``charges`` are the amounts and currencies of the new purchases.
+    So a second transaction of the same user waits until the first transaction ends, and then counts the rows of the
+    first transaction too. ``charges`` are the amounts and currencies of the new purchases.
 
-    Raises UserFrozen, GameSwitchedOff or LimitReached. The message of LimitReached is translated and names the limit.
+    Raises UserFrozen, GameSwitchedOff or LimitReached if the user may not. The message of LimitReached is translated
+    and contains the limit.
     """
     lock_user(user)
     if current(Freeze.objects.using(database()).filter(user_id=user.pk)).values_list("pk", flat=True):
@@ -54,10 +55,10 @@ def allow(
 
 
 def lock_user(user: Any) -> None:
-    """Lock a user until the database transaction ends: write the UserGuard row of the user.
+    """Lock a user until the database transaction ends, by a write of the user's UserGuard row.
 
-    One upsert is used instead of an UPDATE and an INSERT. If the row does not exist, an UPDATE under REPEATABLE READ
-    makes MariaDB lock a gap in the index. Then the first purchases of two users would block each other.
+    The write is one upsert, not an UPDATE and an INSERT. The reason is MariaDB under REPEATABLE READ: an UPDATE of a
+    row that does not exist locks a gap in the index. Then the first purchases of two users would block each other.
     """
     using = database()
     has_target = connections[using].features.supports_update_conflicts_with_target
@@ -112,11 +113,12 @@ def _check_purchases(
 
 
 def _newest(rows: QuerySet[M]) -> QuerySet[M]:
-    """Return the query ``rows``, changed so that it reads the newest version of the rows.
+    """Return the query ``rows``, changed if necessary so that it reads the newest version of the rows.
 
-    Only inside a transaction of the caller on MariaDB, the query needs a row lock for this. In all other cases the
-    query is returned unchanged: a plain SELECT after ``lock_user`` reads everything that was committed before. A row
-    lock could cause a deadlock, if the caller has locked the user's wallet and a webhook refunds one of these rows.
+    On MariaDB, inside a database transaction of the caller, the query needs a row lock to read the newest version. In
+    all other cases, a plain SELECT after ``lock_user`` reads all committed rows, so the query is returned unchanged. An
+    unnecessary row lock could cause a deadlock between a caller that has locked the user's wallet and a webhook that
+    refunds one of these rows.
     """
     connection = connections[database()]
     is_inside_callers = bool(connection.savepoint_ids)

@@ -1,4 +1,4 @@
-"""A user's skins on Steam, read from SkinsBack and kept in the site's cache for a minute."""
+"""Reads a user's Steam inventory from SkinsBack. The site's cache keeps the inventory for one minute."""
 
 import hashlib
 import math
@@ -21,9 +21,9 @@ from .steam_profiles import trade_url_to_pay_from
 
 CACHE_SECONDS = 60
 USER_SECONDS = 5
-"""The shortest time between two calls to SkinsBack for the inventories of one user. All games count together."""
+"""The shortest time between two calls to SkinsBack for the inventories of one user, for all games together."""
 SITE_CALLS_AT_ONCE = 10
-"""The site may read one inventory per second. After a pause, it may read up to this many inventories at once."""
+"""The site may read one inventory per second. After a pause, the site may read up to this many inventories at once."""
 
 
 class InventorySkin(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,12 +106,12 @@ def _call_cache(cache: SiteCache, operation: str, *arguments: object) -> object:
     try:
         return getattr(cache, operation)(*arguments)
     except Exception as error:
-        # Without the cache, calls for inventories cannot be limited. They could delay calls about money.
+        # Without the cache, calls for inventories cannot be limited. Unlimited calls could delay calls about money.
         raise InventoryBusy("The cache of the inventories cannot be used.", USER_SECONDS) from error
 
 
 def _decode(cached: object) -> Inventory | None:
-    """Return a cached inventory. Return None if the cache has no inventory, or has one of an incompatible release."""
+    """Return the cached inventory. Return None if nothing is cached, or if an incompatible release has cached it."""
     try:
         return msgspec.json.decode(cached, type=Inventory) if isinstance(cached, bytes) else None
     except msgspec.MsgspecError:

@@ -36,8 +36,8 @@ def get_profile(user: Any) -> SteamProfile | None:
 def steam_id_of(user: Any) -> str:
     """Return the Steam ID of a user. Return an empty string if the Steam ID is not known.
 
-    The result of ``STEAM_ID`` is used. If it is empty, the Steam ID of the Steam profile is used. Raises
-    ConfigurationError if ``STEAM_ID`` returns a value that is not a Steam ID.
+    The Steam ID is the result of the function ``STEAM_ID``. If this result is empty, the Steam ID of the user's Steam
+    profile is returned. Raises ConfigurationError if ``STEAM_ID`` returns a value that is not a Steam ID.
     """
     if steam_id := _login_steam_id(user):
         return steam_id
@@ -88,9 +88,12 @@ def _set_trade_url(user: Any, entered: TradeURL) -> SteamProfile:
 def trade_url_to_use(user: Any) -> str:
     """Return the trade URL at which a user receives skins.
 
-    Raises TradeURLMissing if the user has no trade URL, TradeURLBroken if SkinsBack has refused it, and
-    TradeURLChangedRecently if the user cannot buy yet after a change. Raises TradeURLOfAnotherAccount if the user's
-    login has another Steam ID now.
+    Raises these exceptions:
+
+    * TradeURLMissing if the user has no trade URL.
+    * TradeURLBroken if SkinsBack has refused the trade URL.
+    * TradeURLChangedRecently if the user has changed the trade URL and cannot buy yet.
+    * TradeURLOfAnotherAccount if the user's login (``STEAM_ID``) has another Steam ID now.
     """
     trade_url, changed_at = _working_trade_url(user)
     cooldown = conf.trade_url_cooldown()
@@ -117,7 +120,7 @@ def trade_url_to_pay_from(user: Any) -> str:
 
 
 def _working_trade_url(user: Any) -> tuple[str, datetime | None]:
-    """Return the trade URL of a user, and the time of its last change. The time is None if it was never changed."""
+    """Return the trade URL of a user, and the time of its last change. If it was never changed, the time is None."""
     profile = get_profile(user)
     if profile is None or not profile.trade_url:
         raise TradeURLMissing
@@ -131,9 +134,9 @@ def _working_trade_url(user: Any) -> tuple[str, datetime | None]:
 def known_payer(user: Any, steam_id: str = "") -> tuple[str, str]:
     """Return the Steam ID and the trade token for a deposit of a user. Each of them may be an empty string.
 
-    If ``steam_id`` is not empty, it is returned. Otherwise the Steam ID of the user's login or of the profile is
-    returned. The token is empty if there is no trade URL, if SkinsBack has refused the trade URL, or if the trade URL
-    belongs to another Steam account.
+    If ``steam_id`` is not empty, it is returned. Otherwise the Steam ID of the user's login is returned. If the login
+    has no Steam ID, the Steam ID of the profile is returned. The token is empty if there is no trade URL, if SkinsBack
+    has refused the trade URL, or if the trade URL belongs to another Steam account.
     """
     profile = get_profile(user)
     steam_id = steam_id or _login_steam_id(user) or (profile.steam_id if profile is not None else "")
@@ -146,8 +149,8 @@ def known_payer(user: Any, steam_id: str = "") -> tuple[str, str]:
 def mark_broken(purchase: Purchase, reason: str, now: datetime) -> None:
     """Flag the trade URL of a purchase as broken in the user's profile. ``reason`` is SkinsBack's status or message.
 
-    If the user has replaced the trade URL meanwhile, nothing is flagged. Call this function in the database transaction
-    that records the refusal, before the ``token`` of the purchase is blanked.
+    If the profile now has another trade URL, nothing is flagged. Call this function in the database transaction that
+    stores the refusal. Call it before the ``token`` of the purchase is deleted.
     """
     if purchase.user_id is None or not purchase.token:
         return

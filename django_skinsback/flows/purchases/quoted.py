@@ -1,4 +1,4 @@
-"""Buys a skin at the price of a quote. Only the user of the quote can buy, once, and while the quote is valid."""
+"""Buys a skin at the price of a quote. Only the user of a valid quote can buy, and the quote can be used only once."""
 
 from functools import partial
 from typing import Any
@@ -72,9 +72,10 @@ def _refuse_other_quote(key: str | None, quote: Quote) -> None:
 
 
 def _buy(quote: Quote, user: Any, key: str | None, is_offered: bool) -> int:
-    """Lock the quote by a write, and return the primary key of the purchase that was made with the quote.
+    """Lock the quote by a write, and return the primary key of the purchase of this quote.
 
-    If the quote is unused, buy the skin. Raise _NotOffered if the quote has expired or the price has risen.
+    If the quote has no purchase yet, buy the skin. Raise _NotOffered instead if the quote has expired or the price has
+    risen.
     """
     rows = Quote.objects.using(database()).filter(pk=quote.pk)
     if not rows.filter(purchase=None).update(idempotency_digest=key):

@@ -1,1 +1,1 @@
-"""The views. ``access.player_page`` guards each of them, and ``rendering.render_page`` renders each page."""
+"""The views of the pages. Almost all views have the decorator ``player_page`` and use ``render_page``."""

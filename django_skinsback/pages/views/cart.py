@@ -1,4 +1,4 @@
-"""The cart, and the step from chosen skins to quotes."""
+"""Views that show and change the cart, and make quotes for skins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from .withdraw import charge_of, market_query
 
 @dataclass(frozen=True, slots=True)
 class CartRow:
-    """One line of the cart. ``charge`` is what the skin costs now; None if it is not sold now."""
+    """One line of the cart. ``charge`` is what the user pays for the skin now; None if the skin is not sold now."""
 
     line: CartLine
     charge: Decimal | None
@@ -43,7 +43,7 @@ def show(request: HttpRequest) -> HttpResponseBase:
 
 
 def _items(cart: Cart) -> list[MarketItem]:
-    """Return the market items of the cart: one query for each game."""
+    """Return the market items of the skins in the cart. Takes one query for each game."""
     found: list[MarketItem] = []
     for game in dict.fromkeys(line.game for line in cart.lines):
         names = {line.market_hash_name for line in cart.lines if line.game == game}
@@ -52,7 +52,10 @@ def _items(cart: Cart) -> list[MarketItem]:
 
 
 def _remove_bought(request: HttpRequest, cart: Cart) -> None:
-    """Remove lines whose quote has bought: the answer to that order may not have reached the browser."""
+    """Remove the lines whose quote has bought the skin.
+
+    Such lines exist if the answer to an order did not reach the browser, so that the session was not saved.
+    """
     quoted = [quote for line in cart.lines for quote in line.quotes]
     if not quoted:
         return
@@ -63,7 +66,7 @@ def _remove_bought(request: HttpRequest, cart: Cart) -> None:
 
 @player_page("POST")
 def add(request: HttpRequest) -> HttpResponseBase:
-    """Add one skin to the cart and return to the market page where it was chosen."""
+    """Add one skin to the cart. Redirect to the market page on which the user chose the skin."""
     form = SkinForm(request.POST)
     item = _find(**form.cleaned_data) if form.is_valid() else None
     if item is None:
@@ -76,7 +79,7 @@ def add(request: HttpRequest) -> HttpResponseBase:
 
 
 def _find(game: str, name: str) -> MarketItem | None:
-    """Return the skin if users can withdraw it now."""
+    """Return the market item of a skin. Return None if users cannot withdraw the skin now."""
     if game not in conf.games("purchases"):
         return None
     items = MarketItem.objects.available().for_game(game).filter(market_hash_name=name)
@@ -93,10 +96,11 @@ def remove(request: HttpRequest) -> HttpResponseBase:
 
 @player_page("POST")
 def make_quotes(request: HttpRequest) -> HttpResponseBase:
-    """Make quotes and go to the page where the user confirms them.
+    """Make quotes and redirect to the page on which the user confirms the quotes.
 
-    The request names one skin by ``game`` and ``name``, or earlier quotes by ``quote`` that new ones replace. Without
-    both, every skin of the cart gets a quote.
+    * If the request has ``game`` and ``name``, one quote is made for this skin.
+    * If the request has ``quote``, new quotes are made for the skins of these earlier quotes.
+    * Otherwise one quote is made for each skin in the cart.
     """
     cart = Cart(request.session)
     if "name" in request.POST:
@@ -118,7 +122,7 @@ def make_quotes(request: HttpRequest) -> HttpResponseBase:
 
 
 def _replace_quotes(request: HttpRequest, cart: Cart) -> HttpResponseBase:
-    """Make new quotes for the skins of earlier quotes that did not buy."""
+    """Make new quotes for the skins of earlier quotes. Earlier quotes that have bought their skin are skipped."""
     quotes = ordering.requested_quotes(request.user, request.POST.getlist("quote"))
     open_quotes = [quote for quote in quotes if quote.purchase_id is None][: conf.cart_limit()]
     if not open_quotes:
@@ -135,7 +139,10 @@ def _replace_quotes(request: HttpRequest, cart: Cart) -> HttpResponseBase:
 def _to_confirmation(
     request: HttpRequest, choices: Sequence[tuple[str, str]], made: Sequence[ordering.QuoteOrProblem], *, back: str
 ) -> HttpResponseBase:
-    """Store why skins have no quote, one message for each reason. Go to the confirmation, or back without a quote."""
+    """Redirect to the confirmation of the quotes in ``made``, or to the page ``back`` if there are no quotes.
+
+    The reasons why skins have no quote are stored as messages. Skins with the same reason have one message.
+    """
     ids: list[str] = []
     refused: dict[player_texts.Problem, list[str]] = {}
     for (_game, name), result in zip(choices, made, strict=True):

@@ -1,4 +1,4 @@
-"""The pages to deposit: choose a way to pay, the return from the pay page, and the page of one deposit."""
+"""Views that open a deposit, handle the return from the pay page, and show one deposit."""
 
 import uuid
 from typing import Any
@@ -31,12 +31,16 @@ from ..next_steps import way_out
 from ..rendering import page_url, render_page
 
 REFUSALS = (InvalidInput, NotAllowedNow, RequestNotSent, APIError)
-"""Errors that mean that no deposit was opened. Their texts are shown on the form."""
+"""Exceptions after which no deposit is open. The page with the form shows the text of the exception."""
 
 
 @player_page("GET", "POST")
 def start(request: HttpRequest) -> HttpResponseBase:
-    """Show the form. When it is sent, open a deposit and redirect to its pay page or to its own page."""
+    """Show the form of a deposit. If a valid form is sent, open a deposit and redirect.
+
+    The redirect leads to the pay page of the deposit or to the page of the deposit. If the user wants to choose skins
+    on this site, no deposit is opened, and the redirect leads to the page of the inventory.
+    """
     games = conf.games("deposits")
     form = DepositForm(request.POST or None, games=games, key=keys.form_key(request.user))
     error: SkinsBackError | None = None
@@ -65,7 +69,7 @@ def _open(request: HttpRequest, *, game: str, way: str, key: uuid.UUID) -> HttpR
             idempotency_key=str(one_key),
         )
     except (UnknownOutcome, IdempotencyConflict):
-        # A deposit with this key exists. It was opened before with other values, or its answer has not come yet.
+        # A deposit with this key exists: it has other values, or SkinsBack has not answered yet.
         return redirect(page_url(request, "deposit_back", one_key))
     if way == FRAME:
         return redirect(f"{page_url(request, 'deposit_row', deposit.public_id)}?frame=1")
@@ -87,7 +91,10 @@ def _show_form(request: HttpRequest, form: DepositForm, error: SkinsBackError | 
 
 @player_page("GET")
 def back(request: HttpRequest, key: uuid.UUID | None = None) -> HttpResponseBase:
-    """Redirect to the deposit that was made with ``key``, without one to the newest deposit of the user."""
+    """Redirect to the page of the deposit that was opened with ``key``. Without ``key``, use the user's newest deposit.
+
+    If there is no such deposit, redirect to the form of a deposit.
+    """
     user = request.user
     deposit = _of(user).order_by("-pk").first() if key is None else keys.find_deposit(user, key)
     if deposit is None:
@@ -100,10 +107,10 @@ def back(request: HttpRequest, key: uuid.UUID | None = None) -> HttpResponseBase
 @never_cache
 @xframe_options_sameorigin
 def done_in_frame(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
-    """Show a short text in the frame after the pay page. The page around the frame shows the status.
+    """Show a short text in the frame after the user has left the pay page. The page around the frame shows the status.
 
-    It needs no login and shows nothing of the deposit: browsers send no session cookie when a page of SkinsBack in a
-    frame leads to this one.
+    SkinsBack's page in the frame redirects to this view. Browsers then send no session cookie, so this view needs no
+    login, and the text contains nothing about the deposit.
     """
     return render(request, "skinsback/deposit_done.html", {"back_url": page_url(request, "deposit_back", key)})
 
@@ -138,7 +145,7 @@ def status(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 def _of(user: Any) -> "QuerySet[Deposit]":
-    """Return the deposits of ``user``. They are read where they are written: a replica may not have a new row yet."""
+    """Return the deposits of ``user``, from the database for writes. A replica may not have a new deposit yet."""
     return Deposit.objects.using(database()).filter(user=user)
 
 

@@ -1,4 +1,4 @@
-"""The history of a user: deposits, purchases, and the changes of the balance."""
+"""The view of a user's history: deposits, purchases, or the changes of the balance."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ DEPOSITS, PURCHASES, ENTRIES = "deposits", "purchases", "entries"
 
 @player_page("GET")
 def history(request: HttpRequest) -> HttpResponse:
-    """Show one of the three lists by pages, newest first. ``?show=`` is ``deposits``, ``purchases`` or ``entries``."""
+    """Show one page of a list, newest first. ``?show=`` is ``deposits`` (the default), ``purchases`` or ``entries``."""
     shown = request.GET.get("show")
     if shown not in {PURCHASES, ENTRIES}:
         shown = DEPOSITS
@@ -41,7 +41,7 @@ def _rows(shown: str, user: Any) -> "QuerySet[Any]":
 
 
 def _line(row: Deposit | Purchase) -> dict[str, Any]:
-    """Return one line: the row, its texts, its amount, and whether the amount was taken back."""
+    """Return the values of one line: the row, the texts, the amount, and whether the amount was taken back."""
     entries = {entry.kind: entry for entry in row.entries.all()}
     if isinstance(row, Purchase):
         return {

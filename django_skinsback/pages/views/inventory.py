@@ -1,4 +1,4 @@
-"""The page where the user chooses skins from the own Steam inventory, without SkinsBack's pages."""
+"""The view of the page on which users choose skins from their Steam inventory. SkinsBack's pay page is not used."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -24,19 +24,19 @@ LONGEST_SEARCH = 100
 
 @dataclass
 class Picker:
-    """The items that the page shows, and why there are none."""
+    """The items that the page shows. If the inventory could not be loaded, ``error`` is the exception."""
 
     items: list[Any] = field(default_factory=list)
     currency: str = ""
     has_prices: bool = False
     is_empty: bool = False
-    """Whether the inventory has no items at all. Otherwise, no item matches the search."""
+    """Whether the inventory has no items. If it is False and ``items`` is empty, no item matches the search."""
     error: SkinsBackError | None = None
 
 
 @player_page("GET", "POST")
 def choose(request: HttpRequest) -> HttpResponseBase:
-    """Show the inventory of one game. When the form is sent, open a deposit of the chosen items."""
+    """Show the inventory of one game. For a POST, open a deposit of the chosen items and redirect to its page."""
     game = request.GET.get("game") or _default_game()
     if request.method != "POST":
         return _show(request, game)
@@ -56,7 +56,7 @@ def choose(request: HttpRequest) -> HttpResponseBase:
             idempotency_key=str(one_key),
         )
     except (UnknownOutcome, IdempotencyConflict):
-        # A deposit with this key exists. It was opened before with other values, or its answer has not come yet.
+        # A deposit with this key exists: it has other values, or SkinsBack has not answered yet.
         return redirect(page_url(request, "deposit_back", one_key))
     except REFUSALS as error:
         return _show(request, game, form, error)
@@ -99,13 +99,13 @@ def _show(
 
 
 def _load(request: HttpRequest, game: str, search: str, sort: str) -> Picker:
-    """Return the items of the user that match ``search``, in the order ``sort``; items that cannot be chosen last."""
+    """Return the items of the user that match ``search``, sorted by ``sort``. Items that cannot be chosen are last."""
     try:
         if game not in conf.games("deposits"):
             raise GameSwitchedOff
         inventory = get_inventory(request.user, game)
     except UnknownOutcome:
-        return Picker(error=RequestNotSent())  # nothing was to be changed, so it is safe to try again
+        return Picker(error=RequestNotSent())  # the call changes nothing at SkinsBack, so the user may try again
     except REFUSALS as error:
         return Picker(error=error)
     words = search.casefold().split()

@@ -1,4 +1,4 @@
-"""The confirmation of quotes, the purchases with them, and the page that follows several purchases."""
+"""Views that show quotes for confirmation, buy with the confirmed quotes, and show the order."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -26,12 +26,16 @@ from ..skin_pictures import class_ids
 from .purchases import tag_of
 
 INSUFFICIENT_BALANCE = "insufficient_balance"
-"""The code of ``PurchaseVetoed`` for which the page of an order links to the deposits."""
+"""If ``PurchaseVetoed`` has this code, the page of the order shows a link to the deposits."""
 
 
 @player_page("GET", "POST")
 def confirm(request: HttpRequest) -> HttpResponseBase:
-    """Show quotes for the user to confirm. The POST buys with each of them and goes to the page of the order."""
+    """Show quotes that the user can confirm. A POST buys with each quote and redirects to the page of the order.
+
+    If a skin was already bought with one of the quotes, a GET redirects to the page of the order too. If the request
+    names no quote, redirect to the cart.
+    """
     sent = request.POST if request.method == "POST" else request.GET
     quotes = ordering.requested_quotes(request.user, sent.getlist("quote"))
     if not quotes:
@@ -45,9 +49,9 @@ def confirm(request: HttpRequest) -> HttpResponseBase:
 
 
 def _order(request: HttpRequest, quotes: Sequence[Quote]) -> HttpResponseBase:
-    """Buy with each quote and go to the page of the order.
+    """Buy with each quote. Redirect to the page of the order, or to the page of the purchase if there is only one.
 
-    The quotes that ``show`` names belong to the same order and buy nothing.
+    The parameter ``show`` names other quotes of the same order. They are shown with the order, but buy nothing.
     """
     shown = ordering.requested_quotes(request.user, request.POST.getlist("show"))
     if len(quotes) > conf.cart_limit():
@@ -70,7 +74,7 @@ def _ids(quotes: Iterable[Quote]) -> list[str]:
 
 
 def quotes_url(request: HttpRequest, ids: Sequence[str], name: str) -> str:
-    """Return the address of a page about these quotes: ``order``, ``order_status`` or ``confirm``."""
+    """Return the address of a page for these quotes. ``name`` is ``order``, ``order_status`` or ``confirm``."""
     return f"{page_url(request, name)}?{urlencode({'quote': ids}, doseq=True)}"
 
 
@@ -106,17 +110,17 @@ def _trade_url_problem(request: HttpRequest) -> player_texts.Problem | None:
 
 
 def _with_pictures(quotes: Sequence[Quote]) -> list[tuple[Quote, str]]:
-    """Return each quote with the class ID of its skin, by which its picture is found; empty if it is not known."""
+    """Return pairs of a quote and the class ID of its skin, for the pictures. An unknown class ID is empty."""
     found = class_ids((quote.game, quote.market_hash_name) for quote in quotes)
     return [(quote, found.get((quote.game, quote.market_hash_name), "")) for quote in quotes]
 
 
 @player_page("GET")
 def order(request: HttpRequest) -> HttpResponseBase:
-    """Show what became of the quotes of an order: purchases with their status, and skins that were not ordered."""
+    """Show an order: the purchases with their status, the skins with a new price, and the refused skins."""
     names = request.GET.getlist("quote")
     rows = purchases_of(request.user, request.session, names)
-    tag = _tag_if_any(rows)  # before the rows: then a change between the two gives a new tag
+    tag = _tag_if_any(rows)  # read before the rows: if a row changes between the two, the next poll gets another tag
     lines = read_order(request.user, request.session, names)
     if not lines:
         return redirect(page_url(request, "cart"))
@@ -139,7 +143,7 @@ def order(request: HttpRequest) -> HttpResponseBase:
 
 
 def _tag_if_any(rows: "QuerySet[Purchase]") -> str:
-    """Return the ETag of the purchases; empty if nothing was bought."""
+    """Return the ETag of the purchases. Return an empty text if ``rows`` has no purchase."""
     try:
         return tag_of(rows)
     except Http404:
@@ -147,7 +151,7 @@ def _tag_if_any(rows: "QuerySet[Purchase]") -> str:
 
 
 def _way_out(request: HttpRequest, line: OrderLine) -> Link | None:
-    """Return the link below a skin that was not ordered; None if there is nothing to open."""
+    """Return the link below a skin that was not ordered. Return None if the next step has no link."""
     problem = line.problem
     if problem is None:
         return None

@@ -1,4 +1,4 @@
-"""The page of one purchase."""
+"""The views of one purchase."""
 
 import uuid
 from typing import Any
@@ -16,7 +16,7 @@ from ..purchase_cards import purchase_cards
 from ..rendering import page_url, render_page
 
 DELAYED_SECONDS, OFFER_SECONDS = 10, 600
-"""The text of an order changes after ten seconds without an answer, and ten minutes after its trade offer came."""
+"""Seconds until the text of a purchase changes: after the order was placed, and after the trade offer was reported."""
 
 
 @player_page("GET")

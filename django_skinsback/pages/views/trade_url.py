@@ -1,4 +1,4 @@
-"""The page of the user's trade URL."""
+"""The view of the page on which a user enters a trade URL."""
 
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.debug import sensitive_post_parameters
@@ -16,7 +16,10 @@ from ..rendering import page_url, render_page
 @sensitive_post_parameters("trade_url")
 @player_page("GET", "POST")
 def edit(request: HttpRequest) -> HttpResponseBase:
-    """Show the trade URL and save another one. ``next`` is the address of this site to return to."""
+    """Show the trade URL of the user, and save the trade URL that the user enters.
+
+    After the trade URL is saved, redirect to the address ``next`` of this site. Without ``next``, show this page again.
+    """
     profile = players.get_profile(request.user)
     return_to = own_address(request, request.POST.get("next") or request.GET.get("next") or "")
     is_broken = profile is not None and profile.broken_at is not None
@@ -44,7 +47,10 @@ def edit(request: HttpRequest) -> HttpResponseBase:
 
 
 def _blocked_until(profile: SteamProfile | None) -> object:
-    """Return until when the user cannot withdraw because the trade URL was changed; None if the user can."""
+    """Return the time until which the user cannot withdraw, because the trade URL was changed.
+
+    Return None if the user can withdraw.
+    """
     if profile is None or profile.trade_url_changed_at is None:
         return None
     until = profile.trade_url_changed_at + conf.trade_url_cooldown()

@@ -1,4 +1,4 @@
-"""The market page: the skins that a user can withdraw."""
+"""The view of the market page, which shows the skins that a user can withdraw."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -25,7 +25,8 @@ FILTERS = ("search", "min", "max", "wear", "quality")
 class Offer:
     """One skin of the market page.
 
-    ``charge`` is what the user pays; None if the skin is not sold here. ``in_cart`` counts it in the user's cart.
+    ``charge`` is what the user pays; None if the skin is not sold here. ``in_cart`` is how often the skin is in the
+    user's cart.
     """
 
     item: MarketItem
@@ -40,7 +41,7 @@ def charge_of(item: MarketItem) -> Decimal | None:
 
 @player_page("GET")
 def market(request: HttpRequest) -> HttpResponse:
-    """Show one page of skins of one game, or why there is none."""
+    """Show one page of the skins of one game. If there are no skins, show the reason."""
     games = conf.games("purchases")
     game = request.GET.get("game") or next(iter(games), "")
     form = MarketForm(request.GET)
@@ -91,6 +92,9 @@ def _read(request: HttpRequest, form: MarketForm, game: str) -> tuple[str, Marke
 
 
 def market_query(text: str) -> str:
-    """Return the query string of a market page that a form sent along, encoded anew; with its question mark."""
+    """Return the query string of a market page, with the question mark. ``text`` is the query string from a form.
+
+    The text is cut off after 2,000 characters and encoded again. If it is empty, return an empty text.
+    """
     query = QueryDict(text[:2000]).urlencode()
     return f"?{query}" if query else ""

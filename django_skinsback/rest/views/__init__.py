@@ -1,1 +1,1 @@
-"""The views of the API, a module for each kind of address. They validate, call a flow, and show its result."""
+"""The views of the API. A view validates the request, calls a flow, and returns the result of the flow."""

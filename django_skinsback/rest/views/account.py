@@ -1,4 +1,4 @@
-"""What belongs to the user: ledger, balances and Steam profile; and what a front end needs to know about the site."""
+"""Views that return the user's ledger, balances and Steam profile, set a trade URL, and return the site's settings."""
 
 from datetime import datetime
 from typing import Any
@@ -37,7 +37,9 @@ class LedgerView(BaseView):
         problems=[404],
     )
     def get(self, request: Request) -> Response:
-        """A page holds 25 entries. Changes that the site made in other ways are not among them."""
+        """A page has up to 25 entries. Only deposits and purchases have entries. Other changes that the site makes to
+        the balance are not listed.
+        """
         rows = rows_of(LedgerEntry, self.user).select_related("deposit", "purchase").only(*ENTRY_COLUMNS)
         return self.page_of(rows, lambda entry: serializers.LedgerEntrySerializer(entry_values(entry)).data)
 
@@ -47,8 +49,9 @@ class BalancesView(BaseView):
 
     @documented("get_balances", "Read the user's balances", answers={200: serializers.BalancesSerializer})
     def get(self, request: Request) -> Response:
-        """One for the site's currency and one for each currency of the user's ledger. The setting `BALANCE` says how
-        much it is; without it, the balance is the sum of the ledger entries.
+        """The list has one balance in the site's currency, and one in each other currency of the user's ledger. The
+        setting `BALANCE` is a function that returns a balance. Without this function, a balance is the sum of the
+        user's ledger entries.
         """
         used = rows_of(LedgerEntry, self.user).order_by().values_list("currency", flat=True)
         main = conf.quote_currency()
@@ -59,7 +62,7 @@ class BalancesView(BaseView):
 
 
 class SteamProfileView(BaseView):
-    """Where the user receives skins."""
+    """The user's Steam ID and trade URL."""
 
     throttles = {"PUT": WriteThrottle}
 
@@ -67,7 +70,7 @@ class SteamProfileView(BaseView):
         "get_steam_profile", "Read the user's Steam ID and trade URL", answers={200: serializers.SteamProfileSerializer}
     )
     def get(self, request: Request) -> Response:
-        """Only the user sees the trade URL: who has it can send trade offers."""
+        """Show the trade URL to this user only. Anyone who knows the trade URL can send trade offers to the user."""
         return Response(_shown(self.user, players.get_profile(self.user)), headers=NOT_STORED)
 
     @documented(
@@ -78,7 +81,9 @@ class SteamProfileView(BaseView):
         problems=[409],
     )
     def put(self, request: Request) -> Response:
-        """Deposits and purchases that have begun keep their trade URL."""
+        """Earlier deposits and purchases keep the earlier trade URL. If the trade URL has changed, the user cannot buy
+        until `purchases_blocked_until`.
+        """
         profile = players.set_trade_url(self.user, _given_trade_url(request))
         return Response(_shown(self.user, profile), headers=NOT_STORED)
 
@@ -114,11 +119,11 @@ def _blocked_until(profile: SteamProfile | None) -> datetime | None:
 
 
 class ConfigView(BaseView):
-    """What a front end needs to know about the site."""
+    """The settings of the site that a front end needs."""
 
     @documented("get_config", "Read what the site allows", answers={200: serializers.ConfigSerializer})
     def get(self, request: Request) -> Response:
-        """Games, limits, currency, and the address of pictures."""
+        """Read the games, the limits, the currency, the address of pictures, and whether this user is frozen."""
         pictures = conf.picture_url()
         values = {
             "games": {direction: conf.games(direction) for direction in ("deposits", "purchases")},

@@ -27,7 +27,7 @@ NEW_DEPOSIT_ANSWERS = {
     201: serializers.DepositSerializer,
     202: serializers.DepositSerializer,
 }
-"""201 for a new deposit, 200 for a repeat, 202 while SkinsBack has not answered."""
+"""201: the deposit is new. 200: the request is a repeat. 202: SkinsBack has not answered yet."""
 
 
 class DepositsView(BaseView):
@@ -43,7 +43,7 @@ class DepositsView(BaseView):
         problems=[404],
     )
     def get(self, request: Request) -> Response:
-        """A page holds 25 deposits."""
+        """A page has up to 25 deposits."""
         rows = rows_of(Deposit, self.user).prefetch_related(*history())
         return self.page_of(rows, _shown)
 
@@ -56,9 +56,10 @@ class DepositsView(BaseView):
         problems=[409],
     )
     def post(self, request: Request) -> Response:
-        """Send the user to `pay_url`, or show it in an iframe if `widget` is true. 201: the deposit is open. 200: the
-        same request was sent before; this is its deposit as it is now. 202: SkinsBack has not answered yet; poll the
-        deposit. A deposit that SkinsBack refused may be tried again with the same key.
+        """Send the user to `pay_url`. If `widget` is true, show `pay_url` in an iframe instead. 201: the deposit is
+        open. 200: the same request was sent before, and the answer is the deposit of that request as it is now. 202:
+        SkinsBack has not answered yet, so read the deposit again later. If SkinsBack refused the deposit, you may send
+        the request again with the same key.
         """
         key = idempotency_key(request)
         form = serializers.NewDepositSerializer(data=request.data)
@@ -87,7 +88,7 @@ class InventoryDepositsView(BaseView):
     )
     def post(self, request: Request) -> Response:
         """SkinsBack sends a trade offer to the trade URL of the user's Steam profile at once. Show `bot_name` and
-        `trade_offer_url`. The statuses are those of `create_deposit`.
+        `trade_offer_url` to the user. The HTTP statuses have the same meanings as those of `create_deposit`.
         """
         key = idempotency_key(request)
         form = serializers.NewInventoryDepositSerializer(data=request.data)
@@ -115,7 +116,7 @@ class DepositView(BaseView):
         problems=[404],
     )
     def get(self, request: Request, public_id: Any) -> HttpResponse:
-        """Send the ETag of the last answer in `If-None-Match`: 304 if nothing has changed."""
+        """Send the ETag of the last answer in `If-None-Match`. The status is 304 if nothing has changed since then."""
         row, tag = read_row(Deposit, self.user, public_id)
         if is_unchanged(request, tag):
             return HttpResponse(status=304, headers={"ETag": tag})
@@ -123,7 +124,11 @@ class DepositView(BaseView):
 
 
 def _created(call: Callable[[], Deposit]) -> Response:
-    """Open the deposit and return the answer with its row. Safe to repeat: the flow has the idempotency key."""
+    """Call ``call``, which opens a deposit, and return the answer with this deposit.
+
+    After UnknownOutcome, ``call`` is called again. This opens no second deposit, because both calls have the same
+    idempotency key.
+    """
     with new_rows() as rows:
         try:
             deposit = call()

@@ -1,4 +1,4 @@
-"""What can be bought, and what the user can deposit: the market and the user's Steam inventory."""
+"""Views that return the skins of the market, and the skins of the user's Steam inventory."""
 
 from decimal import Decimal
 from typing import Any
@@ -61,13 +61,13 @@ class MarketView(BaseView):
 
 
 def _query(request: Request) -> dict[str, Any]:
-    """Return the parameters of the address. An empty one counts as given."""
+    """Return the query parameters. A parameter with an empty value is not left out."""
     several = ("wear", "quality")
     return {name: found if name in several else found[-1] for name, found in request.query_params.lists()}
 
 
 def _search(values: dict[str, Any], game: str) -> MarketPage:
-    """Return the page of the market. Raise Http404 if the cursor is damaged, as the other lists do."""
+    """Return one page of the market. If the cursor is damaged, raise Http404 like the other lists of the API."""
     filters: Any = {
         "game": game,
         "search": values.get("search", ""),
@@ -100,7 +100,9 @@ class InventoryView(BaseView):
         problems=[400, 409],
     )
     def get(self, request: Request) -> Response:
-        """SkinsBack is asked, at most once in five seconds for each user. The answer is kept for a minute."""
+        """The inventory is read from SkinsBack and cached for one minute. SkinsBack is called at most once in five
+        seconds for each user.
+        """
         form = serializers.GameQuerySerializer(data=_query(request))
         form.is_valid(raise_exception=True)
         game = form.validated_data.get("game") or conf.default_game()

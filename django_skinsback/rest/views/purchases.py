@@ -1,4 +1,4 @@
-"""Quotes, and purchases at the price of a quote."""
+"""Views that make quotes, return quotes, buy at the price of a quote, and return purchases."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from ..throttles import QuoteThrottle, WriteThrottle
 
 
 class QuotesView(BaseView):
-    """New quotes."""
+    """Makes quotes."""
 
     throttles = {"POST": QuoteThrottle}
 
@@ -31,7 +31,9 @@ class QuotesView(BaseView):
         problems=[409],
     )
     def post(self, request: Request) -> Response:
-        """The user can buy at `charge` until `expires_at`, once. Nothing is reserved: other users may buy the skin."""
+        """The user can buy the skin once, at the price `charge`, until `expires_at`. The skin is not reserved. Another
+        user may buy the skin first.
+        """
         form = serializers.NewQuoteSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         return Response(quote_values(players.make_quote(self.user, **form.validated_data)), status=201)
@@ -42,7 +44,7 @@ class QuoteView(BaseView):
 
     @documented("get_quote", "Read one quote", answers={200: serializers.QuoteSerializer}, problems=[404])
     def get(self, request: Request, public_id: Any) -> Response:
-        """A quote that has expired is still shown."""
+        """Expired quotes are returned too."""
         quote = rows_of(Quote, self.user).filter(public_id=public_id).first()
         if quote is None:
             raise Http404
@@ -62,7 +64,7 @@ class PurchasesView(BaseView):
         problems=[404],
     )
     def get(self, request: Request) -> Response:
-        """A page holds 25 purchases."""
+        """A page has up to 25 purchases."""
         rows = rows_of(Purchase, self.user).prefetch_related(*history())
         return self.page_of(rows, _shown)
 
@@ -75,10 +77,10 @@ class PurchasesView(BaseView):
         problems=[404, 409],
     )
     def post(self, request: Request) -> Response:
-        """The user is charged at once, and gets the money back if the skin cannot be bought. SkinsBack sends the skin
-        to the trade URL of the user's Steam profile. 201: ordered. 200: this quote, or this key, has bought before;
-        this is the purchase as it is now. 409 with the code `price_changed`: nothing was bought, and `quote` is a new
-        quote.
+        """The user is charged at once. If the skin cannot be bought, the user gets the money back. SkinsBack sends the
+        skin to the trade URL of the user's Steam profile. 201: the skin is ordered. 200: the skin was ordered with this
+        quote before, and the answer is this purchase as it is now. 409 with the code `price_changed`: nothing was
+        bought, and `quote` is a new quote.
         """
         key = idempotency_key(request)
         form = serializers.NewPurchaseSerializer(data=request.data)
@@ -102,7 +104,7 @@ class PurchaseView(BaseView):
         problems=[404],
     )
     def get(self, request: Request, public_id: Any) -> HttpResponse:
-        """Send the ETag of the last answer in `If-None-Match`: 304 if nothing has changed."""
+        """Send the ETag of the last answer in `If-None-Match`. The status is 304 if nothing has changed since then."""
         row, tag = read_row(Purchase, self.user, public_id)
         if is_unchanged(request, tag):
             return HttpResponse(status=304, headers={"ETag": tag})

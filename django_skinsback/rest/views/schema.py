@@ -1,4 +1,4 @@
-"""The OpenAPI description, and the answer for an address that does not exist."""
+"""Views that return the OpenAPI description, and the answer for an unknown address."""
 
 from typing import Any
 
@@ -25,12 +25,12 @@ class SchemaView(BaseView):
 
 
 class NotFoundView(BaseView):
-    """Every other address below ``v1/``: a problem instead of the site's page for browsers."""
+    """Answers requests for unknown addresses below ``v1/`` with a problem. The site's 404 page is not used."""
 
     permission_classes: Any = (AllowAny,)
 
     schema = None
 
     def initial(self, request: Request, *_args: object, **_arguments: object) -> None:
-        """Raise Http404, whatever the method is."""
+        """Raise Http404 for every HTTP method."""
         raise Http404

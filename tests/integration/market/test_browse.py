@@ -2,6 +2,7 @@
 
 import base64
 import random
+import re
 from decimal import Decimal
 from itertools import pairwise, product
 
@@ -389,3 +390,13 @@ def read_rows(plan):
 def test_prices_of_pages_are_in_order(market):
     found = all_pages(game="cs2", sort="-price")
     assert all(a.price >= b.price for a, b in pairwise(found))
+
+
+def test_the_rows_that_are_found_by_their_keys_are_read_before_they_are_sorted(market):
+    """Without a limit inside, PostgreSQL reads all names in their order until it meets the keys."""
+    with CaptureQueriesContext(connection) as queries:
+        page = search_market(game="cs2", lowest=Decimal("5.11"), highest=Decimal("5.12"), sort="name")
+
+    assert page.items
+    (by_keys,) = [query["sql"] for query in queries if '"id" IN (' in query["sql"] or "`id` IN (" in query["sql"]]
+    assert re.search(r"IN \([^)]*\) LIMIT 500\)", by_keys)

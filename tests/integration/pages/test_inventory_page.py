@@ -170,7 +170,7 @@ def test_a_broken_trade_url_leads_to_its_form(world, player, profile):
         ("maintenance", "", "under maintenance", PAGE),
         ("rate_limited", "", "not available at the moment", PAGE),
         ("drop_request", "", "not available at the moment", PAGE),
-        ("error", "9 private_inventory", "Make it public", "https://steamcommunity.com/my/edit/settings"),
+        ("error", "9 private_inventory", "Make the inventory public", "https://steamcommunity.com/my/edit/settings"),
         ("error", "9 user_trade_ban", "trade ban", None),
         ("error", "9 user_cant_trade", "cannot trade at the moment", PAGE),
         ("invalid_ip", "", "not available at the moment", PAGE),

@@ -116,7 +116,7 @@ def test_two_of_three_are_ordered_and_the_third_says_why_not(player, profile, wa
     page = text_of(player.read(location))
     assert "2 of 3 skins ordered" in page
     assert (
-        f"Not ordered Nothing was charged for this. {KNIFE} Your balance does not cover it. Deposit skins $500.00"
+        f"Not ordered You were not charged for this skin. {KNIFE} Your balance does not cover it. Deposit skins $500.00"
         in page
     )
     assert LedgerEntry.objects.count() == 2
@@ -317,7 +317,7 @@ def test_a_trade_url_that_was_changed_a_moment_ago_is_told(player, profile, sett
 def test_a_balance_that_is_too_low_is_said_before_the_order(player, profile, wallet):
     Wallet.objects.update(balance=5)
     page = player.read(quote(player, AK, GLOCK))
-    assert "They are ordered from top to bottom, as far as your balance goes." in text_of(page)
+    assert "The skins are ordered from top to bottom." in text_of(page)
     assert 'href="/skins/deposit/"' in page
 
 
@@ -379,7 +379,7 @@ def test_a_conflict_of_keys_is_told(player, profile, monkeypatch):
         raise IdempotencyConflict
 
     monkeypatch.setattr(players, "buy_quote", conflict)
-    assert "This was already sent with other values" in text_of(player.read(confirm(player, url)))
+    assert "This request was already sent with other values" in text_of(player.read(confirm(player, url)))
 
 
 def test_more_skins_than_the_cart_holds_are_not_ordered_at_once(player, profile, settings):
@@ -445,7 +445,7 @@ def test_a_bought_skin_leaves_the_cart_although_the_answer_was_lost(player, prof
     again = player.post(QUOTES)["Location"]
     assert len(quote_ids(again)) == 1
     page = text_of(player.read(again))
-    assert "Skins that you have ordered already were removed from your cart." in page
+    assert "The skins that you have already ordered were removed from your cart." in page
     confirm(player, again)
     assert sorted(Purchase.objects.values_list("market_hash_name", flat=True)) == [AK, GLOCK]
 

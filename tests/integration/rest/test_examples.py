@@ -142,4 +142,4 @@ def test_a_front_end_reads_the_code_of_a_refusal(alice, sandbox, live_server, tm
       }
     """
 
-    assert run_in_node(alice, live_server, script, tmp_path) == ["not_found", "There is nothing here."]
+    assert run_in_node(alice, live_server, script, tmp_path) == ["not_found", "Nothing was found at this address."]
