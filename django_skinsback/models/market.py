@@ -2,10 +2,12 @@
 
 from contextlib import suppress
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.lookups import IContains
 from django.utils.translation import gettext_lazy as _
 
 from .. import conf
@@ -41,6 +43,9 @@ def _price_band() -> models.Case:
     return models.Case(*bands, default=models.Value(len(PRICE_BANDS)))
 
 
+_UPPER_CASE = str.maketrans(ascii_lowercase, ascii_uppercase)
+
+
 class _PlainName(models.Func):
     """A text column for a search that ignores upper and lower case.
 
@@ -52,6 +57,15 @@ class _PlainName(models.Func):
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         return self.as_sql(compiler, connection, template='(%(expressions)s COLLATE "C")', **context)
+
+
+class _ContainsWord(IContains):
+    """Whether a ``_PlainName`` contains a word. PostgreSQL changes the case of A to Z only, also in the word."""
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        column, parameters = self.process_lhs(compiler, connection)
+        word = connection.ops.prep_for_like_query(self.rhs.translate(_UPPER_CASE))
+        return f"{column} LIKE %s", [*parameters, f"%{word}%"]
 
 
 class MarketItemQuerySet(models.QuerySet["MarketItem"]):
@@ -76,10 +90,7 @@ class MarketItemQuerySet(models.QuerySet["MarketItem"]):
         Upper and lower case are equal for the letters A to Z. For other letters, the database decides. No index is
         used: the database reads names until the page is full.
         """
-        found = self.alias(plain_name=_PlainName("market_hash_name"))
-        for word in words.split():
-            found = found.filter(plain_name__icontains=word)
-        return found
+        return self.filter(*(_ContainsWord(_PlainName("market_hash_name"), word) for word in words.split()))
 
     def priced(self, lowest: Decimal | None = None, highest: Decimal | None = None) -> Self:
         """Return the items with a market price from ``lowest`` to ``highest``, both included, in US dollars."""

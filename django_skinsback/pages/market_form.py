@@ -1,5 +1,6 @@
 """The form with the filters of the market page. The filters have the same names as the REST API's parameters."""
 
+from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
@@ -41,8 +42,8 @@ class MarketForm(forms.Form):
         has_facets = game == "cs2"
         return {
             "search": found.get("search", ""),
-            "lowest": found.get("min"),
-            "highest": found.get("max"),
+            "lowest": _price(found.get("min")),
+            "highest": _price(found.get("max")),
             "sort": found.get("sort") or "price",
             "wears": tuple(found.get("wear", ())) if has_facets else (),
             "qualities": tuple(found.get("quality", ())) if has_facets else (),
@@ -53,6 +54,11 @@ class MarketForm(forms.Form):
         """Whether the user has chosen a wear or a quality."""
         query = cast(QueryDict, self.data)
         return bool(query.getlist("wear") or query.getlist("quality"))
+
+
+def _price(value: Decimal | None) -> Decimal | None:
+    """Return a price, and 0 for every spelling of 0: a form accepts ``-0`` and ``0E+9999``, and flows do not."""
+    return Decimal(0) if value is not None and not value else value
 
 
 class SkinForm(forms.Form):

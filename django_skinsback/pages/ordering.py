@@ -16,7 +16,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from .. import conf, player_texts, players
-from ..exceptions import InvalidInput, NotAllowedNow, PriceChanged
+from ..exceptions import ConfigurationError, InvalidInput, NotAllowedNow, PriceChanged
 from ..flows.ledger.database import database
 from ..models import Quote
 from ..player_texts import NextStep
@@ -46,12 +46,18 @@ QuoteOrProblem = Quote | player_texts.Problem
 
 
 def make_quotes(user: Any, choices: Iterable[tuple[str, str]]) -> list[QuoteOrProblem]:
-    """Make one quote for each choice of game and market hash name, in this order. A Problem says why there is none."""
+    """Make one quote for each choice of game and market hash name, in this order. A Problem says why there is none.
+
+    A fault of the site's settings is logged. For example, PRICE_MARKUP may round the price of one skin to zero.
+    """
     made: list[QuoteOrProblem] = []
     for game, market_hash_name in choices:
         try:
             made.append(players.make_quote(user, game, market_hash_name))
         except (NotAllowedNow, InvalidInput) as error:
+            made.append(player_texts.for_error(error))
+        except ConfigurationError as error:
+            logger.exception("skinsback.order_failed", extra={"quote": ""})
             made.append(player_texts.for_error(error))
     return made
 

@@ -190,8 +190,8 @@ def _entry(deposit: Deposit) -> Entry:
             found = RETURNED_UNCREDITED
         case DepositStatus.FAIL if was_held(deposit):
             found = RETURNED_UNCREDITED
-        case DepositStatus.ABANDONED if not deposit.pay_url and not deposit.trade_offer_id:
-            found = NEVER_OPENED
+        case DepositStatus.ABANDONED if not (deposit.pay_url or deposit.trade_offer_id or deposit.transaction_id):
+            found = NEVER_OPENED  # SkinsBack does not know it
         case DepositStatus.PENDING:
             found = _pending(deposit)
     return found

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -12,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ..views import without_transaction
 from .pagination import NewestFirst
 from .parsers import SmallJSONParser
 from .problems import exception_handler
@@ -39,7 +39,7 @@ class JSONNegotiation(DefaultContentNegotiation):
 
 
 # Flows open their own database transactions, and those that call SkinsBack refuse to run inside one.
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
+@method_decorator(without_transaction, name="dispatch")
 class BaseView(APIView):
     """A view for a user who is logged in. The site's settings of Django REST framework define how users log in."""
 

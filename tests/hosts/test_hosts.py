@@ -18,6 +18,7 @@ ADMIN = [
     "inline or page or Walk",
 ]
 PLAYERS = ["tests/integration/players/test_guard.py", "tests/integration/market/test_quotes.py"]
+PROFILES = ["tests/integration/players/test_steam_profiles.py", "tests/integration/purchases/test_quoted.py"]
 PAGES = ["tests/hosts/admin_pages.py"]
 COMMITS = ["tests/hosts/commits.py"]
 OWN_TRANSACTIONS = [
@@ -35,7 +36,7 @@ NO_PROXY = [
 SITES = {
     "atomic_requests": [*CONTRACTS, *COMMITS],
     "strict": CONTRACTS,
-    "uuid_user": [*CONTRACTS, *PAGES, *PLAYERS],
+    "uuid_user": [*CONTRACTS, *PAGES, *PLAYERS, *PROFILES],
     "naive_time": [*CONTRACTS, *SENDING, *PAGES, *PLAYERS],
     "replica": [*CONTRACTS, *PURCHASES, *SENDING, "tests/integration/webhooks/test_deliveries.py"],
     "second_database": [*CONTRACTS, *PURCHASES, *COMMITS, *PLAYERS, *OWN_TRANSACTIONS],

@@ -41,7 +41,7 @@ def lock(model: type[M], **ids: Any) -> M | None:
     if not _has_current_reads():
         sql = _sql("UPDATE {table} SET updated_at = updated_at WHERE {condition}", model, ids)
         with connections[database()].cursor() as cursor:
-            cursor.execute(sql, [*ids.values()])
+            cursor.execute(sql, _parameters(model, ids))
     return _exact(read_locked(model, **ids), ids)
 
 
@@ -72,7 +72,7 @@ def read_locked(model: type[M], **values: Any) -> list[M]:
     sql = _sql("SELECT * FROM {table} WHERE {condition}", model, values)
     if _has_current_reads():
         sql += f" {connection.ops.for_update_sql(no_key=connection.features.has_select_for_no_key_update)}"
-    return list(model._default_manager.using(database()).raw(sql, [*values.values()]))
+    return list(model._default_manager.using(database()).raw(sql, _parameters(model, values)))
 
 
 def _sql(template: str, model: type[Model], values: Mapping[str, Any]) -> str:
@@ -86,6 +86,16 @@ def _sql(template: str, model: type[Model], values: Mapping[str, Any]) -> str:
     return template.format(
         table=quote(model._meta.db_table), condition=" AND ".join(f"{quote(column)} = %s" for column in columns)
     )
+
+
+def _parameters(model: type[Model], values: Mapping[str, Any]) -> list[Any]:
+    """Return the values as the database stores them. The key of a user may be a UUID, which some drivers refuse."""
+    connection, meta = connections[database()], model._meta
+    fields = [meta.pk if name == "pk" else meta.get_field(name) for name in values]
+    return [
+        field.get_db_prep_value(value, connection)  # type: ignore[union-attr] # a column, not a relation from elsewhere
+        for field, value in zip(fields, values.values(), strict=True)
+    ]
 
 
 def _has_current_reads() -> bool:

@@ -1,11 +1,15 @@
-"""Cursors of market pages. A cursor is a text for a URL: the place in a sorted list at which a page begins or ends."""
+"""Cursors of market pages. A cursor is a text for a URL: the place in a sorted list at which a page begins or ends.
 
-import zlib
+The text is encrypted with a key from ``SECRET_KEY``, because users see it and must not see market prices.
+"""
+
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from decimal import Decimal
+from hashlib import shake_256
 from typing import Literal, Self
 
 import msgspec
+from django.utils.crypto import constant_time_compare, salted_hmac
 
 from ...exceptions import InvalidAmount, InvalidInput
 from ...models import MarketItem
@@ -16,7 +20,7 @@ Sort = Literal["price", "-price", "name"]
 
 _LONGEST = 2000
 _LARGEST_KEY = (1 << 63) - 1
-_CHECKSUM_BYTES = 4
+_TAG_BYTES = 12
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
@@ -48,9 +52,12 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
             if not 0 < len(text) <= _LONGEST:
                 raise ValueError
             packed = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-            checksum, body = packed[:_CHECKSUM_BYTES], packed[_CHECKSUM_BYTES:]
+            tag = packed[:_TAG_BYTES]
+            body = _encrypted(packed[_TAG_BYTES:], tag)
+            if not constant_time_compare(tag, _tag(body)):
+                raise ValueError
             cursor = msgspec.json.decode(body, type=cls)
-            if checksum != _checksum(body) or cursor.text != text or cursor.sort != sort:
+            if cursor.text != text or cursor.sort != sort:
                 raise ValueError
             parse_amount(cursor.price)
             if not 0 <= cursor.pk <= _LARGEST_KEY or len(cursor.name) > TEXT_LENGTH or "\0" in cursor.name:
@@ -61,9 +68,10 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def text(self) -> str:
-        """The cursor as text for a URL. A URL may contain this text without escapes. The text includes a checksum."""
+        """The cursor as text for a URL. A URL may contain this text without escapes. A changed text is refused."""
         body = msgspec.json.encode(self)
-        return urlsafe_b64encode(_checksum(body) + body).rstrip(b"=").decode()
+        tag = _tag(body)
+        return urlsafe_b64encode(tag + _encrypted(body, tag)).rstrip(b"=").decode()
 
     @property
     def item(self) -> MarketItem:
@@ -71,6 +79,15 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
         return MarketItem(pk=self.pk, price=Decimal(self.price), market_hash_name=self.name)
 
 
-def _checksum(body: bytes) -> bytes:
-    # The checksum only detects damage. A user can make a valid cursor, but it only shows this user another page.
-    return zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "big")
+def _tag(body: bytes) -> bytes:
+    return salted_hmac("skinsback.market_cursor", body, algorithm="sha256").digest()[:_TAG_BYTES]
+
+
+def _encrypted(body: bytes, tag: bytes) -> bytes:
+    """Return ``body`` encrypted; an encrypted body is decrypted. ``tag`` is the tag of the body that is not encrypted.
+
+    The key stream depends on the tag, so two different bodies never have the same key stream.
+    """
+    key = salted_hmac("skinsback.market_cursor.key", tag, algorithm="sha256").digest()
+    stream = shake_256(key).digest(len(body))
+    return bytes(first ^ second for first, second in zip(body, stream, strict=True))

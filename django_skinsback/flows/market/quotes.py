@@ -53,6 +53,15 @@ def price_cap(market_price: Decimal, charge: Decimal) -> Decimal:
     return min(caps).quantize(PLACES, rounding=ROUND_DOWN, context=EXACT)
 
 
+def offered_charge(market_price: Decimal) -> Decimal | None:
+    """Return what a user pays for a skin with this market price; None if ``make_quote`` would refuse that price."""
+    try:
+        charge = charge_for(market_price)
+        return charge if charge and market_price <= price_cap(market_price, charge) else None
+    except ConfigurationError:  # PRICE_MARKUP may round the lowest prices to zero
+        return None
+
+
 def make_quote(user: Any, game: str, market_hash_name: str) -> Quote:
     """Save a quote, which is the price of one skin for one user, and return the quote.
 
@@ -114,7 +123,8 @@ def is_still_offered(quote: Quote) -> bool:
     price, limit = market_price(quote.game, quote.market_hash_name), conf.buy_max_price()
     if price is None or quote.currency != conf.quote_currency() or (limit is not None and quote.max_price > limit):
         return False
-    return charge_for(price) <= quote.charge
+    # A PRICE_MARKUP with steps charges the same for a higher market price, which may be above the cap.
+    return price <= quote.max_price and charge_for(price) <= quote.charge
 
 
 def price_range(lowest: Decimal | None, highest: Decimal | None) -> tuple[Decimal | None, Decimal | None]:

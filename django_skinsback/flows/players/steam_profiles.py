@@ -54,7 +54,8 @@ def set_trade_url(user: Any, trade_url: str) -> SteamProfile:
     Raises InvalidTradeURL if ``trade_url`` is not a trade URL. Raises TradeURLOfAnotherAccount if the user's login
     (``STEAM_ID``) has another Steam ID. Raises TradeURLBroken if SkinsBack has refused this trade URL before.
     """
-    entered = TradeURL.parse(hide(trade_url))
+    trade_url = hide(trade_url)
+    entered = TradeURL.parse(trade_url)
     if _login_steam_id(user) not in {"", entered.steam_id}:
         raise TradeURLOfAnotherAccount
     return run(partial(_set_trade_url, user, entered))

@@ -81,6 +81,7 @@ def quotes_url(request: HttpRequest, ids: Sequence[str], name: str) -> str:
 def _confirmation(request: HttpRequest, quotes: Sequence[Quote]) -> dict[str, Any]:
     total, balance = sum((quote.charge for quote in quotes), Decimal(0)), balance_of(request.user)
     expires_at, now = min(quote.expires_at for quote in quotes), utc_now()
+    is_in_old_currency = any(quote.currency != conf.quote_currency() for quote in quotes)  # the setting has changed
     problem = _trade_url_problem(request)
     here = request.get_full_path()
     return {
@@ -94,7 +95,7 @@ def _confirmation(request: HttpRequest, quotes: Sequence[Quote]) -> dict[str, An
         "way_out": way_out(request, problem, here=here) if problem else None,
         "here": here,
         "expires_at": expires_at,
-        "is_expired": expires_at <= now,
+        "is_expired": expires_at <= now or is_in_old_currency,
         "has_cs2": any(quote.game == "cs2" for quote in quotes),
         "notices": notices.take(request.session),
     }

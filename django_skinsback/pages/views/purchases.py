@@ -3,12 +3,13 @@
 import uuid
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
 from ...flows.ledger.database import database
-from ...models import Purchase
+from ...models import Purchase, StatusChange
+from ...statuses import PurchaseStatus
 from .. import live, notices
 from ..access import player_page
 from ..purchase_cards import purchase_cards
@@ -49,4 +50,8 @@ def _context(request: HttpRequest, rows: "QuerySet[Purchase]") -> dict[str, Any]
 
 def tag_of(rows: "QuerySet[Purchase]") -> str:
     """Return the ETag of these purchases. Raises Http404 if there are none."""
-    return live.read_tag(rows, "in_hold_until", after={"created_at": DELAYED_SECONDS, "updated_at": OFFER_SECONDS})
+    offers = StatusChange.objects.filter(purchase=OuterRef("pk"), to_status=PurchaseStatus.WAITING_ACCEPT)
+    rows = rows.annotate(offer_came_at=Subquery(offers.order_by("created_at").values("created_at")[:1]))
+    # Without a line in the history, the offer came when the row was saved.
+    after = {"created_at": DELAYED_SECONDS, "offer_came_at": OFFER_SECONDS, "updated_at": OFFER_SECONDS}
+    return live.read_tag(rows, "in_hold_until", after=after)

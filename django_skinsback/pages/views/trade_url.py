@@ -1,7 +1,7 @@
 """The view of the page on which a user enters a trade URL."""
 
-from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.views.decorators.debug import sensitive_post_parameters
 
 from ... import conf, player_texts, players
 from ...exceptions import InvalidInput, NotAllowedNow
@@ -13,6 +13,7 @@ from ..next_steps import FIND_TRADE_URL, own_address
 from ..rendering import page_url, render_page
 
 
+@sensitive_post_parameters("trade_url")
 @player_page("GET", "POST")
 def edit(request: HttpRequest) -> HttpResponseBase:
     """Show the trade URL of the user, and save the trade URL that the user enters.
@@ -30,7 +31,8 @@ def edit(request: HttpRequest) -> HttpResponseBase:
         except (InvalidInput, NotAllowedNow) as error:
             form.add_error("trade_url", player_texts.for_error(error).text)
         else:
-            return redirect(return_to or f"{page_url(request, 'trade_url')}?saved=1")
+            # Not redirect(), which takes an address without a slash for the name of a URL.
+            return HttpResponseRedirect(return_to or f"{page_url(request, 'trade_url')}?saved=1")
     context = {
         "form": form,
         "profile": profile,

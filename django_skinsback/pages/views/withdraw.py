@@ -7,10 +7,10 @@ from decimal import Decimal
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from ... import conf, ratelimit
-from ...exceptions import ConfigurationError, InvalidInput
+from ...exceptions import InvalidInput
 from ...flows.market.browse import MarketPage, search_market
 from ...flows.market.prices import price_list_age
-from ...flows.market.quotes import charge_for, price_cap
+from ...flows.market.quotes import offered_charge
 from ...models import MarketItem
 from .. import notices
 from ..access import player_page
@@ -36,13 +36,7 @@ class Offer:
 
 def charge_of(item: MarketItem) -> Decimal | None:
     """Return what a user pays for an item; None if ``make_quote`` would refuse the skin because of its price."""
-    if not item.available:
-        return None
-    try:
-        charge = charge_for(item.price)
-        return charge if item.price <= price_cap(item.price, charge) else None
-    except ConfigurationError:  # PRICE_MARKUP may make nothing of the lowest prices
-        return None
+    return offered_charge(item.price) if item.available else None
 
 
 @player_page("GET")

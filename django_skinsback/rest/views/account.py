@@ -20,6 +20,9 @@ from ..rows import rows_of
 from ..schema import CURSOR_PARAMETER, documented, page_of
 from ..throttles import WriteThrottle
 
+NOT_STORED = {"Cache-Control": "private, no-store"}
+"""Header of an answer with a trade URL: no cache stores it, also not that of the browser."""
+
 ENTRY_COLUMNS = ("kind", "amount", "currency", "created_at", "deposit__public_id", "purchase__public_id")
 
 
@@ -68,7 +71,7 @@ class SteamProfileView(BaseView):
     )
     def get(self, request: Request) -> Response:
         """Show the trade URL to this user only. Anyone who knows the trade URL can send trade offers to the user."""
-        return Response(_shown(self.user, players.get_profile(self.user)))
+        return Response(_shown(self.user, players.get_profile(self.user)), headers=NOT_STORED)
 
     @documented(
         "set_steam_profile",
@@ -81,7 +84,8 @@ class SteamProfileView(BaseView):
         """Earlier deposits and purchases keep the earlier trade URL. If the trade URL has changed, the user cannot buy
         until `purchases_blocked_until`.
         """
-        return Response(_shown(self.user, players.set_trade_url(self.user, _given_trade_url(request))))
+        profile = players.set_trade_url(self.user, _given_trade_url(request))
+        return Response(_shown(self.user, profile), headers=NOT_STORED)
 
 
 def _given_trade_url(request: Request) -> str:

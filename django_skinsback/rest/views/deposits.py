@@ -99,7 +99,7 @@ class InventoryDepositsView(BaseView):
                 self.user,
                 request=request._request,
                 game=values["game"],
-                item_asset_ids=values["asset_ids"],
+                item_asset_ids=sorted(set(values["asset_ids"])),  # another order is the same request
                 idempotency_key=key,
             )
         )

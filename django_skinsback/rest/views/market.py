@@ -9,9 +9,9 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from ... import conf, pictures, players
-from ...exceptions import InvalidInput
+from ...exceptions import InvalidInput, RequestNotSent, UnknownOutcome
 from ...flows.market.browse import MarketPage, search_market
-from ...flows.market.quotes import charge_for
+from ...flows.market.quotes import offered_charge
 from .. import serializers
 from ..base import BaseView
 from ..schema import documented, page_of
@@ -29,7 +29,9 @@ class MarketView(BaseView):
         problems=[400, 404],
     )
     def get(self, request: Request) -> Response:
-        """Prices are what a user pays, without obligation. Ask for a quote to buy."""
+        """Prices are what a user pays, without obligation. Ask for a quote to buy. Skins whose price the site does not
+        offer are left out, so a page may be short or empty and still have a `next`.
+        """
         form = serializers.MarketQuerySerializer(data=_query(request))
         form.is_valid(raise_exception=True)
         values = form.validated_data
@@ -39,7 +41,7 @@ class MarketView(BaseView):
             {
                 "game": item.game,
                 "market_hash_name": item.market_hash_name,
-                "price": charge_for(item.price),
+                "price": charge,
                 "currency": currency,
                 "count": item.count,
                 "wear": item.wear or None,
@@ -47,6 +49,7 @@ class MarketView(BaseView):
                 "picture_url": pictures.picture_url(class_id=item.class_id, game=item.game) or None,
             }
             for item in page.items
+            if (charge := offered_charge(item.price)) is not None
         ]
         return Response(
             {
@@ -103,7 +106,10 @@ class InventoryView(BaseView):
         form = serializers.GameQuerySerializer(data=_query(request))
         form.is_valid(raise_exception=True)
         game = form.validated_data.get("game") or conf.default_game()
-        inventory = players.get_inventory(self.user, game)
+        try:
+            inventory = players.get_inventory(self.user, game)
+        except UnknownOutcome as error:  # nothing was to be changed, so it is safe to try again
+            raise RequestNotSent from error
         skins = [
             {
                 "asset_id": skin.asset_id,

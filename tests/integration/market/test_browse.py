@@ -153,6 +153,24 @@ def test_an_error_of_the_markup_is_raised(settings):
         charge_for(Decimal(1))
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("hölle", ["Nova | Wurst Hölle"]),
+        ("WURST NOVA", ["Nova | Wurst Hölle"]),
+        ("%", ["100% Wool_Hat"]),
+        ("_", ["100% Wool_Hat"]),
+        ("\\", ["Back\\slash"]),
+        ("😀", ["Em😀ji"]),
+        ("'", []),
+    ],
+)
+def test_every_character_of_a_word_stands_for_itself(words, found):
+    add(*((name, "1") for name in ("Nova | Wurst Hölle", "100% Wool_Hat", "Back\\slash", "Em😀ji")))
+    for sort in ("price", "-price", "name"):
+        assert names(search_market(game="cs2", search=words, sort=sort).items) == found
+
+
 # Cursors
 
 
@@ -197,6 +215,22 @@ def test_a_damaged_cursor_is_refused(market, sort):
             search_market(game="cs2", sort=sort, cursor=other)
     with pytest.raises(InvalidInput):
         search_market(game="cs2", sort="price" if sort == "name" else "name", cursor=cursor)
+
+
+def test_a_cursor_does_not_show_the_market_price():
+    item = MarketItem(pk=7, price=Decimal("12.345678"), market_hash_name="AWP")
+    cursor = Cursor.at(item, "price", backward=False)
+    packed = base64.urlsafe_b64decode(cursor.text + "=" * (-len(cursor.text) % 4))
+    assert b"12.345678" not in packed
+    assert b"price" not in packed
+    assert Cursor.from_text(cursor.text, "price").item.price == item.price
+
+
+def test_a_cursor_of_another_secret_key_is_refused(settings):
+    text = Cursor("price", backward=False, price="1", pk=1).text
+    settings.SECRET_KEY = "another"
+    with pytest.raises(InvalidInput):
+        Cursor.from_text(text, "price")
 
 
 @pytest.mark.parametrize(

@@ -103,12 +103,15 @@ def test_the_pages_may_have_a_namespace_of_the_site(player, settings):
     assert player.get("/trade/deposit/back/")["Location"] == "/trade/deposit/"
 
 
-def test_a_form_without_a_csrf_token_is_refused(user):
+@pytest.mark.parametrize("has_middleware", [True, False])
+def test_a_form_without_a_csrf_token_is_refused(has_middleware, user, settings):
     from django.test import Client
 
+    if not has_middleware:
+        settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "csrf" not in name]
     player = Client(enforce_csrf_checks=True)
     player.force_login(user)
-    for name in ("deposit", "deposit_inventory", "trade_url"):
+    for name in ("deposit", "deposit_inventory", "trade_url", "confirm", "quotes", "cart_add"):
         assert player.post(reverse(f"skinsback-pages:{name}")).status_code == 403
     assert not Deposit.objects.exists()
     assert not Purchase.objects.exists()

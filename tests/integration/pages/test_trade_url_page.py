@@ -1,10 +1,14 @@
 """The form of the trade URL."""
 
+import secrets
 from datetime import timedelta
 
 import pytest
+from django.core import mail
 from django.utils import timezone
+from django.views.debug import ExceptionReporter
 
+from django_skinsback.flows.players import steam_profiles
 from django_skinsback.models import SteamProfile
 from tests.integration.pages.conftest import STEAM_ID, TRADE_URL
 
@@ -43,6 +47,24 @@ def test_what_is_wrong_is_said_at_the_field(player, entered, text):
     assert not SteamProfile.objects.exists()
 
 
+def test_a_report_of_an_error_does_not_show_the_trade_url(player, admins, monkeypatch):
+    token = secrets.token_urlsafe(6)  # not a constant: a report quotes the source of this file too
+
+    def broken(block):
+        del block  # this frame is in the reports too
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(steam_profiles, "run", broken)
+    with pytest.raises(RuntimeError) as caught:
+        player.post(PAGE, {"trade_url": TRADE_URL.replace("i1ArBZey", token)})
+    assert "trade_url" in mail.outbox[0].body
+    assert token not in mail.outbox[0].body
+    frames = ExceptionReporter(None, caught.type, caught.value, caught.tb).get_traceback_data()["frames"]
+    shown = [str(value) for frame in frames if "django_skinsback" in frame["filename"] for _, value in frame["vars"]]
+    assert shown
+    assert not [value for value in shown if token in value]
+
+
 def test_the_page_says_where_to_find_it(player):
     assert 'href="https://steamcommunity.com/id/me/tradeoffers/privacy"' in player.read(PAGE)
 
@@ -51,6 +73,13 @@ def test_the_page_leads_back_to_where_the_player_came_from(player):
     back = "/skins/deposit/inventory/?game=cs2"
     assert f'name="next" value="{back}"' in player.read(f"{PAGE}?next=%2Fskins%2Fdeposit%2Finventory%2F%3Fgame%3Dcs2")
     assert player.post(PAGE, {"trade_url": TRADE_URL, "next": back})["Location"] == back
+
+
+@pytest.mark.parametrize("back", ["history", "?show=all", "a b", "admin:index"])
+def test_an_address_without_a_slash_is_not_taken_for_the_name_of_a_url(player, back):
+    answer = player.post(PAGE, {"trade_url": TRADE_URL, "next": back})
+    assert answer.status_code == 302
+    assert "/admin/" not in answer["Location"]
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,8 @@ def test_a_skin_above_the_price_cap_cannot_be_chosen(player, shelf, settings):
         ({"min": "99999999999999999999"}, [AK, GLOCK, KNIFE]),
         ({"min": "-1"}, [AK, GLOCK, KNIFE]),
         ({"min": "1e3"}, []),
+        ({"min": "-0"}, [AK, GLOCK, KNIFE]),
+        ({"max": "0E+9999"}, []),
         ({"min": "NaN"}, [AK, GLOCK, KNIFE]),
         ({"min": "0", "max": "0"}, []),
         ({"min": "10", "max": "1"}, []),

@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 import pytest
 import time_machine
@@ -211,6 +211,27 @@ def test_an_expired_quote_is_offered_anew(player, profile):
         assert "1 skin ordered" in text_of(player.read(location))
 
 
+def to_eur(amount):
+    return amount * 2
+
+
+def to_usd(amount, currency):
+    return amount / 2
+
+
+def test_a_quote_in_the_currency_of_before_is_offered_anew(player, profile, settings):
+    url = quote(player, AK)
+    settings.SKINSBACK = settings.SKINSBACK | {
+        "QUOTE_CURRENCY": "eur",
+        "TO_SITE_CURRENCY": f"{__name__}.to_eur",
+        "TO_USD": f"{__name__}.to_usd",
+    }
+    page = player.read(url)
+    assert f'action="{CONFIRM}"' not in page
+    again = player.post(QUOTES, form_fields(page, QUOTES))["Location"]
+    assert "Withdraw for €20.00" in text_of(player.read(again))
+
+
 def test_a_skin_that_was_sold_meanwhile_is_told(player, profile):
     url = quote(player, AK, GLOCK)
     MarketItem.objects.filter(market_hash_name=AK).update(available=False)
@@ -305,6 +326,21 @@ def test_an_error_of_the_site_is_raised_if_nothing_was_bought(player, profile):
     with charges(boom), pytest.raises(ZeroDivisionError):
         player.post(CONFIRM, {"quote": quote_ids(url)})
     assert not Purchase.objects.exists()
+
+
+def rounded_down(price):
+    return price.quantize(Decimal("0.01"), rounding=ROUND_DOWN)
+
+
+def test_a_skin_whose_price_the_markup_rounds_to_zero_does_not_stop_the_others(player, profile, settings, caplog):
+    settings.SKINSBACK = settings.SKINSBACK | {"PRICE_MARKUP": f"{__name__}.rounded_down"}
+    for name in (AK, GLOCK):
+        player.post(ADD, {"game": "cs2", "name": name})
+    MarketItem.objects.filter(market_hash_name=GLOCK).update(price=Decimal("0.004"))
+    page = text_of(player.read(player.post(QUOTES)["Location"]))
+    assert f"{GLOCK} : This is not available at the moment." in page
+    assert "Withdraw for $10.00" in page
+    assert [record.message for record in caplog.records if record.exc_info] == ["skinsback.order_failed"]
 
 
 def boom(_entry):

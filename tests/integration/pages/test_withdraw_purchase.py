@@ -157,6 +157,20 @@ def test_a_poll_without_news_is_answered_with_304_after_one_query(player, make, 
     assert answer["ETag"] != tag
 
 
+def test_the_end_of_a_trade_offer_changes_the_tag_although_the_row_was_saved_later(player, make):
+    purchase = make(status="waiting_accept", trade_offer_id="77")
+    came = utc_now()
+    purchase.changes.create(from_status="creating_trade", to_status="waiting_accept", source="poll", created_at=came)
+    Purchase.objects.update(updated_at=came + timedelta(minutes=8))
+    status_url = f"{page_of(purchase)}status/"
+    with time_machine.travel(came + timedelta(minutes=9), tick=False):
+        tag = player.get(status_url)["ETag"]
+    with time_machine.travel(came + timedelta(minutes=10, seconds=1), tick=False):
+        answer = player.get(status_url, headers={"If-None-Match": tag})
+    assert answer.status_code == 200
+    assert "Waiting for the result of the trade" in answer.text
+
+
 def test_the_text_of_a_delayed_order_changes_the_tag(player, make):
     purchase = make()
     status_url = f"{page_of(purchase)}status/"

@@ -146,6 +146,9 @@ def test_waiting_is_never_shown_as_failed(user):
     assert {player_texts.for_deposit(row).tone for row in rows} <= {Tone.WAIT, Tone.ACT}
     abandoned = make_deposit(user=user, status="abandoned", pay_url="https://skinsback.com/pay")
     assert player_texts.for_deposit(abandoned).tone == Tone.WAIT
+    answer_was_lost = make_deposit(user=user, status="abandoned", transaction_id="13")
+    text = player_texts.for_deposit(answer_was_lost)
+    assert (text.tone, text.is_open) == (Tone.WAIT, True)
     for status in ("requested", "unknown", "creating_trade", "waiting_accept"):
         assert player_texts.for_purchase(make_purchase(user=user, status=status)).tone in {Tone.WAIT, Tone.ACT}
 

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 
 import pytest
 import time_machine
@@ -98,6 +98,21 @@ def test_a_quote_buys_at_its_charge_and_its_cap(buyer, quote):
 
 def test_the_public_id_may_be_text(buyer, quote):
     assert players.buy_quote(buyer, str(quote.public_id)).pk
+
+
+def whole_dollars(price):
+    return price.quantize(Decimal(1), rounding=ROUND_UP)
+
+
+def test_a_market_price_above_the_cap_is_a_new_quote_even_if_the_charge_is_the_same(buyer, site):
+    site(PRICE_MARKUP=f"{__name__}.whole_dollars")
+    quote = players.make_quote(buyer, "cs2", "Knife")
+    reprice("4.90")
+    with pytest.raises(PriceChanged) as caught:
+        players.buy_quote(buyer, quote.public_id)
+    assert nothing_is_saved()
+    assert caught.value.quote.charge == quote.charge == 5
+    assert caught.value.quote.max_price > quote.max_price
 
 
 def test_a_second_click_returns_the_same_purchase_with_its_current_status(buyer, quote):

@@ -80,6 +80,16 @@ def test_a_lost_answer_about_chosen_skins_is_accepted(caller, rich, sandbox):
     assert Deposit.objects.count() == len(sandbox.store.state.deposits) == 1
 
 
+def test_the_order_of_the_chosen_skins_does_not_matter_and_each_is_sent_once(caller, rich, sandbox):
+    skins = caller.get("inventory/?game=cs2").json()["results"]
+    chosen = [skin["asset_id"] for skin in skins if skin["is_tradable"] and skin["is_accepted"]][:2]
+    orders = [[*chosen, chosen[0]], [*reversed(chosen)]]
+    answers = [caller.post("deposits/from-inventory/", {"game": "cs2", "asset_ids": ids}, key="k") for ids in orders]
+    assert [answer.status_code for answer in answers] == [201, 200]
+    assert Deposit.objects.count() == 1
+    assert len(sandbox.store.state.deposits) == 1
+
+
 def test_a_refused_deposit_may_be_tried_again_with_the_same_key(caller, sandbox):
     sandbox.faults.add("maintenance", "create", times=1)
     problem(caller.post("deposits/", key="k"), 503, "under_maintenance")

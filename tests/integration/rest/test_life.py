@@ -136,6 +136,8 @@ def test_the_trade_url_is_set_and_shown_to_its_owner_only(caller, other, user):
     answer = caller.put("steam-profile/", {"trade_url": TRADE_URL})
     assert answer.status_code == 200
     assert answer.json() == caller.get("steam-profile/").json()
+    for shown in (answer, caller.get("steam-profile/")):
+        assert "no-store" in shown.headers["Cache-Control"]
     assert answer.json()["trade_url"] == TRADE_URL
     assert answer.json()["steam_id"] == "76561198050648523"
     assert other.get("steam-profile/").json()["trade_url"] is None

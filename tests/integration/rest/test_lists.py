@@ -1,7 +1,7 @@
 """Lists: the newest first, by cursor, with the same number of queries however many rows there are."""
 
 import base64
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from urllib.parse import urlencode
 
 import pytest
@@ -115,6 +115,22 @@ def test_the_market_is_filtered(market, caller, settings):
     assert [skin["price"] for skin in found["results"]] == ["20.00", "24.00", "28.00"]
     assert {skin["wear"] for skin in found["results"]} == {"factory_new"}
     assert found["results"][0]["picture_url"].startswith("https://community.cloudflare.steamstatic.com/")
+
+
+def rounded_down(price):
+    return price.quantize(Decimal("0.01"), rounding=ROUND_DOWN)
+
+
+def test_a_skin_that_the_site_does_not_offer_is_left_out(market, caller, settings):
+    MarketItem.objects.filter(market_hash_name="Skin 000").update(price=Decimal("0.004"))
+    settings.SKINSBACK = {
+        **settings.SKINSBACK,
+        "PRICE_MARKUP": f"{__name__}.rounded_down",
+        "BUY_MAX_PRICE": Decimal(3),
+    }
+    page = caller.get("market/").json()
+    assert [skin["price"] for skin in page["results"]] == ["2.00", "3.00"]
+    assert page["next"]
 
 
 def double(price):

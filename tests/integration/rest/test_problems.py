@@ -145,6 +145,13 @@ def test_skinsback_away_is_told_without_the_faults_of_the_site(fault, status, co
     assert not [word for word in ("shop", "ip", "key", "limit") if f" {word} " in members["detail"]]
 
 
+def test_a_lost_answer_about_the_inventory_is_not_told_as_a_deposit_that_may_exist(caller, rich, sandbox):
+    sandbox.faults.add("drop_request", "user_inventory", times=5)
+    members = problem(caller.get("inventory/?game=cs2"), 503, "temporary_failure")
+    assert members["next_step"] == "try_again"
+    assert "history" not in members["detail"]
+
+
 def test_a_faulty_setting_is_logged_and_not_told(caller, sandbox, settings, caplog):
     settings.SKINSBACK = {**settings.SKINSBACK, "CLIENT_SECRET": ""}
     with caplog.at_level(logging.ERROR, "django_skinsback"):
