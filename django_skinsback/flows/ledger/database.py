@@ -91,11 +91,8 @@ def _sql(template: str, model: type[Model], values: Mapping[str, Any]) -> str:
 def _parameters(model: type[Model], values: Mapping[str, Any]) -> list[Any]:
     """Return the values as the database stores them. The key of a user may be a UUID, which some drivers refuse."""
     connection, meta = connections[database()], model._meta
-    fields = [meta.pk if name == "pk" else meta.get_field(name) for name in values]
-    return [
-        field.get_db_prep_value(value, connection)  # type: ignore[union-attr] # a column, not a relation from elsewhere
-        for field, value in zip(fields, values.values(), strict=True)
-    ]
+    columns: list[Any] = [meta.pk if name == "pk" else meta.get_field(name) for name in values]
+    return [column.get_db_prep_value(value, connection) for column, value in zip(columns, values.values(), strict=True)]
 
 
 def _has_current_reads() -> bool:

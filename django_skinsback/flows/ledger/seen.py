@@ -44,5 +44,6 @@ def as_stored(row: Row, names: Iterable[str]) -> Row:
     """
     typed = copy.copy(row)
     for name in names:
-        setattr(typed, name, row._meta.get_field(name).to_python(getattr(row, name)))  # type: ignore[union-attr]
+        column: Any = row._meta.get_field(name)
+        setattr(typed, name, column.to_python(getattr(row, name)))
     return typed
