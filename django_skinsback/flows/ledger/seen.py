@@ -7,6 +7,7 @@ counts and due times, because no decision depends on them.
 
 import copy
 from collections.abc import Iterable
+from typing import Any
 
 from ...models import Deposit, LedgerEntry, Purchase
 from .edit import Row, entries_of
