@@ -311,13 +311,6 @@ class TestPriceRange:
         assert quotes.price_range(Decimal(4), None) == (Decimal(4) - Decimal("0.009999"), None)
         assert quotes.price_range(None, Decimal(4)) == (None, Decimal(4))
 
-    @pytest.mark.parametrize("edge", [Decimal(cents) / 100 for cents in range(401, 431)], ids=str)
-    def test_the_ends_of_the_range_have_at_most_six_decimals(self, site, edge):
-        site(PRICE_MARKUP=hook("eleven_tenths"))
-
-        for price in quotes.price_range(edge, edge):
-            assert price == round(price, 6)
-
     def test_a_range_below_every_charge_has_no_market_price(self):
         assert quotes.price_range(None, Decimal(0)) == (None, Decimal(0))
 
