@@ -40,6 +40,18 @@ def test_eight_purchases_at_once_are_one(rich):
     assert Wallet.objects.get().balance == 995
 
 
+def test_eight_batches_at_once_are_one(rich):
+    items = [{"skin_id": skin, "max_price": 4, "charge": 5, "charge_currency": "usd"} for skin in "312"]
+    buy = partial(purchases.buy_batch, user=rich, trade_url=TRADE_URL, items=items, idempotency_key="cart-7")
+
+    results = at_once(*[buy] * 8)
+
+    stored = list(Purchase.objects.order_by("pk"))
+    assert results == [stored] * 8
+    assert [row.skin_id for row in stored] == ["3", "1", "2"]
+    assert Wallet.objects.get().balance == 985
+
+
 def test_eight_deposits_at_once_are_one(user, settings):
     with Sandbox(manual=True) as sandbox:
         settings.SKINSBACK = {**settings.SKINSBACK, **sandbox.credentials(), "API_URL": sandbox.api_url, "ACCOUNTS": {}}

@@ -79,6 +79,12 @@ class TestRow:
         assert (deposit.user, deposit.account, deposit.currency, deposit.game) == (user, "second", "usd", "rust")
         assert deposit.metadata["cart"] == 7
 
+    def test_without_a_key_each_call_opens_a_deposit(self, requests, create, user):
+        requests.transaction_id = ""
+
+        assert create(user).pk != create(user).pk
+        assert len(requests) == 2
+
     def test_a_deposit_is_due_a_minute_later_while_create_is_not_answered(self, requests, create, now):
         create()
 
@@ -143,6 +149,13 @@ class TestRequests:
         create(request=rf.get("/", headers={"host": "other.example"}, secure=True))
 
         assert requests[0]["result_url"] == "https://other.example/skinsback/result/"
+
+    def test_without_site_url_and_without_a_request_no_webhook_address_is_sent(self, requests, create, settings):
+        settings.SKINSBACK = {**settings.SKINSBACK, "SITE_URL": None}
+
+        create()
+
+        assert requests[0].get("result_url", "") == ""
 
     def test_without_site_url_the_pages_have_the_host_of_the_request(self, requests, rf, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "SITE_URL": None}

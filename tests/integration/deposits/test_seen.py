@@ -380,6 +380,33 @@ class TestApprovedHolds:
         assert LedgerEntry.objects.get().amount == 99
         assert self.flagged(held) == ["differs_from_approval"]
 
+    @pytest.mark.parametrize(
+        ("credit", "approved", "reported"),
+        [("user_amount", "12.6 USD", "99 RUB"), (f"{__name__}.credit_by_rate", "10.5 USD", "10.5 / 99 RUB")],
+        ids=["a column", "a function"],
+    )
+    def test_the_reason_has_the_approved_and_the_reported_amount(
+        self, held, answer, operator, settings, credit, approved, reported
+    ):
+        settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": credit}
+        answer["fields"] = {"user_amount": Decimal(99), "amount_currency": "rub"}
+
+        deposits.approve_hold(held, operator)
+
+        held.refresh_from_db()
+        data = {"approved": approved, "reported": reported}
+        assert held.review_reasons == [{"code": "differs_from_approval", "data": data}]
+
+    def test_the_reason_has_zero_if_the_hold_had_no_amount_when_it_was_approved(self, held, answer, operator):
+        Deposit.objects.update(amount=None, user_amount=None, amount_currency="")
+        held.refresh_from_db()
+
+        deposits.approve_hold(held, operator)
+
+        held.refresh_from_db()
+        data = {"approved": "0", "reported": "12.6 USD"}
+        assert held.review_reasons == [{"code": "differs_from_approval", "data": data}]
+
     def test_another_amount_after_an_approval_by_the_sweep_is_flagged(self, held, answer, settings):
         settings.SKINSBACK = {**settings.SKINSBACK, "HOLD_POLICY": f"{__name__}.approve_all"}
         amounts = iter([PAID, {**PAID, "user_amount": Decimal(99)}])

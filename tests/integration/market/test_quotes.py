@@ -74,6 +74,18 @@ def negative(amount):
     return -amount
 
 
+def zero(_amount):
+    return Decimal(0)
+
+
+def astronomical(_amount):
+    return Decimal("1E+40")
+
+
+def plus_a_dollar(price):
+    return price + 1
+
+
 @pytest.fixture
 def listed():
     """Import a list with one skin. Returns a function that changes its price."""
@@ -112,12 +124,17 @@ class TestCharge:
 
         assert quotes.charge_for(Decimal("4.21")) == Decimal("4.17")  # 4.1679
 
+    def test_a_converted_amount_below_one_is_a_price(self, site):
+        site(QUOTE_CURRENCY="eur", TO_SITE_CURRENCY=hook("to_euro"), TO_USD=hook("to_usd"))
+
+        assert quotes.charge_for(Decimal("0.5")) == Decimal("0.45")
+
     def test_dollars_are_not_converted(self, site):
         site(QUOTE_CURRENCY="usd", TO_SITE_CURRENCY=hook("to_euro"))
 
         assert quotes.charge_for(Decimal("4.20")) == Decimal("4.20")
 
-    @pytest.mark.parametrize("convert", [None, hook("nothing"), hook("negative")])
+    @pytest.mark.parametrize("convert", [None, hook("nothing"), hook("negative"), hook("zero"), hook("astronomical")])
     def test_a_conversion_that_cannot_be_used_is_named(self, site, convert):
         site(QUOTE_CURRENCY="eur", TO_SITE_CURRENCY=convert)
 
@@ -148,6 +165,8 @@ class TestCap:
         site(QUOTE_CURRENCY="eur", TO_SITE_CURRENCY=hook("to_euro"), TO_USD=hook("to_usd"))
 
         assert quotes.price_cap(Decimal(4), Decimal("3.61")) == Decimal("4.011111")
+        assert quotes.price_cap(Decimal(4), Decimal("3.61")) == Decimal("4.011111")
+        assert quotes.price_cap(Decimal(4), Decimal("3.68")) == Decimal("4.088888")  # not rounded up to 4.088889
 
     def test_it_is_cut_off_after_six_decimals(self, site):
         site(PRICE_SLIPPAGE=Decimal("0.0000019"))
@@ -238,6 +257,15 @@ class TestQuote:
         assert players.make_quote(user, "cs2", KNIFE).charge == Decimal("3.78")
 
     def test_a_skin_for_nothing_has_no_price(self, user, listed):
+        listed("0")
+
+        with pytest.raises(NoPrice):
+            players.make_quote(user, "cs2", KNIFE)
+
+    def test_a_skin_without_a_market_price_has_no_price_although_the_markup_makes_a_charge_of_it(
+        self, user, listed, site
+    ):
+        site(PRICE_MARKUP=hook("plus_a_dollar"))
         listed("0")
 
         with pytest.raises(NoPrice):

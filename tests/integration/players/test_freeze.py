@@ -29,6 +29,13 @@ def test_a_second_freeze_replaces_the_reason_and_keeps_the_time(user, operator):
     assert Freeze.objects.count() == 1
 
 
+def test_a_second_freeze_by_another_operator_stores_this_operator(user, operator, django_user_model):
+    players.freeze(user, operator, "chargeback")
+    second = django_user_model.objects.create_user("second")
+
+    assert players.freeze(user, second, "still open").by == second
+
+
 @pytest.mark.parametrize("reason", ["", "  "])
 def test_a_freeze_needs_a_reason(user, operator, reason):
     with pytest.raises(InvalidInput):
@@ -57,3 +64,12 @@ def test_both_are_logged_once_after_the_commit(user, operator, caplog, django_ca
         ("skinsback.user_frozen", str(user.pk), str(operator.pk)),
         ("skinsback.user_unfrozen", str(user.pk), ""),
     ]
+
+
+def test_the_log_names_the_operator_who_unfroze_the_user(user, operator, caplog, django_capture_on_commit_callbacks):
+    players.freeze(user, None, "chargeback")
+
+    with caplog.at_level(logging.INFO, logger="django_skinsback"), django_capture_on_commit_callbacks(execute=True):
+        players.unfreeze(user, operator)
+
+    assert [record.by for record in caplog.records] == [str(operator.pk)]

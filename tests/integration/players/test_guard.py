@@ -258,3 +258,59 @@ def test_the_message_names_the_limit_for_one_skin_too(buyer, site):
 
     with translation.override("en"), pytest.raises(LimitReached, match="You can buy 1 skin a day"):
         buy(buyer)
+
+
+@pytest.fixture
+def yesterday():
+    """The last second of the day before."""
+    return guard.start_of_day() - timedelta(seconds=1)
+
+
+def test_deposits_of_other_users_and_of_yesterday_are_not_counted(skinsback_sandbox, user, operator, site, yesterday):
+    site(LIMITS={"deposits": {"count": 1}})
+    make_deposit(user=operator, status="pending")
+    make_deposit(user=user, status="pending", created_at=yesterday)
+
+    assert deposits.create(user).pk
+    with pytest.raises(LimitReached):
+        deposits.create(user)
+
+
+def test_only_todays_credits_of_the_same_user_count(skinsback_sandbox, buyer, operator, site, yesterday):
+    site(LIMITS={"deposits": {"sum": {"usd": Decimal(20)}}})
+    entry(operator, Decimal(20), deposit=make_deposit(user=operator, status="success"))
+    entry(buyer, Decimal(20), deposit=make_deposit(user=buyer, status="success"), created_at=yesterday)
+    entry(buyer, Decimal(20), purchase=make_purchase(user=buyer, status="timeout"))
+
+    assert deposits.create(buyer).pk
+
+    entry(buyer, Decimal(20), deposit=make_deposit(user=buyer, status="success"))
+    with pytest.raises(LimitReached):
+        deposits.create(buyer)
+
+
+def test_charges_of_a_purchase_do_not_make_room_for_deposits(skinsback_sandbox, buyer, site):
+    site(LIMITS={"deposits": {"sum": {"usd": Decimal(20)}}})
+    entry(buyer, Decimal(20), deposit=make_deposit(user=buyer, status="success"))
+    buy(buyer, charge="15")
+
+    with pytest.raises(LimitReached):
+        deposits.create(buyer)
+
+
+def test_purchases_of_other_users_are_not_counted(buyer, operator, site):
+    site(LIMITS={"purchases": {"count": 1, "sum": {"usd": Decimal(5)}}})
+    other = make_purchase(user=operator, status="timeout")
+    entry(operator, Decimal(-5), purchase=other)
+
+    assert buy(buyer, charge="5").pk
+
+
+def test_a_limit_below_one_leaves_room_for_a_first_deposit_and_for_a_purchase_in_another_currency(
+    skinsback_sandbox, buyer, site
+):
+    limit = {"sum": {"usd": Decimal("0.5")}}
+    site(LIMITS={"deposits": limit, "purchases": limit})
+
+    assert deposits.create(buyer).pk
+    assert buy(buyer, charge="5", currency="EUR").pk

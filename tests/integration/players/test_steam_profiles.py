@@ -48,6 +48,10 @@ def logged_in_without_steam(_user):
     return ""
 
 
+def logged_in_if_alice(user):
+    return OTHER_STEAM_ID if user.get_username() == "alice" else STEAM_ID
+
+
 def logged_in_as_nonsense(_user):
     return "STEAM_0:1:2"
 
@@ -165,6 +169,19 @@ class TestSetting:
 
         assert steam_profiles.steam_id_of(user) == STEAM_ID
 
+    def test_the_login_of_this_user_is_asked_for_the_steam_id(self, django_user_model, site):
+        site(STEAM_ID=f"{__name__}.logged_in_if_alice")
+        alice, bob = map(django_user_model.objects.create_user, ("alice", "bob"))
+
+        assert [steam_profiles.steam_id_of(each) for each in (alice, bob)] == [OTHER_STEAM_ID, STEAM_ID]
+        players.set_trade_url(bob, url())
+        assert buy(bob).token == "i1ArBZey"
+        with pytest.raises(TradeURLOfAnotherAccount):
+            players.set_trade_url(alice, url())
+
+    def test_without_a_login_and_a_profile_the_steam_id_is_empty(self, user):
+        assert steam_profiles.steam_id_of(user) == ""
+
     def test_a_hook_that_returns_no_steam_id_is_named(self, user, site):
         site(STEAM_ID=f"{__name__}.logged_in_as_nonsense")
 
@@ -225,6 +242,14 @@ class TestPurchases:
 
             clock.shift(timedelta(hours=1, minutes=30))
             assert buy(user).token == "j2BsCAfz"
+
+    def test_the_last_hour_of_the_cooldown_is_one_hour(self, user, site):
+        site(TRADE_URL_COOLDOWN_HOURS=1)
+        players.set_trade_url(user, url())
+        players.set_trade_url(user, url("j2BsCAfz"))
+
+        with pytest.raises(TradeURLChangedRecently, match=r"again in 1 hour\."):
+            buy(user)
 
     def test_without_a_cooldown_a_change_blocks_nothing(self, user):
         players.set_trade_url(user, url())
@@ -302,6 +327,15 @@ class TestBroken:
 
         assert players.get_profile(user).broken_at
         assert players.get_profile(operator).broken_at is None
+
+    def test_an_older_profile_of_another_user_with_the_same_trade_url_is_not_broken(self, user, operator):
+        players.set_trade_url(operator, url())
+
+        purchase = self.reported("invalid_trade_token", user=operator)
+
+        assert players.get_profile(user).broken_at is None
+        stored = players.get_profile(operator)
+        assert (stored.broken_at, stored.updated_at) == (purchase.updated_at, purchase.updated_at)
 
     def test_a_purchase_without_a_user_breaks_nothing(self, user):
         self.reported("invalid_trade_token")

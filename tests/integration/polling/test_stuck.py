@@ -16,7 +16,7 @@ from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.webhooks.replay import apply_again, apply_kept, dismiss
 from django_skinsback.models import Deposit, WebhookEvent
-from django_skinsback.signals import entry_posted
+from django_skinsback.signals import entry_posted, review_needed
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 from tests.wallet.models import Wallet
@@ -116,6 +116,25 @@ class TestFailing:
 
         deposit.refresh_from_db()
         assert (deposit.status, deposit.failing_since) == ("success", None)
+
+    def test_a_row_that_fails_for_days_sends_review_needed_once(
+        self, user, skinsback, clock, django_capture_on_commit_callbacks
+    ):
+        make_deposit(user=user, next_poll_at=timezone.now())
+        skinsback["deposit"] = UnknownOutcome("html")
+        sent = []
+
+        def receive(code, **_kwargs):
+            sent.append(code)
+
+        review_needed.connect(receive)
+        try:
+            with django_capture_on_commit_callbacks(execute=True):
+                sweep(clock, 72)
+        finally:
+            review_needed.disconnect(receive)
+
+        assert sent == ["failing"]
 
     def test_a_refund_whose_receiver_always_raises_is_flagged(self, user, skinsback, clock):
         Wallet.objects.create(user=user, balance=10)

@@ -91,6 +91,15 @@ def test_the_same_key_returns_the_whole_batch_in_its_order(funded_user):
     assert len({row.idempotency_digest for row in first}) == 3
 
 
+def test_a_repeated_batch_contains_no_other_purchase_of_the_user(funded_user):
+    buy_batch(funded_user, "1", "2", idempotency_key="cart-6")
+    buy(funded_user, idempotency_key="cart-8")
+    first = buy_batch(funded_user, "3", "4")
+    buy_batch(funded_user, "5", idempotency_key="cart-9")
+
+    assert buy_batch(funded_user, "3", "4") == first
+
+
 @pytest.mark.parametrize("skin_ids", [("1",), ("1", "2", "3"), ("2", "1")], ids=str)
 def test_another_batch_with_the_same_key_is_a_conflict(funded_user, skin_ids):
     buy_batch(funded_user, "1", "2")

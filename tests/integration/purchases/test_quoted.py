@@ -19,6 +19,7 @@ from django_skinsback.exceptions import (
     TradeURLMissing,
     UserFrozen,
 )
+from django_skinsback.flows.purchases import quoted
 from django_skinsback.models import LedgerEntry, MarketItem, PriceListImport, Purchase, Quote, SteamProfile
 from django_skinsback.models.fields import utc_now
 from django_skinsback.signals import entry_posted
@@ -96,6 +97,43 @@ def test_a_quote_buys_at_its_charge_and_its_cap(buyer, quote):
     assert Wallet.objects.get().balance == Decimal("995.8")
 
 
+def test_a_quote_buys_a_skin_of_its_game_also_if_another_game_is_the_default(buyer):
+    PriceListImport.objects.create(game="rust", imported_at=timezone.now())
+    MarketItem.objects.create(game="rust", market_hash_name="Knife", price=Decimal("4.20"), count=3)
+    quote = players.make_quote(buyer, "rust", "Knife")
+
+    assert players.buy_quote(buyer, quote.public_id).game == "rust"
+
+
+def test_a_quote_that_has_lost_its_purchase_does_not_buy_again(buyer, quote):
+    first = players.buy_quote(buyer, quote.public_id)
+    Quote.objects.update(purchase=None)
+
+    assert players.buy_quote(buyer, quote.public_id) == first
+    assert Wallet.objects.get().balance == Decimal("995.8")
+
+
+def test_a_quote_whose_cap_is_exactly_the_highest_price_buys(buyer, site):
+    site(BUY_MAX_PRICE=Decimal("4.20"), PRICE_MARKUP=f"{__name__}.plus_a_dollar")
+    quote = players.make_quote(buyer, "cs2", "Knife")
+
+    assert quote.max_price == Decimal("4.20")
+    assert players.buy_quote(buyer, quote.public_id).max_price == Decimal("4.20")
+
+
+def test_a_quote_that_is_deleted_while_it_is_checked_buys_nothing(buyer, quote, monkeypatch):
+    def delete(_quote):
+        Quote.objects.all().delete()
+        return True
+
+    monkeypatch.setattr(quoted, "is_still_offered", delete)
+
+    with pytest.raises(Quote.DoesNotExist):
+        players.buy_quote(buyer, quote.public_id)
+
+    assert nothing_is_saved()
+
+
 def test_the_public_id_may_be_text(buyer, quote):
     assert players.buy_quote(buyer, str(quote.public_id)).pk
 
@@ -168,6 +206,15 @@ def test_a_key_that_was_used_for_another_quote_is_a_conflict(buyer, quote):
 
     assert Purchase.objects.count() == 1
     assert players.buy_quote(buyer, other.public_id, idempotency_key="b").market_hash_name == "Gloves"
+
+
+def test_a_key_that_was_used_for_another_quote_is_a_conflict_also_for_a_quote_that_has_bought(buyer, quote):
+    other = players.make_quote(buyer, "cs2", "Gloves")
+    players.buy_quote(buyer, quote.public_id, idempotency_key="a")
+    players.buy_quote(buyer, other.public_id, idempotency_key="b")
+
+    with pytest.raises(IdempotencyConflict):
+        players.buy_quote(buyer, other.public_id, idempotency_key="a")
 
 
 def test_two_users_may_have_the_same_key(buyer, quote, operator):
@@ -297,6 +344,23 @@ def test_any_other_exception_passes_unchanged_and_everything_is_rolled_back(buye
     assert raised.value is error
     assert nothing_is_saved()
     assert Quote.objects.get().purchase is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receiver_that_vetoes_by_a_constraint_of_its_own_table_is_called_once(buyer, quote, veto):
+    calls = []
+
+    def fail(**_kwargs):
+        calls.append("call")
+        raise IntegrityError("the site's own constraint")
+
+    veto(fail)
+
+    with pytest.raises(IntegrityError):
+        players.buy_quote(buyer, quote.public_id)
+
+    assert calls == ["call"]
+    assert nothing_is_saved()
 
 
 def test_without_a_trade_url_nothing_is_bought(buyer, quote):

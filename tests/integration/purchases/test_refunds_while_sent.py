@@ -8,6 +8,7 @@ from django_skinsback import purchases, schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import InvalidInput, PurchaseNotFound
 from django_skinsback.flows.polling.purchases import poll_purchases
+from django_skinsback.flows.purchases.settle import refund_obstacle
 from django_skinsback.models import LedgerEntry, Purchase
 from django_skinsback.models.fields import utc_now
 from django_skinsback.statuses import EntryKind
@@ -95,6 +96,14 @@ def test_a_refund_is_refused_if_the_time_of_sending_is_in_the_future(make_charge
         purchases.settle(purchase, "refund", operator)
 
     assert not is_refunded(purchase)
+
+
+def test_a_refund_is_possible_from_the_moment_at_which_the_purchase_would_be_sent_again(make_charged_purchase):
+    sent_at = utc_now()
+    purchase = make_charged_purchase(status="unknown", attempts=1, submitted_at=sent_at)
+
+    assert refund_obstacle(purchase, sent_at + schedule.RESEND_AFTER - schedule.RESEND_AFTER.resolution)
+    assert refund_obstacle(purchase, sent_at + schedule.RESEND_AFTER) == ""
 
 
 @pytest.mark.parametrize("status", ["creating_trade", "waiting_accept", "unknown"])
