@@ -1,6 +1,7 @@
 """One user clicks twice, has two windows open, or is frozen while buying: limits and quotes hold."""
 
 import threading
+from contextlib import nullcontext
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -240,6 +241,44 @@ def test_two_deposits_at_once_against_a_limit_for_one_open_one(user, site, sandb
     assert names(at_once(*[partial(deposits.create, user)] * 2)) == ["LimitReached", "ok"]
 
     assert len(sandbox.store.state.deposits) == 1
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite locks no rows")
+@pytest.mark.parametrize(
+    "callers",
+    [
+        nullcontext,
+        pytest.param(
+            transaction.atomic,
+            marks=pytest.mark.skipif(connection.vendor == "mysql", reason="MariaDB needs a row lock for this"),
+        ),
+    ],
+    ids=["no transaction of the caller", "inside a transaction of the caller"],
+)
+def test_a_limit_is_checked_although_a_delivery_has_locked_an_earlier_purchase(buyer, site, callers):
+    """If the check waited for the row lock, and the delivery for the wallet that the caller has locked: a deadlock."""
+    site(LIMITS={"purchases": {"count": 5}})
+    purchase, is_locked, has_bought, waited = buy(buyer), threading.Event(), threading.Event(), []
+
+    def deliver():
+        try:
+            with transaction.atomic():
+                Purchase.objects.select_for_update().get(pk=purchase.pk)
+                is_locked.set()
+                waited.append(not has_bought.wait(3))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=deliver)
+    thread.start()
+    assert is_locked.wait(10)
+    with callers():
+        buy(buyer)
+    has_bought.set()
+    thread.join()
+
+    assert waited == [False]
+    assert Purchase.objects.count() == 2
 
 
 needs_repeatable_read = pytest.mark.skipif(
