@@ -75,8 +75,10 @@ def answer(
     """Return the fragment ``skinsback/<template>`` with the ETag ``tag``.
 
     If the request already has this ETag, the status is 304. Otherwise ``make_context`` is called and the fragment is
-    rendered. Read the ETag before ``make_context`` reads the row. If the row changes between the two, the next request
-    gets another ETag and the new fragment.
+    rendered.
+
+    The caller must read ``tag`` before ``make_context`` reads the row. If the row changes after ``tag`` was read, the
+    next request gets another ETag and the new fragment.
     """
     unchanged = get_conditional_response(request, etag=tag)
     if unchanged is not None:

@@ -126,7 +126,11 @@ class PriceListReader:
             yield name
 
     def _entries(self, closing: str) -> Iterator[None]:
-        """Read a list or object up to ``closing``. Yield at the start of each entry. The caller reads the entry."""
+        """Read the brackets and commas of a list or object that ends with ``closing``.
+
+        Yield None at the start of an entry. The caller must read this entry, and may read more complete entries, before
+        it continues the iteration.
+        """
         self._at += 1
         if self._next() == closing:
             self._at += 1

@@ -159,9 +159,9 @@ class PurchaseReport(msgspec.Struct, frozen=True, kw_only=True):
 class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome for each skin of a batch purchase (``/docs/api/v1/market_batch_buy``).
 
-    ``purchased`` contains the skins that were bought. ``unavailable`` maps the ID of each skin that was not bought to
-    the error. A skin that is in neither has an unknown outcome. A skin that SkinsBack's answer lists in both was
-    bought: here it is only in ``purchased``.
+    ``purchased`` contains the skins that were bought. ``unavailable`` contains the error of each skin that was not
+    bought. The key is the skin's ID. If a skin is in neither, its outcome is unknown. If SkinsBack's answer lists a
+    skin in both, the skin was bought. Then it is only in ``purchased`` here.
     """
 
     purchased: list[PurchaseReport] = []

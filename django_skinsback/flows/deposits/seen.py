@@ -1,4 +1,7 @@
-"""Tokens for what a person saw of a deposit: the row, the ledger entries, and the credit that could be posted."""
+"""Functions that make and compare tokens of deposits. A token is a hash of the values that a person saw.
+
+The token covers columns of the row, the ledger entries, and the credit that could be posted.
+"""
 
 import copy
 from collections.abc import Iterable

@@ -50,7 +50,10 @@ def find_earlier(model: type[Row], key: str | None, request: str, *, is_taken: b
 
 
 def newest(rows: QuerySet[Row]) -> QuerySet[Row]:
-    """Return the query ``rows``, changed so that it reads the newest version even inside a caller's transaction."""
+    """Return a query for ``rows`` that reads the newest version of the rows.
+
+    Inside a database transaction, the result is ``current(rows)``. Outside, ``rows`` is returned unchanged.
+    """
     return current(rows) if transaction.get_connection(database()).in_atomic_block else rows
 
 

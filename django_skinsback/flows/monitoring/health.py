@@ -149,7 +149,11 @@ def health(account: str | None = None, *, probe: bool = False, now: datetime | N
 
 
 def reasons(found: Health, low_balance: Decimal | None, problems: Iterable[Reason] = ()) -> Iterator[Reason]:
-    """Yield a Reason for each problem in ``found``. Also yield ``problems``, the reasons that the probe returned."""
+    """Yield the reasons why the status is not ``ok``.
+
+    A Reason is made for each value in ``found`` that needs attention. ``problems`` contains the Reasons that the probe
+    returned. They are yielded too.
+    """
     if found.overdue_seconds > OVERDUE_AFTER.total_seconds():
         is_failing = found.overdue_seconds > FAILING_AFTER.total_seconds()
         values = {"rows": found.overdue_rows, "minutes": found.overdue_seconds // 60}

@@ -1,4 +1,7 @@
-"""Tokens for what a person saw of a purchase: the row and the ledger entries."""
+"""Functions that make and compare tokens of purchases. A token is a hash of the values that a person saw.
+
+The token covers columns of the row and the ledger entries.
+"""
 
 from collections.abc import Iterable
 

@@ -28,7 +28,10 @@ OurRow = tuple[int, Values]
 
 
 class DeferredRow(NamedTuple):
-    """A row of the list that contradicts the row here. It is recorded after the whole list has been read."""
+    """A row of SkinsBack's list that contradicts the stored deposit or purchase.
+
+    After the list has been read, ``record_deferred`` records or skips this row.
+    """
 
     report: Any
     theirs: Values
@@ -109,7 +112,7 @@ class ListMatcher:
         listed = self._agreeing | self._deferred.keys() | self._recorded.keys()
         absent = [pk for pk in paid.values_list("pk", flat=True) if pk not in listed]
         if len(absent) > MAX_ABSENT:
-            text = _("%(count)s paid rows are not in the list. Only the first %(kept)s of them are stored.")
+            text = _("%(count)s paid rows are not in the list. Discrepancies are stored for the first %(kept)s only.")
             self._result.notes.append(text % {"count": len(absent), "kept": MAX_ABSENT})
         for pk, our_id, *row in self._columns(pk__in=absent[:MAX_ABSENT]) if absent else ():
             ours = spec.as_text(tuple(row))

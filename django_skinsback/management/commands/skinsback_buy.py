@@ -144,7 +144,7 @@ class Command(SkinsBackCommand):
     def _confirmed(self, item: dict[str, Any]) -> bool:
         """Ask for confirmation at the terminal. Return True if the answer is "y" or "yes".
 
-        Raise CommandError with ``--json`` or without a terminal.
+        Raise CommandError if the option ``--json`` is given or if there is no terminal.
         """
         if self.as_json or sys.stdin is None or not sys.stdin.isatty():
             raise CommandError("There is no terminal for a confirmation: add --yes or --dry-run.", returncode=USAGE)
