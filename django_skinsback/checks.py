@@ -13,6 +13,8 @@ from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error
+from django.template import TemplateDoesNotExist, TemplateSyntaxError
+from django.template.loader import get_template
 from django.utils.module_loading import import_string
 
 from . import conf, proxy
@@ -357,6 +359,7 @@ def check_deployment(**_options: Any) -> list[CheckMessage]:
 
     * E006*: an account uses the sandbox's secret.
     * E007: ``django_skinsback.urls`` is included only inside another URL namespace.
+    * E012: the template of PAGES_BASE_TEMPLATE cannot be loaded.
     * W001*: ``API_URL`` is not SkinsBack's address.
     * W002*: processes do not share the cache that counts API calls, or the cache stores nothing.
     * W003: ``entry_posted`` has no receiver.
@@ -406,6 +409,7 @@ def check_deployment(**_options: Any) -> list[CheckMessage]:
         )
     messages += _check_database_cache(conf.get("CACHE"))
     messages += _check_addresses()
+    messages += _check_base_template()
     if not entry_posted.receivers:
         messages.append(
             checks.Warning(
@@ -415,6 +419,24 @@ def check_deployment(**_options: Any) -> list[CheckMessage]:
             )
         )
     return messages
+
+
+def _check_base_template() -> list[CheckMessage]:
+    """Return E012 if the site sets PAGES_BASE_TEMPLATE and the template cannot be loaded."""
+    name = conf.get("PAGES_BASE_TEMPLATE")
+    if name == conf.DEFAULTS["PAGES_BASE_TEMPLATE"]:
+        return []
+    try:
+        get_template(name)
+    except (TemplateDoesNotExist, TemplateSyntaxError) as error:
+        return [
+            Error(
+                f"SKINSBACK['PAGES_BASE_TEMPLATE'] names {name!r}, which cannot be loaded: {type(error).__name__}.",
+                hint="Write the name as in {% extends %}, or leave PAGES_BASE_TEMPLATE out.",
+                id="skinsback.E012",
+            )
+        ]
+    return []
 
 
 def _check_addresses() -> list[CheckMessage]:

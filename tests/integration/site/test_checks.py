@@ -20,7 +20,7 @@ GOOD = {"CLIENT_ID": "1", "CLIENT_SECRET": "123"}
 
 IDS = {f"skinsback.{name}" for name in ("E001", "E002", "E003", "E004", "E005", "E006", "W001", "W002", "W003", "W004")}
 IDS |= {"skinsback.W005", "skinsback.W006", "skinsback.E007", "skinsback.E008", "skinsback.E009", "skinsback.E010"}
-IDS |= {"skinsback.E011"}
+IDS |= {"skinsback.E011", "skinsback.E012"}
 
 
 @pytest.fixture
@@ -507,6 +507,7 @@ def everything_wrong(site, monkeypatch):
         {"DEFAULT_GAME": "csgo"},
         {"QUOTE_CURRENCY": "eur", "PRICE_MARKUP": f"{__name__}.cheaper_above_a_hundred"},
         {"STEAM_ID": "django_skinsback.steam_login.allauth"},
+        {"PAGES_BASE_TEMPLATE": "nowhere.html"},
         {"CLIENT_SECRET": CLIENT_SECRET, "API_URL": "https://elsewhere.example/api.php", "WEBSOCKET_URL": "ws://x/"},
     ):
         site(value, CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}})
@@ -543,3 +544,9 @@ def test_a_silenced_warning_is_silent(site, settings):
     settings.SILENCED_SYSTEM_CHECKS = ["skinsback.W001"]
     site({"API_URL": "http://127.0.0.1:8600/api.php"})
     assert [message.is_silenced() for message in found()] == [True]
+
+
+@pytest.mark.parametrize("name", ["nowhere.html", "skinsback/base.html"])
+def test_a_base_template_that_cannot_be_loaded_is_e012(site, name):
+    site({"PAGES_BASE_TEMPLATE": name})
+    assert ids() == (["skinsback.E012"] if name == "nowhere.html" else [])
