@@ -13,7 +13,7 @@ from django_skinsback.player_texts.words import WORD_TEXTS
 from django_skinsback.statuses import PURCHASE_FAILURES, DepositStatus, PurchaseStatus
 from django_skinsback.testing import make_deposit, make_purchase
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 
 ERROR_REASONS = [
     "user_cant_trade",
