@@ -90,7 +90,7 @@ def test_a_deposit_in_a_frame_updates_the_page_around_it(site, user):
     page = site.visit(user)
     start(page, way="shown in this one")
     expect(page.locator("iframe")).to_be_visible()
-    expect(page.get_by_role("link", name="Open the pay page")).to_be_hidden()
+    expect(page.get_by_role("link", name="Open the pay page", exact=True)).to_be_hidden()
     pay(page.frame_locator("iframe"))
     expect(page.get_by_role("heading", name="Deposit complete")).to_be_visible()
     expect(page.locator("iframe")).to_have_count(0)
