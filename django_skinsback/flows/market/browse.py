@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import cast, get_args
 
+import msgspec
+from django.db import router
+
 from ...exceptions import InvalidInput
 from ...models import MarketItem
 from ...models.fields import TEXT_LENGTH
@@ -55,7 +58,7 @@ def search_market(
     Raises InvalidInput if an argument is not valid or the cursor is damaged. Takes one to three queries.
     """
     order = _check_sort(sort)
-    place = Cursor.from_text(cursor, order) if cursor else None
+    place = _place(cursor, order) if cursor else None
     market_lowest, market_highest = price_range(_amount(lowest), _amount(highest))
     filters = Filters(
         game=check_game(game),
@@ -89,6 +92,16 @@ def _page(found: list[MarketItem], order: Sort, *, backward: bool, has_more: boo
         next=Cursor.at(items[-1], order, backward=False).text if items and has_next else "",
         previous=Cursor.at(items[0], order, backward=True).text if items and has_previous else "",
     )
+
+
+def _place(text: str, order: Sort) -> Cursor | None:
+    """Return the cursor with the present price of its item. Return None if the item was deleted."""
+    cursor = Cursor.from_text(text, order)
+    if order == "name":
+        return cursor
+    items = MarketItem.objects.using(router.db_for_read(MarketItem)).filter(pk=cursor.pk)
+    price = items.values_list("price", flat=True).first()
+    return None if price is None else msgspec.structs.replace(cursor, price=price)
 
 
 def _check_sort(sort: str) -> Sort:

@@ -137,8 +137,8 @@ class PageQuery:
         else:
             rows = rows.order_by(f"{sign}shown_price", f"{sign}pk")
             if place:
-                same_price = Q(**{"shown_price": place.item.price, f"pk__{beyond}": place.pk})
-                rows = rows.filter(Q(**{f"shown_price__{beyond}": place.item.price}) | same_price)
+                same_price = Q(**{"shown_price": place.price, f"pk__{beyond}": place.pk})
+                rows = rows.filter(Q(**{f"shown_price__{beyond}": place.price}) | same_price)
         keys = list(rows.values_list("pk", flat=True)[: self._limit])
         found = MarketItem.objects.using(self._using).in_bulk(keys)
         return [found[key] for key in keys if key in found]
@@ -151,7 +151,7 @@ class PageQuery:
             if place is None:
                 yield (*facet, *filters.limits())
                 continue
-            price = place.item.price
+            price = place.price
             # Two ranges: thousands of rows may have the price of the cursor.
             if filters.includes(price):
                 yield (*facet, ("price", "=", price), ("id", "<" if descending else ">", place.pk))
