@@ -201,7 +201,12 @@ def test_the_further_code_of_the_page_works(site):
     assert "€10.00" in form
     assert 'value="dota2"' not in form
     assert 'value="rust"' in form
-    assert "€" in get("/skins/withdraw/?game=rust").partition("skinsback-skin-foot")[2]
+
+    def prices():
+        return get("/skins/withdraw/?game=rust").partition("skinsback-skin-foot")[2]
+
+    site.wait_until(prices, "importing the prices")
+    assert "€" in prices()
     account = get("/account/")
     assert "skinsback/pages.css" in account
     assert "Deposit complete" in account
