@@ -87,6 +87,20 @@ def _is_limits(value: Any) -> bool:
     return True
 
 
+def _is_hold_limits(value: Any) -> bool:
+    """Return whether the value of ``HOLD_APPROVE_MAX`` contains two amounts above zero for each currency."""
+    if value is None:
+        return True
+    return isinstance(value, Mapping) and all(
+        _is_currency(code)
+        and code.islower()
+        and isinstance(amounts, Sequence)
+        and len(amounts) == 2
+        and all(amount is not None and _is_price(amount) for amount in amounts)
+        for code, amounts in value.items()
+    )
+
+
 def _import_error(dotted_path: str) -> str:
     """Return the reason why a dotted path cannot be imported. Return an empty string if it can be imported."""
     try:
@@ -100,6 +114,7 @@ _FUNCTIONS = {
     "BALANCE",
     "CREDIT",
     "HOLD_POLICY",
+    "LIABILITIES",
     "PRICE_MARKUP",
     "STEAM_ID",
     "TO_SITE_CURRENCY",
@@ -140,6 +155,10 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: value == "manual" or _names_function(value),
         "'manual' or the path of a function",
     ),
+    "HOLD_APPROVE_MAX": (
+        _is_hold_limits,
+        "None or a dict like {'usd': (Decimal(200), Decimal(5000))}: currency -> (per user, of all users)",
+    ),
     "REFUND_USER_ROLLBACK": (lambda value: isinstance(value, bool), "True or False"),
     "BUY_MAX_PRICE": (_is_price, "a Decimal of US dollars above zero, or None"),
     "LOW_BALANCE": (_is_price, "a Decimal of US dollars above zero, or None"),
@@ -170,6 +189,11 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "PURCHASE_GAMES": (_is_games, f"a list that contains only games: {', '.join(GAMES)}"),
     "LIMITS": (_is_limits, "a dict like {'deposits': {'count': 20}, 'purchases': {'sum': {'usd': Decimal(500)}}}"),
     "BALANCE": (_is_hook, "None or the path of a function"),
+    "LIABILITIES": (_is_hook, "None or the path of a function"),
+    "DIGEST_RECIPIENTS": (
+        lambda value: _is_texts(value) and all("@" in address for address in value),
+        "a list of e-mail addresses",
+    ),
     "PAGES_BASE_TEMPLATE": (_is_text, "the name of a template"),
     "PICTURE_URL": (
         lambda value: value is None or (_is_url("https", "http")(value) and value.endswith("/")),

@@ -41,6 +41,7 @@ DEFAULTS: dict[str, Any] = {
     "DEFAULT_GAME": "cs2",
     "CREDIT": "user_amount",
     "HOLD_POLICY": "manual",
+    "HOLD_APPROVE_MAX": None,
     "REFUND_USER_ROLLBACK": False,
     "BUY_MAX_PRICE": None,
     "LOW_BALANCE": None,
@@ -61,6 +62,8 @@ DEFAULTS: dict[str, Any] = {
     "PURCHASE_GAMES": ("cs2", "dota2", "rust"),
     "LIMITS": {},
     "BALANCE": None,
+    "LIABILITIES": None,
+    "DIGEST_RECIPIENTS": (),
     "PAGES_BASE_TEMPLATE": "skinsback/base.html",
     "PICTURE_URL": "https://community.cloudflare.steamstatic.com/economy/image/",
     "PICTURE_SIZES": (256, 512),
@@ -284,6 +287,20 @@ def limits(direction: str) -> Mapping[str, Any]:
     """
     found: Mapping[str, Any] = get("LIMITS").get(direction) or {}
     return found
+
+
+def hold_approve_max() -> Mapping[str, tuple[Decimal, Decimal]] | None:
+    """Return the highest open credits of approved holds: currency -> (per user, of all users).
+
+    A currency that the mapping does not contain is not allowed. Return None if there is no limit.
+    """
+    value: Mapping[str, tuple[Decimal, Decimal]] | None = get("HOLD_APPROVE_MAX")
+    return value
+
+
+def digest_recipients() -> tuple[str, ...]:
+    """Return the addresses that the daily digest is mailed to. Return an empty tuple if no digest is sent."""
+    return _text_list(get("DIGEST_RECIPIENTS"))
 
 
 def cart_limit() -> int:

@@ -19,6 +19,13 @@ DEPOSIT_STATUS_LABELS = {
 }
 
 
+class HoldDecision(models.TextChoices):
+    """What was decided about a held deposit. An empty value means that nothing was decided yet."""
+
+    APPROVE = "approve", _("approve the hold")
+    LEAVE = "leave", _("leave the hold to run out")
+
+
 class DepositQuerySet(RowQuerySet["Deposit"]):
     def open(self) -> "DepositQuerySet":
         """Return the deposits that are neither final nor abandoned. Only these deposits are polled."""
@@ -62,6 +69,24 @@ class Deposit(Row):
     user_risk = models.JSONField(_("user risk"), default=dict, blank=True, help_text=_("not signed; for display only"))
     trade_offer_expires_at = fields.UTCDateTimeField(_("trade offer expires at"), null=True, blank=True)
 
+    held_since = fields.UTCDateTimeField(
+        _("held since"), null=True, blank=True, help_text=_("when SkinsBack first reported the hold")
+    )
+    hold_decision = models.CharField(
+        _("decision about the hold"),
+        max_length=16,
+        blank=True,
+        choices=HoldDecision,
+        help_text=_("empty while the hold waits for a decision"),
+    )
+    reserved_amount = fields.amount_field(
+        _("reserved amount"),
+        null=True,
+        blank=True,
+        help_text=_("what an approval that is under way may credit, in the reserved currency"),
+    )
+    reserved_currency = models.CharField(_("reserved currency"), max_length=fields.CURRENCY_LENGTH, blank=True)
+
     bot_name = models.CharField(_("bot's name"), max_length=fields.ID_LENGTH, blank=True)
     bot_steam_id = models.CharField(_("bot's Steam ID"), max_length=fields.STEAM_ID_LENGTH, blank=True)
 
@@ -78,7 +103,27 @@ class Deposit(Row):
             ("approve_hold", _("Can approve held deposits")),
             ("settle_deposit", _("Can settle deposits under review")),
             ("refresh_deposit", _("Can refresh deposits from SkinsBack")),
+            ("export_deposit", _("Can export deposits")),
         ]
 
     def __str__(self) -> str:
         return self.order_id
+
+
+class HoldGuard(models.Model):
+    """One row per account and currency. An approval of a hold locks this row by a write before it compares sums.
+
+    Without this lock, two approvals at the same time could together exceed ``HOLD_APPROVE_MAX``.
+    """
+
+    account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)
+    currency = models.CharField(_("currency"), max_length=fields.CURRENCY_LENGTH)
+    updated_at = fields.UTCDateTimeField(_("updated at"), default=fields.utc_now)
+
+    class Meta:
+        verbose_name = _("hold guard")
+        verbose_name_plural = _("hold guards")
+        constraints = [models.UniqueConstraint(fields=["account", "currency"], name="skinsback_hold_guard")]
+
+    def __str__(self) -> str:
+        return f"{self.account}: {self.currency}"

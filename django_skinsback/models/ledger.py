@@ -86,7 +86,7 @@ class LedgerEntry(models.Model):
         _("amount"), help_text=_("above zero: given to the user; below zero: taken from the user")
     )
     currency = models.CharField(_("currency"), max_length=fields.CURRENCY_LENGTH)
-    created_at = fields.UTCDateTimeField(_("created at"), default=fields.utc_now)
+    created_at = fields.UTCDateTimeField(_("created at"), default=fields.utc_now, db_index=True)
 
     objects: "ClassVar[LedgerManager]" = LedgerQuerySet.as_manager()  # type: ignore[assignment] # see LedgerManager
 
@@ -107,6 +107,7 @@ class LedgerEntry(models.Model):
                 name="skinsback_entry_sign",
             ),
         ]
+        permissions = [("export_ledgerentry", _("Can export ledger entries"))]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.amount} {self.currency}"

@@ -93,6 +93,8 @@ class Purchase(Row):
             ("buy_skins", _("Can buy skins")),
             ("settle_purchase", _("Can settle purchases under review")),
             ("refresh_purchase", _("Can refresh purchases from SkinsBack")),
+            ("cancel_purchase", _("Can cancel purchases that were not sent")),
+            ("export_purchase", _("Can export purchases")),
         ]
 
     def __str__(self) -> str:

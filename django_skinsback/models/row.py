@@ -86,7 +86,7 @@ class Row(models.Model):
         help_text=_("when the user's Steam data was deleted; later reports do not add it again"),
     )
     metadata = models.JSONField(_("metadata"), default=dict, blank=True, help_text=_("the site's own data"))
-    created_at = fields.UTCDateTimeField(_("created at"), default=fields.utc_now, editable=False)
+    created_at = fields.UTCDateTimeField(_("created at"), default=fields.utc_now, editable=False, db_index=True)
     updated_at = fields.UTCDateTimeField(_("updated at"), default=fields.utc_now, editable=False)
     finished_at = fields.UTCDateTimeField(_("finished at"), null=True, blank=True)
 

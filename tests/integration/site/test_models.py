@@ -392,6 +392,7 @@ def test_only_the_ledger_protects_a_user(user):
         ("Quote", "user"): models.CASCADE,
         ("SteamProfile", "user"): models.CASCADE,
         ("UserGuard", "user"): models.CASCADE,
+        ("OwingUser", "user"): models.CASCADE,
     }
 
 
