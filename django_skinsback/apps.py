@@ -12,9 +12,9 @@ class SkinsBackConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, conf, database_checks
+        from . import checks, conf
 
         register(checks.check_settings, Tags.security)
         register(checks.check_deployment, Tags.security)
-        register(database_checks.check_character_sets, Tags.database)
+        register(checks.check_character_sets, Tags.database)
         conf.hide_proxy_url()

@@ -10,7 +10,8 @@ import pytest
 from django.core import checks as django_checks
 from django.urls import include, path
 
-from django_skinsback import checks, conf, database_checks
+from django_skinsback import checks, conf
+from django_skinsback.checks import database, rules
 from django_skinsback.sandbox import CLIENT_SECRET
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import allow_sandbox_secret
@@ -199,7 +200,7 @@ FINE = {
 
 
 def test_every_setting_has_a_rule_and_values_to_try_it_with():
-    assert set(checks._RULES) == set(BAD) == set(FINE) == set(conf.DEFAULTS)
+    assert set(rules.RULES) == set(BAD) == set(FINE) == set(conf.DEFAULTS)
 
 
 def test_the_defaults_keep_the_rules(site):
@@ -223,7 +224,7 @@ BROKEN_MODULES = {
 }
 
 
-@pytest.mark.parametrize("key", sorted(checks._FUNCTIONS))
+@pytest.mark.parametrize("key", sorted(rules.FUNCTIONS))
 @pytest.mark.parametrize("module", BROKEN_MODULES)
 def test_a_function_that_cannot_be_imported_is_e003_with_the_reason(site, monkeypatch, tmp_path, key, module):
     source, reason = BROKEN_MODULES[module]
@@ -532,7 +533,7 @@ def everything_wrong(site, monkeypatch):
     yield from found()
     site({}, ROOT_URLCONF=nested("shop"), ALLOWED_HOSTS=["*"])
     yield from found()
-    yield from database_checks.character_set_errors("default", {"skinsback_deposit": "latin1"}, "latin1", "latin1")
+    yield from database.character_set_errors("default", {"skinsback_deposit": "latin1"}, "latin1", "latin1")
 
 
 def test_every_message_says_what_to_do(site, monkeypatch):
@@ -549,7 +550,7 @@ def test_no_message_shows_a_secret(site):
 
 
 def test_an_id_with_e_is_an_error_and_one_with_w_a_warning():
-    source = "".join(Path(module.__file__).read_text() for module in (checks, database_checks))
+    source = "".join(path.read_text() for path in Path(checks.__file__).parent.glob("*.py"))
     kinds = re.findall(r"(Error|Warning)\((?:(?!\bid=).)*?id=\"(skinsback\.[EW]\d{3})\"", source, re.DOTALL)
     assert {name for _, name in kinds} == IDS
     assert all(kind[0] == name.removeprefix("skinsback.")[0] for kind, name in kinds)
