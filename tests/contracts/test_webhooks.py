@@ -59,7 +59,7 @@ def test_the_same_delivery_five_times_is_one_credit_and_one_row(client, deposit)
 
 
 def test_a_credit_paid_with_cs2_skins_takes_at_most_eight_statements(client, deposit, user):
-    """SQLite needs one statement more to lock the row. One of the statements is the receiver's, which moves a wallet."""
+    """SQLite needs one statement more to lock the row. One statement is the receiver's, which changes the wallet."""
     Wallet.objects.create(user=user)
     Deposit.objects.update(game="dota2")
     skins = [{"name": "AK-47 | Safari Mesh (Minimal Wear)", "price": "0.4"}]
