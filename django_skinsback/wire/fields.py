@@ -28,8 +28,6 @@ _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """Finds NUL and surrogates (halves of a character). Some databases cannot store them."""
 
-_MANGLED_BY_PHP = str.maketrans(" .", "__")
-
 
 class Number(str):
     """A JSON number as the text that was sent, such as ``10.50``."""
@@ -135,7 +133,8 @@ def _parse_json(text: str) -> dict[str, Any]:
         value = json.loads(text, object_pairs_hook=pairs, parse_float=Number, parse_int=Number, parse_constant=constant)
     if not isinstance(value, dict):
         raise UnreadableNotification("The body is not a JSON object.")
-    if "\\u" in text or "[" in text or text.count("{") > 1:  # otherwise nothing is nested and no character is escaped
+    # Without many brackets nothing is nested too deeply. Only an escaped character may be one that cannot be stored.
+    if "\\u" in text or text.count("[") + text.count("{") >= MAX_DEPTH:
         _check_nested(value)
     return value
 
@@ -163,18 +162,18 @@ def _parse_form(text: str) -> dict[str, Any]:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     if pairs is None:
         raise UnreadableNotification("The body is not a form in UTF-8, or has too many fields.")
+    if "\0" in text or "%00" in text:  # UTF-8 cannot contain the other characters that cannot be stored
+        raise UnreadableNotification("The notification contains a character that cannot be stored.")
     scalars: dict[str, Any] = {}
     nested: dict[str, Any] = {}
     for name, value in pairs:
-        if UNSTORABLE.search(name) or UNSTORABLE.search(value):
-            raise UnreadableNotification("The notification contains a character that cannot be stored.")
         if "[" in name:
             _insert_nested(nested, name, value)
         elif name in scalars:
             raise UnreadableNotification("A field is given twice.")
         else:
             scalars[name] = value
-    if {_php_name(name) for name in scalars} & {_php_name(name) for name in nested}:
+    if scalars.keys() & nested.keys():
         raise UnreadableNotification("A field is given twice.")
     return {**nested, **scalars}
 
@@ -197,4 +196,4 @@ def _insert_nested(nested: dict[str, Any], name: str, value: str) -> None:
 
 def _php_name(name: str) -> str:
     """Return the name as PHP stores it: without blanks at the start, and with ``_`` for each other blank and point."""
-    return name.lstrip(" ").translate(_MANGLED_BY_PHP)
+    return name.lstrip(" ").replace(" ", "_").replace(".", "_")

@@ -21,7 +21,7 @@ _PHP_INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _MAX_NUMBER_LENGTH = 64
 _MAX_MIXED_NUMBERS = 3
-_NESTED = (Mapping, list, tuple)
+_NESTED = (dict, list, tuple)
 
 
 def sign(params: Mapping[str, Any], secret: str) -> str:

@@ -58,6 +58,22 @@ def test_the_same_delivery_five_times_is_one_credit_and_one_row(client, deposit)
     assert (event.deliveries, event.outcome, event.deposit) == (5, "applied", deposit)
 
 
+def test_a_credit_paid_with_cs2_skins_takes_at_most_eight_statements(client, deposit, user):
+    """SQLite needs one statement more to lock the row. One statement is the receiver's, which changes the wallet."""
+    Wallet.objects.create(user=user)
+    Deposit.objects.update(game="dota2")
+    skins = [{"name": "AK-47 | Safari Mesh (Minimal Wear)", "price": "0.4"}]
+    message = json.dumps({**signed_notification(deposit), "skins": skins})
+
+    with CaptureQueriesContext(connection) as queries:
+        assert post(client, message, "application/json").status_code == 200
+
+    statements = [query["sql"] for query in queries if not query["sql"].startswith(("SAVEPOINT", "RELEASE"))]
+    assert len(statements) <= (9 if connection.vendor == "sqlite" else 8)
+    deposit.refresh_from_db()
+    assert (deposit.status, deposit.skins, deposit.game) == ("success", skins, "cs2")
+
+
 def test_a_repeat_of_an_applied_delivery_costs_three_statements_at_most(client, deposit):
     """The row is locked and read, and the delivery is counted; SQLite needs a statement more to lock."""
     post_notification(client, signed_notification(deposit))

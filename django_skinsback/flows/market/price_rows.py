@@ -15,7 +15,7 @@ from ...models import MarketItem, PriceListImport
 from ...steam import GAMES
 from ...wire.types import PriceListItem
 from ..ledger.database import database
-from .facets import facets
+from .facets import GAME_WITH_FACETS, facets
 
 COMPARE_AT_ONCE = 500
 _READ_AT_ONCE = 2000
@@ -44,16 +44,19 @@ _decimal = lru_cache(maxsize=1 << 12)(Decimal)
 
 
 def game_of_skins(skins: Sequence[dict[str, Any]]) -> str:
-    """Return the game of these skins. The names of the skins are searched in the price lists of all games.
+    """Return the game of these skins. If the name of every skin ends with a wear, the game is CS2.
 
-    Return an empty string if no price list contains the names, or if several price lists do. This function is needed
-    because SkinsBack does not report the game, and a user may pay with skins of another game than that of the pay page.
+    Otherwise the names are searched in the price lists of all games. Return an empty string if no price list contains
+    the names, or if several price lists do. This function is needed because SkinsBack does not report the game, and a
+    user may pay with skins of another game than that of the pay page.
     """
     reported = (skin.get("name") for skin in skins)
     names = list(dict.fromkeys(name for name in reported if isinstance(name, str) and 0 < len(name) <= _NAME_LENGTH))
     names = names[:_NAMES_LOOKED_UP]
     if not names:
         return ""
+    if all(wear for wear, _quality in map(facets, names)):
+        return GAME_WITH_FACETS
     # Plain SQL, because the deposit is locked at this time, and Django takes five times as long to build the query.
     connection = connections[database()]
     table = connection.ops.quote_name(MarketItem._meta.db_table)

@@ -227,8 +227,6 @@ def _error_text(error: Exception) -> str:
 
 def secrets_of(account: str) -> tuple[str, ...]:
     """Return the secrets with which SkinsBack may sign deliveries of the account. Raise NoSecret if there is none."""
-    if account not in conf.accounts():
-        raise NoSecret
     try:
         return conf.keys(account).secrets
     except ConfigurationError as error:

@@ -49,12 +49,15 @@ def deposit(user):
         (["Harbour Hoodie", "Heron Mask"], "rust"),
         (["Harbour Hoodie", "AK-47 | Redline"], "dota2"),
         (["Made In Two Games"], "dota2"),
+        (["M4A4 | Howl (Factory New)", "★ Karambit (Well-Worn)"], "cs2"),
+        (["M4A4 | Howl (Factory New)", "Unknown Case"], "dota2"),
+        (["AK-47 | Redline", "M4A4 | Howl (Factory New)"], "cs2"),
         (["Unknown Hoodie"], "dota2"),
         ([5, None, "", {"a": 1}, "x" * 5000], "dota2"),
         ([], "dota2"),
     ],
 )
-def test_the_game_is_taken_from_the_skins_only_if_the_price_list_has_them_in_one_game(deposit, names, game):
+def test_the_game_is_taken_from_the_wear_of_the_skins_or_from_the_only_price_list_that_has_them(deposit, names, game):
     Deposit.objects.filter(pk=deposit.pk).update(game="dota2")
     for known, name in [
         ("rust", "Harbour Hoodie"),

@@ -88,3 +88,57 @@ def test_many_nested_fields_are_accepted():
 
 def test_a_signature_of_any_length_is_returned():
     assert len(parse_scalars(b"sign=" + b"x" * 100_000, FORM)["sign"]) == 100_000
+
+
+@pytest.mark.parametrize(("lists", "is_read"), [(30, True), (31, False), (32, False)])
+def test_a_value_in_more_than_31_nested_containers_is_refused(lists, is_read):
+    body = b'{"a":' + b"[" * lists + b"1" + b"]" * lists + b"}"
+
+    if is_read:
+        assert set(parse_fields(body, JSON)) == {"a"}
+    else:
+        with pytest.raises(UnreadableNotification, match="nested too deeply"):
+            parse_fields(body, JSON)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"a=%00",
+        b"a=\x00",
+        b"%00=1",
+        b"\x00=1",
+        b"a[%00]=1",
+        b"a[b]=x%00y",
+        b"a=%%00",
+        b'{"a": "\\u0000"}',
+        b'{"a": {"b": "\\u0000"}}',
+        b'{"a": ["\\ud800"]}',
+        b'{"\\ud800": 1}',
+    ],
+)
+def test_a_field_that_cannot_be_stored_is_refused(body):
+    with pytest.raises(UnreadableNotification, match="cannot be stored"):
+        parse_fields(body, JSON if body.startswith(b"{") else FORM)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"a.b=1&a_b=2",
+        b"a b=1&a.b=2",
+        b"%20a=1&a=2",
+        b"a=1&a[b]=2",
+        b"a[b]=1&a=2",
+        b"a.b[c]=1&a_b=2",
+        b'{"a.b": 1, "a_b": 2}',
+        b'{" a": 1, "a": {}}',
+    ],
+)
+def test_two_names_that_php_stores_as_one_are_refused(body):
+    with pytest.raises(UnreadableNotification, match="given twice"):
+        parse_fields(body, JSON if body.startswith(b"{") else FORM)
+
+
+def test_an_escaped_percent_sign_before_two_zeros_is_not_a_nul():
+    assert parse_fields(b"a=%2500", FORM) == {"a": "%00"}
