@@ -16,8 +16,7 @@ from ...models.fields import utc_now
 from ...money import amount_text
 from ...ratelimit import background
 from ...signals import balance_low
-from ..ledger.database import database, run
-from ..ledger.edit import after_commit, log_after_commit
+from ..ledger.database import after_commit, database, log_after_commit, run
 
 ESTIMATE_WINDOW = timedelta(days=7)
 MINIMUM_OBSERVED = timedelta(days=1)
