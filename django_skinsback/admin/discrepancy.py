@@ -27,7 +27,8 @@ from .actions import (
     selected_rows,
 )
 from .base import ReadOnlyAdmin
-from .filters import AccountFilter
+from .desk.queue_list import QueueListMixin
+from .filters import AccountFilter, QueueFilter
 
 Kind, State = Discrepancy.Kind, Discrepancy.State
 
@@ -73,10 +74,11 @@ class CloseForm(forms.Form):
 
 
 @admin.register(Discrepancy)
-class DiscrepancyAdmin(ReadOnlyAdmin):
+class DiscrepancyAdmin(QueueListMixin, ReadOnlyAdmin):
     list_display = ("row", "kind_badge", "summary", "state_badge", "account", "last_seen_at")
     list_display_links = ("kind_badge",)
-    list_filter = ("state", "kind", "found_in", AccountFilter)
+    queue_columns = ("row", "kind_badge", "summary", "last_seen_at")
+    list_filter = (QueueFilter, "state", "kind", "found_in", AccountFilter)
     list_select_related = ("deposit", "purchase")
     search_fields = ("our_id__exact", "their_id__exact")
     search_help_text = gettext_lazy("This site's ID or SkinsBack's ID, in full.")

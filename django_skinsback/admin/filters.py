@@ -8,19 +8,55 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from .. import conf
+from ..flows.monitoring.queues import MODELS, Queue, holds_are_decided_by_hand, in_queue, rows_with_reason
+from ..models import Purchase
 from ..steam import GAMES
+from .desk.advice import DEPOSIT_ADVICE, PURCHASE_ADVICE, REASON_LABELS
 
 
-class ReviewFilter(admin.SimpleListFilter):
-    title = _("review")
-    parameter_name = "needs_review"
+class QueueFilter(admin.SimpleListFilter):
+    """Filter the rows that wait for an operator, by queue."""
+
+    title = _("needs me")
+    parameter_name = "queue"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("1", _("Needs review")), ("0", _("No review needed"))]
+        queues = [queue for queue, models in MODELS.items() if model_admin.model in models]
+        if not holds_are_decided_by_hand():
+            queues = [queue for queue in queues if queue != Queue.HOLDS]
+        return [(queue.value, QUEUE_LABELS[queue]) for queue in queues]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
-        return queryset.filter(needs_review=chosen == "1") if chosen in {"0", "1"} else queryset
+        return in_queue(Queue(chosen), queryset) if chosen in {value for value, _label in self.lookup_choices} else queryset
+
+
+QUEUE_LABELS = {
+    Queue.REVIEW: _("Needs review"),
+    Queue.HOLDS: _("Hold without a decision"),
+    Queue.DELIVERIES: _("Could not be applied"),
+    Queue.DISCREPANCIES: _("Open"),
+}
+
+
+class ReasonFilter(admin.SimpleListFilter):
+    """Filter the rows under review by review reason. Django shows this filter only beside the queue of these rows.
+
+    The filter finds the rows among the newest rows under review (``queues.MAX_COUNT``).
+    """
+
+    title = _("review reason")
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        if request.GET.get(QueueFilter.parameter_name) != Queue.REVIEW and self.parameter_name not in request.GET:
+            return []
+        advice = PURCHASE_ADVICE if model_admin.model is Purchase else DEPOSIT_ADVICE
+        return [(code, REASON_LABELS[code]) for code in advice]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        code = self.value()
+        return queryset.filter(pk__in=rows_with_reason(queryset.model, code)) if code else queryset
 
 
 class AccountFilter(admin.SimpleListFilter):
