@@ -1,23 +1,30 @@
-"""Filters of the admin lists. Showing the choices of a filter needs no database query."""
+"""Filters of the admin lists. Only the choices of the filter by review reason need a database query."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from .. import conf
-from ..flows.monitoring.queues import MODELS, Queue, holds_are_decided_by_hand, in_queue, rows_with_reason
-from ..models import Purchase
+from ..flows.monitoring.queues import (
+    MODELS,
+    Queue,
+    count_by_reason,
+    holds_are_decided_by_hand,
+    in_queue,
+    rows_with_reason,
+)
 from ..steam import GAMES
-from .desk.advice import DEPOSIT_ADVICE, PURCHASE_ADVICE, REASON_LABELS
+from .desk.advice import REASON_LABELS
 
 
 class QueueFilter(admin.SimpleListFilter):
     """Filter the rows that wait for an operator, by queue."""
 
-    title = _("needs me")
+    title = _("queue")
     parameter_name = "queue"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -28,7 +35,11 @@ class QueueFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
-        return in_queue(Queue(chosen), queryset) if chosen in {value for value, _label in self.lookup_choices} else queryset
+        return (
+            in_queue(Queue(chosen), queryset)
+            if chosen in {value for value, _label in self.lookup_choices}
+            else queryset
+        )
 
 
 QUEUE_LABELS = {
@@ -51,8 +62,12 @@ class ReasonFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         if request.GET.get(QueueFilter.parameter_name) != Queue.REVIEW and self.parameter_name not in request.GET:
             return []
-        advice = PURCHASE_ADVICE if model_admin.model is Purchase else DEPOSIT_ADVICE
-        return [(code, REASON_LABELS[code]) for code in advice]
+        _count, reasons = count_by_reason(model_admin.model)
+        chosen = {code: 0 for code in [request.GET.get(self.parameter_name)] if code}
+        return [
+            (code, format_lazy("{} ({})", REASON_LABELS.get(code, code), number))
+            for code, number in {**chosen, **dict(reasons.most_common())}.items()
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         code = self.value()

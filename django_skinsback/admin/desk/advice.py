@@ -75,7 +75,7 @@ DEPOSIT_ADVICE: dict[str, Advice] = {
         _CREDIT_WAITS, _("Refresh the deposit. If it still has no amount, ask SkinsBack's support.")
     ),
     "other_amount": Advice(
-        _("The credit was calculated from the first amount. The difference to %(amount)s may be too much or too little."),
+        _("The credit was calculated from the first amount. The reported amount is another: %(amount)s."),
         _("Compare both amounts with SkinsBack's project page. Then settle and keep it, or reverse the credit."),
     ),
     "other_payer": Advice(
@@ -125,7 +125,7 @@ DEPOSIT_ADVICE: dict[str, Advice] = {
     ),
     "contradiction": Advice(
         _("Only one of the two statuses is right. At stake: %(amount)s."),
-        _("Refresh the deposit. Ask SkinsBack's support which status is right. Then settle: credit, reverse or keep it."),
+        _("Refresh the deposit. Ask SkinsBack's support which status is right. Then settle it."),
     ),
     "other_transaction_id": Advice(
         _("SkinsBack may hold a second payment for this order. At stake: %(amount)s."),
@@ -154,14 +154,14 @@ PURCHASE_ADVICE: dict[str, Advice] = {
     ),
     "refused_after_unknown": Advice(
         _PAID_FOR,
-        _("Look for the skin on SkinsBack's project page. Do not buy it again before that. Then settle: refund or keep."),
+        _("Look for the skin on SkinsBack's project page. Do not buy it again before that. Then settle it."),
     ),
     "accepted_after_refund": Advice(
         _("The user has the skin and the refund of %(charge)s. The site has paid %(price)s."),
         _("Ask the user to pay, in your own system. Then settle and keep it as it is."),
     ),
     "rollback_by_user": Advice(
-        _("The user has given the skin back and paid %(charge)s. SkinsBack does not report whether it returned %(price)s."),
+        _("The user paid %(charge)s and gave the skin back. SkinsBack does not report whether it returned %(price)s."),
         _("Check the balance at SkinsBack. Then settle: refund the charge or keep it."),
     ),
     "other_skin": Advice(
@@ -193,7 +193,7 @@ PURCHASE_ADVICE: dict[str, Advice] = {
     ),
     "contradiction": Advice(
         _("Only one of the two statuses is right. At stake: %(price)s and the user's charge of %(charge)s."),
-        _("Refresh the purchase. Ask SkinsBack's support which status is right. Then settle: refund or keep it."),
+        _("Refresh the purchase. Ask SkinsBack's support which status is right. Then settle it."),
     ),
     "other_buy_id": Advice(
         _("SkinsBack may have bought two skins. At stake: %(price)s."),
@@ -209,7 +209,8 @@ PURCHASE_ADVICE: dict[str, Advice] = {
         _("Refresh the purchase and read the error. Ask a developer if it stays. Then settle it."),
     ),
     "stuck": Advice(
-        _PAID_FOR, _("Refresh the purchase. If the status stays, ask SkinsBack's support. Then settle: refund or keep it.")
+        _PAID_FOR,
+        _("Refresh the purchase. If the status stays, ask SkinsBack's support. Then settle: refund or keep it."),
     ),
 }
 """Code of a review reason -> advice for a purchase.

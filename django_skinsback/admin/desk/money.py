@@ -83,9 +83,7 @@ class HoldLine:
 
 
 def hold_lines(request: HttpRequest, accounts: Sequence[str], now: datetime) -> list[HoldLine]:
-    """Return the sums of held deposits of each account. Without the permission, return an empty list.
-
-    """
+    """Return the sums of held deposits of each account. Without the permission, return an empty list."""
     if not request.user.has_perm("skinsback.view_deposit"):
         return []
     return [_hold_line(alias, found, now) for alias, found in holds_by_account(accounts).items()]

@@ -41,9 +41,9 @@ ONE: dict[tuple[Queue, str], Promise] = {
     (Queue.DISCREPANCIES, "discrepancy"): gettext_lazy("discrepancy is open"),
 }
 HELP: dict[tuple[Queue, str], Promise] = {
-    (Queue.HOLDS, "deposit"): gettext_lazy("Approve a hold early, or leave it to run out."),
-    (Queue.DELIVERIES, "webhookevent"): gettext_lazy("Replay or dismiss them."),
-    (Queue.DISCREPANCIES, "discrepancy"): gettext_lazy("Compare both sides, then close them."),
+    (Queue.HOLDS, "deposit"): gettext_lazy("Approve early, or leave to run out."),
+    (Queue.DELIVERIES, "webhookevent"): gettext_lazy("Replay or dismiss."),
+    (Queue.DISCREPANCIES, "discrepancy"): gettext_lazy("Compare both sides, then close."),
 }
 
 
@@ -124,18 +124,14 @@ def needs_of(request: HttpRequest, current_app: str | None) -> Needs:
 
 def _retried_deliveries() -> Any:
     deliveries = WebhookEvent.objects.using(database())
-    return deliveries.filter(
-        next_try_at__isnull=False, outcome=WebhookEvent.Outcome.FAILED, needs_review=False
-    )
+    return deliveries.filter(next_try_at__isnull=False, outcome=WebhookEvent.Outcome.FAILED, needs_review=False)
 
 
 def _review_line(model: type[Deposit] | type[Purchase], current_app: str | None) -> QueueLine:
     name = str(model._meta.model_name)
     count, reasons = count_by_reason(model)
     shown = [
-        ReasonCount(
-            REASON_LABELS.get(code, code), number, list_url(name, current_app, queue=Queue.REVIEW, reason=code)
-        )
+        ReasonCount(REASON_LABELS.get(code, code), number, list_url(name, current_app, queue=Queue.REVIEW, reason=code))
         for code, number in reasons.most_common(SHOWN_REASONS)
     ]
     return QueueLine(Queue.REVIEW, name, count, list_url(name, current_app, queue=Queue.REVIEW), shown)

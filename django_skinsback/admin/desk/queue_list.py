@@ -1,4 +1,4 @@
-"""What the lists show while they are filtered by a queue: fewer columns, and one that says what to do about each row."""
+"""Lists that are filtered by a queue: fewer columns, and one column that says what to do about each row."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -50,7 +50,7 @@ class QueueListMixin:
             return columns
         return [*(name for name in columns if name in {*self.queue_columns, "account"}), "what_to_do"]
 
-    @admin.display(description=gettext_lazy("what happened, what it may cost, what to do"))
+    @admin.display(description=gettext_lazy("what to do"))
     def what_to_do(self, row: Any) -> SafeString:
         return format_html_join("", '<div class="skinsback-advice">{}</div>', ((part,) for part in advice_parts(row)))
 

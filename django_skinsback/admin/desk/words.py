@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from ...flows.monitoring.health import FAILING_AFTER, OVERDUE_AFTER
 from ...flows.monitoring.passes import FailingPasses
 from ...steam import GAMES
-from ..labels import ALERT, GOOD, QUIET
+from ..labels import ALERT, GOOD, QUIET, WAIT
 
 MINUTE = timedelta(minutes=1)
 
@@ -29,7 +29,7 @@ class StateLine:
     @property
     def level_text(self) -> str:
         """The level as a word, because a colour alone is not readable for everyone."""
-        return {GOOD: _("fine"), ALERT: _("needs attention")}.get(self.level, _("not known"))
+        return {GOOD: _("fine"), WAIT: _("repeating"), ALERT: _("needs attention")}.get(self.level, _("not known"))
 
 
 def ago(moment: datetime, now: datetime) -> str:
@@ -80,7 +80,7 @@ def webhooks_line(last_delivery: datetime | None, retried: int, now: datetime) -
         "%(count)s deliveries could not be applied and are tried again automatically.",
         retried,
     )
-    return StateLine(subject, f"{text} {more % {'count': retried}}", ALERT)
+    return StateLine(subject, f"{text} {more % {'count': retried}}", WAIT)
 
 
 def limit_line(account: str, paused_until: datetime | None, per_minute: int | None, now: datetime) -> StateLine:
@@ -117,4 +117,4 @@ def prices_line(imports: Iterable[tuple[str, datetime]], max_age: timedelta, now
     text = _("Imported: %(games)s.") % {"games": text}
     if all(now - moment <= max_age for _game, moment in ages):
         return StateLine(subject, text)
-    return StateLine(subject, f"{text} {_('An old list makes no quotes.')}", ALERT)
+    return StateLine(subject, f"{text} {_('No quotes are made from an old list.')}", ALERT)
