@@ -20,7 +20,6 @@ from ..statuses import DepositStatus, EntryKind
 from . import display
 from .actions import confirmation_page, is_confirmed, log_each, redirect_back, run_each, seen_tokens, selected_rows
 from .base import user_search
-from .desk.queue_list import QueueListMixin
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .labels import (
     DEPOSIT_CREDITED_BY_OPERATOR,
@@ -29,6 +28,7 @@ from .labels import (
     DEPOSIT_RETURNED_UNAPPROVED,
     DEPOSIT_REVERSED_BY_OPERATOR,
 )
+from .queues.columns import QueueListAdmin
 from .rows import RowAdmin
 from .settling import settle_rows
 
@@ -41,7 +41,7 @@ CREDITED = {DepositStatus.HOLD_APPROVED, DepositStatus.SUCCESS}
 
 
 @admin.register(Deposit)
-class DepositAdmin(QueueListMixin, RowAdmin):
+class DepositAdmin(QueueListAdmin, RowAdmin):
     actions = ("refresh", "approve_hold", "settle")
     explanations = DEPOSIT_EXPLANATIONS
     list_display = (

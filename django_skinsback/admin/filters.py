@@ -10,15 +10,14 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import conf
 from ..flows.monitoring.queues import (
-    MODELS,
     Queue,
     count_by_reason,
-    holds_are_decided_by_hand,
     in_queue,
+    queues_of,
     rows_with_reason,
 )
 from ..steam import GAMES
-from .desk.advice import REASON_LABELS
+from .queues.advice import REASON_LABELS
 
 
 class QueueFilter(admin.SimpleListFilter):
@@ -28,18 +27,11 @@ class QueueFilter(admin.SimpleListFilter):
     parameter_name = "queue"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        queues = [queue for queue, models in MODELS.items() if model_admin.model in models]
-        if not holds_are_decided_by_hand():
-            queues = [queue for queue in queues if queue != Queue.HOLDS]
-        return [(queue.value, QUEUE_LABELS[queue]) for queue in queues]
+        return [(queue.value, QUEUE_LABELS[queue]) for queue in queues_of(model_admin.model)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
-        return (
-            in_queue(Queue(chosen), queryset)
-            if chosen in {value for value, _label in self.lookup_choices}
-            else queryset
-        )
+        return in_queue(Queue(chosen), queryset) if chosen in queues_of(queryset.model) else queryset
 
 
 QUEUE_LABELS = {

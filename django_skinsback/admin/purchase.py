@@ -36,9 +36,9 @@ from .actions import (
 )
 from .base import user_search, without_transaction
 from .buying import buy_url, buy_view
-from .desk.queue_list import QueueListMixin
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .labels import PURCHASE_ACCEPTED_FINALLY, PURCHASE_CANCELLED, PURCHASE_EXPLANATIONS
+from .queues.columns import QueueListAdmin
 from .rows import RowAdmin
 from .settling import settle_rows
 
@@ -49,7 +49,7 @@ DECISIONS: dict[str, Promise] = {
 
 
 @admin.register(Purchase)
-class PurchaseAdmin(QueueListMixin, RowAdmin):
+class PurchaseAdmin(QueueListAdmin, RowAdmin):
     actions = ("refresh", "cancel", "settle")
     explanations = PURCHASE_EXPLANATIONS
     auto_reload_statuses = frozenset(PurchaseStatus) - PURCHASE_FINAL - {PurchaseStatus.ACCEPTED}

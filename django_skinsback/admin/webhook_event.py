@@ -33,9 +33,8 @@ from .actions import (
     run_each_if_unchanged,
     selected_rows,
 )
-from .base import ReadOnlyAdmin
-from .desk.queue_list import QueueListMixin
 from .filters import AccountFilter, QueueFilter
+from .queues.columns import QueueListAdmin
 
 Outcome = WebhookEvent.Outcome
 
@@ -45,7 +44,7 @@ class DismissForm(forms.Form):
 
 
 @admin.register(WebhookEvent)
-class WebhookEventAdmin(QueueListMixin, ReadOnlyAdmin):
+class WebhookEventAdmin(QueueListAdmin):
     list_display = (
         "short_digest",
         "kind",

@@ -17,8 +17,8 @@ from ...flows.monitoring.health import FEW_DAYS_LEFT
 from ...flows.monitoring.queues import MAX_COUNT, Queue, count_by_reason, count_rows, queue_rows
 from ...models import Deposit, Discrepancy, OwingUser, Purchase, WebhookEvent
 from .. import display
-from .advice import REASON_LABELS
-from .links import list_url, page_url
+from ..links import list_url, page_url
+from ..queues.advice import REASON_LABELS
 
 SHOWN_REASONS = 6
 """At most this many review reasons of one model are shown, the most frequent ones."""

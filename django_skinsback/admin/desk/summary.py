@@ -10,7 +10,7 @@ from ...flows.monitoring.health import longest_overdue
 from ...flows.monitoring.passes import failing_passes, is_shared, last_pass
 from ...models import PriceListImport, WebhookEvent
 from ...models.fields import utc_now
-from .links import list_url, page_url
+from ..links import list_url, page_url
 from .money import accounts_money, hold_lines, may_see_exposure
 from .needs import SHOWN_OWING_USERS, balance_notices, needs_of, owing_users
 from .words import StateLine, failing_line, limit_line, prices_line, webhooks_line, worker_line

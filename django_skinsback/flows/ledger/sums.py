@@ -19,7 +19,7 @@ class SumInMillionths(Sum):
     def __init__(self, expression: Any) -> None:
         super().__init__(expression, output_field=IntegerField())
 
-    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> Any:  # type: ignore[override] # passes all on
         context.setdefault("template", f"SUM(%(expressions)s) * {MILLIONTHS}")
         return super().as_sql(compiler, connection, **context)
 

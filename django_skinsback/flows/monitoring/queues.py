@@ -55,6 +55,12 @@ def holds_are_decided_by_hand() -> bool:
     return not (isinstance(value, str) and "." in value)
 
 
+def queues_of(model: type[Model]) -> list[Queue]:
+    """Return the queues that can contain rows of ``model``."""
+    queues = [queue for queue, models in MODELS.items() if model in models]
+    return [queue for queue in queues if queue != Queue.HOLDS or holds_are_decided_by_hand()]
+
+
 def in_queue(queue: Queue, rows: QuerySet[Any]) -> QuerySet[Any]:
     """Return those of ``rows`` that are in the queue. The model of ``rows`` must be one of ``MODELS[queue]``."""
     if queue == Queue.HOLDS and not holds_are_decided_by_hand():

@@ -12,14 +12,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ... import conf, schedule
-from ...flows.monitoring.queues import Queue
+from ...flows.monitoring.queues import queues_of
 from ...models import Deposit, Discrepancy, Purchase, WebhookEvent
 from ...models.reasons import reason_text
 from .. import display
+from ..base import ReadOnlyAdmin
+from ..desk.words import about_date
 from .advice import (
     DELIVERY_ADVICE,
     DEPOSIT_ADVICE,
     DISCREPANCY_COSTS,
+    DISCREPANCY_EXPLANATIONS,
     HOLD_ADVICE,
     HOLD_HAPPENED,
     HOLD_HAPPENED_UNDATED,
@@ -27,14 +30,13 @@ from .advice import (
     PURCHASE_ADVICE,
     Advice,
 )
-from .words import about_date
 
 Lines = tuple[Any, Any, Any]
 """Three texts: what happened, what it may cost, what can be done."""
 
 
-class QueueListMixin:
-    """Adds the column "what to do" to a list while it is filtered by a queue.
+class QueueListAdmin(ReadOnlyAdmin):
+    """A ModelAdmin whose list has the column "what to do" while it is filtered by a queue.
 
     ``queue_columns`` are the other columns that are shown then.
     """
@@ -45,8 +47,8 @@ class QueueListMixin:
         css = {"all": ["skinsback/desk.css"]}
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        columns = list(super().get_list_display(request))  # type: ignore[misc] # mixed into a ModelAdmin
-        if request.GET.get("queue") not in {*Queue}:
+        columns = super().get_list_display(request)
+        if request.GET.get("queue") not in queues_of(self.model):
             return columns
         return [*(name for name in columns if name in {*self.queue_columns, "account"}), "what_to_do"]
 
@@ -68,9 +70,7 @@ def advice_parts(row: Any) -> list[SafeString]:
         case WebhookEvent():
             texts = [(row.error or row.get_outcome_display(), DELIVERY_ADVICE.cost, DELIVERY_ADVICE.action)]
         case Discrepancy():
-            from ..discrepancy import EXPLANATIONS
-
-            texts = [(row.get_kind_display(), DISCREPANCY_COSTS[row.kind], EXPLANATIONS[row.kind])]
+            texts = [(row.get_kind_display(), DISCREPANCY_COSTS[row.kind], DISCREPANCY_EXPLANATIONS[row.kind])]
         case _:
             raise TypeError(row)
     return [

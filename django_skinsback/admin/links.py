@@ -1,4 +1,4 @@
-"""Links from the desk to pages of the admin. A page that the admin site does not have gets no link."""
+"""Addresses of pages of the admin. A page that the admin site does not have has no address."""
 
 from typing import Any
 from urllib.parse import urlencode

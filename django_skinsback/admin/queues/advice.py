@@ -75,7 +75,7 @@ DEPOSIT_ADVICE: dict[str, Advice] = {
         _CREDIT_WAITS, _("Refresh the deposit. If it still has no amount, ask SkinsBack's support.")
     ),
     "other_amount": Advice(
-        _("The credit was calculated from the first amount. The reported amount is another: %(amount)s."),
+        _("The credit was calculated from the first amount, %(amount)s. The amount reported later may be right."),
         _("Compare both amounts with SkinsBack's project page. Then settle and keep it, or reverse the credit."),
     ),
     "other_payer": Advice(
@@ -243,3 +243,28 @@ DISCREPANCY_COSTS: dict[str, Promise] = {
     Discrepancy.Kind.DUPLICATE: _("SkinsBack may have counted this deposit or purchase twice."),
     Discrepancy.Kind.ABSENT: _("SkinsBack may not pay for a credit that the user has."),
 }
+DISCREPANCY_EXPLANATIONS: dict[str, Promise] = {
+    Discrepancy.Kind.MISSED: _(
+        "SkinsBack's list contained a newer status than the row here, because SkinsBack's report never arrived. If the "
+        "status here is the same now, there is nothing to do. If not, open the deposit or purchase, find the reason, "
+        "and settle the row."
+    ),
+    Discrepancy.Kind.UNKNOWN: _(
+        "SkinsBack's list contains a deposit or purchase that has no row here. Possible reasons: another site uses the "
+        "same keys, a person called the API by hand, or the row was deleted here. No user was credited. Find out which "
+        "user it belongs to, then close this discrepancy."
+    ),
+    Discrepancy.Kind.DIFFERING: _(
+        "The two sides contradict each other. This discrepancy has moved no money. Ask SkinsBack's support. If the row "
+        "needs review, settle the row. Then close this discrepancy."
+    ),
+    Discrepancy.Kind.DUPLICATE: _(
+        "SkinsBack's list contains this deposit or purchase twice, with different values. It is counted once here. Ask "
+        "SkinsBack's support which values are right, then close this discrepancy."
+    ),
+    Discrepancy.Kind.ABSENT: _(
+        "This deposit or purchase is paid here, but SkinsBack's list does not contain it. Check whether it was made "
+        "with other keys or in the sandbox. Ask SkinsBack's support, then close this discrepancy."
+    ),
+}
+"""Kind of a discrepancy -> what it means, and what an operator can do."""
