@@ -10,12 +10,12 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import conf
 from ..flows.monitoring.queues import (
-    Queue,
     count_by_reason,
     in_queue,
     queues_of,
     rows_with_reason,
 )
+from ..statuses import Queue
 from ..steam import GAMES
 from .queues.advice import REASON_LABELS
 

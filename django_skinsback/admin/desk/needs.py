@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy
 from ... import conf
 from ...flows.ledger.database import database
 from ...flows.monitoring.health import FEW_DAYS_LEFT
-from ...flows.monitoring.queues import MAX_COUNT, Queue, count_by_reason, count_rows, queue_rows
+from ...flows.monitoring.queues import MAX_COUNT, count_by_reason, count_rows, queue_rows
 from ...models import Deposit, Discrepancy, OwingUser, Purchase, WebhookEvent
+from ...statuses import Queue
 from .. import display
 from ..links import list_url, page_url
 from ..queues.advice import REASON_LABELS

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -11,26 +10,11 @@ from django.db.models import Model, Q, QuerySet
 
 from ... import conf
 from ...models import Deposit, Discrepancy, Purchase, WebhookEvent
-from ...statuses import DepositStatus
+from ...statuses import DepositStatus, Queue
 from ..ledger.database import database
 
 MAX_COUNT = 1000
 """Rows of a queue are counted up to this number. A count of ``MAX_COUNT + 1`` means that there are more."""
-
-
-class Queue(StrEnum):
-    """The queues.
-
-    * ``review``: deposits and purchases that are flagged for manual review.
-    * ``holds``: held deposits without a decision. If ``HOLD_POLICY`` is a function, this queue is empty.
-    * ``deliveries``: deliveries that could not be applied for too long.
-    * ``discrepancies``: open discrepancies.
-    """
-
-    REVIEW = "review"
-    HOLDS = "holds"
-    DELIVERIES = "deliveries"
-    DISCREPANCIES = "discrepancies"
 
 
 MODELS: dict[Queue, tuple[type[Model], ...]] = {
