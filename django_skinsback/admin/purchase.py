@@ -118,6 +118,9 @@ class PurchaseAdmin(QueueListAdmin, RowAdmin):
     def has_refresh_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("skinsback.refresh_purchase")
 
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("skinsback.cancel_purchase")
+
     def has_settle_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("skinsback.settle_purchase")
 
@@ -163,7 +166,7 @@ class PurchaseAdmin(QueueListAdmin, RowAdmin):
             messages.warning(request, _("Purchases that were not sent to SkinsBack yet were skipped."))
         return redirect_back(self, request, rows)
 
-    @admin.action(description=gettext_lazy("Cancel…"), permissions=["settle"])
+    @admin.action(description=gettext_lazy("Cancel…"), permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> HttpResponse | None:
         rows = selected_rows(request, queryset.select_related("user"))
         if not is_confirmed(request):
