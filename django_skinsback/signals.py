@@ -11,6 +11,7 @@ logged, and nothing is rolled back:
 * ``deposit_changed(deposit, change)``
 * ``purchase_changed(purchase, change)``
 * ``review_needed(row, reason)``
+* ``queue_entered(row, queue)``, where ``queue`` is a ``statuses.Queue``
 * ``notification_refused(account, kind, error)``, which is sent before anything is written
 * ``balance_low(account, balance)``, where ``balance`` is in US dollars
 * ``trade_url_changed(user, profile)``
@@ -24,6 +25,7 @@ __all__ = [
     "entry_posted",
     "notification_refused",
     "purchase_changed",
+    "queue_entered",
     "review_needed",
     "trade_url_changed",
 ]
@@ -32,6 +34,7 @@ entry_posted = Signal()
 deposit_changed = Signal()
 purchase_changed = Signal()
 review_needed = Signal()
+queue_entered = Signal()
 notification_refused = Signal()
 balance_low = Signal()
 trade_url_changed = Signal()

@@ -29,6 +29,7 @@ __all__ = [
     "DepositStatus",
     "EntryKind",
     "PurchaseStatus",
+    "Queue",
 ]
 
 
@@ -79,6 +80,21 @@ class EntryKind(StrEnum):
     REVERSAL = "reversal"
     CHARGE = "charge"
     REFUND = "refund"
+
+
+class Queue(StrEnum):
+    """The queues in which work waits for an operator. A row is in one queue at most.
+
+    * ``review``: a deposit or purchase that is flagged for manual review.
+    * ``holds``: a deposit in hold without a decision. This queue is used only if operators decide about holds.
+    * ``deliveries``: a delivery that could not be applied for too long.
+    * ``discrepancies``: an open difference between SkinsBack's lists and our rows.
+    """
+
+    REVIEW = "review"
+    HOLDS = "holds"
+    DELIVERIES = "deliveries"
+    DISCREPANCIES = "discrepancies"
 
 
 class Verdict(Enum):

@@ -14,6 +14,7 @@ except ImportError as missing:
 
 from .flows import retention, scheduler
 from .flows.ledger.database import database
+from .flows.monitoring import digest
 from .flows.monitoring.passes import note_pass
 from .flows.polling import purchases as purchase_queue
 from .flows.purchases.send import submit
@@ -26,6 +27,7 @@ __all__ = [
     "poll_purchases",
     "prune",
     "reconcile",
+    "send_digest",
     "snapshot_balance",
     "submit_purchase",
     "sync_prices",
@@ -83,6 +85,12 @@ def snapshot_balance() -> None:
     scheduler.snapshot_balance()
 
 
+@shared_task(name="skinsback.send_digest", **_OPTIONS)
+def send_digest() -> None:
+    """Mail the daily digest to ``DIGEST_RECIPIENTS``, if it is after 7 o'clock and today's digest was not mailed."""
+    digest.send_digest_if_due()
+
+
 def beat_schedule(sweep_seconds: float = 10.0) -> dict[str, dict[str, Any]]:
     """Return the schedule of all tasks for Celery's beat: ``app.conf.beat_schedule = beat_schedule()``.
 
@@ -100,5 +108,6 @@ def beat_schedule(sweep_seconds: float = 10.0) -> dict[str, dict[str, Any]]:
         "skinsback-reconcile": every(3600.0, reconcile),
         "skinsback-sync-prices": every(3600.0, sync_prices),
         "skinsback-snapshot-balance": every(900.0, snapshot_balance),
+        "skinsback-send-digest": every(3600.0, send_digest),
         "skinsback-prune": every(86400.0, prune),
     }

@@ -41,6 +41,11 @@ SIGNALS = {
         "After the commit, for each new reason for a manual review. The codes are [below](#review-reasons).",
         LOGGED,
     ),
+    "queue_entered": (
+        "`sender` (`Deposit`, `Purchase`, `WebhookEvent` or `Discrepancy`), `row`, `queue` (a `statuses.Queue`)",
+        "After the commit, when a row enters a queue of the desk, so that an operator must look at it.",
+        LOGGED,
+    ),
     "notification_refused": (
         "`sender` (`WebhookEvent`), `account`, `kind`, `error` (a `NotificationRefused`)",
         "When a webhook is refused, before any query.",

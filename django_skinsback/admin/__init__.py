@@ -5,6 +5,7 @@ Rows are read-only. Each action calls a flow and needs its own permission.
 
 from .balance_snapshot import BalanceSnapshotAdmin
 from .deposit import DepositAdmin
+from .desk.desk import DeskAdmin
 from .discrepancy import DiscrepancyAdmin
 from .freeze import FreezeAdmin
 from .ledger_entry import LedgerEntryAdmin
@@ -17,6 +18,7 @@ from .webhook_event import WebhookEventAdmin
 __all__ = [
     "BalanceSnapshotAdmin",
     "DepositAdmin",
+    "DeskAdmin",
     "DiscrepancyAdmin",
     "FreezeAdmin",
     "LedgerEntryAdmin",

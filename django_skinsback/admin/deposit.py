@@ -20,7 +20,7 @@ from ..statuses import DepositStatus, EntryKind
 from . import display
 from .actions import confirmation_page, is_confirmed, log_each, redirect_back, run_each, seen_tokens, selected_rows
 from .base import user_search
-from .filters import AccountFilter, GameFilter, ReviewFilter
+from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .labels import (
     DEPOSIT_CREDITED_BY_OPERATOR,
     DEPOSIT_EXPLANATIONS,
@@ -28,6 +28,7 @@ from .labels import (
     DEPOSIT_RETURNED_UNAPPROVED,
     DEPOSIT_REVERSED_BY_OPERATOR,
 )
+from .queues.columns import QueueListAdmin
 from .rows import RowAdmin
 from .settling import settle_rows
 
@@ -40,7 +41,7 @@ CREDITED = {DepositStatus.HOLD_APPROVED, DepositStatus.SUCCESS}
 
 
 @admin.register(Deposit)
-class DepositAdmin(RowAdmin):
+class DepositAdmin(QueueListAdmin, RowAdmin):
     actions = ("refresh", "approve_hold", "settle")
     explanations = DEPOSIT_EXPLANATIONS
     list_display = (
@@ -54,7 +55,8 @@ class DepositAdmin(RowAdmin):
         "created_at",
     )
     list_display_links = ("short_order_id",)
-    list_filter = (ReviewFilter, "status", GameFilter, AccountFilter)
+    queue_columns = ("short_order_id", "status_badge", "user", "created_at")
+    list_filter = (QueueFilter, ReasonFilter, "status", GameFilter, AccountFilter)
     list_select_related = ("user",)
     search_fields = ("order_id__exact", "transaction_id__exact", "steam_id__exact", "payer_steam_id__exact")
     search_help_text = gettext_lazy("Order ID, transaction ID, Steam ID or user name, in full.")

@@ -26,35 +26,12 @@ from .actions import (
     run_each_if_unchanged,
     selected_rows,
 )
-from .base import ReadOnlyAdmin
-from .filters import AccountFilter
+from .filters import AccountFilter, QueueFilter
+from .queues.advice import DISCREPANCY_EXPLANATIONS
+from .queues.columns import QueueListAdmin
 
-Kind, State = Discrepancy.Kind, Discrepancy.State
+State = Discrepancy.State
 
-EXPLANATIONS = {
-    Kind.MISSED: gettext_lazy(
-        "SkinsBack's list contained a newer status than the row here, because SkinsBack's report never arrived. If the "
-        "status here is the same now, there is nothing to do. If not, open the deposit or purchase, find the reason, "
-        "and settle the row."
-    ),
-    Kind.UNKNOWN: gettext_lazy(
-        "SkinsBack's list contains a deposit or purchase that has no row here. Possible reasons: another site uses the "
-        "same keys, a person called the API by hand, or the row was deleted here. No user was credited. Find out which "
-        "user it belongs to, then close this discrepancy."
-    ),
-    Kind.DIFFERING: gettext_lazy(
-        "The two sides contradict each other. This discrepancy has moved no money. Ask SkinsBack's support. If the row "
-        "needs review, settle the row. Then close this discrepancy."
-    ),
-    Kind.DUPLICATE: gettext_lazy(
-        "SkinsBack's list contains this deposit or purchase twice, with different values. It is counted once here. Ask "
-        "SkinsBack's support which values are right, then close this discrepancy."
-    ),
-    Kind.ABSENT: gettext_lazy(
-        "This deposit or purchase is paid here, but SkinsBack's list does not contain it. Check whether it was made "
-        "with other keys or in the sandbox. Ask SkinsBack's support, then close this discrepancy."
-    ),
-}
 DONE_EXPLANATIONS = {
     State.RESOLVED: gettext_lazy("Both sides agree now. There is nothing to do."),
     State.CLOSED: gettext_lazy(
@@ -73,10 +50,11 @@ class CloseForm(forms.Form):
 
 
 @admin.register(Discrepancy)
-class DiscrepancyAdmin(ReadOnlyAdmin):
+class DiscrepancyAdmin(QueueListAdmin):
     list_display = ("row", "kind_badge", "summary", "state_badge", "account", "last_seen_at")
     list_display_links = ("kind_badge",)
-    list_filter = ("state", "kind", "found_in", AccountFilter)
+    queue_columns = ("row", "kind_badge", "summary", "last_seen_at")
+    list_filter = (QueueFilter, "state", "kind", "found_in", AccountFilter)
     list_select_related = ("deposit", "purchase")
     search_fields = ("our_id__exact", "their_id__exact")
     search_help_text = gettext_lazy("This site's ID or SkinsBack's ID, in full.")
@@ -110,7 +88,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
         context |= {
             "discrepancy": obj,
             "badge": format_html("{} {}", self.kind_badge(obj), self.state_badge(obj)),
-            "explanation": DONE_EXPLANATIONS.get(obj.state) or EXPLANATIONS[obj.kind],
+            "explanation": DONE_EXPLANATIONS.get(obj.state) or DISCREPANCY_EXPLANATIONS[obj.kind],
             "buttons": [("close", labels["close"])] if "close" in labels and obj.state == State.OPEN else [],
             "list_url": changelist_url(self),
             "checkbox_name": ACTION_CHECKBOX_NAME,

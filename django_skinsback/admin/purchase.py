@@ -36,8 +36,9 @@ from .actions import (
 )
 from .base import user_search, without_transaction
 from .buying import buy_url, buy_view
-from .filters import AccountFilter, GameFilter, ReviewFilter
+from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .labels import PURCHASE_ACCEPTED_FINALLY, PURCHASE_CANCELLED, PURCHASE_EXPLANATIONS
+from .queues.columns import QueueListAdmin
 from .rows import RowAdmin
 from .settling import settle_rows
 
@@ -48,7 +49,7 @@ DECISIONS: dict[str, Promise] = {
 
 
 @admin.register(Purchase)
-class PurchaseAdmin(RowAdmin):
+class PurchaseAdmin(QueueListAdmin, RowAdmin):
     actions = ("refresh", "cancel", "settle")
     explanations = PURCHASE_EXPLANATIONS
     auto_reload_statuses = frozenset(PurchaseStatus) - PURCHASE_FINAL - {PurchaseStatus.ACCEPTED}
@@ -63,7 +64,8 @@ class PurchaseAdmin(RowAdmin):
         "created_at",
     )
     list_display_links = ("skin",)
-    list_filter = (ReviewFilter, "status", GameFilter, AccountFilter)
+    queue_columns = ("skin", "status_badge", "user", "created_at")
+    list_filter = (QueueFilter, ReasonFilter, "status", GameFilter, AccountFilter)
     list_select_related = ("user",)
     search_fields = ("custom_id__exact", "buy_id__exact", "steam_id__exact", "batch_id__exact")
     search_help_text = gettext_lazy("Custom ID, buy ID, batch ID, Steam ID or user name, in full.")
@@ -116,6 +118,9 @@ class PurchaseAdmin(RowAdmin):
     def has_refresh_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("skinsback.refresh_purchase")
 
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("skinsback.cancel_purchase")
+
     def has_settle_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("skinsback.settle_purchase")
 
@@ -161,7 +166,7 @@ class PurchaseAdmin(RowAdmin):
             messages.warning(request, _("Purchases that were not sent to SkinsBack yet were skipped."))
         return redirect_back(self, request, rows)
 
-    @admin.action(description=gettext_lazy("Cancel…"), permissions=["settle"])
+    @admin.action(description=gettext_lazy("Cancel…"), permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Purchase]) -> HttpResponse | None:
         rows = selected_rows(request, queryset.select_related("user"))
         if not is_confirmed(request):

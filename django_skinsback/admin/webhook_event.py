@@ -33,8 +33,8 @@ from .actions import (
     run_each_if_unchanged,
     selected_rows,
 )
-from .base import ReadOnlyAdmin
-from .filters import AccountFilter, ReviewFilter
+from .filters import AccountFilter, QueueFilter
+from .queues.columns import QueueListAdmin
 
 Outcome = WebhookEvent.Outcome
 
@@ -44,7 +44,7 @@ class DismissForm(forms.Form):
 
 
 @admin.register(WebhookEvent)
-class WebhookEventAdmin(ReadOnlyAdmin):
+class WebhookEventAdmin(QueueListAdmin):
     list_display = (
         "short_digest",
         "kind",
@@ -55,7 +55,8 @@ class WebhookEventAdmin(ReadOnlyAdmin):
         "account",
         "received_at",
     )
-    list_filter = (ReviewFilter, "outcome", "kind", AccountFilter)
+    queue_columns = ("short_digest", "outcome_badge", "row", "received_at")
+    list_filter = (QueueFilter, "outcome", "kind", AccountFilter)
     list_select_related = ("deposit", "purchase")
     search_fields = ("digest__exact", "deposit__order_id__exact", "purchase__custom_id__exact")
     search_help_text = _("Digest, order ID or custom ID, in full.")

@@ -8,19 +8,25 @@
 ``{{ code|skinsback_game }}``               the name of a game, such as ``Counter-Strike 2``
 ``{% skinsback_picture name class_id=… %}`` the picture of a skin, or a drawing if there is no picture
 ``{% skinsback_assets %}``                  the stylesheet and the scripts, once per page
+``{% skinsback_summary %}``                 what needs an operator, and the balances, for an index page of operators
 
 The cards contain links to the ready-made pages, so the URLconf of the site must include these pages.
 """
 
+import logging
+from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.db import connections, transaction
+from django.template.loader import render_to_string
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from .. import pictures, player_texts
+from ..flows.ledger.database import database
 from ..models import Deposit, Purchase
 from ..pages.cards import deposit_card
 from ..pages.purchase_cards import purchase_cards
@@ -28,6 +34,7 @@ from ..pages.rendering import PageContext
 from ..steam import GAMES
 
 register = template.Library()
+logger = logging.getLogger("django_skinsback")
 
 SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£"}
 MINUS = "\N{MINUS SIGN}"
@@ -116,3 +123,28 @@ def skinsback_assets(context: template.Context) -> dict[str, Any]:
     if page is not None:
         page.are_assets_rendered = True
     return {"is_needed": is_needed}
+
+
+@register.simple_tag(takes_context=True)
+def skinsback_summary(context: template.Context) -> SafeString | str:
+    """Show the summary of the operator's desk: what needs an operator, the balances, and a link to the desk.
+
+    Each part is shown only to users who may view its model. Show nothing to a user who may not view the desk. If the
+    summary cannot be made, log ``skinsback.summary_failed`` and show nothing, so that the page is never broken.
+    """
+    request = context.get("request")
+    if request is None:
+        return ""
+    try:
+        from ..admin.desk.summary import may_view_desk, summary_context
+
+        if not may_view_desk(request):
+            return ""
+        # After a failed query, PostgreSQL refuses all queries of a transaction, except after a savepoint.
+        inside = connections[database()].in_atomic_block
+        with transaction.atomic(using=database()) if inside else nullcontext():
+            parts = summary_context(request, getattr(request, "current_app", None))
+            return render_to_string("admin/skinsback/desk/summary.html", parts)
+    except Exception:
+        logger.exception("skinsback.summary_failed")
+        return ""

@@ -1,5 +1,6 @@
 """Database transactions that move money. They are short and repeatable, and never open during a call to SkinsBack."""
 
+import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,9 +11,12 @@ from typing import Any, TypeVar
 from django.db import DatabaseError, IntegrityError, OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
+from django.dispatch import Signal
 
 from ...exceptions import InsideDatabaseTransaction, RolledBack
 from ...models import LedgerEntry
+
+logger = logging.getLogger("django_skinsback")
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
@@ -146,6 +150,16 @@ def money_transaction(committed: list[bool]) -> Iterator[None]:
         transaction.on_commit(partial(committed.append, True), using=using)
         with raise_if_rolled_back():
             yield
+
+
+def after_commit(signal: Signal, **arguments: Any) -> None:
+    """Send a signal after the commit. A receiver that raises an exception cannot undo the change."""
+    transaction.on_commit(partial(signal.send_robust, **arguments), using=database())
+
+
+def log_after_commit(level: int, event: str, **about: Any) -> None:
+    """Log an event after the commit. After a rollback, nothing is logged."""
+    transaction.on_commit(partial(logger.log, level, event, extra=about), using=database())
 
 
 def is_inside_transaction() -> bool:

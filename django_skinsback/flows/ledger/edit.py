@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any, Generic, TypeVar
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.utils.translation import gettext as _
@@ -18,10 +16,9 @@ from ...models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
 from ...models.fields import WORD_LENGTH, UTCDateTimeField, utc_now
 from ...models.reasons import Reason, make_reason, reason_text
 from ...signals import deposit_changed, entry_posted, purchase_changed, review_needed
-from ...statuses import EntryKind
-from .database import current, database, lock, raise_if_rolled_back, read_locked
-
-logger = logging.getLogger("django_skinsback")
+from ...statuses import DepositStatus, EntryKind
+from .database import after_commit, current, database, lock, log_after_commit, raise_if_rolled_back, read_locked
+from .queues import queue_entered_by, report_queue_entered
 
 Source = StatusChange.Source
 Row = TypeVar("Row", Deposit, Purchase)
@@ -200,6 +197,10 @@ class Edit(Generic[Row]):
             code, text = reason["code"], reason_text(reason)
             log_after_commit(logging.WARNING, "skinsback.review_needed", **about, code=code, reason=text)
             after_commit(review_needed, sender=type(self.row), row=self.row, reason=text, code=code)
+        if self.row.needs_review or self.row.status == DepositStatus.IN_HOLD:
+            queue = queue_entered_by(self.row, self.changed)
+            if queue is not None:
+                report_queue_entered(self.row, queue)
         for change in self.history:
             change.save(using=database())
             if change.from_status != change.to_status == self.row.status:
@@ -241,16 +242,6 @@ def entries_of(row: Deposit | Purchase) -> QuerySet[LedgerEntry]:
 
 def _reference(row: Deposit | Purchase) -> dict[str, Any]:
     return {"deposit": row} if isinstance(row, Deposit) else {"purchase": row}
-
-
-def after_commit(signal: Signal, **arguments: Any) -> None:
-    """Send a signal after the commit. A receiver that raises an exception cannot undo the change."""
-    transaction.on_commit(partial(signal.send_robust, **arguments), using=database())
-
-
-def log_after_commit(level: int, event: str, **about: Any) -> None:
-    """Log an event after the commit. After a rollback, nothing is logged."""
-    transaction.on_commit(partial(logger.log, level, event, extra=about), using=database())
 
 
 def lock_for_edit(

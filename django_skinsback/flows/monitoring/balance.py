@@ -16,8 +16,7 @@ from ...models.fields import utc_now
 from ...money import amount_text
 from ...ratelimit import background
 from ...signals import balance_low
-from ..ledger.database import database, run
-from ..ledger.edit import after_commit, log_after_commit
+from ..ledger.database import after_commit, database, log_after_commit, run
 
 ESTIMATE_WINDOW = timedelta(days=7)
 MINIMUM_OBSERVED = timedelta(days=1)
@@ -101,10 +100,28 @@ def estimate_days_left(account: str = conf.DEFAULT_ACCOUNT, *, now: datetime | N
     """
     since = (now or utc_now()) - ESTIMATE_WINDOW
     snapshots = BalanceSnapshot.objects.using(database()).filter(account=account, taken_at__gte=since)
-    newest = snapshots.order_by("-pk").values_list("taken_at", "balance")[:MAX_SNAPSHOTS_READ]
-    oldest_first = list(reversed(newest))
-    is_busy = len(oldest_first) == MAX_SNAPSHOTS_READ
-    return days_left(oldest_first, minimum_observed=MINIMUM_OBSERVED_BUSY if is_busy else MINIMUM_OBSERVED)
+    return _days_left_from(list(snapshots.order_by("-pk").values_list("taken_at", "balance")[:MAX_SNAPSHOTS_READ]))
+
+
+def newest_balance(
+    account: str = conf.DEFAULT_ACCOUNT, *, now: datetime | None = None
+) -> tuple[datetime, Decimal, Decimal | None] | None:
+    """Return the newest known balance: when it was reported, the balance, and the result of ``estimate_days_left``.
+
+    Return None if no balance is known. This takes one query.
+    """
+    since = (now or utc_now()) - ESTIMATE_WINDOW
+    snapshots = BalanceSnapshot.objects.using(database()).filter(account=account)
+    newest = list(snapshots.order_by("-pk").values_list("taken_at", "balance")[:MAX_SNAPSHOTS_READ])
+    if not newest:
+        return None
+    return *newest[0], _days_left_from([snapshot for snapshot in newest if snapshot[0] >= since])
+
+
+def _days_left_from(newest_first: list[tuple[datetime, Decimal]]) -> Decimal | None:
+    is_busy = len(newest_first) == MAX_SNAPSHOTS_READ
+    minimum = MINIMUM_OBSERVED_BUSY if is_busy else MINIMUM_OBSERVED
+    return days_left(newest_first[::-1], minimum_observed=minimum)
 
 
 def days_left(

@@ -118,7 +118,7 @@ def is_failing(now: datetime | None = None) -> bool:
 
     This result may be shown to anyone. The result of ``health`` may not.
     """
-    return _longest_overdue(None, now or utc_now()) > FAILING_AFTER
+    return longest_overdue(None, now or utc_now()) > FAILING_AFTER
 
 
 def health(account: str | None = None, *, probe: bool = False, now: datetime | None = None) -> Health:
@@ -136,7 +136,7 @@ def health(account: str | None = None, *, probe: bool = False, now: datetime | N
     deliveries = WebhookEvent.objects.using(database()).filter(**only)
     found = Health(
         checked_at=now,
-        overdue_seconds=_longest_overdue(account, now) // timedelta(seconds=1),
+        overdue_seconds=longest_overdue(account, now) // timedelta(seconds=1),
         overdue_rows=sum(some.filter(next_poll_at__lte=now - OVERDUE_AFTER).count() for some in rows),
         failed_deliveries=deliveries.filter(next_try_at__isnull=False, outcome=Outcome.FAILED).count(),
         deliveries_to_review=deliveries.filter(needs_review=True).count(),
@@ -226,7 +226,7 @@ def _reasons_of_account(account: AccountHealth, low_balance: Decimal | None, now
         yield Reason("few_days_left", HealthStatus.DEGRADED, text % values)
 
 
-def _longest_overdue(account: str | None, now: datetime) -> timedelta:
+def longest_overdue(account: str | None, now: datetime) -> timedelta:
     """Return the longest time that a row has been due. Return zero if no row is due."""
     only = {} if account is None else {"account": account}
     oldest = [

@@ -9,8 +9,7 @@ from django.utils.translation import gettext as _
 from ...exceptions import InvalidInput
 from ...models import Freeze
 from ...models.fields import OptionalUser
-from ..ledger.database import database, run
-from ..ledger.edit import log_after_commit
+from ..ledger.database import database, log_after_commit, run
 from .guard import lock_user
 
 

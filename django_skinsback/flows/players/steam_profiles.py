@@ -21,8 +21,7 @@ from ...models.fields import WORD_LENGTH, utc_now
 from ...sensitive import hide
 from ...signals import trade_url_changed
 from ...steam import TradeURL, check_steam_id
-from ..ledger.database import database, lock, run
-from ..ledger.edit import after_commit
+from ..ledger.database import after_commit, database, lock, run
 
 BROKEN_CODES = frozenset({8, 9})
 """Error codes with which the buying methods refuse a trade URL: ``invalid_partner_value``, ``invalid_token_value``."""

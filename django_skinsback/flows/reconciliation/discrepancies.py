@@ -15,7 +15,9 @@ from django.utils.translation import gettext as _
 from ...exceptions import InvalidInput, RowChanged
 from ...models import Deposit, Discrepancy, ListName, Purchase
 from ...models.fields import utc_now
+from ...statuses import Queue
 from ..ledger.database import database, run
+from ..ledger.queues import report_queue_entered
 from ..ledger.record import Outcome, Recorded
 
 logger = logging.getLogger("django_skinsback")
@@ -164,11 +166,15 @@ class DiscrepancyStore:
             stored, new = self._insert(batch, now)
         except IntegrityError:  # another run has inserted one of them
             stored, new = self._insert(batch, now)
+        open_before = {row.pk for row in stored.values() if row.state == State.OPEN}
         changed = [row for digest, row in stored.items() if _update(row, batch[digest], now)]
         self._rows().bulk_update(changed, _UPDATED_COLUMNS)
         self._rows().filter(pk__in=[row.pk for row in stored.values()]).update(
             times_seen=F("times_seen") + 1, last_seen_at=now
         )
+        for row in [*new, *changed]:
+            if row.state == State.OPEN and row.pk not in open_before:
+                report_queue_entered(row, Queue.DISCREPANCIES)
         if self._on_discrepancy is not None:
             for row in [*new, *stored.values()]:
                 self._on_discrepancy(row)

@@ -20,6 +20,7 @@ from ... import conf
 from ...exceptions import ConfigurationError, NoSecret, NotificationRefused, RolledBack
 from ...models import Deposit, Purchase, WebhookEvent
 from ...models.fields import utc_now
+from ...statuses import Queue
 from ...wire.notifications import Event, read_deposit_notification, read_event
 from ...wire.readers import storable
 from ...wire.types import DepositReport
@@ -27,6 +28,7 @@ from ..deposits import report as deposits
 from ..forget_user import RAW_DATA
 from ..ledger.database import database, run
 from ..ledger.edit import Source
+from ..ledger.queues import report_queue_entered
 from ..ledger.record import Outcome, PendingChange
 from ..monitoring.balance import store_balance
 from ..purchases import report as purchases
@@ -205,14 +207,21 @@ def keep_failed(event: WebhookEvent, error: Exception) -> None:
             "next_try_at": next_try_at,
             "needs_review": too_old,
         }
+        enters_queue = too_old and not first.needs_review
         # The stored delivery may be processed already: by another process, or by a commit whose answer was lost.
-        if same.filter(processed_at=None).update(**failed) or same.exists():
+        if same.filter(processed_at=None).update(**failed):
+            if enters_queue:
+                report_queue_entered(first, Queue.DELIVERIES)
+            return
+        if same.exists():
             return
         event.pk, event._state.adding = None, True
         event.processed_at, event.outcome, event.error = None, Outcome.FAILED, _error_text(error)
         event.next_try_at, event.needs_review = next_try_at, too_old
         event.deposit = event.purchase = None
         event.save(using=database())
+        if enters_queue:
+            report_queue_entered(event, Queue.DELIVERIES)
 
     run(block)
 

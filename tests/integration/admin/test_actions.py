@@ -55,7 +55,7 @@ ACTIONS = [
     ("deposit", "approve_hold", "approve_hold"),
     ("deposit", "settle", "settle_deposit"),
     ("purchase", "refresh", "refresh_purchase"),
-    ("purchase", "cancel", "settle_purchase"),
+    ("purchase", "cancel", "cancel_purchase"),
     ("purchase", "settle", "settle_purchase"),
     ("marketitem", "buy", "buy_skins"),
 ]
@@ -370,7 +370,7 @@ class TestSettle:
 class TestCancel:
     def test_it_asks_first_and_then_cancels_the_purchase(self):
         unsent, sent = make_purchase(), make_purchase(status="unknown", attempts=1)
-        client = browser_of(*VIEW_ALL, "settle_purchase")
+        client = browser_of(*VIEW_ALL, "cancel_purchase")
         asked = act(client, "cancel", unsent, sent)
         assert [each["row"] for each in asked.context["rows"]] == [unsent]
         assert Purchase.objects.get(pk=unsent.pk).status == "requested"

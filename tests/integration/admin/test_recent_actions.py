@@ -88,7 +88,7 @@ def test_a_settled_purchase_is_logged():
 
 def test_a_cancelled_purchase_is_logged_once():
     purchase = make_purchase()
-    client = browser_of(*VIEW_ALL, "settle_purchase")
+    client = browser_of(*VIEW_ALL, "cancel_purchase")
 
     seen = seen_on(act(client, "cancel", purchase))
     for _ in range(2):

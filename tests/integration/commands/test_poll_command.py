@@ -18,7 +18,7 @@ from django_skinsback import tasks
 from django_skinsback.flows import retention
 from django_skinsback.flows import scheduler as routine
 from django_skinsback.flows.market import prices
-from django_skinsback.flows.monitoring import balance
+from django_skinsback.flows.monitoring import balance, digest
 from django_skinsback.flows.polling import deposits as deposit_queue
 from django_skinsback.flows.polling import purchases as purchase_queue
 from django_skinsback.flows.polling.sweep import Counts
@@ -124,6 +124,7 @@ class TestJobs:
         replace(prices, "sync_prices")
         replace(balance, "snapshot_balance")
         replace(reconciliation, "reconcile")
+        replace(digest, "send_digest_if_due")
         replace(retention, "prune")
         return made
 
@@ -145,7 +146,7 @@ class TestJobs:
         assert {"second"} == {
             (*args, *options.values())[0] if args else options["account"]
             for name, args, options in calls
-            if name != "apply_kept"
+            if name not in {"apply_kept", "send_digest_if_due"}  # these are of all accounts
         }
 
 

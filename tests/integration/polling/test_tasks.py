@@ -20,6 +20,7 @@ NAMES = {
     "skinsback.poll_purchases",
     "skinsback.poll_deposits",
     "skinsback.reconcile",
+    "skinsback.send_digest",
     "skinsback.sync_prices",
     "skinsback.prune",
     "skinsback.snapshot_balance",

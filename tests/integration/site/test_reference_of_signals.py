@@ -60,6 +60,7 @@ CAUSES = {
     "deposit_changed": credit_a_deposit,
     "purchase_changed": accept_a_purchase,
     "review_needed": report_an_unknown_status,
+    "queue_entered": report_an_unknown_status,
     "notification_refused": refuse_a_notification,
     "balance_low": fall_below_low_balance,
     "trade_url_changed": replace_a_trade_url,
