@@ -25,7 +25,7 @@ from ...wire.readers import storable
 from ...wire.types import DepositReport
 from ..deposits import report as deposits
 from ..forget_user import RAW_DATA
-from ..ledger.database import database, run
+from ..ledger.database import database, look, run
 from ..ledger.edit import Source
 from ..ledger.record import Outcome, PendingChange
 from ..monitoring.balance import store_balance
@@ -94,9 +94,9 @@ def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> Web
     except IntegrityError:
         stored = _copies(event).first()
         if stored is None:  # no copy is stored, so another row has got the reported ID, or a receiver raised the error
-            return _run_or_keep(event, store)
+            return _run_or_keep(event, store, message)
     except Exception as error:
-        keep_failed(event, error)
+        keep_failed(event, error, message)
         raise
     if _count_repeat(event):
         return Outcome.REPEAT
@@ -109,14 +109,16 @@ def apply_stored(event: WebhookEvent, message: DepositReport | Event) -> Webhook
 
     If another process has applied the delivery since it was read, apply nothing and return REPEAT.
     """
-    return _run_or_keep(event, partial(_apply, event, message, is_stored=True))
+    return _run_or_keep(event, partial(_apply, event, message, is_stored=True), message)
 
 
-def _run_or_keep(event: WebhookEvent, apply: Callable[[], WebhookEvent.Outcome]) -> WebhookEvent.Outcome:
+def _run_or_keep(
+    event: WebhookEvent, apply: Callable[[], WebhookEvent.Outcome], message: DepositReport | Event
+) -> WebhookEvent.Outcome:
     try:
         return run(apply)
     except Exception as error:
-        keep_failed(event, error)
+        keep_failed(event, error, message)
         raise
 
 
@@ -190,8 +192,12 @@ def _count_repeat(event: WebhookEvent) -> bool:
     return bool(processed.exclude(outcome__in=REPEATABLE_OUTCOMES).update(deliveries=F("deliveries") + 1))
 
 
-def keep_failed(event: WebhookEvent, error: Exception) -> None:
-    """Store a failed delivery with its error in a new database transaction. Its effect was rolled back before."""
+def keep_failed(event: WebhookEvent, error: Exception, message: DepositReport | Event | None = None) -> None:
+    """Store a failed delivery with its error in a new database transaction. Its effect was rolled back before.
+
+    The deposit or purchase that ``message`` names is stored too, so that the page of this row shows the delivery.
+    ``message`` is None if the delivery could not be read.
+    """
 
     def block() -> None:
         same = _copies(event)
@@ -205,16 +211,27 @@ def keep_failed(event: WebhookEvent, error: Exception) -> None:
             "next_try_at": next_try_at,
             "needs_review": too_old,
         }
+        named = _named_row(event.account, message)
         # The stored delivery may be processed already: by another process, or by a commit whose answer was lost.
-        if same.filter(processed_at=None).update(**failed) or same.exists():
+        if same.filter(processed_at=None).update(**failed, **named) or same.exists():
             return
         event.pk, event._state.adding = None, True
         event.processed_at, event.outcome, event.error = None, Outcome.FAILED, _error_text(error)
         event.next_try_at, event.needs_review = next_try_at, too_old
-        event.deposit = event.purchase = None
+        event.deposit, event.purchase = named.get("deposit"), named.get("purchase")
         event.save(using=database())
 
     run(block)
+
+
+def _named_row(account: str, message: DepositReport | Event | None) -> dict[str, Any]:
+    """Return the row that a message names, as the value of a delivery's column. Return {} if there is no such row."""
+    row: Deposit | Purchase | None = None
+    if isinstance(message, DepositReport):
+        row = look(Deposit, account=account, **deposits.ids_of(message))
+    elif message is not None and message.purchase is not None:
+        row = look(Purchase, account=account, **purchases.ids_of(message.purchase))
+    return {} if row is None else {str(row._meta.model_name): row}
 
 
 def _error_text(error: Exception) -> str:
