@@ -4,6 +4,7 @@ Rows are read-only. Each action calls a flow and needs its own permission.
 """
 
 from .balance_snapshot import BalanceSnapshotAdmin
+from .customers.links import CustomerLinkMixin
 from .deposit import DepositAdmin
 from .discrepancy import DiscrepancyAdmin
 from .freeze import FreezeAdmin
@@ -16,6 +17,7 @@ from .webhook_event import WebhookEventAdmin
 
 __all__ = [
     "BalanceSnapshotAdmin",
+    "CustomerLinkMixin",
     "DepositAdmin",
     "DiscrepancyAdmin",
     "FreezeAdmin",

@@ -41,7 +41,7 @@ CREDITED = {DepositStatus.HOLD_APPROVED, DepositStatus.SUCCESS}
 
 @admin.register(Deposit)
 class DepositAdmin(RowAdmin):
-    actions = ("refresh", "approve_hold", "settle")
+    actions = ("refresh", "approve_hold", "settle", "replay")
     explanations = DEPOSIT_EXPLANATIONS
     list_display = (
         "short_order_id",

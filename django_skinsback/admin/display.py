@@ -1,6 +1,7 @@
 """Functions that format values for the admin pages. Values from SkinsBack and from users are escaped."""
 
 import json
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -20,6 +21,8 @@ from ..statuses import CANCELLED, PurchaseStatus
 from .labels import BADGE_COLORS, LABELS
 
 NOTHING = "\N{EN DASH}"
+_STEAM_ID = re.compile(r"[0-9]{17}", re.ASCII)
+_OFFER_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 SECRET_HEADER_WORDS = ("sign", "auth", "cookie", "secret", "token")
 
 
@@ -66,6 +69,16 @@ def link(row: Model | None, text: Any = None) -> SafeString | str:
     except NoReverseMatch:
         return str(text or row)
     return format_html('<a href="{}">{}</a>', url, text or row)
+
+
+def steam_profile_url(steam_id: str) -> str:
+    """Return the address of a profile on Steam. Return "" if ``steam_id`` is not a Steam ID."""
+    return f"https://steamcommunity.com/profiles/{steam_id}/" if _STEAM_ID.fullmatch(steam_id) else ""
+
+
+def steam_offer_url(trade_offer_id: str) -> str:
+    """Return the address of a trade offer on Steam. Return "" if the ID does not consist of digits."""
+    return f"https://steamcommunity.com/tradeoffer/{trade_offer_id}/" if _OFFER_ID.fullmatch(trade_offer_id) else ""
 
 
 def deposit_or_purchase(deposit: Deposit | None, purchase: Purchase | None) -> SafeString | str:
@@ -190,13 +203,17 @@ def headers_text(value: Any) -> SafeString | str:
     return code("\n".join(f"{name}: {text}" for name, text in shown.items()), _("Headers"))
 
 
-def body_text(raw: bytes, content_type: str) -> SafeString:
-    """Return the body of a delivery as HTML: indented JSON, a form with one field per line, or other bytes in hex."""
+def body_text(raw: bytes, content_type: str, label: Any = None) -> SafeString:
+    """Return the body of a delivery as HTML: indented JSON, a form with one field per line, or other bytes in hex.
+
+    A screen reader reads ``label``, or "Body" if ``label`` is None.
+    """
+    label = _("Body") if label is None else label
     try:
         text = raw.decode()
         if content_type.startswith("application/x-www-form-urlencoded"):
             pairs = parse_qsl(text, keep_blank_values=True)
-            return code("\n".join(f"{name} = {value}" for name, value in pairs), _("Body"))
-        return code(msgspec.json.format(text, indent=2), _("Body"))  # keeps each number as it was sent
+            return code("\n".join(f"{name} = {value}" for name, value in pairs), label)
+        return code(msgspec.json.format(text, indent=2), label)  # keeps each number as it was sent
     except (ValueError, RecursionError):
-        return code(raw.hex(" ", 4), _("Body"))
+        return code(raw.hex(" ", 4), label)

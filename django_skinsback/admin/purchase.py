@@ -49,7 +49,7 @@ DECISIONS: dict[str, Promise] = {
 
 @admin.register(Purchase)
 class PurchaseAdmin(RowAdmin):
-    actions = ("refresh", "cancel", "settle")
+    actions = ("refresh", "cancel", "settle", "replay")
     explanations = PURCHASE_EXPLANATIONS
     auto_reload_statuses = frozenset(PurchaseStatus) - PURCHASE_FINAL - {PurchaseStatus.ACCEPTED}
     list_display = (
