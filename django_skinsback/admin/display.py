@@ -37,6 +37,16 @@ def badge(word: str, label: Any = None) -> SafeString:
     return format_html('<span class="skinsback-badge skinsback-{}">{}</span>', color, text)
 
 
+def is_cancelled(purchase: Purchase) -> bool:
+    """Return whether an operator has cancelled the purchase before it was sent."""
+    return purchase.status == PurchaseStatus.REFUSED and purchase.error_message == CANCELLED
+
+
+def purchase_badge(purchase: Purchase) -> SafeString:
+    """Return the badge of a purchase. If an operator has cancelled it, the badge says so."""
+    return badge(CANCELLED) if is_cancelled(purchase) else badge(purchase.status, purchase.get_status_display())
+
+
 def money(amount: Decimal | None, currency: str = "usd") -> str:
     """Return an amount with two to six decimals and its currency, in the number format of the active language.
 

@@ -22,7 +22,7 @@ from ..flows.purchases.settle import refund_obstacle
 from ..models import Purchase
 from ..models.fields import utc_now
 from ..schedule import hold_until
-from ..statuses import CANCELLED, PURCHASE_FINAL, EntryKind, PurchaseStatus
+from ..statuses import PURCHASE_FINAL, EntryKind, PurchaseStatus
 from . import display
 from .actions import (
     Results,
@@ -120,7 +120,7 @@ class PurchaseAdmin(RowAdmin):
         return request.user.has_perm("skinsback.settle_purchase")
 
     def explain(self, row: Purchase) -> Promise | str:
-        if _is_cancelled(row):
+        if display.is_cancelled(row):
             return PURCHASE_CANCELLED
         if row.status == PurchaseStatus.ACCEPTED:
             until = _hold_until(row)
@@ -129,7 +129,7 @@ class PurchaseAdmin(RowAdmin):
         return super().explain(row)
 
     def badge(self, row: Purchase) -> SafeString:
-        return display.badge(CANCELLED) if _is_cancelled(row) else super().badge(row)
+        return display.purchase_badge(row)
 
     def available_actions(self, request: HttpRequest, row: Purchase) -> list[str]:
         names = ["settle"] if row.needs_review else []
@@ -257,10 +257,6 @@ class PurchaseAdmin(RowAdmin):
     @admin.display(description=gettext_lazy("metadata"))
     def shown_metadata(self, row: Purchase) -> SafeString | str:
         return display.json_text(row.metadata)
-
-
-def _is_cancelled(row: Purchase) -> bool:
-    return row.status == PurchaseStatus.REFUSED and row.error_message == CANCELLED
 
 
 def _hold_until(row: Purchase) -> datetime | None:

@@ -84,6 +84,9 @@ class RowAdmin(CustomerLinks, ReadOnlyAdmin):
             Link(_("Trade offer on Steam"), display.steam_offer_url(row.trade_offer_id), is_external=True),
             Link(_("Profile on Steam"), display.steam_profile_url(row.steam_id), is_external=True),
         ]
+        payer = getattr(row, "payer_steam_id", "")
+        if payer != row.steam_id:
+            steam.append(Link(_("Payer's profile on Steam"), display.steam_profile_url(payer), is_external=True))
         return [*super().row_links(request, row), *(link for link in steam if link.url)]
 
     def has_replay_permission(self, request: HttpRequest) -> bool:

@@ -24,11 +24,8 @@ class SteamProfileAdmin(CustomerLinks, ReadOnlyAdmin):
         return (user_search(), "steam_id__exact")
 
     def row_links(self, request: HttpRequest, row: SteamProfile) -> list[Link]:
-        url = display.steam_profile_url(row.steam_id)
-        return [
-            *super().row_links(request, row),
-            *([Link(_("Profile on Steam"), url, is_external=True)] if url else []),
-        ]
+        profile = Link(_("Profile on Steam"), display.steam_profile_url(row.steam_id), is_external=True)
+        return [*super().row_links(request, row), *([profile] if profile.url else [])]
 
     @admin.display(description=gettext_lazy("trade URL"))
     def state(self, profile: SteamProfile) -> SafeString | str:

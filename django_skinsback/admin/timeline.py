@@ -84,9 +84,8 @@ def make_timeline(row: Any, *, show_bodies: bool) -> Timeline:
     ]
     if all(change.from_status for change in changes) and len(changes) <= MAX_EVENTS:
         events.append(_created(row))
-    events.sort(
-        key=lambda event: event.at, reverse=True
-    )  # a stable sort: at equal times, the result is above its cause
+    # The sort is stable. So at equal times, a status change comes before the delivery that caused it.
+    events.sort(key=lambda event: event.at, reverse=True)
     failed = sum(delivery.outcome == WebhookEvent.Outcome.FAILED for delivery in deliveries)
     return Timeline(events[:MAX_EVENTS], len(events) > MAX_EVENTS, failed)
 
@@ -206,9 +205,8 @@ def _new_actions(logged: Iterable[LogEntry], changes: list[StatusChange]) -> lis
         left = [each for each in left if each not in earlier]
         about_delivery = line.content_type is not None and line.content_type.model == "webhookevent"
         if about_delivery or not earlier:
-            what = (
-                _("Delivery %(digest)s") % {"digest": line.object_repr} if about_delivery else _("Action in the admin")
-            )
+            delivery = _("Delivery %(digest)s") % {"digest": line.object_repr[:10]}
+            what = delivery if about_delivery else _("Action in the admin")
             events.append(Event(at, "action", what, cause=str(line.user), texts=[line.get_change_message()]))
     return events[::-1]
 
