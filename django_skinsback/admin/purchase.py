@@ -36,6 +36,7 @@ from .actions import (
 )
 from .base import user_search, without_transaction
 from .buying import buy_url, buy_view
+from .debits import read_debit
 from .filters import AccountFilter, GameFilter, ReviewFilter
 from .labels import PURCHASE_ACCEPTED_FINALLY, PURCHASE_CANCELLED, PURCHASE_EXPLANATIONS
 from .rows import RowAdmin
@@ -191,6 +192,7 @@ class PurchaseAdmin(RowAdmin):
             allowed_decisions=_allowed_decisions,
             facts=lambda row: [*self._facts(row), (_("Amount of the refund"), _shown_refund(row))],
             seen=purchases.seen,
+            debit=lambda row: read_debit(row, may_see_balances=request.user.has_perm("skinsback.view_balancesnapshot")),
             irreversible_warnings={
                 "refund": _("A refund cannot be reversed, even if SkinsBack reports later that the user has the skin.")
             },

@@ -116,7 +116,7 @@ def _profile_part(user: Any) -> dict[str, Any]:
     return {
         "profile": profile,
         "steam_url": display.steam_profile_url(profile.steam_id) if profile else "",
-        "has_trade_url": bool(profile and profile.trade_url),
+        "has_trade_url": bool(profile and profile.partner and profile.token),
     }
 
 
