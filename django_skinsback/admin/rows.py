@@ -74,7 +74,7 @@ class RowAdmin(CustomerLinks, ReadOnlyAdmin):
 
     def _buttons(self, request: HttpRequest, row: Any, timeline: Timeline) -> list[tuple[str, Any]]:
         """Return (name, label) of each action that is possible for this row and permitted for this user."""
-        labels = dict(self.get_action_choices(request)) | self.button_labels
+        labels = {**dict(self.get_action_choices(request)), **self.button_labels}
         allowed = self.get_actions(request)
         names = [*self.available_actions(request, row), *(["replay"] if timeline.failed_deliveries else [])]
         return [(name, labels[name]) for name in names if name in allowed]

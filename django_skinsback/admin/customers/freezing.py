@@ -45,7 +45,7 @@ def freezing_view(request: HttpRequest, model_admin: Any, user_pk: str, *, actio
     if (freeze is not None) is (action == "freeze"):
         messages.warning(request, _already_text(action) % {"user": user})
         return HttpResponseRedirect(_back_url(request, model_admin, user))
-    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined] # the template tag url reads it
+    request.current_app = model_admin.admin_site.name  # the template tag url reads it
     title = _("Freeze %(user)s") if action == "freeze" else _("Unfreeze %(user)s")
     context = {
         **model_admin.admin_site.each_context(request),

@@ -43,7 +43,7 @@ def customer_view(request: HttpRequest, model_admin: Any, user_pk: str) -> HttpR
     if not may_see_customers(request):
         raise PermissionDenied
     user = find_customer(user_pk)
-    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined] # the template tag url reads it
+    request.current_app = model_admin.admin_site.name  # the template tag url reads it
     may_see = {
         name: request.user.has_perm(f"skinsback.view_{name}")
         for name in ("deposit", "purchase", "ledgerentry", "steamprofile", "freeze")
@@ -173,7 +173,7 @@ def _ledger_part(ledger: Ledger, *, is_all: bool) -> dict[str, Any]:
             "currency": currency.upper(),
             "kinds": [
                 _("%(count)s: %(amount)s")
-                % {"count": by_kind[kind].count, "amount": display.money(by_kind[kind].amount, currency)}
+                % {"count": by_kind[kind].number, "amount": display.money(by_kind[kind].amount, currency)}
                 if kind in by_kind
                 else display.NOTHING
                 for kind in kinds

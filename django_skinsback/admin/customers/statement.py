@@ -31,7 +31,7 @@ _CHUNK = 5_000
 class Sum(NamedTuple):
     """The number of entries of one kind and currency, and the sum of their amounts."""
 
-    count: int
+    number: int
     amount: Decimal
 
 
@@ -78,7 +78,7 @@ def read_ledger(user: Any, *, limit: int = SUMMED_ENTRIES) -> Ledger:
     lines = _walk(user)
     for line in islice(lines, limit):
         before = sums[line.currency].get(line.kind, Sum(0, Decimal(0)))
-        sums[line.currency][line.kind] = Sum(before.count + 1, EXACT.add(before.amount, line.amount))
+        sums[line.currency][line.kind] = Sum(before.number + 1, EXACT.add(before.amount, line.amount))
         ledger.summed += 1
         if len(newest[line.currency]) < SHOWN_ENTRIES:
             newest[line.currency].append(line)
@@ -90,7 +90,7 @@ def read_ledger(user: Any, *, limit: int = SUMMED_ENTRIES) -> Ledger:
     entries = rows.in_bulk([line.pk for _currency, chosen in shown for line in chosen])
     for currency, chosen in shown:
         balance = total_of(sums[currency]) if ledger.is_complete else None
-        count = sum(each.count for each in sums[currency].values())
+        count = sum(each.number for each in sums[currency].values())
         statement = Statement(currency, [], balance, count > len(chosen) or not ledger.is_complete)
         for line in chosen:
             statement.lines.append((entries[line.pk], balance))
