@@ -175,7 +175,7 @@ def user_risk_table(value: Any) -> SafeString | str:
     known.append([_("Last deposit"), _short_time(value.get("last_deposit_at")), ""])
     rest = set(value) - RISK_KEYS
     known += [[key, str(value[key]), ""] for key in sorted(rest)]
-    return table(["", _("Count or date"), _("Sum")], known)
+    return table([_("Statistic"), _("Count or date"), _("Sum")], known)
 
 
 RISK_KEYS = {

@@ -79,7 +79,7 @@ def make_timeline(row: Any, *, show_bodies: bool) -> Timeline:
     logged = _log_entries(row, deliveries)
     events = [
         *_new_actions(logged, changes),
-        *_change_events(changes, entries),
+        *_change_events(changes, entries, {delivery.pk: delivery for delivery in deliveries}),
         *(_delivery_event(delivery, bodies.get(delivery.pk, "")) for delivery in deliveries),
     ]
     if all(change.from_status for change in changes) and len(changes) <= MAX_EVENTS:
@@ -90,7 +90,9 @@ def make_timeline(row: Any, *, show_bodies: bool) -> Timeline:
     return Timeline(events[:MAX_EVENTS], len(events) > MAX_EVENTS, failed)
 
 
-def _change_events(changes: list[StatusChange], entries: list[LedgerEntry]) -> list[Event]:
+def _change_events(
+    changes: list[StatusChange], entries: list[LedgerEntry], deliveries: dict[int, WebhookEvent]
+) -> list[Event]:
     """Return an event for each status change, and for each ledger entry that no status change explains.
 
     A flow writes an entry and its status change with the same time.
@@ -99,14 +101,12 @@ def _change_events(changes: list[StatusChange], entries: list[LedgerEntry]) -> l
     for change in changes:
         posted = [entry for entry in left if entry.created_at == change.created_at]
         left = [entry for entry in left if entry not in posted]
-        events.append(_change_event(change, posted))
-    for entry in left:
-        what = display.badge(entry.kind)
-        events.append(Event(entry.created_at, "entry", what, moved=[_moved(entry)]))
-    return events
+        events.append(_change_event(change, posted, deliveries.get(change.webhook_event_id or 0)))
+    alone = [Event(entry.created_at, "entry", _("Ledger entry"), moved=[_moved(entry)]) for entry in left]
+    return [*events, *alone]
 
 
-def _change_event(change: StatusChange, posted: list[LedgerEntry]) -> Event:
+def _change_event(change: StatusChange, posted: list[LedgerEntry], delivery: WebhookEvent | None) -> Event:
     facts: list[SafeString | str] = []
     if change.amount is not None:
         facts.append(_("Reported amount: %(amount)s") % {"amount": display.money(change.amount, change.currency)})
@@ -117,7 +117,7 @@ def _change_event(change: StatusChange, posted: list[LedgerEntry]) -> Event:
         change.created_at,
         "change",
         display.status_step(change),
-        cause=_cause(change),
+        cause=_cause(change, delivery),
         moved=[_moved(entry) for entry in posted] or [_("No money of the user was moved.")],
         facts=facts,
         texts=[text for text in (change.get_decision_display(), change.note) if text],
@@ -125,10 +125,16 @@ def _change_event(change: StatusChange, posted: list[LedgerEntry]) -> Event:
     )
 
 
-def _cause(change: StatusChange) -> SafeString | str:
+def _cause(change: StatusChange, delivery: WebhookEvent | None) -> SafeString | str:
+    """Return who or what caused a status change: a person, a source such as "poll", or a delivery with its link."""
+    source = change.get_source_display()
     if change.by_id is not None:
-        return _("%(person)s (%(source)s)") % {"person": change.by, "source": change.get_source_display()}
-    return change.get_source_display()
+        return _("%(person)s (%(source)s)") % {"person": change.by, "source": source}
+    return source if delivery is None else format_html("{}, {}", source, _delivery_link(delivery))
+
+
+def _delivery_link(delivery: WebhookEvent) -> SafeString | str:
+    return display.link(delivery, _("delivery %(digest)s") % {"digest": delivery.digest[:10]})
 
 
 def _moved(entry: LedgerEntry) -> SafeString:
@@ -155,9 +161,8 @@ def _delivery_event(delivery: WebhookEvent, body: SafeString | str) -> Event:
     if delivery.error:
         facts.append(_("Error: %(error)s") % {"error": delivery.error})
     badge = display.badge(delivery.outcome, delivery.get_outcome_display())
-    link = display.link(delivery, _("Delivery %(digest)s") % {"digest": delivery.digest[:10]})
-    cause = delivery.get_kind_display()
-    return Event(delivery.received_at, "delivery", format_html("{} {}", link, badge), cause, facts=facts, body=body)
+    what = format_html("{} {}", _delivery_link(delivery), badge)
+    return Event(delivery.received_at, "delivery", what, delivery.get_kind_display(), facts=facts, body=body)
 
 
 def _bodies(deliveries: list[WebhookEvent]) -> dict[int, SafeString]:
@@ -205,7 +210,7 @@ def _new_actions(logged: Iterable[LogEntry], changes: list[StatusChange]) -> lis
         left = [each for each in left if each not in earlier]
         about_delivery = line.content_type is not None and line.content_type.model == "webhookevent"
         if about_delivery or not earlier:
-            delivery = _("Delivery %(digest)s") % {"digest": line.object_repr[:10]}
+            delivery = _("delivery %(digest)s") % {"digest": line.object_repr[:10]}
             what = delivery if about_delivery else _("Action in the admin")
             events.append(Event(at, "action", what, cause=str(line.user), texts=[line.get_change_message()]))
     return events[::-1]

@@ -78,7 +78,8 @@ class TestEvents:
 
         assert [change.kind, delivery.kind, created.kind] == ["change", "delivery", "created"]
         assert "success" in change.what
-        assert change.cause == "webhook"
+        assert change.cause.startswith("webhook, ")
+        assert page_url(WebhookEvent.objects.get()) in change.cause
         assert "12.60\N{NO-BREAK SPACE}USD credited to alice" in change.moved[0]
         assert page_url(LedgerEntry.objects.get()) in change.moved[0]
         assert page_url(WebhookEvent.objects.get()) in delivery.what
