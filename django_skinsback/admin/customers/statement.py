@@ -19,7 +19,7 @@ SHOWN_ENTRIES = 100
 
 SHOWN_CURRENCIES = 10
 
-SUMMED_ENTRIES = 20_000
+SUMMED_ENTRIES = 10_000
 """Maximum number of entries that are added up. If the user has more, no balance is shown, because it would be wrong."""
 
 SUMMED_ON_REQUEST = 200_000
