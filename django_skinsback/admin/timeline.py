@@ -63,11 +63,13 @@ class Timeline(NamedTuple):
     """The events of a row, newest first. ``is_cut`` is True if the row has more events than ``events``.
 
     ``failed_deliveries`` is the number of deliveries that could not be applied, among the newest deliveries.
+    ``searched_log`` is the number of lines of Django's admin log that were searched, or 0 if all lines were searched.
     """
 
     events: list[Event]
     is_cut: bool
     failed_deliveries: int
+    searched_log: int
 
 
 def make_timeline(row: Any, *, show_bodies: bool) -> Timeline:
@@ -76,7 +78,8 @@ def make_timeline(row: Any, *, show_bodies: bool) -> Timeline:
     entries = list(row.entries.select_related("user").order_by("pk"))
     deliveries = list(row.webhook_events.defer("body").order_by("-pk")[: MAX_EVENTS + 1])
     bodies = _bodies(deliveries) if show_bodies else {}
-    logged = _log_entries(row, deliveries)
+    newest_line = LogEntry.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    logged = _log_entries(row, deliveries, after=newest_line - SEARCHED_LOG)
     events = [
         *_new_actions(logged, changes),
         *_change_events(changes, entries, {delivery.pk: delivery for delivery in deliveries}),
@@ -87,7 +90,8 @@ def make_timeline(row: Any, *, show_bodies: bool) -> Timeline:
     # The sort is stable. So at equal times, a status change comes before the delivery that caused it.
     events.sort(key=lambda event: event.at, reverse=True)
     failed = sum(delivery.outcome == WebhookEvent.Outcome.FAILED for delivery in deliveries)
-    return Timeline(events[:MAX_EVENTS], len(events) > MAX_EVENTS, failed)
+    searched_log = SEARCHED_LOG if newest_line > SEARCHED_LOG else 0
+    return Timeline(events[:MAX_EVENTS], len(events) > MAX_EVENTS, failed, searched_log)
 
 
 def _change_events(
@@ -184,16 +188,16 @@ def _created(row: Any) -> Event:
     return Event(row.created_at, "created", _("Created"), cause=str(by) if by else _("this site"))
 
 
-def _log_entries(row: Any, deliveries: list[WebhookEvent]) -> list[LogEntry]:
-    """Return the lines of Django's admin log about the row and its failed or dismissed deliveries, oldest first."""
-    newest = LogEntry.objects.aggregate(newest=Max("pk"))["newest"]
-    if newest is None:
-        return []
+def _log_entries(row: Any, deliveries: list[WebhookEvent], *, after: int) -> list[LogEntry]:
+    """Return the lines of Django's admin log about the row and its deliveries, oldest first.
+
+    Only lines whose primary key is above ``after`` are searched.
+    """
     about = Q(content_type=get_content_type_for_model(row), object_id=str(row.pk))
     if deliveries:
         keys = [str(delivery.pk) for delivery in deliveries]
         about |= Q(content_type=get_content_type_for_model(WebhookEvent), object_id__in=keys)
-    logged = LogEntry.objects.filter(about, pk__gt=newest - SEARCHED_LOG).select_related("user", "content_type")
+    logged = LogEntry.objects.filter(about, pk__gt=after).select_related("user", "content_type")
     return list(logged.order_by("-pk")[:MAX_EVENTS])[::-1]
 
 

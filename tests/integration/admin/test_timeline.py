@@ -159,6 +159,17 @@ class TestEvents:
         assert "step3" in page
         assert "step0" not in page
 
+    def test_a_log_that_is_too_long_is_searched_in_part_and_the_page_says_so(self, user, operator, monkeypatch):
+        deposit = make_deposit(user=user)
+        for number in range(3):
+            log(operator, deposit, f"Action {number}.")
+        assert "from the newest" not in shown(deposit)
+        monkeypatch.setattr(timeline, "SEARCHED_LOG", 2)
+        page = shown(deposit)
+        assert "from the newest 2 lines" in page
+        assert "Action 2." in page
+        assert "Action 0." not in page
+
     def test_the_timeline_needs_the_same_queries_whatever_its_length(self, user, operator):
         client = browser_of(*VIEW_ALL, "view_webhook_body")
         deposit = make_deposit(user=user)
@@ -227,7 +238,7 @@ class TestLinks:
 class TestReplay:
     def test_a_failed_delivery_is_on_the_page_of_its_deposit(self, failed):
         page = shown(failed)
-        assert "could not be applied" in page
+        assert "1 delivery of SkinsBack about this row could not be applied." in page
         assert page_url(WebhookEvent.objects.get()) in page
 
     def test_the_button_applies_the_failed_deliveries_of_the_row(self, failed, user):
