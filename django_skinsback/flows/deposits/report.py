@@ -86,7 +86,8 @@ def decide(
     asked: Deposit | None = None,
 ) -> PendingChange[Deposit]:
     """Lock the row that a report is about, and return the changes that the report requires. Nothing is saved yet."""
-    edit = lock_for_edit(Deposit, source, now=now, event=event, by=by, account=account, **ids_of(report))
+    ids = {"order_id": report.order_id} if report.order_id else {"transaction_id": report.transaction_id}
+    edit = lock_for_edit(Deposit, source, now=now, event=event, by=by, account=account, **ids)
     if edit is None:
         return PendingChange(Outcome.UNMATCHED)
     decisive = edit.source in DECISIVE and (asked is None or asked.updated_at == edit.row.updated_at)
@@ -108,11 +109,6 @@ def decide(
                 outcome = Outcome.UNKNOWN_STATUS
     _schedule(edit, outcome, decisive=decisive)
     return PendingChange(outcome, edit)
-
-
-def ids_of(report: DepositReport) -> dict[str, str]:
-    """Return the column and the value by which the row of a report is found."""
-    return {"order_id": report.order_id} if report.order_id else {"transaction_id": report.transaction_id}
 
 
 def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None) -> WebhookEvent.Outcome:

@@ -59,7 +59,8 @@ def decide(
     now: datetime | None = None,
 ) -> PendingChange[Purchase]:
     """Lock the row that a report is about, and return the changes that the report requires. Nothing is saved yet."""
-    edit = lock_for_edit(Purchase, source, now=now, event=event, by=by, account=account, **ids_of(report))
+    ids = {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
+    edit = lock_for_edit(Purchase, source, now=now, event=event, by=by, account=account, **ids)
     if edit is None:
         return PendingChange(Outcome.UNMATCHED)
     if not edit.accept_id("buy_id", report.buy_id):
@@ -84,11 +85,6 @@ def decide(
                 outcome = Outcome.UNKNOWN_STATUS
     _schedule(edit)
     return PendingChange(outcome, edit)
-
-
-def ids_of(report: PurchaseReport) -> dict[str, str]:
-    """Return the column and the value by which the row of a report is found."""
-    return {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
 
 
 def reach(edit: Edit[Purchase], to_status: str, note: str = "", decision: str = "") -> None:
