@@ -41,10 +41,12 @@ MODELS: dict[Queue, tuple[type[Model], ...]] = {
 }
 """Queue -> the models of its rows."""
 
+# "IN (1)": SQLite searches no index for a bare boolean, as Django writes "needs_review=True".
+_FLAGGED = Q(needs_review__in=[True])
 _CONDITIONS = {
-    Queue.REVIEW: Q(needs_review=True),
+    Queue.REVIEW: _FLAGGED,
     Queue.HOLDS: Q(status=DepositStatus.IN_HOLD, hold_decision="", needs_review=False),
-    Queue.DELIVERIES: Q(needs_review=True),
+    Queue.DELIVERIES: _FLAGGED,
     Queue.DISCREPANCIES: Q(state=Discrepancy.State.OPEN),
 }
 

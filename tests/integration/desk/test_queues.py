@@ -114,3 +114,10 @@ def test_a_row_with_two_reasons_is_counted_under_both():
     make_purchase(needs_review=True, review_reasons=[reason("stuck", status="unknown")])
 
     assert count_by_reason(Purchase) == (2, {"stuck": 2, "other_name": 1})
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="other databases search an index for a bare boolean")
+@pytest.mark.parametrize("queue", [Queue.REVIEW, Queue.DELIVERIES])
+def test_sqlite_searches_an_index_for_flagged_rows(queue):
+    for model in MODELS[queue]:
+        assert "SEARCH" in queue_rows(queue, model).explain()
