@@ -90,7 +90,7 @@ def _replace(day: date, totals: Totals, read_at: datetime) -> bool:
     """
     rows = DailyFigure.objects.using(database())
     marker = _markers().filter(day=day)
-    earlier = Q(written_at__lte=read_at) | Q(written_at__gt=read_at + CLOCK_SKEW)  # a wrong clock wrote the future
+    earlier = Q(written_at__lte=read_at) | Q(written_at__gt=utc_now() + CLOCK_SKEW)  # a wrong clock wrote the future
     if not marker.filter(earlier).update(written_at=read_at, count=len(totals)):
         if marker.exists():
             return False

@@ -31,10 +31,10 @@ class Reserved:
 def holds_summary(account: str) -> HoldsSummary:
     """Return the sums of the held and of the approved deposits of one account."""
     exposure: defaultdict[str, Decimal] = defaultdict(Decimal)
-    credits = LedgerEntry.objects.using(database()).filter(
+    approved = LedgerEntry.objects.using(database()).filter(
         deposit__account=account, deposit__status=DepositStatus.HOLD_APPROVED, kind=EntryKind.CREDIT
     )
-    for currency, amount in credits.values_list("currency", "amount"):
+    for currency, amount in approved.values_list("currency", "amount"):
         exposure[currency] += amount
     waiting = Deposit.objects.using(database()).filter(account=account, status=DepositStatus.IN_HOLD)
     return HoldsSummary({}, dict(exposure), waiting.count(), None)

@@ -42,9 +42,9 @@ Balance = tuple[Any, str]
 
 
 class OwingFound(NamedTuple):
-    """The result of ``find_owing_users``: the numbers of asked balances, kept users, and balances not readable."""
+    """The result of ``find_owing_users``: the numbers of balances asked for, kept, and not readable."""
 
-    asked: int
+    balances: int
     owing: int
     unreadable: int
 

@@ -154,9 +154,10 @@ class Measured:
 class Periods:
     """The result of ``read_periods``.
 
-    ``periods`` contains a Period for each code of ``PERIOD_DAYS``. ``days`` contains the figures of each of the 30 days,
-    the oldest first. ``measured`` contains the days whose solvency was kept, the oldest first. ``uncounted`` are the
-    days that are neither written nor counted now: their figures are missing in all sums.
+    ``periods`` contains a Period for each code of ``PERIOD_DAYS``. ``days`` contains the figures of each of the 30
+    days, the oldest first. ``measured`` contains the days whose solvency was kept, the oldest first. ``uncounted`` are
+    the days that are neither written nor counted now: their figures are missing in all sums. ``currencies`` are those
+    of the ledger entries.
     """
 
     periods: dict[str, Period]
@@ -233,5 +234,5 @@ def _measured(totals: Iterable[tuple[Key, Total]]) -> tuple[Measured, ...]:
 
 
 def solvency_currencies(periods: Periods) -> set[str]:
-    """Return the currencies whose liabilities are asked for: ``QUOTE_CURRENCY``, and those of the entries of 30 days."""
+    """Return the currencies of the liabilities: ``QUOTE_CURRENCY``, and those of the ledger entries of 30 days."""
     return {conf.quote_currency(), *periods.currencies}

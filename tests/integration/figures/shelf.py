@@ -68,3 +68,13 @@ def rubbish(*_arguments):
 def not_a_number(*_arguments):
     """A function of a site that returns an amount that is no number."""
     return Decimal("NaN")
+
+
+def owed(_currency):
+    """A ``LIABILITIES``."""
+    return Decimal("12.34")
+
+
+def owes(_user, _currency):
+    """A ``BALANCE`` of a user who owes."""
+    return Decimal("-2.5")

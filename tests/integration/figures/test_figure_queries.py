@@ -20,14 +20,6 @@ THE_DAY = date(2026, 3, 10)
 SITE = "tests.integration.figures.shelf"
 
 
-@pytest.fixture
-def site(settings):
-    def change(**values):
-        settings.SKINSBACK = {**settings.SKINSBACK, **values}
-
-    return change
-
-
 def figure(totals, kind, currency="", day=THE_DAY, game="cs2", account="default"):
     total = totals.get(Key(account, day, game, currency, kind))
     return None if total is None else (total.count, total.amount)
