@@ -1,52 +1,53 @@
-"""What approved holds may still take back, and what unfinished purchases may still cost. One account per call."""
+"""What approved holds may still take back, and what unfinished purchases may still cost."""
 
-from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from ...models import Deposit, LedgerEntry, Purchase
+from ...models import LedgerEntry, Purchase
 from ...statuses import DepositStatus, EntryKind, PurchaseStatus
 from ..ledger.database import database
-
-
-@dataclass(frozen=True, slots=True)
-class HoldsSummary:
-    """The holds of one account. ``waiting`` and ``exposure`` are sums by currency."""
-
-    waiting: dict[str, Decimal]
-    exposure: dict[str, Decimal]
-    waiting_count: int
-    next_release_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
     """US dollars that unfinished purchases may still cost. ``is_minimum``: a purchase with unknown outcome exists."""
 
-    amount: Decimal
-    is_minimum: bool
+    amount: Decimal = Decimal(0)
+    is_minimum: bool = False
 
 
-def holds_summary(account: str) -> HoldsSummary:
-    """Return the sums of the held and of the approved deposits of one account."""
-    exposure: defaultdict[str, Decimal] = defaultdict(Decimal)
+@dataclass(slots=True)
+class HoldsSummary:
+    """The holds of one account. ``waiting`` and ``exposure`` are sums by currency."""
+
+    waiting: dict[str, Decimal] = field(default_factory=dict)
+    exposure: dict[str, Decimal] = field(default_factory=dict)
+    waiting_count: int = 0
+    next_release_at: datetime | None = None
+
+
+def holds_by_account(accounts: Iterable[str]) -> dict[str, HoldsSummary]:
+    """Return the exposure of each account: the credits of approved holds. This takes one query."""
+    summaries = {alias: HoldsSummary() for alias in accounts}
     approved = LedgerEntry.objects.using(database()).filter(
-        deposit__account=account, deposit__status=DepositStatus.HOLD_APPROVED, kind=EntryKind.CREDIT
+        deposit__account__in=list(summaries), deposit__status=DepositStatus.HOLD_APPROVED, kind=EntryKind.CREDIT
     )
-    for currency, amount in approved.values_list("currency", "amount"):
-        exposure[currency] += amount
-    waiting = Deposit.objects.using(database()).filter(account=account, status=DepositStatus.IN_HOLD)
-    return HoldsSummary({}, dict(exposure), waiting.count(), None)
+    for account, currency, amount in approved.values_list("deposit__account", "currency", "amount"):
+        sums = summaries[account].exposure
+        sums[currency] = sums.get(currency, Decimal(0)) + amount
+    return summaries
 
 
-def reserved(account: str) -> Reserved:
-    """Return the sum of ``max_price`` of the purchases that are not bought for certain yet."""
+def reserved_by_account(accounts: Iterable[str]) -> dict[str, Reserved]:
+    """Return the sum of ``max_price`` of each account's purchases that are not bought for certain. One query."""
+    found = dict.fromkeys(accounts, Reserved())
     rows = Purchase.objects.using(database()).filter(
-        account=account, status__in=[PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN]
+        account__in=list(found), status__in=[PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN]
     )
-    found = list(rows.values_list("status", "max_price"))
-    return Reserved(
-        sum((price for _, price in found), Decimal(0)),
-        any(status == PurchaseStatus.UNKNOWN for status, _ in found),
-    )
+    for account, status, price in rows.values_list("account", "status", "max_price"):
+        before = found[account]
+        is_minimum = before.is_minimum or status == PurchaseStatus.UNKNOWN
+        found[account] = Reserved(before.amount + price, is_minimum)
+    return found

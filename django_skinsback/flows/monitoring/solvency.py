@@ -101,17 +101,16 @@ class Solvency:
 def read_solvency(currencies: Iterable[str]) -> Solvency | None:
     """Read the solvency of all accounts now. Return None if the site has not set ``LIABILITIES``.
 
-    ``LIABILITIES`` is called once for each currency. SkinsBack is not called. This takes one query for the balances,
-    and the queries of ``exposure.reserved`` and ``exposure.holds_summary`` for each account.
+    ``LIABILITIES`` is called once for each currency. SkinsBack is not called. This takes three queries.
     """
     if not is_set("LIABILITIES"):
         return None
     accounts = conf.accounts()
     balances = newest_balances(accounts)
-    reserved = [exposure.reserved(account) for account in accounts]
+    reserved = exposure.reserved_by_account(accounts).values()
     exposed: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for account in accounts:
-        for currency, amount in exposure.holds_summary(account).exposure.items():
+    for summary in exposure.holds_by_account(accounts).values():
+        for currency, amount in summary.exposure.items():
             exposed[currency] = EXACT.add(exposed[currency], amount)
     return Solvency(
         liabilities=tuple(_liability(currency) for currency in sorted(set(currencies))),

@@ -1,0 +1,149 @@
+"""Small charts as SVG, made on the server, with a table of the same values. They need no script and no style attribute."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from ...money import EXACT
+
+WIDTH, HEIGHT = 3000, 1000
+"""The size of a chart in its own units. The stylesheet stretches the chart to the width of the page."""
+
+Value = int | Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One row of bars or one line. ``values`` has one value for each label of the chart. None means: not known."""
+
+    name: str
+    values: Sequence[Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart and the texts of its values.
+
+    ``name`` is used in ids, so it must be unique on the page. ``rows`` are the rows of the table behind the chart: the
+    label and the text of each value. ``legend`` contains the number and the name of each series.
+    """
+
+    name: str
+    title: str
+    svg: SafeString
+    highest: str
+    first_label: str
+    last_label: str
+    legend: list[tuple[int, str]]
+    rows: list[list[str]]
+
+
+def bar_chart(
+    name: str,
+    title: str,
+    description: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    text: Callable[[Value], str] = str,
+) -> Chart:
+    """Return a chart with bars. The bars of the second series stand in front of those of the first, and are narrower.
+
+    ``description`` says in a sentence what the chart shows. ``text`` formats a value.
+    """
+    low, high = _range(series)
+    step = WIDTH // max(len(labels), 1)
+    marks = []
+    for number, each in enumerate(series):
+        width = step * (3 - number) // 4
+        for position, value in enumerate(each.values):
+            if value:
+                zero, end = _y(0, low, high), _y(value, low, high)
+                left = position * step + (step - width) // 2
+                marks.append((left, min(zero, end), width, max(abs(zero - end), 1), number + 1))
+    drawn = format_html_join("", '<rect x="{}" y="{}" width="{}" height="{}" class="skinsback-series-{}"/>', marks)
+    return _chart(name, title, description, labels, series, text, drawn)
+
+
+def line_chart(
+    name: str,
+    title: str,
+    description: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    text: Callable[[Value], str] = str,
+) -> Chart:
+    """Return a chart with one line for each series. A line has a gap where a value is not known.
+
+    ``description`` says in a sentence what the chart shows. ``text`` formats a value.
+    """
+    low, high = _range(series)
+    step = WIDTH // max(len(labels), 1)
+    lines = []
+    for number, each in enumerate(series):
+        points: list[str] = []
+        for position, value in enumerate([*each.values, None]):
+            if value is not None:
+                x, y = position * step, _y(value, low, high)
+                points += [f"{x + step // 4},{y}", f"{x + step * 3 // 4},{y}"]
+            elif points:
+                lines.append((" ".join(points), number + 1))
+                points = []
+    drawn = format_html_join("", '<polyline points="{}" class="skinsback-line-{}"/>', lines)
+    return _chart(name, title, description, labels, series, text, drawn)
+
+
+def _chart(
+    name: str,
+    title: str,
+    description: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    text: Callable[[Value], str],
+    drawn: SafeString,
+) -> Chart:
+    low, high = _range(series)
+    zero = _y(0, low, high)
+    svg = format_html(
+        '<svg role="img" aria-labelledby="{name}-title {name}-description" class="skinsback-chart" '
+        'viewBox="0 0 {width} {height}" preserveAspectRatio="none">'
+        '<title id="{name}-title">{title}</title><desc id="{name}-description">{description}</desc>{drawn}'
+        '<line x1="0" x2="{width}" y1="{zero}" y2="{zero}" class="skinsback-axis"/></svg>',
+        name=f"skinsback-chart-{name}",
+        width=WIDTH,
+        height=HEIGHT,
+        title=title,
+        description=description,
+        drawn=drawn,
+        zero=zero,
+    )
+    rows = [
+        [label, *(text(value) for value in values)]
+        for label, *values in zip(labels, *(each.values for each in series), strict=True)
+    ]
+    return Chart(
+        name=name,
+        title=title,
+        svg=svg,
+        highest=text(high),
+        first_label=labels[0] if labels else "",
+        last_label=labels[-1] if labels else "",
+        legend=[(number, each.name) for number, each in enumerate(series, 1)],
+        rows=rows,
+    )
+
+
+def _range(series: Sequence[Series]) -> tuple[Decimal, Decimal]:
+    """Return the lowest and the highest value of the chart. Zero is always between them."""
+    known = [Decimal(value) for each in series for value in each.values if value is not None]
+    return min(known, default=Decimal(0)).min(Decimal(0)), max(known, default=Decimal(0)).max(Decimal(0))
+
+
+def _y(value: int | Decimal, low: Decimal, high: Decimal) -> int:
+    """Return the distance of a value from the top of the chart."""
+    if low == high:
+        return HEIGHT
+    share = EXACT.divide(EXACT.subtract(high, Decimal(value)), EXACT.subtract(high, low))
+    return int(EXACT.multiply(share, Decimal(HEIGHT)))
