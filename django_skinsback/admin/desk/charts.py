@@ -1,4 +1,4 @@
-"""Small charts as SVG, made on the server, with a table of the same values. They need no script and no style attribute."""
+"""Small SVG charts, made on the server, with a table of the same values. They need no script and no inline style."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,14 +24,28 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
-    """A chart and the texts of its values.
+class Plot:
+    """What a chart shows. ``description`` says it in a sentence, for people who do not see the chart.
 
-    ``name`` is used in ids, so it must be unique on the page. ``rows`` are the rows of the table behind the chart: the
-    label and the text of each value. ``legend`` contains the number and the name of each series.
+    ``name`` is used in ids, so it must be unique on the page. ``text`` formats a value.
     """
 
     name: str
+    title: str
+    description: str
+    labels: Sequence[str]
+    series: Sequence[Series]
+    text: Callable[[Value], str] = str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart and the texts of its values.
+
+    ``rows`` are the rows of the table behind the chart: the label and the text of each value. ``legend`` contains the
+    number and the name of each series.
+    """
+
     title: str
     svg: SafeString
     highest: str
@@ -41,22 +55,12 @@ class Chart:
     rows: list[list[str]]
 
 
-def bar_chart(
-    name: str,
-    title: str,
-    description: str,
-    labels: Sequence[str],
-    series: Sequence[Series],
-    text: Callable[[Value], str] = str,
-) -> Chart:
-    """Return a chart with bars. The bars of the second series stand in front of those of the first, and are narrower.
-
-    ``description`` says in a sentence what the chart shows. ``text`` formats a value.
-    """
-    low, high = _range(series)
-    step = WIDTH // max(len(labels), 1)
+def bar_chart(plot: Plot) -> Chart:
+    """Return a chart with bars. The bars of the second series are narrower and stand in front of the first."""
+    low, high = _range(plot.series)
+    step = WIDTH // len(plot.labels)
     marks = []
-    for number, each in enumerate(series):
+    for number, each in enumerate(plot.series):
         width = step * (3 - number) // 4
         for position, value in enumerate(each.values):
             if value:
@@ -64,25 +68,15 @@ def bar_chart(
                 left = position * step + (step - width) // 2
                 marks.append((left, min(zero, end), width, max(abs(zero - end), 1), number + 1))
     drawn = format_html_join("", '<rect x="{}" y="{}" width="{}" height="{}" class="skinsback-series-{}"/>', marks)
-    return _chart(name, title, description, labels, series, text, drawn)
+    return _chart(plot, drawn)
 
 
-def line_chart(
-    name: str,
-    title: str,
-    description: str,
-    labels: Sequence[str],
-    series: Sequence[Series],
-    text: Callable[[Value], str] = str,
-) -> Chart:
-    """Return a chart with one line for each series. A line has a gap where a value is not known.
-
-    ``description`` says in a sentence what the chart shows. ``text`` formats a value.
-    """
-    low, high = _range(series)
-    step = WIDTH // max(len(labels), 1)
+def line_chart(plot: Plot) -> Chart:
+    """Return a chart with one line for each series. A line has a gap where a value is not known."""
+    low, high = _range(plot.series)
+    step = WIDTH // len(plot.labels)
     lines = []
-    for number, each in enumerate(series):
+    for number, each in enumerate(plot.series):
         points: list[str] = []
         for position, value in enumerate([*each.values, None]):
             if value is not None:
@@ -92,46 +86,35 @@ def line_chart(
                 lines.append((" ".join(points), number + 1))
                 points = []
     drawn = format_html_join("", '<polyline points="{}" class="skinsback-line-{}"/>', lines)
-    return _chart(name, title, description, labels, series, text, drawn)
+    return _chart(plot, drawn)
 
 
-def _chart(
-    name: str,
-    title: str,
-    description: str,
-    labels: Sequence[str],
-    series: Sequence[Series],
-    text: Callable[[Value], str],
-    drawn: SafeString,
-) -> Chart:
-    low, high = _range(series)
-    zero = _y(0, low, high)
+def _chart(plot: Plot, drawn: SafeString) -> Chart:
+    low, high = _range(plot.series)
     svg = format_html(
         '<svg role="img" aria-labelledby="{name}-title {name}-description" class="skinsback-chart" '
         'viewBox="0 0 {width} {height}" preserveAspectRatio="none">'
         '<title id="{name}-title">{title}</title><desc id="{name}-description">{description}</desc>{drawn}'
         '<line x1="0" x2="{width}" y1="{zero}" y2="{zero}" class="skinsback-axis"/></svg>',
-        name=f"skinsback-chart-{name}",
+        name=f"skinsback-chart-{plot.name}",
         width=WIDTH,
         height=HEIGHT,
-        title=title,
-        description=description,
+        title=plot.title,
+        description=plot.description,
         drawn=drawn,
-        zero=zero,
+        zero=_y(0, low, high),
     )
-    rows = [
-        [label, *(text(value) for value in values)]
-        for label, *values in zip(labels, *(each.values for each in series), strict=True)
-    ]
     return Chart(
-        name=name,
-        title=title,
+        title=plot.title,
         svg=svg,
-        highest=text(high),
-        first_label=labels[0] if labels else "",
-        last_label=labels[-1] if labels else "",
-        legend=[(number, each.name) for number, each in enumerate(series, 1)],
-        rows=rows,
+        highest=plot.text(high),
+        first_label=plot.labels[0],
+        last_label=plot.labels[-1],
+        legend=[(number, each.name) for number, each in enumerate(plot.series, 1)],
+        rows=[
+            [label, *map(plot.text, values)]
+            for label, *values in zip(plot.labels, *(each.values for each in plot.series), strict=True)
+        ],
     )
 
 

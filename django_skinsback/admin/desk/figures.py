@@ -15,8 +15,9 @@ from ...flows.monitoring.hooks import is_set
 from ...flows.monitoring.owing import Reversals, users_with_reversals
 from ...flows.monitoring.periods import Periods, read_periods, solvency_currencies
 from ...flows.monitoring.solvency import BALANCE, LIABILITIES, RESERVED, Solvency, read_solvency
+from ...money import EXACT
 from .. import display
-from .charts import Chart, Series, Value, bar_chart, line_chart
+from .charts import Chart, Plot, Series, Value, bar_chart, line_chart
 from .figure_tables import figure_tables
 
 PERMISSIONS = {
@@ -34,8 +35,8 @@ def figures_context(request: HttpRequest, accounts: Sequence[str]) -> dict[str, 
     """Return the context of ``admin/skinsback/desk/figures.html``. Its keys begin with ``figures_``.
 
     The figures are those of ``accounts``. The solvency is that of all accounts. A part that the user may not see is
-    missing. This takes at most nine queries: one for the stored figures, three for the open day, three for the
-    solvency, and two for users with reversals if ``BALANCE`` is not set.
+    missing. This takes at most eight queries: one for the stored figures, three for the open day, three for the
+    solvency if ``LIABILITIES`` is set, and one for users with reversals if ``BALANCE`` is not set.
     """
     parts = [part for part, permission in PERMISSIONS.items() if request.user.has_perm(permission)]
     sees_solvency = request.user.has_perm(SOLVENCY_PERMISSION)
@@ -121,12 +122,12 @@ def _charts(periods: Periods, parts: Sequence[Part]) -> list[Chart]:
         description = _("Bars for each of the last 30 days: deposits created, and how many of them are paid now.")
         created = Series(_("Created"), [each.deposits for each in days])
         paid = Series(_("Paid"), [each.deposits_paid for each in days])
-        charts.append(bar_chart("deposits", _("Deposits per day"), description, labels, [created, paid]))
+        charts.append(bar_chart(Plot("deposits", _("Deposits per day"), description, labels, [created, paid])))
     if Part.PURCHASES in parts and total.purchases:
         description = _("Bars for each of the last 30 days: purchases started, and how many of them are accepted now.")
         started = Series(_("Started"), [each.purchases for each in days])
         accepted = Series(_("Accepted"), [each.purchases_accepted for each in days])
-        charts.append(bar_chart("purchases", _("Purchases per day"), description, labels, [started, accepted]))
+        charts.append(bar_chart(Plot("purchases", _("Purchases per day"), description, labels, [started, accepted])))
     if Part.MONEY in parts:
         charts += [_money_chart(periods, labels, currency) for currency in sorted({*total.credits, *total.charges})]
     return charts
@@ -138,8 +139,9 @@ def _money_chart(periods: Periods, labels: Sequence[str], currency: str) -> Char
     description = _("Bars for each of the last 30 days: what users were credited, and what they were charged.")
     credits_ = Series(_("Credits"), [each.credits.get(currency, nothing) for each in days])
     charges = Series(_("Charges"), [each.charges.get(currency, nothing).copy_abs() for each in days])
+    series = [credits_, charges]
     return bar_chart(
-        f"money-{currency}", title, description, labels, [credits_, charges], lambda value: _amount(value, currency)
+        Plot(f"money-{currency}", title, description, labels, series, lambda value: _amount(value, currency))
     )
 
 
@@ -151,7 +153,7 @@ def _solvency_charts(periods: Periods) -> list[Chart]:
 
     def free(day: date) -> Decimal | None:
         balance = measured.get(day, {}).get((BALANCE, "usd"))
-        return None if balance is None else balance - measured[day].get((RESERVED, "usd"), Decimal(0))
+        return None if balance is None else EXACT.subtract(balance, measured[day].get((RESERVED, "usd"), Decimal(0)))
 
     days = list(periods.days)
     series = [
@@ -160,7 +162,7 @@ def _solvency_charts(periods: Periods) -> list[Chart]:
     ]
     description = _("Lines over the last 30 days: the balance minus what is reserved, and the liabilities in USD.")
     labels = [_short(day) for day in days]
-    return [line_chart("solvency", _("Solvency per day, USD"), description, labels, series, _amount)]
+    return [line_chart(Plot("solvency", _("Solvency per day, USD"), description, labels, series, _amount))]
 
 
 def _amount(value: Value, currency: str = "usd") -> str:

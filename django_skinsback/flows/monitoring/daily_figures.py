@@ -98,7 +98,7 @@ def _replace(day: date, totals: Totals, read_at: datetime) -> bool:
     rows.filter(day=day).exclude(kind__in=[*MEASURED, MEASURED_AT, WRITTEN]).delete()
     rows.bulk_create(
         [
-            DailyFigure(**key._asdict(), count=total.count, amount=total.amount, written_at=read_at)
+            DailyFigure(**key._asdict(), count=total.number, amount=total.amount, written_at=read_at)
             for key, total in sorted(totals.items())
         ],
         batch_size=500,
@@ -108,7 +108,7 @@ def _replace(day: date, totals: Totals, read_at: datetime) -> bool:
 
 def _first_day() -> date | None:
     """Return the day of the oldest deposit, purchase or ledger entry. Return None if there is none."""
-    oldest = []
+    oldest: list[datetime] = []
     for model in (Deposit, Purchase, LedgerEntry):
         times = model._default_manager.using(database()).order_by("created_at").values_list("created_at", flat=True)
         oldest += times[:1]

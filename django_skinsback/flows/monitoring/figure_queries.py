@@ -89,11 +89,11 @@ class Key(NamedTuple):
 
 
 class Total(NamedTuple):
-    count: int = 0
+    number: int = 0
     amount: Decimal = Decimal(0)
 
-    def plus(self, count: int, amount: Decimal) -> "Total":
-        return Total(self.count + count, EXACT.add(self.amount, amount))
+    def plus(self, number: int, amount: Decimal) -> "Total":
+        return Total(self.number + number, EXACT.add(self.amount, amount))
 
 
 Totals = dict[Key, Total]
@@ -155,9 +155,9 @@ def count_figures(days: Sequence[date], parts: Sequence[Part] = tuple(Part)) -> 
         counted = sorted(set(days))
         found = {Part.DEPOSITS: _deposits, Part.PURCHASES: _purchases, Part.MONEY: _money}
         for part in parts:
-            for key, count, amount in found[part](counted):
-                if count or amount:
-                    totals[key] = totals[key].plus(count, amount)
+            for key, number, amount in found[part](counted):
+                if number or amount:
+                    totals[key] = totals[key].plus(number, amount)
     return dict(totals)
 
 
@@ -176,7 +176,8 @@ def _of_days(rows: QuerySet[Any], days: list[date]) -> QuerySet[Any]:
             first = position + 1
     before = [When(created_at__lt=end, then=Value(position)) for position, end in enumerate(ends[:-1])]
     index = Case(*before, default=Value(len(days) - 1), output_field=IntegerField())
-    return rows.filter(inside).annotate(day_index=index)
+    found: QuerySet[Any] = rows.filter(inside).annotate(day_index=index)
+    return found
 
 
 def _deposits(days: list[date]) -> Figures:

@@ -91,11 +91,10 @@ def find_owing_users(*, now: datetime | None = None, on_progress: Callable[[int]
 def users_with_reversals(now: datetime | None = None) -> list[Reversals]:
     """Return the users with a reversal in the last 90 days, and how many reversals each has. Most reversals first.
 
-    Only the newest 1,000 reversals are counted. This takes one query for the reversals and one for the users.
+    Only the newest 1,000 reversals are counted. This takes one query.
     """
-    counts = Counter(key for key, _ in _reversals(now or utc_now()).values_list("user", "pk")[:READ_AT_MOST])
-    users = _users(counts)
-    return [Reversals(users[key], count) for key, count in counts.most_common() if key in users]
+    counts = Counter(entry.user for entry in _reversals(now or utc_now()).select_related("user")[:READ_AT_MOST])
+    return [Reversals(user, count) for user, count in counts.most_common()]
 
 
 def _reversals(now: datetime) -> QuerySet[LedgerEntry]:

@@ -112,12 +112,12 @@ class Figures:
     def add(self, key: Key, total: Total) -> None:
         """Add one figure. Figures of an unknown kind, which another version may have written, are left out."""
         if (name := _COUNTED.get(key.kind)) is not None:
-            setattr(self, name, getattr(self, name) + total.count)
+            setattr(self, name, getattr(self, name) + total.number)
         elif (name := _ADDED.get(key.kind)) is not None:
             sums = getattr(self, name)
             sums[key.currency] = EXACT.add(sums[key.currency], total.amount)
         elif key.kind.startswith(FAILED):
-            self.failed[key.kind.removeprefix(FAILED)] += total.count
+            self.failed[key.kind.removeprefix(FAILED)] += total.number
         if key.kind == Kind.ACCEPT_SECONDS:
             self.accept_seconds = EXACT.add(self.accept_seconds, total.amount)
 
@@ -203,7 +203,7 @@ def _stored(accounts: Iterable[str], first: date) -> list[tuple[Key, Total]]:
     """Return the stored figures of these accounts since ``first``, and those that belong to no account."""
     rows = DailyFigure.objects.using(database()).filter(day__gte=first, account__in=[*accounts, ""])
     values = rows.values_list("account", "day", "game", "currency", "kind", "count", "amount")
-    return [(Key(*key), Total(count, amount)) for *key, count, amount in values]
+    return [(Key(*value[:5]), Total(*value[5:])) for value in values]
 
 
 def _period(code: str, today: date, length: int, totals: Iterable[tuple[Key, Total]]) -> Period:

@@ -78,3 +78,18 @@ def owed(_currency):
 def owes(_user, _currency):
     """A ``BALANCE`` of a user who owes."""
     return Decimal("-2.5")
+
+
+def too_much(*_arguments):
+    """A function of a site that returns more than any column stores."""
+    return Decimal(10) ** 14
+
+
+def a_float(*_arguments):
+    """A function of a site that returns a float."""
+    return 1.5
+
+
+def truth(*_arguments):
+    """A function of a site that returns no amount."""
+    return True

@@ -22,7 +22,7 @@ SITE = "tests.integration.figures.shelf"
 
 def figure(totals, kind, currency="", day=THE_DAY, game="cs2", account="default"):
     total = totals.get(Key(account, day, game, currency, kind))
-    return None if total is None else (total.count, total.amount)
+    return None if total is None else (total.number, total.amount)
 
 
 @pytest.mark.parametrize(
