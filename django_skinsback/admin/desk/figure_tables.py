@@ -1,10 +1,11 @@
 """Tables of the desk: figures of today, 7 days and 30 days, for all games and for each game."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from django.utils.formats import number_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -14,6 +15,7 @@ from ...models.purchase import PURCHASE_STATUS_LABELS
 from ...money import EXACT
 from ...steam import GAMES
 from .. import display
+from .charts import Chart
 
 NO_FIGURES = Figures()
 
@@ -22,23 +24,34 @@ NO_FIGURES = Figures()
 class Group:
     """The rows of one figure. ``cells`` are the texts of all games, one for each period.
 
-    ``games`` contains the name and the cells of each game. It is empty if there is only one game.
+    ``games`` contains the name and the cells of each game that has this figure. It is empty if there is only one game.
+    ``is_result`` is True for a figure that is calculated from the others of its table.
     """
 
     label: str
     cells: list[str]
     games: list[tuple[str, list[str]]]
+    is_result: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of figures. ``game`` is the name of the game if there is only one. ``note`` explains the figures."""
+    """A table of figures with its charts.
+
+    ``game`` is the name of the game if there is only one. ``note`` explains the figures.
+    """
 
     name: str
     title: str
     groups: list[Group]
     game: str = ""
     note: str = ""
+    charts: list[Chart] = field(default_factory=list)
+
+    @property
+    def has_games(self) -> bool:
+        """Whether the figures of several games can be shown."""
+        return any(group.games for group in self.groups)
 
 
 def figure_tables(periods: Periods, parts: Collection[Part]) -> list[Table]:
@@ -91,7 +104,7 @@ def _failures(periods: Periods) -> Table:
     groups = [
         _group(
             periods,
-            str(labels.get(status, status)),
+            capfirst(str(labels.get(status, status))),
             lambda figures, status=status: str(figures.failed.get(status, 0)),
         )
         for status in sorted(failed, key=lambda status: (-failed[status], status))
@@ -112,24 +125,28 @@ def _money(periods: Periods) -> Table:
 
 
 def _margins(periods: Periods, parts: Collection[Part]) -> Table:
-    kinds: list[tuple[str, Callable[[Figures], Amounts]]] = []
+    kinds: list[tuple[str, Callable[[Figures], Amounts], bool]] = []
     if Part.DEPOSITS in parts:
         kinds += [
-            (_("Deposits: earned"), lambda figures: figures.earned),
-            (_("Deposits: credited to users"), lambda figures: figures.credited),
-            (_("Deposits: margin"), lambda figures: figures.deposit_margin),
-            (_("Deposits credited in another currency: earned"), lambda figures: figures.earned_other),
-            (_("Deposits credited in another currency: credited"), lambda figures: figures.credited_other),
+            (_("Deposits: earned"), lambda figures: figures.earned, False),
+            (_("Deposits: credited to users"), lambda figures: figures.credited, False),
+            (_("Deposits: margin"), lambda figures: figures.deposit_margin, True),
+            (_("Deposits credited in another currency: earned"), lambda figures: figures.earned_other, False),
+            (_("Deposits credited in another currency: credited"), lambda figures: figures.credited_other, False),
         ]
     if Part.PURCHASES in parts:
         kinds += [
-            (_("Purchases: charged to users"), lambda figures: figures.charged),
-            (_("Purchases: debited by SkinsBack"), lambda figures: figures.debited),
-            (_("Purchases: margin"), lambda figures: figures.purchase_margin),
-            (_("Purchases charged in another currency: charged"), lambda figures: figures.charged_other),
-            (_("Purchases charged in another currency: debited"), lambda figures: figures.debited_other),
+            (_("Purchases: charged to users"), lambda figures: figures.charged, False),
+            (_("Purchases: debited by SkinsBack"), lambda figures: figures.debited, False),
+            (_("Purchases: margin"), lambda figures: figures.purchase_margin, True),
+            (_("Purchases charged in another currency: charged"), lambda figures: figures.charged_other, False),
+            (_("Purchases charged in another currency: debited"), lambda figures: figures.debited_other, False),
         ]
-    groups = [group for label, amounts in kinds for group in _by_currency(periods, label, amounts, is_signed=True)]
+    groups = [
+        replace(group, is_result=is_result)
+        for label, amounts, is_result in kinds
+        for group in _by_currency(periods, label, amounts, is_signed=True)
+    ]
     note = _(
         "Deposits: what SkinsBack pays minus what users were credited, without reversed credits. Purchases: what users "
         "were charged minus what SkinsBack debited, for accepted purchases. A margin needs one currency on both sides."
@@ -144,7 +161,7 @@ def _by_currency(
 
     def text(figures: Figures, currency: str) -> str:
         amount = amounts(figures).get(currency, Decimal(0))
-        return display.money(amount if is_signed else amount.copy_abs(), currency)
+        return display.money(amount if is_signed else amount.copy_abs(), "")
 
     return [
         _group(periods, _with_currency(label, currency), lambda figures, currency=currency: text(figures, currency))
@@ -159,12 +176,12 @@ def _with_currency(label: str, currency: str) -> str:
 def _group(periods: Periods, label: str, text: Callable[..., str]) -> Group:
     each = list(periods.periods.values())
     games = periods.periods["month"].games
+    rows = [(game_name(game), [text(_of_game(period, game)) for period in each]) for game in games]
+    nothing = text(NO_FIGURES)
     return Group(
         label=label,
         cells=[text(period.total) for period in each],
-        games=[(game_name(game), [text(_of_game(period, game)) for period in each]) for game in games]
-        if len(games) > 1
-        else [],
+        games=[(name, cells) for name, cells in rows if cells[-1] != nothing] if len(games) > 1 else [],
     )
 
 

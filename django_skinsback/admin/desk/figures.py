@@ -1,6 +1,7 @@
 """The figures of the desk: solvency, tables of today, 7 and 30 days, charts, and users with reversals."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -18,7 +19,7 @@ from ...flows.monitoring.solvency import BALANCE, LIABILITIES, RESERVED, Solvenc
 from ...money import EXACT
 from .. import display
 from .charts import Chart, Plot, Series, Value, bar_chart, line_chart
-from .figure_tables import figure_tables
+from .figure_tables import Table, figure_tables
 
 PERMISSIONS = {
     Part.DEPOSITS: "skinsback.view_deposit",
@@ -44,8 +45,7 @@ def figures_context(request: HttpRequest, accounts: Sequence[str]) -> dict[str, 
         return {}
     periods = read_periods(accounts, parts)
     context: dict[str, Any] = {
-        "figures_tables": figure_tables(periods, parts),
-        "figures_charts": _charts(periods, parts),
+        "figures_tables": _tables_with_charts(periods, parts),
         "figures_uncounted": _uncounted_text(periods.uncounted) if parts else "",
     }
     if sees_solvency and (solvency := read_solvency(solvency_currencies(periods))) is not None:
@@ -114,23 +114,40 @@ def _listed(currencies: Sequence[str]) -> str:
     return ", ".join(currency.upper() for currency in currencies)
 
 
-def _charts(periods: Periods, parts: Sequence[Part]) -> list[Chart]:
+def _tables_with_charts(periods: Periods, parts: Sequence[Part]) -> list[Table]:
+    charts = _charts(periods)
+    return [replace(table, charts=charts.get(table.name, [])) for table in figure_tables(periods, parts)]
+
+
+def _charts(periods: Periods) -> dict[str, list[Chart]]:
+    """Return the charts: the name of a table -> its charts."""
     labels, days = [_short(day) for day in periods.days], list(periods.days.values())
     total = periods.periods["month"].total
-    charts = []
-    if Part.DEPOSITS in parts and total.deposits:
-        description = _("Bars for each of the last 30 days: deposits created, and how many of them are paid now.")
-        created = Series(_("Created"), [each.deposits for each in days])
-        paid = Series(_("Paid"), [each.deposits_paid for each in days])
-        charts.append(bar_chart(Plot("deposits", _("Deposits per day"), description, labels, [created, paid])))
-    if Part.PURCHASES in parts and total.purchases:
-        description = _("Bars for each of the last 30 days: purchases started, and how many of them are accepted now.")
-        started = Series(_("Started"), [each.purchases for each in days])
-        accepted = Series(_("Accepted"), [each.purchases_accepted for each in days])
-        charts.append(bar_chart(Plot("purchases", _("Purchases per day"), description, labels, [started, accepted])))
-    if Part.MONEY in parts:
-        charts += [_money_chart(periods, labels, currency) for currency in sorted({*total.credits, *total.charges})]
-    return charts
+    deposits = Plot(
+        "deposits",
+        _("Deposits per day"),
+        _("Bars for each of the last 30 days: deposits created, and how many of them are paid now."),
+        labels,
+        [
+            Series(_("Created"), [each.deposits for each in days]),
+            Series(_("Paid"), [each.deposits_paid for each in days]),
+        ],
+    )
+    purchases = Plot(
+        "purchases",
+        _("Purchases per day"),
+        _("Bars for each of the last 30 days: purchases started, and how many of them are accepted now."),
+        labels,
+        [
+            Series(_("Started"), [each.purchases for each in days]),
+            Series(_("Accepted"), [each.purchases_accepted for each in days]),
+        ],
+    )
+    return {
+        "deposits": [bar_chart(deposits)],
+        "purchases": [bar_chart(purchases)],
+        "money": [_money_chart(periods, labels, currency) for currency in sorted({*total.credits, *total.charges})],
+    }
 
 
 def _money_chart(periods: Periods, labels: Sequence[str], currency: str) -> Chart:
