@@ -1,5 +1,7 @@
 """The steps of an operator on the admin pages that buy skins."""
 
+import json
+
 from django.urls import reverse
 
 from django_skinsback.steam import TradeURL
@@ -49,7 +51,7 @@ def put_into_cart(client, *found, **fields):
     """Press the button "Add" of each found skin. ``fields`` are sent with each of them."""
     page = None
     for skin in found:
-        value = f'["{skin.game}", "{skin.market_hash_name}", "{skin.price}", "{skin.class_id}"]'
+        value = json.dumps([skin.game, skin.market_hash_name, str(skin.price), skin.class_id])
         page = press(client, "", add=value, **fields)
     return page
 

@@ -31,8 +31,11 @@ def read_amount(text: str) -> Decimal:
 
     Raise a form error if the text is not an amount above zero. "1,000" is refused, because it may mean 1 or 1000.
     """
+    text = text.strip()
+    if with_comma := _DECIMAL_COMMA.fullmatch(text):
+        text = ".".join(with_comma.groups())
     try:
-        amount = parse_amount(_DECIMAL_COMMA.sub(r"\1.\2", text.strip()) if "." not in text else text.strip())
+        amount = parse_amount(text)
     except InvalidInput:
         amount = Decimal(0)
     if not amount:

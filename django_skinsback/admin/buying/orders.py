@@ -6,7 +6,6 @@ order are paid by one account and are one batch, even if they are of several gam
 saved, or none.
 """
 
-import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,8 +35,6 @@ from ...wire.types import Skin
 from .. import display
 from .recipient import Recipient, profile_trade_url, trade_url_digest
 from .resolve import Choice
-
-logger = logging.getLogger("django_skinsback")
 
 SALT = "skinsback_order"
 ORDER_SECONDS = 24 * 60 * 60

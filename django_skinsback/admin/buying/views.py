@@ -4,11 +4,13 @@ The page of the cart is one form. Each of its buttons sends all fields, so that 
 lost. Only the cart is stored, in the session. The trade URL is a secret and is only in the form.
 """
 
+import logging
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -19,6 +21,8 @@ from ...sensitive import hide
 from . import confirm, orders, page
 from .cart import Cart
 from .urls import buy_url, result_url
+
+logger = logging.getLogger("django_skinsback")
 
 
 @sensitive_post_parameters("trade_url", "order")
@@ -59,17 +63,10 @@ def _buy(request: HttpRequest, model_admin: Any, order: dict[str, Any]) -> HttpR
     except Exception as error:
         # An on_commit hook of the site may raise after the purchases were saved.
         bought, is_repeated = orders.find_bought(request.user, order), False
-        if bought:
-            orders.logger.exception("skinsback.order_failed")
-            messages.error(request, _("An error occurred in the site's own code. The order was saved and continues."))
-        elif isinstance(error, SkinsBackError):
-            messages.error(
-                request, _("Nothing was bought and nobody was charged: %(reason)s") % {"reason": text_for(error)}
-            )
-            query = f"?{urlencode({'user': order['user']})}" if order["user"] else ""
-            return HttpResponseRedirect(buy_url(model_admin, request) + query)
-        else:
-            raise
+        if not bought:
+            return _refused(request, model_admin, order, error)
+        logger.exception("skinsback.order_failed", extra={"quote": ""})
+        messages.error(request, _("An error occurred in the site's own code. The order was saved and continues."))
     if not bought:
         messages.warning(request, _("The user of this order was deleted. Nothing was bought now."))
         return HttpResponseRedirect(buy_url(model_admin, request))
@@ -84,3 +81,23 @@ def _buy(request: HttpRequest, model_admin: Any, order: dict[str, Any]) -> HttpR
     finally:  # the purchases are saved, even if sending them failed
         orders.log_bought(request, model_admin, bought)
     return HttpResponseRedirect(result_url(model_admin, bought))
+
+
+@sensitive_variables("order")
+def _refused(request: HttpRequest, model_admin: Any, order: dict[str, Any], error: Exception) -> HttpResponse:
+    """Show why nothing was bought, and redirect to the cart.
+
+    A receiver of ``entry_posted`` may veto a charge with any exception, so the exception is shown if the order has a
+    charge. An exception that cannot be a veto is raised.
+    """
+    if isinstance(error, SkinsBackError):
+        reason = text_for(error)
+    elif any("charge" in item for item in order["items"]) and not isinstance(error, DatabaseError):
+        logger.exception("skinsback.order_failed", extra={"quote": ""})
+        values = {"error": f"{type(error).__name__}: {error}".rstrip(": ")}
+        reason = _("the site's own code refused the charge (%(error)s).") % values
+    else:
+        raise error
+    messages.error(request, _("Nothing was bought and nobody was charged: %(reason)s") % {"reason": reason})
+    query = f"?{urlencode({'user': order['user']})}" if order["user"] else ""
+    return HttpResponseRedirect(buy_url(model_admin, request) + query)
