@@ -75,7 +75,7 @@ def describe(user: Any) -> dict[str, str]:
         return {"steam_id": profile.steam_id if profile else "", "trade_url": _("missing")}
     return {
         "steam_id": profile.steam_id or trade_url.steam_id,
-        "trade_url": _("stored") if profile.broken_at is None else _("broken"),
+        "trade_url": _("stored, and used if the field below is empty") if profile.broken_at is None else _("broken"),
     }
 
 

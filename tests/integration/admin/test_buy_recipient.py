@@ -88,7 +88,8 @@ class TestProfile:
     def test_a_user_in_the_address_fills_in_the_recipient(self, client, user, profile):
         page = client.get(buy_url(user=user.pk))
         assert page.context["page"].recipient["username"].value() == "alice"
-        assert page.context["profile"] == {"steam_id": STEAM_ID, "trade_url": "stored"}
+        assert page.context["profile"]["steam_id"] == STEAM_ID
+        assert "stored" in page.context["profile"]["trade_url"]
         assert TOKEN not in page.content.decode()
 
     @pytest.mark.parametrize("key", ["999999", "x", "", "9" * 40])
