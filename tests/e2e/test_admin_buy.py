@@ -27,6 +27,7 @@ def browser(transactional_db):
 @pytest.fixture
 def site(live_server, settings, browser):
     with Sandbox() as sandbox, player_site(live_server, settings, sandbox, browser) as site:
+        sandbox.configure(events_url=f"{live_server.url}/skinsback/events/")
         for game in GAMES:
             sync_prices(game=game)
         yield site
@@ -77,7 +78,7 @@ def test_an_operator_buys_skins_of_several_games_for_a_user(site, operator, alic
     expect(page.get_by_text("Nothing is open any more")).to_be_visible()  # the page reloads itself
     assert {row.status for row in Purchase.objects.all()} == {"accepted"}
     check_page(page, "buy-result-end")
-    page.get_by_role("link", name=re.compile(r"\(|of|the")).first.click()
+    page.get_by_role("link", name="AK-47 | Paper Lantern").first.click()
     expect(page.locator(".skinsback-status")).to_contain_text("accepted")
 
 
