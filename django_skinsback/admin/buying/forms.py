@@ -18,9 +18,8 @@ from ...sensitive import hide
 from ...steam import GAMES, TradeURL
 from .. import display
 from .cart import SKINS_AT_ONCE, CartLine
+from .market import LETTERS, LIVE_LETTERS, WantedSkin
 from .recipient import Recipient, find_user, profile_trade_url
-from .resolve import WantedSkin
-from .search import LETTERS, LIVE_LETTERS
 
 _DECIMAL_COMMA = re.compile(r"([0-9]+),([0-9]{1,2})")
 AMOUNT_WIDGET = {"inputmode": "decimal", "size": 9, "autocomplete": "off"}

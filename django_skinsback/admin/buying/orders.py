@@ -29,16 +29,18 @@ from ...flows.ledger.database import database
 from ...flows.ledger.idempotency import key_digest
 from ...flows.players.steam_profiles import get_profile
 from ...models import Purchase
-from ...money import wire_amount
+from ...money import EXACT, PLACES, wire_amount
 from ...sensitive import hide
 from ...wire.types import Skin
 from .. import display
+from .market import Choice
 from .recipient import Recipient, profile_trade_url, trade_url_digest
-from .resolve import Choice
 
 SALT = "skinsback_order"
 ORDER_SECONDS = 24 * 60 * 60
 """The seconds for which a confirmation page is valid. An order that is sent later is refused."""
+
+CENT = Decimal("0.01")
 
 NAMES_KEY = "skinsback_buy_names"
 _MOST_NAMES = 200
@@ -53,6 +55,25 @@ class ChosenSkin:
     skin: Skin
     cap: Decimal
     charge: Decimal | None = None
+
+
+def split_charge(amount: Decimal, prices: Sequence[Decimal]) -> list[Decimal]:
+    """Return the share of each purchase, in proportion to its price. The sum of the shares is exactly ``amount``.
+
+    A share has two decimals, or six decimals if ``amount`` has more than two. What remains after the shares were cut
+    off goes to the purchases with the largest remainders. A share may be zero if ``amount`` is very small. If all
+    prices are zero, the shares are equal.
+    """
+    unit = CENT if amount == amount.quantize(CENT, context=EXACT) else PLACES
+    units, weights = int(EXACT.divide(amount, unit)), [int(EXACT.divide(price, PLACES)) for price in prices]
+    if not any(weights):
+        weights = [1] * len(prices)
+    total = sum(weights)
+    shares = [units * weight // total for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda place: -(units * weights[place] % total))
+    for place in by_remainder[: units - sum(shares)]:
+        shares[place] += 1
+    return [EXACT.multiply(Decimal(share), unit) for share in shares]
 
 
 @sensitive_variables("recipient", "order")

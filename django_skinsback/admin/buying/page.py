@@ -21,8 +21,8 @@ from .. import display
 from ..actions import changelist_url
 from .cart import SKINS_AT_ONCE, Cart, CartLine, line_key
 from .forms import SEARCHES, LineForm, RecipientForm, SearchForm
+from .market import FoundSkin, SearchResult, listed_items, search_live, search_price_list
 from .recipient import describe, find_user, warnings_about
-from .search import FoundSkin, SearchResult, listed_items, search_live, search_price_list
 from .urls import buy_url
 
 

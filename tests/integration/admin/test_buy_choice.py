@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_skinsback.admin.buying.charge import split_charge
-from django_skinsback.admin.buying.resolve import WantedSkin, choose
+from django_skinsback.admin.buying.market import WantedSkin, choose
+from django_skinsback.admin.buying.orders import split_charge
 from django_skinsback.wire.types import Skin
 
 D = Decimal

@@ -201,8 +201,8 @@ class TestAdmin:
             "orders.purchases.buy",
             "orders.send",
             "orders.secrets.token_urlsafe",
-            "confirm.choose",
-            "confirm.display.money",
+            "views.choose",
+            "views.display.money",
             "page.warnings_about",
         ],
     )
