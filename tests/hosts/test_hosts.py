@@ -15,7 +15,7 @@ ADMIN = [
     "tests/integration/admin/test_admin_pages.py",
     "tests/integration/admin/test_buy.py",
     "-k",
-    "inline or page or Walk or Confirmation",
+    "inline or page or Walk",
 ]
 PLAYERS = ["tests/integration/players/test_guard.py", "tests/integration/market/test_quotes.py"]
 PROFILES = ["tests/integration/players/test_steam_profiles.py", "tests/integration/purchases/test_quoted.py"]
