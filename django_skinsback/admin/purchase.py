@@ -35,7 +35,7 @@ from .actions import (
     selected_rows,
 )
 from .base import user_search, without_transaction
-from .buying import buy_url, buy_view
+from .buying import buy_url, buy_view, result_view
 from .debits import read_debit
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .labels import PURCHASE_ACCEPTED_FINALLY, PURCHASE_CANCELLED, PURCHASE_EXPLANATIONS
@@ -97,15 +97,22 @@ class PurchaseAdmin(QueueListAdmin, RowAdmin):
     )
 
     def get_urls(self) -> list[Any]:
-        """Return the URL of the page that buys skins, followed by Django's URLs.
+        """Return the URLs of the pages that buy skins, followed by Django's URLs.
 
         The order matters: Django's last pattern matches every path and reads the path as a primary key.
         """
-        buying = path("buy/", self.admin_site.admin_view(self.buy_view), name="skinsback_purchase_buy")
-        return [*without_transaction([buying]), *super().get_urls()]
+        view = self.admin_site.admin_view
+        buying = [
+            path("buy/", view(self.buy_view), name="skinsback_purchase_buy"),
+            path("buy/result/", view(self.result_view), name="skinsback_purchase_buy_result"),
+        ]
+        return [*without_transaction(buying), *super().get_urls()]
 
     def buy_view(self, request: HttpRequest) -> HttpResponse:
         return buy_view(request, self)
+
+    def result_view(self, request: HttpRequest) -> HttpResponse:
+        return result_view(request, self)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {**(extra_context or {}), "buy_url": buy_url(self, request)})

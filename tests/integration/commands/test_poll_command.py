@@ -111,7 +111,7 @@ class TestOnce:
 
 
 class TestJobs:
-    OF_ALL_ACCOUNTS = ("apply_kept", "write_daily_figures", "find_owing_users")
+    OF_ALL_ACCOUNTS = ("apply_kept", "send_digest_if_due", "write_daily_figures", "find_owing_users")
 
     @pytest.fixture
     def calls(self, monkeypatch):
