@@ -138,8 +138,7 @@ def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None)
         edit.flag(error.code, **error.data)
         return Outcome.WITHHELD
     edit.set(finished_at=edit.now if report.status in DEPOSIT_FINAL else None)
-    if report.status == DepositStatus.IN_HOLD:
-        edit.set(held_since=edit.now)
+    edit.set(held_since=edit.now if report.status == DepositStatus.IN_HOLD else deposit.held_since)
     edit.move(report.status, amount=report.amount, currency=report.amount_currency)
     if due is not None:
         edit.post(EntryKind.CREDIT, *due, user_id=deposit.user_id)
