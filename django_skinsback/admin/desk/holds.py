@@ -90,8 +90,7 @@ def _page(queryset: QuerySet[Deposit], account: str, after: str) -> tuple[list[D
     A position is the decision and the primary key of the last deposit of the page before: ``leave-17``.
     """
     decision, _separator, last = after.rpartition("-")
-    is_valid = decision in ORDER and last.isascii() and last.isdecimal() and len(last) < 19
-    begin, highest = (ORDER.index(decision), int(last)) if is_valid else (0, 0)
+    begin, highest = (ORDER.index(decision), int(last)) if decision in ORDER and _is_key(last) else (0, 0)
     held = queryset.filter(status=DepositStatus.IN_HOLD).select_related("user").order_by("pk")
     if account:
         held = held.filter(account=account)
@@ -103,6 +102,11 @@ def _page(queryset: QuerySet[Deposit], account: str, after: str) -> tuple[list[D
             last_row = rows[ROWS_SHOWN - 1]
             return rows[:ROWS_SHOWN], f"{last_row.hold_decision}-{last_row.pk}"
     return rows, ""
+
+
+def _is_key(text: str) -> bool:
+    """Return whether the text is a number that a primary key can have."""
+    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def _url(model_admin: Any, **query: str) -> str:
@@ -167,7 +171,7 @@ def _decide(request: HttpRequest, model_admin: Any) -> HttpResponse:
     decide: Callable[..., HttpResponse | None] | None = {"approve_hold": approve_rows, "leave_hold": leave_rows}.get(
         request.POST.get("action", "")
     )
-    keys = [key for key in request.POST.getlist(ACTION_CHECKBOX_NAME) if key.isdecimal()]
+    keys = [key for key in request.POST.getlist(ACTION_CHECKBOX_NAME) if _is_key(key)]
     if decide is None or not keys:
         messages.warning(request, _("Select at least one deposit. Nothing was done."))
         return HttpResponseRedirect(request.get_full_path())
