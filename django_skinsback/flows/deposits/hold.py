@@ -79,7 +79,7 @@ def _approve(deposit: Deposit, at_risk: Credit | None, seen: str, by: Any, note:
         raise RowChanged
     if edit.row.status != DepositStatus.IN_HOLD:
         raise InvalidInput(_("Only a deposit in hold can be approved."))
-    check_limit(edit.row, locked, edit.now)
+    check_limit(edit.row, locked)
     _record_approval(edit, note)
     reserve(edit, locked)
     edit.save()

@@ -5,7 +5,6 @@ report that the trade was rolled back. The credit that an approval under way has
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -21,11 +20,16 @@ from ...money import amount_text
 from ...statuses import DepositStatus, EntryKind
 from ..ledger.database import database
 from ..ledger.edit import Edit
+from ..ledger.stuck import STUCK
 
 Credit = tuple[Decimal, str]
 
 LIMIT_REACHED = "hold_limit_reached"
 """Code of the review reason of a hold that HOLD_POLICY accepted and ``HOLD_APPROVE_MAX`` did not allow."""
+
+
+NOT_RESERVED: dict[str, Any] = {"reserved_amount": None, "reserved_currency": "", "reserved_at": None}
+"""The values of the columns of a deposit that has no reservation."""
 
 
 class OpenCredit(NamedTuple):
@@ -66,7 +70,7 @@ def lock_limit(account: str, currency: str) -> None:
     )
 
 
-def check_limit(deposit: Deposit, credit: Credit | None, now: datetime) -> None:
+def check_limit(deposit: Deposit, credit: Credit | None) -> None:
     """Raise HoldLimitReached if the open credits and ``credit`` together exceed ``HOLD_APPROVE_MAX``.
 
     Call ``lock_limit`` before. ``credit`` is what the approval of ``deposit`` would credit. None means that it is not
@@ -88,9 +92,7 @@ def check_limit(deposit: Deposit, credit: Credit | None, now: datetime) -> None:
         raise HoldLimitReached(text % {"currency": currency.upper()}, credit)
     per_user, in_all = limits[currency]
     others = [
-        each
-        for pk, each in open_credits(deposit.account, now=now).items()
-        if pk != deposit.pk and each.currency == currency
+        each for pk, each in open_credits(deposit.account).items() if pk != deposit.pk and each.currency == currency
     ]
     of_user = sum((each.amount for each in others if each.user_id == deposit.user_id), Decimal(0))
     of_all = sum((each.amount for each in others), Decimal(0))
@@ -116,16 +118,15 @@ def _limit_text(text: str, open_: Decimal, limit: Decimal, credit: Credit) -> st
     return text % {"currency": currency.upper(), **{name: amount_text(value) for name, value in values.items()}}
 
 
-def open_credits(account: str, *, now: datetime | None = None, **filters: Any) -> dict[int, OpenCredit]:
+def open_credits(account: str, **filters: Any) -> dict[int, OpenCredit]:
     """Return the open credits of an account: primary key of the deposit -> OpenCredit. ``filters`` select deposits.
 
     The query takes no row lock. After ``lock_limit``, it reads all that other approvals have committed. It is one
     statement, so a credit that is posted at the same moment is counted once: as reserved, or as posted.
 
-    A reservation that is older than the longest hold does not count, because the hold of its deposit has ended.
+    Times are not compared here, because a clock that is days ahead would hide reservations.
     """
-    oldest = (now or utc_now()) - schedule.HOLD - schedule.ROLLBACK_MARGIN
-    under_way = Q(status=DepositStatus.IN_HOLD, hold_decision=HoldDecision.APPROVE, reserved_at__gte=oldest)
+    under_way = Q(status=DepositStatus.IN_HOLD, hold_decision=HoldDecision.APPROVE, reserved_at__isnull=False)
     rows: Iterable[Any] = (
         Deposit.objects.using(database())
         .filter(Q(status=DepositStatus.HOLD_APPROVED) | under_way, account=account, **filters)
@@ -169,7 +170,16 @@ def release(edit: Edit[Deposit], reported_status: str, *, decisive: bool) -> Non
         if not (decisive and reported_status == DepositStatus.IN_HOLD and is_over):
             return
         edit.set(hold_decision="")
-    edit.set(reserved_amount=None, reserved_currency="", reserved_at=None)
+    edit.set(**NOT_RESERVED)
+
+
+def release_after_review(edit: Edit[Deposit]) -> None:
+    """Release the reservation if a person settles that the hold cannot end: SkinsBack does not know the deposit, or the
+    hold has lasted too long. Call this function before the review is settled.
+    """
+    codes = {reason.get("code") for reason in edit.row.review_reasons} if edit.row.needs_review else set()
+    if edit.row.reserved_at is not None and codes & {STUCK, "deposit_not_known"}:
+        edit.set(**NOT_RESERVED)
 
 
 def end_limit_review(edit: Edit[Deposit]) -> list[dict[str, Any]]:

@@ -331,7 +331,7 @@ class TestReservation:
         with pytest.raises(HoldLimitReached):
             deposits.approve_hold(held(user))
 
-    def test_of_a_deposit_that_skinsback_does_not_know_counts_until_the_hold_must_be_over(
+    def test_of_a_deposit_that_skinsback_does_not_know_counts_until_a_person_settles_the_review(
         self, skinsback, limit, user, traveller
     ):
         limit(10, 10)
@@ -340,13 +340,29 @@ class TestReservation:
         with pytest.raises(TransactionNotFound):
             deposits.approve_hold(row)
 
-        traveller.shift(schedule.HOLD)
+        traveller.shift(schedule.HOLD + schedule.ROLLBACK_MARGIN)
+        poll_deposits()
+        assert reservation(row) == UNDER_WAY
+        assert "does not know this deposit" in row.review_reason
         with pytest.raises(HoldLimitReached):
             deposits.approve_hold(held(user))
 
-        traveller.shift(schedule.ROLLBACK_MARGIN + timedelta(seconds=1))
+        deposits.settle(row, "keep")
         skinsback.answer = None
+        assert reservation(row) == NONE
         assert deposits.approve_hold(held(user)).status == "hold_approved"
+
+    def test_is_kept_if_a_person_settles_another_review(self, skinsback, limit, user):
+        limit(10, 10)
+        row = held(user)
+        skinsback.answer = UnknownOutcome()
+        with pytest.raises(UnknownOutcome):
+            deposits.approve_hold(row)
+        report(row, "frozen")
+
+        deposits.settle(row, "keep")
+
+        assert reservation(row) == UNDER_WAY
 
     def test_of_the_same_deposit_is_replaced_and_not_counted_twice(self, skinsback, limit, user):
         limit(10, 10)
