@@ -5,6 +5,7 @@
 
 from .flows.deposits.create import create, create_from_inventory
 from .flows.deposits.hold import approve_hold
+from .flows.deposits.leave_hold import leave_hold
 from .flows.deposits.refresh import refresh
 from .flows.deposits.report import record_report
 from .flows.deposits.seen import seen
@@ -15,6 +16,7 @@ __all__ = [
     "approve_hold",
     "create",
     "create_from_inventory",
+    "leave_hold",
     "record_report",
     "refresh",
     "seen",

@@ -19,6 +19,7 @@ A class without an entry in the right column has the entry of its base class.
     ├── NotAllowedNow                 the user: the rules of the site do not allow it now
     │   ├── UserFrozen
     │   ├── LimitReached
+    │   ├── HoldLimitReached          the operator: too many credits of approved holds are open
     │   ├── GameSwitchedOff
     │   ├── TradeURLMissing
     │   ├── TradeURLBroken
@@ -64,6 +65,7 @@ The ``code`` of an APIError is SkinsBack's number. No exception contains a secre
 body of an answer.
 """
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 __all__ = [
@@ -77,6 +79,7 @@ __all__ = [
     "CustomIdExists",
     "DepositTooSmall",
     "GameSwitchedOff",
+    "HoldLimitReached",
     "IdempotencyConflict",
     "InsideDatabaseTransaction",
     "InsufficientFunds",
@@ -240,6 +243,21 @@ class LimitReached(NotAllowedNow):
 
     slug = "limit_reached"
     default_message = "The user has reached a limit of SKINSBACK['LIMITS']."
+
+
+class HoldLimitReached(NotAllowedNow):
+    """Raised when the setting ``HOLD_APPROVE_MAX`` does not allow the approval of a hold.
+
+    The message names the limit, the open credits and the credit of this hold. ``credit`` is the amount and currency
+    that the approval would credit, or None if it is not known.
+    """
+
+    slug = "hold_limit_reached"
+    default_message = "SKINSBACK['HOLD_APPROVE_MAX'] does not allow the approval of this hold."
+
+    def __init__(self, message: str = "", credit: tuple[Decimal, str] | None = None) -> None:
+        super().__init__(message)
+        self.credit = credit
 
 
 class GameSwitchedOff(NotAllowedNow):

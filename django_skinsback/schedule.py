@@ -36,6 +36,18 @@ CLAIM_EXTENDED_BELOW = MINUTE
 ACCOUNT_ERROR_DELAY = 2 * MINUTE
 """How long a row waits after an error that concerns the whole account, such as a wrong key."""
 
+APPROVAL = 2 * MINUTE
+"""How long the call that approves a hold can be under way.
+
+If ``orderstatus`` still reports the hold after this time, the approval did not take effect.
+"""
+
+APPROVAL_START = MINUTE
+"""How long after an approval was recorded it can still be sent. The client sends or refuses it in less than a minute.
+
+So every approval is sent and answered within ``APPROVAL``.
+"""
+
 OFFER_LIFETIME = ACCEPT_WITHIN + 2 * MINUTE
 """How long after sending a purchase its trade offer can still be created or accepted."""
 

@@ -14,7 +14,8 @@ except ImportError as missing:
 
 from .flows import retention, scheduler
 from .flows.ledger.database import database
-from .flows.monitoring import digest
+from .flows.monitoring import daily_figures as written_figures
+from .flows.monitoring import digest, owing
 from .flows.monitoring.passes import note_pass
 from .flows.polling import purchases as purchase_queue
 from .flows.purchases.send import submit
@@ -23,6 +24,8 @@ from .models import Purchase
 
 __all__ = [
     "beat_schedule",
+    "daily_figures",
+    "owing_users",
     "poll_deposits",
     "poll_purchases",
     "prune",
@@ -91,6 +94,21 @@ def send_digest() -> None:
     digest.send_digest_if_due()
 
 
+@shared_task(name="skinsback.daily_figures", **_OPTIONS)
+def daily_figures() -> None:
+    """Write the figures of closed days for the operator's desk. Days that are missing or may have changed are written.
+
+    If ``LIABILITIES`` is set, the solvency of now is also stored.
+    """
+    written_figures.write_daily_figures()
+
+
+@shared_task(name="skinsback.owing_users", **_OPTIONS)
+def owing_users() -> None:
+    """Ask ``BALANCE`` for users with a reversal in the last 90 days, and store those whose balance is below zero."""
+    owing.find_owing_users()
+
+
 def beat_schedule(sweep_seconds: float = 10.0) -> dict[str, dict[str, Any]]:
     """Return the schedule of all tasks for Celery's beat: ``app.conf.beat_schedule = beat_schedule()``.
 
@@ -109,5 +127,7 @@ def beat_schedule(sweep_seconds: float = 10.0) -> dict[str, dict[str, Any]]:
         "skinsback-sync-prices": every(3600.0, sync_prices),
         "skinsback-snapshot-balance": every(900.0, snapshot_balance),
         "skinsback-send-digest": every(3600.0, send_digest),
+        "skinsback-daily-figures": every(3600.0, daily_figures),
+        "skinsback-owing-users": every(3600.0, owing_users),
         "skinsback-prune": every(86400.0, prune),
     }

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -15,11 +16,13 @@ from .. import deposits
 from ..error_texts import text_for
 from ..exceptions import SkinsBackError
 from ..flows.deposits.seen import shown_credit
-from ..models import Deposit
+from ..models import Deposit, HoldDecision
 from ..statuses import DepositStatus, EntryKind
 from . import display
-from .actions import confirmation_page, is_confirmed, log_each, redirect_back, run_each, seen_tokens, selected_rows
-from .base import user_search
+from .actions import log_each, redirect_back, run_each, selected_rows
+from .base import user_search, without_transaction
+from .customers.urls import customer_urls
+from .desk.holds import CREDITED, approve_rows, holds_url, holds_view, leave_rows
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .labels import (
     DEPOSIT_CREDITED_BY_OPERATOR,
@@ -37,12 +40,11 @@ DECISIONS: dict[str, Promise] = {
     "credit": gettext_lazy("Credit the user"),
     "reverse": gettext_lazy("Reverse the credit"),
 }
-CREDITED = {DepositStatus.HOLD_APPROVED, DepositStatus.SUCCESS}
 
 
 @admin.register(Deposit)
 class DepositAdmin(QueueListAdmin, RowAdmin):
-    actions = ("refresh", "approve_hold", "settle")
+    actions = ("refresh", "approve_hold", "leave_hold", "settle", "replay")
     explanations = DEPOSIT_EXPLANATIONS
     list_display = (
         "short_order_id",
@@ -91,6 +93,20 @@ class DepositAdmin(QueueListAdmin, RowAdmin):
         ),
     )
 
+    def get_urls(self) -> list[Any]:
+        """Return the URLs of the hold desk and of the pages of users, followed by Django's URLs.
+
+        Django's last pattern matches every path.
+        """
+        holds = path("holds/", self.admin_site.admin_view(self.holds_view), name="skinsback_deposit_holds")
+        return [*without_transaction([holds]), *customer_urls(self), *super().get_urls()]
+
+    def holds_view(self, request: HttpRequest) -> HttpResponse:
+        return holds_view(request, self)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {**(extra_context or {}), "holds_url": holds_url(self)})
+
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         return [*self.search_fields, user_search()]
 
@@ -119,6 +135,8 @@ class DepositAdmin(QueueListAdmin, RowAdmin):
         names = ["settle"] if row.needs_review else []
         if row.status == DepositStatus.IN_HOLD:
             names.append("approve_hold")
+            if row.hold_decision != HoldDecision.LEAVE and row.reserved_at is None:
+                names.append("leave_hold")
         return [*names, "refresh"]
 
     @admin.action(description=gettext_lazy("Refresh from SkinsBack"), permissions=["refresh"])
@@ -138,39 +156,11 @@ class DepositAdmin(QueueListAdmin, RowAdmin):
 
     @admin.action(description=gettext_lazy("Approve hold…"), permissions=["approve_hold"])
     def approve_hold(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> HttpResponse | None:
-        rows = selected_rows(request, queryset.select_related("user"))
-        if is_confirmed(request):
-            return self._approve(request, rows)
-        held = [row for row in rows if row.status == DepositStatus.IN_HOLD]
-        if not held:
-            if rows:
-                messages.warning(request, _("No selected deposit is in hold. Nothing was done."))
-            return redirect_back(self, request, rows)
-        shown = [
-            {
-                "row": row,
-                "facts": [*self._facts(row), (_("Amount of the credit"), _shown_credit(row))],
-                "risk": display.user_risk_table(row.user_risk),
-                "seen": deposits.seen(row),
-            }
-            for row in held
-        ]
-        return confirmation_page(self, request, shown, action="approve_hold", title=_("Approve holds"))
+        return approve_rows(self, request, queryset)
 
-    def _approve(self, request: HttpRequest, rows: list[Deposit]) -> HttpResponse | None:
-        tokens = seen_tokens(request)
-        results = run_each(rows, lambda row: deposits.approve_hold(row, by=request.user, seen=tokens[row.pk]))
-        other = [row for row in results.done if row.status not in CREDITED]
-        results.done = [row for row in results.done if row.status in CREDITED]
-        log_each(self, request, results.done, _("Hold approved."))
-        count = len(results.done)
-        text = ngettext("%(count)s hold was approved.", "%(count)s holds were approved.", count)
-        results.show_messages(request, text % {"count": count})
-        for row in other:
-            values = {"row": row, "status": row.get_status_display()}
-            text = _("Deposit %(row)s was not approved. Its status at SkinsBack is “%(status)s”.")
-            messages.warning(request, text % values)
-        return redirect_back(self, request, rows)
+    @admin.action(description=gettext_lazy("Leave hold to run out…"), permissions=["approve_hold"])
+    def leave_hold(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> HttpResponse | None:
+        return leave_rows(self, request, queryset)
 
     @admin.action(description=gettext_lazy("Settle…"), permissions=["settle"])
     def settle(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> HttpResponse | None:

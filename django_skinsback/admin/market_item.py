@@ -1,7 +1,6 @@
 """Admin of market items: the skins of the imported price list. Operators can buy the selected skins."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -12,10 +11,8 @@ from django.utils.translation import gettext_lazy
 from ..models import MarketItem
 from . import display
 from .base import ReadOnlyAdmin
-from .buying import buy_url
+from .buying import SKINS_AT_ONCE, add_to_cart, buy_url
 from .filters import GameFilter
-
-NAMES_AT_ONCE = 20
 
 
 @admin.register(MarketItem)
@@ -35,17 +32,19 @@ class MarketItemAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Buy…"), permissions=["buy"])
     def buy(self, request: HttpRequest, queryset: QuerySet[MarketItem]) -> HttpResponse | None:
-        """Redirect to the page that buys skins. The page searches for the selected items.
+        """Add the selected items to the cart, one skin of each, and redirect to the page that buys skins.
 
-        Show an error and stay on the list if more than ``NAMES_AT_ONCE`` items are selected, or items of several games.
+        Show an error and stay on the list if more than ``SKINS_AT_ONCE`` items are selected.
         """
-        items = list(queryset.order_by("pk")[: NAMES_AT_ONCE + 1])
-        if len(items) > NAMES_AT_ONCE or len({item.game for item in items}) != 1:
-            text = _("Choose at most %(count)s items, all of one game.") % {"count": NAMES_AT_ONCE}
-            messages.error(request, text)
+        items = list(queryset.order_by("pk")[: SKINS_AT_ONCE + 1])
+        if len(items) > SKINS_AT_ONCE:
+            messages.error(request, _("Choose at most %(count)s items.") % {"count": SKINS_AT_ONCE})
             return None
-        query = [("game", items[0].game), *(("name", item.market_hash_name) for item in items)]
-        return HttpResponseRedirect(f"{buy_url(self, request)}?{urlencode(query)}")
+        if left_out := add_to_cart(request.session, items):
+            text = _("An order has at most %(count)s skins. Not added to the cart: %(names)s")
+            names = ", ".join(item.market_hash_name for item in left_out)
+            messages.warning(request, text % {"count": SKINS_AT_ONCE, "names": names})
+        return HttpResponseRedirect(buy_url(self, request))
 
     @admin.display(description=gettext_lazy("price"), ordering="price")
     def shown_price(self, item: MarketItem) -> str:

@@ -22,7 +22,7 @@ from ..flows.purchases.settle import refund_obstacle
 from ..models import Purchase
 from ..models.fields import utc_now
 from ..schedule import hold_until
-from ..statuses import CANCELLED, PURCHASE_FINAL, EntryKind, PurchaseStatus
+from ..statuses import PURCHASE_FINAL, EntryKind, PurchaseStatus
 from . import display
 from .actions import (
     Results,
@@ -35,7 +35,8 @@ from .actions import (
     selected_rows,
 )
 from .base import user_search, without_transaction
-from .buying import buy_url, buy_view
+from .buying import buy_url, buy_view, result_view
+from .debits import read_debit
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .labels import PURCHASE_ACCEPTED_FINALLY, PURCHASE_CANCELLED, PURCHASE_EXPLANATIONS
 from .queues.columns import QueueListAdmin
@@ -50,7 +51,7 @@ DECISIONS: dict[str, Promise] = {
 
 @admin.register(Purchase)
 class PurchaseAdmin(QueueListAdmin, RowAdmin):
-    actions = ("refresh", "cancel", "settle")
+    actions = ("refresh", "cancel", "settle", "replay")
     explanations = PURCHASE_EXPLANATIONS
     auto_reload_statuses = frozenset(PurchaseStatus) - PURCHASE_FINAL - {PurchaseStatus.ACCEPTED}
     list_display = (
@@ -96,15 +97,22 @@ class PurchaseAdmin(QueueListAdmin, RowAdmin):
     )
 
     def get_urls(self) -> list[Any]:
-        """Return the URL of the page that buys skins, followed by Django's URLs.
+        """Return the URLs of the pages that buy skins, followed by Django's URLs.
 
         The order matters: Django's last pattern matches every path and reads the path as a primary key.
         """
-        buying = path("buy/", self.admin_site.admin_view(self.buy_view), name="skinsback_purchase_buy")
-        return [*without_transaction([buying]), *super().get_urls()]
+        view = self.admin_site.admin_view
+        buying = [
+            path("buy/", view(self.buy_view), name="skinsback_purchase_buy"),
+            path("buy/result/", view(self.result_view), name="skinsback_purchase_buy_result"),
+        ]
+        return [*without_transaction(buying), *super().get_urls()]
 
     def buy_view(self, request: HttpRequest) -> HttpResponse:
         return buy_view(request, self)
+
+    def result_view(self, request: HttpRequest) -> HttpResponse:
+        return result_view(request, self)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {**(extra_context or {}), "buy_url": buy_url(self, request)})
@@ -125,7 +133,7 @@ class PurchaseAdmin(QueueListAdmin, RowAdmin):
         return request.user.has_perm("skinsback.settle_purchase")
 
     def explain(self, row: Purchase) -> Promise | str:
-        if _is_cancelled(row):
+        if display.is_cancelled(row):
             return PURCHASE_CANCELLED
         if row.status == PurchaseStatus.ACCEPTED:
             until = _hold_until(row)
@@ -134,7 +142,7 @@ class PurchaseAdmin(QueueListAdmin, RowAdmin):
         return super().explain(row)
 
     def badge(self, row: Purchase) -> SafeString:
-        return display.badge(CANCELLED) if _is_cancelled(row) else super().badge(row)
+        return display.purchase_badge(row)
 
     def available_actions(self, request: HttpRequest, row: Purchase) -> list[str]:
         names = ["settle"] if row.needs_review else []
@@ -196,6 +204,7 @@ class PurchaseAdmin(QueueListAdmin, RowAdmin):
             allowed_decisions=_allowed_decisions,
             facts=lambda row: [*self._facts(row), (_("Amount of the refund"), _shown_refund(row))],
             seen=purchases.seen,
+            debit=lambda row: read_debit(row, may_see_balances=request.user.has_perm("skinsback.view_balancesnapshot")),
             irreversible_warnings={
                 "refund": _("A refund cannot be reversed, even if SkinsBack reports later that the user has the skin.")
             },
@@ -262,10 +271,6 @@ class PurchaseAdmin(QueueListAdmin, RowAdmin):
     @admin.display(description=gettext_lazy("metadata"))
     def shown_metadata(self, row: Purchase) -> SafeString | str:
         return display.json_text(row.metadata)
-
-
-def _is_cancelled(row: Purchase) -> bool:
-    return row.status == PurchaseStatus.REFUSED and row.error_message == CANCELLED
 
 
 def _hold_until(row: Purchase) -> datetime | None:

@@ -13,7 +13,7 @@ from ..exceptions import SkinsBackError
 from ..steam import GAMES
 from . import retention
 from .market import prices
-from .monitoring import balance, digest
+from .monitoring import balance, daily_figures, digest, owing
 from .monitoring.passes import note_pass
 from .polling import deposits as deposit_queue
 from .polling import purchases as purchase_queue
@@ -71,6 +71,8 @@ JOBS = (
     Job("sync_prices", 3600.0, lambda account, _: sync_prices(account)),
     Job("snapshot_balance", 900.0, lambda account, _: snapshot_balance(account)),
     Job("send_digest", 3600.0, lambda _account, _: digest.send_digest_if_due()),
+    Job("daily_figures", 3600.0, lambda _, progress: daily_figures.write_daily_figures(on_progress=progress)),
+    Job("owing_users", 3600.0, lambda _, progress: owing.find_owing_users(on_progress=progress)),
     Job("prune", 86400.0, lambda account, _: retention.prune(account=account)),
 )
 

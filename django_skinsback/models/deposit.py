@@ -86,6 +86,7 @@ class Deposit(Row):
         help_text=_("what an approval that is under way may credit, in the reserved currency"),
     )
     reserved_currency = models.CharField(_("reserved currency"), max_length=fields.CURRENCY_LENGTH, blank=True)
+    reserved_at = fields.UTCDateTimeField(_("reserved at"), null=True, blank=True)
 
     bot_name = models.CharField(_("bot's name"), max_length=fields.ID_LENGTH, blank=True)
     bot_steam_id = models.CharField(_("bot's Steam ID"), max_length=fields.STEAM_ID_LENGTH, blank=True)
@@ -99,6 +100,7 @@ class Deposit(Row):
             models.UniqueConstraint(fields=["account", "order_id"], name="skinsback_deposit_order_id"),
             models.UniqueConstraint(fields=["account", "transaction_id"], name="skinsback_deposit_transaction_id"),
         ]
+        indexes = [models.Index(fields=["status", "hold_decision", "id"], name="skinsback_deposit_hold")]
         permissions = [
             ("approve_hold", _("Can approve held deposits")),
             ("settle_deposit", _("Can settle deposits under review")),

@@ -44,6 +44,7 @@ class DailyFigure(models.Model):
                 fields=["account", "day", "game", "currency", "kind"], name="skinsback_daily_figure"
             ),
         ]
+        indexes = [models.Index(fields=["day"], name="skinsback_figure_day")]
 
     def __str__(self) -> str:
         return f"{self.day}: {self.kind}"

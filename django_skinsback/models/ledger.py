@@ -107,6 +107,7 @@ class LedgerEntry(models.Model):
                 name="skinsback_entry_sign",
             ),
         ]
+        indexes = [models.Index(fields=["kind", "created_at"], name="skinsback_entry_kind_created")]
         permissions = [("export_ledgerentry", _("Can export ledger entries"))]
 
     def __str__(self) -> str:

@@ -40,6 +40,10 @@ REASON_TEXTS: dict[str, Promise] = {
     ),
     "hold_policy_failed": gettext_lazy("HOLD_POLICY raised an exception. The hold was not approved."),
     "approval_refused": gettext_lazy("SkinsBack refused to approve the hold: %(error)s"),
+    "hold_limit_reached": gettext_lazy(
+        "HOLD_POLICY accepted the hold, but HOLD_APPROVE_MAX did not allow the approval (credit: %(credit)s). Approve "
+        "the hold later, or leave it to run out."
+    ),
     "no_amount": gettext_lazy(
         "The deposit has no amount that could be credited. Refresh the deposit from SkinsBack first."
     ),

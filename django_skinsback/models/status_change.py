@@ -18,6 +18,7 @@ DECISION_LABELS = {
     "refund": _("charge refunded"),
     "cancel": _("cancelled before it was sent"),
     "approve": _("approval of the hold requested"),
+    "leave": _("hold left to run out"),
 }
 
 

@@ -146,5 +146,5 @@ def skinsback_summary(context: template.Context) -> SafeString | str:
             parts = summary_context(request, getattr(request, "current_app", None))
             return render_to_string("admin/skinsback/desk/summary.html", parts)
     except Exception:
-        logger.exception("skinsback.summary_failed")
+        logger.exception("skinsback.summary_failed", extra={"path": request.path})
         return ""

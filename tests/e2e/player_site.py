@@ -42,6 +42,11 @@ CUT = """() => {
 }"""
 
 
+def favicon(request):
+    """Answer the browser, which asks for an icon that the admin does not have."""
+    return HttpResponse(status=204)
+
+
 def login(request):
     icon = '<link rel="icon" href="/static/skinsback/skins/gem.svg">'  # otherwise browsers ask for /favicon.ico
     return HttpResponse(f"{icon}<title>Log in</title><h1>Log in</h1>")
@@ -50,6 +55,7 @@ def login(request):
 urlpatterns = [
     *other_urls,
     path("accounts/login/", login),
+    path("favicon.ico", favicon),
     path("skins/", include("django_skinsback.pages.urls")),
 ]
 

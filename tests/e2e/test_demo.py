@@ -88,12 +88,13 @@ def test_an_operator_buys_a_skin_for_a_user_in_the_admin(visit):
     page.get_by_role("row", name="Lantern Moth").get_by_role("checkbox").check()
     page.locator("select[name=action]").select_option("Buy…")
     page.get_by_role("button", name="Go", exact=True).click()
-    page.get_by_role("checkbox", name="Lantern Moth").first.check()
-    page.get_by_label("Trade URL").fill(BOBS_TRADE_URL)
+    expect(page.get_by_role("heading", name="Cart: 1 skin")).to_be_visible()
+    page.get_by_label("Trade URL:").fill(BOBS_TRADE_URL)
     page.get_by_label("User:", exact=True).fill("bob")
     page.get_by_role("button", name="Review").click()
     page.get_by_role("button", name="Buy", exact=True).click()
-    expect(page.get_by_role("heading", name="Lantern Moth")).to_be_visible()
+    expect(page.get_by_text("Nothing is open any more")).to_be_visible()
+    page.get_by_role("link", name="Lantern Moth").click()
     expect(page.locator(".skinsback-status")).to_contain_text("accepted")
 
 

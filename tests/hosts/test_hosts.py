@@ -11,15 +11,18 @@ pytestmark = pytest.mark.timeout(400)
 CONTRACTS = ["tests/contracts", "tests/integration/deposits/test_deposit_reports.py"]
 PURCHASES = ["tests/integration/purchases/test_purchase_reports.py"]
 SENDING = ["tests/integration/purchases/test_purchase_life.py"]
+DESK = ["tests/integration/desk/test_desk_page.py", "tests/integration/desk/test_summary_tag.py"]
 ADMIN = [
     "tests/integration/admin/test_admin_pages.py",
     "tests/integration/admin/test_buy.py",
+    *DESK,
     "-k",
     "inline or page or Walk",
 ]
 PLAYERS = ["tests/integration/players/test_guard.py", "tests/integration/market/test_quotes.py"]
 PROFILES = ["tests/integration/players/test_steam_profiles.py", "tests/integration/purchases/test_quoted.py"]
 PAGES = ["tests/hosts/admin_pages.py"]
+DESK_QUERIES = ["tests/integration/desk/test_queues.py", "tests/integration/desk/test_exposure.py"]
 COMMITS = ["tests/hosts/commits.py"]
 OWN_TRANSACTIONS = [
     f"--deselect={name}"
@@ -36,10 +39,10 @@ NO_PROXY = [
 SITES = {
     "atomic_requests": [*CONTRACTS, *COMMITS],
     "strict": CONTRACTS,
-    "uuid_user": [*CONTRACTS, *PAGES, *PLAYERS, *PROFILES],
-    "naive_time": [*CONTRACTS, *SENDING, *PAGES, *PLAYERS],
-    "replica": [*CONTRACTS, *PURCHASES, *SENDING, "tests/integration/webhooks/test_deliveries.py"],
-    "second_database": [*CONTRACTS, *PURCHASES, *COMMITS, *PLAYERS, *OWN_TRANSACTIONS],
+    "uuid_user": [*CONTRACTS, *PAGES, *PLAYERS, *PROFILES, *DESK],
+    "naive_time": [*CONTRACTS, *SENDING, *PAGES, *PLAYERS, *DESK, *DESK_QUERIES],
+    "replica": [*CONTRACTS, *PURCHASES, *SENDING, "tests/integration/webhooks/test_deliveries.py", *DESK_QUERIES],
+    "second_database": [*CONTRACTS, *PURCHASES, *COMMITS, *PLAYERS, *DESK_QUERIES, *OWN_TRANSACTIONS],
     "proxied": [*CONTRACTS, *NO_PROXY],
     "steam_logins": ["tests/hosts/steam_logins.py", "-W", "ignore"],  # the packages themselves cause warnings
 }

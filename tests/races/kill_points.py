@@ -30,6 +30,7 @@ POINTS = {
     "between answer and record": "django_skinsback.flows.polling.purchases:record_report",
     "between record and reschedule": "django_skinsback.flows.polling.claims:Claim.reschedule",
     "between approval and status": "django_skinsback.flows.deposits.hold:refresh",
+    "before the reservation is committed": "django_skinsback.flows.deposits.hold:reserve",
     "between intent and approval": "django_skinsback.client:SkinsBackClient.approve_hold",
 }
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"

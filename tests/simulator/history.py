@@ -56,6 +56,13 @@ ERRORS = {
 }
 NOTIFY = ("notify_drop", "notify_twice", "notify_delay", "notify_reorder", "notify_bad_sign", "notify_no_sign")
 
+HOLD_LIMITS = {
+    "usd": (Decimal(60), Decimal(90)),
+    "eur": (Decimal(60), Decimal(90)),
+    "rub": (Decimal(5000), Decimal(8000)),
+}
+"""Limits of approved holds: most histories approve one or two holds and are then refused the next."""
+
 tally: Counter[str] = Counter()
 """Counts of what the histories of this process contained."""
 
@@ -84,13 +91,29 @@ class History(RuleBasedStateMachine):
     @initialize(
         credit=st.sampled_from(["user_amount", "amount"]),
         policy=st.sampled_from(["manual", "tests.simulator.site.hold_policy"]),
+        limits=st.sampled_from([None, HOLD_LIMITS]),
         refund_user=st.booleans(),
         form=st.sampled_from(["form", "json", "json-numbers"]),
         paid=st.lists(st.sampled_from(["held", "at once", "not yet", "approved", "taken back"]), max_size=4),
         bought=st.lists(st.sampled_from([*OUTCOMES, "rollback_user"]), max_size=2),
     )
-    def begin(self, credit: str, policy: str, refund_user: bool, form: str, paid: list[str], bought: list[str]) -> None:
-        self.site = Site(notification_format=form, CREDIT=credit, HOLD_POLICY=policy, REFUND_USER_ROLLBACK=refund_user)
+    def begin(
+        self,
+        credit: str,
+        policy: str,
+        limits: dict[str, tuple[Decimal, Decimal]] | None,
+        refund_user: bool,
+        form: str,
+        paid: list[str],
+        bought: list[str],
+    ) -> None:
+        self.site = Site(
+            notification_format=form,
+            CREDIT=credit,
+            HOLD_POLICY=policy,
+            HOLD_APPROVE_MAX=limits,
+            REFUND_USER_ROLLBACK=refund_user,
+        )
         self.sandbox = self.site.sandbox
         self.ids_with_false_reports: set[str] = set()
         self.pages: list[OpenPage] = []
@@ -230,12 +253,12 @@ class History(RuleBasedStateMachine):
         if deposit:
             self._do(lambda: deposits.settle(deposit, outcome, by=self.site.users[3], note="seen"), crash)
 
-    @rule(number=numbers, decision=st.sampled_from(["keep", "credit", "reverse", "approve"]))
+    @rule(number=numbers, decision=st.sampled_from(["keep", "credit", "reverse", "approve", "leave"]))
     def operator_opens_deposit(self, number: int, decision: str) -> None:
-        approves = decision == "approve"
-        deposit = self._row(Deposit, number, **({"status": "in_hold"} if approves else {"needs_review": True}))
+        about_hold = {"approve": deposits.approve_hold, "leave": deposits.leave_hold}.get(decision)
+        deposit = self._row(Deposit, number, **({"status": "in_hold"} if about_hold else {"needs_review": True}))
         if deposit:
-            decide = deposits.approve_hold if approves else partial(deposits.settle, decision=decision)
+            decide = about_hold or partial(deposits.settle, decision=decision)
             self.pages.append(OpenPage(deposit, shown(deposit), deposits.seen(deposit), decide))
 
     @rule(number=numbers, decision=st.sampled_from(["keep", "refund", "cancel"]))
@@ -268,7 +291,7 @@ class History(RuleBasedStateMachine):
 
     @rule(
         number=numbers,
-        decision=st.sampled_from(["keep", "credit", "approve", "cancel"]),
+        decision=st.sampled_from(["keep", "credit", "approve", "leave", "cancel"]),
         meanwhile=st.sampled_from(["nothing", "swept", "another amount", "paid"]),
         crash=crashes,
     )
@@ -279,7 +302,7 @@ class History(RuleBasedStateMachine):
             self.user_buys(0, "rust", number, 5, True, "200", "accepted", crash=None)
             self.operator_opens_purchase(number, decision)
         elif order_id:
-            if decision == "approve":
+            if decision in {"approve", "leave"}:
                 self.user_pays(number, held=True, other=9)
             else:
                 self.ids_with_false_reports.add(order_id)

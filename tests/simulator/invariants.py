@@ -68,6 +68,9 @@ NOT_SHOWN = {
     "in_hold_until",
     "skins",
     "token",
+    "reserved_amount",
+    "reserved_currency",
+    "reserved_at",
 }
 """Columns that the decision pages do not show, or that change only together with one that they show."""
 
@@ -114,6 +117,28 @@ def check_step(site: Site, ids_with_false_reports: set[str]) -> None:
     _check_open_rows_have_a_next_poll(records)
     _check_status_changes(records)
     _check_ids(site, records)
+    _check_hold_limits(records, ids_with_false_reports)
+
+
+def _check_hold_limits(records: Records, ids_with_false_reports: set[str]) -> None:
+    """Check that the open credits of approved holds are not above HOLD_APPROVE_MAX, per user and of all users.
+
+    Not checked are deposits with false reports, which may be credited without an approval, and settled deposits.
+    """
+    limits = conf.hold_approve_max()
+    if limits is None:
+        return
+    given = records.of("deposit")
+    of_user: dict[tuple[Any, str], Decimal] = defaultdict(Decimal)
+    of_all: dict[str, Decimal] = defaultdict(Decimal)
+    for deposit in records.deposits:
+        is_open = deposit.status == DepositStatus.HOLD_APPROVED and deposit not in records.settled
+        if is_open and deposit.order_id not in ids_with_false_reports:
+            for entry in given[deposit.pk].values():
+                of_user[deposit.user_id, entry.currency] += entry.amount
+                of_all[entry.currency] += entry.amount
+    assert all(amount <= limits[currency][0] for (_user, currency), amount in of_user.items()), of_user
+    assert all(amount <= limits[currency][1] for currency, amount in of_all.items()), of_all
 
 
 def _check_entries_are_unique(entries: list[LedgerEntry]) -> None:

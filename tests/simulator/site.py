@@ -25,6 +25,7 @@ from django_skinsback.models import (
     BalanceSnapshot,
     Deposit,
     Discrepancy,
+    HoldGuard,
     LedgerEntry,
     ListCursor,
     Purchase,
@@ -53,6 +54,7 @@ FIRST_BALANCES = (Decimal(1000), Decimal(100), Decimal(0))
 
 TABLES = (
     UserGuard,
+    HoldGuard,
     LedgerEntry,
     StatusChange,
     WebhookEvent,

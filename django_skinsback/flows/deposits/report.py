@@ -35,6 +35,7 @@ from .credit import (
     is_complete,
     reported_amounts,
 )
+from .hold_limits import release
 
 DETAILS = {
     "amount": "amount",
@@ -107,6 +108,8 @@ def decide(
             case Verdict.UNKNOWN:
                 edit.note_unknown_status(report.status)
                 outcome = Outcome.UNKNOWN_STATUS
+    if edit.row.reserved_at is not None and outcome != Outcome.MISMATCHED:
+        release(edit, report.status, decisive=decisive)
     _schedule(edit, outcome, decisive=decisive)
     return PendingChange(outcome, edit)
 
@@ -135,6 +138,7 @@ def _advance(edit: Edit[Deposit], report: DepositReport, kind: EntryKind | None)
         edit.flag(error.code, **error.data)
         return Outcome.WITHHELD
     edit.set(finished_at=edit.now if report.status in DEPOSIT_FINAL else None)
+    edit.set(held_since=edit.now if report.status == DepositStatus.IN_HOLD else deposit.held_since)
     edit.move(report.status, amount=report.amount, currency=report.amount_currency)
     if due is not None:
         edit.post(EntryKind.CREDIT, *due, user_id=deposit.user_id)
@@ -279,4 +283,6 @@ def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome, *, decisive: b
         )
         if delay is None and outcome == Outcome.WITHHELD and not edit.entries():
             delay = schedule.backoff(poll_count) if poll_count < schedule.WITHHELD_POLLS else None
+        if deposit.reserved_at is not None and deposit.status == DepositStatus.IN_HOLD:
+            delay = schedule.APPROVAL  # the next answer shows the result of the approval
         edit.set(failing_since=None, poll_count=poll_count, next_poll_at=edit.now + delay if delay else None)

@@ -28,6 +28,7 @@ _COLUMNS = (
     "amount_currency",
     "user_amount",
     "user_risk",
+    "hold_decision",
 )
 
 Credit = tuple[Decimal, str]
@@ -44,10 +45,15 @@ class _Undone(Exception):
 def seen(deposit: Deposit) -> str:
     """Return a token for the deposit, as it is in memory, and for its ledger entries.
 
-    Pass the token as ``seen`` to ``settle`` or ``approve_hold``. These functions raise RowChanged if the deposit has
-    changed since then.
+    Pass the token as ``seen`` to ``settle``, ``approve_hold`` or ``leave_hold``. These functions raise RowChanged if
+    the deposit has changed since then.
     """
-    return _token_and_credit(deposit, shown_entries(deposit))[0]
+    return token_and_credit(deposit)[0]
+
+
+def token_and_credit(deposit: Deposit) -> tuple[str, object]:
+    """Return the token of the deposit, and the possible credit as ``require_seen`` returns it."""
+    return _token_and_credit(deposit, shown_entries(deposit))
 
 
 def require_seen(edit: Edit[Deposit], token: str) -> object:

@@ -16,6 +16,7 @@ from ...statuses import EntryKind
 from ..ledger.database import run
 from ..ledger.edit import Source, lock_for_edit
 from .credit import NothingToCredit, credit_of
+from .hold_limits import release_after_review
 from .seen import require_seen
 from .seen import seen as token_of
 
@@ -59,6 +60,7 @@ def _settle(pk: Any, decision: str, by: Any, note: str, seen: str) -> Deposit | 
         edit.flag("owner_gone")
         edit.save()
         return NothingToCredit("owner_gone")
+    release_after_review(edit)
     edit.settle(decision, note)
     match decision:
         case Decision.KEEP:

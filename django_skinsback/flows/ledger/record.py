@@ -2,7 +2,7 @@
 
 Everything happens in one database transaction. Locks are taken in this order: the deposit or purchase, the stored
 delivery, the history, the ledger entries, the rows that the site's receivers lock. Several deposits or purchases are
-locked in the order of their primary keys.
+locked in the order of their primary keys. An approval of a hold locks the HoldGuard of its limit before all of these.
 """
 
 from collections.abc import Callable

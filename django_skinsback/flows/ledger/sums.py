@@ -16,12 +16,10 @@ class SumInMillionths(Sum):
     Do not pass ``filter``: use a condition of the query, or ``Case`` as the expression.
     """
 
+    template = f"SUM(%(expressions)s) * {MILLIONTHS}"
+
     def __init__(self, expression: Any) -> None:
         super().__init__(expression, output_field=IntegerField())
-
-    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> Any:  # type: ignore[override] # passes all on
-        context.setdefault("template", f"SUM(%(expressions)s) * {MILLIONTHS}")
-        return super().as_sql(compiler, connection, **context)
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         template = f"SUM(CAST(ROUND(%(expressions)s * {MILLIONTHS}) AS INTEGER))"

@@ -25,10 +25,12 @@ MODELS: dict[Queue, tuple[type[Model], ...]] = {
 }
 """Queue -> the models of its rows."""
 
+# "IN (1)": SQLite searches no index for a bare boolean, as Django writes "needs_review=True".
+_FLAGGED = Q(needs_review__in=[True])
 _CONDITIONS = {
-    Queue.REVIEW: Q(needs_review=True),
+    Queue.REVIEW: _FLAGGED,
     Queue.HOLDS: Q(status=DepositStatus.IN_HOLD, hold_decision="", needs_review=False),
-    Queue.DELIVERIES: Q(needs_review=True),
+    Queue.DELIVERIES: _FLAGGED,
     Queue.DISCREPANCIES: Q(state=Discrepancy.State.OPEN),
 }
 
@@ -53,9 +55,9 @@ def in_queue(queue: Queue, rows: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def queue_rows(queue: Queue, model: type[Model], account: str | None = None) -> QuerySet[Any]:
-    """Return the rows of ``model`` that are in the queue, of one account or of all accounts, newest first."""
+    """Return the rows of ``model`` that are in the queue, of one account or of all accounts."""
     only = {} if account is None else {"account": account}
-    return in_queue(queue, model._default_manager.using(database()).filter(**only)).order_by("-pk")
+    return in_queue(queue, model._default_manager.using(database()).filter(**only))
 
 
 def count_queue(queue: Queue, account: str | None = None) -> int:
@@ -84,7 +86,7 @@ def count_rows(queries: Sequence[QuerySet[Any]]) -> list[int]:
 
 def rows_with_reason(model: type[Model], code: str) -> list[Any]:
     """Return the primary keys of the rows under review with this review reason, from the newest ``MAX_COUNT`` rows."""
-    newest = queue_rows(Queue.REVIEW, model).values_list("pk", "review_reasons")[:MAX_COUNT]
+    newest = queue_rows(Queue.REVIEW, model).order_by("-created_at").values_list("pk", "review_reasons")[:MAX_COUNT]
     return [pk for pk, reasons in newest if code in reason_codes(reasons)]
 
 
@@ -94,7 +96,8 @@ def count_by_reason(model: type[Model]) -> tuple[int, Counter[str]]:
     The reasons are those of the newest ``MAX_COUNT`` rows. A row with two reasons is counted under both. This takes one
     query.
     """
-    reasons = list(queue_rows(Queue.REVIEW, model).values_list("review_reasons", flat=True)[: MAX_COUNT + 1])
+    newest = queue_rows(Queue.REVIEW, model).order_by("-created_at")
+    reasons = list(newest.values_list("review_reasons", flat=True)[: MAX_COUNT + 1])
     return len(reasons), Counter(code for each in reasons[:MAX_COUNT] for code in reason_codes(each))
 
 

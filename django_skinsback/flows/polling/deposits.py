@@ -10,12 +10,21 @@ from django.utils.translation import gettext as _
 
 from ... import conf, schedule
 from ...connection import get_client, require_answer
-from ...exceptions import ACCOUNT_WIDE, APIError, RowChanged, TransactionNotFound, UnknownOutcome
-from ...models import Deposit
+from ...exceptions import (
+    ACCOUNT_WIDE,
+    APIError,
+    HoldLimitReached,
+    RowChanged,
+    TransactionNotFound,
+    UnknownOutcome,
+)
+from ...models import Deposit, HoldDecision
 from ...models.fields import utc_now
+from ...money import amount_text
 from ...statuses import DepositStatus
 from ...wire.types import DepositReport, Page
 from ..deposits.hold import approve_hold
+from ..deposits.hold_limits import LIMIT_REACHED
 from ..deposits.refresh import ask_status
 from ..deposits.report import record_report
 from ..ledger.edit import Edit, Source
@@ -117,12 +126,12 @@ def _next_poll_if_unchanged(
 ) -> datetime | None:
     """Return the time of the next poll if the report does not change the deposit.
 
-    Return None if the report changes the deposit, if the deposit may have to be abandoned, or if HOLD_POLICY must be
-    called.
+    Return None if the report changes the deposit, if the deposit may have to be abandoned, if HOLD_POLICY must be
+    called, or if the answer of ``orderstatus`` shows the result of an approval.
     """
     age = schedule.age_for_waiting(row.created_at, now)
-    decision_due = _is_too_old(row, age) or (row.status == DepositStatus.IN_HOLD and _hold_policy() is not None)
-    if decision_due or changes_deposit(row, report, decisive=decisive):
+    hold_waits = row.status == DepositStatus.IN_HOLD and (row.reserved_at is not None or _policy_decides(row))
+    if hold_waits or _is_too_old(row, age) or changes_deposit(row, report, decisive=decisive):
         return None
     delay = schedule.next_deposit_poll(row.status, age, row.poll_count + 1)
     return now + schedule.spread(delay, chance) if delay else None
@@ -172,13 +181,22 @@ def _hold_policy() -> Callable[[Deposit], object] | None:
     return conf.callable_setting("HOLD_POLICY")
 
 
+def _policy_decides(deposit: Deposit) -> bool:
+    """Return whether HOLD_POLICY is called for this held deposit. It is not called where a person decides."""
+    waits_for_person = deposit.needs_review and any(
+        reason["code"] == LIMIT_REACHED for reason in deposit.review_reasons
+    )
+    return _hold_policy() is not None and deposit.hold_decision != HoldDecision.LEAVE and not waits_for_person
+
+
 def _apply_hold_policy(deposit: Deposit) -> Deposit:
     """Call the site's HOLD_POLICY, and approve the hold if the result is True. Return the deposit.
 
-    If HOLD_POLICY raises an exception, or if SkinsBack refuses the approval, flag the deposit. Then the hold stays.
+    Flag the deposit if HOLD_POLICY raises an exception, if HOLD_APPROVE_MAX does not allow the approval, or if
+    SkinsBack refuses it. Then the hold stays.
     """
     policy = _hold_policy()
-    if policy is None:
+    if policy is None or not _policy_decides(deposit):
         return deposit
     try:
         approved = policy(deposit) is True
@@ -186,16 +204,17 @@ def _apply_hold_policy(deposit: Deposit) -> Deposit:
         logger.exception("skinsback.hold_policy_failed", extra={"order_id": deposit.order_id})
         change(Deposit, deposit.pk, Source.POLL, lambda edit: edit.flag("hold_policy_failed"))
         return deposit
-    if not approved:
-        return deposit
     try:
-        return approve_hold(deposit)
+        return approve_hold(deposit) if approved else deposit
     except ACCOUNT_WIDE:
         raise
     except RowChanged:  # the row has changed since HOLD_POLICY returned; the next sweep calls HOLD_POLICY again
-        return deposit
+        pass
+    except HoldLimitReached as error:
+        credit = f"{amount_text(error.credit[0])} {error.credit[1].upper()}" if error.credit else "?"
+        change(Deposit, deposit.pk, Source.POLL, partial(Edit.flag, code=LIMIT_REACHED, credit=credit))
     except APIError as error:
         refused = partial(Edit.flag, code="approval_refused", error=error.message)
         change(Deposit, deposit.pk, Source.POLL, refused)
         postpone(deposit, error)
-        return deposit
+    return deposit

@@ -25,7 +25,8 @@ class Command(SkinsBackCommand):
     help = (
         "Do all due work once: apply stored deliveries that failed before, poll deposits, send and poll purchases. "
         "With --forever, repeat this, and also run the jobs that Celery's beat would start: reconcile, import prices, "
-        "store the balance, delete old data. Stop the command with Ctrl-C or SIGTERM."
+        "store the balance, write the figures of the desk, find users who owe, delete old data. Stop the command with "
+        "Ctrl-C or SIGTERM."
     )
     examples = (
         ("", "all work that is due now, for all accounts"),

@@ -53,6 +53,7 @@ def decide(client, outcome, *rows, note="", **fields):
 ACTIONS = [
     ("deposit", "refresh", "refresh_deposit"),
     ("deposit", "approve_hold", "approve_hold"),
+    ("deposit", "leave_hold", "approve_hold"),
     ("deposit", "settle", "settle_deposit"),
     ("purchase", "refresh", "refresh_purchase"),
     ("purchase", "cancel", "cancel_purchase"),
@@ -86,7 +87,7 @@ def test_an_action_does_nothing_without_its_permission(model, action, permission
         raise AssertionError("the flow was called")
 
     for flow in (deposits, purchases):
-        for name in ("refresh", "settle", "approve_hold", "cancel"):
+        for name in ("refresh", "settle", "approve_hold", "leave_hold", "cancel"):
             monkeypatch.setattr(flow, name, never, raising=False)
     others = [name for _, _, name in ACTIONS if name != permission]
     for client in (browser_of(*VIEW_ALL), browser_of(*VIEW_ALL, *others)):

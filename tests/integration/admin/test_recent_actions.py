@@ -13,8 +13,8 @@ from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
 
 from ...support.admin_staff import VIEW_ALL, act, browser_of, seen_on
+from ...support.buy_pages import TOKEN, change_line, confirm, review, wanted_skins
 from .test_actions import buy, decide, paid_deposit
-from .test_buy import confirm, found, review
 from .test_discrepancies import close, make_discrepancy
 
 pytestmark = pytest.mark.django_db
@@ -99,8 +99,8 @@ def test_a_cancelled_purchase_is_logged_once():
 
 def test_each_bought_skin_is_logged_as_an_addition_even_if_the_form_is_sent_twice(world):
     client = browser_of(*VIEW_ALL, "buy_skins")
-    skins = found(client)[:2]
-    asked = review(client, *skins)
+    wanted_skins(client, count=2)
+    asked = review(client)
 
     for _ in range(2):
         confirm(client, asked)
@@ -119,7 +119,8 @@ def test_a_purchase_that_could_not_be_sent_is_logged_too(world, monkeypatch):
     monkeypatch.setattr(purchases, "submit", unreachable)
     client = browser_of(*VIEW_ALL, "buy_skins")
 
-    confirm(client, review(client, found(client)[0]))
+    wanted_skins(client)
+    confirm(client, review(client))
 
     assert [row for row, *_rest in logged(client)] == [Purchase.objects.get()]
 
@@ -172,15 +173,17 @@ def test_a_delivery_applied_again_is_logged_and_a_skipped_one_is_not(client, use
 
 def test_no_secret_of_a_row_is_in_the_log(world):
     client = browser_of(*VIEW_ALL, "buy_skins")
-    confirm(client, review(client, found(client)[0]))
+    wanted_skins(client)
+    confirm(client, review(client))
 
     for entry in LogEntry.objects.all():
-        assert "i1ArBZey" not in f"{entry.object_repr}{entry.change_message}"
+        assert TOKEN not in f"{entry.object_repr}{entry.change_message}"
 
 
 def test_the_amount_of_a_bought_skin_is_its_cap(world):
     client = browser_of(*VIEW_ALL, "buy_skins")
-    confirm(client, review(client, found(client)[0]))
+    wanted_skins(client)
+    confirm(client, review(client, **change_line(client, cap="8.28")))
 
     purchase = Purchase.objects.get()
     cap = f"{purchase.max_price.quantize(Decimal('0.01'))}"

@@ -18,7 +18,7 @@ from django_skinsback import tasks
 from django_skinsback.flows import retention
 from django_skinsback.flows import scheduler as routine
 from django_skinsback.flows.market import prices
-from django_skinsback.flows.monitoring import balance, digest
+from django_skinsback.flows.monitoring import balance, daily_figures, digest, owing
 from django_skinsback.flows.polling import deposits as deposit_queue
 from django_skinsback.flows.polling import purchases as purchase_queue
 from django_skinsback.flows.polling.sweep import Counts
@@ -111,6 +111,8 @@ class TestOnce:
 
 
 class TestJobs:
+    OF_ALL_ACCOUNTS = ("apply_kept", "send_digest_if_due", "write_daily_figures", "find_owing_users")
+
     @pytest.fixture
     def calls(self, monkeypatch):
         made = []
@@ -126,6 +128,8 @@ class TestJobs:
         replace(reconciliation, "reconcile")
         replace(digest, "send_digest_if_due")
         replace(retention, "prune")
+        replace(daily_figures, "write_daily_figures")
+        replace(owing, "find_owing_users")
         return made
 
     def test_the_jobs_are_those_of_the_beat_schedule(self):
@@ -146,7 +150,7 @@ class TestJobs:
         assert {"second"} == {
             (*args, *options.values())[0] if args else options["account"]
             for name, args, options in calls
-            if name not in {"apply_kept", "send_digest_if_due"}  # these are of all accounts
+            if name not in self.OF_ALL_ACCOUNTS
         }
 
 

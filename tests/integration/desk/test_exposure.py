@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from django_skinsback.flows.ledger.database import database
 from django_skinsback.flows.monitoring.exposure import Reserved, holds_by_account, holds_summary, reserved
 from django_skinsback.models.fields import utc_now
 from django_skinsback.statuses import PurchaseStatus
@@ -44,6 +45,8 @@ def test_the_free_amount_is_exact_without_an_unknown_outcome():
 
 
 class ExactSumsTest(TestCase):
+    databases = {database()}
+
     @settings(max_examples=25)
     @given(st.lists(st.decimals("0.000001", "999999.999999", places=6), min_size=1, max_size=30))
     def test_sums_in_the_database_are_exact(self, prices):

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from django_skinsback.flows.ledger.database import database
 from django_skinsback.flows.monitoring import queues
 from django_skinsback.flows.monitoring.queues import MODELS, Queue, count_by_reason, count_queue, queue_rows
 from django_skinsback.models import Deposit, Purchase
@@ -30,6 +31,8 @@ purchase_values = st.fixed_dictionaries(
 
 
 class DisjointQueuesTest(TestCase):
+    databases = {database()}
+
     @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(deposit_values, max_size=6), st.lists(purchase_values, max_size=4))
     def test_no_row_is_in_two_queues_and_every_flagged_row_is_in_one(self, deposits, purchases):
@@ -111,3 +114,10 @@ def test_a_row_with_two_reasons_is_counted_under_both():
     make_purchase(needs_review=True, review_reasons=[reason("stuck", status="unknown")])
 
     assert count_by_reason(Purchase) == (2, {"stuck": 2, "other_name": 1})
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="other databases search an index for a bare boolean")
+@pytest.mark.parametrize("queue", [Queue.REVIEW, Queue.DELIVERIES])
+def test_sqlite_searches_an_index_for_flagged_rows(queue):
+    for model in MODELS[queue]:
+        assert "SEARCH" in queue_rows(queue, model).explain()

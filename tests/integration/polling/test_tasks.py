@@ -24,6 +24,8 @@ NAMES = {
     "skinsback.sync_prices",
     "skinsback.prune",
     "skinsback.snapshot_balance",
+    "skinsback.daily_figures",
+    "skinsback.owing_users",
 }
 
 
@@ -51,6 +53,8 @@ def calls(monkeypatch):
     replace(tasks.reconciliation, "reconcile")
     replace(routine.prices, "sync_prices")
     replace(routine.balance, "snapshot_balance")
+    replace(tasks.written_figures, "write_daily_figures")
+    replace(tasks.owing, "find_owing_users")
     replace(tasks, "submit")
     return made
 
@@ -142,6 +146,12 @@ def test_the_price_lists_of_all_games_are_imported(calls):
 def test_the_balance_of_every_account_is_stored(calls):
     tasks.snapshot_balance.delay()
     assert calls == [("snapshot_balance", (account,), {}) for account in ("default", "second")]
+
+
+def test_the_figures_of_the_desk_are_written_and_users_who_owe_are_found(calls):
+    tasks.daily_figures.delay()
+    tasks.owing_users.delay()
+    assert calls == [("write_daily_figures", (), {}), ("find_owing_users", (), {})]
 
 
 @pytest.mark.django_db

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
-from django.urls import reverse
 from django.views.debug import ExceptionReporter
 
 import django_skinsback
-from django_skinsback import connection, deposits, purchases, steam
+from django_skinsback import connection, deposits, players, purchases, steam
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.client.transport import Transport
 from django_skinsback.exceptions import InvalidTradeURL
@@ -23,7 +22,7 @@ from django_skinsback.signals import entry_posted
 from django_skinsback.steam import TradeURL
 from django_skinsback.wire import requests as wire
 
-from ...support.admin_staff import VIEW_ALL, browser_of
+from ...support.buy_pages import buy_url, buyer, confirm, press, review, wanted_skins
 from ...support.error_pages import reports_of
 
 pytestmark = pytest.mark.django_db
@@ -173,42 +172,58 @@ def test_the_command_that_buys_shows_none_in_its_frames(monkeypatch, rf, setting
 
 
 class TestAdmin:
-    SEARCH = {"game": "cs2", "name": "AK-47"}
-
     @pytest.fixture
     def browser(self):
-        return browser_of(*VIEW_ALL, "buy_skins")
+        return buyer()
 
-    def look_over(self, browser):
-        page = reverse("admin:skinsback_purchase_buy", query=self.SEARCH)
-        skin = next(iter(browser.get(page).context["form"].skins.values()))
-        data = {"skin": skin.skin_id, "trade_url": url(), f"max_price-{skin.skin_id}": str(skin.price)}
-        return page, browser.post(page, data)
+    @pytest.fixture
+    def asked(self, world, browser):
+        """The confirmation page of an order for an entered trade URL."""
+        wanted_skins(browser)
+        return review(browser, trade_url=url())
 
-    def test_the_session_never_holds_a_trade_url(self, world, browser):
-        page, asked = self.look_over(browser)
+    def test_the_session_never_holds_a_trade_url(self, browser, asked):
         assert TOKEN not in str(dict(browser.session))
-        browser.post(page, {"order": asked.context["order"]})
+        confirm(browser, asked)
         assert Purchase.objects.get().token == TOKEN
         assert all(TOKEN not in str(session.get_decoded()) for session in Session.objects.all())
 
-    def test_a_changed_form_buys_nothing(self, world, browser):
-        page, asked = self.look_over(browser)
+    def test_a_changed_form_buys_nothing(self, browser, asked):
         order = asked.context["order"]
         for changed in (order[:-1] + ("A" if order[-1] != "A" else "B"), order.replace(":", "", 1), "x", ""):
-            browser.post(page, {"order": changed})
+            browser.post(buy_url(), {"order": changed})
         assert not Purchase.objects.exists()
 
     @pytest.mark.parametrize("debug", [True, False])
-    @pytest.mark.parametrize("where", ["purchases.buy", "_submit", "display.money", "secrets.token_urlsafe"])
-    def test_its_pages_show_none_in_their_frames(self, world, browser, monkeypatch, rf, settings, where, debug):
+    @pytest.mark.parametrize(
+        "where",
+        [
+            "orders.purchases.buy",
+            "orders.send",
+            "orders.secrets.token_urlsafe",
+            "views.choose",
+            "views.display.money",
+            "page.warnings_about",
+        ],
+    )
+    @pytest.mark.parametrize("is_from_profile", [True, False])
+    def test_its_pages_show_none_in_their_frames(
+        self, browser, asked, user, monkeypatch, rf, settings, where, debug, is_from_profile
+    ):
         settings.DEBUG = debug
-        page, asked = self.look_over(browser)
+        fields = {"trade_url": url()}
+        if is_from_profile:
+            players.set_trade_url(user, url())
+            fields = {"trade_url": "", "username": "alice"}
+            asked = review(browser, **fields)
+        buttons = {
+            "orders.purchases.buy": lambda: confirm(browser, asked),
+            "orders.send": lambda: confirm(browser, asked),
+            "page.warnings_about": lambda: press(browser, "recipient", **{**fields, "username": user.username}),
+        }
+        press_button = buttons.get(where, lambda: browser.post(buy_url(), {"action": "review", **fields}))
         monkeypatch.setattr(f"django_skinsback.admin.buying.{where}", broken)
-        if where in {"purchases.buy", "_submit"}:
-            error = error_of(lambda: browser.post(page, {"order": asked.context["order"]}))
-        else:
-            error = error_of(lambda: self.look_over(browser))
+        error = error_of(press_button)
         assert str(error) == "out of order"
         shown = "".join(frames_of_ours(rf.get("/"), error))
         assert TOKEN not in shown

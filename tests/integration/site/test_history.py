@@ -88,6 +88,7 @@ class TestApprovals:
         skinsback.approval = RateLimited("offer_approve", -7, "too_many_requests")
 
         for by in (None, None, None, operator, operator):
+            held.refresh_from_db()
             with pytest.raises(RateLimited):
                 deposits.approve_hold(held, by=by)
 
@@ -98,6 +99,7 @@ class TestApprovals:
         for _ in range(2):
             with pytest.raises(RateLimited):
                 deposits.approve_hold(held)
+            held.refresh_from_db()
             deposits.settle(held, "keep", operator)
 
         assert [note for *_, note in lines(held)] == [ASKED_FOR, "kept as it is", ASKED_FOR, "kept as it is"]
