@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from ... import conf, deposits
 from ...models import Deposit, HoldDecision
 from ...models.reasons import reason_texts
-from ...statuses import DepositStatus
+from ...statuses import DepositStatus, Queue
 from .. import display
 from ..actions import (
     change_url,
@@ -34,6 +34,7 @@ from ..actions import (
     seen_tokens,
     selected_rows,
 )
+from ..queues.buttons import BUTTON_NAME, choose_row_of_button, desk_after_last_row
 from .hold_facts import SKINS_SHOWN, OpenCredits, credit_of_row, credit_text, histories, skins_of, sums_text, time_left
 
 ROWS_SHOWN = 20
@@ -75,6 +76,7 @@ def holds_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
         "list_url": changelist_url(model_admin),
         "may_act": may_act,
         "checkbox_name": ACTION_CHECKBOX_NAME,
+        "button_name": BUTTON_NAME,
         "accounts": _account_links(model_admin, account),
         "next_url": _url(model_admin, account=account, after=following) if following else "",
         "first_url": _url(model_admin, account=account) if request.GET.get("after") else "",
@@ -168,6 +170,7 @@ def _customer_url(model_admin: Any, user_id: Any) -> str:
 
 def _decide(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """Show the confirmation page of the selected deposits, or apply the confirmed decision and go back to the page."""
+    choose_row_of_button(request)
     decide: Callable[..., HttpResponse | None] | None = {"approve_hold": approve_rows, "leave_hold": leave_rows}.get(
         request.POST.get("action", "")
     )
@@ -176,7 +179,10 @@ def _decide(request: HttpRequest, model_admin: Any) -> HttpResponse:
         messages.warning(request, _("Select at least one deposit. Nothing was done."))
         return HttpResponseRedirect(request.get_full_path())
     response = decide(model_admin, request, model_admin.get_queryset(request).filter(pk__in=keys))
-    return response or HttpResponseRedirect(request.get_full_path())
+    if response is not None:
+        return response
+    desk = desk_after_last_row(model_admin, request, Queue.HOLDS, Deposit)
+    return HttpResponseRedirect(desk or request.get_full_path())
 
 
 def approve_rows(model_admin: Any, request: HttpRequest, queryset: QuerySet[Deposit]) -> HttpResponse | None:
