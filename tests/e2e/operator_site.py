@@ -10,7 +10,7 @@ from django.views.generic import RedirectView
 from django_skinsback import players
 from example_project.shop.operator_day import make_rows
 from tests.e2e import player_site
-from tests.e2e.player_site import DESKTOP, WAIT_SECONDS, PlayerSite
+from tests.e2e.player_site import AXE, CUT, DESKTOP, FAULTS, PHONE, SHOTS, WAIT_SECONDS, PlayerSite
 from tests.urls import urlpatterns as other_urls
 from tests.wallet.models import Wallet
 
@@ -67,3 +67,24 @@ def operator_site(live_server, settings, sandbox, browser):
             yield site
         finally:
             site.close()
+
+
+DJANGO_PARTS = [[".breadcrumbs"], ["#nav-sidebar"], ["#header"], ["#toolbar"], [".actions"]]
+"""Parts of Django's own pages, whose faults are not the package's."""
+
+
+def check_admin_page(page, name):
+    """Fail if axe finds a serious fault of the package or the page is wider than the window.
+
+    Both colour schemes and a phone are tried. A screenshot of each is kept in the temporary folder.
+    """
+    find_faults = FAULTS.replace("axe.run(document,", f"axe.run({{exclude: {DJANGO_PARTS}}},")
+    SHOTS.mkdir(exist_ok=True)
+    for scheme in ("light", "dark"):
+        for kind, viewport in (("phone", PHONE), ("desktop", DESKTOP)):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            page.set_viewport_size(viewport)
+            assert page.evaluate(CUT) == [], (name, scheme, kind)
+            page.screenshot(path=SHOTS / f"operator-{name}-{scheme}-{kind}.png", full_page=True)
+        page.evaluate(AXE.read_text())
+        assert page.evaluate(find_faults) == [], (name, scheme)
