@@ -92,12 +92,18 @@ class Deposit(Row):
 
     objects = DepositQuerySet.as_manager()
 
-    class Meta:
+    class Meta(Row.Meta):
         verbose_name = _("deposit")
         verbose_name_plural = _("deposits")
+        indexes = [
+            *Row.Meta.indexes,
+            models.Index(fields=["payer_steam_id", "created_at"], name="skinsback_deposit_payer"),
+        ]
         constraints = [
-            models.UniqueConstraint(fields=["account", "order_id"], name="skinsback_deposit_order_id"),
-            models.UniqueConstraint(fields=["account", "transaction_id"], name="skinsback_deposit_transaction_id"),
+            *Row.Meta.constraints,
+            # The ID comes first, so that an operator's search for an ID finds the rows of all accounts.
+            models.UniqueConstraint(fields=["order_id", "account"], name="skinsback_deposit_order_id"),
+            models.UniqueConstraint(fields=["transaction_id", "account"], name="skinsback_deposit_transaction_id"),
         ]
         permissions = [
             ("approve_hold", _("Can approve held deposits")),
