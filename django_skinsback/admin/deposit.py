@@ -19,8 +19,8 @@ from ..models import Deposit
 from ..statuses import DepositStatus, EntryKind
 from . import display
 from .actions import confirmation_page, is_confirmed, log_each, redirect_back, run_each, seen_tokens, selected_rows
-from .base import user_search
 from .filters import AccountFilter, GameFilter, ReviewFilter
+from .finding import DEPOSIT_SEARCH, CreatedFilter, Sum
 from .labels import (
     DEPOSIT_CREDITED_BY_OPERATOR,
     DEPOSIT_EXPLANATIONS,
@@ -52,12 +52,24 @@ class DepositAdmin(RowAdmin):
         "game",
         "account",
         "created_at",
+        "finished_at",
     )
     list_display_links = ("short_order_id",)
-    list_filter = (ReviewFilter, "status", GameFilter, AccountFilter)
+    list_filter = (ReviewFilter, "status", GameFilter, AccountFilter, CreatedFilter)
+    sortable_by = ("created_at", "finished_at")
+    time_column = "created_at"
+    ordering = ("-created_at", "-pk")
     list_select_related = ("user",)
-    search_fields = ("order_id__exact", "transaction_id__exact", "steam_id__exact", "payer_steam_id__exact")
-    search_help_text = gettext_lazy("Order ID, transaction ID, Steam ID or user name, in full.")
+    search = DEPOSIT_SEARCH
+    search_help_text = gettext_lazy(
+        "Order ID, transaction ID or trade offer ID: the whole ID, or its first 6 characters or more. In full: public "
+        "ID, Steam ID, trade URL, user name, e-mail address if the site has an index of it. The names of a deposit's "
+        "skins cannot be searched."
+    )
+    sums = (
+        Sum(gettext_lazy("amount"), "amount", "amount_currency"),
+        Sum(gettext_lazy("user amount"), "user_amount", "amount_currency"),
+    )
     fieldsets = (
         (None, {"fields": (("order_id", "transaction_id"), ("user", "game", "account"))}),
         (
@@ -88,9 +100,6 @@ class DepositAdmin(RowAdmin):
             {"fields": ("public_id", "pay_url", "shown_metadata"), "classes": ("collapse",)},
         ),
     )
-
-    def get_search_fields(self, request: HttpRequest) -> list[str]:
-        return [*self.search_fields, user_search()]
 
     def has_refresh_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("skinsback.refresh_deposit")

@@ -28,6 +28,7 @@ from .actions import (
 )
 from .base import ReadOnlyAdmin
 from .filters import AccountFilter
+from .finding import Search
 
 Kind, State = Discrepancy.Kind, Discrepancy.State
 
@@ -78,8 +79,12 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
     list_display_links = ("kind_badge",)
     list_filter = ("state", "kind", "found_in", AccountFilter)
     list_select_related = ("deposit", "purchase")
-    search_fields = ("our_id__exact", "their_id__exact")
-    search_help_text = gettext_lazy("This site's ID or SkinsBack's ID, in full.")
+    search = Search(Discrepancy, ids=("our_id", "their_id"))
+    search_through = ("deposit", "purchase")
+    search_help_text = gettext_lazy(
+        "This site's ID or SkinsBack's ID: the whole ID, or its first 6 characters or more. In full: Steam ID, trade "
+        "URL, user name, e-mail address if the site has an index of it."
+    )
     actions = ("close",)
     fieldsets = (
         (None, {"fields": ("row", ("our_id", "their_id"), ("found_in", "account"), "outcome")}),

@@ -20,7 +20,7 @@ class ReviewFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
-        return queryset.filter(needs_review=chosen == "1") if chosen in {"0", "1"} else queryset
+        return queryset.filter(needs_review__in=[chosen == "1"]) if chosen in {"0", "1"} else queryset
 
 
 class AccountFilter(admin.SimpleListFilter):

@@ -1,14 +1,14 @@
 """Admin of Steam profiles. Operators see whether a trade URL is broken. The trade token is never shown."""
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..models import SteamProfile
 from . import display
-from .base import ReadOnlyAdmin, user_search
+from .base import ReadOnlyAdmin
+from .finding import Search
 
 
 @admin.register(SteamProfile)
@@ -16,10 +16,11 @@ class SteamProfileAdmin(ReadOnlyAdmin):
     list_display = ("user", "steam_id", "state", "trade_url_changed_at", "updated_at")
     list_select_related = ("user",)
     list_filter = (("broken_at", admin.EmptyFieldListFilter),)
+    search = Search(SteamProfile, steam_ids=("steam_id",), users=("user",))
+    search_help_text = gettext_lazy(
+        "In full: Steam ID, trade URL, user name, e-mail address if the site has an index of it."
+    )
     fields = ("user", "steam_id", "state", "broken_at", "broken_reason", "trade_url_changed_at", "updated_at")
-
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        return (user_search(), "steam_id__exact")
 
     @admin.display(description=gettext_lazy("trade URL"))
     def state(self, profile: SteamProfile) -> SafeString | str:

@@ -35,6 +35,8 @@ from .actions import (
 )
 from .base import ReadOnlyAdmin
 from .filters import AccountFilter, ReviewFilter
+from .finding import Search
+from .finding.dates import ReceivedFilter
 
 Outcome = WebhookEvent.Outcome
 
@@ -55,10 +57,17 @@ class WebhookEventAdmin(ReadOnlyAdmin):
         "account",
         "received_at",
     )
-    list_filter = (ReviewFilter, "outcome", "kind", AccountFilter)
+    list_filter = (ReviewFilter, "outcome", "kind", AccountFilter, ReceivedFilter)
+    sortable_by = ("received_at",)
+    time_column = "received_at"
+    ordering = ("-received_at", "-pk")
     list_select_related = ("deposit", "purchase")
-    search_fields = ("digest__exact", "deposit__order_id__exact", "purchase__custom_id__exact")
-    search_help_text = _("Digest, order ID or custom ID, in full.")
+    search = Search(WebhookEvent, ids=("digest",))
+    search_through = ("deposit", "purchase")
+    search_help_text = _(
+        "Digest, or an ID of the deposit or purchase: the whole ID, or its first 6 characters or more. In full: Steam "
+        "ID, trade URL, user name, e-mail address if the site has an index of it."
+    )
     fieldsets = (
         (None, {"fields": ("id", "kind", "outcome_badge", "error", "row", "account", "operator_actions")}),
         (_("Delivery"), {"fields": ("received_at", "processed_at", "deliveries", "remote_addr", "digest")}),
