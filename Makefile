@@ -13,11 +13,11 @@ ENVS ?= lowest,django60,newest,core,wheel
 EMPTY :=
 PYTHONS := $(subst $(EMPTY) ,:,$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[1-9]*/bin))
 
-.PHONY: help demo test matrix bench prove fuzz mutants lint types format clean
+.PHONY: help demo test matrix bench bench-admin prove fuzz mutants lint types format clean
 
 help:  ## Show the commands
 	@echo "django-skinsback"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | tr '|' '\t' | expand -t 22
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | tr '|' '\t' | expand -t 22
 
 demo: .venv/demo  ## Run the example shop with a Celery worker and the sandbox
 	@$(BIN)/python example_project/demo.py

@@ -1,7 +1,7 @@
 """The search of the admin lists. The shape of the text decides which columns are compared, each by its index."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -74,7 +74,7 @@ class _Part:
     """
 
     rows: QuerySet[Any]
-    limit: int = KEYS_OF_EACH_KIND
+    limit: int = field(default_factory=lambda: KEYS_OF_EACH_KIND)
     column: str = ""
     is_match: Callable[[str], bool] = bool
 
