@@ -45,14 +45,25 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg] # generic in the st
         keys = self.keys[start:end] if self.keys is not None else list(self._by_index[start:end])
         if not keys:
             return []
-        found = {row.pk: row for row in self.object_list.order_by().filter(pk__in=keys)}
+        found = {row.pk: row for row in self._rows_with(keys)}
         return [found[key] for key in keys if key in found]
 
     def all_rows(self) -> QuerySet[Any]:
         """Return the rows of all pages, without an order. Call it only if ``stopped_counting`` is False."""
-        if self.keys is not None:
-            return self.object_list.order_by().filter(pk__in=self.keys)
-        return self._exact_rows.order_by()
+        return self._exact_rows.order_by() if self.keys is None else self._rows_with(self.keys)
+
+    def _rows_with(self, keys: list[Any]) -> QuerySet[Any]:
+        """Return the rows with these primary keys, with the columns and related rows of the list.
+
+        The other conditions are left out, because the keys were found with them: a search lists thousands of keys.
+        """
+        listed = self.object_list
+        if listed.query.annotations:
+            return listed.order_by().filter(pk__in=keys)
+        rows: QuerySet[Any] = listed.model._default_manager.using(listed.db).filter(pk__in=keys).order_by()
+        rows.query.select_related = listed.query.select_related
+        rows.query.deferred_loading = listed.query.deferred_loading
+        return rows
 
     @cached_property
     def keys(self) -> list[Any] | None:
