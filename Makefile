@@ -31,6 +31,9 @@ matrix: .venv/dev  ## Test with lowest and newest versions, Django 6.0, without 
 bench: .venv/bench  ## Compare with a plain implementation and dj-stripe; half an hour (PARTS=delivery, QUICK=1)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(PARTS)
 
+bench-admin: .venv/bench  ## Compare the admin's pages with a million rows and with a thousand; an hour (QUICK=1)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) admin
+
 prove: .venv/dev  ## Test with many histories and races that no money is lost or doubled; hours (HISTORIES=, SEED=, DEPOSITS=)
 	@$(BIN)/python -m tests.simulator --histories $(HISTORIES) --seed $(SEED)
 	@for database in postgresql mariadb; do \

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.db import connections, models
 from django.db.models import QuerySet
 from django.utils.functional import Promise
 
@@ -29,12 +30,18 @@ class Sum:
 def sums_of(rows: QuerySet[Any], sums: Sequence[Sum]) -> list[tuple[str, list[str]]]:
     """Return pairs of a label and the sums in each currency, as text. A sum without amounts is left out.
 
-    The amounts are added in Python, because SQLite adds decimals as floats.
+    The database adds the amounts of each group of currencies. On SQLite, they are added in Python, because SQLite adds
+    decimals as floats.
     """
-    columns = sorted({name for each in sums for name in (each.amount, each.currency, each.split_by) if name})
+    amounts = list(dict.fromkeys(each.amount for each in sums))
+    groups = sorted({name for each in sums for name in (each.currency, each.split_by) if name})
     totals: list[dict[tuple[str, str], Decimal]] = [defaultdict(Decimal) for _sum in sums]
-    for values in rows.values_list(*columns):
-        row = dict(zip(columns, values, strict=True))
+    if connections[rows.db].vendor == "sqlite":
+        found = rows.values_list(*groups, *amounts)
+    else:
+        found = rows.values_list(*groups).annotate(**{f"sum_{name}": models.Sum(name) for name in amounts})
+    for values in found:
+        row = dict(zip([*groups, *amounts], values, strict=True))
         for each, total in zip(sums, totals, strict=True):
             if row[each.amount] is not None:
                 total[str(row.get(each.split_by, "")), str(row.get(each.currency, "usd"))] += row[each.amount]
