@@ -39,7 +39,8 @@ DEPOSIT_STATUSES = ("success",) * 13 + ("fail",) * 3 + ("abandoned",) * 3 + ("ho
 PURCHASE_STATUSES = ("accepted",) * 15 + ("timeout",) * 2 + ("canceled", "refused", "user_not_tradable")
 WEARS = ("Factory New", "Minimal Wear", "Field-Tested", "Well-Worn", "Battle-Scarred")
 POPULAR = tuple(f"{skin} ({wear})" for skin in ("AK-47 | Redline", "AWP | Asiimov") for wear in WEARS)
-OTHER_NAMES = 4000
+OTHER_NAMES = 100
+NAMES_NOT_BOUGHT = 4000
 
 
 def hex_id(kind: str, number: int) -> str:
@@ -115,6 +116,9 @@ def _market_items() -> Iterator[tuple[Any, ...]]:
     for number in range(OTHER_NAMES):
         for wear in WEARS:
             yield "cs2", f"M4A4 | Bench {number} ({wear})", Decimal("2.5"), 20
+    for number in range(NAMES_NOT_BOUGHT):
+        for wear in WEARS:
+            yield "cs2", f"P250 | Listed {number} ({wear})", Decimal("0.5"), 20
 
 
 _DEPOSIT_COLUMNS = (
@@ -204,6 +208,13 @@ class Loader:
     def __init__(self, alias: str) -> None:
         self._connection = connections[alias]
         self._loaded: list[type[Model]] = []
+        self._tune("OFF", cache_kib=500_000)  # if the computer stops now, the database is filled again
+
+    def _tune(self, journal: str, cache_kib: int) -> None:
+        if self._connection.vendor == "sqlite":
+            with self._connection.cursor() as cursor:
+                cursor.execute(f"PRAGMA cache_size = -{cache_kib}")
+                cursor.execute(f"PRAGMA journal_mode = {journal}")
 
     def load(self, model: type[Model], columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:
         """Insert rows that have these columns. The other columns have the values of a new instance of the model."""
@@ -231,6 +242,7 @@ class Loader:
                     editor.add_index(model, index)
         with self._connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE" if self._connection.vendor == "postgresql" else "ANALYZE")
+        self._tune("WAL", cache_kib=2000)
 
     def _copy(self, cursor: Any, table: str, names: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:
         cursor.execute("SET LOCAL session_replication_role = replica")  # foreign keys are not checked row by row
