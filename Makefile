@@ -13,11 +13,11 @@ ENVS ?= lowest,django60,newest,core,wheel
 EMPTY :=
 PYTHONS := $(subst $(EMPTY) ,:,$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[1-9]*/bin))
 
-.PHONY: help demo test matrix bench prove fuzz mutants lint types format clean
+.PHONY: help demo test matrix bench bench-admin prove fuzz mutants lint types format clean
 
 help:  ## Show the commands
 	@echo "django-skinsback"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | tr '|' '\t' | expand -t 22
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | tr '|' '\t' | expand -t 22
 
 demo: .venv/demo  ## Run the example shop with a Celery worker and the sandbox
 	@$(BIN)/python example_project/demo.py
@@ -30,6 +30,9 @@ matrix: .venv/dev  ## Test with lowest and newest versions, Django 6.0, without 
 
 bench: .venv/bench  ## Compare with a plain implementation and dj-stripe; half an hour (PARTS=delivery, QUICK=1)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(PARTS)
+
+bench-admin: .venv/bench  ## Compare the admin's pages with a million rows and with a thousand; an hour (QUICK=1)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) admin
 
 prove: .venv/dev  ## Test with many histories and races that no money is lost or doubled; hours (HISTORIES=, SEED=, DEPOSITS=)
 	@$(BIN)/python -m tests.simulator --histories $(HISTORIES) --seed $(SEED)

@@ -18,24 +18,27 @@ def prepare(server: str) -> None:
 
 @contextmanager
 def created() -> Iterator[None]:
-    """Create the database with all tables; drop it at the end."""
+    """Create each database of the settings with all tables; drop them at the end."""
     from django.core.management import call_command
-    from django.db import connection
+    from django.db import connection, connections
 
-    name = str(connection.settings_dict["NAME"])
-    if connection.vendor == "postgresql":
-        _on_server(f'CREATE DATABASE "{name}"')
+    names = {alias: str(connections[alias].settings_dict["NAME"]) for alias in connections}
     try:
-        call_command("migrate", verbosity=0)
+        for alias, name in names.items():
+            if connection.vendor == "postgresql":
+                _on_server(f'CREATE DATABASE "{name}"')
+            call_command("migrate", database=alias, verbosity=0)
         yield
     finally:
-        connection.close()
+        connections.close_all()
         if connection.vendor == "postgresql":
-            _on_server(f'DROP DATABASE "{name}" WITH (FORCE)')
+            for name in names.values():
+                _on_server(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         else:
-            for file in Path(name).parent.iterdir():
+            folder = Path(names["default"]).parent
+            for file in folder.iterdir():
                 file.unlink()
-            Path(name).parent.rmdir()
+            folder.rmdir()
 
 
 def version() -> str:

@@ -22,6 +22,7 @@ TITLES = {
     "client": "Client",
     "imports": "Start and memory",
     "limiter": "Rate limit",
+    "admin": "The admin with a million rows",
 }
 _PACKAGES = ("Django", "psycopg", "dj-stripe", "stripe", "requests", "msgspec", "gunicorn")
 

@@ -21,6 +21,8 @@ def main() -> int:
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
     if options.part == "delivery":
         os.environ["BENCH_STRIPE"] = "1"
+    if options.part == "admin":
+        os.environ["BENCH_ADMIN"] = "1"
     if options.database:
         database.prepare(options.database)
     import django

@@ -17,6 +17,8 @@ class Scale:
     deposits: int
     rounds: int
     limiter_seconds: float
+    admin_rows: tuple[int, int]
+    admin_runs: int
 
 
 FULL = Scale(
@@ -30,6 +32,8 @@ FULL = Scale(
     deposits=20_000,
     rounds=3,
     limiter_seconds=60,
+    admin_rows=(1000, 1_000_000),
+    admin_runs=25,
 )
 QUICK = Scale(
     deliveries=200,
@@ -42,6 +46,8 @@ QUICK = Scale(
     deposits=3000,
     rounds=2,
     limiter_seconds=20,
+    admin_rows=(1000, 50_000),
+    admin_runs=10,
 )
 TINY = Scale(
     deliveries=4,
@@ -54,5 +60,7 @@ TINY = Scale(
     deposits=50,
     rounds=1,
     limiter_seconds=1,
+    admin_rows=(900, 1000),
+    admin_runs=1,
 )
 SCALES = {"full": FULL, "quick": QUICK, "tiny": TINY}

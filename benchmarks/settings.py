@@ -43,6 +43,11 @@ DATABASES = {
         "CONN_MAX_AGE": None,
     }
 }
+if os.environ.get("BENCH_ADMIN"):
+    from benchmarks.admin_settings import *  # noqa: F403 - an admin, and a second database with few rows
+
+    INSTALLED_APPS += ["django.contrib.admin", "django.contrib.messages", "django.contrib.sessions"]
+    DATABASES["small"] = {**DATABASES["default"], "NAME": f"{DATABASES['default']['NAME']}_small"}
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},

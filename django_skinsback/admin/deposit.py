@@ -20,10 +20,11 @@ from ..models import Deposit, HoldDecision
 from ..statuses import DepositStatus, EntryKind
 from . import display
 from .actions import log_each, redirect_back, run_each, selected_rows
-from .base import user_search, without_transaction
+from .base import without_transaction
 from .customers.urls import customer_urls
 from .desk.holds import CREDITED, approve_rows, holds_url, holds_view, leave_rows
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
+from .finding import DEPOSIT_SEARCH, CreatedFilter, Sum
 from .labels import (
     DEPOSIT_CREDITED_BY_OPERATOR,
     DEPOSIT_EXPLANATIONS,
@@ -55,13 +56,25 @@ class DepositAdmin(QueueListAdmin, RowAdmin):
         "game",
         "account",
         "created_at",
+        "finished_at",
     )
     list_display_links = ("short_order_id",)
     queue_columns = ("short_order_id", "status_badge", "user", "created_at")
-    list_filter = (QueueFilter, ReasonFilter, "status", GameFilter, AccountFilter)
+    list_filter = (QueueFilter, ReasonFilter, "status", GameFilter, AccountFilter, CreatedFilter)
+    sortable_by = ("created_at", "finished_at")
+    time_column = "created_at"
+    ordering = ("-created_at", "-pk")
     list_select_related = ("user",)
-    search_fields = ("order_id__exact", "transaction_id__exact", "steam_id__exact", "payer_steam_id__exact")
-    search_help_text = gettext_lazy("Order ID, transaction ID, Steam ID or user name, in full.")
+    search = DEPOSIT_SEARCH
+    search_help_text = gettext_lazy(
+        "Order ID, transaction ID or trade offer ID: the whole ID, or its first 6 characters or more. In full: public "
+        "ID, Steam ID, trade URL, user name, e-mail address if the site has an index of it. The names of a deposit's "
+        "skins cannot be searched."
+    )
+    sums = (
+        Sum(gettext_lazy("amount"), "amount", "amount_currency"),
+        Sum(gettext_lazy("user amount"), "user_amount", "amount_currency"),
+    )
     fieldsets = (
         (None, {"fields": (("order_id", "transaction_id"), ("user", "game", "account"))}),
         (
@@ -106,9 +119,6 @@ class DepositAdmin(QueueListAdmin, RowAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {**(extra_context or {}), "holds_url": holds_url(self)})
-
-    def get_search_fields(self, request: HttpRequest) -> list[str]:
-        return [*self.search_fields, user_search()]
 
     def has_refresh_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("skinsback.refresh_deposit")

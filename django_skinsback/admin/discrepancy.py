@@ -27,6 +27,7 @@ from .actions import (
     selected_rows,
 )
 from .filters import AccountFilter, QueueFilter
+from .finding import Search
 from .queues.advice import DISCREPANCY_EXPLANATIONS
 from .queues.columns import QueueListAdmin
 
@@ -56,8 +57,12 @@ class DiscrepancyAdmin(QueueListAdmin):
     queue_columns = ("row", "kind_badge", "summary", "last_seen_at")
     list_filter = (QueueFilter, "state", "kind", "found_in", AccountFilter)
     list_select_related = ("deposit", "purchase")
-    search_fields = ("our_id__exact", "their_id__exact")
-    search_help_text = gettext_lazy("This site's ID or SkinsBack's ID, in full.")
+    search = Search(Discrepancy, ids=("our_id", "their_id"))
+    search_through = ("deposit", "purchase")
+    search_help_text = gettext_lazy(
+        "This site's ID or SkinsBack's ID: the whole ID, or its first 6 characters or more. In full: Steam ID, trade "
+        "URL, user name, e-mail address if the site has an index of it."
+    )
     actions = ("close",)
     fieldsets = (
         (None, {"fields": ("row", ("our_id", "their_id"), ("found_in", "account"), "outcome")}),

@@ -6,11 +6,13 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from .. import players
 from ..models import Freeze
-from .base import ReadOnlyAdmin, user_search
+from .base import ReadOnlyAdmin
 from .customers.links import CustomerLinks
+from .finding import Search
 
 
 @admin.register(Freeze)
@@ -21,9 +23,10 @@ class FreezeAdmin(CustomerLinks, ReadOnlyAdmin):
     fields = ("user", "reason", "by", "since")
     raw_id_fields = ("user",)
     actions = ("delete_selected",)
-
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        return (user_search(), "reason")
+    search = Search(Freeze, steam_ids=("user__skinsback_profile__steam_id",), users=("user",))
+    search_help_text = gettext_lazy(
+        "In full: Steam ID, trade URL, user name, e-mail address if the site has an index of it."
+    )
 
     def get_fields(self, request: HttpRequest, obj: Freeze | None = None) -> Any:
         return ("user", "reason") if obj is None else self.fields

@@ -3,27 +3,32 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from ..models import LedgerEntry
 from . import display
-from .base import ReadOnlyAdmin, user_search
+from .base import ReadOnlyAdmin
 from .customers.links import CustomerLinks
+from .finding import CreatedFilter, Search, Sum
 
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(CustomerLinks, ReadOnlyAdmin):
     list_display = ("created_at", "user", "kind_badge", "shown_amount", "source")
-    list_filter = ("kind",)
+    list_filter = ("kind", CreatedFilter)
+    sortable_by = ("created_at",)
+    time_column = "created_at"
+    ordering = ("-created_at", "-pk")
     list_select_related = ("user", "deposit", "purchase")
-    search_fields = ("deposit__order_id__exact", "purchase__custom_id__exact")
-    search_help_text = _("Order ID, custom ID or user name, in full.")
+    search = Search(LedgerEntry, users=("user",), time_column="created_at")
+    search_through = ("deposit", "purchase")
+    search_help_text = _(
+        "An ID of the deposit or purchase: the whole ID, or its first 6 characters or more. In full: Steam ID, trade "
+        "URL, user name, e-mail address if the site has an index of it."
+    )
+    sums = (Sum("", "amount", "currency", split_by="kind"),)
     fields = ("user", "kind_badge", "shown_amount", "source", "created_at")
-
-    def get_search_fields(self, request: HttpRequest) -> list[str]:
-        return [*self.search_fields, user_search()]
 
     @admin.display(description=_("kind"))
     def kind_badge(self, entry: LedgerEntry) -> SafeString:

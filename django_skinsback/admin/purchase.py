@@ -34,10 +34,11 @@ from .actions import (
     seen_tokens,
     selected_rows,
 )
-from .base import user_search, without_transaction
+from .base import without_transaction
 from .buying import buy_url, buy_view, result_view
 from .debits import read_debit
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
+from .finding import PURCHASE_SEARCH, CreatedFilter, Sum
 from .labels import PURCHASE_ACCEPTED_FINALLY, PURCHASE_CANCELLED, PURCHASE_EXPLANATIONS
 from .queues.columns import QueueListAdmin
 from .rows import RowAdmin
@@ -63,13 +64,26 @@ class PurchaseAdmin(QueueListAdmin, RowAdmin):
         "game",
         "account",
         "created_at",
+        "finished_at",
     )
     list_display_links = ("skin",)
     queue_columns = ("skin", "status_badge", "user", "created_at")
-    list_filter = (QueueFilter, ReasonFilter, "status", GameFilter, AccountFilter)
+    list_filter = (QueueFilter, ReasonFilter, "status", GameFilter, AccountFilter, CreatedFilter)
+    sortable_by = ("created_at", "finished_at")
+    time_column = "created_at"
+    ordering = ("-created_at", "-pk")
     list_select_related = ("user",)
-    search_fields = ("custom_id__exact", "buy_id__exact", "steam_id__exact", "batch_id__exact")
-    search_help_text = gettext_lazy("Custom ID, buy ID, batch ID, Steam ID or user name, in full.")
+    search = PURCHASE_SEARCH
+    search_help_text = gettext_lazy(
+        "Custom ID, buy ID, batch ID or trade offer ID: the whole ID, or its first 6 characters or more. Words of a "
+        "skin's name. In full: public ID, Steam ID, trade URL, user name, e-mail address if the site has an index of "
+        "it."
+    )
+    sums = (
+        Sum(gettext_lazy("price"), "price"),
+        Sum(gettext_lazy("debited amount"), "debited_amount"),
+        Sum(gettext_lazy("charge"), "charge_amount", "charge_currency"),
+    )
     fieldsets = (
         (
             None,
@@ -116,9 +130,6 @@ class PurchaseAdmin(QueueListAdmin, RowAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {**(extra_context or {}), "buy_url": buy_url(self, request)})
-
-    def get_search_fields(self, request: HttpRequest) -> list[str]:
-        return [*self.search_fields, user_search()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Purchase]:
         return super().get_queryset(request).defer("token")

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from ..models import StatusChange
 from . import display
 from .base import ReadOnlyAdmin
+from .finding import Search
 
 
 @admin.register(StatusChange)
@@ -16,8 +17,12 @@ class StatusChangeAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "row", "step", "source", "by", "first_line")
     list_filter = ("source",)
     list_select_related = ("deposit", "purchase", "by")
-    search_fields = ("deposit__order_id__exact", "purchase__custom_id__exact")
-    search_help_text = _("Order ID or custom ID, in full.")
+    search = Search(StatusChange, ids=())
+    search_through = ("deposit", "purchase")
+    search_help_text = _(
+        "An ID of the deposit or purchase: the whole ID, or its first 6 characters or more. In full: Steam ID, trade "
+        "URL, user name, e-mail address if the site has an index of it."
+    )
     fields = (
         "row",
         "step",

@@ -8,8 +8,9 @@ from django.utils.translation import gettext_lazy
 
 from ..models import SteamProfile
 from . import display
-from .base import ReadOnlyAdmin, user_search
+from .base import ReadOnlyAdmin
 from .customers.links import CustomerLinks, Link
+from .finding import Search
 
 
 @admin.register(SteamProfile)
@@ -18,10 +19,11 @@ class SteamProfileAdmin(CustomerLinks, ReadOnlyAdmin):
     list_display_links = ("steam_id",)
     list_select_related = ("user",)
     list_filter = (("broken_at", admin.EmptyFieldListFilter),)
+    search = Search(SteamProfile, steam_ids=("steam_id",), users=("user",))
+    search_help_text = gettext_lazy(
+        "In full: Steam ID, trade URL, user name, e-mail address if the site has an index of it."
+    )
     fields = ("user", "steam_id", "state", "broken_at", "broken_reason", "trade_url_changed_at", "updated_at")
-
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        return (user_search(), "steam_id__exact")
 
     def row_links(self, request: HttpRequest, row: SteamProfile) -> list[Link]:
         profile = Link(_("Profile on Steam"), display.steam_profile_url(row.steam_id), is_external=True)

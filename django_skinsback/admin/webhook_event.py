@@ -32,6 +32,8 @@ from .actions import (
     selected_rows,
 )
 from .filters import AccountFilter, QueueFilter
+from .finding import Search
+from .finding.dates import ReceivedFilter
 from .queues.columns import QueueListAdmin
 from .replaying import replay_deliveries
 
@@ -55,10 +57,17 @@ class WebhookEventAdmin(QueueListAdmin):
         "received_at",
     )
     queue_columns = ("short_digest", "outcome_badge", "row", "received_at")
-    list_filter = (QueueFilter, "outcome", "kind", AccountFilter)
+    list_filter = (QueueFilter, "outcome", "kind", AccountFilter, ReceivedFilter)
+    sortable_by = ("received_at",)
+    time_column = "received_at"
+    ordering = ("-received_at", "-pk")
     list_select_related = ("deposit", "purchase")
-    search_fields = ("digest__exact", "deposit__order_id__exact", "purchase__custom_id__exact")
-    search_help_text = _("Digest, order ID or custom ID, in full.")
+    search = Search(WebhookEvent, ids=("digest",))
+    search_through = ("deposit", "purchase")
+    search_help_text = _(
+        "Digest, or an ID of the deposit or purchase: the whole ID, or its first 6 characters or more. In full: Steam "
+        "ID, trade URL, user name, e-mail address if the site has an index of it."
+    )
     fieldsets = (
         (None, {"fields": ("id", "kind", "outcome_badge", "error", "row", "account", "operator_actions")}),
         (_("Delivery"), {"fields": ("received_at", "processed_at", "deliveries", "remote_addr", "digest")}),

@@ -93,14 +93,20 @@ class Deposit(Row):
 
     objects = DepositQuerySet.as_manager()
 
-    class Meta:
+    class Meta(Row.Meta):
         verbose_name = _("deposit")
         verbose_name_plural = _("deposits")
-        constraints = [
-            models.UniqueConstraint(fields=["account", "order_id"], name="skinsback_deposit_order_id"),
-            models.UniqueConstraint(fields=["account", "transaction_id"], name="skinsback_deposit_transaction_id"),
+        indexes = [
+            *Row.Meta.indexes,
+            models.Index(fields=["payer_steam_id", "created_at"], name="skinsback_deposit_payer"),
+            models.Index(fields=["status", "hold_decision", "id"], name="skinsback_deposit_hold"),
         ]
-        indexes = [models.Index(fields=["status", "hold_decision", "id"], name="skinsback_deposit_hold")]
+        constraints = [
+            *Row.Meta.constraints,
+            # The ID comes first, so that an operator's search for an ID finds the rows of all accounts.
+            models.UniqueConstraint(fields=["order_id", "account"], name="skinsback_deposit_order_id"),
+            models.UniqueConstraint(fields=["transaction_id", "account"], name="skinsback_deposit_transaction_id"),
+        ]
         permissions = [
             ("approve_hold", _("Can approve held deposits")),
             ("settle_deposit", _("Can settle deposits under review")),

@@ -88,7 +88,13 @@ class Discrepancy(models.Model):
     class Meta:
         verbose_name = _("discrepancy")
         verbose_name_plural = _("discrepancies")
-        indexes = [models.Index(fields=["account", "found_in", "state"], name="skinsback_discrepancy_state")]
+        indexes = [
+            models.Index(fields=["account", "found_in", "state"], name="skinsback_discrepancy_state"),
+            models.Index(fields=["state", "id"], name="skinsback_discrepancy_open"),
+            models.Index(fields=["account", "id"], name="skinsback_discrepancy_account"),
+            models.Index(fields=["our_id"], name="skinsback_discrepancy_our_id"),
+            models.Index(fields=["their_id"], name="skinsback_discrepancy_their_id"),
+        ]
         permissions = [("close_discrepancy", _("Can close discrepancies"))]
 
     def __str__(self) -> str:

@@ -74,6 +74,7 @@ class LedgerEntry(models.Model):
         null=True,
         on_delete=models.PROTECT,
         related_name="skinsback_entries",
+        db_index=False,  # an index of the class Meta begins with this column
     )
     deposit = models.ForeignKey(
         Deposit, verbose_name=_("deposit"), null=True, on_delete=models.PROTECT, related_name="entries"
@@ -93,6 +94,10 @@ class LedgerEntry(models.Model):
     class Meta:
         verbose_name = _("ledger entry")
         verbose_name_plural = _("ledger entries")
+        indexes = [
+            models.Index(fields=["user", "created_at"], name="skinsback_entry_user"),
+            models.Index(fields=["kind", "created_at"], name="skinsback_entry_kind"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["deposit", "kind"], name="skinsback_entry_deposit_kind"),
             models.UniqueConstraint(fields=["purchase", "kind"], name="skinsback_entry_purchase_kind"),
@@ -107,7 +112,6 @@ class LedgerEntry(models.Model):
                 name="skinsback_entry_sign",
             ),
         ]
-        indexes = [models.Index(fields=["kind", "created_at"], name="skinsback_entry_kind_created")]
         permissions = [("export_ledgerentry", _("Can export ledger entries"))]
 
     def __str__(self) -> str:

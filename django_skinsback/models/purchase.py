@@ -49,7 +49,7 @@ class Purchase(Row):
         help_text=_("the operator who requested the purchase; empty if the user or the site did"),
     )
     custom_id = models.CharField(_("custom ID"), max_length=fields.ID_LENGTH)
-    batch_id = models.CharField(_("batch ID"), max_length=fields.ID_LENGTH, blank=True, db_index=True)
+    batch_id = models.CharField(_("batch ID"), max_length=fields.ID_LENGTH, blank=True)
     buy_id = models.CharField(_("buy ID"), max_length=fields.ID_LENGTH, null=True, blank=True)
     status = models.CharField(
         _("status"),
@@ -82,12 +82,20 @@ class Purchase(Row):
 
     objects = PurchaseQuerySet.as_manager()
 
-    class Meta:
+    class Meta(Row.Meta):
         verbose_name = _("purchase")
         verbose_name_plural = _("purchases")
+        indexes = [
+            *Row.Meta.indexes,
+            models.Index(fields=["batch_id"], name="skinsback_purchase_batch"),
+            models.Index(fields=["market_hash_name", "created_at"], name="skinsback_purchase_name"),
+            models.Index(fields=["accepted_at"], name="skinsback_purchase_accepted"),
+        ]
         constraints = [
-            models.UniqueConstraint(fields=["account", "custom_id"], name="skinsback_purchase_custom_id"),
-            models.UniqueConstraint(fields=["account", "buy_id"], name="skinsback_purchase_buy_id"),
+            *Row.Meta.constraints,
+            # The ID comes first, so that an operator's search for an ID finds the rows of all accounts.
+            models.UniqueConstraint(fields=["custom_id", "account"], name="skinsback_purchase_custom_id"),
+            models.UniqueConstraint(fields=["buy_id", "account"], name="skinsback_purchase_buy_id"),
         ]
         permissions = [
             ("buy_skins", _("Can buy skins")),

@@ -52,6 +52,7 @@ class Row(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="skinsback_%(class)ss",
+        db_index=False,  # an index of the class Meta begins with this column
     )
     owner_id = models.CharField(
         _("owner ID"),
@@ -63,13 +64,11 @@ class Row(models.Model):
     steam_id = models.CharField(_("Steam ID"), max_length=fields.STEAM_ID_LENGTH, blank=True)
     game = models.CharField(_("game"), max_length=16, blank=True)
     trade_offer_id = models.CharField(_("trade offer ID"), max_length=fields.ID_LENGTH, blank=True)
-    needs_review = models.BooleanField(_("needs review"), default=False, db_index=True)
+    needs_review = models.BooleanField(_("needs review"), default=False)
     review_reasons = models.JSONField(_("review reasons"), default=list, blank=True)
     next_poll_at = fields.UTCDateTimeField(_("next poll at"), null=True, blank=True, db_index=True)
     poll_count = models.PositiveIntegerField(_("polls since the last change"), default=0)
-    idempotency_digest = models.CharField(
-        _("idempotency digest"), max_length=64, null=True, blank=True, unique=True, editable=False
-    )
+    idempotency_digest = models.CharField(_("idempotency digest"), max_length=64, null=True, blank=True, editable=False)
     request_digest = models.CharField(_("request digest"), max_length=64, blank=True, editable=False)
     failing_since = fields.UTCDateTimeField(
         _("failing since"),
@@ -92,6 +91,24 @@ class Row(models.Model):
 
     class Meta:
         abstract = True
+        # An admin list is ordered by created_at. A list with one filter, with or without an account, reads one index.
+        # A search for a user or a Steam ID reads the newest rows. The other searches find few rows, in any order.
+        # PostgreSQL has a second index for each text column with db_index or unique, so these options are not used.
+        indexes = [
+            models.Index(fields=["account", "created_at"], name="skinsback_%(class)s_account"),
+            models.Index(fields=["status", "created_at"], name="skinsback_%(class)s_status"),
+            models.Index(fields=["account", "status", "created_at"], name="skinsback_%(class)s_acc_status"),
+            models.Index(fields=["needs_review", "created_at"], name="skinsback_%(class)s_review"),
+            models.Index(fields=["game", "created_at"], name="skinsback_%(class)s_game"),
+            models.Index(fields=["account", "game", "created_at"], name="skinsback_%(class)s_acc_game"),
+            models.Index(fields=["user", "created_at"], name="skinsback_%(class)s_user"),
+            models.Index(fields=["steam_id", "created_at"], name="skinsback_%(class)s_steam"),
+            models.Index(fields=["trade_offer_id"], name="skinsback_%(class)s_offer"),
+            models.Index(fields=["finished_at"], name="skinsback_%(class)s_finished"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["idempotency_digest"], name="skinsback_%(class)s_idempotency"),
+        ]
 
     def save(self, *args: Any, **options: Any) -> None:
         now = fields.utc_now()

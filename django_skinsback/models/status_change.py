@@ -82,6 +82,7 @@ class StatusChange(models.Model):
     class Meta:
         verbose_name = _("status change")
         verbose_name_plural = _("status changes")
+        indexes = [models.Index(fields=["source", "id"], name="skinsback_change_source")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(deposit__isnull=False, purchase__isnull=True)

@@ -36,6 +36,7 @@ class SteamProfile(models.Model):
     class Meta:
         verbose_name = _("Steam profile")
         verbose_name_plural = _("Steam profiles")
+        indexes = [models.Index(fields=["steam_id"], name="skinsback_profile_steam")]
 
     def __str__(self) -> str:
         return self.steam_id

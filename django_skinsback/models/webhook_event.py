@@ -51,7 +51,6 @@ class WebhookEvent(models.Model):
     needs_review = models.BooleanField(
         _("needs review"),
         default=False,
-        db_index=True,
         help_text=_("could not be applied for too long: replay or dismiss it"),
     )
     deposit = models.ForeignKey(
@@ -72,8 +71,15 @@ class WebhookEvent(models.Model):
     class Meta:
         verbose_name = _("webhook event")
         verbose_name_plural = _("webhook events")
+        indexes = [
+            models.Index(fields=["account", "received_at"], name="skinsback_webhook_account"),
+            models.Index(fields=["outcome", "received_at"], name="skinsback_webhook_outcome"),
+            models.Index(fields=["account", "outcome", "received_at"], name="skinsback_webhook_acc_outcome"),
+            models.Index(fields=["needs_review", "received_at"], name="skinsback_webhook_review"),
+        ]
         constraints = [
-            models.UniqueConstraint(fields=["account", "kind", "digest"], name="skinsback_webhook_digest"),
+            # The digest comes first, so that an operator's search for a digest finds the deliveries of all accounts.
+            models.UniqueConstraint(fields=["digest", "kind", "account"], name="skinsback_webhook_digest"),
         ]
         permissions = [
             ("view_webhook_body", _("Can see raw bodies of deliveries")),

@@ -145,7 +145,7 @@ def test_a_page_asks_as_many_queries_for_a_long_history_as_for_a_short_one(user,
 
 
 def test_lists_count_a_limited_number_of_rows(user, monkeypatch):
-    monkeypatch.setattr("django_skinsback.admin.base.COUNTED_ROWS", 2)
+    monkeypatch.setattr("django_skinsback.admin.finding.pages.COUNTED_ROWS", 2)
     for number in range(4):
         make_rows(user, number)
     page = browser_of(*VIEW_ALL).get(list_url("deposit"))
