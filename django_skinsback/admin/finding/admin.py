@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -41,7 +42,9 @@ class FindingAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the
         per_page: int,
         orphans: int = 0,
         allow_empty_first_page: bool = True,
-    ) -> BoundedPaginator:
+    ) -> "Paginator[Any]":
+        if queryset.model is not self.model:  # Django's page of a row's history lists rows of the admin's log
+            return Paginator(queryset, per_page, orphans, allow_empty_first_page)
         return self.paginator(queryset, per_page, orphans, allow_empty_first_page, time_column=self.time_column)
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
