@@ -40,6 +40,10 @@ class OperatorSite(PlayerSite):
         """Make one row of each queue."""
         make_rows(self.alice, self.bob, self.sandbox.url)
 
+    def make_operator(self, name):
+        """Make a member of the staff without permissions."""
+        return get_user_model().objects.create_user(name, is_staff=True)
+
     def visit_as_stranger(self, path, **options):
         """Open a page without a login."""
         context = self._browser.new_context(base_url=self.url, locale="en-US", viewport=DESKTOP, **options)
