@@ -20,6 +20,7 @@ from ..statuses import DepositStatus, EntryKind
 from . import display
 from .actions import confirmation_page, is_confirmed, log_each, redirect_back, run_each, seen_tokens, selected_rows
 from .base import user_search
+from .exporting import ExportAdmin
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .labels import (
     DEPOSIT_CREDITED_BY_OPERATOR,
@@ -41,7 +42,7 @@ CREDITED = {DepositStatus.HOLD_APPROVED, DepositStatus.SUCCESS}
 
 
 @admin.register(Deposit)
-class DepositAdmin(QueueListAdmin, RowAdmin):
+class DepositAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
     actions = ("refresh", "approve_hold", "settle")
     explanations = DEPOSIT_EXPLANATIONS
     list_display = (

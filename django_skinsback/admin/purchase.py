@@ -36,6 +36,7 @@ from .actions import (
 )
 from .base import user_search, without_transaction
 from .buying import buy_url, buy_view
+from .exporting import ExportAdmin
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .labels import PURCHASE_ACCEPTED_FINALLY, PURCHASE_CANCELLED, PURCHASE_EXPLANATIONS
 from .queues.columns import QueueListAdmin
@@ -49,7 +50,7 @@ DECISIONS: dict[str, Promise] = {
 
 
 @admin.register(Purchase)
-class PurchaseAdmin(QueueListAdmin, RowAdmin):
+class PurchaseAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
     actions = ("refresh", "cancel", "settle")
     explanations = PURCHASE_EXPLANATIONS
     auto_reload_statuses = frozenset(PurchaseStatus) - PURCHASE_FINAL - {PurchaseStatus.ACCEPTED}
