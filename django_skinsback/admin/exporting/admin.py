@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import path, reverse
 
 from ...flows.exporting.listed import PAGE_PARAMETERS
@@ -20,7 +21,7 @@ class ExportAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the 
         export = path("export/", self.admin_site.admin_view(self.export_view), name=name)
         return [*without_transaction([export]), *super().get_urls()]
 
-    def export_view(self, request: HttpRequest) -> HttpResponse:
+    def export_view(self, request: HttpRequest) -> HttpResponseBase:
         return export_view(request, self)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.cache import add_never_cache_headers
@@ -81,7 +82,7 @@ def movements_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
     return _page(request, model_admin, form, [movement for day in read_movements(days) for movement in day])
 
 
-def movements_export_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
+def movements_export_view(request: HttpRequest, model_admin: Any) -> HttpResponseBase:
     """Return the CSV file of the chosen days. If the days are not valid, return the page with the errors."""
     if (refused := refuse_unless_permitted(request, model_admin)) is not None:
         return refused
@@ -133,7 +134,7 @@ def _command_page(request: HttpRequest, model_admin: Any, days: list[date]) -> H
 
 
 def _page(request: HttpRequest, model_admin: Any, form: DaysForm, movements: list[Movement]) -> HttpResponse:
-    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined] # Django's own attribute
+    request.current_app = model_admin.admin_site.name
     query = ""
     if form.is_valid():
         query = urlencode({"first_day": _first(form).isoformat(), "last_day": _last(form).isoformat()})

@@ -10,6 +10,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
@@ -45,7 +46,7 @@ def refuse_unless_permitted(request: HttpRequest, model_admin: Any) -> HttpRespo
     return None
 
 
-def export_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
+def export_view(request: HttpRequest, model_admin: Any) -> HttpResponseBase:
     """Return the rows of the list as a CSV file. The parameters of the request are those of the list.
 
     If more than ``ROWS_AT_MOST`` rows match, return a page that names the command for this export.
@@ -75,21 +76,23 @@ def _texts(table: Table, using: str, keys: list[Any]) -> Iterator[str]:
         yield rows_text(FileFormat.CSV, table.header, page)
 
 
-def file_response(request: HttpRequest, name: str, texts: Iterator[str]) -> HttpResponse:
+def file_response(request: HttpRequest, name: str, texts: Iterator[str]) -> HttpResponseBase:
     """Return a response that streams a CSV file. Nothing stores it on the way.
 
     An ASGI server needs an asynchronous iterator. With another iterator, Django would read the whole file first.
     """
     is_asgi = hasattr(request, "scope")
-    response = StreamingHttpResponse(_asynchronous(texts) if is_asgi else texts, content_type="text/csv; charset=utf-8")
+    content: Any = _asynchronous(texts) if is_asgi else texts
+    response = StreamingHttpResponse(content, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{file_name(name)}"'
     response["X-Content-Type-Options"] = "nosniff"
     add_never_cache_headers(response)
-    return response  # type: ignore[return-value] # the stubs do not make it an HttpResponse
+    return response
 
 
 async def _asynchronous(texts: Iterator[str]) -> AsyncIterator[str]:
-    while (text := await sync_to_async(next)(texts, None)) is not None:
+    read_next = sync_to_async(lambda: next(texts, None))
+    while (text := await read_next()) is not None:
         yield text
 
 
@@ -102,7 +105,7 @@ def command_page(
 ) -> HttpResponse:
     """Return the page that says that the export is too large, with the command that makes it."""
     command = ["python", "manage.py", "skinsback_export", name, *options, "--output", file_name(name)]
-    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined] # Django's own attribute
+    request.current_app = model_admin.admin_site.name
     response = TemplateResponse(
         request,
         "admin/skinsback/export_command.html",
@@ -127,7 +130,7 @@ def log_export(request: HttpRequest, model_admin: Any, rows: int, filters: str) 
     message += " " + (_("Filters: %(filters)s") % {"filters": filters} if filters else _("No filters."))
     name = _("Export: %(name)s") % {"name": model_admin.opts.verbose_name_plural}
     LogEntry.objects.create(
-        user_id=request.user.pk,
+        user_id=str(request.user.pk),
         content_type_id=ContentType.objects.get_for_model(model_admin.model).pk,
         object_repr=name[:200],
         action_flag=CHANGE,

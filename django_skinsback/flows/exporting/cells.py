@@ -36,21 +36,12 @@ def csv_cell(value: Any) -> str:
 
     A time is in UTC and ends with Z. A number is never changed by ``safe_text``, even if it is below zero.
     """
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case Decimal():
-            return amount_text(value)
-        case datetime():
-            return utc_text(value)
-        case date():
-            return value.isoformat()
-        case _:
-            return safe_text(str(value))
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    found = json_value(value)
+    return safe_text(found) if not isinstance(value, int | Decimal | datetime | date) else str(found)
 
 
 def json_value(value: Any) -> Any:

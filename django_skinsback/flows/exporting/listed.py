@@ -1,7 +1,6 @@
 """The rows of a list of the admin, found by the list's own query string."""
 
 import copy
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,7 +16,7 @@ from ...steam import TradeURL
 SEARCH, PAGE_PARAMETERS = "q", {"p", "all", "e"}
 """The parameter of the search, and the parameters that choose a page of the list."""
 
-HIDDEN_COLUMNS = ("token", "pay_url", "idempotency_digest", "request_digest", "metadata")
+HIDDEN_COLUMNS = {"token", "pay_url", "idempotency_digest", "request_digest", "metadata"}
 """Columns with secrets. An export is not filtered by them."""
 
 
@@ -74,5 +73,5 @@ def filters_text(filters: QueryDict) -> str:
     return ", ".join(f"{name}={value}" for name, value in _pairs(filters))
 
 
-def _pairs(filters: QueryDict) -> Iterable[tuple[str, str]]:
+def _pairs(filters: QueryDict) -> list[tuple[str, str]]:
     return [(name, value) for name, values in filters.lists() for value in values]

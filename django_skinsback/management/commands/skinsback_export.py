@@ -88,33 +88,29 @@ class Command(SkinsBackCommand):
             names, found = movements.COLUMNS, _movement_pages(first, last, account)
         else:
             names, found = TABLES[what].header, _pages(TABLES[what], filters, account, first, last)
-        with stop_signals(GRACE_SECONDS) as stopped, _output(output, stdout) as write:
-            rows = self._write(what, found, names, chosen, write, stopped)
-        if output:
-            self.tell(f"{rows} {'rows' if rows != 1 else 'row'} written to {output}", rows=rows, output=output)
-
-    def _write(
-        self,
-        what: str,
-        found: Iterator[Page],
-        names: Sequence[str],
-        chosen: FileFormat,
-        write: Write,
-        stopped: Callable[[], bool],
-    ) -> int:
-        """Write all pages and return the number of rows. Raise KeyboardInterrupt after a signal."""
         rows = 0
-        is_written = write(header_text(chosen, names))
-        with self.progress.bar(what) as advance:
-            for page in found:
-                is_written = is_written and write(rows_text(chosen, names, page))
-                if not is_written:
+        texts = _texts(chosen, names, found)
+        with (
+            stop_signals(GRACE_SECONDS) as stopped,
+            _output(output, stdout) as write,
+            self.progress.bar(what) as advance,
+        ):
+            for text, number in texts:
+                if not write(text):
                     raise CommandError(f"Standard output was closed after {rows} rows.", returncode=NOT_DONE)
                 if stopped():
                     raise KeyboardInterrupt
-                rows += len(page)
-                advance(len(page))
-        return rows
+                rows += number
+                advance(number)
+        if output:
+            self.tell(f"{rows} {'rows' if rows != 1 else 'row'} written to {output}", rows=rows, output=output)
+
+
+def _texts(chosen: FileFormat, names: Sequence[str], found: Iterator[Page]) -> Iterator[tuple[str, int]]:
+    """Yield the parts of the file, each with its number of rows."""
+    yield header_text(chosen, names), 0
+    for page in found:
+        yield rows_text(chosen, names, page), len(page)
 
 
 @contextmanager
@@ -127,7 +123,8 @@ def _output(name: str | None, stdout: Stream) -> Iterator[Write]:
 
 
 def _movement_pages(first: date | None, last: date | None, account: str | None) -> Iterator[Page]:
-    days = movements.days_between(first or movements.first_day(), last or movements.today())
+    oldest, newest = movements.first_day(), movements.today()
+    days = movements.days_between(max(first or oldest, oldest), last or newest)
     for found in movements.read_movements(days, account):
         yield [movement.values() for movement in found]
 
