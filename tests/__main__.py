@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.support import services
 
@@ -18,12 +19,20 @@ def pytest(database: str, *arguments: str) -> bool:
     return subprocess.run(command, env=environment, check=False).returncode == 0
 
 
+def files_marked(mark: str) -> list[str]:
+    """Return the test files that contain a mark. Collecting only these files takes half the time."""
+    files = sorted(Path(__file__).parent.rglob("test_*.py"))
+    return [str(file) for file in files if f"mark.{mark}" in file.read_text()]
+
+
 def main() -> int:
     missing = services.missing()
     if missing and services.REQUIRED:
         print(f"These services are required and do not answer on 127.0.0.1: {', '.join(missing)}.")
         return 1
-    passed = [pytest(server, "-m", "database") for server in SERVERS if server not in missing]
+    passed = [
+        pytest(server, "-m", "database", *files_marked("database")) for server in SERVERS if server not in missing
+    ]
     if missing:
         print(f"These services do not answer, so the tests that need them are skipped: {', '.join(missing)}.")
     passed.append(pytest("sqlite"))

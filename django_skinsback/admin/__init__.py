@@ -4,6 +4,7 @@ Rows are read-only. Each action calls a flow and needs its own permission.
 """
 
 from .balance_snapshot import BalanceSnapshotAdmin
+from .customers.links import CustomerLinkMixin
 from .deposit import DepositAdmin
 from .desk.desk import DeskAdmin
 from .discrepancy import DiscrepancyAdmin
@@ -17,6 +18,7 @@ from .webhook_event import WebhookEventAdmin
 
 __all__ = [
     "BalanceSnapshotAdmin",
+    "CustomerLinkMixin",
     "DepositAdmin",
     "DeskAdmin",
     "DiscrepancyAdmin",

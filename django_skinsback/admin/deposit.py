@@ -20,6 +20,7 @@ from ..statuses import DepositStatus, EntryKind
 from . import display
 from .actions import confirmation_page, is_confirmed, log_each, redirect_back, run_each, seen_tokens, selected_rows
 from .base import user_search
+from .customers.urls import customer_urls
 from .exporting import ExportAdmin
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .labels import (
@@ -43,7 +44,7 @@ CREDITED = {DepositStatus.HOLD_APPROVED, DepositStatus.SUCCESS}
 
 @admin.register(Deposit)
 class DepositAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
-    actions = ("refresh", "approve_hold", "settle")
+    actions = ("refresh", "approve_hold", "settle", "replay")
     explanations = DEPOSIT_EXPLANATIONS
     list_display = (
         "short_order_id",
@@ -91,6 +92,10 @@ class DepositAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
             {"fields": ("public_id", "pay_url", "shown_metadata"), "classes": ("collapse",)},
         ),
     )
+
+    def get_urls(self) -> list[Any]:
+        """Return the URLs of the pages of users, followed by Django's URLs, whose last pattern matches every path."""
+        return [*customer_urls(self), *super().get_urls()]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         return [*self.search_fields, user_search()]

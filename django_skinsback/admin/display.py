@@ -1,6 +1,7 @@
 """Functions that format values for the admin pages. Values from SkinsBack and from users are escaped."""
 
 import json
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -20,6 +21,8 @@ from ..statuses import CANCELLED, PurchaseStatus
 from .labels import BADGE_COLORS, LABELS
 
 NOTHING = "\N{EN DASH}"
+_STEAM_ID = re.compile(r"[0-9]{17}", re.ASCII)
+_OFFER_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 SECRET_HEADER_WORDS = ("sign", "auth", "cookie", "secret", "token")
 
 
@@ -32,6 +35,16 @@ def badge(word: str, label: Any = None) -> SafeString:
     text = label if label is not None else LABELS.get(word, word)
     color = BADGE_COLORS.get(word, "quiet")
     return format_html('<span class="skinsback-badge skinsback-{}">{}</span>', color, text)
+
+
+def is_cancelled(purchase: Purchase) -> bool:
+    """Return whether an operator has cancelled the purchase before it was sent."""
+    return purchase.status == PurchaseStatus.REFUSED and purchase.error_message == CANCELLED
+
+
+def purchase_badge(purchase: Purchase) -> SafeString:
+    """Return the badge of a purchase. If an operator has cancelled it, the badge says so."""
+    return badge(CANCELLED) if is_cancelled(purchase) else badge(purchase.status, purchase.get_status_display())
 
 
 def money(amount: Decimal | None, currency: str = "usd") -> str:
@@ -66,6 +79,16 @@ def link(row: Model | None, text: Any = None) -> SafeString | str:
     except NoReverseMatch:
         return str(text or row)
     return format_html('<a href="{}">{}</a>', url, text or row)
+
+
+def steam_profile_url(steam_id: str) -> str:
+    """Return the address of a profile on Steam. Return "" if ``steam_id`` is not a Steam ID."""
+    return f"https://steamcommunity.com/profiles/{steam_id}/" if _STEAM_ID.fullmatch(steam_id) else ""
+
+
+def steam_offer_url(trade_offer_id: str) -> str:
+    """Return the address of a trade offer on Steam. Return "" if the ID does not consist of digits."""
+    return f"https://steamcommunity.com/tradeoffer/{trade_offer_id}/" if _OFFER_ID.fullmatch(trade_offer_id) else ""
 
 
 def deposit_or_purchase(deposit: Deposit | None, purchase: Purchase | None) -> SafeString | str:
@@ -152,7 +175,7 @@ def user_risk_table(value: Any) -> SafeString | str:
     known.append([_("Last deposit"), _short_time(value.get("last_deposit_at")), ""])
     rest = set(value) - RISK_KEYS
     known += [[key, str(value[key]), ""] for key in sorted(rest)]
-    return table(["", _("Count or date"), _("Sum")], known)
+    return table([_("Statistic"), _("Count or date"), _("Sum")], known)
 
 
 RISK_KEYS = {
@@ -190,13 +213,17 @@ def headers_text(value: Any) -> SafeString | str:
     return code("\n".join(f"{name}: {text}" for name, text in shown.items()), _("Headers"))
 
 
-def body_text(raw: bytes, content_type: str) -> SafeString:
-    """Return the body of a delivery as HTML: indented JSON, a form with one field per line, or other bytes in hex."""
+def body_text(raw: bytes, content_type: str, label: Any = None) -> SafeString:
+    """Return the body of a delivery as HTML: indented JSON, a form with one field per line, or other bytes in hex.
+
+    A screen reader reads ``label``, or "Body" if ``label`` is None.
+    """
+    label = _("Body") if label is None else label
     try:
         text = raw.decode()
         if content_type.startswith("application/x-www-form-urlencoded"):
             pairs = parse_qsl(text, keep_blank_values=True)
-            return code("\n".join(f"{name} = {value}" for name, value in pairs), _("Body"))
-        return code(msgspec.json.format(text, indent=2), _("Body"))  # keeps each number as it was sent
+            return code("\n".join(f"{name} = {value}" for name, value in pairs), label)
+        return code(msgspec.json.format(text, indent=2), label)  # keeps each number as it was sent
     except (ValueError, RecursionError):
-        return code(raw.hex(" ", 4), _("Body"))
+        return code(raw.hex(" ", 4), label)

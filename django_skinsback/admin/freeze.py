@@ -10,11 +10,13 @@ from django.utils.translation import gettext as _
 from .. import players
 from ..models import Freeze
 from .base import ReadOnlyAdmin, user_search
+from .customers.links import CustomerLinks
 
 
 @admin.register(Freeze)
-class FreezeAdmin(ReadOnlyAdmin):
+class FreezeAdmin(CustomerLinks, ReadOnlyAdmin):
     list_display = ("user", "reason", "by", "since")
+    list_display_links = ("since",)
     list_select_related = ("user", "by")
     fields = ("user", "reason", "by", "since")
     raw_id_fields = ("user",)

@@ -10,11 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from ..models import LedgerEntry
 from . import display
 from .base import ReadOnlyAdmin, user_search
+from .customers.links import CustomerLinks
 from .exporting import LedgerExportAdmin
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(LedgerExportAdmin, ReadOnlyAdmin):
+class LedgerEntryAdmin(LedgerExportAdmin, CustomerLinks, ReadOnlyAdmin):
     list_display = ("created_at", "user", "kind_badge", "shown_amount", "source")
     list_filter = ("kind",)
     list_select_related = ("user", "deposit", "purchase")

@@ -22,7 +22,7 @@ from ..flows.purchases.settle import refund_obstacle
 from ..models import Purchase
 from ..models.fields import utc_now
 from ..schedule import hold_until
-from ..statuses import CANCELLED, PURCHASE_FINAL, EntryKind, PurchaseStatus
+from ..statuses import PURCHASE_FINAL, EntryKind, PurchaseStatus
 from . import display
 from .actions import (
     Results,
@@ -36,6 +36,7 @@ from .actions import (
 )
 from .base import user_search, without_transaction
 from .buying import buy_url, buy_view
+from .debits import read_debit
 from .exporting import ExportAdmin
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .labels import PURCHASE_ACCEPTED_FINALLY, PURCHASE_CANCELLED, PURCHASE_EXPLANATIONS
@@ -51,7 +52,7 @@ DECISIONS: dict[str, Promise] = {
 
 @admin.register(Purchase)
 class PurchaseAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
-    actions = ("refresh", "cancel", "settle")
+    actions = ("refresh", "cancel", "settle", "replay")
     explanations = PURCHASE_EXPLANATIONS
     auto_reload_statuses = frozenset(PurchaseStatus) - PURCHASE_FINAL - {PurchaseStatus.ACCEPTED}
     list_display = (
@@ -126,7 +127,7 @@ class PurchaseAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
         return request.user.has_perm("skinsback.settle_purchase")
 
     def explain(self, row: Purchase) -> Promise | str:
-        if _is_cancelled(row):
+        if display.is_cancelled(row):
             return PURCHASE_CANCELLED
         if row.status == PurchaseStatus.ACCEPTED:
             until = _hold_until(row)
@@ -135,7 +136,7 @@ class PurchaseAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
         return super().explain(row)
 
     def badge(self, row: Purchase) -> SafeString:
-        return display.badge(CANCELLED) if _is_cancelled(row) else super().badge(row)
+        return display.purchase_badge(row)
 
     def available_actions(self, request: HttpRequest, row: Purchase) -> list[str]:
         names = ["settle"] if row.needs_review else []
@@ -197,6 +198,7 @@ class PurchaseAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
             allowed_decisions=_allowed_decisions,
             facts=lambda row: [*self._facts(row), (_("Amount of the refund"), _shown_refund(row))],
             seen=purchases.seen,
+            debit=lambda row: read_debit(row, may_see_balances=request.user.has_perm("skinsback.view_balancesnapshot")),
             irreversible_warnings={
                 "refund": _("A refund cannot be reversed, even if SkinsBack reports later that the user has the skin.")
             },
@@ -263,10 +265,6 @@ class PurchaseAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
     @admin.display(description=gettext_lazy("metadata"))
     def shown_metadata(self, row: Purchase) -> SafeString | str:
         return display.json_text(row.metadata)
-
-
-def _is_cancelled(row: Purchase) -> bool:
-    return row.status == PurchaseStatus.REFUSED and row.error_message == CANCELLED
 
 
 def _hold_until(row: Purchase) -> datetime | None:

@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from ..models import LedgerEntry
 from ..models.reasons import reason_texts
 from . import display
 from .actions import (
@@ -23,6 +22,7 @@ from .actions import (
     seen_tokens,
     selected_rows,
 )
+from .debits import Debit
 
 
 class SettleForm(forms.Form):
@@ -47,6 +47,7 @@ def settle_rows(
     facts: Callable[[Any], list[tuple[Any, Any]]],
     seen: Callable[[Any], str],
     irreversible_warnings: Mapping[str, str],
+    debit: Callable[[Any], Debit] | None = None,
 ) -> HttpResponse | None:
     """Show a form that asks for a decision about the selected rows. When the form is sent, call ``flow`` for each row.
 
@@ -56,6 +57,7 @@ def settle_rows(
     * ``seen`` returns the token of a row. ``flow`` compares the token under the row lock, and raises RowChanged if the
       row has changed.
     * ``irreversible_warnings`` maps a code to a warning. The page shows the warning if the decision is possible.
+    * ``debit`` returns what is known about the debit of a purchase.
     """
     rows = selected_rows(request, queryset.prefetch_related("entries"))
     if is_confirmed(request):
@@ -92,16 +94,13 @@ def settle_rows(
                 f"{entry.get_kind_display()} {display.money(entry.amount, entry.currency)}"
                 for entry in row.entries.all()
             ],
+            "debit": debit(row) if debit is not None else None,
             "seen": seen(row),
         }
         for row in open_rows
     ]
     title = _("Settle rows that need review")
     return confirmation_page(model_admin, request, shown, action="settle", title=title, form=form, warnings=warnings)
-
-
-def _entry_text(entry: LedgerEntry) -> str:
-    return f"{entry.get_kind_display()} {display.money(entry.amount, entry.currency)}"
 
 
 def _choices(

@@ -9,17 +9,23 @@ from django.utils.translation import gettext_lazy
 from ..models import SteamProfile
 from . import display
 from .base import ReadOnlyAdmin, user_search
+from .customers.links import CustomerLinks, Link
 
 
 @admin.register(SteamProfile)
-class SteamProfileAdmin(ReadOnlyAdmin):
+class SteamProfileAdmin(CustomerLinks, ReadOnlyAdmin):
     list_display = ("user", "steam_id", "state", "trade_url_changed_at", "updated_at")
+    list_display_links = ("steam_id",)
     list_select_related = ("user",)
     list_filter = (("broken_at", admin.EmptyFieldListFilter),)
     fields = ("user", "steam_id", "state", "broken_at", "broken_reason", "trade_url_changed_at", "updated_at")
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         return (user_search(), "steam_id__exact")
+
+    def row_links(self, request: HttpRequest, row: SteamProfile) -> list[Link]:
+        profile = Link(_("Profile on Steam"), display.steam_profile_url(row.steam_id), is_external=True)
+        return [*super().row_links(request, row), *([profile] if profile.url else [])]
 
     @admin.display(description=gettext_lazy("trade URL"))
     def state(self, profile: SteamProfile) -> SafeString | str:

@@ -18,9 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from ..error_texts import text_for
-from ..exceptions import SkinsBackError
-from ..flows.webhooks.replay import dismiss, is_processed, replay
+from ..flows.webhooks.replay import dismiss
 from ..models import WebhookEvent
 from . import display
 from .actions import (
@@ -35,6 +33,7 @@ from .actions import (
 )
 from .filters import AccountFilter, QueueFilter
 from .queues.columns import QueueListAdmin
+from .replaying import replay_deliveries
 
 Outcome = WebhookEvent.Outcome
 
@@ -77,35 +76,7 @@ class WebhookEventAdmin(QueueListAdmin):
     @admin.action(description=_("Apply again"), permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> None:
         """Apply the selected deliveries again without asking. Skip deliveries that were processed before."""
-        rows = selected_rows(request, queryset)
-        applied = skipped = 0
-        for event, result in replay(WebhookEvent.objects.filter(pk__in=[row.pk for row in rows])):
-            if isinstance(result, Exception):
-                error = text_for(result) if isinstance(result, SkinsBackError) else f"{type(result).__name__}."
-                values = {"event": event, "error": error}
-                messages.error(request, gettext("Delivery %(event)s could not be applied: %(error)s") % values)
-                continue
-            if is_processed(event):
-                skipped += 1
-                continue
-            log_each(self, request, [event], gettext("Applied again: %(outcome)s.") % {"outcome": result.label})
-            if result == Outcome.APPLIED:
-                applied += 1
-            else:
-                values = {"event": event, "outcome": result.label}
-                messages.warning(request, gettext("Delivery %(event)s was not applied: %(outcome)s.") % values)
-        if applied:
-            text = ngettext(
-                "%(count)s delivery was applied again.", "%(count)s deliveries were applied again.", applied
-            )
-            messages.success(request, text % {"count": applied})
-        if skipped:
-            text = ngettext(
-                "%(count)s delivery was processed before and was skipped.",
-                "%(count)s deliveries were processed before and were skipped.",
-                skipped,
-            )
-            messages.info(request, text % {"count": skipped})
+        replay_deliveries(self, request, selected_rows(request, queryset))
 
     @admin.action(description=_("Dismiss…"), permissions=["dismiss"])
     def dismiss(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> HttpResponse | None:

@@ -127,16 +127,16 @@ class Site:
             )
         address = {"runserver": f"{self.address}/admin/login/", "skinsback_sandbox": self.sandbox}.get(command)
         if address:
-            self.wait_until(lambda: requests.get(address, timeout=5).ok, f"starting {command}")
+            self.wait_until(lambda: requests.get(address, timeout=20).ok, f"starting {command}")
 
-    def wait_until(self, condition, what, seconds=40):
+    def wait_until(self, condition, what, seconds=60):
         """Call ``condition`` until it is true, and return its result; fail after ``seconds``."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:
                 if result := condition():
                     return result
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 pass
             time.sleep(0.1)
         pytest.fail(f"{what} did not happen.\n{self.logs()}")

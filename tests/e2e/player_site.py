@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+import time
 from contextlib import contextmanager
 from decimal import Decimal
 from importlib.resources import files
@@ -23,7 +24,8 @@ from tests.wallet.models import Wallet
 
 AXE = files("axe_playwright_python") / "axe.min.js"
 SHOTS = Path(tempfile.gettempdir(), "skinsback-screenshots")
-MILLISECONDS = 20_000
+WAIT_SECONDS = 60
+"""Long enough for a slow machine: the pages ask more and more seldom, up to once a minute, while nothing changes."""
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 FAULTS = """async () => {
@@ -87,7 +89,7 @@ class PlayerSite:
             color_scheme="dark" if dark else "light",
             viewport=viewport,
         )
-        context.set_default_timeout(MILLISECONDS)
+        context.set_default_timeout(WAIT_SECONDS * 1000)
         self._contexts.append(context)
         cookie = client.cookies[django_settings.SESSION_COOKIE_NAME].value
         context.add_cookies([{"name": django_settings.SESSION_COOKIE_NAME, "value": cookie, "url": self.url}])
@@ -129,12 +131,20 @@ def player_site(live_server, settings, sandbox, browser):
     }
     settings.ROOT_URLCONF = "tests.e2e.player_site"
     settings.MIDDLEWARE = ["tests.e2e.player_site.content_security_policy", *settings.MIDDLEWARE]
-    expect.set_options(timeout=MILLISECONDS)
+    expect.set_options(timeout=WAIT_SECONDS * 1000)
     site = PlayerSite(live_server.url, sandbox, browser)
     try:
         yield site
     finally:
         site.close()
+
+
+def wait_for(condition, what):
+    """Call ``condition`` until it is true; fail after ``WAIT_SECONDS``."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen"
+        time.sleep(0.1)
 
 
 def make_player(name="alice"):

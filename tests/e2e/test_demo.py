@@ -6,22 +6,11 @@ import signal
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import START_SECONDS, STOP_SECONDS, free_ports, start_demo
+from tests.e2e.conftest import START_SECONDS, STOP_SECONDS, free_ports, pay_with_a_skin, start_demo
 
 BOBS_TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=1038734274&token=bob-0002"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("demo"), pytest.mark.timeout(300)]
-
-
-def pay_with_a_skin(pay_page):
-    """On the pay page, choose the most expensive skin and accept the trade. Returns the price shown."""
-    pay_page.get_by_role("checkbox", disabled=False).first.check()
-    shown = pay_page.locator(".total")
-    expect(shown).to_have_text(re.compile(r"\d"))
-    worth = shown.text_content().removesuffix(" USD")
-    pay_page.get_by_role("button", name="Deposit", exact=True).click()
-    pay_page.get_by_role("button", name="Accept the trade").click()
-    return f"${worth}"
 
 
 def balance(page):

@@ -8,7 +8,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import PAGE_SECONDS
+from tests.e2e.conftest import PAGE_SECONDS, pay_with_a_skin
 from tests.e2e.new_sites import PASSWORD, Site, blocks_of
 
 PAGE = (Path(__file__).parents[2] / "docs/players.md").read_text()
@@ -81,12 +81,6 @@ def log_in(page):
     page.get_by_label("Username").fill("alice")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-
-
-def pay_with_a_skin(pay_page):
-    pay_page.get_by_role("checkbox", disabled=False).first.check()
-    pay_page.get_by_role("button", name="Deposit", exact=True).click()
-    pay_page.get_by_role("button", name="Accept the trade").click()
 
 
 def deposit(page):

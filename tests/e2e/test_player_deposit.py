@@ -13,7 +13,8 @@ from django_skinsback.models import Deposit, LedgerEntry, SteamProfile
 from django_skinsback.sandbox import Sandbox
 from django_skinsback.testing import make_deposit
 from tests.e2e import player_site
-from tests.e2e.player_site import PHONE, amounts_in, check_page, make_player
+from tests.e2e.conftest import pay_with_a_skin
+from tests.e2e.player_site import PHONE, amounts_in, check_page, make_player, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
@@ -41,15 +42,6 @@ def user(site):
     return make_player()
 
 
-def pay(pay_page):
-    """On the pay page, choose the most expensive skin and accept the trade."""
-    pay_page.get_by_role("checkbox", disabled=False).first.check()
-    expect(pay_page.locator(".total")).to_have_text(re.compile(r"[1-9]"))  # its script runs
-    # By the keyboard: the browser may lose a click into a frame of another site whose layout has just changed.
-    pay_page.get_by_role("button", name="Deposit", exact=True).press("Enter")
-    pay_page.get_by_role("button", name="Accept the trade").press("Enter")
-
-
 def start(page, game="Rust", way="then come back"):
     page.get_by_label(game).check()
     page.get_by_label(way).check()
@@ -64,11 +56,11 @@ def test_a_deposit_on_skinsbacks_page_comes_back_and_is_credited(site, user, jav
         site.sandbox.pay(Deposit.objects.get().order_id)  # the sandbox's pay page needs JavaScript
         page.goto("/skins/deposit/back/")
         expect(page.get_by_role("heading", level=2)).to_be_visible()
-        wait_for(LedgerEntry.objects.exists)
+        wait_for(LedgerEntry.objects.exists, "the credit")
         if page.get_by_role("link", name="Check again").is_visible():
             page.get_by_role("link", name="Check again").click()
     else:
-        pay(page)
+        pay_with_a_skin(page)
         page.get_by_role("link", name="Back to").click()
     expect(page.get_by_role("heading", name="Deposit complete")).to_be_visible()
     credit = LedgerEntry.objects.get()
@@ -77,21 +69,12 @@ def test_a_deposit_on_skinsbacks_page_comes_back_and_is_credited(site, user, jav
     assert page.url == f"{site.url}/skins/deposit/{credit.deposit.public_id}/"
 
 
-def wait_for(condition):
-    import time
-
-    deadline = time.monotonic() + 15
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met"
-        time.sleep(0.1)
-
-
 def test_a_deposit_in_a_frame_updates_the_page_around_it(site, user):
     page = site.visit(user)
     start(page, way="shown in this one")
     expect(page.locator("iframe")).to_be_visible()
     expect(page.get_by_role("link", name="Open the pay page", exact=True)).to_be_hidden()
-    pay(page.frame_locator("iframe"))
+    pay_with_a_skin(page.frame_locator("iframe"))
     expect(page.get_by_role("heading", name="Deposit complete")).to_be_visible()
     expect(page.locator("iframe")).to_have_count(0)
     expect(page.locator("[data-skinsback-balance]")).not_to_have_text("$0.00")
@@ -126,7 +109,7 @@ def test_a_deposit_from_the_own_inventory(site, user, javascript):
         first = countdown.text_content()
         expect(countdown).not_to_have_text(first)
     site.sandbox.pay(deposit.order_id)
-    wait_for(LedgerEntry.objects.exists)
+    wait_for(LedgerEntry.objects.exists, "the credit")
     if not javascript:
         page.get_by_role("link", name="Check again").click()
     expect(page.get_by_role("heading", name="Deposit complete")).to_be_visible()
@@ -181,20 +164,22 @@ def test_a_poll_that_fails_says_so_and_goes_on(site, user):
 def test_the_page_is_not_polled_while_it_is_hidden_and_most_answers_are_empty(site, user):
     deposit = make_deposit(user=user, pay_url="https://pay.example/1")
     page = site.visit(user, f"/skins/deposit/{deposit.public_id}/")
-    statuses = []
-    page.on("response", lambda answer: statuses.append(answer.status) if "/status/" in answer.url else None)
-    page.wait_for_timeout(6000)
-    assert set(statuses) == {304}
-    assert 1 <= len(statuses) <= 3
+    polls = []  # requests, because an answer may take long
+    page.on("request", lambda request: polls.append(request.url) if "/status/" in request.url else None)
+    with page.expect_response("**/status/") as answer:
+        page.wait_for_timeout(6000)
+    assert answer.value.status == 304
+    assert 1 <= len(polls) <= 3
     page.evaluate("Object.defineProperty(document, 'hidden', {get: () => window.isAway, configurable: true})")
     page.evaluate("window.isAway = true; document.dispatchEvent(new Event('visibilitychange'))")
     page.wait_for_timeout(500)
-    statuses.clear()
+    polls.clear()
     page.wait_for_timeout(8000)
-    assert statuses == []
-    page.evaluate("window.isAway = false; document.dispatchEvent(new Event('visibilitychange'))")
-    page.wait_for_timeout(1500)
-    assert statuses == [304]
+    assert polls == []
+    with page.expect_response("**/status/") as answer:
+        page.evaluate("window.isAway = false; document.dispatchEvent(new Event('visibilitychange'))")
+    assert answer.value.status == 304
+    assert len(polls) == 1
 
 
 def test_a_page_that_is_polled_after_the_logout_leads_to_the_login(site, user):

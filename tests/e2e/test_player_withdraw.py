@@ -1,7 +1,6 @@
 """Withdrawals in a browser, on the pages for users and against the sandbox, with and without JavaScript."""
 
 import re
-import time
 from datetime import timedelta
 from decimal import Decimal
 
@@ -16,7 +15,7 @@ from django_skinsback.models import MarketItem, PriceListImport, Purchase, Quote
 from django_skinsback.sandbox import Sandbox
 from django_skinsback.testing import make_purchase
 from tests.e2e import player_site
-from tests.e2e.player_site import PHONE, amounts_in, check_page, make_player
+from tests.e2e.player_site import PHONE, amounts_in, check_page, make_player, wait_for
 from tests.integration.pages.shelf import charges
 from tests.wallet.models import Wallet
 
@@ -51,21 +50,21 @@ def user(site):
 
 def work(count):
     """Wait until ``count`` purchases were ordered, and send them to SkinsBack as a worker does."""
-    deadline = time.monotonic() + 15
-    while Purchase.objects.count() < count:
-        assert time.monotonic() < deadline, "nothing was ordered"
-        time.sleep(0.1)
+    wait_for(lambda: Purchase.objects.count() >= count, "the order")
     for purchase in Purchase.objects.filter(status="requested"):
         purchases.submit(purchase)
 
 
-def wait_until_accepted(site):
-    """Let the user accept every trade offer, and wait until the site knows it."""
-    deadline = time.monotonic() + 20
-    while Purchase.objects.exclude(status="accepted").exists():
-        assert time.monotonic() < deadline, list(Purchase.objects.values_list("status", flat=True))
-        purchases.refresh(list(Purchase.objects.exclude(status="accepted")))
-        time.sleep(0.3)
+def wait_until_all_are(status):
+    """Refresh the purchases until all have this status. The sandbox answers each trade offer by itself."""
+
+    def are_all():
+        others = list(Purchase.objects.exclude(status=status))
+        if others:
+            purchases.refresh(others)
+        return not others
+
+    wait_for(are_all, f"the status {status}")
 
 
 def cards(page):
@@ -99,7 +98,7 @@ def test_a_cart_of_two_goes_from_the_market_to_accepted(site, user, javascript):
     expect(page.get_by_role("heading", name="2 skins ordered")).to_be_visible()
     expect(page.get_by_text("Order placed")).to_have_count(2)
     work(2)
-    wait_until_accepted(site)
+    wait_until_all_are("accepted")
     if not javascript:
         page.get_by_role("link", name="Check again").click()
     expect(page.locator("[data-skinsback-status=accepted]")).to_have_count(2)
@@ -121,11 +120,7 @@ def test_one_skin_is_withdrawn_on_a_phone_in_the_dark(site, user):
     expect(page.get_by_role("heading", name="Order placed")).to_be_visible()
     before = page.locator("[data-skinsback-balance]").text_content()
     work(1)
-    deadline = time.monotonic() + 20
-    while Purchase.objects.get().status != "canceled":
-        assert time.monotonic() < deadline
-        purchases.refresh(list(Purchase.objects.all()))
-        time.sleep(0.3)
+    wait_until_all_are("canceled")
     expect(page.get_by_role("heading", name="You declined the trade offer")).to_be_visible()
     expect(page.get_by_text("Your money is back on your balance.")).to_be_visible()
     expect(page.locator("[data-skinsback-balance]")).not_to_have_text(before)
@@ -158,8 +153,9 @@ def test_a_lost_answer_to_the_confirmation_buys_once(site, user):
         route.abort()
 
     page.route("**/withdraw/confirm/", lose)
-    page.get_by_role("button", name="Withdraw for").click()
-    page.wait_for_timeout(1000)
+    with page.expect_event("requestfailed", lambda request: "/withdraw/confirm/" in request.url):
+        page.get_by_role("button", name="Withdraw for").click()
+    page.wait_for_url("chrome-error://**")
     page.unroute("**/withdraw/confirm/")
     assert Purchase.objects.count() == 1
     page.goto(confirmation)

@@ -5,7 +5,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
-from django_skinsback.models import LedgerEntry
+from django_skinsback.models import Deposit, Freeze, LedgerEntry, Purchase
 from tests.integration.admin.test_actions import paid_deposit
 from tests.integration.admin.test_admin_pages import MODELS, make_rows
 from tests.support.admin_staff import act, list_url, page_url
@@ -39,6 +39,17 @@ def test_the_page_of_a_user_loads(browser, user):
     admin = get_user_model()._meta
     if admin.app_label == "auth":
         assert browser.get(reverse("admin:auth_user_change", args=[user.pk])).status_code == 200
+
+
+def test_the_customer_page_loads_and_freezes_the_user(browser, user):
+    make_rows(user, 0)
+    url = reverse("admin:skinsback_deposit_customer", args=[user.pk])
+    assert browser.get(url).status_code == 200
+    asked = browser.get(f"{url}freeze/")
+    assert browser.post(f"{url}freeze/", {"seen": asked.context["seen"], "note": "Stolen account"}).url == url
+    assert "Stolen account" in browser.get(url).content.decode()
+    for model in (Deposit, Purchase, LedgerEntry, Freeze):
+        assert url in browser.get(list_url(model._meta.model_name)).content.decode()
 
 
 def test_a_deposit_is_settled_and_the_history_names_the_operator(browser, user, operator):

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django_skinsback import deposits, players, purchases
 from django_skinsback.exceptions import LimitReached, UserFrozen
 from django_skinsback.flows.players import guard
+from django_skinsback.flows.players.freeze import freeze_as_seen, freeze_token
 from django_skinsback.models import (
     Deposit,
     Freeze,
@@ -331,3 +332,17 @@ def test_a_callers_database_transaction_that_rolls_back_undoes_the_purchase_and_
 
     assert Quote.objects.get().purchase is None
     assert players.buy_quote(buyer, quote.public_id).pk
+
+
+def test_two_operators_who_confirm_a_freeze_at_once_do_not_overwrite_each_other(user, operator, django_user_model):
+    second = django_user_model.objects.create_user("second")
+    seen = freeze_token(user)
+
+    results = at_once(
+        partial(freeze_as_seen, user, operator, "first reason", seen),
+        partial(freeze_as_seen, user, second, "second reason", seen),
+    )
+
+    assert names(results) == ["RowChanged", "ok"]
+    frozen = next(each for each in results if not isinstance(each, Exception))
+    assert Freeze.objects.get().by_id == frozen.by_id

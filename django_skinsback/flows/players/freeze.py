@@ -6,10 +6,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from ...exceptions import InvalidInput
+from ...exceptions import InvalidInput, RowChanged
 from ...models import Freeze
 from ...models.fields import OptionalUser
 from ..ledger.database import database, log_after_commit, run
+from ..ledger.idempotency import digest
 from .guard import lock_user
 
 
@@ -49,6 +50,44 @@ def _unfreeze(user: Any, by: Any) -> bool:
         by_key = None if by is None else by.pk
         log_after_commit(logging.WARNING, "skinsback.user_unfrozen", user_id=str(user.pk), by=_name(by_key))
     return bool(deleted)
+
+
+def freeze_token(user: Any) -> str:
+    """Return a token of the user's freeze: 32 hex digits of a hash. The token changes if the freeze changes.
+
+    Pass the token to ``freeze_as_seen`` or ``unfreeze_as_seen``.
+    """
+    stored = Freeze.objects.using(database()).filter(user_id=user.pk)
+    return digest({"user": str(user.pk), "freeze": [list(map(str, row)) for row in stored.values_list(*_SEEN)]})[:32]
+
+
+_SEEN = ("pk", "by_id", "reason", "since")
+
+
+def freeze_as_seen(user: Any, by: OptionalUser, reason: str, seen: str) -> Freeze:
+    """Freeze a user as ``freeze`` does. Raise RowChanged if ``seen`` is not the token of the user's present freeze."""
+
+    def block() -> Freeze:
+        _require_seen(user, seen)
+        return freeze(user, by, reason)
+
+    return run(block)
+
+
+def unfreeze_as_seen(user: Any, by: OptionalUser, seen: str) -> bool:
+    """Unfreeze a user as ``unfreeze`` does. Raise RowChanged if ``seen`` is not the token of the present freeze."""
+
+    def block() -> bool:
+        _require_seen(user, seen)
+        return unfreeze(user, by)
+
+    return run(block)
+
+
+def _require_seen(user: Any, seen: str) -> None:
+    lock_user(user)
+    if freeze_token(user) != seen:
+        raise RowChanged
 
 
 def is_frozen(user: Any) -> bool:

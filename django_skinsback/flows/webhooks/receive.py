@@ -26,7 +26,7 @@ from ...wire.readers import storable
 from ...wire.types import DepositReport
 from ..deposits import report as deposits
 from ..forget_user import RAW_DATA
-from ..ledger.database import database, run
+from ..ledger.database import database, look, run
 from ..ledger.edit import Source
 from ..ledger.queues import report_queue_entered
 from ..ledger.record import Outcome, PendingChange
@@ -96,9 +96,9 @@ def _store_and_apply(event: WebhookEvent, message: DepositReport | Event) -> Web
     except IntegrityError:
         stored = _copies(event).first()
         if stored is None:  # no copy is stored, so another row has got the reported ID, or a receiver raised the error
-            return _run_or_keep(event, store)
+            return _run_or_keep(event, store, message)
     except Exception as error:
-        keep_failed(event, error)
+        keep_failed(event, error, message)
         raise
     if _count_repeat(event):
         return Outcome.REPEAT
@@ -111,14 +111,16 @@ def apply_stored(event: WebhookEvent, message: DepositReport | Event) -> Webhook
 
     If another process has applied the delivery since it was read, apply nothing and return REPEAT.
     """
-    return _run_or_keep(event, partial(_apply, event, message, is_stored=True))
+    return _run_or_keep(event, partial(_apply, event, message, is_stored=True), message)
 
 
-def _run_or_keep(event: WebhookEvent, apply: Callable[[], WebhookEvent.Outcome]) -> WebhookEvent.Outcome:
+def _run_or_keep(
+    event: WebhookEvent, apply: Callable[[], WebhookEvent.Outcome], message: DepositReport | Event
+) -> WebhookEvent.Outcome:
     try:
         return run(apply)
     except Exception as error:
-        keep_failed(event, error)
+        keep_failed(event, error, message)
         raise
 
 
@@ -192,8 +194,12 @@ def _count_repeat(event: WebhookEvent) -> bool:
     return bool(processed.exclude(outcome__in=REPEATABLE_OUTCOMES).update(deliveries=F("deliveries") + 1))
 
 
-def keep_failed(event: WebhookEvent, error: Exception) -> None:
-    """Store a failed delivery with its error in a new database transaction. Its effect was rolled back before."""
+def keep_failed(event: WebhookEvent, error: Exception, message: DepositReport | Event | None = None) -> None:
+    """Store a failed delivery with its error in a new database transaction. Its effect was rolled back before.
+
+    The deposit or purchase that ``message`` names is stored too, so that the page of this row shows the delivery.
+    ``message`` is None if the delivery could not be read.
+    """
 
     def block() -> None:
         same = _copies(event)
@@ -208,8 +214,9 @@ def keep_failed(event: WebhookEvent, error: Exception) -> None:
             "needs_review": too_old,
         }
         enters_queue = too_old and not first.needs_review
+        named = _named_row(event.account, message)
         # The stored delivery may be processed already: by another process, or by a commit whose answer was lost.
-        if same.filter(processed_at=None).update(**failed):
+        if same.filter(processed_at=None).update(**failed, **named):
             if enters_queue:
                 report_queue_entered(first, Queue.DELIVERIES)
             return
@@ -218,12 +225,28 @@ def keep_failed(event: WebhookEvent, error: Exception) -> None:
         event.pk, event._state.adding = None, True
         event.processed_at, event.outcome, event.error = None, Outcome.FAILED, _error_text(error)
         event.next_try_at, event.needs_review = next_try_at, too_old
-        event.deposit = event.purchase = None
+        event.deposit, event.purchase = named.get("deposit"), named.get("purchase")
         event.save(using=database())
         if enters_queue:
             report_queue_entered(event, Queue.DELIVERIES)
 
     run(block)
+
+
+def _named_row(account: str, message: DepositReport | Event | None) -> dict[str, Any]:
+    """Return the row that a message names, as the value of a delivery's column. Return {} if there is no such row.
+
+    The row is found by the same columns as in ``deposits.decide`` and ``purchases.decide``.
+    """
+    row: Deposit | Purchase | None = None
+    if isinstance(message, DepositReport):
+        ids = {"order_id": message.order_id} if message.order_id else {"transaction_id": message.transaction_id}
+        row = look(Deposit, account=account, **ids)
+    elif message is not None and message.purchase is not None:
+        report = message.purchase
+        ids = {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
+        row = look(Purchase, account=account, **ids)
+    return {} if row is None else {str(row._meta.model_name): row}
 
 
 def _error_text(error: Exception) -> str:

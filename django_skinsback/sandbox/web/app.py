@@ -30,6 +30,29 @@ _ADDRESSES = (
     f"The websocket is {PATH}, with the slash at the end. The control page is /."
 )
 
+_URLS = Map(
+    [
+        Rule("/api.php", endpoint="api"),
+        Rule(PATH, endpoint="websocket", methods=["GET"], websocket=True),
+        Rule("/", endpoint="control", methods=["GET"]),
+        Rule("/_/pay/<pay_hash>/", endpoint="pay", methods=["GET"]),
+        Rule("/_/pay/<pay_hash>/offer", endpoint="offer", methods=["POST"]),
+        Rule("/_/pay/<pay_hash>/trade", endpoint="trade", methods=["GET"]),
+        Rule("/_/pay/<pay_hash>/decide", endpoint="decide", methods=["POST"]),
+        Rule("/_/pay/<pay_hash>/finished", endpoint="finished", methods=["GET"]),
+        Rule("/_sandbox/static/<name>", endpoint="static", methods=["GET"]),
+        Rule("/_sandbox/skin/<class_id>.svg", endpoint="picture", methods=["GET"]),
+        Rule("/economy/image/<icon>/<size>", endpoint="steam_picture", methods=["GET"]),
+        Rule(
+            "/economy/image/class/<app_id>/<class_id>/<size>",
+            endpoint="steam_picture_of_class",
+            methods=["GET"],
+        ),
+        Rule("/_sandbox/<path:path>", endpoint="control_api", methods=["GET", "POST", "DELETE"]),
+    ]
+)
+"""Shared by all sandboxes, because compiling the rules takes most of the time that a new sandbox needs."""
+
 
 class App:
     """The WSGI application.
@@ -68,27 +91,6 @@ class App:
             "steam_picture_of_class": steam_picture_of_class,
             "control_api": control_api.answer,
         }
-        self.urls = Map(
-            [
-                Rule("/api.php", endpoint="api"),
-                Rule(PATH, endpoint="websocket", methods=["GET"], websocket=True),
-                Rule("/", endpoint="control", methods=["GET"]),
-                Rule("/_/pay/<pay_hash>/", endpoint="pay", methods=["GET"]),
-                Rule("/_/pay/<pay_hash>/offer", endpoint="offer", methods=["POST"]),
-                Rule("/_/pay/<pay_hash>/trade", endpoint="trade", methods=["GET"]),
-                Rule("/_/pay/<pay_hash>/decide", endpoint="decide", methods=["POST"]),
-                Rule("/_/pay/<pay_hash>/finished", endpoint="finished", methods=["GET"]),
-                Rule("/_sandbox/static/<name>", endpoint="static", methods=["GET"]),
-                Rule("/_sandbox/skin/<class_id>.svg", endpoint="picture", methods=["GET"]),
-                Rule("/economy/image/<icon>/<size>", endpoint="steam_picture", methods=["GET"]),
-                Rule(
-                    "/economy/image/class/<app_id>/<class_id>/<size>",
-                    endpoint="steam_picture_of_class",
-                    methods=["GET"],
-                ),
-                Rule("/_sandbox/<path:path>", endpoint="control_api", methods=["GET", "POST", "DELETE"]),
-            ]
-        )
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Return the response. If CloseConnection is raised, close the connection and raise ConnectionAbortedError."""
@@ -115,7 +117,7 @@ class App:
         if request.path == PATH.rstrip("/"):
             raise NotFound(f"There is nothing at {request.path}. {_ADDRESSES}")
         try:
-            endpoint, arguments = self.urls.bind_to_environ(request.environ).match()
+            endpoint, arguments = _URLS.bind_to_environ(request.environ).match()
         except NotFound:
             raise NotFound(f"There is nothing at {request.path}. {_ADDRESSES}") from None
         except WebsocketMismatch:

@@ -33,6 +33,7 @@ _DEPOSIT_ACTIONS: dict[str, deposits.Action] = {
     "finish-hold": deposits.finish_hold,
 }
 _MAX_CONTROL_BODY_BYTES = 64 * 1024
+_URLS = Map([Rule(route.path, methods=[route.method], endpoint=route) for route in ROUTES])
 
 Fields = Mapping[str, Any]
 
@@ -47,7 +48,6 @@ class ControlAPI:
         self, store: Store, notifications: Notifications, webhook_sender: WebhookSender, page: ControlPage
     ) -> None:
         self.store, self.notifications, self.webhook_sender, self.page = store, notifications, webhook_sender, page
-        self.urls = Map([Rule(route.path, methods=[route.method], endpoint=route) for route in ROUTES])
 
     def answer(self, request: Request, path: str) -> Response:
         """Call the handler for the address and return the response.
@@ -70,7 +70,7 @@ class ControlAPI:
 
     def _match(self, request: Request) -> tuple[Route, Mapping[str, Any]]:
         try:
-            return self.urls.bind_to_environ(request.environ).match()
+            return _URLS.bind_to_environ(request.environ).match()
         except NotFound:
             known = ", ".join(dict.fromkeys(route.path for route in ROUTES))
             raise NotFound(f"Unknown address: use one of {known}.") from None

@@ -5,7 +5,8 @@ import logging
 import pytest
 
 from django_skinsback import players
-from django_skinsback.exceptions import InvalidInput
+from django_skinsback.exceptions import InvalidInput, RowChanged
+from django_skinsback.flows.players.freeze import freeze_as_seen, freeze_token, unfreeze_as_seen
 from django_skinsback.models import Freeze
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -73,3 +74,33 @@ def test_the_log_names_the_operator_who_unfroze_the_user(user, operator, caplog,
         players.unfreeze(user, operator)
 
     assert [record.by for record in caplog.records] == [str(operator.pk)]
+
+
+class TestAsSeen:
+    """A freeze that a person has confirmed on a page."""
+
+    def test_the_present_token_freezes_and_unfreezes(self, user, operator):
+        freeze_as_seen(user, operator, "chargeback", freeze_token(user))
+        assert players.is_frozen(user)
+        assert unfreeze_as_seen(user, operator, freeze_token(user)) is True
+        assert not players.is_frozen(user)
+
+    def test_each_change_of_the_freeze_makes_the_token_old(self, user, operator):
+        tokens = [freeze_token(user)]
+        players.freeze(user, operator, "chargeback")
+        tokens.append(freeze_token(user))
+        players.freeze(user, operator, "still open")
+        tokens.append(freeze_token(user))
+        players.freeze(user, None, "still open")
+        tokens.append(freeze_token(user))
+        assert len(set(tokens)) == 4
+        for token in [*tokens[:3], ""]:
+            with pytest.raises(RowChanged):
+                unfreeze_as_seen(user, operator, token)
+            with pytest.raises(RowChanged):
+                freeze_as_seen(user, operator, "another reason", token)
+        assert players.is_frozen(user)
+
+    def test_the_token_of_another_user_is_refused(self, user, operator):
+        with pytest.raises(RowChanged):
+            freeze_as_seen(user, operator, "chargeback", freeze_token(operator))

@@ -76,7 +76,9 @@ def run_tests(folder, settings, tests, conftest='pytest_plugins = ["django_skins
         (folder / name).write_text(text)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
     environment |= {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "site_settings"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "test_site.py"]
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # a site has pytest-django; loading all of ours takes longer
+    plugins = ["-p", "no:cacheprovider", "-p", "pytest_django.plugin"]
+    command = [sys.executable, "-m", "pytest", "-q", *plugins, "test_site.py"]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
     )
