@@ -13,9 +13,9 @@ from ...models import DailyFigure, LedgerEntry
 from ...models.fields import utc_now
 from ...money import EXACT
 from ...statuses import EntryKind
+from ..figures.daily_figures import WRITTEN
+from ..figures.queries import DAY, Part, count_figures, day_of
 from ..ledger.database import database
-from ..monitoring.daily_figures import WRITTEN
-from ..monitoring.figure_queries import DAY, Part, count_figures, day_of
 
 COLUMNS = ["day", "account", "currency", "credits", "reversals", "charges", "refunds", "net"]
 """The exported columns. ``net`` is the sum of the four columns before it."""

@@ -14,8 +14,8 @@ from ...flows.exporting.columns import LEDGER, TABLES, Table
 from ...flows.exporting.lines import FileFormat, header_text, rows_text
 from ...flows.exporting.listed import filters_of, rows_of_list
 from ...flows.exporting.walk import pages
+from ...flows.figures.queries import DAY, day_start
 from ...flows.ledger.database import database
-from ...flows.monitoring.figure_queries import DAY, day_start
 from ..command import NOT_DONE, USAGE, SkinsBackCommand
 from ..complete_file import complete_file
 from ..dates import day

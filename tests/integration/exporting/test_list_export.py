@@ -287,18 +287,18 @@ def test_under_asgi_the_file_is_streamed_by_an_asynchronous_iterator(rf):
 def test_the_largest_file_is_exported_and_one_row_more_names_the_command(monkeypatch):
     monkeypatch.setattr(view, "ROWS_AT_MOST", 3)
     for _ in range(3):
-        make_purchase(market_hash_name="it's; rm -rf")
+        make_purchase(batch_id="it's; rm -rf")
     browser = exporter()
-    filters = {"market_hash_name": "it's; rm -rf", "status__exact": "requested"}
+    filters = {"batch_id": "it's; rm -rf", "status__exact": "requested"}
     assert len(read_csv(export(browser, "purchase", **filters))) == 3
 
-    make_purchase(market_hash_name="it's; rm -rf")
+    make_purchase(batch_id="it's; rm -rf")
     page = export(browser, "purchase", **filters)
 
     text = page.content.decode()
     assert "at most 3 purchases" in text
     assert "skinsback_export purchases --filters" in text
-    assert "market_hash_name=it%27s%3B+rm+-rf&amp;status__exact=requested" in text
+    assert "batch_id=it%27s%3B+rm+-rf&amp;status__exact=requested" in text
     assert page["Content-Type"].startswith("text/html")
     assert "no-store" in page["Cache-Control"]
     assert LogEntry.objects.count() == 1

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from django_skinsback.admin.exporting import movements as page
 from django_skinsback.flows.exporting.movements import days_between, read_movements, today, written_days
-from django_skinsback.flows.monitoring.daily_figures import write_day
+from django_skinsback.flows.figures.daily_figures import write_day
 from django_skinsback.models import DailyFigure, LedgerEntry
 
 from ...support.admin_staff import browser_of, list_url
