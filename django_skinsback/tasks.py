@@ -13,9 +13,10 @@ except ImportError as missing:
     ) from missing
 
 from .flows import retention, scheduler
+from .flows.figures import daily_figures as written_figures
+from .flows.figures import owing
 from .flows.ledger.database import database
-from .flows.monitoring import daily_figures as written_figures
-from .flows.monitoring import digest, owing
+from .flows.monitoring import digest
 from .flows.monitoring.passes import note_pass
 from .flows.polling import purchases as purchase_queue
 from .flows.purchases.send import submit

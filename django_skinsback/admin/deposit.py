@@ -23,6 +23,7 @@ from .actions import log_each, redirect_back, run_each, selected_rows
 from .base import without_transaction
 from .customers.urls import customer_urls
 from .desk.holds import CREDITED, approve_rows, holds_url, holds_view, leave_rows
+from .exporting import ExportAdmin
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .finding import DEPOSIT_SEARCH, CreatedFilter, Sum
 from .labels import (
@@ -44,7 +45,7 @@ DECISIONS: dict[str, Promise] = {
 
 
 @admin.register(Deposit)
-class DepositAdmin(QueueListAdmin, RowAdmin):
+class DepositAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
     actions = ("refresh", "approve_hold", "leave_hold", "settle", "replay")
     explanations = DEPOSIT_EXPLANATIONS
     list_display = (

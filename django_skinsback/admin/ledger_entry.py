@@ -10,11 +10,12 @@ from ..models import LedgerEntry
 from . import display
 from .base import ReadOnlyAdmin
 from .customers.links import CustomerLinks
+from .exporting import LedgerExportAdmin
 from .finding import CreatedFilter, Search, Sum
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(CustomerLinks, ReadOnlyAdmin):
+class LedgerEntryAdmin(LedgerExportAdmin, CustomerLinks, ReadOnlyAdmin):
     list_display = ("created_at", "user", "kind_badge", "shown_amount", "source")
     list_filter = ("kind", CreatedFilter)
     sortable_by = ("created_at",)

@@ -37,6 +37,7 @@ from .actions import (
 from .base import without_transaction
 from .buying import buy_url, buy_view, result_view
 from .debits import read_debit
+from .exporting import ExportAdmin
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .finding import PURCHASE_SEARCH, CreatedFilter, Sum
 from .labels import PURCHASE_ACCEPTED_FINALLY, PURCHASE_CANCELLED, PURCHASE_EXPLANATIONS
@@ -51,7 +52,7 @@ DECISIONS: dict[str, Promise] = {
 
 
 @admin.register(Purchase)
-class PurchaseAdmin(QueueListAdmin, RowAdmin):
+class PurchaseAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
     actions = ("refresh", "cancel", "settle", "replay")
     explanations = PURCHASE_EXPLANATIONS
     auto_reload_statuses = frozenset(PurchaseStatus) - PURCHASE_FINAL - {PurchaseStatus.ACCEPTED}

@@ -12,8 +12,9 @@ from .. import conf
 from ..exceptions import SkinsBackError
 from ..steam import GAMES
 from . import retention
+from .figures import daily_figures, owing
 from .market import prices
-from .monitoring import balance, daily_figures, digest, owing
+from .monitoring import balance, digest
 from .monitoring.passes import note_pass
 from .polling import deposits as deposit_queue
 from .polling import purchases as purchase_queue

@@ -36,6 +36,21 @@ class Stream:
         if self._fallback is not None:
             self._fallback.write(in_ascii(text))
 
+    def write_data(self, text: str) -> bool:
+        """Write a part of a file in UTF-8. Return False if it cannot be written. It is not written to ``fallback``."""
+        if not self.failed:
+            try:
+                binary = getattr(self._out, "buffer", None)
+                if binary is None:
+                    self._out.write(text)
+                else:
+                    binary.write(text.encode())
+                self._out.flush()
+            except (OSError, ValueError, AttributeError):
+                self.failed = True
+                self._discard()
+        return not self.failed
+
     def _write(self, text: str) -> None:
         try:
             self._out.write(text)

@@ -7,10 +7,10 @@ from functools import partial
 import pytest
 from django.utils import timezone
 
-from django_skinsback.flows.monitoring.daily_figures import FiguresWritten, write_daily_figures, write_day
-from django_skinsback.flows.monitoring.figure_queries import count_figures, day_of
-from django_skinsback.flows.monitoring.owing import OwingFound, find_owing_users
-from django_skinsback.flows.monitoring.solvency import keep_solvency
+from django_skinsback.flows.figures.daily_figures import FiguresWritten, write_daily_figures, write_day
+from django_skinsback.flows.figures.owing import OwingFound, find_owing_users
+from django_skinsback.flows.figures.queries import count_figures, day_of
+from django_skinsback.flows.figures.solvency import keep_solvency
 from django_skinsback.models import BalanceSnapshot, DailyFigure, OwingUser
 from tests.integration.figures.shelf import charged_purchase, entry, paid_deposit
 

@@ -9,8 +9,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from ...flows.monitoring.figure_queries import Part
-from ...flows.monitoring.periods import Amounts, Figures, Period, Periods
+from ...flows.figures.periods import Amounts, Figures, Period, Periods
+from ...flows.figures.queries import Part
 from ...models.purchase import PURCHASE_STATUS_LABELS
 from ...money import EXACT
 from ...steam import GAMES

@@ -11,11 +11,11 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ...flows.monitoring.figure_queries import Part
-from ...flows.monitoring.hooks import is_set
-from ...flows.monitoring.owing import Reversals, users_with_reversals
-from ...flows.monitoring.periods import Periods, read_periods, solvency_currencies
-from ...flows.monitoring.solvency import BALANCE, LIABILITIES, RESERVED, Solvency, read_solvency
+from ...flows.figures.hooks import is_set
+from ...flows.figures.owing import Reversals, users_with_reversals
+from ...flows.figures.periods import Periods, read_periods, solvency_currencies
+from ...flows.figures.queries import Part
+from ...flows.figures.solvency import BALANCE, LIABILITIES, RESERVED, Solvency, read_solvency
 from ...money import EXACT
 from .. import display
 from .charts import Chart, Plot, Series, Value, bar_chart, line_chart

@@ -7,12 +7,11 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.utils import quote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -34,6 +33,7 @@ from ..actions import (
     seen_tokens,
     selected_rows,
 )
+from ..customers.links import customer_url
 from ..queues.buttons import BUTTON_NAME, choose_row_of_button, desk_after_last_row
 from .hold_facts import SKINS_SHOWN, OpenCredits, credit_of_row, credit_text, histories, skins_of, sums_text, time_left
 
@@ -139,7 +139,7 @@ def _described(model_admin: Any, rows: list[Deposit]) -> dict[str, Any]:
             {
                 "row": row,
                 "url": change_url(model_admin, row),
-                "customer_url": _customer_url(model_admin, row.user_id),
+                "customer_url": customer_url(model_admin, row.user_id),
                 "decision": row.get_hold_decision_display(),
                 "is_under_way": row.reserved_at is not None,
                 "reasons": reason_texts(row.review_reasons) if row.needs_review else [],
@@ -156,16 +156,6 @@ def _described(model_admin: Any, rows: list[Deposit]) -> dict[str, Any]:
             }
         )
     return {"rows": shown, "history_is_complete": is_complete, "has_several_accounts": len(conf.accounts()) > 1}
-
-
-def _customer_url(model_admin: Any, user_id: Any) -> str:
-    if user_id is None:
-        return ""
-    try:
-        args = [quote(str(user_id))]
-        return reverse("admin:skinsback_deposit_customer", args=args, current_app=model_admin.admin_site.name)
-    except NoReverseMatch:
-        return ""
 
 
 def _decide(request: HttpRequest, model_admin: Any) -> HttpResponse:

@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
@@ -56,7 +55,6 @@ class FindingChangeList(ChangeList):
         self.search_was_cut = getattr(request, "skinsback_search_was_cut", False)
         if not isinstance(self.result_list, list):
             self.result_list = self.paginator.rows(0, self.result_count)
-        self.export_url = self._export_url(request)
 
     @cached_property
     def notes(self) -> list[str]:
@@ -100,14 +98,3 @@ class FindingChangeList(ChangeList):
     def counted_rows(self) -> str:
         """The largest number that the list counts, as text."""
         return f"{COUNTED_ROWS:,}+"
-
-    def _export_url(self, request: HttpRequest) -> str:
-        """Return the URL that exports this list. Empty if there is none, or if the operator must not export."""
-        label, name = self.opts.app_label, self.opts.model_name
-        if not request.user.has_perm(f"{label}.export_{name}"):
-            return ""
-        try:
-            url = reverse(f"admin:{label}_{name}_export", current_app=self.model_admin.admin_site.name)
-        except NoReverseMatch:
-            return ""
-        return url + self.get_query_string(remove=["p", "all"])

@@ -26,6 +26,7 @@ REASON_LABELS: dict[str, Promise] = {
     "differs_from_approval": _("another amount than approved"),
     "hold_policy_failed": _("HOLD_POLICY failed"),
     "approval_refused": _("approval refused"),
+    "hold_limit_reached": _("limit of approved holds"),
     "no_amount": _("nothing to credit"),
     "deposit_not_known": _("unknown to SkinsBack"),
     "not_sent": _("not sent"),
@@ -106,6 +107,10 @@ DEPOSIT_ADVICE: dict[str, Advice] = {
     "differs_from_approval": Advice(
         _("The credit is calculated from the reported amount, %(amount)s. The approval expected another amount."),
         _("Compare both amounts. Then settle and keep it, or reverse the credit."),
+    ),
+    "hold_limit_reached": Advice(
+        _("The user waits for the end of the hold: %(amount)s."),
+        _("Settle and keep it. Then approve the hold when other holds have ended, or leave it to run out."),
     ),
     "hold_policy_failed": Advice(
         _("The user waits for the end of the hold: %(amount)s."),

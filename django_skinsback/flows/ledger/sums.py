@@ -1,31 +1,44 @@
-"""Exact sums of amounts in the database. SQLite adds decimals as floats, so millionths are added there as integers."""
+"""Exact sums of amounts in the database."""
 
-from decimal import Decimal
+import sqlite3
+from contextlib import suppress
+from decimal import Context, Decimal
 from typing import Any
 
-from django.db.models import IntegerField, Sum
+from django.db.models import Aggregate, TextField
 
 from ...money import EXACT
 
-MILLIONTHS = 1_000_000
+_AS_STORED = Context(prec=15)  # the digits that SQLite keeps of an amount
 
 
-class SumInMillionths(Sum):
-    """The exact sum of an amount column in millionths, as an int. ``amount_of`` makes an amount of it.
+class ExactSum(Aggregate):
+    """The exact sum of an amount column, as a Decimal. It is 0 if there are no values.
 
-    Do not pass ``filter``: use a condition of the query, or ``Case`` as the expression.
+    PostgreSQL and MariaDB add decimals exactly. SQLite adds them as floats, so on SQLite a Python function adds.
     """
 
-    template = f"SUM(%(expressions)s) * {MILLIONTHS}"
+    function = "SUM"
+    output_field = TextField()
 
-    def __init__(self, expression: Any) -> None:
-        super().__init__(expression, output_field=IntegerField())
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        connection.ensure_connection()
+        with suppress(sqlite3.OperationalError):  # a query is open, so the function exists already
+            connection.connection.create_aggregate("skinsback_exact_sum", 1, _SQLiteSum)
+        return self.as_sql(compiler, connection, function="skinsback_exact_sum", **extra)
 
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        template = f"SUM(CAST(ROUND(%(expressions)s * {MILLIONTHS}) AS INTEGER))"
-        return self.as_sql(compiler, connection, template=template, **context)
+    def convert_value(self, value: Any, _expression: Any, _connection: Any) -> Decimal:
+        return Decimal(0) if value is None else Decimal(value)
 
 
-def amount_of(millionths: int | None) -> Decimal:
-    """Return the amount of a sum in millionths. Return 0 for None, which is the sum of no rows."""
-    return Decimal(millionths or 0).scaleb(-6, context=EXACT)
+class _SQLiteSum:
+    def __init__(self) -> None:
+        self.total = Decimal(0)
+
+    def step(self, value: float | int | None) -> None:
+        if value is not None:
+            amount = Decimal(value) if isinstance(value, int) else _AS_STORED.create_decimal_from_float(value)
+            self.total = EXACT.add(self.total, amount)
+
+    def finalize(self) -> str:
+        return f"{self.total:f}"

@@ -12,7 +12,7 @@ from ... import conf, schedule
 from ...models import Deposit, Purchase
 from ...statuses import DepositStatus, EntryKind, PurchaseStatus
 from ..ledger.database import database
-from ..ledger.sums import SumInMillionths, amount_of
+from ..ledger.sums import ExactSum
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,11 @@ def reserved_by_account(accounts: Iterable[str]) -> dict[str, Reserved]:
         Purchase.objects.using(database())
         .filter(status__in=[PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN], account__in=aliases)
         .values_list("account", "status")
-        .annotate(total=SumInMillionths("max_price"))
+        .annotate(total=ExactSum("max_price"))
         .order_by()
     )
     for account, status, total in found:
-        sums[account] += amount_of(total)
+        sums[account] += total
         if status == PurchaseStatus.UNKNOWN:
             uncertain.add(account)
     return {alias: Reserved(sums[alias], alias in uncertain) for alias in aliases}
@@ -86,8 +86,8 @@ def holds_by_account(accounts: Iterable[str]) -> dict[str, HoldsSummary]:
         .filter(reversal__isnull=True)
         .values_list("account", "status", "amount_currency", "credit__currency")
         .annotate(
-            amounts=SumInMillionths(conf.credit_column()),
-            credits=SumInMillionths("credit__amount"),
+            amounts=ExactSum(conf.credit_column()),
+            credits=ExactSum("credit__amount"),
             number=Count("pk"),
             first=Min("held_since"),
         )
@@ -98,13 +98,13 @@ def holds_by_account(accounts: Iterable[str]) -> dict[str, HoldsSummary]:
         summary = summaries[account]
         if status == DepositStatus.IN_HOLD and credited_in is None:
             summary.waiting_count += number
-            if amounts is not None:
-                _add(summary.waiting, currency, amount_of(amounts))
+            if amounts:
+                _add(summary.waiting, currency, amounts)
             if first is not None:
                 starts[account].append(first)
         elif status == DepositStatus.HOLD_APPROVED and credited_in is not None:
             summary.exposure_count += number
-            _add(summary.exposure, credited_in, amount_of(credits_))
+            _add(summary.exposure, credited_in, credits_)
     for account, times in starts.items():
         summaries[account].next_release_at = min(times) + schedule.HOLD
     return summaries

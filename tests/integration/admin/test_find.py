@@ -208,3 +208,22 @@ def test_the_page_says_what_can_be_searched(browser):
 @pytest.mark.parametrize("text", ["a" * 5000, "'; --", "\\", "😀😀😀", "1" * 400])
 def test_any_text_can_be_searched(find, deposit, purchase, text):
     assert find("deposit", text) == find("purchase", text) == find("ledgerentry", text) == []
+
+
+@pytest.mark.parametrize("lookup", ["token__startswith", "token", "request_digest", "metadata__icontains", "partner"])
+def test_a_list_cannot_be_filtered_by_a_column_that_it_does_not_offer(lookup):
+    make_purchase(token="i1ArBZey")
+    page = browser_of("view_purchase").get(list_url("purchase"), {lookup: "i"})
+    assert page.status_code == 400
+
+
+def test_a_list_can_be_filtered_by_the_columns_that_pages_link_to(user):
+    purchase = make_purchase(user=user, batch_id="b1")
+    make_purchase(batch_id="b2")
+    for filters in (
+        {"user__exact": user.pk},
+        {"batch_id": "b1"},
+        {"user__exact": user.pk, "status__exact": "requested"},
+    ):
+        page = browser_of("view_purchase").get(list_url("purchase"), filters)
+        assert list(page.context["cl"].result_list) == [purchase]

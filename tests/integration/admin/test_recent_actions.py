@@ -3,12 +3,12 @@
 from decimal import Decimal
 
 import pytest
-from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.urls import reverse
 
-from django_skinsback import deposits, purchases
+from django_skinsback import deposits, players, purchases
 from django_skinsback.exceptions import RequestNotSent
-from django_skinsback.models import Discrepancy, Purchase, WebhookEvent
+from django_skinsback.models import Discrepancy, Freeze, Purchase, WebhookEvent
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification
 
@@ -169,6 +169,53 @@ def test_a_delivery_applied_again_is_logged_and_a_skipped_one_is_not(client, use
 
     event = WebhookEvent.objects.get(deposit=failed)
     assert logged(browser) == [(event, CHANGE, "Applied again: applied.")]
+
+
+def test_a_dismissed_delivery_is_logged_once_with_its_note(client, user):
+    def refuse(**_options):
+        raise RuntimeError("the wallet is closed")
+
+    entry_posted.connect(refuse)
+    try:
+        post_notification(client, signed_notification(make_deposit(user=user)))
+    finally:
+        entry_posted.disconnect(refuse)
+    event = WebhookEvent.objects.get()
+    browser = browser_of(*VIEW_ALL, "dismiss_webhookevent")
+
+    seen = seen_on(act(browser, "dismiss", event))
+    assert logged(browser) == []
+    for _ in range(2):
+        act(browser, "dismiss", event, confirmed="yes", seen=seen, note="paid by hand")
+
+    assert logged(browser) == [(event, CHANGE, "Dismissed: paid by hand")]
+
+
+def test_a_frozen_user_is_logged_with_the_operator_and_an_empty_reason_is_not(user):
+    browser = browser_of("freeze_user")
+    url = reverse("admin:skinsback_freeze_add")
+
+    browser.post(url, {"user": user.pk, "reason": " "})
+    assert logged(browser) == []
+    browser.post(url, {"user": user.pk, "reason": "stolen account"})
+
+    assert [(row, flag) for row, flag, _message in logged(browser)] == [(Freeze.objects.get(), ADDITION)]
+
+
+@pytest.mark.parametrize("door", ["page", "list"])
+def test_an_unfrozen_user_is_logged_once(user, door):
+    browser = browser_of("freeze_user")
+    freeze = players.freeze(user, by=None, reason="stolen account")
+    page = reverse("admin:skinsback_freeze_delete", args=[freeze.pk])
+
+    for _ in range(2):
+        if door == "page":
+            browser.post(page, {"post": "yes"})
+        else:
+            act(browser, "delete_selected", freeze, post="yes")
+
+    entries = LogEntry.objects.filter(user=browser.user)
+    assert [(entry.object_id, entry.action_flag) for entry in entries] == [(str(freeze.pk), DELETION)]
 
 
 def test_no_secret_of_a_row_is_in_the_log(world):

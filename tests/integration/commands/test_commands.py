@@ -31,6 +31,7 @@ COMMANDS = [
     "skinsback_buy",
     "skinsback_check",
     "skinsback_digest",
+    "skinsback_export",
     "skinsback_forget_user",
     "skinsback_groups",
     "skinsback_health",

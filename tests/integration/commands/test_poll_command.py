@@ -17,8 +17,9 @@ from django.utils import timezone
 from django_skinsback import tasks
 from django_skinsback.flows import retention
 from django_skinsback.flows import scheduler as routine
+from django_skinsback.flows.figures import daily_figures, owing
 from django_skinsback.flows.market import prices
-from django_skinsback.flows.monitoring import balance, daily_figures, digest, owing
+from django_skinsback.flows.monitoring import balance, digest
 from django_skinsback.flows.polling import deposits as deposit_queue
 from django_skinsback.flows.polling import purchases as purchase_queue
 from django_skinsback.flows.polling.sweep import Counts

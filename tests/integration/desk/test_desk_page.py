@@ -34,7 +34,7 @@ PARTS = {
     "view_marketitem": ["Counter-Strike 2 7 minutes ago"],
     "view_owinguser": ["Users who owe", "-66.06 USD"],
 }
-EXPOSURE = "33.03 USD"
+EXPOSURE = "Exposure: credits of approved holds 33.03 USD"
 
 
 def text_of(response):

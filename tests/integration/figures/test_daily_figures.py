@@ -8,9 +8,9 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from django_skinsback.flows.monitoring import daily_figures
-from django_skinsback.flows.monitoring.daily_figures import write_daily_figures, write_day
-from django_skinsback.flows.monitoring.figure_queries import DAY, count_figures
+from django_skinsback.flows.figures import daily_figures
+from django_skinsback.flows.figures.daily_figures import write_daily_figures, write_day
+from django_skinsback.flows.figures.queries import DAY, count_figures
 from django_skinsback.models import BalanceSnapshot, DailyFigure, LedgerEntry
 from django_skinsback.testing import make_deposit, make_purchase
 

@@ -17,8 +17,8 @@ from django_skinsback.admin.desk import charts
 from django_skinsback.admin.desk.charts import Plot, Series, bar_chart, line_chart
 from django_skinsback.admin.desk.figure_tables import duration, percent
 from django_skinsback.admin.desk.figures import figures_context
-from django_skinsback.flows.monitoring.daily_figures import write_daily_figures
-from django_skinsback.flows.monitoring.figure_queries import DAY
+from django_skinsback.flows.figures.daily_figures import write_daily_figures
+from django_skinsback.flows.figures.queries import DAY
 from django_skinsback.models import BalanceSnapshot, DailyFigure
 from django_skinsback.testing import make_deposit, make_purchase
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from django_skinsback.flows.monitoring.figure_queries import DAY, Key, count_figures, day_of, day_start
+from django_skinsback.flows.figures.queries import DAY, Key, count_figures, day_of, day_start
 from django_skinsback.models import Deposit, LedgerEntry, Purchase
 from django_skinsback.testing import make_deposit, make_purchase
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from django_skinsback.flows.monitoring import owing
-from django_skinsback.flows.monitoring.owing import find_owing_users, users_with_reversals
+from django_skinsback.flows.figures import owing
+from django_skinsback.flows.figures.owing import find_owing_users, users_with_reversals
 from django_skinsback.models import OwingUser
 
 from .shelf import entry, paid_deposit

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 import time_machine
 
-from django_skinsback.flows.monitoring.daily_figures import write_daily_figures, write_day
-from django_skinsback.flows.monitoring.figure_queries import DAY, Part
-from django_skinsback.flows.monitoring.periods import read_periods, solvency_currencies
+from django_skinsback.flows.figures.daily_figures import write_daily_figures, write_day
+from django_skinsback.flows.figures.periods import read_periods, solvency_currencies
+from django_skinsback.flows.figures.queries import DAY, Part
 from django_skinsback.models import DailyFigure
 from django_skinsback.testing import make_deposit, make_purchase
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from django_skinsback.flows.monitoring.solvency import read_solvency
+from django_skinsback.flows.figures.solvency import read_solvency
 from django_skinsback.models import BalanceSnapshot
 from django_skinsback.testing import make_deposit, make_purchase
 

@@ -13,7 +13,7 @@ from ...models.fields import utc_now
 from ...schedule import CLOCK_SKEW, HOUR
 from ...statuses import EntryKind
 from ..ledger.database import database, run
-from .figure_queries import DAY, Totals, count_figures, day_of, day_start
+from .queries import DAY, Totals, count_figures, day_of, day_start
 from .solvency import MEASURED, MEASURED_AT, keep_solvency
 
 logger = logging.getLogger("django_skinsback")

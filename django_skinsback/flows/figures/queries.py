@@ -1,16 +1,13 @@
 """Counts the figures of days from the stored rows: deposits, purchases, ledger entries and their exact sums."""
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Context, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from django.db.models import (
-    Aggregate,
     Case,
     Count,
     DurationField,
@@ -21,7 +18,6 @@ from django.db.models import (
     Q,
     QuerySet,
     Sum,
-    TextField,
     Value,
     When,
 )
@@ -31,6 +27,7 @@ from ...models import Deposit, LedgerEntry, Purchase
 from ...money import EXACT
 from ...statuses import PURCHASE_FINAL, EntryKind, PurchaseStatus
 from ..ledger.database import database
+from ..ledger.sums import ExactSum
 from .hooks import read_amount
 
 DAY = timedelta(days=1)
@@ -38,7 +35,6 @@ FAILED = "failed:"
 """The first part of the kind of failed purchases. The second part is the status: ``failed:timeout``."""
 
 _MICROSECOND = timedelta(microseconds=1)
-_AS_STORED = Context(prec=15)  # the digits that SQLite keeps of an amount
 
 
 class Kind(StrEnum):
@@ -110,38 +106,6 @@ def day_start(day: date) -> datetime:
     The end of a day is the start of the next day. A day has 23 or 25 hours if the clock is changed on it.
     """
     return datetime.combine(day, time.min, tzinfo=timezone.get_default_timezone()).astimezone(UTC)
-
-
-class ExactSum(Aggregate):
-    """The exact sum of an amount column, as a Decimal. It is 0 if there are no values.
-
-    PostgreSQL and MariaDB add decimals exactly. SQLite adds them as floats, so on SQLite a Python function adds.
-    """
-
-    function = "SUM"
-    output_field = TextField()
-
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        connection.ensure_connection()
-        with suppress(sqlite3.OperationalError):  # a query is open, so the function exists already
-            connection.connection.create_aggregate("skinsback_exact_sum", 1, _SQLiteSum)
-        return self.as_sql(compiler, connection, function="skinsback_exact_sum", **extra)
-
-    def convert_value(self, value: Any, _expression: Any, _connection: Any) -> Decimal:
-        return Decimal(0) if value is None else Decimal(value)
-
-
-class _SQLiteSum:
-    def __init__(self) -> None:
-        self.total = Decimal(0)
-
-    def step(self, value: float | int | None) -> None:
-        if value is not None:
-            amount = Decimal(value) if isinstance(value, int) else _AS_STORED.create_decimal_from_float(value)
-            self.total = EXACT.add(self.total, amount)
-
-    def finalize(self) -> str:
-        return f"{self.total:f}"
 
 
 def count_figures(days: Sequence[date], parts: Sequence[Part] = tuple(Part)) -> Totals:

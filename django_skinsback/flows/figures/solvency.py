@@ -15,9 +15,9 @@ from ...models.fields import utc_now
 from ...money import EXACT
 from ...statuses import EntryKind
 from ..ledger.database import database, run
-from . import exposure
-from .figure_queries import DAY, day_of
+from ..monitoring import exposure
 from .hooks import is_set, read_amount
+from .queries import DAY, day_of
 
 BALANCE, RESERVED, EXPOSURE, LIABILITIES = MEASURED = ("balance", "reserved", "exposure", "liabilities")
 """The kinds of the figures that are measured. They cannot be counted again later, so ``daily_figures`` keeps them."""

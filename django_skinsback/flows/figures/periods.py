@@ -14,7 +14,7 @@ from ...schedule import HOLD
 from ...statuses import EntryKind
 from ..ledger.database import database
 from .daily_figures import WRITTEN
-from .figure_queries import DAY, FAILED, Key, Kind, Part, Total, count_figures, day_of
+from .queries import DAY, FAILED, Key, Kind, Part, Total, count_figures, day_of
 from .solvency import MEASURED, MEASURED_AT
 
 PERIOD_DAYS = {"today": 1, "week": 7, "month": 30}
