@@ -34,7 +34,7 @@ from ..actions import (
     selected_rows,
 )
 from ..customers.links import customer_url
-from ..queues.buttons import BUTTON_NAME, choose_row_of_button, desk_after_last_row
+from ..queues.buttons import BUTTON_NAME, choose_row_of_button, desk_after_last_row, is_row_key
 from .hold_facts import SKINS_SHOWN, OpenCredits, credit_of_row, credit_text, histories, skins_of, sums_text, time_left
 
 ROWS_SHOWN = 20
@@ -106,11 +106,6 @@ def _page(queryset: QuerySet[Deposit], account: str, after: str) -> tuple[list[D
     return rows, ""
 
 
-def _is_key(text: str) -> bool:
-    """Return whether the text is a number that a primary key can have."""
-    return text.isascii() and text.isdecimal() and len(text) < 19
-
-
 def _url(model_admin: Any, **query: str) -> str:
     given = {name: value for name, value in query.items() if value}
     return holds_url(model_admin) + (f"?{urlencode(given)}" if given else "")
@@ -164,7 +159,7 @@ def _decide(request: HttpRequest, model_admin: Any) -> HttpResponse:
     decide: Callable[..., HttpResponse | None] | None = {"approve_hold": approve_rows, "leave_hold": leave_rows}.get(
         request.POST.get("action", "")
     )
-    keys = [key for key in request.POST.getlist(ACTION_CHECKBOX_NAME) if _is_key(key)]
+    keys = [key for key in request.POST.getlist(ACTION_CHECKBOX_NAME) if is_row_key(key)]
     if decide is None or not keys:
         messages.warning(request, _("Select at least one deposit. Nothing was done."))
         return HttpResponseRedirect(request.get_full_path())

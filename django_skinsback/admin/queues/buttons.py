@@ -42,10 +42,15 @@ def row_buttons(model_admin: Any, request: HttpRequest, row: Any) -> SafeString:
     return format_html('<div class="skinsback-buttons">{}</div>', buttons)
 
 
+def is_row_key(text: str) -> bool:
+    """Return whether the text is a number that a primary key can have."""
+    return text.isascii() and text.isdecimal() and len(text) < 19
+
+
 def choose_row_of_button(request: HttpRequest) -> None:
     """If the operator has pressed a button of a row, change the POST data as if he had selected the row and action."""
-    name, separator, key = request.POST.get(BUTTON_NAME, "").partition(":")
-    if not separator:
+    name, _separator, key = request.POST.get(BUTTON_NAME, "").partition(":")
+    if not is_row_key(key):
         return
     post = request.POST.copy()
     post["action"] = name

@@ -58,7 +58,8 @@ class QueueListAdmin(ReadOnlyAdmin):
             advice = format_html_join("", '<div class="skinsback-advice">{}</div>', parts)
             return format_html("{}{}", advice, row_buttons(self, request, row))
 
-        return [*(name for name in columns if name in {*self.queue_columns, "account"}), what_to_do]
+        kept = {*self.queue_columns, "account"}
+        return [*(each for each in columns if getattr(each, "__name__", each) in kept), what_to_do]
 
     def available_actions(self, request: HttpRequest, row: Any) -> list[str]:
         """Return the names of the actions that are possible for this row. This method does not check permissions."""
