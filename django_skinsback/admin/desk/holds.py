@@ -92,7 +92,7 @@ def _page(queryset: QuerySet[Deposit], account: str, after: str) -> tuple[list[D
     A position is the decision and the primary key of the last deposit of the page before: ``leave-17``.
     """
     decision, _separator, last = after.rpartition("-")
-    begin, highest = (ORDER.index(decision), int(last)) if decision in ORDER and _is_key(last) else (0, 0)
+    begin, highest = (ORDER.index(decision), int(last)) if decision in ORDER and is_row_key(last) else (0, 0)
     held = queryset.filter(status=DepositStatus.IN_HOLD).select_related("user").order_by("pk")
     if account:
         held = held.filter(account=account)
