@@ -34,7 +34,7 @@ from ..actions import (
     selected_rows,
 )
 from ..customers.links import customer_url
-from .hold_facts import SKINS_SHOWN, OpenCredits, credit_of_row, credit_text, histories, skins_of, sums_text, time_left
+from .facts import SKINS_SHOWN, OpenCredits, credit_of_row, credit_text, histories, skins_of, sums_text, time_left
 
 ROWS_SHOWN = 20
 ORDER = ("", HoldDecision.APPROVE, HoldDecision.LEAVE)
