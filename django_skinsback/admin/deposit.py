@@ -22,10 +22,10 @@ from . import display
 from .actions import log_each, redirect_back, run_each, selected_rows
 from .base import without_transaction
 from .customers.urls import customer_urls
-from .desk.holds import CREDITED, approve_rows, holds_url, holds_view, leave_rows
 from .exporting import ExportAdmin
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .finding import DEPOSIT_SEARCH, CreatedFilter, Sum
+from .holds.page import CREDITED, approve_rows, holds_url, holds_view, leave_rows
 from .labels import (
     DEPOSIT_CREDITED_BY_OPERATOR,
     DEPOSIT_EXPLANATIONS,
@@ -34,8 +34,8 @@ from .labels import (
     DEPOSIT_REVERSED_BY_OPERATOR,
 )
 from .queues.columns import QueueListAdmin
-from .rows import RowAdmin
-from .settling import settle_rows
+from .row_pages.admin import RowAdmin
+from .row_pages.settling import settle_rows
 
 DECISIONS: dict[str, Promise] = {
     "keep": gettext_lazy("Keep as it is (no money is moved)"),

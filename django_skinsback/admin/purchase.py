@@ -36,14 +36,14 @@ from .actions import (
 )
 from .base import without_transaction
 from .buying import buy_url, buy_view, result_view
-from .debits import read_debit
 from .exporting import ExportAdmin
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .finding import PURCHASE_SEARCH, CreatedFilter, Sum
 from .labels import PURCHASE_ACCEPTED_FINALLY, PURCHASE_CANCELLED, PURCHASE_EXPLANATIONS
 from .queues.columns import QueueListAdmin
-from .rows import RowAdmin
-from .settling import settle_rows
+from .row_pages.admin import RowAdmin
+from .row_pages.debits import read_debit
+from .row_pages.settling import settle_rows
 
 DECISIONS: dict[str, Promise] = {
     "keep": gettext_lazy("Keep as it is (no money is moved)"),

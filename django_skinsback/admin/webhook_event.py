@@ -35,7 +35,7 @@ from .filters import AccountFilter, QueueFilter
 from .finding import Search
 from .finding.dates import ReceivedFilter
 from .queues.columns import QueueListAdmin
-from .replaying import replay_deliveries
+from .row_pages.replaying import replay_deliveries
 
 Outcome = WebhookEvent.Outcome
 

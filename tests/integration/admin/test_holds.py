@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from django_skinsback import deposits
-from django_skinsback.admin.desk import hold_facts, holds
+from django_skinsback.admin.holds import facts as hold_facts
+from django_skinsback.admin.holds import page as hold_page
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.models import Deposit, LedgerEntry, MarketItem, StatusChange
 from django_skinsback.models.fields import utc_now
@@ -117,7 +118,7 @@ class TestPage:
         assert shown(browser_of(*VIEW_ALL)) == [each.order_id for each in (first, second, under_way, left)]
 
     def test_the_pages_show_every_deposit_once(self, user, monkeypatch):
-        monkeypatch.setattr(holds, "ROWS_SHOWN", 2)
+        monkeypatch.setattr(hold_page, "ROWS_SHOWN", 2)
         rows = [held(user, hold_decision=each) for each in ("", "", "", "approve", "leave", "leave")]
         client, address, found = browser_of(*VIEW_ALL), url(), []
         while address:

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_skinsback import deposits
-from django_skinsback.admin import timeline
-from django_skinsback.admin.timeline import make_timeline
+from django_skinsback.admin.row_pages import timeline
+from django_skinsback.admin.row_pages.timeline import make_timeline
 from django_skinsback.models import BalanceSnapshot, Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import make_deposit, make_purchase, post_notification, signed_notification

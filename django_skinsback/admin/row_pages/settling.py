@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from ..models.reasons import reason_texts
-from . import display
-from .actions import (
+from ...models.reasons import reason_texts
+from .. import display
+from ..actions import (
     confirmation_page,
     is_confirmed,
     log_each,

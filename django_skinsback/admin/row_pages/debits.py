@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from django.db.models import F
 
-from ..models import BalanceSnapshot, Purchase
-from ..models.fields import utc_now
-from ..money import EXACT
-from . import display
+from ...models import BalanceSnapshot, Purchase
+from ...models.fields import utc_now
+from ...money import EXACT
+from .. import display
 
 
 @dataclass

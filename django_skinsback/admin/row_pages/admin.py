@@ -12,12 +12,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from ..models import WebhookEvent
-from ..models.reasons import reason_texts
-from . import display
-from .actions import changelist_url, redirect_back, selected_rows
-from .base import ReadOnlyAdmin
-from .customers.links import CustomerLinks, Link, owner_text
+from ...models import WebhookEvent
+from ...models.reasons import reason_texts
+from .. import display
+from ..actions import changelist_url, redirect_back, selected_rows
+from ..base import ReadOnlyAdmin
+from ..customers.links import CustomerLinks, Link, owner_text
 from .replaying import replay_deliveries
 from .timeline import Timeline, make_timeline
 

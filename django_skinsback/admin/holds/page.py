@@ -35,7 +35,7 @@ from ..actions import (
 )
 from ..customers.links import customer_url
 from ..queues.buttons import BUTTON_NAME, choose_row_of_button, desk_after_last_row, is_row_key
-from .hold_facts import SKINS_SHOWN, OpenCredits, credit_of_row, credit_text, histories, skins_of, sums_text, time_left
+from .facts import SKINS_SHOWN, OpenCredits, credit_of_row, credit_text, histories, skins_of, sums_text, time_left
 
 ROWS_SHOWN = 20
 ORDER = ("", HoldDecision.APPROVE, HoldDecision.LEAVE)

@@ -7,11 +7,11 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.utils.translation import gettext, ngettext
 
-from ..error_texts import text_for
-from ..exceptions import SkinsBackError
-from ..flows.webhooks.replay import is_processed, replay
-from ..models import WebhookEvent
-from .actions import log_each
+from ...error_texts import text_for
+from ...exceptions import SkinsBackError
+from ...flows.webhooks.replay import is_processed, replay
+from ...models import WebhookEvent
+from ..actions import log_each
 
 Outcome = WebhookEvent.Outcome
 

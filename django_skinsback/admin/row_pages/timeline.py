@@ -18,10 +18,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ..models import LedgerEntry, Purchase, StatusChange, WebhookEvent
-from ..models.reasons import reason_texts
-from ..statuses import EntryKind
-from . import display
+from ...models import LedgerEntry, Purchase, StatusChange, WebhookEvent
+from ...models.reasons import reason_texts
+from ...statuses import EntryKind
+from .. import display
 
 MAX_EVENTS = 200
 """A page shows at most this many events."""
