@@ -48,8 +48,8 @@ def take_pictures() -> None:
     from django.core.management import call_command
 
     from django_skinsback.flows.monitoring.passes import note_pass
-    from django_skinsback.flows.scheduler import snapshot_balance
     from django_skinsback.sandbox import Sandbox
+    from django_skinsback.tasks import snapshot_balance
 
     call_command("migrate", verbosity=0)
     call_command("seed")
@@ -103,8 +103,8 @@ def make_month() -> None:
     from django.contrib.auth.models import User
     from django.utils import timezone
 
-    from django_skinsback.flows.monitoring.daily_figures import write_daily_figures
     from django_skinsback.models import BalanceSnapshot, LedgerEntry, MarketItem
+    from django_skinsback.tasks import daily_figures
     from django_skinsback.testing import make_deposit, make_purchase
 
     chance, now = random.Random(7), timezone.now()  # noqa: S311 - protects nothing
@@ -150,7 +150,7 @@ def make_month() -> None:
                 user=user, purchase=row, kind="charge", amount=-charge, currency="usd", created_at=at
             )
         BalanceSnapshot.objects.create(account="default", balance=Decimal(1020 + 20 * days), taken_at=at)
-    write_daily_figures()
+    daily_figures()
 
 
 class Camera:

@@ -116,3 +116,19 @@ def test_an_operator_who_may_only_look_sees_no_button(site):
         page = site.visit(looker, ADMIN + address)
         expect(page.locator("#content")).to_be_visible()
         expect(page.locator("#content .skinsback-buttons, #content .submit-row, #content .actions")).to_have_count(0)
+
+
+def test_a_filtered_list_is_exported(site):
+    page = site.work(reverse("admin:skinsback_purchase_changelist") + "?game=rust")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export", exact=True).first.click()
+    lines = download.value.path().read_text().splitlines()
+    assert download.value.suggested_filename.endswith(".csv")
+    assert len(lines) == 2
+    assert Purchase.objects.get().custom_id in lines[1]
+
+
+def test_the_movements_of_a_day_are_added_up(site):
+    page = site.work(reverse("admin:skinsback_ledgerentry_changelist"))
+    page.get_by_role("link", name="Daily movements").click()
+    expect(page.get_by_label("Movements through SkinsBack")).to_contain_text("12.50")
