@@ -63,7 +63,7 @@ class QueueListAdmin(ReadOnlyAdmin):
 
     def available_actions(self, request: HttpRequest, row: Any) -> list[str]:
         """Return the names of the actions that are possible for this row. This method does not check permissions."""
-        return list(self.actions or ())
+        return [name for name in self.actions or () if isinstance(name, str)]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the list, or begin an action. If the action was the last one of a queue, go to the desk."""
