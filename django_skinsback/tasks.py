@@ -99,7 +99,7 @@ def send_digest() -> None:
 def daily_figures() -> None:
     """Write the figures of closed days for the operator's desk. Days that are missing or may have changed are written.
 
-    If ``LIABILITIES`` is set, the solvency of now is also stored.
+    If ``LIABILITIES`` is set, the present solvency is also stored.
     """
     written_figures.write_daily_figures()
 

@@ -1,8 +1,8 @@
 """Make the pictures of docs/operators.md: ``make pictures``.
 
 A site with the settings of the example project runs in this process, with a sandbox beside it and its data in a
-temporary folder. Chromium takes the pictures. The history of the last month is the same in every run. IDs and times are
-not.
+temporary folder. Chromium takes the pictures. The history of the last month is the same in every run. IDs and times
+differ.
 """
 
 import os
@@ -58,7 +58,7 @@ def take_pictures() -> None:
         make_month()
         call_command("seed_desk")
         snapshot_balance()
-        note_pass()  # as if a worker ran
+        note_pass()  # the desk then shows a running worker
         with browser() as chromium:
             Camera(chromium, settings.SITE_URL).take_all()
 

@@ -23,8 +23,8 @@ class Desk(models.Model):
 class DailyFigure(models.Model):
     """One figure of one closed day: a number of rows, and the sum of their amounts.
 
-    A day is a day of ``TIME_ZONE``. ``game`` and ``currency`` are empty if the figure has none. A task writes the rows
-    of a day again if it runs again. So no code may add to the stored values.
+    A day is a day of ``TIME_ZONE``. ``game`` and ``currency`` are empty if the figure has none. A task replaces the
+    rows of a day each time it runs. So other code must not change the stored values.
     """
 
     account = models.CharField(_("account"), max_length=fields.ALIAS_LENGTH)

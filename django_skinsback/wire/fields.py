@@ -133,7 +133,8 @@ def _parse_json(text: str) -> dict[str, Any]:
         value = json.loads(text, object_pairs_hook=pairs, parse_float=Number, parse_int=Number, parse_constant=constant)
     if not isinstance(value, dict):
         raise UnreadableNotification("The body is not a JSON object.")
-    # Without many brackets nothing is nested too deeply. Only an escaped character may be one that cannot be stored.
+    # A body with few brackets is not nested too deeply. Only an escape sequence can contain a character that cannot be
+    # stored.
     if "\\u" in text or text.count("[") + text.count("{") >= MAX_DEPTH:
         _check_nested(value)
     return value

@@ -25,12 +25,12 @@ from django_skinsback.testing import post_notification, signed_notification
 ORDER_OF_ANOTHER_PROGRAM = "made-by-another-program"
 """Order ID of a deposit that exists at SkinsBack and not here."""
 PRICE, CHARGE = Decimal(20), Decimal("12.50")
-"""The most that a purchase may cost, in US dollars, and what its user is charged, in the shop's currency."""
+"""The price cap of the purchase in US dollars, and the charge of its user in the shop's currency."""
 CURRENCY = "usd"
 
 
 class ShopError(Exception):
-    """The shop refuses a ledger entry. The delivery that posts the entry fails then."""
+    """The shop refuses a ledger entry. Then the delivery that posts the entry fails."""
 
 
 def make_rows(depositor: AbstractBaseUser, buyer: AbstractBaseUser, sandbox_url: str) -> None:

@@ -14,14 +14,14 @@ from .. import display
 
 KEY = "skinsback_buy_cart"
 SKINS_AT_ONCE = 50
-"""The largest number of skins in one order. One call of SkinsBack buys at most so many (``market_batch_buy``)."""
+"""The largest number of skins in one order. It is the limit of one call of ``market_batch_buy``."""
 
 CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
 class CartLine:
-    """One skin by its name, how many of it are wanted, and the price cap of each.
+    """One name of a skin in the cart, the wanted quantity, and the price cap of each skin.
 
     ``price`` is the lowest price in US dollars at the time at which the line was added. ``cap`` is the text of the form
     field: the price cap of one skin in US dollars.
@@ -47,7 +47,7 @@ def line_key(game: str, market_hash_name: str) -> str:
 def default_cap(price: Decimal) -> Decimal:
     """Return the price increased by ``PRICE_SLIPPAGE``, in whole cents, but not more than ``BUY_MAX_PRICE``.
 
-    The result is in US dollars, and never below the price if ``BUY_MAX_PRICE`` allows the price.
+    The result is in US dollars. It is below the price only if ``BUY_MAX_PRICE`` is below the price.
     """
     raised = EXACT.multiply(price, 1 + conf.price_slippage()).quantize(CENT, rounding=ROUND_HALF_UP, context=EXACT)
     limit = conf.buy_max_price()
@@ -69,7 +69,7 @@ class Cart:
     def add(self, game: str, market_hash_name: str, price: Decimal, class_id: str = "") -> bool:
         """Add one skin, with the default price cap. Return False if the cart is full.
 
-        If the cart has this skin already, nothing is changed. So an addition that is sent twice adds one skin.
+        If the cart has this skin already, nothing is changed. So a form that is sent twice adds one skin.
         """
         line = CartLine(
             game=game,
@@ -101,7 +101,7 @@ class Cart:
         self._save([])
 
     def subtract(self, bought: Mapping[str, int]) -> None:
-        """Reduce the quantities by what was bought, and remove empty lines. ``bought`` is a dict: key -> quantity."""
+        """Subtract the bought quantities, and remove empty lines. ``bought`` is a dict: key -> quantity."""
         rest = [replace(line, quantity=line.quantity - bought.get(line.key, 0)) for line in self.lines]
         self._save([line for line in rest if line.quantity > 0])
 

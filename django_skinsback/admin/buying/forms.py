@@ -52,7 +52,10 @@ def read_cap(text: str) -> Decimal:
 
 
 class SearchForm(forms.Form):
-    """The search: words of the name, a game or all games, and the account whose market is searched and who pays."""
+    """The search form: words of the name, a game or all games, and the account.
+
+    The market of this account is searched, and this account pays.
+    """
 
     q = forms.CharField(
         label=gettext_lazy("Skin"),
@@ -130,7 +133,7 @@ class LineForm(forms.Form):
         return read_cap(self.cleaned_data["cap"])
 
     def wanted(self) -> WantedSkin:
-        """Return the line as what the operator wants. Call it only if the form is valid or was not sent."""
+        """Return the line as a WantedSkin. Call this method only if the form is valid or was not sent."""
         line = self.line
         quantity = self.cleaned_data["quantity"] if self.is_bound else line.quantity
         cap = self.cleaned_data["cap"] if self.is_bound else parse_amount(line.cap)
@@ -138,7 +141,7 @@ class LineForm(forms.Form):
 
 
 class RecipientForm(forms.Form):
-    """The recipient, the price cap in all, and the charge. Nothing is charged if ``charge`` is empty."""
+    """The recipient, the total price cap, and the total charge. Nothing is charged if ``charge`` is empty."""
 
     username = forms.CharField(
         label=gettext_lazy("User"),

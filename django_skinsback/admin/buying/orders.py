@@ -59,8 +59,8 @@ class ChosenSkin:
 def split_charge(amount: Decimal, prices: Sequence[Decimal]) -> list[Decimal]:
     """Return the share of each purchase, in proportion to its price. The sum of the shares is exactly ``amount``.
 
-    A share has two decimals, or six decimals if ``amount`` has more than two. What remains after the shares were cut
-    off goes to the purchases with the largest remainders. A share may be zero if ``amount`` is very small. If all
+    A share has two decimals, or six decimals if ``amount`` has more than two. Each share is rounded down. The rest is
+    distributed to the purchases with the largest remainders. A share may be zero if ``amount`` is very small. If all
     prices are zero, the shares are equal.
     """
     unit = CENT if amount == amount.quantize(CENT, context=EXACT) else PLACES
@@ -87,7 +87,7 @@ def sign_order(
 ) -> str:
     """Return the signed order for the confirmation page. It has a new idempotency key.
 
-    ``form_values`` are the fields of the page before, which are shown again if the operator changes the order.
+    ``form_values`` are the fields of the cart page. They are shown again if the operator changes the order.
     """
     trade_url = recipient.trade_url
     order = {
@@ -133,8 +133,8 @@ def buy_once(operator: Any, order: dict[str, Any]) -> tuple[list[Purchase], bool
     First, an UPDATE locks the operator's row. If the same form is sent twice at the same moment, the second request
     waits for this lock. Then the second request finds the purchases of the first request and saves nothing.
 
-    Return an empty list if the user of the order was deleted. Raise InvalidInput if the order is for the trade URL
-    of the Steam profile, and the profile has another one now. Raise the exceptions of ``purchases.buy_batch``.
+    Return an empty list if the user of the order was deleted. Raise InvalidInput if the order uses the trade URL of the
+    Steam profile, and this trade URL was changed. Raise the exceptions of ``purchases.buy_batch``.
     """
     model = get_user_model()
     users = model._default_manager.using(database())

@@ -72,7 +72,7 @@ class CartPage:
         return search_price_list(words, games)
 
     def press_button(self) -> bool:
-        """Do what the button that was pressed says. Return True if the confirmation page must be shown."""
+        """Run the action of the pressed button. Return True if the confirmation page must be shown."""
         self.cart.change(
             {
                 form.line.key: (form.cleaned_data["quantity"], display.field_amount(form.cleaned_data["cap"]))
@@ -113,7 +113,7 @@ class CartPage:
         return all([lines_are_valid, self.recipient.is_valid(), self.search.is_valid(), not self.cart_problem()])
 
     def cart_problem(self) -> str:
-        """Return why the cart cannot be ordered. Return an empty text if it can."""
+        """Return the reason why the cart cannot be ordered. Return an empty text if it can be ordered."""
         if not self.cart.lines:
             return _("The cart is empty. Search for a skin and add it.")
         if self.cart.count > SKINS_AT_ONCE:

@@ -80,7 +80,7 @@ def describe(user: Any) -> dict[str, str]:
 
 
 def warnings_about(recipient: Recipient) -> list[str]:
-    """Return texts about everything that speaks against sending skins to this recipient. Takes at most four queries."""
+    """Return a warning for each reason not to send skins to this recipient. This takes at most four queries."""
     user, trade_url = recipient.user, recipient.trade_url
     if user is None:
         return []

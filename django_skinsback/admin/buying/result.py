@@ -1,4 +1,4 @@
-"""The page that shows what became of an order. It reloads itself until each purchase has reached its end."""
+"""The page that shows the result of an order. It reloads itself until all purchases are finished."""
 
 from collections import defaultdict
 from decimal import Decimal
@@ -25,8 +25,8 @@ from .urls import buy_url
 def result_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """Show the purchases of one order: ``batch`` is their batch ID, or ``purchase`` is the public ID of the only one.
 
-    An operator who may buy, but may not view purchases, sees only the own orders. Raise Http404 if there are no such
-    purchases.
+    An operator who may buy, but may not view purchases, sees only orders that this operator made. Raise Http404 if
+    there are no such purchases.
     """
     may_view = model_admin.has_view_permission(request)
     if not may_view and not request.user.has_perm("skinsback.buy_skins"):

@@ -1,4 +1,4 @@
-"""What a user has done on this site: how many deposits and purchases ended how, and the open exposure."""
+"""A user's history on this site: the numbers of deposits and purchases by status, and the open exposure."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -28,7 +28,7 @@ SHOWN_ROWS = 25
 
 
 def find_customer(user_pk: str) -> Any:
-    """Return the user with this primary key, as it stands in an URL. Raise Http404 if there is no such user."""
+    """Return the user with this primary key, which is text from a URL. Raise Http404 if there is no such user."""
     try:
         user = get_user_model()._base_manager.filter(pk=unquote(user_pk)).first()
     except (ValueError, ValidationError, OverflowError):
@@ -155,7 +155,7 @@ def _shown_row(row: Any) -> dict[str, Any]:
 
 
 def _status_counts(history: History, labels: Mapping[Any, Any]) -> str:
-    """Return how many rows have each status as text, such as "success: 3, failed: 1"."""
+    """Return the number of rows of each status as text, such as "success: 3, failed: 1"."""
     ordered = [status for status in labels if history.statuses[status]]
     ordered += sorted(set(history.statuses) - set(ordered))
     counts = [

@@ -1,6 +1,6 @@
 """The ledger of one user: sums per kind and currency, and the newest entries with the balance after each of them.
 
-All sums are exact Decimals. They are made in Python, because SQLite adds decimals as floats.
+All sums are exact Decimals. Python calculates them, because SQLite adds decimals as floats.
 """
 
 from collections import defaultdict
@@ -70,7 +70,7 @@ def read_ledger(user: Any, *, limit: int = SUMMED_ENTRIES) -> Ledger:
     """Return the ledger of a user. At most ``limit`` entries are added up, the newest ones.
 
     Entries are read in chunks by their primary keys, newest first, and only the columns that are added up. The sums and
-    the shown entries are from the same walk. So the shown balances are correct even if an entry is posted meanwhile.
+    the shown entries come from the same read. So the shown balances are correct even if an entry is posted meanwhile.
     """
     ledger = Ledger()
     sums: dict[str, dict[str, Sum]] = defaultdict(dict)

@@ -163,7 +163,7 @@ def _money_chart(periods: Periods, labels: Sequence[str], currency: str) -> Char
 
 
 def _solvency_charts(periods: Periods) -> list[Chart]:
-    """Return one chart: the balance minus reserved, and the liabilities in US dollars, as they were kept each day."""
+    """Return one chart: the stored balance minus reserved, and the stored liabilities in US dollars, for each day."""
     measured = {each.day: each.amounts for each in periods.measured}
     if not measured:
         return []

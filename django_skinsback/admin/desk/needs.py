@@ -25,7 +25,7 @@ SHOWN_REASONS = 6
 """At most this many review reasons of one model are shown, the most frequent ones."""
 
 SHOWN_OWING_USERS = 3
-"""This many users who owe are shown at once. The others are folded."""
+"""This many users who owe are always shown. The page shows the others when the operator opens the list."""
 
 LABELS: dict[tuple[Queue, str], Promise] = {
     (Queue.REVIEW, "deposit"): gettext_lazy("deposits need review"),

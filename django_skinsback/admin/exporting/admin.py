@@ -13,7 +13,7 @@ from .movements import movements_url, movements_urls
 from .view import export_view, may_export
 
 
-class ExportAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the stubs alone
+class ExportAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # only the stubs are generic
     """A ModelAdmin with the view ``…_export``, and with a link to it on the list for those who may export."""
 
     def get_urls(self) -> list[Any]:

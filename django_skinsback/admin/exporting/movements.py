@@ -25,7 +25,7 @@ DAYS_AT_MOST = 366
 """Maximum number of days of one request."""
 
 COUNTED_DAYS = 31
-"""Maximum number of days of one request whose sums are not written yet, so that their entries are counted."""
+"""Maximum number of days of one request whose sums are not stored yet. The entries of these days must be counted."""
 
 DAYS_SHOWN = 7
 

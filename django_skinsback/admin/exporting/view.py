@@ -77,7 +77,7 @@ def _texts(table: Table, using: str, keys: list[Any]) -> Iterator[str]:
 
 
 def file_response(request: HttpRequest, name: str, texts: Iterator[str]) -> HttpResponseBase:
-    """Return a response that streams a CSV file. Nothing stores it on the way.
+    """Return a response that streams a CSV file. The whole file is never in memory.
 
     An ASGI server needs an asynchronous iterator. With another iterator, Django would read the whole file first.
     """
@@ -103,7 +103,7 @@ def file_name(name: str) -> str:
 def command_page(
     request: HttpRequest, model_admin: Any, name: str, options: list[str], back_url: str, *, at_most: int
 ) -> HttpResponse:
-    """Return the page that says that the export is too large, with the command that makes it."""
+    """Return the page that says that the export is too large. The page shows the command for this export."""
     command = ["python", "manage.py", "skinsback_export", name, *options, "--output", file_name(name)]
     request.current_app = model_admin.admin_site.name
     response = TemplateResponse(

@@ -32,7 +32,7 @@ FILTER_COLUMNS = frozenset(
 """The columns that the address of any list may filter by, in addition to the columns of its filters."""
 
 
-class FindingAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the stubs alone
+class FindingAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # only the stubs are generic
     """A ModelAdmin whose lists read a limited number of rows.
 
     ``time_column`` is the column that the list is ordered by. The indexes of the list end with it. ``search`` are the

@@ -59,7 +59,7 @@ def conditions_of(queryset: QuerySet[Any], order_column: str) -> Conditions:
 
 
 def _flat(node: WhereNode) -> Iterator[Any]:
-    """Yield the conditions that are connected by AND. A condition of another kind is yielded as one."""
+    """Yield the conditions that are connected by AND. Any other group of conditions is yielded as one condition."""
     if node.connector != AND or node.negated:
         yield node
         return
@@ -92,8 +92,8 @@ def rows_of_index(
 ) -> QuerySet[Any]:
     """Return the rows of the queryset's table that the index finds, in this order.
 
-    The list of one value is compared instead of the value: Django writes a comparison with True as a bare column, for
-    which SQLite and MariaDB use no index.
+    The lookup ``__in`` with one value is used. With ``=``, Django writes a comparison with True as a bare column, and
+    SQLite and MariaDB use no index for a bare column.
     """
     rows: QuerySet[Any] = queryset.model._default_manager.using(queryset.db)
     equal = {f"{name}__in": [conditions.equal[name]] for name in columns}

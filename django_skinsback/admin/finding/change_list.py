@@ -34,7 +34,7 @@ class FindingChangeList(ChangeList):
     def get_queryset(self, request: HttpRequest, *args: Any, **options: Any) -> QuerySet[Any]:
         """Return all rows that match. If the order is by a time that not every row has, leave out rows without it.
 
-        Databases disagree about the place of empty values in an order, and their indexes follow their own place.
+        Some databases sort empty values first, others sort them last, and their indexes have the same order.
         """
         queryset = super().get_queryset(request, *args, **options)
         self.column_of_order = self._nullable_column_of_order(queryset)
@@ -91,7 +91,7 @@ class FindingChangeList(ChangeList):
 
     @property
     def are_sums_left_out(self) -> bool:
-        """Whether the list is not complete, so that its sums would not be right."""
+        """Whether the sums are not shown, because the list is not complete and they would be wrong."""
         return self.paginator.stopped_counting or self.paginator.looked_at_newest or self.search_was_cut
 
     @property

@@ -13,7 +13,7 @@ COUNTED_ROWS = 10_000
 """Maximum number of rows that are counted for a list, and the last row that a page number can reach."""
 
 
-class BoundedPaginator(Paginator):  # type: ignore[type-arg] # generic in the stubs alone
+class BoundedPaginator(Paginator):  # type: ignore[type-arg] # only the stubs are generic
     """A paginator that counts at most ``COUNTED_ROWS`` rows and finds the primary keys of a page before its rows.
 
     If one index fits all conditions of the queryset, the list is complete. If not, ``looked_at_newest`` may be True:
@@ -82,7 +82,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg] # generic in the st
     def _counted(self) -> int:
         if self.keys is not None:
             return len(self.keys)
-        # Only columns of the index are read, so that the database need not visit the rows.
+        # Only columns of the index are read, so the database does not read the rows of the table.
         order = self._order[0]
         return int(self._exact_rows.order_by(order).values(order.lstrip("-"))[: COUNTED_ROWS + 1].count())
 

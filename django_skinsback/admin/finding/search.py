@@ -24,8 +24,8 @@ class Search:
     """The columns of one table that a search compares. Each column has an index.
 
     ``ids`` are compared with a whole ID or the beginning of an ID. ``steam_ids``, ``public_id`` and ``users`` are
-    compared with whole values. ``names`` contains the name of a skin. ``time_column`` is the last column of the
-    indexes of Steam IDs, users and names.
+    compared with whole values. ``names`` is the column with the name of a skin. ``time_column`` is the last column of
+    the indexes of Steam IDs, users and names.
     """
 
     model: type[Model]
@@ -55,7 +55,7 @@ PURCHASE_SEARCH = Search(
     time_column="created_at",
 )
 ROWS = {"deposit": DEPOSIT_SEARCH, "purchase": PURCHASE_SEARCH}
-"""Foreign key -> the search of its table. A row of another table is found by its deposit or purchase."""
+"""Name of a foreign key -> the Search of the table that it refers to. Rows of other tables are found by these keys."""
 
 
 @dataclass(frozen=True, slots=True)

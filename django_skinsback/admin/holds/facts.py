@@ -67,7 +67,7 @@ def sums_text(sums: Mapping[str, Decimal]) -> str:
 
 
 def histories(user_ids: Collection[Any]) -> tuple[dict[Any, History], bool]:
-    """Return the history of each of these users, and whether all of it was read. Three queries are needed."""
+    """Return the history of each of these users, and whether all of it was read. This takes three queries."""
     found: dict[Any, History] = defaultdict(History)
     tables: list[QuerySet[Any]] = [
         Deposit.objects.using(database()).filter(user_id__in=user_ids).values_list("user_id", "status"),
@@ -87,7 +87,7 @@ def histories(user_ids: Collection[Any]) -> tuple[dict[Any, History], bool]:
 
 
 class OpenCredits:
-    """The open credits of the users of some deposits, and of all users where ``HOLD_APPROVE_MAX`` is set."""
+    """The open credits of the users of some deposits, and of all users if ``HOLD_APPROVE_MAX`` is set."""
 
     def __init__(self, rows: Iterable[Deposit]) -> None:
         self._limits = conf.hold_approve_max()

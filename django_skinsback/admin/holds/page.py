@@ -123,7 +123,7 @@ def _account_links(model_admin: Any, chosen: str) -> list[dict[str, Any]]:
 
 
 def _described(model_admin: Any, rows: list[Deposit]) -> dict[str, Any]:
-    """Return the values of the template that describe these rows."""
+    """Return the template values that describe these rows."""
     known, is_complete = histories({row.user_id for row in rows if row.user_id is not None})
     open_credits, skins = OpenCredits(rows), skins_of(rows)
     shown = []

@@ -1,4 +1,4 @@
-"""What the admin says about rows that wait for an operator: names of review reasons, costs, and what can be done.
+"""Texts of the admin about rows that wait for an operator: names of review reasons, costs, possible decisions.
 
 ``columns.QueueListAdmin`` adds these texts to a list that is filtered by a queue.
 """

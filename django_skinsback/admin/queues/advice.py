@@ -1,7 +1,7 @@
 """Texts that say, for each reason why a row waits, what it may cost and what an operator can do about it.
 
-What happened is said by the texts of the reasons (``models.reasons``) and of the outcomes and kinds. The placeholders
-of these texts are filled with the amounts of the row.
+The texts of the reasons (``models.reasons``), outcomes and kinds say what happened. The placeholders of the advice are
+filled with the amounts of the row.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Buttons in the lists of the queues: one for each action that is possible for a row. After the last row, the desk."""
+"""Buttons in the lists of the queues: one for each possible action of a row. After the last row, the desk is shown."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def is_row_key(text: str) -> bool:
 
 
 def choose_row_of_button(request: HttpRequest) -> None:
-    """If the operator has pressed a button of a row, change the POST data as if he had selected the row and action."""
+    """If a button of a row was pressed, change the POST data as if the row and the action had been selected."""
     name, _separator, key = request.POST.get(BUTTON_NAME, "").partition(":")
     if not is_row_key(key):
         return
@@ -59,7 +59,7 @@ def choose_row_of_button(request: HttpRequest) -> None:
 
 
 def desk_after_last_row(model_admin: Any, request: HttpRequest, queue: str | None, model: type[Model]) -> str:
-    """Return the address of the desk if no row of the queue waits any more. Return "" if the operator stays."""
+    """Return the address of the desk if no row of the queue waits any more. Otherwise, return ""."""
     if queue not in queues_of(model) or not request.user.has_perm(DESK_PERMISSION):
         return ""
     if queue_rows(Queue(queue), model).exists():

@@ -94,7 +94,7 @@ class RowAdmin(CustomerLinks, ReadOnlyAdmin):
 
     @admin.action(description=_("Apply failed deliveries again"), permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """Apply the deliveries of the selected rows that could not be applied, without asking, as the sweep does."""
+        """Apply the failed deliveries of the selected rows again. This action has no confirmation page."""
         rows = selected_rows(request, queryset)
         deliveries = WebhookEvent.objects.filter(outcome=WebhookEvent.Outcome.FAILED)
         name = self.opts.model_name

@@ -1,4 +1,7 @@
-"""What the project's balance shows about the debit of a purchase. SkinsBack does not report whether it returned one."""
+"""What the project's balance shows about the debit of a purchase.
+
+SkinsBack does not report whether it returned a debit.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,7 +51,7 @@ class Debit:
 
 
 def read_debit(purchase: Purchase, *, may_see_balances: bool) -> Debit:
-    """Return what is known about the debit of a purchase. Three short queries."""
+    """Return what is known about the debit of a purchase. This takes three short queries."""
     changes = purchase.changes.exclude(from_status=F("to_status")).order_by("-pk")
     changed_at = changes.values_list("created_at", flat=True).first() or purchase.updated_at or utc_now()
     debit = Debit(purchase.debited_amount, changed_at, may_see_balances)

@@ -33,7 +33,7 @@ SEARCHED_LOG = 20_000
 """Only this many lines of Django's admin log are searched, the newest ones: the log has no index of rows."""
 
 SAME_ACTION = timedelta(minutes=10)
-"""A line of the admin log repeats a status change if the same person caused it in this time before the line."""
+"""If a person caused a status change at most this long before a line of the admin log, the line is not shown."""
 
 
 @dataclass
@@ -204,7 +204,8 @@ def _log_entries(row: Any, deliveries: list[WebhookEvent], *, after: int) -> lis
 def _new_actions(logged: Iterable[LogEntry], changes: list[StatusChange]) -> list[Event]:
     """Return an event for each line of the admin log that is not in the history already, newest first.
 
-    A line is in the history if the same person has caused a status change since this person's previous line.
+    A line is in the history if the same person caused a status change in the ``SAME_ACTION`` before the line, and after
+    this person's previous line.
     """
     events = []
     left = [(change.by_id, change.created_at) for change in changes if change.by_id is not None]

@@ -57,8 +57,8 @@ def lock_limit(account: str, currency: str) -> None:
     """Lock the limit of an account and currency until the database transaction ends, by a write of its HoldGuard row.
 
     Call this function as the first statement of the database transaction. Another approval then waits until the
-    transaction ends, and afterwards reads what the transaction has reserved. The write is one upsert, for the reason
-    that ``flows.players.guard.lock_user`` names.
+    transaction ends, and afterwards reads what the transaction has reserved. The write is one upsert.
+    ``flows.players.guard.lock_user`` gives the reason.
     """
     using = database()
     has_target = connections[using].features.supports_update_conflicts_with_target

@@ -79,7 +79,9 @@ def written_days(days: Sequence[date]) -> set[date]:
 
 
 def read_movements(days: Sequence[date], account: str | None = None) -> Iterator[list[Movement]]:
-    """Yield the movements of each day in the order of ``days``, by account and currency. With ``account``, only its.
+    """Yield the movements of each day in the order of ``days``, by account and currency.
+
+    With ``account``, yield only the movements of this account.
 
     This takes one query for each day. The sums of closed days are read from DailyFigure if they are written there.
     The sums of other days are counted.

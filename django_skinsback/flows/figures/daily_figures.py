@@ -47,7 +47,7 @@ class FiguresWritten(NamedTuple):
 def write_daily_figures(
     *, now: datetime | None = None, on_progress: Callable[[int], object] | None = None
 ) -> FiguresWritten:
-    """Write the figures of the closed days of all accounts into DailyFigure, and keep the solvency of now.
+    """Write the figures of the closed days of all accounts into DailyFigure, and store the present solvency.
 
     These days are written: the newest nine closed days, older days with a credit, reversal or refund of the last nine
     days, and up to 31 missing older days. Earlier figures of these days are replaced. Two runs may run at once.

@@ -21,7 +21,7 @@ from .hooks import is_set, read_amount
 logger = logging.getLogger("django_skinsback")
 
 REVERSAL_AGE = timedelta(days=90)
-"""Users whose last reversal is older than this are not asked about."""
+"""The balance of a user is not read if the last reversal of the user is older than this."""
 
 KEPT = 100
 """At most this many balances are kept, the lowest ones."""

@@ -42,7 +42,7 @@ class Liability:
 
 @dataclass(frozen=True, slots=True)
 class Solvency:
-    """The money of all accounts together, beside what the site owes.
+    """The money of all accounts together, and what the site owes.
 
     ``balances`` contains the newest known balance of each account in US dollars. ``reserved`` is what purchases may
     still take from the balance; it is a minimum if ``reserved_is_minimum``. ``exposure`` contains the credits of
@@ -78,7 +78,7 @@ class Solvency:
 
     @property
     def missing(self) -> Decimal | None:
-        """By how many US dollars the free balance is smaller than the known liabilities. Zero if it is not smaller.
+        """The known liabilities minus the free balance, in US dollars. Zero if the free balance covers them.
 
         None if a balance is unknown, or if no liability is known in US dollars.
         """
@@ -146,7 +146,7 @@ def liability_currencies(now: datetime) -> set[str]:
 
 
 def keep_solvency(now: datetime | None = None) -> None:
-    """Store the solvency of now as figures of today, in place of earlier figures of today.
+    """Store the present solvency as figures of today. Earlier figures of today are replaced.
 
     So a closed day keeps the last measurement of the day. If a value cannot be read, it is not stored. Does nothing if
     the site has not set ``LIABILITIES``.

@@ -92,10 +92,10 @@ def _audit_batch(model: Any, batch: list[Any], kinds: tuple[EntryKind, EntryKind
 
 
 def _both_since(accepted: list[int], refunded_at: dict[int, int]) -> dict[int, int]:
-    """Return a dict: purchase -> the later one of two StatusChanges, the acceptance and the refund.
+    """Return the later change of each purchase: its acceptance or its refund. The result is a dict.
 
-    Purchases and changes are given as primary keys. If an operator has decided after the later change, the decision
-    considered both changes.
+    The keys are primary keys of purchases, and the values are primary keys of StatusChanges. A decision of an operator
+    after the later change takes both changes into account.
     """
     moves = StatusChange.objects.using(database()).filter(purchase__in=accepted, to_status=PurchaseStatus.ACCEPTED)
     moves = moves.exclude(from_status=PurchaseStatus.ACCEPTED).order_by("pk")

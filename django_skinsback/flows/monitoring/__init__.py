@@ -1,4 +1,4 @@
-"""Data for monitoring: the health of the package, the balance and how long it lasts, the time of the last sweeps.
+"""Data for monitoring: health, balance, queues of operators, money at risk, last sweeps, and the daily digest.
 
 Other packages may call ``health.health``, ``health.is_failing`` and the functions of ``balance`` and ``passes``.
 """

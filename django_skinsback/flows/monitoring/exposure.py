@@ -1,4 +1,4 @@
-"""How much money is at stake: what purchases may still cost, what holds keep back, and what approved holds risk."""
+"""Money at risk: the price caps of purchases without a debit, the amounts of holds, and the credits of approved holds."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ class Reserved:
     """What purchases may still take from the balance, in US dollars: the sum of their price caps.
 
     ``is_minimum`` is True while the outcome of a purchase is unknown. Such a purchase may have been debited before. So
-    the balance minus ``amount`` is a minimum of what is free.
+    the free balance is at least the balance minus ``amount``.
     """
 
     amount: Decimal = Decimal(0)

@@ -182,7 +182,7 @@ def _hold_policy() -> Callable[[Deposit], object] | None:
 
 
 def _policy_decides(deposit: Deposit) -> bool:
-    """Return whether HOLD_POLICY is called for this held deposit. It is not called where a person decides."""
+    """Return whether HOLD_POLICY is called for this held deposit. It is not called if a person decides."""
     waits_for_person = deposit.needs_review and any(
         reason["code"] == LIMIT_REACHED for reason in deposit.review_reasons
     )
@@ -193,7 +193,7 @@ def _apply_hold_policy(deposit: Deposit) -> Deposit:
     """Call the site's HOLD_POLICY, and approve the hold if the result is True. Return the deposit.
 
     Flag the deposit if HOLD_POLICY raises an exception, if HOLD_APPROVE_MAX does not allow the approval, or if
-    SkinsBack refuses it. Then the hold stays.
+    SkinsBack refuses it. In these cases, the deposit stays in hold.
     """
     policy = _hold_policy()
     if policy is None or not _policy_decides(deposit):

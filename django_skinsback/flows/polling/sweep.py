@@ -112,7 +112,10 @@ class Sweep(ABC, Generic[Row, Report]):
         """Called after a SkinsBackError has ended the sweep. The default does nothing."""
 
     def run(self) -> None:
-        """Poll the due rows of the account. A SkinsBackError ends the sweep early, and so does ``LONGEST_SWEEP``."""
+        """Poll the due rows of the account.
+
+        The sweep ends early after a SkinsBackError, or if it takes longer than ``LONGEST_SWEEP``.
+        """
         rows, asked = self.model.__name__, self.counts.asked
         try:
             with ratelimit.background():
