@@ -68,9 +68,9 @@ class DepositAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
     list_select_related = ("user",)
     search = DEPOSIT_SEARCH
     search_help_text = gettext_lazy(
-        "Order ID, transaction ID or trade offer ID: the whole ID, or its first 6 characters or more. In full: public "
-        "ID, Steam ID, trade URL, user name, e-mail address if the site has an index of it. The names of a deposit's "
-        "skins cannot be searched."
+        "Order ID, transaction ID or trade offer ID: the whole ID, or its first 6 characters or more. Enter in full: "
+        "public ID, Steam ID, trade URL, user name, e-mail address (only if the database has an index of it). The "
+        "names of a deposit's skins cannot be searched."
     )
     sums = (
         Sum(gettext_lazy("amount"), "amount", "amount_currency"),

@@ -60,8 +60,8 @@ class DiscrepancyAdmin(QueueListAdmin):
     search = Search(Discrepancy, ids=("our_id", "their_id"))
     search_through = ("deposit", "purchase")
     search_help_text = gettext_lazy(
-        "This site's ID or SkinsBack's ID: the whole ID, or its first 6 characters or more. In full: Steam ID, trade "
-        "URL, user name, e-mail address if the site has an index of it."
+        "This site's ID or SkinsBack's ID: the whole ID, or its first 6 characters or more. Enter in full: Steam ID, "
+        "trade URL, user name, e-mail address (only if the database has an index of it)."
     )
     actions = ("close",)
     fieldsets = (

@@ -25,7 +25,7 @@ class FreezeAdmin(CustomerLinks, ReadOnlyAdmin):
     actions = ("delete_selected",)
     search = Search(Freeze, steam_ids=("user__skinsback_profile__steam_id",), users=("user",))
     search_help_text = gettext_lazy(
-        "In full: Steam ID, trade URL, user name, e-mail address if the site has an index of it."
+        "Enter in full: Steam ID, trade URL, user name, e-mail address (only if the database has an index of it)."
     )
 
     def get_fields(self, request: HttpRequest, obj: Freeze | None = None) -> Any:

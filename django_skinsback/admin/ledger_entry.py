@@ -25,8 +25,8 @@ class LedgerEntryAdmin(LedgerExportAdmin, CustomerLinks, ReadOnlyAdmin):
     search = Search(LedgerEntry, users=("user",), time_column="created_at")
     search_through = ("deposit", "purchase")
     search_help_text = _(
-        "An ID of the deposit or purchase: the whole ID, or its first 6 characters or more. In full: Steam ID, trade "
-        "URL, user name, e-mail address if the site has an index of it."
+        "An ID of the deposit or purchase: the whole ID, or its first 6 characters or more. Enter in full: Steam ID, "
+        "trade URL, user name, e-mail address (only if the database has an index of it)."
     )
     sums = (Sum("", "amount", "currency", split_by="kind"),)
     fields = ("user", "kind_badge", "shown_amount", "source", "created_at")

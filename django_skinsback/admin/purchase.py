@@ -77,8 +77,8 @@ class PurchaseAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
     search = PURCHASE_SEARCH
     search_help_text = gettext_lazy(
         "Custom ID, buy ID, batch ID or trade offer ID: the whole ID, or its first 6 characters or more. Words of a "
-        "skin's name. In full: public ID, Steam ID, trade URL, user name, e-mail address if the site has an index of "
-        "it."
+        "skin's name. Enter in full: public ID, Steam ID, trade URL, user name, e-mail address (only if the database "
+        "has an index of it)."
     )
     sums = (
         Sum(gettext_lazy("price"), "price"),

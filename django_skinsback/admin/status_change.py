@@ -20,8 +20,8 @@ class StatusChangeAdmin(ReadOnlyAdmin):
     search = Search(StatusChange, ids=())
     search_through = ("deposit", "purchase")
     search_help_text = _(
-        "An ID of the deposit or purchase: the whole ID, or its first 6 characters or more. In full: Steam ID, trade "
-        "URL, user name, e-mail address if the site has an index of it."
+        "An ID of the deposit or purchase: the whole ID, or its first 6 characters or more. Enter in full: Steam ID, "
+        "trade URL, user name, e-mail address (only if the database has an index of it)."
     )
     fields = (
         "row",

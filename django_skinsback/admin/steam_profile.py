@@ -21,7 +21,7 @@ class SteamProfileAdmin(CustomerLinks, ReadOnlyAdmin):
     list_filter = (("broken_at", admin.EmptyFieldListFilter),)
     search = Search(SteamProfile, steam_ids=("steam_id",), users=("user",))
     search_help_text = gettext_lazy(
-        "In full: Steam ID, trade URL, user name, e-mail address if the site has an index of it."
+        "Enter in full: Steam ID, trade URL, user name, e-mail address (only if the database has an index of it)."
     )
     fields = ("user", "steam_id", "state", "broken_at", "broken_reason", "trade_url_changed_at", "updated_at")
 

@@ -65,8 +65,8 @@ class WebhookEventAdmin(QueueListAdmin):
     search = Search(WebhookEvent, ids=("digest",))
     search_through = ("deposit", "purchase")
     search_help_text = _(
-        "Digest, or an ID of the deposit or purchase: the whole ID, or its first 6 characters or more. In full: Steam "
-        "ID, trade URL, user name, e-mail address if the site has an index of it."
+        "Digest, or an ID of the deposit or purchase: the whole ID, or its first 6 characters or more. Enter in full: "
+        "Steam ID, trade URL, user name, e-mail address (only if the database has an index of it)."
     )
     fieldsets = (
         (None, {"fields": ("id", "kind", "outcome_badge", "error", "row", "account", "operator_actions")}),

@@ -65,7 +65,7 @@ def test_an_operator_buys_skins_of_several_games_for_a_user(site, operator, alic
     fill_cart(page)
     page.get_by_label(re.compile("Quantity of")).first.fill("2")
     page.get_by_label(re.compile("Price cap of")).first.fill("900")
-    page.get_by_label("Charge the user, in all").fill("150")
+    page.get_by_label("Total charge of the user").fill("150")
     page.get_by_label("Skin:").fill("lan")
     page.get_by_role("button", name="Search the price list").click()
     check_page(page, "buy-cart")
@@ -75,7 +75,7 @@ def test_an_operator_buys_skins_of_several_games_for_a_user(site, operator, alic
     page.get_by_role("button", name="Buy, and charge").click()
     expect(page.get_by_role("heading", name="Result of the order")).to_be_visible()
     check_page(page, "buy-result")
-    expect(page.get_by_text("Nothing is open any more")).to_be_visible()  # the page reloads itself
+    expect(page.get_by_text("All purchases are finished")).to_be_visible()  # the page reloads itself
     assert {row.status for row in Purchase.objects.all()} == {"accepted"}
     check_page(page, "buy-result-end")
     page.get_by_role("link", name="AK-47 | Paper Lantern").first.click()
@@ -91,12 +91,12 @@ def test_warnings_and_reasons_are_shown(site, operator, alice):
     page.get_by_role("button", name="Look up").click()
     expect(page.get_by_text("belongs to another Steam account")).to_be_visible()
     check_page(page, "buy-warning")
-    page.get_by_label("Charge the user, in all").fill("150")
+    page.get_by_label("Total charge of the user").fill("150")
     page.get_by_role("button", name="Review").click()
     expect(page.get_by_text("too expensive").first).to_be_visible()
     check_page(page, "buy-reasons")
     page.get_by_role("button", name="Change the cart").click()
-    expect(page.get_by_label("Charge the user, in all")).to_have_value("150")
+    expect(page.get_by_label("Total charge of the user")).to_have_value("150")
     page.get_by_label("Trade URL:").fill("x")
     page.get_by_role("button", name="Review").click()
     expect(page.get_by_text("This is not a Steam trade URL").first).to_be_visible()

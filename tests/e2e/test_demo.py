@@ -93,7 +93,7 @@ def test_an_operator_buys_a_skin_for_a_user_in_the_admin(visit):
     page.get_by_label("User:", exact=True).fill("bob")
     page.get_by_role("button", name="Review").click()
     page.get_by_role("button", name="Buy", exact=True).click()
-    expect(page.get_by_text("Nothing is open any more")).to_be_visible()
+    expect(page.get_by_text("All purchases are finished")).to_be_visible()
     page.get_by_role("link", name="Lantern Moth").click()
     expect(page.locator(".skinsback-status")).to_contain_text("accepted")
 

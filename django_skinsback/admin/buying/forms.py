@@ -161,14 +161,14 @@ class RecipientForm(forms.Form):
         widget=forms.TextInput(attrs={"class": "vLargeTextField", "autocomplete": "off"}),
     )
     total_cap = forms.CharField(
-        label=gettext_lazy("Price cap in all, US dollars"),
+        label=gettext_lazy("Total price cap, US dollars"),
         required=False,
         max_length=20,
         help_text=gettext_lazy("Optional: the price caps of all skins together are not above this amount."),
         widget=forms.TextInput(attrs=AMOUNT_WIDGET),
     )
     charge = forms.CharField(
-        label=gettext_lazy("Charge the user, in all"),
+        label=gettext_lazy("Total charge of the user"),
         required=False,
         max_length=20,
         help_text=gettext_lazy(

@@ -207,8 +207,8 @@ def _reasons(wanted: WantedSkin, for_sale: Sequence[Skin], affordable: int, chos
         reasons.append(text % {"count": expensive, "price": price, "cap": display.money(wanted.cap)})
     if chosen < affordable:
         text = ngettext(
-            "%(count)s is left out because of the price cap in all.",
-            "%(count)s are left out because of the price cap in all.",
+            "%(count)s is left out because of the total price cap.",
+            "%(count)s are left out because of the total price cap.",
             affordable - chosen,
         )
         reasons.append(text % {"count": affordable - chosen})

@@ -112,7 +112,9 @@ def _profile_warnings(profile: SteamProfile) -> list[str]:
     warnings = []
     if profile.broken_at is not None:
         values = {"date": date_format(localtime(profile.broken_at), "DATETIME_FORMAT"), "reason": profile.broken_reason}
-        text = _("The trade URL of the Steam profile is broken since %(date)s (%(reason)s). SkinsBack may refuse it.")
+        text = _(
+            "The trade URL of the Steam profile has been broken since %(date)s (%(reason)s). SkinsBack may refuse it."
+        )
         warnings.append(text % values)
     changed = profile.trade_url_changed_at
     if changed is not None and utc_now() < changed + conf.trade_url_cooldown():

@@ -69,7 +69,7 @@ def _find(request: HttpRequest) -> "QuerySet[Purchase]":
 
 def _progress(count: int, waiting: int) -> str:
     if not waiting:
-        return _("Nothing is open any more. This page does not reload itself any more.")
+        return _("All purchases are finished. This page does not reload itself any more.")
     text = ngettext(
         "%(waiting)s of %(count)s purchase is still open.", "%(waiting)s of %(count)s purchases are still open.", count
     )
@@ -97,18 +97,20 @@ def _shown(row: Purchase, model_admin: Any, names: dict[str, str], *, may_view: 
 def _totals(rows: list[Purchase]) -> list[tuple[str, str]]:
     """Return pairs of label and amount: what was debited in all, and what the user was charged and refunded."""
     debited = [row for row in rows if row.debited_amount is not None]
-    totals = [(_("Debited from the balance in all"), display.money(_sum(debited)))]
+    totals = [(_("Total debited from the balance"), display.money(_sum(debited)))]
     if failed := [row for row in debited if row.status in PURCHASE_FAILURES]:
-        totals.append((_("of this for failed purchases, which SkinsBack returns"), display.money(_sum(failed))))
+        totals.append(
+            (_("included: failed purchases, for which SkinsBack returns the debit"), display.money(_sum(failed)))
+        )
     moved: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for row in rows:
         for entry in row.entries.all():
             moved[entry.kind, entry.currency] += abs(entry.amount)
     for (kind, currency), amount in sorted(moved.items()):
-        label = _("Charged to the user in all") if kind == EntryKind.CHARGE else _("Refunded to the user in all")
+        label = _("Total charged to the user") if kind == EntryKind.CHARGE else _("Total refunded to the user")
         totals.append((label, display.money(amount, currency)))
     if not moved:
-        totals.append((_("Charged to the user in all"), _("nothing")))
+        totals.append((_("Total charged to the user"), _("nothing")))
     return totals
 
 

@@ -80,8 +80,8 @@ def _deposits(periods: Periods) -> Table:
             _group(periods, _("Conversion so far"), lambda figures: percent(figures.conversion)),
         ]
     note = _(
-        "Deposits count on the day on which they were created. A deposit is paid if its credit was not reversed. For "
-        "about eight days, deposits are still paid or rolled back, so the newest figures change."
+        "A deposit is counted on the day on which it was created. A deposit is paid if its credit was not reversed. "
+        "A deposit can be paid or rolled back for about eight days, so the newest figures can change."
     )
     return _table(periods, "deposits", _("Deposits"), groups, note)
 
@@ -94,7 +94,7 @@ def _purchases(periods: Periods) -> Table:
             _group(periods, _("Accepted"), lambda figures: str(figures.purchases_accepted)),
             _group(periods, _("Average time to accept"), lambda figures: duration(figures.seconds_to_accept)),
         ]
-    note = _("Purchases count on the day on which they were started, with the status that they have now.")
+    note = _("A purchase is counted on the day on which it was started, with its present status.")
     return _table(periods, "purchases", _("Purchases"), groups, note)
 
 
@@ -120,7 +120,9 @@ def _money(periods: Periods) -> Table:
         (_("Refunds"), lambda figures: figures.refunds),
     ]
     groups = [group for label, amounts in kinds for group in _by_currency(periods, label, amounts)]
-    note = _("Ledger entries count on the day on which they were posted. Currencies are never added.")
+    note = _(
+        "A ledger entry is counted on the day on which it was posted. Amounts of different currencies are not added up."
+    )
     return _table(periods, "money", _("Money given to and taken from users"), groups, note)
 
 
@@ -149,7 +151,8 @@ def _margins(periods: Periods, parts: Collection[Part]) -> Table:
     ]
     note = _(
         "Deposits: what SkinsBack pays minus what users were credited, without reversed credits. Purchases: what users "
-        "were charged minus what SkinsBack debited, for accepted purchases. A margin needs one currency on both sides."
+        "were charged minus what SkinsBack debited, for accepted purchases. A margin is calculated only if both "
+        "amounts have the same currency."
     )
     return _table(periods, "margins", _("Margin"), groups, note)
 

@@ -66,7 +66,7 @@ class FindingChangeList(ChangeList):
         if self.paginator.looked_at_newest:
             notes.append(
                 _(
-                    "This combination of filters was looked for in the newest %(count)s matches of one filter only. "
+                    "This combination of filters was searched only in the newest %(count)s matches of one filter. "
                     "Choose fewer filters, or export the list, to find older rows."
                 )
                 % newest

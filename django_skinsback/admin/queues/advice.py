@@ -60,7 +60,7 @@ class Advice:
 
 
 _CREDIT_WAITS = _("The user waits for a credit of %(amount)s.")
-_CREDIT_STANDS = _("The user keeps the credit. At stake: %(amount)s.")
+_CREDIT_STANDS = _("The user keeps the credit. At risk: %(amount)s.")
 _PAID_FOR = _("SkinsBack may have taken %(price)s for a skin that the user did not get. The user paid %(charge)s.")
 _NO_MONEY = _("No money has moved because of this.")
 
@@ -102,7 +102,10 @@ DEPOSIT_ADVICE: dict[str, Advice] = {
     ),
     "paid_after_reversal": Advice(
         _("The site has earned %(amount)s. The user's credit stays reversed."),
-        _("A reversed credit cannot be given again here. Give the amount in your own system, then settle and keep it."),
+        _(
+            "A reversed credit cannot be posted again here. Credit the amount in your own system, then settle and keep "
+            "it."
+        ),
     ),
     "differs_from_approval": Advice(
         _("The credit is calculated from the reported amount, %(amount)s. The approval expected another amount."),
@@ -126,14 +129,14 @@ DEPOSIT_ADVICE: dict[str, Advice] = {
         _("Look for the deposit on SkinsBack's project page, and check the account's keys. Then settle and keep it."),
     ),
     "earlier_version": Advice(
-        _("At stake: %(amount)s."), _("Refresh the deposit and read its history. Then settle it.")
+        _("At risk: %(amount)s."), _("Refresh the deposit and read its history. Then settle it.")
     ),
     "contradiction": Advice(
-        _("Only one of the two statuses is right. At stake: %(amount)s."),
+        _("Only one of the two statuses is right. At risk: %(amount)s."),
         _("Refresh the deposit. Ask SkinsBack's support which status is right. Then settle it."),
     ),
     "other_transaction_id": Advice(
-        _("SkinsBack may hold a second payment for this order. At stake: %(amount)s."),
+        _("SkinsBack may have received a second payment for this order. At risk: %(amount)s."),
         _("Look for both transaction IDs on SkinsBack's project page. Then settle it."),
     ),
     "conflicting_answer": Advice(_NO_MONEY, _("Refresh the deposit. If it happens again, ask SkinsBack's support.")),
@@ -143,7 +146,7 @@ DEPOSIT_ADVICE: dict[str, Advice] = {
     ),
     "failing": Advice(
         _("The user may wait for a credit of %(amount)s that SkinsBack has reported."),
-        _("Refresh the deposit and read the error. Ask a developer if it stays. Then settle it."),
+        _("Refresh the deposit and read the error. If the error stays, ask a developer. Then settle it."),
     ),
     "stuck": Advice(
         _("The user may wait for a credit of %(amount)s."),
@@ -193,15 +196,15 @@ PURCHASE_ADVICE: dict[str, Advice] = {
         _PAID_FOR, _("Look for the skin on SkinsBack's project page, and check the account's keys. Then settle it.")
     ),
     "earlier_version": Advice(
-        _("At stake: %(price)s and the user's charge of %(charge)s."),
+        _("At risk: %(price)s and the user's charge of %(charge)s."),
         _("Refresh the purchase and read its history. Then settle it."),
     ),
     "contradiction": Advice(
-        _("Only one of the two statuses is right. At stake: %(price)s and the user's charge of %(charge)s."),
+        _("Only one of the two statuses is right. At risk: %(price)s and the user's charge of %(charge)s."),
         _("Refresh the purchase. Ask SkinsBack's support which status is right. Then settle it."),
     ),
     "other_buy_id": Advice(
-        _("SkinsBack may have bought two skins. At stake: %(price)s."),
+        _("SkinsBack may have bought two skins. At risk: %(price)s."),
         _("Look for both buy IDs on SkinsBack's project page. Then settle it."),
     ),
     "conflicting_answer": Advice(_NO_MONEY, _("Refresh the purchase. If it happens again, ask SkinsBack's support.")),
@@ -211,7 +214,7 @@ PURCHASE_ADVICE: dict[str, Advice] = {
     ),
     "failing": Advice(
         _("A refund of %(charge)s may be missing."),
-        _("Refresh the purchase and read the error. Ask a developer if it stays. Then settle it."),
+        _("Refresh the purchase and read the error. If the error stays, ask a developer. Then settle it."),
     ),
     "stuck": Advice(
         _PAID_FOR,
@@ -224,7 +227,7 @@ PURCHASE_ADVICE: dict[str, Advice] = {
 """
 
 OTHER_ADVICE = Advice(
-    _("At stake is the amount of this row."),
+    _("The amount of this row is at risk."),
     _("Another version of this package has flagged the row. Read its history. Then settle it."),
 )
 """Advice for a code that this version does not know."""
@@ -243,7 +246,7 @@ DELIVERY_ADVICE = Advice(
 
 DISCREPANCY_COSTS: dict[str, Promise] = {
     Discrepancy.Kind.MISSED: _("A credit or a refund was late, or is still missing."),
-    Discrepancy.Kind.UNKNOWN: _("SkinsBack has moved money that no user of this site was credited or charged for."),
+    Discrepancy.Kind.UNKNOWN: _("SkinsBack has moved money, but no user of this site was credited or charged for it."),
     Discrepancy.Kind.DIFFERING: _("A user may have been credited or charged with a wrong amount."),
     Discrepancy.Kind.DUPLICATE: _("SkinsBack may have counted this deposit or purchase twice."),
     Discrepancy.Kind.ABSENT: _("SkinsBack may not pay for a credit that the user has."),

@@ -1,4 +1,4 @@
-"""Money at risk: the price caps of purchases without a debit, the amounts of holds, and the credits of approved holds."""
+"""Money at risk: price caps of purchases without a debit, amounts of holds, and credits of approved holds."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -11,7 +11,7 @@ class Command(SkinsBackCommand):
     help = (
         "Mail the daily digest to the addresses of DIGEST_RECIPIENTS: what waits for operators, balances, holds, and "
         "what is wrong. The digest of a day is mailed once. The Celery schedule and skinsback_poll --forever mail it "
-        "every morning, so this command is only needed without them."
+        "every morning, so you need this command only if you use neither."
     )
     examples = (
         ("", "mail the digest of today, if it was not mailed yet"),

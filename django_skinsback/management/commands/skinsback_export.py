@@ -33,8 +33,8 @@ Page = list[list[Any]]
 class Command(SkinsBackCommand):
     help = (
         "Export deposits, purchases or ledger entries, or the daily movements through SkinsBack, which are not your "
-        "liabilities. Rows that are added during the export are left out. Secrets are never exported. The file is "
-        "only given its name when it is complete."
+        "liabilities. Rows that are added during the export are left out. Secrets are never exported. The file gets "
+        "its name only when it is complete."
     )
     examples = (
         ("deposits --output deposits.csv", "all deposits as a CSV file that only you may read"),

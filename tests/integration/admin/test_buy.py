@@ -161,7 +161,7 @@ class TestConfirmation:
         confirm(client, asked)
         assert sum(row.max_price for row in Purchase.objects.all()) < sum(caps)
         assert Purchase.objects.count() == 2
-        assert "because of the price cap in all" in asked.content.decode()
+        assert "because of the total price cap" in asked.content.decode()
 
     def test_the_balance_before_and_after_is_shown(self, world, client):
         (found,) = wanted_skins(client)

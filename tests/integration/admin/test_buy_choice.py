@@ -63,7 +63,7 @@ class TestChoose:
         offers = {"cs2": [*(skin(number, "1") for number in range(3)), skin(9, "1", "Case")]}
         first, second = choose(lines, offers, D("24"))
         assert chosen(first, second) == [["0", "1"], ["9"]]
-        assert first.reasons == ["1 is left out because of the price cap in all."]
+        assert first.reasons == ["1 is left out because of the total price cap."]
         assert chosen(*choose(lines, offers, D("23.99"))) == [["0", "1"], []]
         assert chosen(*choose(lines, offers, D("34"))) == [["0", "1", "2"], ["9"]]
 

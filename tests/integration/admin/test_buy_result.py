@@ -45,7 +45,7 @@ def test_each_purchase_is_followed_to_its_end(world, client):
     assert {row.status for row in Purchase.objects.all()} == {"canceled", "accepted"}
     page = client.get(url)
     text = page.content.decode()
-    assert "Nothing is open any more" in page.context["progress"]
+    assert "All purchases are finished" in page.context["progress"]
     assert RELOADS not in text
     assert "auto_reload.js" not in text
     assert "The user declined the trade offer" in text
@@ -60,15 +60,15 @@ def test_the_sums_say_what_was_debited_charged_and_refunded(world, client, user)
     failed = Purchase.objects.get(status="canceled")
     totals = dict(client.get(url).context["totals"])
     in_all = sum(row.debited_amount for row in Purchase.objects.all())
-    assert totals["Debited from the balance in all"] == f"{in_all:.2f}\N{NO-BREAK SPACE}USD"
-    returned = totals["of this for failed purchases, which SkinsBack returns"]
+    assert totals["Total debited from the balance"] == f"{in_all:.2f}\N{NO-BREAK SPACE}USD"
+    returned = totals["included: failed purchases, for which SkinsBack returns the debit"]
     assert returned == f"{failed.debited_amount:.2f}\N{NO-BREAK SPACE}USD"
-    assert totals["Charged to the user in all"] == "10.00\N{NO-BREAK SPACE}EUR"
-    assert totals["Refunded to the user in all"] == f"{failed.charge_amount:.2f}\N{NO-BREAK SPACE}EUR"
+    assert totals["Total charged to the user"] == "10.00\N{NO-BREAK SPACE}EUR"
+    assert totals["Total refunded to the user"] == f"{failed.charge_amount:.2f}\N{NO-BREAK SPACE}EUR"
 
 
 def test_an_order_without_a_charge_says_that_nothing_was_charged(world, client):
-    assert dict(client.get(bought(client)).context["totals"])["Charged to the user in all"] == "nothing"
+    assert dict(client.get(bought(client)).context["totals"])["Total charged to the user"] == "nothing"
 
 
 def test_a_refused_purchase_is_shown_with_the_name_from_the_cart(world, client):

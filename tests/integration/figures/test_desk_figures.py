@@ -82,7 +82,7 @@ def text(html):
 
 
 PARTS = {
-    "view_deposit": "Deposits count on the day on which they were created.",
+    "view_deposit": "A deposit is counted on the day on which it was created.",
     "view_purchase": "Failed purchases by reason",
     "view_ledgerentry": "Money given to and taken from users",
     "view_balancesnapshot": "Balance at SkinsBack",
