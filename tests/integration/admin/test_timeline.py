@@ -163,10 +163,10 @@ class TestEvents:
         deposit = make_deposit(user=user)
         for number in range(3):
             log(operator, deposit, f"Action {number}.")
-        assert "from the newest" not in shown(deposit)
+        assert "in the newest" not in shown(deposit)
         monkeypatch.setattr(timeline, "SEARCHED_LOG", 2)
         page = shown(deposit)
-        assert "from the newest 2 lines" in page
+        assert "in the newest 2 lines" in page
         assert "Action 2." in page
         assert "Action 0." not in page
 
