@@ -80,7 +80,7 @@ class TradeURL:
         partners, tokens = _values(trade_urls.pop())
         for name, values in (("partner", partners), ("token", tokens)):
             if not values:
-                raise InvalidTradeURL(f"The trade URL has no {name}. Copy it whole. {_EXAMPLE}")
+                raise InvalidTradeURL(f"The trade URL has no {name}. Copy the whole trade URL. {_EXAMPLE}")
             if len(values) > 1:
                 raise InvalidTradeURL(f"The trade URL has more than one {name}.")
         return cls(partners[0], tokens[0])

@@ -50,7 +50,7 @@ def submit_purchase(purchase_id: int) -> None:
 
 @shared_task(name="skinsback.poll_purchases", **_OPTIONS)
 def poll_purchases() -> None:
-    """Send the purchases that are due to SkinsBack, and poll the purchases that are due."""
+    """Send and poll the purchases that are due."""
     purchase_queue.poll_purchases()
     note_pass()
 

@@ -108,7 +108,7 @@ class DepositAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
     )
 
     def get_urls(self) -> list[Any]:
-        """Return the URLs of the hold desk and of the pages of users, followed by Django's URLs.
+        """Return the URLs of the page of held deposits and of the pages of users, followed by Django's URLs.
 
         Django's last pattern matches every path.
         """

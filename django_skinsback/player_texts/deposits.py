@@ -198,7 +198,10 @@ def _entry(deposit: Deposit) -> Entry:
 
 
 def _posted(status: str, *, is_reversed: bool) -> Entry:
-    """Return the texts of a deposit that was credited. The deposit may have a status for which nothing is credited."""
+    """Return the texts of a deposit that was credited.
+
+    If an operator has credited the deposit, its status may be one that posts no credit by itself.
+    """
     if is_reversed:
         return DEPOSIT_TEXTS[status] if status == DepositStatus.HOLD_RETURNED else CREDIT_TAKEN_BACK
     is_credited_status = status in {DepositStatus.SUCCESS, DepositStatus.HOLD_APPROVED}

@@ -139,7 +139,7 @@ def _review_line(model: type[Deposit] | type[Purchase], current_app: str | None)
 
 
 def _queue_url(queue: Queue, model: Any, current_app: str | None) -> str:
-    """Return the address of the page where the rows of a queue are decided: the hold desk, or the filtered list."""
+    """Return the address of the page where the rows of a queue are decided: the page of holds, or the filtered list."""
     if queue == Queue.HOLDS and (url := page_url("skinsback_deposit_holds", current_app)):
         return url
     return list_url(model._meta.model_name, current_app, queue=queue)

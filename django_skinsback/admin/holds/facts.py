@@ -1,4 +1,4 @@
-"""What the hold desk shows about held deposits: skins, the user's history, open credits, and the days that are left.
+"""What the page of held deposits shows: skins, the user's history, open credits, and the days that are left.
 
 Each function reads the facts of all rows of a page with few queries. Every query has a limit.
 """

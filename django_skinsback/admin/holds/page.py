@@ -1,4 +1,4 @@
-"""The hold desk: the page of held deposits, and the actions that approve holds or leave them to run out."""
+"""The page of held deposits, and the actions that approve holds or leave them to run out."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -51,7 +51,7 @@ class NoteForm(forms.Form):
 
 
 def holds_url(model_admin: Any) -> str:
-    """Return the URL of the hold desk in the admin site of ``model_admin``."""
+    """Return the URL of the page of held deposits in the admin site of ``model_admin``."""
     return reverse("admin:skinsback_deposit_holds", current_app=model_admin.admin_site.name)
 
 

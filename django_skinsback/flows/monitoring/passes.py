@@ -28,7 +28,7 @@ LAST_PASS_KEPT_SECONDS = 86400 * 30
 
 @dataclass(frozen=True, slots=True)
 class FailingPasses:
-    """Since the time ``since``, every sweep with due rows has failed. ``error`` is the text of the newest error."""
+    """Every sweep with due rows has failed since the time ``since``. ``error`` is the text of the newest error."""
 
     since: datetime
     error: str

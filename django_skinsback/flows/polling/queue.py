@@ -1,4 +1,4 @@
-"""The queue of polling consists of the rows. A deposit or purchase is due if its ``next_poll_at`` is in the past."""
+"""The rows that are due for a poll. A deposit or purchase is due if its ``next_poll_at`` is in the past."""
 
 from collections import defaultdict
 from collections.abc import Mapping
