@@ -27,7 +27,7 @@ def idempotency_key(request: Request) -> str:
 
 @contextmanager
 def new_rows() -> Iterator[set[tuple[type, Any]]]:
-    """Yield a set, to which (model, primary key) of each deposit and purchase is added that the block inserts.
+    """Yield a set. For each deposit and purchase that the block inserts, (model, primary key) is added to the set.
 
     If an earlier request had the same key, a flow returns the row of the earlier request. The set then shows that the
     flow has not created the row.

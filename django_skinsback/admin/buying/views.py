@@ -188,6 +188,6 @@ def _refused(request: HttpRequest, model_admin: Any, order: dict[str, Any], erro
         reason = _("the site's own code refused the charge (%(error)s).") % values
     else:
         raise error
-    messages.error(request, _("Nothing was bought and nobody was charged: %(reason)s") % {"reason": reason})
+    messages.error(request, _("Nothing was bought and no user was charged: %(reason)s") % {"reason": reason})
     query = f"?{urlencode({'user': order['user']})}" if order["user"] else ""
     return HttpResponseRedirect(buy_url(model_admin, request) + query)

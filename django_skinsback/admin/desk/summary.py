@@ -25,7 +25,7 @@ def may_view_desk(request: HttpRequest) -> bool:
 
 
 def summary_context(request: HttpRequest, current_app: str | None) -> dict[str, Any]:
-    """Return what needs the user of the request, and the money of each account, as far as the user may see it.
+    """Return the waiting rows and the money of each account, as far as the user of the request may see them.
 
     This takes at most five queries, and one more for each account.
     """

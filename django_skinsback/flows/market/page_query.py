@@ -178,7 +178,7 @@ class PageQuery:
 
     @cached_property
     def _edges(self) -> dict[int, list[int] | None]:
-        """A dict: price band -> primary keys of the matching rows. Only bands of which a part is wanted are included.
+        """A dict: price band -> primary keys of the matching rows. It contains only the bands that the page needs.
 
         If more than 500 rows of a band match, the value is None. Few matching rows are found by their price, because a
         query in the order of the names would read many other rows before the first match.

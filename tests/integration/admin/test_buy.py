@@ -288,7 +288,7 @@ class TestCharge:
         asked = review(client, username="alice", charge="5", charge_currency="usd")
         response = confirm(client, asked)
         assert response.url == buy_url(user=rich_user.pk)
-        assert messages_of(client, response) == ["Nothing was bought and nobody was charged: alice has only 2.00."]
+        assert messages_of(client, response) == ["Nothing was bought and no user was charged: alice has only 2.00."]
         assert not Purchase.objects.exists()
         assert not LedgerEntry.objects.exists()
         assert not world.sandbox.state.purchases
@@ -301,7 +301,7 @@ class TestCharge:
         asked = review(client, username="alice", charge="5", charge_currency="usd")
         (message,) = messages_of(client, confirm(client, asked))
         assert message == (
-            "Nothing was bought and nobody was charged: the site's own code refused the charge (NotEnoughMoney)."
+            "Nothing was bought and no user was charged: the site's own code refused the charge (NotEnoughMoney)."
         )
         assert not Purchase.objects.exists()
         assert Wallet.objects.get().balance == 1
