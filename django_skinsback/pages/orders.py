@@ -21,8 +21,8 @@ _LONGEST_CHAIN = 20
 class OrderLine:
     """One skin of an order. The skin has several quotes if a new quote replaced an earlier quote.
 
-    If the skin was bought, ``quote`` is the quote that bought it. Otherwise ``quote`` is the first quote that was not
-    replaced. A quote is replaced if it has expired or if the price has changed.
+    If the skin was bought, ``quote`` is the quote that bought it. Otherwise, the quotes that were replaced because they
+    had expired or the price had changed are skipped. ``quote`` is the first quote after these.
 
     ``replaced`` is the quote before ``quote``. It is None if ``quote`` is the first quote of the skin.
 
