@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 import time_machine
@@ -189,6 +189,21 @@ class TestLimits:
 
         assert deposits.approve_hold(held(user)).status == "hold_approved"
 
+    def test_a_hold_whose_credit_an_operator_reversed_before_has_nothing_at_risk(
+        self, skinsback, limit, user, operator
+    ):
+        limit(10, 10)
+        deposits.approve_hold(held(user))
+        row = held(user, needs_review=True)
+        deposits.settle(row, "credit", operator)
+        row.refresh_from_db()
+        deposits.settle(row, "reverse", operator)
+        row.refresh_from_db()
+        assert row.status == "in_hold"
+
+        assert deposits.approve_hold(row).status == "hold_approved"
+        assert sum(entry.amount for entry in row.entries.all()) == 0
+
     def test_a_hold_that_an_operator_credited_before_counts_with_this_credit(self, skinsback, limit, user, operator):
         limit(15, 15)
         row = held(user, needs_review=True)
@@ -198,6 +213,19 @@ class TestLimits:
 
         with pytest.raises(HoldLimitReached, match="add up to 10 USD"):
             deposits.approve_hold(held(user))
+
+    @pytest.mark.parametrize("limits", [(1000, 9000), (9000, 1000)], ids=["of the user", "of all users"])
+    def test_sums_are_exact_if_the_process_has_a_small_decimal_precision(self, skinsback, limit, user, limits):
+        limit(*limits)
+        skinsback.paid = {**PAID, "user_amount": Decimal("999.99")}
+        with localcontext(prec=3):
+            deposits.approve_hold(held(user, user_amount=Decimal("999.99")))
+
+            with pytest.raises(HoldLimitReached, match=r"add up to 999\.99 USD. With this hold of 0\.02 USD"):
+                deposits.approve_hold(held(user, user_amount=Decimal("0.02")))
+
+            skinsback.paid = {**PAID, "user_amount": Decimal("0.01")}
+            assert deposits.approve_hold(held(user, user_amount=Decimal("0.01"))).status == "hold_approved"
 
     def test_the_message_is_translated(self, skinsback, limit, user):
         limit(1, 1)

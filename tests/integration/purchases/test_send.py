@@ -149,6 +149,20 @@ class TestAfterTheCall:
         assert (row.status, row.error_code, row.error_message) == ("refused", 4, "no_money")
         assert row.changes.get().note == str(sent.answer)
 
+    @pytest.mark.parametrize("sign", [1, -1])
+    def test_a_code_that_is_too_large_for_the_column_is_stored_with_the_message(self, sent, sign):
+        largest = sign * (2**31 - 1)
+        purchase, stored = make_purchase(error_code=5), []
+        for code in (largest, largest + sign):
+            sent.answer = api_error(code, "request_limit_reached")
+            row = purchases.submit(purchase)
+            stored.append((row.status, row.error_code, row.error_message))
+
+        assert stored == [
+            ("requested", largest, "request_limit_reached"),
+            ("requested", None, f"{largest + sign} request_limit_reached"),
+        ]
+
     def test_a_refusal_of_a_repeated_attempt_is_flagged_and_polled_with_a_backoff(self, sent, now):
         purchase = make_purchase(status="unknown", poll_count=3)
         sent.answer = api_error(4)
