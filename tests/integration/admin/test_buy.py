@@ -337,6 +337,16 @@ class TestOnce:
         assert Purchase.objects.count() == len(world.sandbox.state.purchases) == count
         assert LogEntry.objects.count() == count
 
+    def test_two_orders_with_the_same_skins_and_prices_are_two_purchases(self, world, client):
+        pages = []
+        for _ in range(2):
+            wanted_skins(client)
+            pages.append(review(client))
+        first, second = (confirm(client, page) for page in pages)
+        assert first.url != second.url
+        assert sorted(Purchase.objects.values_list("status", flat=True)) == ["creating_trade", "refused"]  # sold out
+        assert len(set(Purchase.objects.values_list("skin_id"))) == 1
+
     def test_a_form_that_is_sent_twice_does_not_empty_the_next_cart(self, world, client):
         wanted_skins(client)
         asked = review(client)

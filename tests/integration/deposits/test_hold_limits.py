@@ -188,6 +188,8 @@ class TestLimits:
         deposits.settle(row, "reverse", operator)
 
         assert deposits.approve_hold(held(user)).status == "hold_approved"
+        with pytest.raises(HoldLimitReached, match="add up to 10 USD"):
+            deposits.approve_hold(held(user))
 
     def test_a_hold_whose_credit_an_operator_reversed_before_has_nothing_at_risk(
         self, skinsback, limit, user, operator
@@ -336,6 +338,18 @@ class TestReservation:
         record_report(said, "poll", asked=asked)
         assert reservation(row) == UNDER_WAY
 
+    def test_is_kept_if_orderstatus_reports_an_unknown_status(self, skinsback, limit, user, traveller):
+        limit(10, 10)
+        row = held(user)
+        skinsback.answer = UnknownOutcome()
+        with pytest.raises(UnknownOutcome):
+            deposits.approve_hold(row)
+        traveller.shift(schedule.APPROVAL * 2)
+
+        report(row, "frozen", "poll")
+
+        assert reservation(row) == UNDER_WAY
+
     @pytest.mark.parametrize("status", ["hold_approved", "success", "fail", "hold_returned"])
     def test_is_released_if_a_webhook_ends_the_hold_first(self, skinsback, limit, user, status):
         limit(10, 10)
@@ -358,6 +372,20 @@ class TestReservation:
         assert (reservation(row), row.status, row.needs_review) == (UNDER_WAY, "hold_approved", True)
         with pytest.raises(HoldLimitReached):
             deposits.approve_hold(held(user))
+
+    def test_does_not_count_beside_the_entries_of_an_operator(self, skinsback, limit, user, operator):
+        limit(10, 10)
+        row = held(user, currency="usd")
+        skinsback.paid = {**PAID, "amount_currency": ""}
+        row = deposits.approve_hold(row)
+        row = deposits.settle(row, "credit", operator)
+        skinsback.paid = PAID
+        with pytest.raises(HoldLimitReached, match="add up to 10 USD"):
+            deposits.approve_hold(held(user))
+
+        deposits.settle(row, "reverse", operator)
+
+        assert deposits.approve_hold(held(user)).status == "hold_approved"
 
     def test_of_a_deposit_that_skinsback_does_not_know_counts_until_a_person_settles_the_review(
         self, skinsback, limit, user, traveller
