@@ -269,6 +269,31 @@ class TestQuote:
 
         assert not Quote.objects.exists()
 
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {},
+            {"BUY_MAX_PRICE": Decimal("4.19")},
+            {"PRICE_MARKUP": hook("eleven_tenths")},
+            {"PRICE_MARKUP": hook("nine_tenths")},
+            {"PRICE_MARKUP": hook("nine_tenths"), "ALLOW_LOSS": True},
+            {"PRICE_MARKUP": hook("halved_cents"), "ALLOW_LOSS": True},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("price", ["4.20", "4.201", "0.004", "0.000001", "0"])
+    def test_the_offered_charge_is_the_charge_of_the_quote_or_none_if_there_is_no_quote(
+        self, user, listed, site, values, price
+    ):
+        site(**values)
+        listed(price)
+        try:
+            quoted = players.make_quote(user, "cs2", KNIFE).charge
+        except (NoPrice, ConfigurationError):
+            quoted = None
+
+        assert quotes.offered_charge(Decimal(price)) == quoted
+
     def test_a_skin_may_be_sold_at_a_loss_where_that_is_allowed(self, user, listed, site):
         site(PRICE_MARKUP=hook("nine_tenths"), ALLOW_LOSS=True)
 
