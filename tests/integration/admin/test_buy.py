@@ -163,6 +163,12 @@ class TestConfirmation:
         assert Purchase.objects.count() == 2
         assert "because of the price cap in all" in asked.content.decode()
 
+    def test_each_purchase_has_the_price_cap_of_its_line(self, world, client):
+        names = [skin.market_hash_name for skin in wanted_skins(client, count=2)]
+        confirm(client, review(client, **change_line(client, 0, cap="900"), **change_line(client, 1, cap="901.5")))
+        caps = {row.market_hash_name: row.max_price for row in Purchase.objects.all()}
+        assert caps == dict(zip(names, [Decimal(900), Decimal("901.5")], strict=True))
+
     def test_the_balance_before_and_after_is_shown(self, world, client):
         (found,) = wanted_skins(client)
         cap = Decimal(cart_of(client)[0][3])

@@ -158,6 +158,16 @@ class TestLimits:
 
         assert list(HoldGuard.objects.values_list("account", "currency")) == [("default", "usd")]
 
+    def test_an_older_instance_whose_credit_was_in_another_currency_is_refused(self, skinsback, limit, user):
+        limit(100, 100)
+        older = held(user, amount_currency="eur")
+        Deposit.objects.update(amount_currency="usd")
+
+        with pytest.raises(RowChanged):
+            deposits.approve_hold(older, seen=deposits.seen(Deposit.objects.get()))
+
+        assert (skinsback.approved, reservation(older)) == ([], ("", None, ""))
+
     def test_a_deposit_whose_credit_is_not_known_is_refused_if_there_is_a_limit(self, skinsback, limit, user):
         limit(100, 100)
 
