@@ -71,6 +71,13 @@ class TestBeforeTheCall:
         assert sent == [rows[1].custom_id]
         assert [fresh(row).attempts for row in rows] == [0, 1, 0]
 
+    def test_a_purchase_of_the_batch_that_another_worker_has_claimed_is_not_claimed_again(self, now):
+        claimed, unsent = (make_purchase(batch_id="b") for _ in range(2))
+        Purchase.objects.filter(pk=claimed.pk).update(attempts=1, submitted_at=now - timedelta(seconds=1))
+
+        assert sending._claim_unsent([claimed.pk, unsent.pk], now) == [unsent]
+        assert fresh(claimed).attempts == 1
+
     def test_sending_one_purchase_again_sends_no_other(self, sent):
         rows = [make_purchase(status="unknown") for _ in range(3)]
 
