@@ -163,6 +163,12 @@ class TestConfirmation:
         assert Purchase.objects.count() == 2
         assert "because of the price cap in all" in asked.content.decode()
 
+    def test_each_purchase_has_the_price_cap_of_its_line(self, world, client):
+        names = [skin.market_hash_name for skin in wanted_skins(client, count=2)]
+        confirm(client, review(client, **change_line(client, 0, cap="900"), **change_line(client, 1, cap="901.5")))
+        caps = {row.market_hash_name: row.max_price for row in Purchase.objects.all()}
+        assert caps == dict(zip(names, [Decimal(900), Decimal("901.5")], strict=True))
+
     def test_the_balance_before_and_after_is_shown(self, world, client):
         (found,) = wanted_skins(client)
         cap = Decimal(cart_of(client)[0][3])
@@ -336,6 +342,16 @@ class TestOnce:
         assert "Nothing was bought a second time" in messages_of(client, second)[-1]
         assert Purchase.objects.count() == len(world.sandbox.state.purchases) == count
         assert LogEntry.objects.count() == count
+
+    def test_two_orders_with_the_same_skins_and_prices_are_two_purchases(self, world, client):
+        pages = []
+        for _ in range(2):
+            wanted_skins(client)
+            pages.append(review(client))
+        first, second = (confirm(client, page) for page in pages)
+        assert first.url != second.url
+        assert sorted(Purchase.objects.values_list("status", flat=True)) == ["creating_trade", "refused"]  # sold out
+        assert len(set(Purchase.objects.values_list("skin_id"))) == 1
 
     def test_a_form_that_is_sent_twice_does_not_empty_the_next_cart(self, world, client):
         wanted_skins(client)
