@@ -222,5 +222,5 @@ def test_a_list_needs_few_queries(browser, user, model, query):
 
 @pytest.mark.parametrize("query", [{"status": "\x00"}, {"account": "\x00"}, {"game": "a\x00"}, {"user__exact": "\x00"}])
 def test_a_filter_that_the_database_cannot_read_is_left_out(browser, query):
-    response = browser.get(list_url(Deposit), query)
-    assert (response.status_code, response.url) == (302, f"{list_url(Deposit)}?e=1")
+    response = browser.get(list_url("deposit"), query)
+    assert (response.status_code, response.url) == (302, f"{list_url('deposit')}?e=1")
