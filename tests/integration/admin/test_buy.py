@@ -536,6 +536,22 @@ class TestOldPages:
         assert text in messages_of(client, confirm(client, second))[-1]
         assert Purchase.objects.count() == len(world.sandbox.state.purchases) == 1
 
+    def test_a_second_tab_buys_nothing_while_the_first_order_is_being_sent(self, world, client, user, monkeypatch):
+        wanted_skins(client)
+        first, second = review(client), review(client, username="alice")
+        other_tab, send = Client(), orders.send
+        other_tab.cookies = client.cookies
+
+        def send_while_the_other_tab_buys(request, bought):
+            monkeypatch.setattr(orders, "send", send)
+            confirm(other_tab, second)
+            send(request, bought)
+
+        monkeypatch.setattr(orders, "send", send_while_the_other_tab_buys)
+        confirm(client, first)
+        assert Purchase.objects.count() == len(world.sandbox.state.purchases) == 1
+        assert not cart_of(client)
+
     def test_a_page_from_before_a_change_of_the_cart_buys_nothing(self, world, client):
         several_of_one_name(client)
         old = review(client, **change_line(client, quantity=3, cap="900"))
