@@ -232,8 +232,8 @@ def _allowed_decisions(row: Deposit) -> set[str]:
     """Return the decisions that are possible for a deposit.
 
     "keep" is always possible. "credit" is possible if the deposit was never credited, has an amount and an owner, and
-    ``HOLD_APPROVE_MAX`` did not refuse its hold. "reverse" is possible if the deposit was credited and the credit was not
-    reversed.
+    ``HOLD_APPROVE_MAX`` did not refuse its hold. "reverse" is possible if the deposit was credited and the credit was
+    not reversed.
     """
     kinds = {entry.kind for entry in row.entries.all()}
     if EntryKind.CREDIT not in kinds:

@@ -172,8 +172,8 @@ def _buy(request: HttpRequest, model_admin: Any, order: dict[str, Any]) -> HttpR
     lines: list[str] = order["lines"]
     Cart(request.session).subtract({key: lines.count(key) for key in lines})
     orders.keep_names(request.session, order["names"])
-    request.session.save()  # before the call to SkinsBack, so that another tab does not buy the same cart meanwhile
     try:
+        request.session.save()  # before the call to SkinsBack, so that another tab does not buy the same cart meanwhile
         orders.send(request, bought)
     finally:  # the purchases are saved, even if sending them failed
         orders.log_bought(request, model_admin, bought)
