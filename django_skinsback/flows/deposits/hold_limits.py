@@ -181,6 +181,15 @@ def release_after_review(edit: Edit[Deposit]) -> None:
         edit.set(**NOT_RESERVED)
 
 
+def is_refused(deposit: Deposit) -> bool:
+    """Return whether the deposit is in hold and under review because ``HOLD_APPROVE_MAX`` did not allow its approval.
+
+    The decision ``credit`` about the review would post the same credit without the limit, so it is not possible.
+    """
+    codes = {reason.get("code") for reason in deposit.review_reasons} if deposit.needs_review else set()
+    return deposit.status == DepositStatus.IN_HOLD and LIMIT_REACHED in codes
+
+
 def end_limit_review(edit: Edit[Deposit]) -> list[dict[str, Any]]:
     """Remove the review reason ``LIMIT_REACHED`` after a person's decision. Return the removed reasons."""
     reasons = edit.row.review_reasons if edit.row.needs_review else []

@@ -540,3 +540,39 @@ def test_the_signature_of_an_order_is_not_one_of_another_purpose(world, client):
     with pytest.raises(orders.signing.BadSignature):
         orders.signing.loads(order)
     assert browser_of(*VIEW_ALL).post(buy_url(), {"order": order}).status_code == 403
+
+
+class TestOldPages:
+    @pytest.mark.parametrize("fields", [{}, {"username": "alice"}])
+    def test_a_second_tab_with_the_same_cart_buys_nothing_after_the_first(self, fields, world, client, user):
+        wanted_skins(client)
+        first, second = review(client), review(client, **fields)
+        confirm(client, first)
+        text = "cart has changed" if fields else "Nothing was bought a second time"
+        assert text in messages_of(client, confirm(client, second))[-1]
+        assert Purchase.objects.count() == len(world.sandbox.state.purchases) == 1
+
+    def test_a_second_tab_buys_nothing_while_the_first_order_is_being_sent(self, world, client, user, monkeypatch):
+        wanted_skins(client)
+        first, second = review(client), review(client, username="alice")
+        other_tab, send = Client(), orders.send
+        other_tab.cookies = client.cookies
+
+        def send_while_the_other_tab_buys(request, bought):
+            monkeypatch.setattr(orders, "send", send)
+            confirm(other_tab, second)
+            send(request, bought)
+
+        monkeypatch.setattr(orders, "send", send_while_the_other_tab_buys)
+        confirm(client, first)
+        assert Purchase.objects.count() == len(world.sandbox.state.purchases) == 1
+        assert not cart_of(client)
+
+    def test_a_page_from_before_a_change_of_the_cart_buys_nothing(self, world, client):
+        several_of_one_name(client)
+        old = review(client, **change_line(client, quantity=3, cap="900"))
+        asked = review(client, **change_line(client, quantity=1))
+        assert "cart has changed" in messages_of(client, confirm(client, old))[-1]
+        assert not Purchase.objects.exists()
+        confirm(client, asked)
+        assert Purchase.objects.count() == 1

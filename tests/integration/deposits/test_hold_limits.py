@@ -599,6 +599,17 @@ class TestPolicy:
         assert (row.needs_review, row.review_reasons) == (False, [])
         assert [reason["code"] for reason in row.changes.first().settled_reasons] == ["hold_limit_reached"]
 
+    def test_the_review_cannot_credit_the_hold_that_the_limit_did_not_allow(self, skinsback, user, traveller, operator):
+        row = held(user)
+        self.sweep(traveller, times=1)
+        row.refresh_from_db()
+        with pytest.raises(InvalidInput, match="approve the hold later"):
+            deposits.settle(row, "credit", operator)
+
+        row.refresh_from_db()
+        assert (row.needs_review, LedgerEntry.objects.exists()) == (True, False)
+        assert deposits.settle(row, "keep", operator).needs_review is False
+
     def test_other_reasons_stay_in_review(self, skinsback, user, traveller, operator):
         row = held(user)
         report(row, "frozen")
