@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -34,8 +36,11 @@ class FindingChangeList(ChangeList):
     def get_queryset(self, request: HttpRequest, *args: Any, **options: Any) -> QuerySet[Any]:
         """Return all rows that match. If the order is by a time that not every row has, leave out rows without it.
 
-        Some databases sort empty values first, others sort them last, and their indexes have the same order.
+        Some databases sort empty values first, others sort them last, and their indexes have the same order. Raise
+        IncorrectLookupParameters for a filter with a NUL character, which PostgreSQL refuses.
         """
+        if any("\x00" in text for values in self.get_filters_params().values() for text in values):
+            raise IncorrectLookupParameters(ValidationError(_("The filters are not valid for this list.")))
         queryset = super().get_queryset(request, *args, **options)
         self.column_of_order = self._nullable_column_of_order(queryset)
         if self.column_of_order:
