@@ -48,7 +48,7 @@ class CartPage:
         self.lines = self._lines()
         # Errors of the recipient are shown only if the operator has finished typing.
         self.is_checked = request.method == "POST" and self.action == "review" and initial is None
-        # A link cannot fill in the recipient or the charge: an operator might confirm what somebody else has chosen.
+        # A link cannot fill in the recipient or the charge: an operator might confirm what another person has chosen.
         posted = request.POST
         typed = {name: posted[name] for name in RecipientForm.base_fields if name in posted}
         typed = typed if initial is None else initial
