@@ -66,7 +66,7 @@ class Discrepancy(models.Model):
         max_length=16,
         choices=WebhookEvent.Outcome,
         blank=True,
-        help_text=_("of the report that SkinsBack's row was recorded as"),
+        help_text=_("what happened when the row of SkinsBack was recorded as a report"),
     )
     state = models.CharField(_("state"), max_length=16, choices=State, default=State.OPEN)
     times_seen = models.PositiveIntegerField(_("times seen"), default=1)

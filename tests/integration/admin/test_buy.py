@@ -344,11 +344,13 @@ class TestOnce:
         assert LogEntry.objects.count() == count
 
     def test_two_orders_with_the_same_skins_and_prices_are_two_purchases(self, world, client):
+        other = Client()  # another session has a cart of its own
+        other.force_login(client.user)
         pages = []
-        for _ in range(2):
-            wanted_skins(client)
-            pages.append(review(client))
-        first, second = (confirm(client, page) for page in pages)
+        for browser in (client, other):
+            wanted_skins(browser)
+            pages.append((browser, review(browser)))
+        first, second = (confirm(browser, page) for browser, page in pages)
         assert first.url != second.url
         assert sorted(Purchase.objects.values_list("status", flat=True)) == ["creating_trade", "refused"]  # sold out
         assert len(set(Purchase.objects.values_list("skin_id"))) == 1
