@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -60,7 +61,10 @@ class FindingAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the
         per_page: int,
         orphans: int = 0,
         allow_empty_first_page: bool = True,
-    ) -> BoundedPaginator:
+    ) -> "Paginator[Any]":
+        """Return the paginator of the list. The history of a row is a list of another model: it gets Django's."""
+        if queryset.model is not self.model:
+            return Paginator(queryset, per_page, orphans, allow_empty_first_page)
         return self.paginator(queryset, per_page, orphans, allow_empty_first_page, time_column=self.time_column)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.admin.utils import label_for_field
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -77,7 +78,7 @@ class FindingChangeList(ChangeList):
             )
             notes.append(text % {"count": f"{KEYS_OF_EACH_KIND:,}"})
         if self.column_of_order:
-            column = self.lookup_opts.get_field(self.column_of_order).verbose_name  # type: ignore[union-attr]
+            column = label_for_field(self.column_of_order, self.model)
             notes.append(_("Rows without “%(column)s” are not shown in this order.") % {"column": column})
         return notes
 
