@@ -13,7 +13,7 @@ ENVS ?= lowest,django60,newest,core,wheel
 EMPTY :=
 PYTHONS := $(subst $(EMPTY) ,:,$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[1-9]*/bin))
 
-.PHONY: help demo test matrix bench bench-admin prove fuzz mutants lint types format clean
+.PHONY: help demo test matrix bench bench-admin prove fuzz mutants pictures lint types format clean
 
 help:  ## Show the commands
 	@echo "django-skinsback"
@@ -51,6 +51,9 @@ mutants: .venv/dev  ## Test the tests: mutate the code about money and check tha
 	@$(INSTALL) "mutmut>=3.8" $(QUIETLY)
 	@$(BIN)/mutmut run --max-children 2
 	@$(BIN)/mutmut results
+
+pictures: .venv/dev  ## Make the pictures of docs/operators.md with the example shop and Chromium
+	@$(BIN)/python docs/pictures.py
 
 lint: .venv/dev  ## Check code, formatting and import contracts
 	@$(BIN)/ruff check --quiet .

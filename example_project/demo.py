@@ -35,6 +35,7 @@ from honcho.colour import get_colours  # noqa: E402
 from honcho.printer import Message, Printer  # noqa: E402
 from honcho.process import Process  # noqa: E402
 
+from django_skinsback.exceptions import SkinsBackError  # noqa: E402
 from example_project import demo_database  # noqa: E402
 
 MANAGE = [sys.executable, str(ROOT / "example_project" / "manage.py")]
@@ -207,6 +208,7 @@ def _start(processes: Processes) -> None:
     processes.start("sandbox", *sandbox, *state, *events, only_errors=True)
     processes.wait(lambda: _answers(settings.SANDBOX_URL), "The sandbox")
     _import_prices()
+    _make_rows()
     site = ["runserver", "--noreload", f"127.0.0.1:{settings.SITE_PORT}"]
     processes.start("site", *MANAGE, *site, only_errors=True)
     celery = [sys.executable, "-m", "celery", "--quiet", "--app", "example_project.config"]
@@ -228,6 +230,14 @@ def _import_prices() -> None:
         call_command("skinsback_sync_prices", stdout=StringIO())
     except (CommandError, SystemExit) as error:
         _print(f"The prices were not updated. The shop shows those of the last run ({error}).")
+
+
+def _make_rows() -> None:
+    """Make the rows of the operator's desk. If the sandbox refuses them, print the error and show an empty desk."""
+    try:
+        call_command("seed_desk")
+    except (SkinsBackError, OSError) as error:
+        _print(f"The operator's desk is empty ({error}).")
 
 
 def _answers(url: str) -> bool:
@@ -252,13 +262,14 @@ def _welcome() -> str:
     rows: list[tuple[str, Any, str]] = [
         ("Shop", settings.SITE_URL, "deposit and withdraw skins"),
         ("Admin", f"{settings.SITE_URL}/admin/", "for the operator"),
+        ("Desk", f"{settings.SITE_URL}/admin/skinsback/desk/", "what needs the operator, and where the money is"),
         ("Sandbox", settings.SANDBOX_URL, "simulates SkinsBack and Steam: clock, faults, messages"),
     ]
     logins = [(login["username"], login["password"], str(login["about"])) for login in settings.DEMO_LOGINS]
     lines = ["", "Nightmarket is open.", ""]
-    lines += [f"  {name:<10}{address:<32}{about}" for name, address, about in rows]
+    lines += [f"  {name:<10}{address:<46}{about}" for name, address, about in rows]
     lines += ["", "  Log in as"]
-    lines += [f"  {name:<10}{password:<32}{about}" for name, password, about in logins]
+    lines += [f"  {name:<10}{password:<46}{about}" for name, password, about in logins]
     return "\n".join([*lines, "", "  Ctrl-C stops everything.", ""])
 
 

@@ -122,6 +122,9 @@ SKINSBACK = {
     "BALANCE": "example_project.wallet.models.balance_of",
     "PRICE_MARKUP": "example_project.shop.prices.with_markup",
     "BUY_MAX_PRICE": Decimal(500),
+    "LIABILITIES": "example_project.wallet.models.liabilities",
+    "HOLD_APPROVE_MAX": {"usd": (Decimal(300), Decimal(2000))},
+    "LOW_BALANCE": Decimal(100),
     "LIMITS": {
         "deposits": {"count": 50, "sum": {"usd": Decimal(5000)}},
         "purchases": {"count": 50, "sum": {"usd": Decimal(2000)}},

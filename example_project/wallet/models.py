@@ -42,6 +42,12 @@ def in_millionths(amount: Decimal) -> int:
     return int(amount * MILLION)
 
 
+def liabilities(currency: str) -> Decimal:
+    """Return what the shop owes its users in ``currency``. The setting ``LIABILITIES`` names this function."""
+    owed = Wallet.objects.filter(currency=currency, millionths__gt=0).aggregate(sum=models.Sum("millionths"))["sum"]
+    return Decimal(owed or 0) / MILLION
+
+
 def balance_of(user: AbstractBaseUser, currency: str) -> Decimal:
     """Return the balance of ``user`` in ``currency``; zero without a wallet. The setting ``BALANCE`` names it."""
     wallet = Wallet.objects.filter(user_id=user.pk, currency=currency).first()

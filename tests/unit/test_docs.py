@@ -210,3 +210,16 @@ def test_the_counted_figures_of_the_architecture_page_are_within_the_limits_of_t
     figures = [int(figure) for figure in re.findall(r"\d+", delivery + purchase)]
     assert len(figures) == 4
     assert all(figure <= limit for figure, limit in zip(figures, [36, 10, 20, 100], strict=True))
+
+
+def test_every_picture_of_the_documentation_is_shown_and_small():
+    shown = {
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target in re.findall(r"!\[[^\]]+\]\((?!https?:)([^)]+\.png)\)", page.read_text())
+    }
+    stored = {path.resolve() for path in (ROOT / "docs/pictures").iterdir()}
+
+    assert shown == stored
+    assert all(path.stat().st_size < 100_000 for path in stored)
+    assert {int.from_bytes(path.read_bytes()[16:20], "big") for path in stored} == {1280, 390}  # the width of a PNG

@@ -62,8 +62,7 @@ class FindingAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # generic in the
         orphans: int = 0,
         allow_empty_first_page: bool = True,
     ) -> "Paginator[Any]":
-        """Return the paginator of the list. The history of a row is a list of another model: it gets Django's."""
-        if queryset.model is not self.model:
+        if queryset.model is not self.model:  # Django's page of a row's history lists rows of the admin's log
             return Paginator(queryset, per_page, orphans, allow_empty_first_page)
         return self.paginator(queryset, per_page, orphans, allow_empty_first_page, time_column=self.time_column)
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from ... import conf, deposits
 from ...models import Deposit, HoldDecision
 from ...models.reasons import reason_texts
-from ...statuses import DepositStatus
+from ...statuses import DepositStatus, Queue
 from .. import display
 from ..actions import (
     change_url,
@@ -34,6 +34,7 @@ from ..actions import (
     selected_rows,
 )
 from ..customers.links import customer_url
+from ..queues.buttons import BUTTON_NAME, choose_row_of_button, desk_after_last_row, is_row_key
 from .facts import SKINS_SHOWN, OpenCredits, credit_of_row, credit_text, histories, skins_of, sums_text, time_left
 
 ROWS_SHOWN = 20
@@ -75,6 +76,7 @@ def holds_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
         "list_url": changelist_url(model_admin),
         "may_act": may_act,
         "checkbox_name": ACTION_CHECKBOX_NAME,
+        "button_name": BUTTON_NAME,
         "accounts": _account_links(model_admin, account),
         "next_url": _url(model_admin, account=account, after=following) if following else "",
         "first_url": _url(model_admin, account=account) if request.GET.get("after") else "",
@@ -90,7 +92,7 @@ def _page(queryset: QuerySet[Deposit], account: str, after: str) -> tuple[list[D
     A position is the decision and the primary key of the last deposit of the page before: ``leave-17``.
     """
     decision, _separator, last = after.rpartition("-")
-    begin, highest = (ORDER.index(decision), int(last)) if decision in ORDER and _is_key(last) else (0, 0)
+    begin, highest = (ORDER.index(decision), int(last)) if decision in ORDER and is_row_key(last) else (0, 0)
     held = queryset.filter(status=DepositStatus.IN_HOLD).select_related("user").order_by("pk")
     if account:
         held = held.filter(account=account)
@@ -102,11 +104,6 @@ def _page(queryset: QuerySet[Deposit], account: str, after: str) -> tuple[list[D
             last_row = rows[ROWS_SHOWN - 1]
             return rows[:ROWS_SHOWN], f"{last_row.hold_decision}-{last_row.pk}"
     return rows, ""
-
-
-def _is_key(text: str) -> bool:
-    """Return whether the text is a number that a primary key can have."""
-    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def _url(model_admin: Any, **query: str) -> str:
@@ -158,15 +155,19 @@ def _described(model_admin: Any, rows: list[Deposit]) -> dict[str, Any]:
 
 def _decide(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """Show the confirmation page of the selected deposits, or apply the confirmed decision and go back to the page."""
+    choose_row_of_button(request)
     decide: Callable[..., HttpResponse | None] | None = {"approve_hold": approve_rows, "leave_hold": leave_rows}.get(
         request.POST.get("action", "")
     )
-    keys = [key for key in request.POST.getlist(ACTION_CHECKBOX_NAME) if _is_key(key)]
+    keys = [key for key in request.POST.getlist(ACTION_CHECKBOX_NAME) if is_row_key(key)]
     if decide is None or not keys:
         messages.warning(request, _("Select at least one deposit. Nothing was done."))
         return HttpResponseRedirect(request.get_full_path())
     response = decide(model_admin, request, model_admin.get_queryset(request).filter(pk__in=keys))
-    return response or HttpResponseRedirect(request.get_full_path())
+    if response is not None:
+        return response
+    desk = desk_after_last_row(model_admin, request, Queue.HOLDS, Deposit)
+    return HttpResponseRedirect(desk or request.get_full_path())
 
 
 def approve_rows(model_admin: Any, request: HttpRequest, queryset: QuerySet[Deposit]) -> HttpResponse | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -30,6 +30,7 @@ from .advice import (
     PURCHASE_ADVICE,
     Advice,
 )
+from .buttons import choose_row_of_button, desk_after_last_row, row_buttons
 
 Lines = tuple[Any, Any, Any]
 """Three texts: what happened, what it may cost, what can be done."""
@@ -50,11 +51,28 @@ class QueueListAdmin(ReadOnlyAdmin):
         columns = super().get_list_display(request)
         if request.GET.get("queue") not in queues_of(self.model):
             return columns
-        return [*(name for name in columns if name in {*self.queue_columns, "account"}), "what_to_do"]
 
-    @admin.display(description=gettext_lazy("what to do"))
-    def what_to_do(self, row: Any) -> SafeString:
-        return format_html_join("", '<div class="skinsback-advice">{}</div>', ((part,) for part in advice_parts(row)))
+        @admin.display(description=gettext_lazy("what to do"))
+        def what_to_do(row: Any) -> SafeString:
+            parts = ((part,) for part in advice_parts(row))
+            advice = format_html_join("", '<div class="skinsback-advice">{}</div>', parts)
+            return format_html("{}{}", advice, row_buttons(self, request, row))
+
+        kept = {*self.queue_columns, "account"}
+        return [*(each for each in columns if getattr(each, "__name__", each) in kept), what_to_do]
+
+    def available_actions(self, request: HttpRequest, row: Any) -> list[str]:
+        """Return the names of the actions that are possible for this row. This method does not check permissions."""
+        return [name for name in self.actions or () if isinstance(name, str)]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list, or begin an action. If the action was the last one of a queue, go to the desk."""
+        choose_row_of_button(request)
+        response = super().changelist_view(request, extra_context)
+        if isinstance(response, HttpResponseRedirect) and request.method == "POST":
+            desk = desk_after_last_row(self, request, request.GET.get("queue"), self.model)
+            return HttpResponseRedirect(desk) if desk else response
+        return response
 
 
 def advice_parts(row: Any) -> list[SafeString]:

@@ -137,7 +137,10 @@ class ControlAPI:
             raise NotFound(f"Unknown action: use one of {', '.join(_DEPOSIT_ACTIONS)}, choose, notify.")
         with self.store.locked():
             deposit = self._deposit(fields, order_id)
-            _DEPOSIT_ACTIONS[action](self.store, deposit)
+            if action == "accept" and fields.get("held"):
+                deposits.accept(self.store, deposit, held=True)
+            else:
+                _DEPOSIT_ACTIONS[action](self.store, deposit)
             return _plain(deposit)
 
     def notify_deposit(self, fields: Fields, order_id: str) -> Any:

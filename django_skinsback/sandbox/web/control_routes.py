@@ -67,8 +67,9 @@ ROUTES = (
         "POST",
         "/_sandbox/deposits/<order_id>/<action>",
         "change_deposit",
-        "Do an action. For a trade offer: accept, decline or expire. For a held deposit: return or finish-hold.",
-        ("project",),
+        "Do an action. For a trade offer: accept, decline or expire. For a held deposit: return or finish-hold. "
+        "With held=1, accept starts a hold of eight days.",
+        ("project", "held"),
     ),
     Route(
         "POST",

@@ -101,7 +101,7 @@ def test_a_notification_without_a_result_url_is_refused(browser, link):
         ("/_sandbox/outcomes", {"outcome": "time_out"}, "timeout"),
         ("/_sandbox/outcomes", {"outcome": "timeout", "error_reason": "rain"}, "user_cant_trade"),
         ("/_sandbox/outcomes", {"outcome": "timeout", "partner": "wren"}, "digits"),
-        ("/_sandbox/deposits/1/accept", {"held": "1"}, "project"),
+        ("/_sandbox/deposits/1/accept", {"hold": "1"}, "project"),
         ("/_sandbox/deposits/1/accept", {"project": "shop"}, "sandbox-2"),
         ("/_sandbox/deposits/1/choose", {"skins": "1"}, "asset_ids"),
         ("/_sandbox/deposits/1/choose", {"steam_id": "76561198000000001"}, "76561198999000001"),
@@ -122,6 +122,12 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones(browser, link, sa
     assert sandbox.faults.active() == []
     assert sandbox.store.planned_outcomes.active() == []
     assert sandbox.deposit("1").trade_offer_id == ""
+
+
+def test_a_trade_can_be_accepted_with_a_hold(browser, link):
+    link()
+    browser.post("/_sandbox/deposits/1/choose")
+    assert browser.post("/_sandbox/deposits/1/accept", data={"held": "1"}).get_json()["status"] == "in_hold"
 
 
 def test_json_nested_too_deeply_is_refused(browser):
