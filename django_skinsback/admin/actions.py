@@ -140,6 +140,7 @@ def confirmation_page(
             "title": title,
             "opts": model_admin.opts,
             "media": model_admin.media,
+            "list_url": changelist_url(model_admin),
             "rows": rows,
             "action": action,
             "checkbox_name": ACTION_CHECKBOX_NAME,

@@ -3,18 +3,20 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from django.contrib.sessions.backends.base import SessionBase
 
 from ... import conf
 from ...models import MarketItem
-from ...money import EXACT, PLACES
+from ...money import EXACT
 from .. import display
 
 KEY = "skinsback_buy_cart"
 SKINS_AT_ONCE = 50
 """The largest number of skins in one order. One call of SkinsBack buys at most so many (``market_batch_buy``)."""
+
+CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,13 @@ def line_key(game: str, market_hash_name: str) -> str:
 
 
 def default_cap(price: Decimal) -> Decimal:
-    """Return the price increased by ``PRICE_SLIPPAGE``, but not more than ``BUY_MAX_PRICE``, in US dollars."""
-    cap, limit = price * (1 + conf.price_slippage()), conf.buy_max_price()
-    return min(cap, cap if limit is None else limit).quantize(PLACES, rounding=ROUND_DOWN, context=EXACT)
+    """Return the price increased by ``PRICE_SLIPPAGE``, in whole cents, but not more than ``BUY_MAX_PRICE``.
+
+    The result is in US dollars, and never below the price if ``BUY_MAX_PRICE`` allows the price.
+    """
+    raised = EXACT.multiply(price, 1 + conf.price_slippage()).quantize(CENT, rounding=ROUND_HALF_UP, context=EXACT)
+    limit = conf.buy_max_price()
+    return max(raised, price) if limit is None else min(max(raised, price), limit)
 
 
 class Cart:

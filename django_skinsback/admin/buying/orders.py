@@ -33,14 +33,13 @@ from ...money import EXACT, PLACES, wire_amount
 from ...sensitive import hide
 from ...wire.types import Skin
 from .. import display
+from .cart import CENT
 from .market import Choice
 from .recipient import Recipient, profile_trade_url, trade_url_digest
 
 SALT = "skinsback_order"
 ORDER_SECONDS = 24 * 60 * 60
 """The seconds for which a confirmation page is valid. An order that is sent later is refused."""
-
-CENT = Decimal("0.01")
 
 NAMES_KEY = "skinsback_buy_names"
 _MOST_NAMES = 200

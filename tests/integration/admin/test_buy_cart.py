@@ -8,7 +8,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
-from django_skinsback.admin.buying.cart import SKINS_AT_ONCE
+from django_skinsback.admin.buying.cart import SKINS_AT_ONCE, default_cap
 from django_skinsback.connection import get_client
 from django_skinsback.models import MarketItem
 
@@ -146,7 +146,7 @@ class TestCart:
         put_into_cart(client, *search(client, "ni"))
         assert cart_of(client) == [
             ("rust", "Night Hoodie", 1, "2.06"),
-            ("cs2", "AK-47 | Night Ferry (Field-Tested)", 1, "6.592"),
+            ("cs2", "AK-47 | Night Ferry (Field-Tested)", 1, "6.59"),
         ]
 
     def test_the_default_cap_is_never_above_the_limit_of_the_settings(self, world, client, price_list, settings):
@@ -257,3 +257,19 @@ class TestMarketItems:
         page = client.get(buy_url())
         assert page.context["lines"][0]["price"].startswith("2.50")
         assert list(fields_of(page).values()) == ["1", "2.06"]
+
+
+@pytest.mark.parametrize(
+    ("price", "limit", "cap"),
+    [
+        ("3.33", None, "3.43"),
+        ("6.40", None, "6.59"),
+        ("0.03", None, "0.03"),
+        ("0.0045", None, "0.0045"),
+        ("3.33", "3.40", "3.40"),
+        ("3.33", "2.00", "2.00"),
+    ],
+)
+def test_the_default_cap_is_in_whole_cents_and_not_below_the_price(price, limit, cap, settings):
+    settings.SKINSBACK = {**settings.SKINSBACK, "BUY_MAX_PRICE": limit and Decimal(limit)}
+    assert default_cap(Decimal(price)) == Decimal(cap)
