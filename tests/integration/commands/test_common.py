@@ -21,6 +21,8 @@ NAMES = sorted(name for name in get_commands() if name.startswith("skinsback_") 
 BUY = ("--name", "AK-47", "--trade-url", "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey")
 ARGUMENTS = {
     "skinsback_buy": (*BUY, "--dry-run"),
+    "skinsback_digest": ("--show",),
+    "skinsback_export": ("deposits", "--format", "jsonl"),
     "skinsback_forget_user": ("alice",),
     "skinsback_replay": ("--since", "2000-01-01"),
 }
