@@ -1,7 +1,9 @@
 """Functions that read and write amounts and currency codes. Amounts are exact Decimals. Floats raise InvalidAmount."""
 
 import re
+from collections.abc import Iterable
 from decimal import ROUND_DOWN, Context, Decimal
+from functools import reduce
 
 from .exceptions import InvalidAmount, InvalidInput
 
@@ -14,7 +16,12 @@ _CURRENCY = re.compile(r"[A-Za-z0-9]{2,8}")
 _MAX_CHARACTERS = 32
 _TOO_LARGE = Decimal(10) ** 14
 EXACT = Context(prec=64)
-"""The decimal context of every rounding. The process's own context is not used: its precision may be too small."""
+"""The decimal context of every calculation with amounts. The process's own context may have a small precision."""
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the exact sum of amounts. The precision of the process's own decimal context does not matter."""
+    return reduce(EXACT.add, amounts, Decimal(0))
 
 
 def parse_number(value: str | int | Decimal) -> Decimal:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from .. import deposits
 from ..error_texts import text_for
 from ..exceptions import SkinsBackError
+from ..flows.deposits.hold_limits import is_refused
 from ..flows.deposits.seen import shown_credit
 from ..models import Deposit, HoldDecision
 from ..statuses import DepositStatus, EntryKind
@@ -230,8 +231,9 @@ class DepositAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
 def _allowed_decisions(row: Deposit) -> set[str]:
     """Return the decisions that are possible for a deposit.
 
-    "keep" is always possible. "credit" is possible if the deposit was never credited and has an amount and an owner.
-    "reverse" is possible if the deposit was credited and the credit was not reversed.
+    "keep" is always possible. "credit" is possible if the deposit was never credited, has an amount and an owner, and
+    ``HOLD_APPROVE_MAX`` did not refuse its hold. "reverse" is possible if the deposit was credited and the credit was
+    not reversed.
     """
     kinds = {entry.kind for entry in row.entries.all()}
     if EntryKind.CREDIT not in kinds:
@@ -254,7 +256,7 @@ def _amounts_of_decisions(row: Deposit) -> list[tuple[Any, Any]]:
 
 
 def _can_be_credited(row: Deposit) -> bool:
-    if row.is_owner_gone:
+    if row.is_owner_gone or is_refused(row):
         return False
     try:
         shown_credit(row)

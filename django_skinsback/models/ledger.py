@@ -9,6 +9,7 @@ from django.db import models, router
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from ..money import EXACT, exact_sum
 from ..statuses import EntryKind
 from . import fields
 from .deposit import Deposit
@@ -29,13 +30,13 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
         The sum may be below zero after a reversal.
         """
         amounts: Iterable[Decimal] = self._of(user, currency).values_list("amount", flat=True)
-        return sum(amounts, Decimal(0))  # not in the database: SQLite adds decimals as floats
+        return exact_sum(amounts)  # not in the database: SQLite adds decimals as floats
 
     def statement(self, user: Any, currency: str) -> "Iterator[tuple[LedgerEntry, Decimal]]":
         """Yield each entry of ``user`` in ``currency`` with the balance after it. The oldest entry is first."""
         balance = Decimal(0)
         for entry in self._of(user, currency).order_by("pk").iterator():
-            balance += entry.amount
+            balance = EXACT.add(balance, entry.amount)
             yield entry, balance
 
     def _of(self, user: Any, currency: str) -> "LedgerQuerySet":

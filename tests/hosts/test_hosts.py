@@ -21,6 +21,7 @@ ADMIN = [
 ]
 PLAYERS = ["tests/integration/players/test_guard.py", "tests/integration/market/test_quotes.py"]
 PROFILES = ["tests/integration/players/test_steam_profiles.py", "tests/integration/purchases/test_quoted.py"]
+KEYS = ["tests/integration/deposits/test_idempotency.py", "tests/integration/purchases/test_idempotency.py"]
 PAGES = ["tests/hosts/admin_pages.py"]
 DESK_QUERIES = ["tests/integration/desk/test_queues.py", "tests/integration/desk/test_exposure.py"]
 COMMITS = ["tests/hosts/commits.py"]
@@ -41,7 +42,18 @@ SITES = {
     "strict": CONTRACTS,
     "uuid_user": [*CONTRACTS, *PAGES, *PLAYERS, *PROFILES, *DESK],
     "naive_time": [*CONTRACTS, *SENDING, *PAGES, *PLAYERS, *DESK, *DESK_QUERIES],
-    "replica": [*CONTRACTS, *PURCHASES, *SENDING, "tests/integration/webhooks/test_deliveries.py", *DESK_QUERIES],
+    "replica": [
+        *CONTRACTS,
+        *PURCHASES,
+        *SENDING,
+        *PLAYERS,
+        *PROFILES,
+        *KEYS,
+        "tests/integration/players/test_freeze.py",
+        "tests/integration/purchases/test_send.py",
+        "tests/integration/webhooks/test_deliveries.py",
+        *DESK_QUERIES,
+    ],
     "second_database": [*CONTRACTS, *PURCHASES, *COMMITS, *PLAYERS, *DESK_QUERIES, *OWN_TRANSACTIONS],
     "proxied": [*CONTRACTS, *NO_PROXY],
     "steam_logins": ["tests/hosts/steam_logins.py", "-W", "ignore"],  # the packages themselves cause warnings

@@ -192,7 +192,7 @@ def faults():
 
 
 def test_every_fault_has_a_number_and_a_test():
-    assert list(faults()) == list(range(1, 89))
+    assert list(faults()) == list(range(1, 93))
     assert all(faults().values())
 
 

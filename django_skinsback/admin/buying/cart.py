@@ -1,6 +1,7 @@
 """The cart of an operator. It is kept in the session and contains no secret: the trade URL is not part of the cart."""
 
 import hashlib
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
@@ -12,7 +13,7 @@ from ...models import MarketItem
 from ...money import EXACT
 from .. import display
 
-KEY = "skinsback_buy_cart"
+KEY, ORDER_KEY = "skinsback_buy_cart", "skinsback_buy_order"
 SKINS_AT_ONCE = 50
 """The largest number of skins in one order. One call of SkinsBack buys at most so many (``market_batch_buy``)."""
 
@@ -66,6 +67,20 @@ class Cart:
         """The number of skins in the cart."""
         return sum(line.quantity for line in self.lines)
 
+    @property
+    def order_key(self) -> str:
+        """The idempotency key of the next order. It is empty until ``start_order``, and after each change."""
+        return str(self._session.get(ORDER_KEY, ""))
+
+    def start_order(self) -> str:
+        """Return the idempotency key of the next order. All confirmation pages of an unchanged cart have the same key.
+
+        So only one of them buys, even if several tabs show one. After a change of the cart, none of them buys.
+        """
+        if not self.order_key:
+            self._session[ORDER_KEY] = secrets.token_urlsafe(16)
+        return self.order_key
+
     def add(self, game: str, market_hash_name: str, price: Decimal, class_id: str = "") -> bool:
         """Add one skin, with the default price cap. Return False if the cart is full.
 
@@ -109,6 +124,7 @@ class Cart:
         if lines != self.lines:
             self.lines = lines
             self._session[KEY] = [asdict(line) for line in lines]
+            self._session.pop(ORDER_KEY, None)
 
 
 def add_to_cart(session: SessionBase, items: Iterable[MarketItem]) -> list[MarketItem]:

@@ -6,7 +6,6 @@ order are paid by one account and are one batch, even if they are of several gam
 saved, or none.
 """
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -81,17 +80,18 @@ def sign_order(
     recipient: Recipient,
     chosen: Sequence[ChosenSkin],
     *,
+    key: str,
     account: str,
     form_values: Mapping[str, str],
     charge_currency: str,
 ) -> str:
-    """Return the signed order for the confirmation page. It has a new idempotency key.
+    """Return the signed order for the confirmation page. ``key`` is the idempotency key of the cart.
 
     ``form_values`` are the fields of the page before, which are shown again if the operator changes the order.
     """
     trade_url = recipient.trade_url
     order = {
-        "key": secrets.token_urlsafe(16),
+        "key": key,
         "by": str(operator.pk),
         "account": account,
         "user": None if recipient.user is None else str(recipient.user.pk),
@@ -127,8 +127,11 @@ def read_order(request: HttpRequest, signed: str) -> dict[str, Any] | None:
 
 
 @sensitive_variables("order", "common", "trade_url")
-def buy_once(operator: Any, order: dict[str, Any]) -> tuple[list[Purchase], bool]:
+def buy_once(operator: Any, order: dict[str, Any], cart_key: str) -> tuple[list[Purchase], bool]:
     """Save the purchases of an order. Return the purchases, and whether the same order was saved before.
+
+    ``cart_key`` is the idempotency key of the operator's cart. If it is not that of the order, the cart has changed
+    since the confirmation page was shown, so InvalidInput is raised.
 
     First, an UPDATE locks the operator's row. If the same form is sent twice at the same moment, the second request
     waits for this lock. Then the second request finds the purchases of the first request and saves nothing.
@@ -145,6 +148,8 @@ def buy_once(operator: Any, order: dict[str, Any]) -> tuple[list[Purchase], bool
             return [], False
         if earlier := find_bought(operator, order):
             return earlier, True
+        if order["key"] != cart_key:
+            raise InvalidInput(_("The cart has changed since this page was shown. Look at the cart again."))
         common = {
             "user": user,
             "trade_url": _trade_url_of(order, user),

@@ -47,8 +47,11 @@ class CartPage:
         self._sent_lines = sent if request.method == "POST" and initial is None else None
         self.lines = self._lines()
         # Errors of the recipient are shown only if the operator has finished typing.
-        self.is_checked = self.action == "review" and initial is None
-        typed = {name: sent[name] for name in RecipientForm.base_fields if name in sent} if initial is None else initial
+        self.is_checked = request.method == "POST" and self.action == "review" and initial is None
+        # A link cannot fill in the recipient or the charge: an operator might confirm what somebody else has chosen.
+        posted = request.POST
+        typed = {name: posted[name] for name in RecipientForm.base_fields if name in posted}
+        typed = typed if initial is None else initial
         self.recipient = RecipientForm(
             sent if self.is_checked else None,
             initial={"charge_currency": conf.quote_currency(), **typed},

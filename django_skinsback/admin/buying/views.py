@@ -88,7 +88,13 @@ def _confirmation_page(cart_page: page.CartPage, model_admin: Any) -> HttpRespon
     order = ""
     if chosen:
         order = sign_order(
-            request.user, recipient, chosen, account=cart_page.account, form_values=typed, charge_currency=currency
+            request.user,
+            recipient,
+            chosen,
+            key=cart_page.cart.start_order(),
+            account=cart_page.account,
+            form_values=typed,
+            charge_currency=currency,
         )
     context = page.base_context(request, model_admin, cart_page.account) | {
         "title": _("Buy these skins?"),
@@ -149,7 +155,7 @@ def _buy(request: HttpRequest, model_admin: Any, order: dict[str, Any]) -> HttpR
     If the same order was sent before, buy nothing and show a warning. If the site vetoes the order, show the reason.
     """
     try:
-        bought, is_repeated = orders.buy_once(request.user, order)
+        bought, is_repeated = orders.buy_once(request.user, order, Cart(request.session).order_key)
     except Exception as error:
         # An on_commit hook of the site may raise after the purchases were saved.
         bought, is_repeated = orders.find_bought(request.user, order), False
@@ -167,6 +173,7 @@ def _buy(request: HttpRequest, model_admin: Any, order: dict[str, Any]) -> HttpR
     Cart(request.session).subtract({key: lines.count(key) for key in lines})
     orders.keep_names(request.session, order["names"])
     try:
+        request.session.save()  # before the call to SkinsBack, so that another tab does not buy the same cart meanwhile
         orders.send(request, bought)
     finally:  # the purchases are saved, even if sending them failed
         orders.log_bought(request, model_admin, bought)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import label_for_field
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -35,8 +37,11 @@ class FindingChangeList(ChangeList):
     def get_queryset(self, request: HttpRequest, *args: Any, **options: Any) -> QuerySet[Any]:
         """Return all rows that match. If the order is by a time that not every row has, leave out rows without it.
 
-        Databases disagree about the place of empty values in an order, and their indexes follow their own place.
+        Databases disagree about the place of empty values in an order, and their indexes follow their own place. Raise
+        IncorrectLookupParameters for a filter with a NUL character, which PostgreSQL refuses.
         """
+        if any("\x00" in text for values in self.get_filters_params().values() for text in values):
+            raise IncorrectLookupParameters(ValidationError(_("The filters are not valid for this list.")))
         queryset = super().get_queryset(request, *args, **options)
         self.column_of_order = self._nullable_column_of_order(queryset)
         if self.column_of_order:

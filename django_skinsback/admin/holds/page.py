@@ -67,6 +67,7 @@ def holds_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
     if request.method == "POST":
         return _decide(request, model_admin)
     account = request.GET.get("account", "")
+    account = account if account in conf.accounts() else ""
     rows, following = _page(model_admin.get_queryset(request), account, request.GET.get("after", ""))
     context = {
         **model_admin.admin_site.each_context(request),

@@ -16,7 +16,7 @@ from ... import conf, schedule
 from ...exceptions import HoldLimitReached
 from ...models import Deposit, HoldDecision, HoldGuard, LedgerEntry
 from ...models.fields import utc_now
-from ...money import amount_text
+from ...money import EXACT, amount_text, exact_sum
 from ...statuses import DepositStatus, EntryKind
 from ..ledger.database import database
 from ..ledger.edit import Edit
@@ -41,16 +41,15 @@ class OpenCredit(NamedTuple):
 
 
 def credit_at_risk(credit: object, entries: Iterable[LedgerEntry]) -> Credit | None:
-    """Return the amount and currency that are at risk after an approval. Return None if there is no such amount.
+    """Return the amount and currency that are at risk after an approval. Return None if they are not known.
 
     ``credit`` is the possible credit, as ``seen.require_seen`` returns it. If an operator has credited the deposit
-    before, this credit is at risk, unless it was reversed.
+    before, this credit is at risk. If the credit was reversed, the amount is 0, because nothing is credited again.
     """
     if isinstance(credit, tuple):
         return credit
     posted = list(entries)
-    amount = sum((entry.amount for entry in posted), Decimal(0))
-    return (amount, posted[0].currency) if amount > 0 else None
+    return (exact_sum(entry.amount for entry in posted), posted[0].currency) if posted else None
 
 
 def lock_limit(account: str, currency: str) -> None:
@@ -94,16 +93,16 @@ def check_limit(deposit: Deposit, credit: Credit | None) -> None:
     others = [
         each for pk, each in open_credits(deposit.account).items() if pk != deposit.pk and each.currency == currency
     ]
-    of_user = sum((each.amount for each in others if each.user_id == deposit.user_id), Decimal(0))
-    of_all = sum((each.amount for each in others), Decimal(0))
-    if of_user + amount > per_user:
+    of_user = exact_sum(each.amount for each in others if each.user_id == deposit.user_id)
+    of_all = exact_sum(each.amount for each in others)
+    if EXACT.add(of_user, amount) > per_user:
         text = _(
             "The open credits of this user's approved holds add up to %(open)s %(currency)s. With this hold of "
             "%(amount)s %(currency)s they would exceed the limit per user, %(limit)s %(currency)s (HOLD_APPROVE_MAX). "
             "The hold was not approved."
         )
         raise HoldLimitReached(_limit_text(text, of_user, per_user, credit), credit)
-    if of_all + amount > in_all:
+    if EXACT.add(of_all, amount) > in_all:
         text = _(
             "The open credits of all approved holds add up to %(open)s %(currency)s. With this hold of %(amount)s "
             "%(currency)s they would exceed the limit of all users, %(limit)s %(currency)s (HOLD_APPROVE_MAX). The "
@@ -138,14 +137,14 @@ def open_credits(account: str, **filters: Any) -> dict[int, OpenCredit]:
     for pk, user_id, reserved, reserved_currency, posted, posted_currency in rows:
         if posted is not None:
             before = found[pk].amount if pk in found else Decimal(0)
-            found[pk] = OpenCredit(user_id, before + posted, posted_currency)
+            found[pk] = OpenCredit(user_id, EXACT.add(before, posted), posted_currency)
         elif reserved is not None:
             found[pk] = OpenCredit(user_id, reserved, reserved_currency)
     return found
 
 
 def reserve(edit: Edit[Deposit], credit: Credit | None) -> None:
-    """Reserve the credit of the approval that is under way. ``credit`` is None if nothing is at risk."""
+    """Reserve the credit of the approval that is under way. ``credit`` is None if it is not known."""
     amount, currency = credit or (None, "")
     edit.set(reserved_amount=amount, reserved_currency=currency, reserved_at=edit.now)
 
@@ -180,6 +179,15 @@ def release_after_review(edit: Edit[Deposit]) -> None:
     codes = {reason.get("code") for reason in edit.row.review_reasons} if edit.row.needs_review else set()
     if edit.row.reserved_at is not None and codes & {STUCK, "deposit_not_known"}:
         edit.set(**NOT_RESERVED)
+
+
+def is_refused(deposit: Deposit) -> bool:
+    """Return whether the deposit is in hold and under review because ``HOLD_APPROVE_MAX`` did not allow its approval.
+
+    The decision ``credit`` about the review would post the same credit without the limit, so it is not possible.
+    """
+    codes = {reason.get("code") for reason in deposit.review_reasons} if deposit.needs_review else set()
+    return deposit.status == DepositStatus.IN_HOLD and LIMIT_REACHED in codes
 
 
 def end_limit_review(edit: Edit[Deposit]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from ...statuses import EntryKind
 from ..ledger.database import run
 from ..ledger.edit import Source, lock_for_edit
 from .credit import NothingToCredit, credit_of
-from .hold_limits import release_after_review
+from .hold_limits import is_refused, release_after_review
 from .seen import require_seen
 from .seen import seen as token_of
 
@@ -40,8 +40,8 @@ def settle(deposit: Deposit, decision: Decision | str, by: Any = None, note: str
     person who decides. The history shows this person.
 
     Raises RowChanged if the row is not what the person saw. Raises InvalidInput if the decision is not possible, for
-    example if the deposit was credited before or has no amount. If the user was deleted, ``credit`` raises
-    InvalidInput, and the row is flagged for this reason.
+    example if the deposit was credited before or has no amount, or if ``HOLD_APPROVE_MAX`` did not allow its hold. If
+    the user was deleted, ``credit`` raises InvalidInput, and the row is flagged for this reason.
     """
     refused = run(partial(_settle, deposit.pk, decision, by, note, seen or token_of(deposit)))
     if isinstance(refused, InvalidInput):
@@ -60,6 +60,10 @@ def _settle(pk: Any, decision: str, by: Any, note: str, seen: str) -> Deposit | 
         edit.flag("owner_gone")
         edit.save()
         return NothingToCredit("owner_gone")
+    if decision == Decision.CREDIT and credit is None and is_refused(row):
+        raise InvalidInput(
+            _("HOLD_APPROVE_MAX did not allow this hold. Leave it to run out, or approve the hold later.")
+        )
     release_after_review(edit)
     edit.settle(decision, note)
     match decision:

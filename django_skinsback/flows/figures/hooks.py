@@ -9,7 +9,8 @@ from ...money import EXACT, PLACES
 
 logger = logging.getLogger("django_skinsback")
 
-_TOO_LARGE = Decimal(10) ** 14
+_TOO_LARGE = Decimal(10) ** 13
+"""A column stores amounts below 10**14. The limit is lower, because some of these amounts are added up."""
 
 
 def is_set(key: str) -> bool:
@@ -21,7 +22,7 @@ def read_amount(key: str, *arguments: Any) -> Decimal | None:
     """Call the site's function ``key`` and return its amount, rounded down to six decimals.
 
     Return None if the function is not set, cannot be imported, raises an exception, or returns anything but a finite
-    Decimal or int below 10**14. A failure is logged as ``skinsback.amount_unreadable``. Nothing is raised, because a
+    Decimal or int below 10**13. A failure is logged as ``skinsback.amount_unreadable``. Nothing is raised, because a
     page or a task must not fail with the site's function.
     """
     if not is_set(key):
@@ -41,5 +42,5 @@ def _amount(value: Any) -> Decimal:
         raise TypeError(f"a Decimal was expected, not {type(value).__name__}")
     amount = Decimal(value)
     if not amount.is_finite() or abs(amount) >= _TOO_LARGE:
-        raise ValueError("the amount is not a finite number below 10**14")
+        raise ValueError("the amount is not a finite number below 10**13")
     return amount.quantize(PLACES, rounding=ROUND_FLOOR, context=EXACT)

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from ... import conf
 from ...models import BalanceSnapshot, DailyFigure
 from ...models.fields import utc_now
-from ...money import EXACT
+from ...money import EXACT, exact_sum
 from ...statuses import EntryKind
 from ..ledger.database import database, run
 from ..monitoring import exposure
@@ -59,7 +59,7 @@ class Solvency:
     @property
     def balance(self) -> Decimal:
         """The sum of the known balances."""
-        return _sum(self.balances.values())
+        return exact_sum(self.balances.values())
 
     @property
     def free(self) -> Decimal:
@@ -85,7 +85,7 @@ class Solvency:
         known = [liability.usd for liability in self.liabilities if liability.usd is not None]
         if self.unknown_balances or not known:
             return None
-        return max(EXACT.subtract(_sum(known), self.free), Decimal(0))
+        return max(EXACT.subtract(exact_sum(known), self.free), Decimal(0))
 
     @property
     def is_short(self) -> bool:
@@ -116,7 +116,7 @@ def read_solvency(currencies: Iterable[str]) -> Solvency | None:
         liabilities=tuple(_liability(currency) for currency in sorted(set(currencies))),
         balances=balances,
         unknown_balances=tuple(account for account in accounts if account not in balances),
-        reserved=_sum(each.amount for each in reserved),
+        reserved=exact_sum(each.amount for each in reserved),
         reserved_is_minimum=any(each.is_minimum for each in reserved),
         exposure=dict(exposed),
     )
@@ -178,10 +178,3 @@ def _replace(day: date, figures: list[DailyFigure], now: datetime) -> None:
         rows.create(account="", day=day, kind=MEASURED_AT, written_at=now)
     rows.filter(kind__in=MEASURED).delete()
     rows.bulk_create(figures)
-
-
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    total = Decimal(0)
-    for amount in amounts:
-        total = EXACT.add(total, amount)
-    return total

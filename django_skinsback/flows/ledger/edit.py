@@ -172,7 +172,7 @@ class Edit(Generic[Row]):
 
     def undo(self, kind: EntryKind, entry: LedgerEntry) -> None:
         """Post an entry that cancels ``entry``: the same user and currency, and the negative amount."""
-        self.post(kind, -entry.amount, entry.currency, entry.user_id)
+        self.post(kind, entry.amount.copy_negate(), entry.currency, entry.user_id)
 
     def settle(self, decision: str, note: str) -> None:
         """End the review of the row. The history stores the decision, the note, the person and the settled reasons."""

@@ -44,7 +44,7 @@ def price_cap(market_price: Decimal, charge: Decimal) -> Decimal:
     * ``BUY_MAX_PRICE``, if it is set
     * the charge in US dollars, if ``ALLOW_LOSS`` is False
     """
-    caps = [market_price * (1 + conf.price_slippage())]
+    caps = [EXACT.multiply(market_price, EXACT.add(1, conf.price_slippage()))]
     if (limit := conf.buy_max_price()) is not None:
         caps.append(limit)
     if not conf.get("ALLOW_LOSS"):
@@ -136,7 +136,7 @@ def price_range(lowest: Decimal | None, highest: Decimal | None) -> tuple[Decima
     """
     first = None if lowest is None else _first_price(lambda charge: charge >= lowest)
     above = None if highest is None else _first_price(lambda charge: charge > highest)
-    return first, None if above is None else above - PLACES
+    return first, None if above is None else EXACT.subtract(above, PLACES)
 
 
 def _first_price(reaches: Callable[[Decimal], bool]) -> Decimal:
@@ -144,7 +144,7 @@ def _first_price(reaches: Callable[[Decimal], bool]) -> Decimal:
 
     def is_reached(step: int) -> bool:
         try:
-            return reaches(charge_for(Decimal(step) / _STEPS_PER_DOLLAR))
+            return reaches(charge_for(EXACT.divide(step, _STEPS_PER_DOLLAR)))
         except ConfigurationError:
             return reaches(Decimal(0))  # PRICE_MARKUP may round the lowest prices to zero; nothing is sold for zero
 
@@ -154,7 +154,7 @@ def _first_price(reaches: Callable[[Decimal], bool]) -> Decimal:
     while found - below > 1:
         middle = (below + found) // 2
         below, found = (below, middle) if is_reached(middle) else (middle, found)
-    return Decimal(found) / _STEPS_PER_DOLLAR
+    return EXACT.divide(found, _STEPS_PER_DOLLAR)
 
 
 def _converted(key: str, amount: Decimal, *arguments: str) -> Decimal:

@@ -15,7 +15,7 @@ from ... import conf
 from ...exceptions import GameSwitchedOff, LimitReached, UserFrozen
 from ...models import Deposit, Freeze, LedgerEntry, Purchase, UserGuard
 from ...models.fields import utc_now
-from ...money import amount_text
+from ...money import EXACT, amount_text
 from ...statuses import DepositStatus, PurchaseStatus
 from ..ledger.database import current, database
 
@@ -106,7 +106,7 @@ def _check_purchases(
     if limits.get("sum"):
         entries = LedgerEntry.objects.using(database()).filter(purchase__in=[pk for pk, _status in rows])
         stored = _newest(entries).values_list("amount", "currency")
-        charged = _sums([*((-amount, currency) for amount, currency in stored), *charges])
+        charged = _sums([*((amount.copy_negate(), currency) for amount, currency in stored), *charges])
         for currency, limit in limits["sum"].items():
             if charged.get(currency, Decimal(0)) > limit:
                 raise LimitReached(_sum_text("purchases", limit, currency))
@@ -129,7 +129,7 @@ def _sums(amounts: Any) -> dict[str, Decimal]:
     """Return a dict: currency -> sum. The sums are calculated in Python, because SQLite adds decimals as floats."""
     sums: dict[str, Decimal] = {}
     for amount, currency in amounts:
-        sums[currency] = sums.get(currency, Decimal(0)) + amount
+        sums[currency] = EXACT.add(sums.get(currency, Decimal(0)), amount)
     return sums
 
 

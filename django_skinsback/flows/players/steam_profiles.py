@@ -130,7 +130,7 @@ def _working_trade_url(user: Any) -> tuple[str, datetime | None]:
     return profile.trade_url, profile.trade_url_changed_at
 
 
-def known_payer(user: Any, steam_id: str = "") -> tuple[str, str]:
+def known_payer(user: Any, steam_id: str) -> tuple[str, str]:
     """Return the Steam ID and the trade token for a deposit of a user. Each of them may be an empty string.
 
     If ``steam_id`` is not empty, it is returned. Otherwise the Steam ID of the user's login is returned. If the login

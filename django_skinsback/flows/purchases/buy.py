@@ -203,7 +203,8 @@ def _insert(purchases: Sequence[Purchase], now: datetime) -> None:
         edit = Edit(purchase, now, Source.FLOW, by=first.by)
         edit.note("", purchase.status)
         if purchase.charge_amount is not None:
-            edit.post(EntryKind.CHARGE, -purchase.charge_amount, purchase.charge_currency, purchase.user_id)
+            amount = purchase.charge_amount.copy_negate()  # a minus would round to the precision of the process
+            edit.post(EntryKind.CHARGE, amount, purchase.charge_currency, purchase.user_id)
         edit.save(verify=False)
         edits.append(edit)
     verify_saved(edits)

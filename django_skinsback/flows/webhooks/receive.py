@@ -218,6 +218,7 @@ def keep_failed(event: WebhookEvent, error: Exception, message: DepositReport | 
         # The stored delivery may be processed already: by another process, or by a commit whose answer was lost.
         if same.filter(processed_at=None).update(**failed, **named):
             if enters_queue:
+                first.refresh_from_db(using=database(), fields=list(failed))
                 report_queue_entered(first, Queue.DELIVERIES)
             return
         if same.exists():

@@ -163,6 +163,12 @@ class TestConfirmation:
         assert Purchase.objects.count() == 2
         assert "because of the price cap in all" in asked.content.decode()
 
+    def test_each_purchase_has_the_price_cap_of_its_line(self, world, client):
+        names = [skin.market_hash_name for skin in wanted_skins(client, count=2)]
+        confirm(client, review(client, **change_line(client, 0, cap="900"), **change_line(client, 1, cap="901.5")))
+        caps = {row.market_hash_name: row.max_price for row in Purchase.objects.all()}
+        assert caps == dict(zip(names, [Decimal(900), Decimal("901.5")], strict=True))
+
     def test_the_balance_before_and_after_is_shown(self, world, client):
         (found,) = wanted_skins(client)
         cap = Decimal(cart_of(client)[0][3])
@@ -336,6 +342,16 @@ class TestOnce:
         assert "Nothing was bought a second time" in messages_of(client, second)[-1]
         assert Purchase.objects.count() == len(world.sandbox.state.purchases) == count
         assert LogEntry.objects.count() == count
+
+    def test_two_orders_with_the_same_skins_and_prices_are_two_purchases(self, world, client):
+        pages = []
+        for _ in range(2):
+            wanted_skins(client)
+            pages.append(review(client))
+        first, second = (confirm(client, page) for page in pages)
+        assert first.url != second.url
+        assert sorted(Purchase.objects.values_list("status", flat=True)) == ["creating_trade", "refused"]  # sold out
+        assert len(set(Purchase.objects.values_list("skin_id"))) == 1
 
     def test_a_form_that_is_sent_twice_does_not_empty_the_next_cart(self, world, client):
         wanted_skins(client)
@@ -524,3 +540,39 @@ def test_the_signature_of_an_order_is_not_one_of_another_purpose(world, client):
     with pytest.raises(orders.signing.BadSignature):
         orders.signing.loads(order)
     assert browser_of(*VIEW_ALL).post(buy_url(), {"order": order}).status_code == 403
+
+
+class TestOldPages:
+    @pytest.mark.parametrize("fields", [{}, {"username": "alice"}])
+    def test_a_second_tab_with_the_same_cart_buys_nothing_after_the_first(self, fields, world, client, user):
+        wanted_skins(client)
+        first, second = review(client), review(client, **fields)
+        confirm(client, first)
+        text = "cart has changed" if fields else "Nothing was bought a second time"
+        assert text in messages_of(client, confirm(client, second))[-1]
+        assert Purchase.objects.count() == len(world.sandbox.state.purchases) == 1
+
+    def test_a_second_tab_buys_nothing_while_the_first_order_is_being_sent(self, world, client, user, monkeypatch):
+        wanted_skins(client)
+        first, second = review(client), review(client, username="alice")
+        other_tab, send = Client(), orders.send
+        other_tab.cookies = client.cookies
+
+        def send_while_the_other_tab_buys(request, bought):
+            monkeypatch.setattr(orders, "send", send)
+            confirm(other_tab, second)
+            send(request, bought)
+
+        monkeypatch.setattr(orders, "send", send_while_the_other_tab_buys)
+        confirm(client, first)
+        assert Purchase.objects.count() == len(world.sandbox.state.purchases) == 1
+        assert not cart_of(client)
+
+    def test_a_page_from_before_a_change_of_the_cart_buys_nothing(self, world, client):
+        several_of_one_name(client)
+        old = review(client, **change_line(client, quantity=3, cap="900"))
+        asked = review(client, **change_line(client, quantity=1))
+        assert "cart has changed" in messages_of(client, confirm(client, old))[-1]
+        assert not Purchase.objects.exists()
+        confirm(client, asked)
+        assert Purchase.objects.count() == 1

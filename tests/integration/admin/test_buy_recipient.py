@@ -92,6 +92,11 @@ class TestProfile:
         assert "stored" in page.context["profile"]["trade_url"]
         assert TOKEN not in page.content.decode()
 
+    def test_an_address_cannot_fill_in_a_trade_url_or_a_charge(self, client, user, profile):
+        fields = {"trade_url": OTHER_TRADE_URL, "username": "alice", "charge": "98765.4", "total_cap": "98765.3"}
+        text = client.get(buy_url(**fields, action="review")).content.decode()
+        assert not [value for value in ("otherTok", 'value="alice"', "98765") if value in text]
+
     @pytest.mark.parametrize("key", ["999999", "x", "", "9" * 40])
     def test_a_user_in_the_address_who_does_not_exist_changes_nothing(self, key, client):
         page = client.get(buy_url(user=key))

@@ -140,6 +140,7 @@ class TestPage:
         client = browser_of(*VIEW_ALL)
 
         assert shown(client, account="second") == [rows[1].order_id]
+        assert len(shown(client, account="\x00")) == len(rows)
         assert [each["label"] for each in client.get(url()).context["accounts"]] == [
             "All accounts",
             "default",

@@ -218,3 +218,9 @@ def test_a_list_needs_few_queries(browser, user, model, query):
     of_django = ("django_session", "SAVEPOINT", "RELEASE", "auth_permission")
     others = [each["sql"] for each in queries if not any(word in each["sql"] for word in of_django)]
     assert len(others) - 1 <= MOST_QUERIES, others  # one query reads the operator
+
+
+@pytest.mark.parametrize("query", [{"status": "\x00"}, {"account": "\x00"}, {"game": "a\x00"}, {"user__exact": "\x00"}])
+def test_a_filter_that_the_database_cannot_read_is_left_out(browser, query):
+    response = browser.get(list_url("deposit"), query)
+    assert (response.status_code, response.url) == (302, f"{list_url('deposit')}?e=1")

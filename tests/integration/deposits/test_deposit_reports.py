@@ -171,6 +171,9 @@ def test_a_success_with_another_amount_than_the_approved_hold_is_flagged_and_the
     record_status(deposit, "success", user_amount=Decimal(99))
 
     assert (deposit.status, deposit.needs_review) == ("success", True)
+    assert [(reason["code"], reason["data"]) for reason in deposit.review_reasons] == [
+        ("other_amount", {"status": "success", "amount": "99", "currency": "usd"})
+    ]
     assert entries(deposit) == [("credit", Decimal("12.6"))]
 
 

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 import time_machine
@@ -158,6 +158,16 @@ class TestLimits:
 
         assert list(HoldGuard.objects.values_list("account", "currency")) == [("default", "usd")]
 
+    def test_an_older_instance_whose_credit_was_in_another_currency_is_refused(self, skinsback, limit, user):
+        limit(100, 100)
+        older = held(user, amount_currency="eur")
+        Deposit.objects.update(amount_currency="usd")
+
+        with pytest.raises(RowChanged):
+            deposits.approve_hold(older, seen=deposits.seen(Deposit.objects.get()))
+
+        assert (skinsback.approved, reservation(older)) == ([], ("", None, ""))
+
     def test_a_deposit_whose_credit_is_not_known_is_refused_if_there_is_a_limit(self, skinsback, limit, user):
         limit(100, 100)
 
@@ -188,6 +198,23 @@ class TestLimits:
         deposits.settle(row, "reverse", operator)
 
         assert deposits.approve_hold(held(user)).status == "hold_approved"
+        with pytest.raises(HoldLimitReached, match="add up to 10 USD"):
+            deposits.approve_hold(held(user))
+
+    def test_a_hold_whose_credit_an_operator_reversed_before_has_nothing_at_risk(
+        self, skinsback, limit, user, operator
+    ):
+        limit(10, 10)
+        deposits.approve_hold(held(user))
+        row = held(user, needs_review=True)
+        deposits.settle(row, "credit", operator)
+        row.refresh_from_db()
+        deposits.settle(row, "reverse", operator)
+        row.refresh_from_db()
+        assert row.status == "in_hold"
+
+        assert deposits.approve_hold(row).status == "hold_approved"
+        assert sum(entry.amount for entry in row.entries.all()) == 0
 
     def test_a_hold_that_an_operator_credited_before_counts_with_this_credit(self, skinsback, limit, user, operator):
         limit(15, 15)
@@ -198,6 +225,19 @@ class TestLimits:
 
         with pytest.raises(HoldLimitReached, match="add up to 10 USD"):
             deposits.approve_hold(held(user))
+
+    @pytest.mark.parametrize("limits", [(1000, 9000), (9000, 1000)], ids=["of the user", "of all users"])
+    def test_sums_are_exact_if_the_process_has_a_small_decimal_precision(self, skinsback, limit, user, limits):
+        limit(*limits)
+        skinsback.paid = {**PAID, "user_amount": Decimal("999.99")}
+        with localcontext(prec=3):
+            deposits.approve_hold(held(user, user_amount=Decimal("999.99")))
+
+            with pytest.raises(HoldLimitReached, match=r"add up to 999\.99 USD. With this hold of 0\.02 USD"):
+                deposits.approve_hold(held(user, user_amount=Decimal("0.02")))
+
+            skinsback.paid = {**PAID, "user_amount": Decimal("0.01")}
+            assert deposits.approve_hold(held(user, user_amount=Decimal("0.01"))).status == "hold_approved"
 
     def test_the_message_is_translated(self, skinsback, limit, user):
         limit(1, 1)
@@ -308,6 +348,18 @@ class TestReservation:
         record_report(said, "poll", asked=asked)
         assert reservation(row) == UNDER_WAY
 
+    def test_is_kept_if_orderstatus_reports_an_unknown_status(self, skinsback, limit, user, traveller):
+        limit(10, 10)
+        row = held(user)
+        skinsback.answer = UnknownOutcome()
+        with pytest.raises(UnknownOutcome):
+            deposits.approve_hold(row)
+        traveller.shift(schedule.APPROVAL * 2)
+
+        report(row, "frozen", "poll")
+
+        assert reservation(row) == UNDER_WAY
+
     @pytest.mark.parametrize("status", ["hold_approved", "success", "fail", "hold_returned"])
     def test_is_released_if_a_webhook_ends_the_hold_first(self, skinsback, limit, user, status):
         limit(10, 10)
@@ -330,6 +382,20 @@ class TestReservation:
         assert (reservation(row), row.status, row.needs_review) == (UNDER_WAY, "hold_approved", True)
         with pytest.raises(HoldLimitReached):
             deposits.approve_hold(held(user))
+
+    def test_does_not_count_beside_the_entries_of_an_operator(self, skinsback, limit, user, operator):
+        limit(10, 10)
+        row = held(user, currency="usd")
+        skinsback.paid = {**PAID, "amount_currency": ""}
+        row = deposits.approve_hold(row)
+        row = deposits.settle(row, "credit", operator)
+        skinsback.paid = PAID
+        with pytest.raises(HoldLimitReached, match="add up to 10 USD"):
+            deposits.approve_hold(held(user))
+
+        deposits.settle(row, "reverse", operator)
+
+        assert deposits.approve_hold(held(user)).status == "hold_approved"
 
     def test_of_a_deposit_that_skinsback_does_not_know_counts_until_a_person_settles_the_review(
         self, skinsback, limit, user, traveller
@@ -532,6 +598,17 @@ class TestPolicy:
         row.refresh_from_db()
         assert (row.needs_review, row.review_reasons) == (False, [])
         assert [reason["code"] for reason in row.changes.first().settled_reasons] == ["hold_limit_reached"]
+
+    def test_the_review_cannot_credit_the_hold_that_the_limit_did_not_allow(self, skinsback, user, traveller, operator):
+        row = held(user)
+        self.sweep(traveller, times=1)
+        row.refresh_from_db()
+        with pytest.raises(InvalidInput, match="approve the hold later"):
+            deposits.settle(row, "credit", operator)
+
+        row.refresh_from_db()
+        assert (row.needs_review, LedgerEntry.objects.exists()) == (True, False)
+        assert deposits.settle(row, "keep", operator).needs_review is False
 
     def test_other_reasons_stay_in_review(self, skinsback, user, traveller, operator):
         row = held(user)

@@ -5,8 +5,11 @@ import pytest
 from django_skinsback import deposits
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import APIError, IdempotencyConflict, RequestNotSent, UnknownOutcome
+from django_skinsback.flows.ledger.idempotency import key_digest
 from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.models import Deposit
+
+from ...support.meanwhile import after_first_search_by
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -66,6 +69,33 @@ def test_another_user_and_another_account_may_use_the_same_key(user, operator, c
     ]
 
     assert len({row.pk for row in rows}) == len(calls) == 4
+
+
+@pytest.mark.parametrize("limits", [{}, {"deposits": {"count": 1}}], ids=["unique key", "limit"])
+def test_if_another_process_uses_the_key_meanwhile_its_deposit_is_returned(user, calls, settings, limits):
+    settings.SKINSBACK = {**settings.SKINSBACK, "LIMITS": limits}
+
+    with after_first_search_by("idempotency_digest", lambda: deposits.create(user, idempotency_key="cart-7")):
+        row = deposits.create(user, idempotency_key="cart-7")
+
+    assert (row, row.status, calls) == (Deposit.objects.get(), "pending", ["create_deposit"])
+
+
+def test_if_another_process_uses_the_key_for_another_deposit_meanwhile_it_is_a_conflict(user, calls):
+    with (
+        after_first_search_by("idempotency_digest", lambda: deposits.create(user, game="rust", idempotency_key="1")),
+        pytest.raises(IdempotencyConflict),
+    ):
+        deposits.create(user, game="cs2", idempotency_key="1")
+
+    assert (Deposit.objects.get().game, calls) == ("rust", ["create_deposit"])
+
+
+def test_a_stored_digest_of_a_key_is_found_by_every_later_version(django_user_model):
+    of_user, of_site = key_digest("default", django_user_model(pk=7), "cart-7"), key_digest("default", None, "cart-7")
+
+    assert of_user == "4486fadf7a5dcd937ac2aef29908812775b041dcc68e64909b45517cdbb68ff0"
+    assert of_site == "e189cd6c4225cdab90bfdbb8fe319da45dcf97d76e63fd0840740d8da94ad9b9"
 
 
 def test_without_a_key_each_call_opens_a_deposit(user, calls):

@@ -85,6 +85,16 @@ def too_much(*_arguments):
     return Decimal(10) ** 14
 
 
+def almost_too_much(*_arguments):
+    """A function of a site that returns an amount that a column stores only before it is rounded."""
+    return -(Decimal(10) ** 14) + Decimal("0.0000001")
+
+
+def many_digits(*_arguments):
+    """A function of a site that returns the largest amount that a column stores, which SQLite rounds up."""
+    return Decimal(10) ** 14 - Decimal("0.000001")
+
+
 def a_float(*_arguments):
     """A function of a site that returns a float."""
     return 1.5

@@ -295,7 +295,7 @@ def test_without_liabilities_nothing_is_measured():
     assert not DailyFigure.objects.exclude(kind="written").exists()
 
 
-@pytest.mark.parametrize("hook", ["broken", "rubbish", "not_a_number", "missing"])
+@pytest.mark.parametrize("hook", ["broken", "rubbish", "not_a_number", "missing", "almost_too_much", "many_digits"])
 def test_liabilities_that_cannot_be_read_are_not_stored_and_the_rest_is(site, hook, caplog):
     site(LIABILITIES=f"{SHELF}.{hook}")
     BalanceSnapshot.objects.create(account="default", balance=Decimal(50))

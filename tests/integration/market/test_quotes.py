@@ -1,7 +1,7 @@
 """What a skin costs a user here, and quotes: how they are made, what caps them, and when there is none."""
 
 from datetime import timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 import pytest
 import time_machine
@@ -174,6 +174,17 @@ class TestCap:
         assert quotes.price_cap(Decimal("1.000001"), Decimal(9)) == Decimal("1.000002")
 
 
+def test_charge_cap_and_range_are_exact_if_the_process_has_a_small_decimal_precision(site):
+    site(ALLOW_LOSS=True)
+    price = Decimal("123.456789")
+    with localcontext(prec=3):
+        charge, cap = quotes.charge_for(price), quotes.price_cap(price, Decimal("123.46"))
+        prices = quotes.price_range(Decimal("123.46"), Decimal("123.46"))
+
+    assert (charge, cap) == (Decimal("123.46"), Decimal("127.160492"))
+    assert prices == (Decimal("123.450001"), Decimal("123.46"))
+
+
 class TestQuote:
     def test_a_quote_has_the_charge_the_cap_and_its_end(self, user, listed, site):
         site(PRICE_MARKUP=hook("eleven_tenths"), QUOTE_SECONDS=90)
@@ -188,6 +199,13 @@ class TestQuote:
         assert (stored.market_price, stored.max_price) == (Decimal("4.20"), Decimal("4.326"))
         assert (stored.created_at, stored.expires_at) == (now, now + timedelta(seconds=90))
         assert (stored.purchase, stored.idempotency_digest) == (None, None)
+
+    def test_a_quote_is_valid_for_exactly_the_set_seconds(self, user, listed, site):
+        site(QUOTE_SECONDS=90)
+
+        quote = players.make_quote(user, "cs2", KNIFE)
+
+        assert quote.expires_at - quote.created_at == timedelta(seconds=90)
 
     def test_every_quote_is_another_row(self, user, listed):
         assert players.make_quote(user, "cs2", KNIFE).public_id != players.make_quote(user, "cs2", KNIFE).public_id
@@ -250,6 +268,31 @@ class TestQuote:
             players.make_quote(user, "cs2", KNIFE)
 
         assert not Quote.objects.exists()
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {},
+            {"BUY_MAX_PRICE": Decimal("4.19")},
+            {"PRICE_MARKUP": hook("eleven_tenths")},
+            {"PRICE_MARKUP": hook("nine_tenths")},
+            {"PRICE_MARKUP": hook("nine_tenths"), "ALLOW_LOSS": True},
+            {"PRICE_MARKUP": hook("halved_cents"), "ALLOW_LOSS": True},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("price", ["4.20", "4.201", "0.004", "0.000001", "0"])
+    def test_the_offered_charge_is_the_charge_of_the_quote_or_none_if_there_is_no_quote(
+        self, user, listed, site, values, price
+    ):
+        site(**values)
+        listed(price)
+        try:
+            quoted = players.make_quote(user, "cs2", KNIFE).charge
+        except (NoPrice, ConfigurationError):
+            quoted = None
+
+        assert quotes.offered_charge(Decimal(price)) == quoted
 
     def test_a_skin_may_be_sold_at_a_loss_where_that_is_allowed(self, user, listed, site):
         site(PRICE_MARKUP=hook("nine_tenths"), ALLOW_LOSS=True)

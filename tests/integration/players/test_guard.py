@@ -1,7 +1,7 @@
 """What a user may start: freezes, switched-off games, and limits per day."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -164,6 +164,22 @@ def test_charges_minus_refunds_of_today_and_the_new_charge_may_reach_the_limit_a
     assert buy(buyer, charge="5").pk
 
 
+def test_limits_are_compared_exactly_if_the_process_has_a_small_decimal_precision(skinsback_sandbox, buyer, site):
+    site(LIMITS={"purchases": {"sum": {"usd": Decimal(1000)}}, "deposits": {"sum": {"usd": Decimal("1000.02")}}})
+    entry(buyer, Decimal("-999.99"), purchase=make_purchase(user=buyer, status="accepted"))
+    for amount in ("1000", "0.01"):
+        entry(buyer, Decimal(amount), deposit=make_deposit(user=buyer, status="success"))
+
+    with localcontext(prec=3):
+        with pytest.raises(LimitReached):
+            buy(buyer, charge="0.02")
+        assert buy(buyer, charge="0.01").pk
+        assert deposits.create(buyer).pk
+        entry(buyer, Decimal("0.01"), deposit=make_deposit(user=buyer, status="success"))
+        with pytest.raises(LimitReached):
+            deposits.create(buyer)
+
+
 def test_a_batch_is_limited_by_the_sum_of_its_charges(buyer, site):
     site(LIMITS={"purchases": {"sum": {"usd": Decimal("9.99")}}})
 
@@ -258,6 +274,33 @@ def test_the_message_names_the_limit_for_one_skin_too(buyer, site):
 
     with translation.override("en"), pytest.raises(LimitReached, match="You can buy 1 skin a day"):
         buy(buyer)
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"deposits": {"count": 1}}, "You can start 1 deposit a day. Try again tomorrow."),
+        ({"deposits": {"count": 2}}, "You can start 2 deposits a day. Try again tomorrow."),
+        ({"deposits": {"sum": {"usd": Decimal("4.50")}}}, "You can deposit up to 4.5 USD a day. Try again tomorrow."),
+        ({"purchases": {"count": 1}}, "You can buy 1 skin a day. Try again tomorrow."),
+        ({"purchases": {"count": 2}}, "You can buy 2 skins a day. Try again tomorrow."),
+        (
+            {"purchases": {"sum": {"usd": Decimal("4.50")}}},
+            "You can buy skins for up to 4.5 USD a day. Try again tomorrow.",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_message_of_each_limit_names_the_limit(skinsback_sandbox, buyer, site, limits, message):
+    site(LIMITS=limits)
+    for _ in range(2):
+        entry(buyer, Decimal(5), deposit=make_deposit(user=buyer, status="success"))
+        make_purchase(user=buyer)
+
+    with translation.override("en"), pytest.raises(LimitReached) as raised:
+        deposits.create(buyer) if "deposits" in limits else buy(buyer)
+
+    assert str(raised.value) == message
 
 
 @pytest.fixture

@@ -59,6 +59,13 @@ class TestPurchases:
         assert purchase.poll_count == 0
         assert purchase.next_poll_at == now + schedule.next_purchase_poll("accepted", timedelta(hours=1), 0)
 
+    def test_an_accepted_purchase_whose_time_of_acceptance_is_not_known_is_polled(self, now):
+        purchase = make_purchase(status="accepted", accepted_at=None)
+
+        self.tell(purchase, "accepted", "poll")
+
+        assert purchase.next_poll_at == now + timedelta(hours=6)
+
     def test_polling_ends_a_day_after_the_reported_end_of_the_hold(self, purchase, now):
         end = now + timedelta(hours=3)
         self.tell(purchase, "accepted", "poll", in_hold=True, in_hold_until=end)

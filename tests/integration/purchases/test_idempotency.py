@@ -7,6 +7,8 @@ from django_skinsback.exceptions import IdempotencyConflict, InvalidTradeURL, Tr
 from django_skinsback.models import LedgerEntry, Purchase
 from tests.wallet.models import Wallet
 
+from ...support.meanwhile import after_first_search_by
+
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 TRADE_URL = "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey"
@@ -98,6 +100,18 @@ def test_a_repeated_batch_contains_no_other_purchase_of_the_user(funded_user):
     buy_batch(funded_user, "5", idempotency_key="cart-9")
 
     assert buy_batch(funded_user, "3", "4") == first
+
+
+@pytest.mark.parametrize("limits", [{}, {"purchases": {"count": 2}}], ids=["unique key", "limit"])
+def test_if_another_process_uses_the_key_meanwhile_its_whole_batch_is_returned(funded_user, settings, limits):
+    settings.SKINSBACK = {**settings.SKINSBACK, "LIMITS": limits}
+
+    with after_first_search_by("idempotency_digest", lambda: buy_batch(funded_user, "2", "1")):
+        rows = buy_batch(funded_user, "2", "1")
+
+    assert rows == list(Purchase.objects.order_by("pk"))
+    assert [row.skin_id for row in rows] == ["2", "1"]
+    assert Wallet.objects.get().balance == 990
 
 
 @pytest.mark.parametrize("skin_ids", [("1",), ("1", "2", "3"), ("2", "1")], ids=str)

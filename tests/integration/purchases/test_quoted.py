@@ -19,12 +19,15 @@ from django_skinsback.exceptions import (
     TradeURLMissing,
     UserFrozen,
 )
+from django_skinsback.flows.ledger.idempotency import key_digest
 from django_skinsback.flows.purchases import quoted
 from django_skinsback.models import LedgerEntry, MarketItem, PriceListImport, Purchase, Quote, SteamProfile
 from django_skinsback.models.fields import utc_now
 from django_skinsback.signals import entry_posted
 from django_skinsback.wire.types import PurchaseReport
 from tests.wallet.models import Wallet
+
+from ...support.meanwhile import after_first_search_by
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -215,6 +218,23 @@ def test_a_key_that_was_used_for_another_quote_is_a_conflict_also_for_a_quote_th
 
     with pytest.raises(IdempotencyConflict):
         players.buy_quote(buyer, other.public_id, idempotency_key="a")
+
+
+def test_if_another_request_uses_the_key_meanwhile_it_is_a_conflict_and_nothing_is_charged(buyer, quote):
+    gloves = players.make_quote(buyer, "cs2", "Gloves")
+
+    with (
+        after_first_search_by(
+            "idempotency_digest", lambda: players.buy_quote(buyer, gloves.public_id, idempotency_key="k")
+        ),
+        pytest.raises(IdempotencyConflict),
+    ):
+        players.buy_quote(buyer, quote.public_id, idempotency_key="k")
+
+    assert Purchase.objects.get().market_hash_name == "Gloves"
+    assert LedgerEntry.objects.get().amount == -9
+    gloves.refresh_from_db()
+    assert gloves.idempotency_digest == key_digest("quotes", buyer, "k")  # found by every later version
 
 
 def test_two_users_may_have_the_same_key(buyer, quote, operator):

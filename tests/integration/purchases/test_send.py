@@ -71,6 +71,13 @@ class TestBeforeTheCall:
         assert sent == [rows[1].custom_id]
         assert [fresh(row).attempts for row in rows] == [0, 1, 0]
 
+    def test_a_purchase_of_the_batch_that_another_worker_has_claimed_is_not_claimed_again(self, now):
+        claimed, unsent = (make_purchase(batch_id="b") for _ in range(2))
+        Purchase.objects.filter(pk=claimed.pk).update(attempts=1, submitted_at=now - timedelta(seconds=1))
+
+        assert sending._claim_unsent([claimed.pk, unsent.pk], now) == [unsent]
+        assert fresh(claimed).attempts == 1
+
     def test_sending_one_purchase_again_sends_no_other(self, sent):
         rows = [make_purchase(status="unknown") for _ in range(3)]
 
@@ -148,6 +155,20 @@ class TestAfterTheCall:
 
         assert (row.status, row.error_code, row.error_message) == ("refused", 4, "no_money")
         assert row.changes.get().note == str(sent.answer)
+
+    @pytest.mark.parametrize("sign", [1, -1])
+    def test_a_code_that_is_too_large_for_the_column_is_stored_with_the_message(self, sent, sign):
+        largest = sign * (2**31 - 1)
+        purchase, stored = make_purchase(error_code=5), []
+        for code in (largest, largest + sign):
+            sent.answer = api_error(code, "request_limit_reached")
+            row = purchases.submit(purchase)
+            stored.append((row.status, row.error_code, row.error_message))
+
+        assert stored == [
+            ("requested", largest, "request_limit_reached"),
+            ("requested", None, f"{largest + sign} request_limit_reached"),
+        ]
 
     def test_a_refusal_of_a_repeated_attempt_is_flagged_and_polled_with_a_backoff(self, sent, now):
         purchase = make_purchase(status="unknown", poll_count=3)

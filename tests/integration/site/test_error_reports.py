@@ -200,7 +200,7 @@ class TestAdmin:
         [
             "orders.purchases.buy",
             "orders.send",
-            "orders.secrets.token_urlsafe",
+            "orders.signing.dumps",
             "views.choose",
             "views.display.money",
             "page.warnings_about",

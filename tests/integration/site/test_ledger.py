@@ -1,7 +1,7 @@
 """The ledger as users and auditors read it."""
 
 import json
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 from django.core.management import call_command
@@ -73,6 +73,29 @@ def test_a_statement_shows_the_balance_after_each_entry(rich):
         ("charge", Decimal("-5.5")),
         ("refund", 0),
     ]
+
+
+def test_entries_and_balances_are_exact_if_the_process_has_a_small_decimal_precision(rich):
+    with localcontext(prec=3):
+        deposit = pay(rich, "hold_approved", "hold_returned", amount="1234.56")
+        purchase = purchases.buy(
+            user=rich,
+            trade_url=TRADE_URL,
+            market_hash_name="AK-47",
+            max_price=5,
+            charge="98.765",
+            charge_currency="usd",
+        )
+        purchases.cancel(purchase)
+        pay(rich, "success", amount="9876.54")
+        pay(rich, "success", amount="0.01")
+        balance = LedgerEntry.objects.balance(rich, "usd")
+        lines = [line for _, line in LedgerEntry.objects.statement(rich, "usd")]
+
+    assert [entry.amount for entry in deposit.entries.order_by("pk")] == [Decimal("1234.56"), Decimal("-1234.56")]
+    assert [entry.amount for entry in purchase.entries.order_by("pk")] == [Decimal("-98.765"), Decimal("98.765")]
+    assert balance == Decimal("9876.55")
+    assert lines == [*map(Decimal, ["1234.56", "0", "-98.765", "0", "9876.54", "9876.55"])]
 
 
 class TestAudit:

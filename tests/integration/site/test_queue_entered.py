@@ -89,11 +89,14 @@ def test_a_hold_that_a_function_decides_about_enters_no_queue(entered, settings)
 def test_a_delivery_that_has_failed_for_too_long_enters_the_queue_of_deliveries_once(entered):
     def fail():
         event = WebhookEvent(account="default", kind="deposit", digest="d" * 64, body=b"{}")
-        keep_failed(event, ValueError())
+        keep_failed(event, next(errors))
 
+    errors = iter([ValueError(), KeyError(), TypeError()])
     assert entered(fail) == []
     WebhookEvent.objects.update(received_at=utc_now() - timedelta(days=2))
-    assert entered(fail) == [(WebhookEvent.objects.get(), Queue.DELIVERIES)]
+    ((row, queue),) = entered(fail)
+    assert (row, queue) == (WebhookEvent.objects.get(), Queue.DELIVERIES)
+    assert (row.needs_review, row.outcome, row.error) == (True, "failed", WebhookEvent.objects.get().error)
     assert entered(fail) == []
 
 

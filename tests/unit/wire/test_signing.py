@@ -202,6 +202,20 @@ def test_floats_are_written_as_php_writes_them(lexeme, spelling):
             {"amount": Number("869.9999999999999"), "id": Number("123456789012345678")},
             "amount:870;id:123456789012345678;",
         ),
+        (
+            {name: Number(text) for name, text in zip("abc", ["1.50", "2.50", "3.50"], strict=True)},
+            "a:1.50;b:2.5;c:3.50;",
+        ),
+        (
+            {
+                "a": Number("1.50"),
+                "b": Number("2.50"),
+                "c": Number("3.50"),
+                "d": Number("4.50"),
+                "id": Number("123456789012345678"),
+            },
+            "a:1.5;b:2.5;c:3.5;d:4.5;id:123456789012345678;",
+        ),
         ({"ok": True}, "ok:1;"),
         ({"ok": False}, "ok:;"),
         ({"ok": False}, "ok:false;"),
