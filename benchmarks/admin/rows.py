@@ -1,7 +1,7 @@
 """Fills the tables of the admin with rows that are like those of a busy site, as fast as the database can insert.
 
-Row number 0 is the oldest. Rows are one minute apart, so that the newest rows of both sites have the same age. Every
-value is computed from the number of the row, so that a test can name a row that exists.
+Row number 0 is the oldest. The rows are ``BETWEEN_ROWS`` apart, so that the newest rows of both sites have the same
+age. Every value is computed from the number of the row, so that a test can name a row that exists.
 """
 
 import hashlib
@@ -28,6 +28,7 @@ from django_skinsback.models import (
 from django_skinsback.steam import FIRST_STEAM_ID
 
 NEWEST = datetime.now(UTC).replace(microsecond=0)
+BETWEEN_ROWS = timedelta(minutes=1)
 ROWS_OF_USER = 50
 FIRST_PARTNER = 90_000_000
 FIRST_THEIR_ID = 48_000_000
@@ -107,7 +108,7 @@ def _fill_users(alias: str, count: int) -> None:
 
 
 def _created(number: int, count: int) -> datetime:
-    return NEWEST - timedelta(minutes=count - number)
+    return NEWEST - (count - number) * BETWEEN_ROWS
 
 
 def _market_items() -> Iterator[tuple[Any, ...]]:

@@ -78,17 +78,12 @@ class DiscrepancyAdmin(QueueListAdmin):
     def has_close_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("skinsback.close_discrepancy")
 
-    def render_change_form(  # noqa: PLR0917 - Django's signature
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
     ) -> HttpResponse:
         """Add the explanation to Django's page. Also add the close button if the discrepancy is open."""
         request.current_app = self.admin_site.name
+        obj = context["original"]
         labels = dict(self.get_action_choices(request))
         context |= {
             "discrepancy": obj,
@@ -98,7 +93,7 @@ class DiscrepancyAdmin(QueueListAdmin):
             "list_url": changelist_url(self),
             "checkbox_name": ACTION_CHECKBOX_NAME,
         }
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        return super().render_change_form(request, context, *args, **options)
 
     @admin.action(description=gettext_lazy("Close…"), permissions=["close"])
     def close(self, request: HttpRequest, queryset: QuerySet[Discrepancy]) -> HttpResponse | None:

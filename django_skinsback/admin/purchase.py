@@ -1,17 +1,13 @@
 """Admin of purchases: buy skins, refresh from SkinsBack, cancel, settle a review."""
 
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
-from django.utils.formats import date_format
 from django.utils.functional import Promise
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -21,7 +17,6 @@ from ..exceptions import SkinsBackError
 from ..flows.purchases.settle import refund_obstacle
 from ..models import Purchase
 from ..models.fields import utc_now
-from ..schedule import hold_until
 from ..statuses import PURCHASE_FINAL, EntryKind, PurchaseStatus
 from . import display
 from .actions import (
@@ -40,6 +35,7 @@ from .exporting import ExportAdmin
 from .filters import AccountFilter, GameFilter, QueueFilter, ReasonFilter
 from .finding import PURCHASE_SEARCH, CreatedFilter, Sum
 from .labels import PURCHASE_ACCEPTED_FINALLY, PURCHASE_CANCELLED, PURCHASE_EXPLANATIONS
+from .purchase_columns import PurchaseColumns, hold_until, shown_refund
 from .queues.columns import QueueListAdmin
 from .row_pages.admin import RowAdmin
 from .row_pages.debits import read_debit
@@ -52,7 +48,7 @@ DECISIONS: dict[str, Promise] = {
 
 
 @admin.register(Purchase)
-class PurchaseAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
+class PurchaseAdmin(PurchaseColumns, ExportAdmin, QueueListAdmin, RowAdmin):
     actions = ("refresh", "cancel", "settle", "replay")
     explanations = PURCHASE_EXPLANATIONS
     auto_reload_statuses = frozenset(PurchaseStatus) - PURCHASE_FINAL - {PurchaseStatus.ACCEPTED}
@@ -148,7 +144,7 @@ class PurchaseAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
         if display.is_cancelled(row):
             return PURCHASE_CANCELLED
         if row.status == PurchaseStatus.ACCEPTED:
-            until = _hold_until(row)
+            until = hold_until(row)
             if until is None or until <= utc_now():
                 return PURCHASE_ACCEPTED_FINALLY
         return super().explain(row)
@@ -195,7 +191,7 @@ class PurchaseAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
                 if rows:
                     messages.warning(request, _("Only a purchase that was not sent yet can be cancelled."))
                 return redirect_back(self, request, rows)
-            shown = [{"row": row, "facts": self._facts(row), "seen": purchases.seen(row)} for row in unsent]
+            shown = [{"row": row, "facts": self.facts(row), "seen": purchases.seen(row)} for row in unsent]
             return confirmation_page(self, request, shown, action="cancel", title=_("Cancel purchases"))
         tokens = seen_tokens(request)
         results = run_each(rows, lambda row: purchases.cancel(row, by=request.user, seen=tokens[row.pk]))
@@ -214,79 +210,13 @@ class PurchaseAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
             flow=purchases.settle,
             decisions=DECISIONS,
             allowed_decisions=_allowed_decisions,
-            facts=lambda row: [*self._facts(row), (_("Amount of the refund"), _shown_refund(row))],
+            facts=lambda row: [*self.facts(row), (_("Amount of the refund"), shown_refund(row))],
             seen=purchases.seen,
             debit=lambda row: read_debit(row, may_see_balances=request.user.has_perm("skinsback.view_balancesnapshot")),
             irreversible_warnings={
                 "refund": _("A refund cannot be reversed, even if SkinsBack reports later that the user has the skin.")
             },
         )
-
-    def _facts(self, row: Purchase) -> list[tuple[Any, Any]]:
-        return [
-            (_("User"), row.user or display.NOTHING),
-            (_("Steam ID"), row.steam_id),
-            (_("Price cap"), self.shown_cap(row)),
-            (_("Debited from the balance"), self.shown_debited(row)),
-            (_("Charged to the user"), self.shown_charge(row)),
-        ]
-
-    @admin.display(description=gettext_lazy("skin"))
-    def skin(self, row: Purchase) -> str:
-        return row.market_hash_name or _("skin %(skin_id)s") % {"skin_id": row.skin_id}
-
-    @admin.display(description=gettext_lazy("price"))
-    def price_or_cap(self, row: Purchase) -> str:
-        if row.debited_amount is not None:
-            return self.shown_debited(row)
-        return _("at most %(cap)s") % {"cap": self.shown_cap(row)}
-
-    @admin.display(description=gettext_lazy("charge"))
-    def charge(self, row: Purchase) -> str:
-        return self.shown_charge(row)
-
-    @admin.display(description=gettext_lazy("price cap"))
-    def shown_cap(self, row: Purchase) -> str:
-        return display.money(row.max_price)
-
-    @admin.display(description=gettext_lazy("price"))
-    def shown_price(self, row: Purchase) -> str:
-        return display.money(row.price)
-
-    @admin.display(description=gettext_lazy("debited from the balance"))
-    def shown_debited(self, row: Purchase) -> str:
-        return display.money(row.debited_amount)
-
-    @admin.display(description=gettext_lazy("charged to the user"))
-    def shown_charge(self, row: Purchase) -> str:
-        return display.money(row.charge_amount, row.charge_currency)
-
-    @admin.display(description=gettext_lazy("hold"))
-    def shown_hold(self, row: Purchase) -> str:
-        """Return a text with the time until which the trade can be rolled back.
-
-        If SkinsBack did not report the end of the hold, the time is an estimate and the text says "about". Return a
-        dash if the trade is not accepted.
-        """
-        if row.status != PurchaseStatus.ACCEPTED:
-            return display.NOTHING
-        until = _hold_until(row)
-        if until is None:
-            return _("no hold: the trade cannot be rolled back")
-        values = {"date": date_format(localtime(until), "DATETIME_FORMAT")}
-        if until <= utc_now():
-            return _("ended on %(date)s") % values
-        if row.in_hold_until is not None:
-            return _("the trade can be rolled back until %(date)s") % values
-        return _("the trade can be rolled back until about %(date)s") % values
-
-    @admin.display(description=gettext_lazy("metadata"))
-    def shown_metadata(self, row: Purchase) -> SafeString | str:
-        return display.json_text(row.metadata)
-
-
-def _hold_until(row: Purchase) -> datetime | None:
-    return hold_until(row.game, row.in_hold, row.in_hold_until, row.accepted_at or row.updated_at)
 
 
 def _is_unsent(row: Purchase) -> bool:
@@ -306,16 +236,3 @@ def _allowed_decisions(row: Purchase) -> set[str]:
     kinds = {entry.kind for entry in row.entries.all()}
     refundable = EntryKind.CHARGE in kinds and EntryKind.REFUND not in kinds
     return {"keep", "refund"} if refundable and not refund_obstacle(row, utc_now()) else {"keep"}
-
-
-def _shown_refund(row: Purchase) -> SafeString | str:
-    """Return the amount and currency of the refund. If a refund is not possible, return the reason."""
-    obstacle = refund_obstacle(row, utc_now())
-    if obstacle:
-        return format_html("<em>{}</em>", obstacle)
-    kinds = {entry.kind for entry in row.entries.all()}
-    if EntryKind.CHARGE not in kinds:
-        return _("not possible: the user was not charged")
-    if EntryKind.REFUND in kinds:
-        return _("not possible: the charge was refunded already")
-    return display.money(row.charge_amount, row.charge_currency)

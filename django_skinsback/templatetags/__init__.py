@@ -1,0 +1,1 @@
+"""Template tags of the package. Templates load them with ``{% load skinsback %}``."""

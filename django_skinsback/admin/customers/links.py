@@ -115,17 +115,11 @@ class CustomerLinks(_ModelAdmin):
         ]
         return [link for link in links if link.url]
 
-    def render_change_form(  # noqa: PLR0917 - Django's signature
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
     ) -> HttpResponse:
-        context["links"] = self.row_links(request, obj) if obj is not None else []
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        context["links"] = self.row_links(request, row) if (row := context["original"]) is not None else []
+        return super().render_change_form(request, context, *args, **options)
 
 
 class CustomerLinkMixin(_ModelAdmin):

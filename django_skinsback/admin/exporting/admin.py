@@ -2,19 +2,18 @@
 
 from typing import Any
 
-from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
 
 from ...flows.exporting.listed import PAGE_PARAMETERS
-from ..base import without_transaction
+from ..base import ReadOnlyAdmin, without_transaction
 from .movements import movements_url, movements_urls
 from .view import export_view, may_export
 
 
-class ExportAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # only the stubs are generic
-    """A ModelAdmin with the view ``…_export``, and with a link to it on the list for those who may export."""
+class ExportAdmin(ReadOnlyAdmin):
+    """A ReadOnlyAdmin with the view ``…_export``, and with a link to it on the list for those who may export."""
 
     def get_urls(self) -> list[Any]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_export"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import label_for_field
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -82,7 +83,7 @@ class FindingChangeList(ChangeList):
             )
             notes.append(text % {"count": f"{KEYS_OF_EACH_KIND:,}"})
         if self.column_of_order:
-            column = self.lookup_opts.get_field(self.column_of_order).verbose_name  # type: ignore[union-attr]
+            column = label_for_field(self.column_of_order, self.model)
             notes.append(_("Rows without “%(column)s” are not shown in this order.") % {"column": column})
         return notes
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import EmptyResultSet, FieldDoesNotExist
-from django.db import connections
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model, QuerySet, UniqueConstraint, Value
 
+from ...flows.monitoring.one_statement import read_together
 from ...models import Deposit, MarketItem, Purchase
 from .shapes import can_be_name, range_of, steam_id_of, uuid_of
 
@@ -134,28 +134,12 @@ def _all(model: type[Model], using: str) -> QuerySet[Any]:
 
 
 def _read(parts: Sequence[_Part], using: str) -> list[set[Any]]:
-    """Return the primary keys that each part finds. All parts are read by one statement.
-
-    The statement is written here, because QuerySet.union cannot limit each part on SQLite.
-    """
-    connection = connections[using]
-    statements: list[str] = []
-    parameters: list[Any] = []
-    for number, part in enumerate(parts):
-        rows = part.rows.values_list("pk", part.column or Value(""))[: part.limit]
-        try:
-            statement, values = rows.query.get_compiler(using).as_sql()
-        except EmptyResultSet:
-            continue
-        statements.append(f"SELECT {number} AS part, found.* FROM ({statement}) found")  # noqa: S608 - from the ORM
-        parameters += values
+    """Return the primary keys that each part finds. All parts are read by one statement."""
+    queries = [part.rows.values_list("pk", part.column or Value(""))[: part.limit] for part in parts]
     results: list[set[Any]] = [set() for _part in parts]
-    if statements:
-        with connection.cursor() as cursor:
-            cursor.execute(" UNION ALL ".join(statements), parameters)
-            for number, key, value in cursor.fetchall():
-                if not parts[number].column or parts[number].is_match(value):
-                    results[number].add(key)
+    for number, key, value in read_together(queries, using):
+        if not parts[number].column or parts[number].is_match(value):
+            results[number].add(key)
     return results
 
 

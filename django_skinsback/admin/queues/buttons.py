@@ -47,7 +47,7 @@ def is_row_key(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 19
 
 
-def choose_row_of_button(request: HttpRequest) -> None:
+def choose_row_of_button(request: Any) -> None:
     """If a button of a row was pressed, change the POST data as if the row and the action had been selected."""
     name, _separator, key = request.POST.get(BUTTON_NAME, "").partition(":")
     if not is_row_key(key):
@@ -55,7 +55,7 @@ def choose_row_of_button(request: HttpRequest) -> None:
     post = request.POST.copy()
     post["action"] = name
     post.setlist(ACTION_CHECKBOX_NAME, [key])
-    request.POST = post  # type: ignore[assignment] # the stubs want an immutable QueryDict
+    request.POST = post
 
 
 def desk_after_last_row(model_admin: Any, request: HttpRequest, queue: str | None, model: type[Model]) -> str:

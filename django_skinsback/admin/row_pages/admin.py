@@ -46,17 +46,12 @@ class RowAdmin(CustomerLinks, ReadOnlyAdmin):
         """Return the names of the actions that are possible for this row. This method does not check permissions."""
         raise NotImplementedError
 
-    def render_change_form(  # noqa: PLR0917 - Django's signature
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
     ) -> HttpResponse:
         """Add the explanation, the buttons, the links and the timeline of the row to Django's page."""
         request.current_app = self.admin_site.name
+        obj = context["original"]
         timeline = make_timeline(obj, show_bodies=request.user.has_perm("skinsback.view_webhook_body"))
         context |= {
             "row": obj,
@@ -70,7 +65,7 @@ class RowAdmin(CustomerLinks, ReadOnlyAdmin):
             "checkbox_name": ACTION_CHECKBOX_NAME,
             "timeline": timeline,
         }
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        return super().render_change_form(request, context, *args, **options)
 
     def _buttons(self, request: HttpRequest, row: Any, timeline: Timeline) -> list[tuple[str, Any]]:
         """Return (name, label) of each action that is possible for this row and permitted for this user."""

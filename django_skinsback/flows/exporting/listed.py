@@ -22,8 +22,8 @@ def rows_of_list(model_admin: Any, request: HttpRequest, filters: QueryDict) -> 
 
     Raise InvalidInput if a parameter is wrong, or if the search has found more rows than it looks up.
     """
-    listed = copy.copy(request)
-    listed.GET = filters  # type: ignore[assignment] # WSGIRequest has a cached property
+    listed: Any = copy.copy(request)
+    listed.GET = filters
     try:
         rows: QuerySet[Any] = model_admin.get_changelist_instance(listed).queryset
     except (IncorrectLookupParameters, SuspiciousOperation) as error:

@@ -4,7 +4,7 @@ The movements are not the site's liabilities: the site may also change balances 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -111,9 +111,9 @@ def _counted(day: date) -> Sums:
     return _added((key.account, key.currency, key.kind, total.amount) for key, total in totals if key.kind in kinds)
 
 
-def _added(figures: object) -> Sums:
+def _added(figures: Iterable[tuple[str, str, str, Decimal]]) -> Sums:
     """Add up the figures of all games."""
     sums: Sums = defaultdict(Decimal)
-    for account, currency, kind, amount in figures:  # type: ignore[attr-defined]
+    for account, currency, kind, amount in figures:
         sums[account, currency, kind] = EXACT.add(sums[account, currency, kind], amount)
     return sums

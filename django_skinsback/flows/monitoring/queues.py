@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
-from django.db import connections
 from django.db.models import Model, Q, QuerySet
 
 from ... import conf
 from ...models import Deposit, Discrepancy, Purchase, WebhookEvent
 from ...statuses import DepositStatus, Queue
 from ..ledger.database import database
+from .one_statement import read_together
 
 MAX_COUNT = 1000
 """Rows of a queue are counted up to this number. A count of ``MAX_COUNT + 1`` means that there are more."""
@@ -68,19 +67,10 @@ def count_queue(queue: Queue, account: str | None = None) -> int:
 
 def count_rows(queries: Sequence[QuerySet[Any]]) -> list[int]:
     """Return the number of rows of each query, at most ``MAX_COUNT + 1``. All queries are counted in one statement."""
-    counts, parts, values = [0] * len(queries), [], []
-    for number, rows in enumerate(queries):
-        try:
-            sql, params = rows.order_by().values("pk")[: MAX_COUNT + 1].query.get_compiler(database()).as_sql()
-        except EmptyResultSet:  # the condition is never true: no part is needed
-            continue
-        parts.append(f"SELECT {number} AS number, COUNT(*) AS found FROM ({sql}) counted{number}")  # noqa: S608 - Django's own SQL
-        values += params
-    if parts:
-        with connections[database()].cursor() as cursor:
-            cursor.execute(" UNION ALL ".join(parts), values)
-            for number, found in cursor.fetchall():
-                counts[number] = found
+    counts = [0] * len(queries)
+    bounded = [rows.order_by().values("pk")[: MAX_COUNT + 1] for rows in queries]
+    for number, found in read_together(bounded, database(), "COUNT(*)"):
+        counts[number] = found
     return counts
 
 

@@ -111,6 +111,14 @@ def test_staff_without_the_permission_sees_nothing(model, user):
 
 
 @pytest.mark.parametrize("model", MODELS)
+def test_the_recent_actions_of_a_row_are_shown(model, user):
+    row = next(row for row in make_rows(user, 0) if isinstance(row, model))
+    page = browser_of(*VIEW_ALL).get(page_url(row).replace("/change/", "/history/"))
+    assert page.status_code == 200
+    assert list(page.context["action_list"]) == []
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_a_list_asks_as_many_queries_for_many_rows_as_for_one(model, user, django_user_model):
     client = browser_of(*VIEW_ALL)
     url = list_url(model._meta.model_name)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -10,7 +11,7 @@ from django.db.models import JSONField
 from django.test.utils import CaptureQueriesContext
 
 from benchmarks.admin import pages_of
-from benchmarks.admin.rows import tables
+from benchmarks.admin import rows as benchmark_rows
 from django_skinsback.admin.finding import pages, search
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
 
@@ -31,7 +32,7 @@ def fill():
     model.objects.bulk_create([model(username=f"player-{number}") for number in range(USERS)])
     first = {model: model.objects.order_by("pk").first().pk}
     references = {"user_id": model, "deposit_id": Deposit, "purchase_id": Purchase}
-    for table, columns, rows in tables(ROWS, USERS):
+    for table, columns, rows in benchmark_rows.tables(ROWS, USERS):
         is_json = [name in columns and isinstance(table._meta.get_field(name), JSONField) for name in columns]
         made = []
         for row in rows:
@@ -103,7 +104,8 @@ def _on_mariadb(sql):
     found = []
     for _id, _select, table, kind, _possible, key, _length, _ref, rows, extra in _explain("EXPLAIN", sql):
         is_bounded = kind == "index" and "LIMIT" in sql and "filesort" not in (extra or "")
-        if table in LARGE and kind not in ALLOWED_ON_MARIADB and not is_bounded:
+        way = kind and kind.partition("|")[0]  # "ref|filter": MariaDB skips rows by a second index before it reads them
+        if table in LARGE and way not in ALLOWED_ON_MARIADB and not is_bounded:
             found.append(f"{kind} of {table} by {key}: {rows} rows, {extra}")
     return found
 
@@ -112,6 +114,9 @@ def test_no_page_of_the_admin_reads_a_large_table_to_its_end(monkeypatch):
     monkeypatch.setattr(pages, "COUNTED_ROWS", 1000)
     monkeypatch.setattr(pages, "ROWS_LOOKED_AT", 100)
     monkeypatch.setattr(search, "KEYS_OF_EACH_KIND", 100)  # so that these bounds are small for the tables below
+    # The desk counts three days. Most rows are older, as on a busy site: with all rows in these days, reading the whole
+    # table would be right.
+    monkeypatch.setattr(benchmark_rows, "BETWEEN_ROWS", timedelta(hours=1))
     first = fill()
     browser = browser_of(superuser=True)
     found, checked = set(), 0

@@ -16,11 +16,14 @@ from django_skinsback.management.command import INTERRUPTED, NOT_DONE, USAGE, Sk
 from django_skinsback.management.commands import skinsback_replay
 from django_skinsback.models import WebhookEvent
 from django_skinsback.money import amount_text
+from django_skinsback.testing import make_deposit
 
 NAMES = sorted(name for name in get_commands() if name.startswith("skinsback_") and name != "skinsback_sandbox")
 BUY = ("--name", "AK-47", "--trade-url", "https://steamcommunity.com/tradeoffer/new/?partner=90382795&token=i1ArBZey")
 ARGUMENTS = {
     "skinsback_buy": (*BUY, "--dry-run"),
+    "skinsback_digest": ("--show",),
+    "skinsback_export": ("deposits", "--format", "jsonl"),
     "skinsback_forget_user": ("alice",),
     "skinsback_replay": ("--since", "2000-01-01"),
 }
@@ -81,6 +84,7 @@ def test_an_unknown_account_is_refused_with_the_configured_names(name, settings)
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ENDLESS])
 def test_its_json_has_one_object_per_line_without_floats_bars_or_colours(name, world, user, monkeypatch, settings):
     settings.SILENCED_SYSTEM_CHECKS = ["skinsback.W001", "skinsback.W002"]
+    make_deposit(user=user, status="fail")  # so that there is a row to export
     out, err = StringIO(), Terminal()
     monkeypatch.setattr(sys, "stderr", err)
 
