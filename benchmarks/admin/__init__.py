@@ -1,11 +1,10 @@
 """The admin with many rows, against the same admin with few rows: lists, filters, searches, row pages and the desk."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from types import MappingProxyType
 from urllib.parse import quote
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from benchmarks.admin.rows import FIRST_OFFER_ID, FIRST_THEIR_ID, fill, hex_id, partner, public_id, steam_id
 from benchmarks.admin.sites import ALIASES, Site
@@ -135,8 +134,9 @@ def pages_of(count: int, first_key: Mapping[str, int] = MappingProxyType({})) ->
             pages[title] = f"{url}?{query}"
     for model in MODELS:
         pages[f"{model} page"] = reverse(f"admin:skinsback_{model}_change", args=[first_key.get(model, 1) + row])
-    with suppress(NoReverseMatch):
-        pages["desk"] = reverse("admin:skinsback_desk_changelist")
+    pages["customer page"] = reverse("admin:skinsback_deposit_customer", args=[first_key.get("user", 1) + user])
+    pages["hold desk"] = reverse("admin:skinsback_deposit_holds")
+    pages["desk"] = reverse("admin:skinsback_desk_changelist")
     return pages
 
 

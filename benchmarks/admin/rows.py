@@ -33,6 +33,9 @@ FIRST_PARTNER = 90_000_000
 FIRST_THEIR_ID = 48_000_000
 FIRST_OFFER_ID = 7_100_000_000
 OPEN_ROWS = 60
+HOLD_ROWS = 8 * 24 * 60
+"""Only this many of the newest deposits can have an approved hold, because it ends after eight days."""
+
 ACCOUNTS = ("default",) * 16 + ("second",) * 3 + ("third",)
 GAMES = ("cs2",) * 20 + ("dota2",) * 3 + ("rust",) * 2
 DEPOSIT_STATUSES = ("success",) * 13 + ("fail",) * 3 + ("abandoned",) * 3 + ("hold_approved",)
@@ -110,6 +113,13 @@ def _created(number: int, count: int) -> datetime:
     return NEWEST - timedelta(minutes=count - number)
 
 
+def _deposit_status(number: int, count: int) -> str:
+    if number >= count - OPEN_ROWS:
+        return "pending" if number % 3 else "in_hold"
+    status = DEPOSIT_STATUSES[number * 17 % len(DEPOSIT_STATUSES)]
+    return "success" if status == "hold_approved" and number < count - HOLD_ROWS else status
+
+
 def _market_items() -> Iterator[tuple[Any, ...]]:
     for name in POPULAR:
         yield "cs2", name, Decimal("8.5"), 20
@@ -124,7 +134,7 @@ def _market_items() -> Iterator[tuple[Any, ...]]:
 _DEPOSIT_COLUMNS = (
     "public_id", "account", "user_id", "owner_id", "steam_id", "game", "trade_offer_id", "needs_review", "created_at",
     "updated_at", "finished_at", "order_id", "transaction_id", "status", "payer_steam_id", "pay_url", "amount",
-    "amount_currency", "user_amount", "skins",
+    "amount_currency", "user_amount", "skins", "held_since",
 )  # fmt: skip
 
 
@@ -132,9 +142,9 @@ def _deposits(count: int, users: int) -> Iterator[tuple[Any, ...]]:
     skins = '[{"name": "AK-47 | Redline (Field-Tested)", "price": "8.5"}, {"name": "Glock-18 | Bunsen", "price": "2"}]'
     for number in range(count):
         user, created = number * 31 % users, _created(number, count)
-        is_open = number >= count - OPEN_ROWS
-        status = "pending" if is_open else DEPOSIT_STATUSES[number * 17 % len(DEPOSIT_STATUSES)]
-        is_paid = status in {"success", "hold_approved"}
+        status = _deposit_status(number, count)
+        is_open = status in {"pending", "in_hold", "hold_approved"}
+        is_paid = status in {"success", "hold_approved", "in_hold"}
         amount = Decimal(number % 5000 + 100) / 100 if is_paid else None
         yield (
             public_id("deposit", number), ACCOUNTS[number * 7 % len(ACCOUNTS)], user + 1, str(user + 1),
@@ -142,6 +152,7 @@ def _deposits(count: int, users: int) -> Iterator[tuple[Any, ...]]:
             created, None if is_open else created + timedelta(minutes=9), hex_id("deposit", number),
             str(FIRST_THEIR_ID + number), status, steam_id(user) if is_paid else "", "https://skinsback.com/pay",
             amount, "usd" if is_paid else "", amount, skins if is_paid else "[]",
+            created if status in {"in_hold", "hold_approved"} else None,
         )  # fmt: skip
 
 
@@ -171,7 +182,7 @@ def _purchases(count: int, users: int) -> Iterator[tuple[Any, ...]]:
 def _entries(count: int, users: int) -> Iterator[tuple[Any, ...]]:
     for number in range(count):
         created = _created(number, count)
-        if DEPOSIT_STATUSES[number * 17 % len(DEPOSIT_STATUSES)] == "success" and number < count - OPEN_ROWS:
+        if _deposit_status(number, count) in {"success", "hold_approved"}:
             amount = Decimal(number % 5000 + 100) / 100
             yield number * 31 % users + 1, number + 1, None, "credit", amount, "usd", created
         charge = -(Decimal(number % 9000 + 100) / 100 + 1)
@@ -237,6 +248,8 @@ class Loader:
     def finish(self) -> None:
         """Create the indexes and update the statistics of the database."""
         with self._connection.schema_editor() as editor:
+            if self._connection.vendor == "postgresql":
+                editor.execute("SET LOCAL maintenance_work_mem = '256MB'")
             for model in self._loaded:
                 for index in model._meta.indexes:
                     editor.add_index(model, index)
