@@ -13,7 +13,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import connections, transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from django_skinsback.models import (
     Deposit,
@@ -33,6 +33,7 @@ FIRST_PARTNER = 90_000_000
 FIRST_THEIR_ID = 48_000_000
 FIRST_OFFER_ID = 7_100_000_000
 OPEN_ROWS = 60
+BUSY_DAY_ROWS = 7000
 HOLD_ROWS = 8 * 24 * 60
 """Only this many of the newest deposits can have an approved hold, because it ends after eight days."""
 
@@ -111,6 +112,13 @@ def _fill_users(alias: str, count: int) -> None:
 
 def _created(number: int, count: int) -> datetime:
     return NEWEST - timedelta(minutes=count - number)
+
+
+def make_busy_day(alias: str) -> None:
+    """Move the newest deposits, purchases and their entries to now, so that many rows were created today."""
+    oldest = NEWEST - timedelta(minutes=BUSY_DAY_ROWS)
+    for model in (Deposit, Purchase, LedgerEntry):
+        QuerySet(model, using=alias).filter(created_at__gte=oldest).update(created_at=NEWEST)
 
 
 def _deposit_status(number: int, count: int) -> str:
