@@ -29,6 +29,9 @@ from django_skinsback.steam import FIRST_STEAM_ID
 
 NEWEST = datetime.now(UTC).replace(microsecond=0)
 ROWS_OF_USER = 50
+FULL_PAGE = 60
+"""At least this many users exist, so that the list of Steam profiles has a full page."""
+
 FIRST_PARTNER = 90_000_000
 FIRST_THEIR_ID = 48_000_000
 FIRST_OFFER_ID = 7_100_000_000
@@ -74,7 +77,7 @@ def name_of_skin(number: int) -> str:
 def fill(alias: str, count: int) -> None:
     """Insert ``count`` deposits and ``count`` purchases with users, history, entries and deliveries."""
     users = max(count // ROWS_OF_USER, 5)
-    _fill_users(alias, users)
+    _fill_users(alias, max(users, FULL_PAGE))
     loader = Loader(alias)
     for model, columns, rows in tables(count, users):
         loader.load(model, columns, rows)
