@@ -100,7 +100,6 @@ def pages_of(count: int, first_key: Mapping[str, int] = MappingProxyType({})) ->
             "status": "status__exact=fail",
             "game": "game=rust",
             "7 days and account": "created=7&account=default",
-            "needs no review and account": "needs_review=0&account=default",
             "order of the end": f"o=-{_column('deposit', 'finished_at')}",
             "search: order ID": f"q={deposit}",
             "search: beginning of an order ID": f"q={deposit[:12]}",
@@ -112,6 +111,8 @@ def pages_of(count: int, first_key: Mapping[str, int] = MappingProxyType({})) ->
             "search: public ID": f"q={public['deposit']}",
             "search: user name": f"q=player-{user}",
             "search: nothing found": "q=no-such-player",
+            "queue of reviews and account": "queue=review&account=second",
+            NO_TARGET + "needs no review and account": "needs_review=0&account=default",
             NO_TARGET + "status, game and account": "status__exact=success&account=second&game=cs2",
         },
         "purchase": {
