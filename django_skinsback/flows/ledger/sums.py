@@ -42,7 +42,8 @@ class ExactSum(Aggregate):
         """Return SQL for a text with two integers: the sum of the units, and the sum of the millionths."""
         amount, *others = self.get_source_expressions()
         column, params = compiler.compile(amount)
-        sums, all_params = [], []
+        sums: list[str] = []
+        all_params: list[Any] = []
         for template in (_UNITS, _MILLIONTHS):
             part = self.copy()
             integer = RawSQL(template.format(amount=column), tuple(params) * template.count("{amount}"))  # noqa: S611 - no text of a user
