@@ -63,12 +63,15 @@ CACHES = {
     },
 }
 
-SKINSBACK = {
+SKINSBACK: dict[str, object] = {
     "CLIENT_ID": "1",
     "CLIENT_SECRET": "benchmark-secret",
     "SITE_URL": "https://shop.example",
     "REQUESTS_PER_MINUTE": None,
 }
+if os.environ.get("BENCH_ADMIN"):
+    # The lists of the admin have a filter by account only if there are several.
+    SKINSBACK["ACCOUNTS"] = {alias: {"CLIENT_ID": alias, "CLIENT_SECRET": alias} for alias in ("second", "third")}
 
 STRIPE_TEST_SECRET_KEY = "sk_test_benchmarkbenchmarkbenchmark"
 STRIPE_LIVE_MODE = False

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import connections, transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from django_skinsback.models import (
     Deposit,
@@ -30,10 +30,17 @@ from django_skinsback.steam import FIRST_STEAM_ID
 NEWEST = datetime.now(UTC).replace(microsecond=0)
 BETWEEN_ROWS = timedelta(minutes=1)
 ROWS_OF_USER = 50
+FULL_PAGE = 60
+"""At least this many users exist, so that the list of Steam profiles has a full page."""
+
 FIRST_PARTNER = 90_000_000
 FIRST_THEIR_ID = 48_000_000
 FIRST_OFFER_ID = 7_100_000_000
 OPEN_ROWS = 60
+BUSY_DAY_ROWS = 7000
+HOLD_ROWS = 8 * 24 * 60
+"""Only this many of the newest deposits can have an approved hold, because it ends after eight days."""
+
 ACCOUNTS = ("default",) * 16 + ("second",) * 3 + ("third",)
 GAMES = ("cs2",) * 20 + ("dota2",) * 3 + ("rust",) * 2
 DEPOSIT_STATUSES = ("success",) * 13 + ("fail",) * 3 + ("abandoned",) * 3 + ("hold_approved",)
@@ -71,7 +78,7 @@ def name_of_skin(number: int) -> str:
 def fill(alias: str, count: int) -> None:
     """Insert ``count`` deposits and ``count`` purchases with users, history, entries and deliveries."""
     users = max(count // ROWS_OF_USER, 5)
-    _fill_users(alias, users)
+    _fill_users(alias, max(users, FULL_PAGE))
     loader = Loader(alias)
     for model, columns, rows in tables(count, users):
         loader.load(model, columns, rows)
@@ -111,6 +118,20 @@ def _created(number: int, count: int) -> datetime:
     return NEWEST - (count - number) * BETWEEN_ROWS
 
 
+def make_busy_day(alias: str) -> None:
+    """Move the newest deposits, purchases and their entries to now, so that many rows were created today."""
+    oldest = NEWEST - timedelta(minutes=BUSY_DAY_ROWS)
+    for model in (Deposit, Purchase, LedgerEntry):
+        QuerySet(model, using=alias).filter(created_at__gte=oldest).update(created_at=NEWEST)
+
+
+def _deposit_status(number: int, count: int) -> str:
+    if number >= count - OPEN_ROWS:
+        return "pending" if number % 3 else "in_hold"
+    status = DEPOSIT_STATUSES[number * 17 % len(DEPOSIT_STATUSES)]
+    return "success" if status == "hold_approved" and number < count - HOLD_ROWS else status
+
+
 def _market_items() -> Iterator[tuple[Any, ...]]:
     for name in POPULAR:
         yield "cs2", name, Decimal("8.5"), 20
@@ -125,7 +146,7 @@ def _market_items() -> Iterator[tuple[Any, ...]]:
 _DEPOSIT_COLUMNS = (
     "public_id", "account", "user_id", "owner_id", "steam_id", "game", "trade_offer_id", "needs_review", "created_at",
     "updated_at", "finished_at", "order_id", "transaction_id", "status", "payer_steam_id", "pay_url", "amount",
-    "amount_currency", "user_amount", "skins",
+    "amount_currency", "user_amount", "skins", "held_since",
 )  # fmt: skip
 
 
@@ -133,9 +154,9 @@ def _deposits(count: int, users: int) -> Iterator[tuple[Any, ...]]:
     skins = '[{"name": "AK-47 | Redline (Field-Tested)", "price": "8.5"}, {"name": "Glock-18 | Bunsen", "price": "2"}]'
     for number in range(count):
         user, created = number * 31 % users, _created(number, count)
-        is_open = number >= count - OPEN_ROWS
-        status = "pending" if is_open else DEPOSIT_STATUSES[number * 17 % len(DEPOSIT_STATUSES)]
-        is_paid = status in {"success", "hold_approved"}
+        status = _deposit_status(number, count)
+        is_open = status in {"pending", "in_hold", "hold_approved"}
+        is_paid = status in {"success", "hold_approved", "in_hold"}
         amount = Decimal(number % 5000 + 100) / 100 if is_paid else None
         yield (
             public_id("deposit", number), ACCOUNTS[number * 7 % len(ACCOUNTS)], user + 1, str(user + 1),
@@ -143,6 +164,7 @@ def _deposits(count: int, users: int) -> Iterator[tuple[Any, ...]]:
             created, None if is_open else created + timedelta(minutes=9), hex_id("deposit", number),
             str(FIRST_THEIR_ID + number), status, steam_id(user) if is_paid else "", "https://skinsback.com/pay",
             amount, "usd" if is_paid else "", amount, skins if is_paid else "[]",
+            created if status in {"in_hold", "hold_approved"} else None,
         )  # fmt: skip
 
 
@@ -172,7 +194,7 @@ def _purchases(count: int, users: int) -> Iterator[tuple[Any, ...]]:
 def _entries(count: int, users: int) -> Iterator[tuple[Any, ...]]:
     for number in range(count):
         created = _created(number, count)
-        if DEPOSIT_STATUSES[number * 17 % len(DEPOSIT_STATUSES)] == "success" and number < count - OPEN_ROWS:
+        if _deposit_status(number, count) in {"success", "hold_approved"}:
             amount = Decimal(number % 5000 + 100) / 100
             yield number * 31 % users + 1, number + 1, None, "credit", amount, "usd", created
         charge = -(Decimal(number % 9000 + 100) / 100 + 1)
@@ -238,6 +260,8 @@ class Loader:
     def finish(self) -> None:
         """Create the indexes and update the statistics of the database."""
         with self._connection.schema_editor() as editor:
+            if self._connection.vendor == "postgresql":
+                editor.execute("SET LOCAL maintenance_work_mem = '256MB'")
             for model in self._loaded:
                 for index in model._meta.indexes:
                     editor.add_index(model, index)

@@ -78,10 +78,20 @@ class LedgerEntry(models.Model):
         db_index=False,  # an index of the class Meta begins with this column
     )
     deposit = models.ForeignKey(
-        Deposit, verbose_name=_("deposit"), null=True, on_delete=models.PROTECT, related_name="entries"
+        Deposit,
+        verbose_name=_("deposit"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="entries",
+        db_index=False,  # a unique constraint begins with this column
     )
     purchase = models.ForeignKey(
-        Purchase, verbose_name=_("purchase"), null=True, on_delete=models.PROTECT, related_name="entries"
+        Purchase,
+        verbose_name=_("purchase"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="entries",
+        db_index=False,  # a unique constraint begins with this column
     )
     kind = models.CharField(_("kind"), max_length=16, choices=list(ENTRY_KIND_LABELS.items()))
     amount = fields.amount_field(

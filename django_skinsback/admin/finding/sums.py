@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db import connections, models
-from django.db.models import QuerySet
-from django.db.models.functions import Cast
+from django.db.models import Count, QuerySet
 from django.utils.functional import Promise
 
+from ...flows.ledger.sums import ExactSum
+from ...money import EXACT
 from .. import display
 
 
@@ -31,22 +31,18 @@ class Sum:
 def sums_of(rows: QuerySet[Any], sums: Sequence[Sum]) -> list[tuple[str, list[str]]]:
     """Return pairs of a label and the sums in each currency, as text. A sum without amounts is left out.
 
-    The database adds the amounts of each group of currencies. On SQLite, they are read as text and added in Python:
-    SQLite adds decimals as floats, and Django's conversion of its decimals takes ten times as long as that of text.
+    The database adds the amounts of each group of currencies.
     """
     amounts = list(dict.fromkeys(each.amount for each in sums))
     groups = sorted({name for each in sums for name in (each.currency, each.split_by) if name})
     totals: list[dict[tuple[str, str], Decimal]] = [defaultdict(Decimal) for _sum in sums]
-    if connections[rows.db].vendor == "sqlite":
-        found = rows.values_list(*groups, *(Cast(name, models.TextField()) for name in amounts))
-    else:
-        found = rows.values_list(*groups).annotate(**{f"sum_{name}": models.Sum(name) for name in amounts})
-    for values in found:
-        row = dict(zip([*groups, *amounts], values, strict=True))
+    numbers = {f"number_of_{name}": Count(name) for name in amounts}
+    found = rows.values(*groups).annotate(**numbers, **{f"sum_of_{name}": ExactSum(name) for name in amounts})
+    for row in found:
         for each, total in zip(sums, totals, strict=True):
-            if row[each.amount] is not None:
-                amount = Decimal(row[each.amount])
-                total[str(row.get(each.split_by, "")), str(row.get(each.currency, "usd"))] += amount
+            if row[f"number_of_{each.amount}"]:
+                group = str(row.get(each.split_by, "")), str(row.get(each.currency, "usd"))
+                total[group] = EXACT.add(total[group], row[f"sum_of_{each.amount}"])
     shown: dict[str, list[str]] = {}
     for each, total in zip(sums, totals, strict=True):
         for (part, currency), amount in sorted(total.items()):

@@ -8,15 +8,18 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from django.db.models import (
+    BigIntegerField,
     Case,
     Count,
     DurationField,
     ExpressionWrapper,
     F,
     FilteredRelation,
+    Func,
     IntegerField,
     Q,
     QuerySet,
+    Subquery,
     Sum,
     Value,
     When,
@@ -144,10 +147,23 @@ def _of_days(rows: QuerySet[Any], days: list[date]) -> QuerySet[Any]:
     return found
 
 
+def _first_of(rows: QuerySet[Any], column: str) -> Subquery:
+    """Return the lowest value of a key column in these rows, as a subquery.
+
+    The entries that are joined to these rows have keys from this value on. With this condition, a database that joins
+    by merging reads the newest part of the index of the entries. PostgreSQL otherwise read all credits of a site for
+    the deposits of one day. Without ``+ 0``, it would look for the minimum from the lowest key of the table on.
+    """
+    lowest = Func(F(column) + 0, function="MIN", output_field=BigIntegerField())
+    return Subquery(rows.order_by().annotate(lowest_key=lowest).values("lowest_key"))
+
+
 def _deposits(days: list[date]) -> Figures:
-    rows = _of_days(Deposit.objects.using(database()), days).annotate(
-        credit=FilteredRelation("entries", condition=Q(entries__kind=EntryKind.CREDIT)),
-        reversal=FilteredRelation("entries", condition=Q(entries__kind=EntryKind.REVERSAL)),
+    rows = _of_days(Deposit.objects.using(database()), days)
+    newest = Q(entries__deposit__gte=_first_of(rows, "pk"))
+    rows = rows.annotate(
+        credit=FilteredRelation("entries", condition=Q(entries__kind=EntryKind.CREDIT) & newest),
+        reversal=FilteredRelation("entries", condition=Q(entries__kind=EntryKind.REVERSAL) & newest),
     )
     groups = rows.order_by().values("account", "game", "day_index")
     for row in groups.annotate(number=Count("pk"), paid=Count("credit", filter=Q(reversal__isnull=True))):
@@ -157,9 +173,10 @@ def _deposits(days: list[date]) -> Figures:
 
 
 def _money(days: list[date]) -> Figures:
-    rows = _of_days(LedgerEntry.objects.using(database()), days).annotate(
-        reversal=FilteredRelation("deposit__entries", condition=Q(deposit__entries__kind=EntryKind.REVERSAL))
-    )
+    rows = _of_days(LedgerEntry.objects.using(database()), days)
+    newest = Q(deposit__entries__deposit__gte=_first_of(rows, "deposit"))
+    is_reversal = Q(deposit__entries__kind=EntryKind.REVERSAL)
+    rows = rows.annotate(reversal=FilteredRelation("deposit__entries", condition=is_reversal & newest))
     names = ("account", "game")
     groups = rows.order_by().values(
         *(f"{model}__{name}" for model in ("deposit", "purchase") for name in names),
@@ -194,9 +211,11 @@ def _money(days: list[date]) -> Figures:
 
 
 def _purchases(days: list[date]) -> Figures:
-    rows = _of_days(Purchase.objects.using(database()), days).annotate(
-        charge=FilteredRelation("entries", condition=Q(entries__kind=EntryKind.CHARGE)),
-        refund=FilteredRelation("entries", condition=Q(entries__kind=EntryKind.REFUND)),
+    rows = _of_days(Purchase.objects.using(database()), days)
+    newest = Q(entries__purchase__gte=_first_of(rows, "pk"))
+    rows = rows.annotate(
+        charge=FilteredRelation("entries", condition=Q(entries__kind=EntryKind.CHARGE) & newest),
+        refund=FilteredRelation("entries", condition=Q(entries__kind=EntryKind.REFUND) & newest),
     )
     waited = ExpressionWrapper(F("accepted_at") - F("created_at"), output_field=DurationField())
     in_order = Q(accepted_at__gte=F("created_at"))

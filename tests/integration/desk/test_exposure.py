@@ -55,6 +55,20 @@ class ExactSumsTest(TestCase):
 
         assert reserved("default").amount == sum(prices)
 
+    def test_sums_of_amounts_with_fifteen_digits_are_exact(self):
+        prices = [
+            "99999999999999",
+            "9999999999.99999",
+            "1000000000.1",
+            "999999999.999999",
+            "12345678901.0001",
+            "0.000001",
+        ]
+        for price in prices:
+            make_purchase(status="requested", max_price=Decimal(price))
+
+        assert reserved("default").amount == sum(map(Decimal, prices))
+
 
 def test_waiting_holds_are_summed_per_currency(user):
     held("10.5")
