@@ -7,7 +7,7 @@ QUIETLY := >.venv/install.log 2>&1 || { cat .venv/install.log; exit 1; }
 HISTORIES ?= 10000
 SEED ?= 1
 DEPOSITS ?= 10000
-ENVS ?= lowest,django60,newest,core,wheel
+ENVS ?= lowest,django60,newest,branches,core,wheel
 
 # Interpreters of pyenv are found by their folders, because its shims only run the selected versions.
 EMPTY :=
@@ -25,7 +25,7 @@ demo: .venv/demo  ## Run the example shop with a Celery worker and the sandbox
 test: .venv/dev lint types  ## Run every check: lint, types, import contracts, tests on each database that answers
 	@$(BIN)/python -m tests
 
-matrix: .venv/dev  ## Test with lowest and newest versions, Django 6.0, without extras, the wheel; 10 minutes (ENVS=lowest,core)
+matrix: .venv/dev  ## Test with lowest and newest versions, Django 6.0, branches, without extras, the wheel; 20 minutes (ENVS=lowest,core)
 	@PATH="$(if $(PYTHONS),$(PYTHONS):)$$PATH" $(BIN)/tox run -q -e $(ENVS)
 
 bench: .venv/bench  ## Compare with a plain implementation and dj-stripe; half an hour (PARTS=delivery, QUICK=1)

@@ -1,4 +1,7 @@
-"""Runs the tests: those marked ``database`` on each server that answers, then all of them on SQLite."""
+"""Runs the tests: those marked ``database`` on each server that answers, then all of them on SQLite.
+
+With ``SQLITE_TESTS``, only the tests of these folders are run on SQLite: ``SQLITE_TESTS="tests/races tests/e2e"``.
+"""
 
 import os
 import subprocess
@@ -35,7 +38,7 @@ def main() -> int:
     ]
     if missing:
         print(f"These services do not answer, so the tests that need them are skipped: {', '.join(missing)}.")
-    passed.append(pytest("sqlite"))
+    passed.append(pytest("sqlite", *os.environ.get("SQLITE_TESTS", "").split()))
     return 0 if all(passed) else 1
 
 
