@@ -68,10 +68,11 @@ class PriceListReader:
         return PriceList(last_update=self.last_update, items=items)
 
     def __iter__(self) -> Iterator[PriceListItem]:
-        envelope = {}
+        envelope, has_items = {}, False
         if self._next() != "{":
             raise self._unreadable()
         for name in self._names():
+            has_items |= name == "items"
             if name == "items" and self._next() in {"[", "{"}:
                 yield from self._rows()
                 continue
@@ -81,6 +82,8 @@ class PriceListReader:
         if self._next():
             raise self._unreadable()
         check_status(_METHOD, envelope)
+        if not has_items:  # an answer without a list is not an empty list: the import would mark all skins unavailable
+            raise self._unreadable()
 
     def _rows(self) -> Iterator[PriceListItem]:
         entries = self._names() if self._next() == "{" else self._entries("]")
