@@ -252,7 +252,7 @@ def _amounts_of_decisions(row: Deposit) -> list[tuple[Any, Any]]:
     if EntryKind.REVERSAL in entries:
         return []
     credit = entries[EntryKind.CREDIT]
-    return [(_("Amount of the reversal"), display.money(-credit.amount, credit.currency))]
+    return [(_("Amount of the reversal"), display.money(credit.amount.copy_negate(), credit.currency))]
 
 
 def _can_be_credited(row: Deposit) -> bool:

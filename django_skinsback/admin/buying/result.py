@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from ...flows.ledger.database import database
 from ...models import Purchase
+from ...money import exact_sum
 from ...statuses import PURCHASE_FAILURES, EntryKind
 from .. import display
 from ..actions import change_url, changelist_url
@@ -115,4 +116,4 @@ def _totals(rows: list[Purchase]) -> list[tuple[str, str]]:
 
 
 def _sum(rows: list[Purchase]) -> Decimal:
-    return sum((row.debited_amount for row in rows if row.debited_amount is not None), Decimal(0))
+    return exact_sum(row.debited_amount for row in rows if row.debited_amount is not None)

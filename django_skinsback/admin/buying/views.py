@@ -20,6 +20,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from ...error_texts import text_for
 from ...exceptions import SkinsBackError
+from ...money import exact_sum
 from ...pictures import picture_url, placeholder
 from ...sensitive import hide
 from ...steam import GAMES
@@ -114,8 +115,8 @@ def _confirmation_page(cart_page: page.CartPage, model_admin: Any) -> HttpRespon
 
 def _amounts(chosen: Sequence[ChosenSkin], balance: Decimal | None) -> dict[str, Any]:
     """Return the sums of the current prices and of the caps, and the balance after each of them."""
-    price = sum((each.skin.price for each in chosen), Decimal(0))
-    most = sum((each.cap for each in chosen), Decimal(0))
+    price = exact_sum(each.skin.price for each in chosen)
+    most = exact_sum(each.cap for each in chosen)
     return {
         "price_sum": display.money(price),
         "cap_sum": display.money(most),

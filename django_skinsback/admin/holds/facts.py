@@ -24,6 +24,7 @@ from ...flows.deposits.seen import shown_credit
 from ...flows.ledger.database import database
 from ...models import Deposit, LedgerEntry, MarketItem, Purchase
 from ...models.fields import utc_now
+from ...money import exact_sum
 from ...statuses import DepositStatus, EntryKind
 from .. import display
 
@@ -102,14 +103,14 @@ class OpenCredits:
     def facts(self, row: Deposit, currency: str) -> list[tuple[str, str]]:
         """Return labels and texts: the open credits of the row's user, and of all users, beside the limits."""
         credits_ = [each for each in self._by_account.get(row.account, []) if each.currency == currency]
-        of_user = sum((each.amount for each in credits_ if each.user_id == row.user_id), Decimal(0))
+        of_user = exact_sum(each.amount for each in credits_ if each.user_id == row.user_id)
         label = _("Open credits of this user's approved holds")
         if self._limits is None:
             return [(label, display.money(of_user, currency))]
         if currency not in self._limits:
             text = _("HOLD_APPROVE_MAX does not contain %(currency)s, so this hold cannot be approved.")
             return [(_("Limit"), text % {"currency": currency.upper() or display.NOTHING})]
-        of_all = sum((each.amount for each in credits_), Decimal(0))
+        of_all = exact_sum(each.amount for each in credits_)
         per_user, in_all = self._limits[currency]
         return [
             (label, _of_limit(of_user, per_user, currency)),
