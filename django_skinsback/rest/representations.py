@@ -98,6 +98,6 @@ def _amount(row: Deposit | Purchase, name: str, kind: EntryKind) -> dict[str, An
     """
     entry = next((entry for entry in row.entries.all() if entry.kind == kind), None)
     return {
-        f"{name}_amount": None if entry is None else abs(entry.amount),
+        f"{name}_amount": None if entry is None else entry.amount.copy_abs(),
         f"{name}_currency": None if entry is None else entry.currency,
     }

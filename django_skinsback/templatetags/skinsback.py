@@ -28,6 +28,7 @@ from django.utils.safestring import SafeString
 from .. import pictures, player_texts
 from ..flows.ledger.database import database
 from ..models import Deposit, Purchase
+from ..money import EXACT
 from ..pages.cards import deposit_card
 from ..pages.purchase_cards import purchase_cards
 from ..pages.rendering import PageContext
@@ -48,8 +49,8 @@ def price_text(amount: Decimal | None, currency: str, *, signed: bool = False) -
     """
     if amount is None:
         return ""
-    decimals = max(2, -int(Decimal(amount).normalize().as_tuple().exponent))
-    number = number_format(abs(amount), decimals, force_grouping=True)
+    decimals = max(2, -int(Decimal(amount).normalize(EXACT).as_tuple().exponent))
+    number = number_format(amount.copy_abs(), decimals, force_grouping=True)
     symbol = SYMBOLS.get(currency.lower())
     text = f"{symbol}{number}" if symbol else f"{number} {currency.upper()}".strip()
     sign = MINUS if amount < 0 else "+" if signed and amount > 0 else ""

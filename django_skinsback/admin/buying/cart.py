@@ -50,7 +50,8 @@ def default_cap(price: Decimal) -> Decimal:
 
     The result is in US dollars. It is below the price only if ``BUY_MAX_PRICE`` is below the price.
     """
-    raised = EXACT.multiply(price, 1 + conf.price_slippage()).quantize(CENT, rounding=ROUND_HALF_UP, context=EXACT)
+    raised = EXACT.multiply(price, EXACT.add(1, conf.price_slippage()))
+    raised = raised.quantize(CENT, rounding=ROUND_HALF_UP, context=EXACT)
     limit = conf.buy_max_price()
     return max(raised, price) if limit is None else min(max(raised, price), limit)
 

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from ...flows.ledger.database import database
 from ...models import Purchase
-from ...money import exact_sum
+from ...money import EXACT, exact_sum
 from ...statuses import PURCHASE_FAILURES, EntryKind
 from .. import display
 from ..actions import change_url, changelist_url
@@ -106,7 +106,8 @@ def _totals(rows: list[Purchase]) -> list[tuple[str, str]]:
     moved: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for row in rows:
         for entry in row.entries.all():
-            moved[entry.kind, entry.currency] += abs(entry.amount)
+            key = entry.kind, entry.currency
+            moved[key] = EXACT.add(moved[key], entry.amount.copy_abs())
     for (kind, currency), amount in sorted(moved.items()):
         label = _("Total charged to the user") if kind == EntryKind.CHARGE else _("Total refunded to the user")
         totals.append((label, display.money(amount, currency)))

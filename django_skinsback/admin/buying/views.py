@@ -20,7 +20,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from ...error_texts import text_for
 from ...exceptions import SkinsBackError
-from ...money import exact_sum
+from ...money import EXACT, exact_sum
 from ...pictures import picture_url, placeholder
 from ...sensitive import hide
 from ...steam import GAMES
@@ -120,8 +120,8 @@ def _amounts(chosen: Sequence[ChosenSkin], balance: Decimal | None) -> dict[str,
     return {
         "price_sum": display.money(price),
         "cap_sum": display.money(most),
-        "balance_after": None if balance is None else display.money(balance - price),
-        "balance_at_least": None if balance is None else display.money(balance - most),
+        "balance_after": None if balance is None else display.money(EXACT.subtract(balance, price)),
+        "balance_at_least": None if balance is None else display.money(EXACT.subtract(balance, most)),
         "not_enough": balance is not None and balance < most,
     }
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from ... import conf
 from ...flows.monitoring.balance import days_left_text, newest_balance
 from ...flows.monitoring.exposure import HoldsSummary, holds_by_account, reserved_by_account
+from ...money import EXACT
 from .. import display
 from .words import about_date, ago
 
@@ -47,7 +48,7 @@ def accounts_money(request: HttpRequest, accounts: Sequence[str], now: datetime)
         found = newest_balance(account, now=now) if sees_balance else None
         taken_at, usd, days = found or (None, None, None)
         held = reserved.get(account)
-        free = usd - held.amount if usd is not None and held is not None else None
+        free = EXACT.subtract(usd, held.amount) if usd is not None and held is not None else None
         lines.append(
             AccountMoney(
                 account=account,

@@ -24,7 +24,7 @@ from ...flows.deposits.seen import shown_credit
 from ...flows.ledger.database import database
 from ...models import Deposit, LedgerEntry, MarketItem, Purchase
 from ...models.fields import utc_now
-from ...money import exact_sum
+from ...money import EXACT, exact_sum
 from ...statuses import DepositStatus, EntryKind
 from .. import display
 
@@ -43,8 +43,8 @@ class History:
     purchases: int = 0
     sums: dict[str, dict[str, Decimal]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Decimal)))
 
-    @property
-    def facts(self) -> list[tuple[str, str]]:
+    def facts(self, *, purchases: bool, entries: bool) -> list[tuple[str, str]]:
+        """Return labels and texts. ``purchases`` and ``entries`` say whether the operator may view these tables."""
         paid = self.deposits[DepositStatus.SUCCESS] + self.deposits[DepositStatus.HOLD_APPROVED]
         deposits = _("%(all)s, paid: %(paid)s, in hold: %(held)s, returned from hold: %(returned)s") % {
             "all": self.deposits.total(),
@@ -52,14 +52,17 @@ class History:
             "held": self.deposits[DepositStatus.IN_HOLD],
             "returned": self.deposits[DepositStatus.HOLD_RETURNED],
         }
-        return [
-            (_("Deposits"), deposits),
-            (_("Credited"), sums_text(self.sums[EntryKind.CREDIT])),
-            (_("Reversed"), sums_text(self.sums[EntryKind.REVERSAL])),
-            (_("Purchases"), str(self.purchases)),
-            (_("Charged"), sums_text(self.sums[EntryKind.CHARGE])),
-            (_("Refunded"), sums_text(self.sums[EntryKind.REFUND])),
-        ]
+        facts = [(_("Deposits"), deposits)]
+        if purchases:
+            facts.append((_("Purchases"), str(self.purchases)))
+        if entries:
+            facts += [
+                (_("Credited"), sums_text(self.sums[EntryKind.CREDIT])),
+                (_("Reversed"), sums_text(self.sums[EntryKind.REVERSAL])),
+                (_("Charged"), sums_text(self.sums[EntryKind.CHARGE])),
+                (_("Refunded"), sums_text(self.sums[EntryKind.REFUND])),
+            ]
+        return facts
 
 
 def sums_text(sums: Mapping[str, Decimal]) -> str:
@@ -83,7 +86,8 @@ def histories(user_ids: Collection[Any]) -> tuple[dict[Any, History], bool]:
     for user_id, _status in purchases:
         found[user_id].purchases += 1
     for user_id, kind, amount, currency in entries:
-        found[user_id].sums[kind][currency] += abs(amount)
+        sums = found[user_id].sums[kind]
+        sums[currency] = EXACT.add(sums[currency], amount.copy_abs())
     return found, all(len(rows) < ROWS_READ for rows in (deposits, purchases, entries))
 
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from ... import conf, deposits
 from ...models import Deposit, HoldDecision
 from ...models.reasons import reason_texts
+from ...money import EXACT
 from ...statuses import DepositStatus, Queue
 from .. import display
 from ..actions import (
@@ -82,7 +83,7 @@ def holds_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
         "next_url": _url(model_admin, account=account, after=following) if following else "",
         "first_url": _url(model_admin, account=account) if request.GET.get("after") else "",
         "has_policy": conf.callable_setting("HOLD_POLICY") is not None,
-        **_described(model_admin, rows),
+        **_described(request, model_admin, rows),
     }
     return TemplateResponse(request, "admin/skinsback/holds/page.html", context)
 
@@ -123,9 +124,13 @@ def _account_links(model_admin: Any, chosen: str) -> list[dict[str, Any]]:
     ]
 
 
-def _described(model_admin: Any, rows: list[Deposit]) -> dict[str, Any]:
+def _described(request: HttpRequest, model_admin: Any, rows: list[Deposit]) -> dict[str, Any]:
     """Return the template values that describe these rows."""
     known, is_complete = histories({row.user_id for row in rows if row.user_id is not None})
+    visible = {
+        "purchases": request.user.has_perm("skinsback.view_purchase"),
+        "entries": request.user.has_perm("skinsback.view_ledgerentry"),
+    }
     open_credits, skins = OpenCredits(rows), skins_of(rows)
     shown = []
     for row in rows:
@@ -147,7 +152,7 @@ def _described(model_admin: Any, rows: list[Deposit]) -> dict[str, Any]:
                 ],
                 "skins": skins[row.pk][:SKINS_SHOWN],
                 "more_skins": max(0, len(skins[row.pk]) - SKINS_SHOWN),
-                "history": known[row.user_id].facts if row.user_id is not None else [],
+                "history": known[row.user_id].facts(**visible) if row.user_id is not None else [],
                 "risk": display.user_risk_table(row.user_risk),
             }
         )
@@ -189,7 +194,7 @@ def approve_rows(model_admin: Any, request: HttpRequest, queryset: QuerySet[Depo
         credit = credit_of_row(row)
         currency = row.amount_currency if isinstance(credit, str) else credit[1]
         if not isinstance(credit, str):
-            totals[currency] = totals.get(currency, Decimal(0)) + credit[0]
+            totals[currency] = EXACT.add(totals.get(currency, Decimal(0)), credit[0])
         facts = [*_facts(row), (_("Amount of the credit"), credit_text(credit)), *open_credits.facts(row, currency)]
         risk = display.user_risk_table(row.user_risk)
         shown.append({"row": row, "facts": facts, "risk": risk, "seen": deposits.seen(row)})

@@ -144,7 +144,7 @@ def _delivery_link(delivery: WebhookEvent) -> SafeString | str:
 def _moved(entry: LedgerEntry) -> SafeString:
     """Return what an entry moved and for whom, with a link to the entry."""
     user = entry.user or _("a user who was deleted")
-    values = {"amount": display.money(abs(entry.amount), entry.currency), "user": user}
+    values = {"amount": display.money(entry.amount.copy_abs(), entry.currency), "user": user}
     match entry.kind:
         case EntryKind.CREDIT:
             text = _("%(amount)s credited to %(user)s") % values

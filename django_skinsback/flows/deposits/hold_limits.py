@@ -5,6 +5,7 @@ report that the trade was rolled back. The credit that an approval under way has
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -149,24 +150,25 @@ def reserve(edit: Edit[Deposit], credit: Credit | None) -> None:
     edit.set(reserved_amount=amount, reserved_currency=currency, reserved_at=edit.now)
 
 
-def release(edit: Edit[Deposit], reported_status: str, *, decisive: bool) -> None:
+def release(edit: Edit[Deposit], reported_status: str, *, asked_at: datetime | None) -> None:
     """Release the reservation of a deposit if its approval cannot lead to a credit any more, or has led to a credit.
 
     * After the hold, the reservation is released.
     * In ``hold_approved``, it is released if the credit is posted. Otherwise an operator may still credit the deposit.
-    * In ``in_hold``, it is released if ``orderstatus`` reports the hold later than ``schedule.APPROVAL`` after the
-      reservation. An earlier answer may be older than the approval. The deposit is then undecided again.
+    * In ``in_hold``, it is released if ``orderstatus`` was asked later than ``schedule.APPROVAL`` after the reservation
+      and reports the hold. The answer to an earlier call may be older than the approval. The deposit is then undecided
+      again.
 
-    ``decisive`` is True if the report is the answer to a call that began after the last change of the row.
+    ``asked_at`` is the time of the call whose answer is the report. None means that the report is a webhook or from a
+    list, or that the row has changed since the call.
     """
     deposit = edit.row
     if deposit.status == DepositStatus.HOLD_APPROVED and EntryKind.CREDIT not in edit.entries():
         return
     if deposit.status == DepositStatus.IN_HOLD:
-        is_over = deposit.reserved_at is None or (
-            schedule.age_for_waiting(deposit.reserved_at, edit.now) >= schedule.APPROVAL
-        )
-        if not (decisive and reported_status == DepositStatus.IN_HOLD and is_over):
+        if asked_at is None or deposit.reserved_at is None or reported_status != DepositStatus.IN_HOLD:
+            return
+        if schedule.age_for_waiting(deposit.reserved_at, asked_at) < schedule.APPROVAL:
             return
         edit.set(hold_decision="")
     edit.set(**NOT_RESERVED)

@@ -7,6 +7,7 @@ import msgspec
 from ...connection import get_client
 from ...exceptions import UnknownOutcome
 from ...models import Deposit
+from ...models.fields import utc_now
 from ...wire.types import DepositReport
 from ..ledger.database import refuse_inside_transaction
 from ..ledger.edit import Source
@@ -31,6 +32,7 @@ def refresh(deposit: Deposit, *, by: Any = None) -> Deposit:
     InsideDatabaseTransaction inside a database transaction.
     """
     refuse_inside_transaction("refresh()")
+    asked_at = utc_now()
     report = ask_status(deposit)
-    recorded = record_report(report, Source.ANSWER, account=deposit.account, by=by, asked=deposit)
+    recorded = record_report(report, Source.ANSWER, account=deposit.account, by=by, asked=deposit, asked_at=asked_at)
     return recorded.row or deposit

@@ -62,18 +62,22 @@ def record_report(
     by: Any = None,
     now: datetime | None = None,
     asked: Deposit | None = None,
+    asked_at: datetime | None = None,
 ) -> Recorded[Deposit]:
     """Record a report of SkinsBack about one deposit. Return the outcome and the row.
 
     Reports may be repeated and may arrive in any order. Many processes may record reports at once.
 
     ``asked`` is the row as it was read before SkinsBack was asked. If the row has changed since then, the report may be
-    older than the change. Such a report cannot resolve a contradiction: SkinsBack is asked again.
+    older than the change. Such a report cannot resolve a contradiction: SkinsBack is asked again. ``asked_at`` is the
+    time before the call. Only a report with ``asked_at`` can show that an approval did not take effect.
 
     Raises RolledBack if the change was not saved. Raises any exception that a receiver of ``entry_posted`` raises.
     After an exception nothing is saved.
     """
-    return record(partial(decide, report, source, account=account, event=event, by=by, now=now, asked=asked))
+    return record(
+        partial(decide, report, source, account=account, event=event, by=by, now=now, asked=asked, asked_at=asked_at)
+    )
 
 
 def decide(
@@ -85,6 +89,7 @@ def decide(
     by: Any = None,
     now: datetime | None = None,
     asked: Deposit | None = None,
+    asked_at: datetime | None = None,
 ) -> PendingChange[Deposit]:
     """Lock the row that a report is about, and return the changes that the report requires. Nothing is saved yet."""
     ids = {"order_id": report.order_id} if report.order_id else {"transaction_id": report.transaction_id}
@@ -109,7 +114,7 @@ def decide(
                 edit.note_unknown_status(report.status)
                 outcome = Outcome.UNKNOWN_STATUS
     if edit.row.reserved_at is not None and outcome != Outcome.MISMATCHED:
-        release(edit, report.status, decisive=decisive)
+        release(edit, report.status, asked_at=asked_at if decisive else None)
     _schedule(edit, outcome, decisive=decisive)
     return PendingChange(outcome, edit)
 

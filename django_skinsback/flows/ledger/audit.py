@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from ...models import Deposit, LedgerEntry, Purchase, StatusChange
+from ...money import EXACT
 from ...statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, PURCHASE_ENTRY, DepositStatus, EntryKind, PurchaseStatus
 from .database import database
 
@@ -64,14 +65,14 @@ def _audit_batch(model: Any, batch: list[Any], kinds: tuple[EntryKind, EntryKind
     keys = [row.pk for row in batch]
     found: dict[int, Sums] = defaultdict(lambda: defaultdict(Decimal))
     for entry in LedgerEntry.objects.using(database()).filter(**{f"{name}__in": keys}):
-        found[getattr(entry, f"{name}_id")][entry.kind, entry.currency] += entry.amount
+        _add(found[getattr(entry, f"{name}_id")], entry.kind, entry.currency, entry.amount)
     expected: dict[int, Sums] = defaultdict(lambda: defaultdict(Decimal))
     changes = StatusChange.objects.using(database()).filter(**{f"{name}__in": keys})
     refunded_at: dict[int, int] = {}
     for change in changes.exclude(credit_amount=None):
         amount = change.credit_amount or Decimal(0)
         kind = kinds[0] if amount > 0 else kinds[1]
-        expected[getattr(change, f"{name}_id")][kind, change.credit_currency] += amount
+        _add(expected[getattr(change, f"{name}_id")], kind, change.credit_currency, amount)
         if kind is EntryKind.REFUND:
             refunded_at[getattr(change, f"{name}_id")] = change.pk
     by_operator = changes.filter(source=StatusChange.Source.OPERATOR).order_by("pk")
@@ -123,6 +124,10 @@ def _broken_rule(row: Deposit | Purchase, kinds: set[str]) -> str:
         if refunded and row.status not in {*PURCHASE_ENTRY, PurchaseStatus.ROLLBACK_USER}:
             return "the purchase has not failed, but the user was refunded"
     return ""
+
+
+def _add(sums: Sums, kind: str, currency: str, amount: Decimal) -> None:
+    sums[kind, currency] = EXACT.add(sums[kind, currency], amount)
 
 
 def _texts(sums: Sums) -> dict[str, str]:

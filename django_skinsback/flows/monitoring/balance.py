@@ -13,7 +13,7 @@ from ... import conf
 from ...connection import get_client
 from ...models import BalanceSnapshot
 from ...models.fields import utc_now
-from ...money import amount_text
+from ...money import EXACT, amount_text, exact_sum
 from ...ratelimit import background
 from ...signals import balance_low
 from ..ledger.database import after_commit, database, log_after_commit, run
@@ -136,7 +136,7 @@ def days_left(
     if len(balances) < 2:
         return None
     observed = balances[-1][0] - balances[0][0]
-    spent = sum((max(before - after, Decimal(0)) for (_, before), (_, after) in pairwise(balances)), Decimal(0))
+    spent = exact_sum(max(EXACT.subtract(before, after), Decimal(0)) for (_, before), (_, after) in pairwise(balances))
     if not spent or observed < minimum_observed:
         return None
     seconds = Decimal(observed // timedelta(seconds=1))

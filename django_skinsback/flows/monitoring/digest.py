@@ -17,7 +17,7 @@ from ... import conf
 from ...exceptions import ConfigurationError, InvalidInput
 from ...models import DigestMail
 from ...models.fields import utc_now
-from ...money import amount_text
+from ...money import EXACT, amount_text
 from ...statuses import Queue
 from ..addresses import site_url
 from ..ledger.database import database
@@ -128,7 +128,7 @@ def _money_lines(found: Health) -> Iterator[str]:
         held = reserved[account.account]
         yield f"{account.account}: {_balance_text(account)}"
         if account.balance is not None:
-            free = _("free: %(amount)s USD") % {"amount": amount_text(account.balance - held.amount)}
+            free = _("free: %(amount)s USD") % {"amount": amount_text(EXACT.subtract(account.balance, held.amount))}
             about = _("reserved for purchases that are not sent: %(amount)s USD") % {"amount": amount_text(held.amount)}
             yield f"  {about}, {_('at least') + ' ' if held.is_minimum else ''}{free}"
         summary = holds[account.account]

@@ -10,6 +10,7 @@ from django.db.models import Count, FilteredRelation, Min, Q
 
 from ... import conf, schedule
 from ...models import Deposit, Purchase
+from ...money import EXACT
 from ...statuses import DepositStatus, EntryKind, PurchaseStatus
 from ..ledger.database import database
 from ..ledger.sums import ExactSum
@@ -111,4 +112,4 @@ def holds_by_account(accounts: Iterable[str]) -> dict[str, HoldsSummary]:
 
 
 def _add(sums: dict[str, Decimal], currency: str, amount: Decimal) -> None:
-    sums[currency] = sums.get(currency, Decimal(0)) + amount
+    sums[currency] = EXACT.add(sums.get(currency, Decimal(0)), amount)

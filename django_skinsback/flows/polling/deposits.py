@@ -90,6 +90,7 @@ class DepositSweep(Sweep[Deposit, DepositReport]):
 
         If the answer changes nothing, return the time of the next poll, which the caller sets. Otherwise return None.
         """
+        asked_at = utc_now()
         try:
             report = ask_status(row)
         except TransactionNotFound:
@@ -98,7 +99,7 @@ class DepositSweep(Sweep[Deposit, DepositReport]):
         time = _next_poll_if_unchanged(row, report, now, chance, decisive=True)
         if time is not None:
             return time
-        result = record_report(report, Source.POLL, account=row.account, asked=row)
+        result = record_report(report, Source.POLL, account=row.account, asked=row, asked_at=asked_at)
         recorded = None if result.outcome == Outcome.MISMATCHED else result.row  # a report about another deposit
         if recorded is not None and report.status == recorded.status == DepositStatus.IN_HOLD:
             recorded = _apply_hold_policy(recorded)

@@ -19,7 +19,7 @@ from typing import Any
 from ... import conf, schedule
 from ...models import Purchase, StatusChange, WebhookEvent
 from ...models.fields import WORD_LENGTH
-from ...money import amount_text
+from ...money import EXACT, amount_text
 from ...statuses import PURCHASE_ENTRY, PURCHASE_FINAL, EntryKind, PurchaseStatus, Verdict, is_theirs, judge
 from ...wire.types import PurchaseReport
 from ..ledger.edit import Edit, lock_for_edit
@@ -153,7 +153,7 @@ def _flag_amounts(edit: Edit[Purchase], report: PurchaseReport) -> None:
         edit.flag("price_above_cap", price=amount_text(paid))
     price, debited = purchase.price, purchase.debited_amount
     is_new = not edit.changed.keys().isdisjoint({"price", "debited_amount"})
-    if is_new and price and debited and abs(debited - price) >= CENT:
+    if is_new and price and debited and EXACT.subtract(debited, price).copy_abs() >= CENT:
         edit.flag("debit_differs", debited=amount_text(debited), price=amount_text(price))
 
 

@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from ...models import Deposit, ListName, Purchase
+from ...money import EXACT
 from ...statuses import DepositStatus, PurchaseStatus, Verdict, is_theirs, judge
 from ..deposits import report as deposits
 from ..purchases import report as purchases
@@ -147,4 +148,4 @@ def _is_empty(value: object) -> bool:
 
 
 def _as_text(value: Any) -> str:
-    return f"{value.normalize():f}" if hasattr(value, "normalize") else str(value)
+    return f"{value.normalize(EXACT):f}" if hasattr(value, "normalize") else str(value)

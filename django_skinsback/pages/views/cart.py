@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 
 from ... import conf, player_texts
 from ...models import MarketItem, Quote
+from ...money import exact_sum
 from .. import notices, ordering
 from ..access import player_page
 from ..cart import Cart, CartLine
@@ -37,7 +38,7 @@ def show(request: HttpRequest) -> HttpResponseBase:
     for line in cart.lines:
         item = items.get((line.game, line.market_hash_name))
         rows.append(CartRow(line, charge_of(item) if item else None, item.class_id if item else ""))
-    total = sum((row.charge for row in rows if row.charge is not None), Decimal(0))
+    total = exact_sum(row.charge for row in rows if row.charge is not None)
     context = {"cart": cart, "rows": rows, "total": total, "notices": notices.take(request.session)}
     return render_page(request, "cart.html", context, section="withdraw")
 

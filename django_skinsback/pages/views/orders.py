@@ -1,7 +1,6 @@
 """Views that show quotes for confirmation, buy with the confirmed quotes, and show the order."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
@@ -14,6 +13,7 @@ from ...exceptions import NotAllowedNow
 from ...flows.players.steam_profiles import trade_url_to_use
 from ...models import Purchase, Quote
 from ...models.fields import utc_now
+from ...money import EXACT, exact_sum
 from ...player_texts import NEXT_TEXTS, NextStep
 from .. import live, notices, ordering
 from ..access import player_page
@@ -79,7 +79,7 @@ def quotes_url(request: HttpRequest, ids: Sequence[str], name: str) -> str:
 
 
 def _confirmation(request: HttpRequest, quotes: Sequence[Quote]) -> dict[str, Any]:
-    total, balance = sum((quote.charge for quote in quotes), Decimal(0)), balance_of(request.user)
+    total, balance = exact_sum(quote.charge for quote in quotes), balance_of(request.user)
     expires_at, now = min(quote.expires_at for quote in quotes), utc_now()
     is_in_old_currency = any(quote.currency != conf.quote_currency() for quote in quotes)  # the setting has changed
     problem = _trade_url_problem(request)
@@ -89,7 +89,7 @@ def _confirmation(request: HttpRequest, quotes: Sequence[Quote]) -> dict[str, An
         "total": total,
         "currency": quotes[0].currency,
         "balance": balance,
-        "balance_after": None if balance is None else balance - total,
+        "balance_after": None if balance is None else EXACT.subtract(balance, total),
         "profile": players.get_profile(request.user),
         "problem": problem,
         "way_out": way_out(request, problem, here=here) if problem else None,
@@ -131,7 +131,7 @@ def order(request: HttpRequest) -> HttpResponseBase:
         "lines": lines,
         "bought": bought,
         "changed": changed,
-        "new_total": sum((line.quote.charge for line in changed), Decimal(0)),
+        "new_total": exact_sum(line.quote.charge for line in changed),
         "refused": [(line, _way_out(request, line)) for line in refused],
         "kept_ids": _ids(line.quote for line in [*bought, *refused]),
         "status_url": quotes_url(request, names, "order_status"),

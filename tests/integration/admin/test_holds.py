@@ -202,6 +202,19 @@ class TestPage:
             "Refunded": "\N{EN DASH}",
         }
 
+    def test_purchases_and_entries_are_shown_only_to_who_may_view_them(self, user):
+        row = make_deposit(user=user, status="success")
+        LedgerEntry.objects.create(deposit=row, user=user, kind="credit", amount=10, currency="usd")
+        held(user)
+
+        def labels(*permissions):
+            page = browser_of("view_deposit", *permissions).get(url())
+            return list(dict(page.context["rows"][0]["history"]))
+
+        assert labels() == ["Deposits"]
+        assert labels("view_purchase") == ["Deposits", "Purchases"]
+        assert labels("view_ledgerentry") == ["Deposits", "Credited", "Reversed", "Charged", "Refunded"]
+
     def test_a_history_that_was_not_read_to_its_end_says_so(self, user, monkeypatch):
         monkeypatch.setattr(hold_facts, "ROWS_READ", 2)
         held(user), held(user)

@@ -348,6 +348,34 @@ class TestReservation:
         record_report(said, "poll", asked=asked)
         assert reservation(row) == UNDER_WAY
 
+    @pytest.mark.parametrize("ask", [deposits.refresh, lambda row: poll_deposits()], ids=["refresh", "poll"])
+    def test_is_not_released_by_an_early_answer_that_is_recorded_late(
+        self, skinsback, limit, user, traveller, monkeypatch, ask
+    ):
+        limit(10, 10)
+        row = held(user)
+        skinsback.answer = UnknownOutcome()
+        with pytest.raises(UnknownOutcome):
+            deposits.approve_hold(row)
+        skinsback.answer = None
+        skinsback.statuses[row.order_id] = "in_hold"
+        traveller.shift(schedule.APPROVAL_START)
+        answer = SkinsBackClient.get_deposit
+
+        def answer_slowly(client, **ids):
+            said = answer(client, **ids)
+            traveller.shift(schedule.APPROVAL)  # this process is stopped for so long
+            return said
+
+        Deposit.objects.filter(pk=row.pk).update(next_poll_at=utc_now())
+        with monkeypatch.context() as patched:
+            patched.setattr(SkinsBackClient, "get_deposit", answer_slowly)
+            ask(Deposit.objects.get(pk=row.pk))
+
+        assert reservation(row) == UNDER_WAY
+        deposits.refresh(row)
+        assert reservation(row) == ("", None, "")
+
     def test_is_kept_if_orderstatus_reports_an_unknown_status(self, skinsback, limit, user, traveller):
         limit(10, 10)
         row = held(user)

@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django_skinsback import deposits, purchases
 from django_skinsback.flows.ledger.audit import audit
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange
+from django_skinsback.templatetags.skinsback import price_text
 from django_skinsback.testing import make_deposit, make_purchase
 from django_skinsback.wire.types import DepositReport, PurchaseReport
 from tests.wallet.models import Wallet
@@ -89,13 +90,29 @@ def test_entries_and_balances_are_exact_if_the_process_has_a_small_decimal_preci
         purchases.cancel(purchase)
         pay(rich, "success", amount="9876.54")
         pay(rich, "success", amount="0.01")
+        pay(rich, "success", "success", amount="12345.678")
         balance = LedgerEntry.objects.balance(rich, "usd")
+        text = price_text(balance, "usd")
         lines = [line for _, line in LedgerEntry.objects.statement(rich, "usd")]
 
     assert [entry.amount for entry in deposit.entries.order_by("pk")] == [Decimal("1234.56"), Decimal("-1234.56")]
     assert [entry.amount for entry in purchase.entries.order_by("pk")] == [Decimal("-98.765"), Decimal("98.765")]
-    assert balance == Decimal("9876.55")
-    assert lines == [*map(Decimal, ["1234.56", "0", "-98.765", "0", "9876.54", "9876.55"])]
+    assert balance == Decimal("22222.228")
+    assert text == "$22,222.228"
+    assert lines == [*map(Decimal, ["1234.56", "0", "-98.765", "0", "9876.54", "9876.55", "22222.228"])]
+
+
+def test_the_audit_is_exact_if_the_process_has_a_small_decimal_precision(rich):
+    deposit = pay(rich, "success", amount="1234.56")
+    StatusChange.objects.filter(deposit=deposit).exclude(credit_amount=None).update(credit_amount=Decimal("1234.55"))
+
+    with localcontext(prec=3):
+        (difference,) = audit()
+
+    assert (difference.expected, difference.found) == (
+        {"credit usd": "1234.550000"},
+        {"credit usd": "1234.560000"},
+    )
 
 
 class TestAudit:
