@@ -18,7 +18,7 @@ pytest_plugins = ["django_skinsback.testing" if importlib.util.find_spec("factor
 
 def pytest_report_header(config):
     """Print the database of the run."""
-    return f"database: {connection.display_name}"
+    return f"database: {connection.vendor}"
 
 
 @pytest.hookimpl(trylast=True)

@@ -50,7 +50,7 @@ def price_text(amount: Decimal | None, currency: str, *, signed: bool = False) -
     if amount is None:
         return ""
     decimals = max(2, -int(Decimal(amount).normalize(EXACT).as_tuple().exponent))
-    number = number_format(amount.copy_abs(), decimals, force_grouping=True)
+    number = number_format(Decimal(amount).copy_abs(), decimals, force_grouping=True)
     symbol = SYMBOLS.get(currency.lower())
     text = f"{symbol}{number}" if symbol else f"{number} {currency.upper()}".strip()
     sign = MINUS if amount < 0 else "+" if signed and amount > 0 else ""

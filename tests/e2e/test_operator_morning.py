@@ -74,7 +74,7 @@ def test_a_morning_with_one_row_in_each_queue_takes_few_clicks(site):
     hand.write("Note:", "Made by the shop's old program.")
     hand.click("button", "Close")
 
-    expect(page.get_by_text("Nothing needs you.")).to_be_visible()
+    expect(page.get_by_text("Nothing needs me.")).to_be_visible()
     assert page.url == site.url + DESK
     assert len(hand.clicks) <= MOST_CLICKS, hand.clicks
     assert [count_queue(queue) for queue in Queue] == [0, 0, 0, 0]

@@ -57,9 +57,9 @@ ERRORS = {
 NOTIFY = ("notify_drop", "notify_twice", "notify_delay", "notify_reorder", "notify_bad_sign", "notify_no_sign")
 
 HOLD_LIMITS = {
-    "usd": (Decimal(60), Decimal(90)),
-    "eur": (Decimal(60), Decimal(90)),
-    "rub": (Decimal(5000), Decimal(8000)),
+    "usd": (Decimal(30), Decimal(45)),
+    "eur": (Decimal(30), Decimal(45)),
+    "rub": (Decimal(2500), Decimal(4000)),
 }
 """Limits of approved holds: most histories approve one or two holds and are then refused the next."""
 

@@ -74,7 +74,7 @@ def test_a_user_who_may_only_view_the_desk_sees_no_money_and_no_queue(user):
         assert not [text for text in texts if text in page]
     assert not re.search(r"\b(USD|EUR)\b", page)
     assert EXPOSURE not in page
-    assert "Nothing needs you" not in page
+    assert "Nothing needs me" not in page
 
 
 @pytest.mark.parametrize("permission", PARTS)
@@ -163,7 +163,7 @@ def test_the_desk_takes_as_many_queries_for_many_rows_as_for_one(user, django_us
 def test_an_empty_desk_says_that_nothing_needs_the_operator():
     page = text_of(desk_of(browser_of(superuser=True)))
 
-    assert "Nothing needs you." in page
+    assert "Nothing needs me." in page
 
 
 @pytest.mark.parametrize("part", ["review", "hold", "delivery", "discrepancy", "owing", "balance"])
@@ -179,7 +179,7 @@ def test_one_waiting_thing_ends_the_calm(part, user, settings):
     }
     make[part]()
 
-    assert "Nothing needs you." not in text_of(desk_of(browser_of(superuser=True)))
+    assert "Nothing needs me." not in text_of(desk_of(browser_of(superuser=True)))
 
 
 def test_long_queues_are_counted_up_to_the_limit(monkeypatch):
