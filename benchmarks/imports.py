@@ -10,7 +10,8 @@ from benchmarks.results import Result
 from benchmarks.scale import Scale
 
 _START = """
-import json, resource, sys, time
+import gc, json, resource, sys, time
+gc.disable()
 start = time.perf_counter(), time.process_time()
 import django
 from django.conf import settings
@@ -36,7 +37,11 @@ LAZY = ("requests", "celery", "rest_framework", "msgspec", "django_skinsback.cli
 
 
 def measure(scale: Scale) -> Iterator[Result]:
-    """Start new interpreters in turns and measure processor time and resident memory after ``django.setup()``."""
+    """Start new interpreters in turns and measure processor time and resident memory after ``django.setup()``.
+
+    Without garbage collection: one collection takes as long as half of our modules, because it visits all of Django's
+    objects, and it happens in whichever program creates a certain number of objects first.
+    """
     times: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
     memory: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
     modules: set[str] = set()

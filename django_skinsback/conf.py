@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 from .exceptions import ConfigurationError
 from .sandbox.keys import SECRETS as SANDBOX_SECRETS
 from .sensitive import KEY, SensitiveText
-from .wire.requests import API_URL
+from .wire import API_URL
 
 DEFAULT_ACCOUNT = "default"
 

@@ -19,8 +19,8 @@ _PARTNER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 _TRADE_TOKEN = re.compile(r"[A-Za-z0-9_-]{8}")
 _HOSTS = {"steamcommunity.com", "www.steamcommunity.com"}
 _END = r"""\s<>"'()\[\]{}“”„«»\u200b\ufeff"""
-_LINK = re.compile(rf"""(?:https?://|(?<![^\s<("'“„«])(?=(?:www\.)?steamcommunity\.com))[^{_END}]+""", re.IGNORECASE)
-"""Finds each link in a text, up to the end of the link."""
+_LINK = rf"""(?:https?://|(?<![^\s<("'“„«])(?=(?:www\.)?steamcommunity\.com))[^{_END}]+"""
+"""Finds each link in a text, up to the end of the link. It is compiled when it is used, not when the site starts."""
 
 _MOST_FIELDS = 10
 _EXAMPLE = "It looks like https://steamcommunity.com/tradeoffer/new/?partner=…&token=…"
@@ -98,7 +98,9 @@ class TradeURL:
 
 def _links(text: str) -> list[str]:
     """Return the links in a text as SensitiveText. A link without ``https://`` must begin with Steam's host."""
-    return [SensitiveText(link.rstrip(".,;:!?")) for link in _LINK.findall(text.replace("&amp;", "&"))]
+    return [
+        SensitiveText(link.rstrip(".,;:!?")) for link in re.findall(_LINK, text.replace("&amp;", "&"), re.IGNORECASE)
+    ]
 
 
 def _link_problem(link: str) -> str:

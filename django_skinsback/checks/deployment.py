@@ -12,7 +12,7 @@ from django.template.loader import get_template
 from .. import conf
 from ..flows.addresses import URLS_HINT, nested_urls
 from ..signals import entry_posted
-from ..wire.requests import API_URL
+from ..wire import API_URL
 from .settings import check_settings
 
 

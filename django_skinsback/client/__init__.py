@@ -28,6 +28,7 @@ import requests
 from ..exceptions import ContradictoryAnswer, PurchaseNotFound, RequestNotSent, UnknownOutcome
 from ..sensitive import hide
 from ..steam import TradeURL
+from ..wire import API_URL
 from ..wire import requests as api
 from ..wire.answers import read_answer
 from ..wire.arguments import (
@@ -39,7 +40,7 @@ from ..wire.arguments import (
     Time,
 )
 from ..wire.pricelist import PriceListReader
-from ..wire.requests import API_URL, Request
+from ..wire.requests import Request
 from ..wire.types import (
     Balance,
     BatchResult,

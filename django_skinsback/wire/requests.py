@@ -14,7 +14,6 @@ from ..steam import TradeURL, check_game, check_steam_id
 from . import arguments
 from .arguments import Amount, PriceOptions, SkinToBuy, Time
 
-API_URL = "https://skinsback.com/api.php"
 MAX_SKINS_PER_BATCH = 50
 
 READS = frozenset(

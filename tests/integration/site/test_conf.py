@@ -7,7 +7,7 @@ import pytest
 from django_skinsback import conf
 from django_skinsback.connection import get_client
 from django_skinsback.exceptions import ConfigurationError
-from django_skinsback.wire.requests import API_URL
+from django_skinsback.wire import API_URL
 
 GOOD = {"CLIENT_ID": "1", "CLIENT_SECRET": "123"}
 
