@@ -43,7 +43,7 @@ ONE: dict[tuple[Queue, str], Promise] = {
 }
 HELP: dict[tuple[Queue, str], Promise] = {
     (Queue.HOLDS, "deposit"): gettext_lazy("Approve early, or leave to run out."),
-    (Queue.DELIVERIES, "webhookevent"): gettext_lazy("Replay or dismiss."),
+    (Queue.DELIVERIES, "webhookevent"): gettext_lazy("Apply again, or dismiss."),
     (Queue.DISCREPANCIES, "discrepancy"): gettext_lazy("Compare both sides, then close."),
 }
 

@@ -175,8 +175,8 @@ def reasons(found: Health, low_balance: Decimal | None, problems: Iterable[Reaso
         yield Reason("deliveries", HealthStatus.DEGRADED, text % {"count": found.failed_deliveries})
     if found.deliveries_to_review:
         text = ngettext(
-            "%(count)d delivery has failed for too long. Replay or dismiss it in the admin.",
-            "%(count)d deliveries have failed for too long. Replay or dismiss them in the admin.",
+            "%(count)d delivery has failed for too long. Apply it again or dismiss it in the admin.",
+            "%(count)d deliveries have failed for too long. Apply them again or dismiss them in the admin.",
             found.deliveries_to_review,
         )
         yield Reason("deliveries_to_review", HealthStatus.DEGRADED, text % {"count": found.deliveries_to_review})
