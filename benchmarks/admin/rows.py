@@ -37,6 +37,9 @@ FIRST_PARTNER = 90_000_000
 FIRST_THEIR_ID = 48_000_000
 FIRST_OFFER_ID = 7_100_000_000
 OPEN_ROWS = 60
+REVIEWS = 500
+"""This many deposits and this many purchases need review, on both sites. A queue's page takes time for each of them."""
+
 BUSY_DAY_ROWS = 7000
 HOLD_ROWS = 8 * 24 * 60
 """Only this many of the newest deposits can have an approved hold, because it ends after eight days."""
@@ -73,6 +76,11 @@ def name_of_skin(number: int) -> str:
     if number % 5 < 3:
         return POPULAR[number % len(POPULAR)]
     return f"M4A4 | Bench {number * 7919 % OTHER_NAMES} ({WEARS[number % 5]})"
+
+
+def needs_review(number: int, count: int) -> bool:
+    """Return whether a row needs review. These rows are spread over the whole table and over the accounts."""
+    return number * 7919 % count < REVIEWS
 
 
 def fill(alias: str, count: int) -> None:
@@ -160,8 +168,8 @@ def _deposits(count: int, users: int) -> Iterator[tuple[Any, ...]]:
         amount = Decimal(number % 5000 + 100) / 100 if is_paid else None
         yield (
             public_id("deposit", number), ACCOUNTS[number * 7 % len(ACCOUNTS)], user + 1, str(user + 1),
-            steam_id(user), GAMES[number * 3 % len(GAMES)], str(FIRST_OFFER_ID + number), number % 2000 == 0, created,
-            created, None if is_open else created + timedelta(minutes=9), hex_id("deposit", number),
+            steam_id(user), GAMES[number * 3 % len(GAMES)], str(FIRST_OFFER_ID + number), needs_review(number, count),
+            created, created, None if is_open else created + timedelta(minutes=9), hex_id("deposit", number),
             str(FIRST_THEIR_ID + number), status, steam_id(user) if is_paid else "", "https://skinsback.com/pay",
             amount, "usd" if is_paid else "", amount, skins if is_paid else "[]",
             created if status in {"in_hold", "hold_approved"} else None,
@@ -185,9 +193,9 @@ def _purchases(count: int, users: int) -> Iterator[tuple[Any, ...]]:
         yield (
             public_id("purchase", number), ACCOUNTS[number * 7 % len(ACCOUNTS)], user + 1,
             str(user + 1), steam_id(user), GAMES[number * 3 % len(GAMES)], str(FIRST_OFFER_ID + number),
-            number % 2000 == 0, created, created, finished, hex_id("purchase", number), hex_id("batch", number // 3),
-            str(FIRST_THEIR_ID + number), status, partner(user), str(number), name_of_skin(number), price, price, price,
-            price + 1, "usd", finished if status == "accepted" else None,
+            needs_review(number, count), created, created, finished, hex_id("purchase", number),
+            hex_id("batch", number // 3), str(FIRST_THEIR_ID + number), status, partner(user), str(number),
+            name_of_skin(number), price, price, price, price + 1, "usd", finished if status == "accepted" else None,
         )  # fmt: skip
 
 

@@ -203,11 +203,11 @@ class DepositAdmin(ExportAdmin, QueueListAdmin, RowAdmin):
 
     @admin.display(description=gettext_lazy("user amount"))
     def shown_user_amount(self, row: Deposit) -> str:
-        return display.money(row.user_amount, row.amount_currency)
+        return display.breakable(display.money(row.user_amount, row.amount_currency))
 
     @admin.display(description=gettext_lazy("amount"))
     def shown_amount(self, row: Deposit) -> str:
-        return display.money(row.amount, row.amount_currency)
+        return display.breakable(display.money(row.amount, row.amount_currency))
 
     @admin.display(description=gettext_lazy("limits"))
     def shown_limits(self, row: Deposit) -> str:

@@ -58,6 +58,11 @@ def money(amount: Decimal | None, currency: str = "usd") -> str:
     return f"{number}\N{NO-BREAK SPACE}{currency.upper()}".strip()
 
 
+def breakable(money_text: str) -> str:
+    """Return an amount for a list, where a line can end before the currency. Elsewhere the two stay on one line."""
+    return money_text.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def field_amount(amount: Decimal) -> str:
     """Return an amount as the initial value of a form field: with two to six decimals and a decimal point."""
     return f"{amount:.{_decimals(amount)}f}"

@@ -38,12 +38,12 @@ class PurchaseColumns:
     @admin.display(description=gettext_lazy("price"))
     def price_or_cap(self, row: Purchase) -> str:
         if row.debited_amount is not None:
-            return self.shown_debited(row)
-        return _("at most %(cap)s") % {"cap": self.shown_cap(row)}
+            return display.breakable(self.shown_debited(row))
+        return _("at most %(cap)s") % {"cap": display.breakable(self.shown_cap(row))}
 
     @admin.display(description=gettext_lazy("charge"))
     def charge(self, row: Purchase) -> str:
-        return self.shown_charge(row)
+        return display.breakable(self.shown_charge(row))
 
     @admin.display(description=gettext_lazy("price cap"))
     def shown_cap(self, row: Purchase) -> str:
