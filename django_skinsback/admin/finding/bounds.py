@@ -80,11 +80,13 @@ def _column(condition: Any, table: str | None) -> str | None:
 def fitting_indexes(model: type[Model], time_column: str, equal: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Return the columns before ``time_column`` of each index whose columns all have a value in ``equal``.
 
-    The index with the most columns is first. The last one is empty: it stands for the index of ``time_column`` alone.
+    An index with a column that is True is first, such as ``needs_review``, because few rows wait for an operator. Then
+    the index with the most columns is first. The last one is empty: it stands for the index of ``time_column`` alone.
     """
     columns = [tuple(index.fields[:-1]) for index in model._meta.indexes if index.fields[-1:] == [time_column]]
     fitting = [names for names in columns if names and equal.keys() >= set(names)]
-    return [*sorted(fitting, key=len, reverse=True), ()]
+    by_size = sorted(fitting, key=len, reverse=True)
+    return [*sorted(by_size, key=lambda names: not any(equal[name] is True for name in names)), ()]
 
 
 def rows_of_index(

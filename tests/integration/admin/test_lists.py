@@ -161,6 +161,21 @@ def test_a_combination_prefers_an_index_with_few_rows(browser, monkeypatch):
     assert "matches of one filter only" not in text_of(browser, "deposit", **query)
 
 
+def test_a_queue_of_one_account_does_not_read_the_rows_of_the_account(browser, monkeypatch):
+    monkeypatch.setattr(pages, "ROWS_LOOKED_AT", 3)
+    wanted = make_deposit(account="second", needs_review=True)
+    for _number in range(4):
+        make_deposit(account="second")
+    query = {"queue": "review", "account": "second"}
+
+    with CaptureQueriesContext(connection) as queries:
+        assert rows_of(browser, "deposit", **query) == [wanted]
+
+    of_account = [sql["sql"] for sql in queries if "'second'" in sql["sql"]]
+    assert of_account
+    assert all("needs_review" in sql for sql in of_account), of_account
+
+
 def test_sums_of_a_filtered_list_are_exact_and_never_mix_currencies(browser):
     for amount, currency in (("0.1", "usd"), ("0.2", "usd"), ("90071992.409931", "rub"), ("7", "eur")):
         make_deposit(status="success", amount=Decimal(amount), amount_currency=currency)
