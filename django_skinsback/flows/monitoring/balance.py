@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from decimal import Context, Decimal
+from decimal import Decimal
 from itertools import pairwise
 
 from django.db.models import F
@@ -29,7 +29,6 @@ MINIMUM_OBSERVED_BUSY = timedelta(hours=1)
 """The value that replaces ``MINIMUM_OBSERVED`` if there are ``MAX_SNAPSHOTS_READ`` snapshots or more."""
 
 _SECONDS_A_DAY = 86400
-_EXACT = Context(prec=64)  # a site may have set a smaller precision for the whole process
 
 
 def snapshot_balance(account: str = conf.DEFAULT_ACCOUNT) -> BalanceSnapshot:
@@ -141,7 +140,7 @@ def days_left(
         return None
     seconds = Decimal(observed // timedelta(seconds=1))
     days = max(balances[-1][1], Decimal(0)) * seconds / spent / _SECONDS_A_DAY
-    return days.quantize(Decimal("0.1"), context=_EXACT)
+    return days.quantize(Decimal("0.1"), context=EXACT)
 
 
 def days_left_text(days: Decimal | None) -> str:
