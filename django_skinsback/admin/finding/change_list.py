@@ -16,23 +16,12 @@ from .pages import COUNTED_ROWS, BoundedPaginator
 from .search import KEYS_OF_EACH_KIND
 from .sums import sums_of
 
-SUMMED_ROWS = 2_000
-"""The amounts of a longer list are added up only on request, because the rows may be anywhere in the table."""
-
-SUMS_PARAMETER = "sums"
-
 
 class FindingChangeList(ChangeList):
     """A ChangeList that reads a limited number of rows. Its queryset contains all matches, for actions and exports."""
 
     paginator: BoundedPaginator
     model_admin: Any
-
-    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
-        """Return the parameters that filter the list. The request for sums is none of them."""
-        found: dict[str, Any] = super().get_filters_params(params)
-        found.pop(SUMS_PARAMETER, None)
-        return found
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         """Return the first column of Django's order and the primary key, both in the same direction.
@@ -100,21 +89,11 @@ class FindingChangeList(ChangeList):
 
     @cached_property
     def sums(self) -> list[tuple[str, list[str]]]:
-        """The sums of the rows of a filtered, complete list. A long list has them only on request."""
-        if not self._may_have_sums or self.sums_url:
+        """The sums of the rows of a filtered, complete list, as pairs of label and amounts."""
+        is_chosen = bool(self.query or self.has_active_filters)
+        if not (is_chosen and self.result_count and self.model_admin.sums) or self.are_sums_left_out:
             return []
         return sums_of(self.paginator.all_rows(), self.model_admin.sums)
-
-    @property
-    def sums_url(self) -> str:
-        """The URL of this list with its sums. Empty if the list has no sums, or shows them."""
-        is_shown = self.result_count <= SUMMED_ROWS or SUMS_PARAMETER in self.params
-        return "" if is_shown or not self._may_have_sums else self.get_query_string({SUMS_PARAMETER: "1"})
-
-    @property
-    def _may_have_sums(self) -> bool:
-        is_chosen = bool(self.query or self.has_active_filters)
-        return bool(is_chosen and self.result_count and self.model_admin.sums) and not self.are_sums_left_out
 
     @property
     def are_sums_left_out(self) -> bool:

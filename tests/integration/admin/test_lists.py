@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from django_skinsback.admin import display
-from django_skinsback.admin.finding import change_list, pages
+from django_skinsback.admin.finding import pages
 from django_skinsback.models import Deposit, LedgerEntry, StatusChange, WebhookEvent
 from django_skinsback.testing import make_deposit, make_purchase
 
@@ -192,19 +192,6 @@ def test_sums_of_entries_are_split_by_their_kind(browser, user):
         LedgerEntry.objects.create(user=user, purchase=make_purchase(), kind=kind, amount=amount, currency="usd")
     found = browser.get(list_url("ledgerentry"), {"q": "alice"}).context["cl"].sums
     assert found == [("charge", [display.money(Decimal(-3))]), ("refund", [display.money(Decimal(1))])]
-
-
-def test_a_long_list_is_added_up_on_request(browser, monkeypatch):
-    monkeypatch.setattr(change_list, "SUMMED_ROWS", 1)
-    for _number in range(2):
-        make_deposit(status="success", amount=Decimal(5), amount_currency="usd")
-    page = browser.get(list_url("deposit"), {"status__exact": "success"})
-    assert page.context["cl"].sums == []
-    assert "Add up the amounts" in page.content.decode()
-    requested = browser.get(list_url("deposit") + page.context["cl"].sums_url)
-    assert requested.context["cl"].result_count == 2
-    assert requested.context["cl"].sums[0] == ("amount", [display.money(Decimal(10), "usd")])
-    assert "Add up the amounts" not in requested.content.decode()
 
 
 def test_an_incomplete_list_has_no_sums(browser, monkeypatch):

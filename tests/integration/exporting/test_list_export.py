@@ -328,9 +328,3 @@ def test_each_export_is_logged_with_the_operator_the_filters_and_the_number_of_r
     assert first.get_change_message() == "Exported 1 row. Filters: status__exact=success, q="
     assert second.get_change_message() == "Exported 0 rows. No filters."
     assert "Export: deposits" in browser.get(reverse("admin:index")).content.decode()
-
-
-def test_the_link_that_adds_up_a_long_list_does_not_disturb_its_export():
-    make_purchase(status="accepted")
-    make_purchase()
-    assert len(read_csv(export(exporter(), "purchase", status__exact="accepted", sums="1"))) == 1
