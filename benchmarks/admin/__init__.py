@@ -114,7 +114,6 @@ def pages_of(count: int, first_key: Mapping[str, int] = MappingProxyType({})) ->
             "queue of reviews and account": "queue=review&account=second",
             NO_TARGET + "needs no review and account": "needs_review=0&account=default",
             NO_TARGET + "status, game and account": "status__exact=success&account=second&game=cs2",
-            NO_TARGET + "game and account, 4,000 rows of the whole table": "game=rust&account=third",
         },
         "purchase": {
             "newest": "",
