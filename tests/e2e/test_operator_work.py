@@ -6,7 +6,7 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from django_skinsback import players
-from django_skinsback.models import Deposit, LedgerEntry, Purchase, WebhookEvent
+from django_skinsback.models import Deposit, LedgerEntry, MarketItem, Purchase, WebhookEvent
 from django_skinsback.sandbox import Sandbox
 from tests.e2e import player_site
 from tests.e2e.operator_site import operator_site
@@ -93,12 +93,18 @@ def test_one_search_box_finds_a_deposit_by_id_beginning_user_and_steam_id(site):
         expect(page.locator("#result_list tbody tr")).to_have_count(count)
 
 
-def test_words_of_a_skin_find_its_purchase(site):
+def test_the_beginning_of_an_id_and_words_of_the_skin_find_a_purchase(site):
     purchase = Purchase.objects.get()
+    MarketItem.objects.create(game="rust", market_hash_name=purchase.market_hash_name, price=16, count=1)
     page = site.work(reverse("admin:skinsback_purchase_changelist"))
-    page.locator("#searchbar").fill(purchase.custom_id[:10])
+    last_word, *_others, first_word = reversed(purchase.market_hash_name.split())
+    for text in (purchase.custom_id[:10], f"{last_word} {first_word}".lower()):
+        page.locator("#searchbar").fill(text)
+        page.get_by_role("button", name="Search").click()
+        expect(page.get_by_role("link", name=purchase.market_hash_name)).to_be_visible()
+    page.locator("#searchbar").fill("no such skin")
     page.get_by_role("button", name="Search").click()
-    expect(page.get_by_role("link", name=purchase.market_hash_name)).to_be_visible()
+    expect(page.locator("#result_list tbody tr")).to_have_count(0)
 
 
 def test_a_filtered_list_shows_its_sums(site):
