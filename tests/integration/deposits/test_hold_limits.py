@@ -1,5 +1,6 @@
 """HOLD_APPROVE_MAX limits the open credits of approved holds. Each approval reserves its credit before the call."""
 
+import re
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal, localcontext
@@ -140,9 +141,13 @@ class TestLimits:
     def test_a_currency_that_is_not_listed_is_refused(self, skinsback, limit, user, listed):
         limit(*[100, 100] * len(listed), currency="eur")
 
-        with pytest.raises(HoldLimitReached, match="does not contain USD"):
+        with pytest.raises(HoldLimitReached) as refused:
             deposits.approve_hold(held(user))
 
+        assert str(refused.value) == (
+            "HOLD_APPROVE_MAX does not contain USD, so no hold with this currency can be approved."
+        )
+        assert refused.value.credit == (10, "usd")
         assert not skinsback.approved
 
     def test_none_is_no_limit_and_locks_no_guard(self, skinsback, settings, user):
@@ -171,7 +176,11 @@ class TestLimits:
     def test_a_deposit_whose_credit_is_not_known_is_refused_if_there_is_a_limit(self, skinsback, limit, user):
         limit(100, 100)
 
-        with pytest.raises(HoldLimitReached, match="It is not known what would be credited"):
+        text = (
+            "It is not known what would be credited for this deposit, so HOLD_APPROVE_MAX cannot be checked. Refresh "
+            "the deposit from SkinsBack, then approve the hold."
+        )
+        with pytest.raises(HoldLimitReached, match=f"^{re.escape(text)}$"):
             deposits.approve_hold(held(user, user_amount=None))
 
         assert not skinsback.approved
@@ -376,6 +385,17 @@ class TestReservation:
         deposits.refresh(row)
         assert reservation(row) == ("", None, "")
 
+    def test_counts_for_the_limit_of_its_user(self, skinsback, limit, user, django_user_model):
+        limit(10, 1000)
+        skinsback.answer = UnknownOutcome()
+        with pytest.raises(UnknownOutcome):
+            deposits.approve_hold(held(user))
+
+        with pytest.raises(HoldLimitReached, match="the limit per user, 10 USD"):
+            deposits.approve_hold(held(user))
+        with pytest.raises(UnknownOutcome):
+            deposits.approve_hold(held(django_user_model.objects.create_user("bob")))
+
     def test_is_kept_if_orderstatus_reports_an_unknown_status(self, skinsback, limit, user, traveller):
         limit(10, 10)
         row = held(user)
@@ -385,6 +405,10 @@ class TestReservation:
         traveller.shift(schedule.APPROVAL * 2)
 
         report(row, "frozen", "poll")
+        assert reservation(row) == UNDER_WAY
+        skinsback.answer = None
+        skinsback.statuses[row.order_id] = "frozen"
+        deposits.refresh(row)
 
         assert reservation(row) == UNDER_WAY
 
@@ -510,7 +534,24 @@ class TestDecisions:
         row = deposits.leave_hold(held(user))
         deposits.leave_hold(row)
 
-        assert row.changes.count() == 1
+        assert row.changes.get().note == ""
+
+    def test_repeated_approvals_without_a_person_are_in_the_history_once_for_each_amount_and_note(
+        self, skinsback, user
+    ):
+        row = held(user)
+        skinsback.approval = RateLimited("offer_approve", -7, "request_limit_reached")
+
+        def approve(note=""):
+            row.refresh_from_db()
+            with pytest.raises(RateLimited):
+                deposits.approve_hold(row, note=note)
+            return list(row.changes.order_by("pk").values_list("amount", "note"))
+
+        assert approve() == approve() == [(10, "")]
+        assert approve("large") == [(10, ""), (10, "large")]
+        Deposit.objects.update(user_amount=12)
+        assert approve() == approve() == [(10, ""), (10, "large"), (12, "")]
 
     def test_a_hold_left_to_run_out_can_still_be_approved(self, skinsback, user):
         row = deposits.leave_hold(held(user))
