@@ -67,6 +67,14 @@ def test_both_are_logged_once_after_the_commit(user, operator, caplog, django_ca
     ]
 
 
+def test_the_log_names_the_operator_who_decided_on_a_page(user, operator, caplog, django_capture_on_commit_callbacks):
+    with caplog.at_level(logging.INFO, logger="django_skinsback"), django_capture_on_commit_callbacks(execute=True):
+        freeze_as_seen(user, operator, "chargeback", freeze_token(user))
+        unfreeze_as_seen(user, operator, freeze_token(user))
+
+    assert [record.by for record in caplog.records] == [str(operator.pk)] * 2
+
+
 def test_the_log_names_the_operator_who_unfroze_the_user(user, operator, caplog, django_capture_on_commit_callbacks):
     players.freeze(user, None, "chargeback")
 
