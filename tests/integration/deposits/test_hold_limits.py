@@ -123,9 +123,14 @@ class TestLimits:
         for other in others:
             deposits.approve_hold(held(other))
 
-        with pytest.raises(HoldLimitReached, match="of all users, 20 USD"):
+        with pytest.raises(HoldLimitReached) as refused:
             deposits.approve_hold(held(user))
 
+        assert str(refused.value) == (
+            "The open credits of all approved holds add up to 20 USD. With this hold of 10 USD they would exceed the "
+            "limit of all users, 20 USD (HOLD_APPROVE_MAX). The hold was not approved."
+        )
+        assert refused.value.credit == (10, "usd")
         assert LedgerEntry.objects.count() == 2
 
     def test_another_user_another_account_and_another_currency_have_their_own_sums(self, skinsback, limit, user):
