@@ -266,16 +266,21 @@ def test_polling_of_a_withheld_credit_ends(deposit):
 
 
 @pytest.mark.parametrize(
-    "unexpected",
-    [{"steam_id": "76561198050648523"}, {"amount": Decimal(1)}, {"amount": Decimal(1000)}],
+    ("unexpected", "code", "data"),
+    [
+        ({"steam_id": "76561198050648523"}, "other_payer", {"steam_id": "76561198050648523"}),
+        ({"amount": Decimal(1)}, "amount_outside_limits", {"amount": "1"}),
+        ({"amount": Decimal(1000)}, "amount_outside_limits", {"amount": "1000"}),
+    ],
     ids=["another payer", "too little", "too much"],
 )
-def test_another_payer_and_amounts_outside_the_limits_are_credited_and_flagged(user, unexpected):
+def test_another_payer_and_amounts_outside_the_limits_are_credited_and_flagged(user, unexpected, code, data):
     deposit = make_deposit(user=user, steam_id="76561198827262007", currency="usd", min_amount=5, max_amount=20)
 
     record_status(deposit, "success", **unexpected)
 
     assert (deposit.status, deposit.needs_review) == ("success", True)
+    assert [(reason["code"], reason["data"]) for reason in deposit.review_reasons] == [(code, data)]
     entry = LedgerEntry.objects.get()
     assert (entry.kind, entry.user, entry.amount) == ("credit", user, Decimal("12.6"))
 
