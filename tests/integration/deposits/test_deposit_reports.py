@@ -285,6 +285,15 @@ def test_another_payer_and_amounts_outside_the_limits_are_credited_and_flagged(u
     assert (entry.kind, entry.user, entry.amount) == ("credit", user, Decimal("12.6"))
 
 
+@pytest.mark.parametrize(
+    ("missing", "code"), [({"amount_currency": ""}, "currency_missing"), ({"user_amount": None}, "amount_missing")]
+)
+def test_the_reason_of_a_withheld_credit_names_the_reported_status(deposit, missing, code):
+    record_status(deposit, "success", **missing)
+
+    assert [(reason["code"], reason["data"]) for reason in deposit.review_reasons] == [(code, {"status": "success"})]
+
+
 def test_another_transaction_id_is_not_applied(deposit):
     outcome = record_status(deposit, "success", transaction_id="999999")
 
