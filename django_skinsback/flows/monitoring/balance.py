@@ -139,7 +139,8 @@ def days_left(
     if not spent or observed < minimum_observed:
         return None
     seconds = Decimal(observed // timedelta(seconds=1))
-    days = max(balances[-1][1], Decimal(0)) * seconds / spent / _SECONDS_A_DAY
+    left = EXACT.multiply(max(balances[-1][1], Decimal(0)), seconds)
+    days = EXACT.divide(left, EXACT.multiply(spent, _SECONDS_A_DAY))
     return days.quantize(Decimal("0.1"), context=EXACT)
 
 
