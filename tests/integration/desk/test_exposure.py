@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -47,7 +47,8 @@ def test_the_free_amount_is_exact_without_an_unknown_outcome():
 class ExactSumsTest(TestCase):
     databases = {database()}
 
-    @settings(max_examples=25)
+    # `make mutants` runs a test several times in one process, each time with another instance of this class
+    @settings(max_examples=25, suppress_health_check=[HealthCheck.differing_executors])
     @given(st.lists(st.decimals("0.000001", "999999.999999", places=6), min_size=1, max_size=30))
     def test_sums_in_the_database_are_exact(self, prices):
         for price in prices:
