@@ -1,11 +1,14 @@
 """Functions that read and write amounts and currency codes. Amounts are exact Decimals. Floats raise InvalidAmount."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, MutableMapping
 from decimal import ROUND_DOWN, Context, Decimal
 from functools import reduce
+from typing import TypeVar
 
 from .exceptions import InvalidAmount, InvalidInput
+
+Key = TypeVar("Key", bound=Hashable)
 
 PLACES = Decimal("0.000001")
 MAX_DIGITS = 15
@@ -22,6 +25,11 @@ EXACT = Context(prec=64)
 def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
     """Return the exact sum of amounts. The precision of the process's own decimal context does not matter."""
     return reduce(EXACT.add, amounts, Decimal(0))
+
+
+def add_to(sums: MutableMapping[Key, Decimal], key: Key, amount: Decimal) -> None:
+    """Add an amount to the sum of this key, exactly. A key that has no sum yet has the sum 0."""
+    sums[key] = EXACT.add(sums.get(key, Decimal(0)), amount)
 
 
 def parse_number(value: str | int | Decimal) -> Decimal:

@@ -208,15 +208,15 @@ def _start(processes: Processes) -> None:
     processes.start("sandbox", *sandbox, *state, *events, only_errors=True)
     processes.wait(lambda: _answers(settings.SANDBOX_URL), "The sandbox")
     _import_prices()
-    _make_rows()
     site = ["runserver", "--noreload", f"127.0.0.1:{settings.SITE_PORT}"]
     processes.start("site", *MANAGE, *site, only_errors=True)
+    processes.wait(lambda: _answers(settings.SITE_URL), "The site")
+    _make_rows()  # the sandbox sends notifications about them to the site
     celery = [sys.executable, "-m", "celery", "--quiet", "--app", "example_project.config"]
     worker = ["worker", "--beat", "--pool", "threads", "--concurrency", "2", "--loglevel", "WARNING"]
     single = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     processes.start("worker", *celery, *worker, *single)
     processes.start("listener", *MANAGE, "skinsback_listen", only_errors=True)
-    processes.wait(lambda: _answers(settings.SITE_URL), "The site")
     processes.wait(settings.WORKER_READY_FILE.exists, "The Celery worker")
     _print(_welcome())
 

@@ -1,6 +1,5 @@
 """The page that shows the result of an order. It reloads itself until all purchases are finished."""
 
-from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -14,7 +13,7 @@ from django.utils.translation import ngettext
 
 from ...flows.ledger.database import database
 from ...models import Purchase
-from ...money import EXACT, exact_sum
+from ...money import add_to, exact_sum
 from ...statuses import PURCHASE_FAILURES, EntryKind
 from .. import display
 from ..actions import change_url, changelist_url
@@ -103,11 +102,10 @@ def _totals(rows: list[Purchase]) -> list[tuple[str, str]]:
         totals.append(
             (_("included: failed purchases, for which SkinsBack returns the debit"), display.money(_sum(failed)))
         )
-    moved: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    moved: dict[tuple[str, str], Decimal] = {}
     for row in rows:
         for entry in row.entries.all():
-            key = entry.kind, entry.currency
-            moved[key] = EXACT.add(moved[key], entry.amount.copy_abs())
+            add_to(moved, (entry.kind, entry.currency), entry.amount.copy_abs())
     for (kind, currency), amount in sorted(moved.items()):
         label = _("Total charged to the user") if kind == EntryKind.CHARGE else _("Total refunded to the user")
         totals.append((label, display.money(amount, currency)))

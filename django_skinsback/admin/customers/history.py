@@ -9,7 +9,7 @@ from typing import Any
 from ...flows.ledger.database import database
 from ...models import Deposit, LedgerEntry, Purchase
 from ...models.fields import utc_now
-from ...money import EXACT
+from ...money import add_to
 from ...statuses import DepositStatus, PurchaseStatus
 
 COUNTED_ROWS = 1000
@@ -45,7 +45,7 @@ def deposit_history(user: Any, *, with_exposure: bool) -> History:
     if with_exposure and exposed:
         entries = LedgerEntry.objects.using(database()).filter(deposit__in=exposed)
         for amount, currency in entries.values_list("amount", "currency"):
-            history.exposure[currency] = EXACT.add(history.exposure.get(currency, Decimal(0)), amount)
+            add_to(history.exposure, currency, amount)
     return history
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ...flows.ledger.database import database
 from ...models import LedgerEntry
-from ...money import EXACT
+from ...money import EXACT, exact_sum
 
 SHOWN_ENTRIES = 100
 """Maximum number of entries that are shown of one currency."""
@@ -101,10 +101,7 @@ def read_ledger(user: Any, *, limit: int = SUMMED_ENTRIES) -> Ledger:
 
 def total_of(sums: dict[str, Sum]) -> Decimal:
     """Return the sum of all kinds of one currency."""
-    total = Decimal(0)
-    for each in sums.values():
-        total = EXACT.add(total, each.amount)
-    return total
+    return exact_sum(each.amount for each in sums.values())
 
 
 def _walk(user: Any) -> Iterator[_Line]:

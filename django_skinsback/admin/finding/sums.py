@@ -1,6 +1,5 @@
 """Sums of the rows of a filtered list, one per currency."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,7 +9,7 @@ from django.db.models import Count, QuerySet
 from django.utils.functional import Promise
 
 from ...flows.ledger.sums import ExactSum
-from ...money import EXACT
+from ...money import add_to
 from .. import display
 
 
@@ -35,14 +34,14 @@ def sums_of(rows: QuerySet[Any], sums: Sequence[Sum]) -> list[tuple[str, list[st
     """
     amounts = list(dict.fromkeys(each.amount for each in sums))
     groups = sorted({name for each in sums for name in (each.currency, each.split_by) if name})
-    totals: list[dict[tuple[str, str], Decimal]] = [defaultdict(Decimal) for _sum in sums]
+    totals: list[dict[tuple[str, str], Decimal]] = [{} for _sum in sums]
     numbers = {f"number_of_{name}": Count(name) for name in amounts}
     found = rows.values(*groups).annotate(**numbers, **{f"sum_of_{name}": ExactSum(name) for name in amounts})
     for row in found:
         for each, total in zip(sums, totals, strict=True):
             if row[f"number_of_{each.amount}"]:
                 group = str(row.get(each.split_by, "")), str(row.get(each.currency, "usd"))
-                total[group] = EXACT.add(total[group], row[f"sum_of_{each.amount}"])
+                add_to(total, group, row[f"sum_of_{each.amount}"])
     shown: dict[str, list[str]] = {}
     for each, total in zip(sums, totals, strict=True):
         for (part, currency), amount in sorted(total.items()):

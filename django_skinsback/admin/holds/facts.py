@@ -24,7 +24,7 @@ from ...flows.deposits.seen import shown_credit
 from ...flows.ledger.database import database
 from ...models import Deposit, LedgerEntry, MarketItem, Purchase
 from ...models.fields import utc_now
-from ...money import EXACT, exact_sum
+from ...money import add_to, exact_sum
 from ...statuses import DepositStatus, EntryKind
 from .. import display
 
@@ -41,7 +41,7 @@ class History:
 
     deposits: Counter[str] = field(default_factory=Counter)
     purchases: int = 0
-    sums: dict[str, dict[str, Decimal]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Decimal)))
+    sums: dict[str, dict[str, Decimal]] = field(default_factory=lambda: defaultdict(dict))
 
     def facts(self, *, purchases: bool, entries: bool) -> list[tuple[str, str]]:
         """Return labels and texts. ``purchases`` and ``entries`` say whether the operator may view these tables."""
@@ -86,8 +86,7 @@ def histories(user_ids: Collection[Any]) -> tuple[dict[Any, History], bool]:
     for user_id, _status in purchases:
         found[user_id].purchases += 1
     for user_id, kind, amount, currency in entries:
-        sums = found[user_id].sums[kind]
-        sums[currency] = EXACT.add(sums[currency], amount.copy_abs())
+        add_to(found[user_id].sums[kind], currency, amount.copy_abs())
     return found, all(len(rows) < ROWS_READ for rows in (deposits, purchases, entries))
 
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from ... import conf, deposits
 from ...models import Deposit, HoldDecision
 from ...models.reasons import reason_texts
-from ...money import EXACT
+from ...money import add_to
 from ...statuses import DepositStatus, Queue
 from .. import display
 from ..actions import (
@@ -194,7 +194,7 @@ def approve_rows(model_admin: Any, request: HttpRequest, queryset: QuerySet[Depo
         credit = credit_of_row(row)
         currency = row.amount_currency if isinstance(credit, str) else credit[1]
         if not isinstance(credit, str):
-            totals[currency] = EXACT.add(totals.get(currency, Decimal(0)), credit[0])
+            add_to(totals, currency, credit[0])
         facts = [*_facts(row), (_("Amount of the credit"), credit_text(credit)), *open_credits.facts(row, currency)]
         risk = display.user_risk_table(row.user_risk)
         shown.append({"row": row, "facts": facts, "risk": risk, "seen": deposits.seen(row)})

@@ -3,7 +3,6 @@
 The movements are not the site's liabilities: the site may also change balances of users without SkinsBack.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +10,7 @@ from decimal import Decimal
 
 from ...models import DailyFigure, LedgerEntry
 from ...models.fields import utc_now
-from ...money import EXACT
+from ...money import add_to, exact_sum
 from ...statuses import EntryKind
 from ..figures.daily_figures import WRITTEN
 from ..figures.queries import DAY, Part, count_figures, day_of
@@ -43,10 +42,7 @@ class Movement:
     @property
     def net(self) -> Decimal:
         """What users were given minus what was taken from them."""
-        total = Decimal(0)
-        for amount in (self.credits, self.reversals, self.charges, self.refunds):
-            total = EXACT.add(total, amount)
-        return total
+        return exact_sum([self.credits, self.reversals, self.charges, self.refunds])
 
     def values(self) -> list[object]:
         """Return the values in the order of ``COLUMNS``."""
@@ -113,7 +109,7 @@ def _counted(day: date) -> Sums:
 
 def _added(figures: Iterable[tuple[str, str, str, Decimal]]) -> Sums:
     """Add up the figures of all games."""
-    sums: Sums = defaultdict(Decimal)
+    sums: Sums = {}
     for account, currency, kind, amount in figures:
-        sums[account, currency, kind] = EXACT.add(sums[account, currency, kind], amount)
+        add_to(sums, (account, currency, kind), amount)
     return sums

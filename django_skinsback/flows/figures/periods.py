@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from ... import conf
 from ...models import DailyFigure
 from ...models.fields import utc_now
-from ...money import EXACT
+from ...money import EXACT, add_to
 from ...schedule import HOLD
 from ...statuses import EntryKind
 from ..ledger.database import database
@@ -49,10 +49,6 @@ _ADDED: dict[str, str] = {
 }
 
 
-def _amounts() -> dict[str, Decimal]:
-    return defaultdict(Decimal)
-
-
 @dataclass(slots=True)
 class Figures:
     """The figures of one or all games on some days.
@@ -73,18 +69,18 @@ class Figures:
     failed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     accept_count: int = 0
     accept_seconds: Decimal = Decimal(0)
-    credits: dict[str, Decimal] = field(default_factory=_amounts)
-    reversals: dict[str, Decimal] = field(default_factory=_amounts)
-    charges: dict[str, Decimal] = field(default_factory=_amounts)
-    refunds: dict[str, Decimal] = field(default_factory=_amounts)
-    earned: dict[str, Decimal] = field(default_factory=_amounts)
-    credited: dict[str, Decimal] = field(default_factory=_amounts)
-    earned_other: dict[str, Decimal] = field(default_factory=_amounts)
-    credited_other: dict[str, Decimal] = field(default_factory=_amounts)
-    charged: dict[str, Decimal] = field(default_factory=_amounts)
-    debited: dict[str, Decimal] = field(default_factory=_amounts)
-    charged_other: dict[str, Decimal] = field(default_factory=_amounts)
-    debited_other: dict[str, Decimal] = field(default_factory=_amounts)
+    credits: dict[str, Decimal] = field(default_factory=dict)
+    reversals: dict[str, Decimal] = field(default_factory=dict)
+    charges: dict[str, Decimal] = field(default_factory=dict)
+    refunds: dict[str, Decimal] = field(default_factory=dict)
+    earned: dict[str, Decimal] = field(default_factory=dict)
+    credited: dict[str, Decimal] = field(default_factory=dict)
+    earned_other: dict[str, Decimal] = field(default_factory=dict)
+    credited_other: dict[str, Decimal] = field(default_factory=dict)
+    charged: dict[str, Decimal] = field(default_factory=dict)
+    debited: dict[str, Decimal] = field(default_factory=dict)
+    charged_other: dict[str, Decimal] = field(default_factory=dict)
+    debited_other: dict[str, Decimal] = field(default_factory=dict)
 
     @property
     def conversion(self) -> Decimal | None:
@@ -114,8 +110,7 @@ class Figures:
         if (name := _COUNTED.get(key.kind)) is not None:
             setattr(self, name, getattr(self, name) + total.number)
         elif (name := _ADDED.get(key.kind)) is not None:
-            sums = getattr(self, name)
-            sums[key.currency] = EXACT.add(sums[key.currency], total.amount)
+            add_to(getattr(self, name), key.currency, total.amount)
         elif key.kind.startswith(FAILED):
             self.failed[key.kind.removeprefix(FAILED)] += total.number
         if key.kind == Kind.ACCEPT_SECONDS:
@@ -228,9 +223,8 @@ def _by_day(days: Iterable[date], totals: Iterable[tuple[Key, Total]]) -> dict[d
 def _measured(totals: Iterable[tuple[Key, Total]]) -> tuple[Measured, ...]:
     by_day: dict[date, dict[tuple[str, str], Decimal]] = {}
     for key, total in totals:
-        amounts = by_day.setdefault(key.day, defaultdict(Decimal))
-        amounts[key.kind, key.currency] = EXACT.add(amounts[key.kind, key.currency], total.amount)
-    return tuple(Measured(day, dict(amounts)) for day, amounts in sorted(by_day.items()))
+        add_to(by_day.setdefault(key.day, {}), (key.kind, key.currency), total.amount)
+    return tuple(Measured(day, amounts) for day, amounts in sorted(by_day.items()))
 
 
 def solvency_currencies(periods: Periods) -> set[str]:

@@ -1,6 +1,5 @@
 """Compares what the site owes its users (``LIABILITIES``) with the balance at SkinsBack, and keeps both daily."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,7 +11,7 @@ from django.db.models import Q, QuerySet
 from ... import conf
 from ...models import BalanceSnapshot, DailyFigure
 from ...models.fields import utc_now
-from ...money import EXACT, exact_sum
+from ...money import EXACT, add_to, exact_sum
 from ...statuses import EntryKind
 from ..ledger.database import database, run
 from ..monitoring import exposure
@@ -108,17 +107,17 @@ def read_solvency(currencies: Iterable[str]) -> Solvency | None:
     accounts = conf.accounts()
     balances = newest_balances(accounts)
     reserved = exposure.reserved_by_account(accounts).values()
-    exposed: defaultdict[str, Decimal] = defaultdict(Decimal)
+    exposed: dict[str, Decimal] = {}
     for summary in exposure.holds_by_account(accounts).values():
         for currency, amount in summary.exposure.items():
-            exposed[currency] = EXACT.add(exposed[currency], amount)
+            add_to(exposed, currency, amount)
     return Solvency(
         liabilities=tuple(_liability(currency) for currency in sorted(set(currencies))),
         balances=balances,
         unknown_balances=tuple(account for account in accounts if account not in balances),
         reserved=exact_sum(each.amount for each in reserved),
         reserved_is_minimum=any(each.is_minimum for each in reserved),
-        exposure=dict(exposed),
+        exposure=exposed,
     )
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from ...models import Deposit, LedgerEntry, Purchase, StatusChange
-from ...money import EXACT
+from ...money import add_to
 from ...statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, PURCHASE_ENTRY, DepositStatus, EntryKind, PurchaseStatus
 from .database import database
 
@@ -63,16 +63,16 @@ def audit(
 def _audit_batch(model: Any, batch: list[Any], kinds: tuple[EntryKind, EntryKind]) -> Iterator[LedgerDifference]:
     name = model._meta.model_name
     keys = [row.pk for row in batch]
-    found: dict[int, Sums] = defaultdict(lambda: defaultdict(Decimal))
+    found: dict[int, Sums] = defaultdict(dict)
     for entry in LedgerEntry.objects.using(database()).filter(**{f"{name}__in": keys}):
-        _add(found[getattr(entry, f"{name}_id")], entry.kind, entry.currency, entry.amount)
-    expected: dict[int, Sums] = defaultdict(lambda: defaultdict(Decimal))
+        add_to(found[getattr(entry, f"{name}_id")], (entry.kind, entry.currency), entry.amount)
+    expected: dict[int, Sums] = defaultdict(dict)
     changes = StatusChange.objects.using(database()).filter(**{f"{name}__in": keys})
     refunded_at: dict[int, int] = {}
     for change in changes.exclude(credit_amount=None):
         amount = change.credit_amount or Decimal(0)
         kind = kinds[0] if amount > 0 else kinds[1]
-        _add(expected[getattr(change, f"{name}_id")], kind, change.credit_currency, amount)
+        add_to(expected[getattr(change, f"{name}_id")], (kind, change.credit_currency), amount)
         if kind is EntryKind.REFUND:
             refunded_at[getattr(change, f"{name}_id")] = change.pk
     by_operator = changes.filter(source=StatusChange.Source.OPERATOR).order_by("pk")
@@ -124,10 +124,6 @@ def _broken_rule(row: Deposit | Purchase, kinds: set[str]) -> str:
         if refunded and row.status not in {*PURCHASE_ENTRY, PurchaseStatus.ROLLBACK_USER}:
             return "the purchase has not failed, but the user was refunded"
     return ""
-
-
-def _add(sums: Sums, kind: str, currency: str, amount: Decimal) -> None:
-    sums[kind, currency] = EXACT.add(sums[kind, currency], amount)
 
 
 def _texts(sums: Sums) -> dict[str, str]:

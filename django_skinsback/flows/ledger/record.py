@@ -55,13 +55,11 @@ def record(decide: Callable[[], PendingChange[Row]]) -> Recorded[Row]:
     return run(block)
 
 
-def change(
-    model: type[Row], pk: Any, source: StatusChange.Source, act: Callable[[Edit[Row]], object], *, by: Any = None
-) -> Row | None:
+def change(model: type[Row], pk: Any, source: StatusChange.Source, act: Callable[[Edit[Row]], object]) -> Row | None:
     """Lock one row, call ``act`` with an Edit of the row, and save. Return the row, or None if there is no such row."""
 
     def block() -> Row | None:
-        edit = lock_for_edit(model, source, by=by, pk=pk)
+        edit = lock_for_edit(model, source, pk=pk)
         if edit is None:
             return None
         act(edit)

@@ -10,7 +10,7 @@ from django.db.models import Count, FilteredRelation, Min, Q
 
 from ... import conf, schedule
 from ...models import Deposit, Purchase
-from ...money import EXACT
+from ...money import add_to
 from ...statuses import DepositStatus, EntryKind, PurchaseStatus
 from ..ledger.database import database
 from ..ledger.sums import ExactSum
@@ -100,16 +100,12 @@ def holds_by_account(accounts: Iterable[str]) -> dict[str, HoldsSummary]:
         if status == DepositStatus.IN_HOLD and credited_in is None:
             summary.waiting_count += number
             if amounts:
-                _add(summary.waiting, currency, amounts)
+                add_to(summary.waiting, currency, amounts)
             if first is not None:
                 starts[account].append(first)
         elif status == DepositStatus.HOLD_APPROVED and credited_in is not None:
             summary.exposure_count += number
-            _add(summary.exposure, credited_in, credits_)
+            add_to(summary.exposure, credited_in, credits_)
     for account, times in starts.items():
         summaries[account].next_release_at = min(times) + schedule.HOLD
     return summaries
-
-
-def _add(sums: dict[str, Decimal], currency: str, amount: Decimal) -> None:
-    sums[currency] = EXACT.add(sums.get(currency, Decimal(0)), amount)

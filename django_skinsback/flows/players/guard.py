@@ -15,7 +15,7 @@ from ... import conf
 from ...exceptions import GameSwitchedOff, LimitReached, UserFrozen
 from ...models import Deposit, Freeze, LedgerEntry, Purchase, UserGuard
 from ...models.fields import utc_now
-from ...money import EXACT, amount_text
+from ...money import add_to, amount_text
 from ...statuses import DepositStatus, PurchaseStatus
 from ..ledger.database import current, database
 
@@ -129,7 +129,7 @@ def _sums(amounts: Any) -> dict[str, Decimal]:
     """Return a dict: currency -> sum. The sums are calculated in Python, because SQLite adds decimals as floats."""
     sums: dict[str, Decimal] = {}
     for amount, currency in amounts:
-        sums[currency] = EXACT.add(sums.get(currency, Decimal(0)), amount)
+        add_to(sums, currency, amount)
     return sums
 
 

@@ -218,6 +218,10 @@ def credit_in_points(deposit):
     return deposit.amount * 100, "points"
 
 
+def credit_without_a_rate(_deposit):
+    raise KeyError("rate")
+
+
 def test_a_credit_function_decides_the_credit_and_the_history_stores_both_amounts(deposit, settings):
     settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_in_points"}
 
@@ -246,6 +250,17 @@ def test_a_missing_currency_that_is_reported_later_credits(deposit):
     outcome = record_status(deposit, "success", source="poll")
 
     assert (outcome, entries(deposit)) == ("applied", [("credit", Decimal("12.6"))])
+
+
+def test_an_error_of_the_credit_function_is_named_when_the_missing_currency_is_reported_later(deposit, settings):
+    settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_without_a_rate"}
+    record_status(deposit, "success", amount_currency="")
+
+    assert record_status(deposit, "success", source="poll") == "withheld"
+
+    reasons = {reason["code"]: reason["data"] for reason in deposit.review_reasons}
+    assert reasons == {"currency_missing": {"status": "success"}, "credit_failed": {"error": "KeyError"}}
+    assert entries(deposit) == []
 
 
 def test_a_missing_currency_that_is_reported_after_a_keep_credits_nothing(deposit, operator):

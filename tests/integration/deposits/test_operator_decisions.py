@@ -280,10 +280,11 @@ class TestPurchases:
         """A purchase refunded while its trade offer was open, as earlier versions allowed."""
 
         def refund_live_offer(edit):
+            edit.by = operator
             edit.settle("refund", "he complained")
             refund(edit)
 
-        change(Purchase, waiting_purchase.pk, Source.OPERATOR, refund_live_offer, by=operator)
+        change(Purchase, waiting_purchase.pk, Source.OPERATOR, refund_live_offer)
         waiting_purchase.refresh_from_db()
         return waiting_purchase
 

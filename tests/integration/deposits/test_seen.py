@@ -380,6 +380,23 @@ class TestApprovedHolds:
         assert LedgerEntry.objects.get().amount == 99
         assert self.flagged(held) == ["differs_from_approval"]
 
+    def test_another_amount_after_the_approval_of_a_hold_that_is_still_open_is_flagged(
+        self, held, operator, settings, monkeypatch
+    ):
+        """The approval stores ``amount``, which stays the same. The credit function uses ``user_amount``."""
+        settings.SKINSBACK = {**settings.SKINSBACK, "CREDIT": f"{__name__}.credit_by_rate"}
+        still_held = DepositReport(status="in_hold", order_id=held.order_id, **PAID)
+        monkeypatch.setattr(SkinsBackClient, "approve_hold", lambda *_args, **_ids: None)
+        monkeypatch.setattr(SkinsBackClient, "get_deposit", lambda *_args, order_id: still_held)
+
+        deposits.approve_hold(held, operator)
+        for status in ("in_hold", "hold_approved"):
+            answer = post_notification(Client(), signed_notification(held, status, user_amount="99"))
+            assert answer.status_code == 200
+
+        assert LedgerEntry.objects.get().amount == 99
+        assert self.flagged(held) == ["differs_from_approval"]
+
     @pytest.mark.parametrize(
         ("credit", "approved", "reported"),
         [("user_amount", "12.6 USD", "99 RUB"), (f"{__name__}.credit_by_rate", "10.5 USD", "10.5 / 99 RUB")],

@@ -231,6 +231,7 @@ class TestPurchases:
 
         assert statuses(rows) == ["requested"] + ["refused"] * len(rows[1:])
         assert rows[0].attempts == 0
+        assert (rows[0].error_code, rows[0].error_message) == (8, "invalid_partner_value")
 
         closed.clear()
         poll_for_an_hour(world)

@@ -79,6 +79,13 @@ def test_a_key_is_unique_per_user_and_per_operator_if_there_is_no_user(funded_us
     assert buy(None).pk != by_operator.pk
 
 
+def test_another_account_may_use_the_same_key(funded_user):
+    rows = [buy(funded_user), buy(funded_user, account="second")]
+
+    assert [row.account for row in rows] == ["default", "second"]
+    assert Wallet.objects.get().balance == 990
+
+
 def buy_batch(user, *skin_ids, **options):
     items = [{"skin_id": skin_id, "max_price": 4, "charge": 5, "charge_currency": "usd"} for skin_id in skin_ids]
     options = {"trade_url": TRADE_URL, "idempotency_key": "cart-7", **options}

@@ -127,6 +127,8 @@ def test_accepted_after_a_refunded_failure_is_only_flagged(purchase):
 
     assert record_status(purchase, "accepted", source="poll") == "conflict"
     assert (purchase.status, purchase.needs_review, kinds(purchase)) == ("timeout", True, ["charge", "refund"])
+    data = {"first": "timeout", "second": "accepted"}
+    assert purchase.review_reasons == [{"code": "contradiction", "data": data}]
 
 
 @pytest.mark.parametrize("status", ["gifted", "refused", "requested", "success"])

@@ -205,6 +205,7 @@ class TestAfterTheCall:
         row = purchases.submit(make_purchase())
 
         assert (row.status, row.buy_id, row.next_poll_at) == ("unknown", None, now)
+        assert row.changes.get().note == "The answer was about another purchase."
         assert fresh(other).status == "waiting_accept"
 
     def test_an_answer_without_a_custom_id_is_recorded_for_the_sent_purchase(self, sent):

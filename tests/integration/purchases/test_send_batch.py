@@ -152,6 +152,7 @@ class TestBatches:
         assert [fresh(row).status for row in rows] == ["creating_trade", "refused", "unknown"]
         assert [kinds(row) for row in rows] == [["charge"], ["charge", "refund"], ["charge"]]
         assert (fresh(rows[2]).attempts, fresh(rows[2]).needs_review) == (1, False)
+        assert rows[2].changes.latest("pk").note == "The answer does not mention this skin."
         assert fresh(rows[2]).next_poll_at == timezone.now() + schedule.RESEND_AFTER
 
     @pytest.mark.parametrize("named", ["custom_id", "skin_id"])

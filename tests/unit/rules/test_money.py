@@ -1,3 +1,4 @@
+import decimal
 from decimal import Decimal
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from django_skinsback import money
 from django_skinsback.exceptions import InvalidAmount, InvalidInput
-from django_skinsback.money import parse_amount, parse_currency, parse_number, wire_amount
+from django_skinsback.money import add_to, exact_sum, parse_amount, parse_currency, parse_number, wire_amount
 
 READABLE = [
     ("0", "0"),
@@ -144,13 +145,31 @@ def test_amounts_are_sent_as_plain_text(amount, text):
     assert wire_amount(Decimal(amount)) == text
 
 
-def test_the_precision_of_the_process_does_not_change_amounts():
-    import decimal
-
+@pytest.fixture
+def small_precision():
     with decimal.localcontext() as context:
         context.prec = 2
         context.traps[decimal.Inexact] = True
+        yield
+
+
+@pytest.mark.usefixtures("small_precision")
+class TestPrecisionOfTheProcess:
+    """The process's own decimal context changes neither amounts nor sums."""
+
+    def test_an_amount_is_read_exactly(self):
         assert parse_amount("12345678.1234567") == Decimal("12345678.123456")
+
+    def test_a_sum_is_exact(self):
+        amounts = [Decimal("12345678.123456"), Decimal("0.000001"), Decimal("-0.5")]
+        assert exact_sum(amounts) == Decimal("12345677.623457")
+        assert exact_sum([]) == 0
+
+    def test_an_amount_is_added_exactly_to_the_sum_of_its_key(self):
+        sums = {"usd": Decimal("12345678.12")}
+        add_to(sums, "usd", Decimal("0.000001"))
+        add_to(sums, "eur", Decimal("-1.23"))
+        assert sums == {"usd": Decimal("12345678.120001"), "eur": Decimal("-1.23")}
 
 
 def test_a_rate_keeps_all_its_decimals():
