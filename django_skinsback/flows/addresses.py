@@ -25,10 +25,10 @@ def site_url(request: HttpRequest | None = None) -> str | None:
     Raises ConfigurationError if the address is not https. ``http`` is accepted for a loopback host, and for every host
     while DEBUG is on. Raises DisallowedHost if the host of the request is not in ``ALLOWED_HOSTS``.
     """
-    given = conf.get("SITE_URL")
-    if not given and request is None:
+    address = conf.get("SITE_URL") or (request and request.build_absolute_uri("/"))
+    if not address:
         return None
-    parts = urlsplit(given or request.build_absolute_uri("/"))  # type: ignore[union-attr] # one of the two is set
+    parts = urlsplit(address)
     secure = parts.scheme == "https" or (parts.scheme == "http" and (is_loopback(parts.hostname) or settings.DEBUG))
     if not secure or not parts.hostname:
         raise ConfigurationError(

@@ -94,7 +94,8 @@ class PageReader(Generic[T]):
         if self._total_is_per_page:
             self.total_count = None
             return
-        if None not in {page.total_count, self.total_count} and page.total_count < self.total_count:  # type: ignore[operator] # neither is None
+        if page.total_count is None:
+            return
+        if self.total_count is not None and page.total_count < self.total_count:
             self.shrank = True
-        if page.total_count is not None:
-            self.total_count = page.total_count
+        self.total_count = page.total_count
