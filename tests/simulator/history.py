@@ -116,6 +116,8 @@ class History(RuleBasedStateMachine):
         )
         self.sandbox = self.site.sandbox
         self.ids_with_false_reports: set[str] = set()
+        self.polling_ended_early: set[int] = set()
+        """Purchases that were polled for the last time while the site's clock was ahead."""
         self.pages: list[OpenPage] = []
         for number, when in enumerate(paid):
             self.open_deposit(number, "", (None, None), known=False, crash=None)
@@ -540,12 +542,15 @@ class History(RuleBasedStateMachine):
     @rule(hours=st.sampled_from([1, 30, 20 * 24]), deposit=st.booleans(), bought=st.booleans())
     def clock_is_ahead_for_a_while(self, hours: int, deposit: bool, bought: bool) -> None:
         """The site's clock is ahead for some steps, so they store times in the future; then it is right again."""
+        accepted = Purchase.objects.filter(status="accepted")
+        polled = set(accepted.exclude(next_poll_at=None).values_list("pk", flat=True))
         with self.site.clock_ahead(hours * HOUR):
             if deposit:
                 self.open_deposit(0, "", (None, None), known=False, crash=None)
             if bought:
                 self.user_buys(0, "rust", 0, 5, True, "200", "accepted", crash=None)
             self._do(self.site.sweep)
+        self.polling_ended_early |= polled & set(accepted.filter(next_poll_at=None).values_list("pk", flat=True))
 
     @rule(crash=crashes)
     def deposits_are_swept(self, crash: int | None) -> None:
@@ -597,6 +602,8 @@ class History(RuleBasedStateMachine):
             # Paid after it was abandoned, without a report: reconciliation would find it.
             with suppress(SkinsBackError):
                 deposits.refresh(deposit)
+        # Rolled back after polling had ended, without a report: reconciliation would find it.
+        purchases.refresh(list(Purchase.objects.filter(pk__in=self.polling_ended_early)))
 
     def _is_finished(self, *, except_reviews: bool = False) -> bool:
         if self.sandbox.store.next_due() is not None:

@@ -4,9 +4,13 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+import time_machine
+from django.utils import timezone
 
 from django_skinsback import deposits, purchases
 from django_skinsback.client.transport import Transport
+from django_skinsback.connection import get_client
+from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.reconciliation.run import reconcile
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, Purchase
 from django_skinsback.models.fields import utc_now
@@ -147,6 +151,39 @@ def test_purchases_with_lost_events_and_answers_are_found_in_the_history(world, 
         assert purchase.status == "accepted"
         assert purchase.buy_id
         assert purchase.debited_amount == world.sandbox.spent(purchase.custom_id)
+
+
+@pytest.mark.parametrize(("game", "ahead", "days"), [("rust", timedelta(hours=30), 0), ("cs2", timedelta(days=20), 6)])
+def test_row_77_a_rollback_is_found_although_polling_ended_while_the_clock_was_ahead(world, user, game, ahead, days):
+    wallet = Wallet.objects.create(user=user, balance=100)
+    reconcile()
+    cheapest = min(get_client().get_price_list(game, full=True).items, key=lambda item: item.price)
+    charge = {"charge": 5, "charge_currency": "usd"}
+    purchase = purchases.buy(
+        user=user, trade_url=TRADE_URL, skin_id=cheapest.skin_id, game=game, max_price=900, **charge
+    )
+    purchases.submit(purchase)
+    world.sandbox.end_purchase(purchase.custom_id, "accepted")
+    world.deliver()
+    with time_machine.travel(timezone.now() + ahead, tick=False):
+        poll_purchases()
+    purchase.refresh_from_db()
+    assert (purchase.status, purchase.next_poll_at) == ("accepted", None)
+
+    for _ in range(days):
+        world.advance(days=1)
+        reconcile()
+    world.sandbox.faults.add("notify_drop", "event", times=None)
+    world.sandbox.end_purchase(purchase.custom_id, "rollback_supplier")
+    world.advance(days=1)
+    poll_purchases()
+    purchase.refresh_from_db()
+    assert purchase.status == "accepted"
+    reconcile()
+
+    purchase.refresh_from_db()
+    wallet.refresh_from_db()
+    assert (purchase.status, wallet.balance) == ("rollback_supplier", 100)
 
 
 def test_runs_interrupted_by_the_rate_limit_end_with_the_same_ledger(world, make_users):
