@@ -42,10 +42,11 @@ APPROVAL = 2 * MINUTE
 If ``orderstatus`` still reports the hold after this time, the approval did not take effect.
 """
 
-APPROVAL_START = MINUTE
-"""How long after an approval was recorded it can still be sent. The client sends or refuses it in less than a minute.
+CALL_START = MINUTE
+"""How long after an approval or a purchase was recorded it can still be sent. A process may be stopped meanwhile.
 
-So every approval is sent and answered within ``APPROVAL``.
+The client sends or refuses it in less than a minute. So every approval is sent and answered within ``APPROVAL``, and
+every purchase within ``RESEND_AFTER``.
 """
 
 OFFER_LIFETIME = ACCEPT_WITHIN + 2 * MINUTE
@@ -83,6 +84,9 @@ An event that is less than this time in the future has the age zero.
 
 LONG_AGO = 30 * DAY
 """The age that is assumed for an event more than ``CLOCK_SKEW`` in the future. This age is longer than every wait."""
+
+REFUND_AFTER = RESEND_AFTER + CLOCK_SKEW
+"""How long after the last send a person can refund a purchase whose outcome is not known."""
 
 _LONGEST_BACKOFF = 15 * MINUTE
 

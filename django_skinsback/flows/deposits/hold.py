@@ -49,7 +49,7 @@ def approve_hold(deposit: Deposit, by: Any = None, seen: str = "", note: str = "
     at_risk = credit_at_risk(credit, shown_entries(deposit))
     approved = run(partial(_approve, deposit, at_risk, seen or token, by, note))
     try:
-        if utc_now() - approved.updated_at > schedule.APPROVAL_START:
+        if utc_now() - approved.updated_at > schedule.CALL_START:
             raise RowChanged  # this process was stopped meanwhile, so the reservation may have been released
         # The hold was decided before, or there is no readable answer. Then refresh() gets the status from orderstatus.
         with suppress(AlreadyDecided, UnknownOutcome):

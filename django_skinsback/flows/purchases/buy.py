@@ -39,6 +39,9 @@ class BatchItem(TypedDict, total=False):
     metadata: dict[str, Any] | None
 
 
+_BATCH_ITEM_KEYS = BatchItem.__required_keys__ | BatchItem.__optional_keys__
+
+
 def buy(
     *,
     user: OptionalUser = None,
@@ -109,21 +112,27 @@ def buy_batch(
     Either all rows and charges are written, or none. Each row has its own status: SkinsBack may sell some skins and
     refuse others.
 
-    ``items`` are dicts. The key ``skin_id`` is required. The keys ``max_price``, ``charge``, ``charge_currency`` and
-    ``metadata`` have the same meaning as the arguments of ``buy``. If the same user has called ``buy_batch`` with the
-    same ``idempotency_key`` before, all purchases of the earlier batch are returned. Raises the same exceptions as
-    ``buy``.
+    ``items`` are dicts. The key ``skin_id`` is required. The keys ``game``, ``max_price``, ``charge``,
+    ``charge_currency`` and ``metadata`` have the same meaning as the arguments of ``buy``. ``game`` is the game of the
+    skins without a game of their own. If the same user has called ``buy_batch`` with the same ``idempotency_key``
+    before, all purchases of the earlier batch are returned.
+
+    Raises the same exceptions as ``buy``, and InvalidInput for any other key: a misspelled ``charge`` would give the
+    skin away.
     """
     trade_url = SensitiveText(trade_url)
     if not items:
         raise InvalidInput(_("Choose at least one skin."))
+    if unknown := sorted({name for item in items for name in item} - _BATCH_ITEM_KEYS):
+        message = _("A skin of a batch has an unknown key: %(unknown)s. The known keys are %(known)s.")
+        raise InvalidInput(message % {"unknown": ", ".join(unknown), "known": ", ".join(sorted(_BATCH_ITEM_KEYS))})
     skin_ids = [str(item.get("skin_id") or "") for item in items]
     if not all(skin_ids):
         raise InvalidInput(_("Every skin of a batch needs its skin_id."))
     if len(set(skin_ids)) < len(skin_ids):
         raise InvalidInput(_("A batch cannot name the same skin twice."))
     return _buy(
-        [{"game": game, **item} for item in items],
+        [{**item, "game": item.get("game") or game} for item in items],
         user=user,
         trade_url=trade_url,
         account=account,

@@ -143,9 +143,12 @@ def _claim_unsent(keys: list[int], now: datetime) -> list[Purchase]:
 
 
 def _send_rows(client: SkinsBackClient, rows: list[Purchase], now: datetime) -> SkinsBackError | None:
+    """Send rows that were claimed at the time ``now``, and record the answers. Return an error as ``dispatch`` does."""
     answers: list[Answer]
     unread: UnknownOutcome | None = None
     try:
+        if utc_now() - now > schedule.CALL_START:
+            raise RequestNotSent("This process was stopped. Meanwhile, a person may have refunded the purchase.")
         answers = _call_skinsback(client, rows)
     except UnknownOutcome as error:
         answers, unread = [error] * len(rows), error

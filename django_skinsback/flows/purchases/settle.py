@@ -95,7 +95,7 @@ def refund_obstacle(purchase: Purchase, now: datetime) -> str:
         return _("The user may still accept the trade offer. Refund the charge after the offer has ended.")
     if purchase.status in _MAY_BE_SENT and purchase.attempts:
         sent_at = purchase.submitted_at
-        if sent_at is None or now - sent_at < schedule.RESEND_AFTER:
+        if sent_at is None or now - sent_at < schedule.REFUND_AFTER:
             return _("The purchase is being sent to SkinsBack. Try again in a few minutes.")
     return ""
 

@@ -373,7 +373,7 @@ class TestReservation:
             deposits.approve_hold(row)
         skinsback.answer = None
         skinsback.statuses[row.order_id] = "in_hold"
-        traveller.shift(schedule.APPROVAL_START)
+        traveller.shift(schedule.CALL_START)
         answer = SkinsBackClient.get_deposit
 
         def answer_slowly(client, **ids):
@@ -509,7 +509,7 @@ class TestReservation:
 
         def stop(block):
             result = run(block)
-            traveller.shift(schedule.APPROVAL_START + timedelta(seconds=1))
+            traveller.shift(schedule.CALL_START + timedelta(seconds=1))
             return result
 
         monkeypatch.setattr(hold, "run", stop)

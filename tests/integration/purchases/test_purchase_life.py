@@ -349,6 +349,24 @@ class TestBatches:
         assert Wallet.objects.get().balance == 990
         assert len({row.batch_id for row in rows}) == 1
 
+    @pytest.mark.parametrize("misspelled", ["charge_amount", "max_prize", "market_hash_name"])
+    def test_an_unknown_key_is_refused_and_nothing_is_bought(self, skins, funded_user, misspelled):
+        items = self.items(skins, 2)
+        items[1][misspelled] = "5"
+
+        with pytest.raises(InvalidInput, match=f"unknown key: {misspelled}.*charge, charge_currency, game, max_price"):
+            purchases.buy_batch(user=funded_user, trade_url=TRADE_URL, items=items, game="rust")
+
+        assert not Purchase.objects.exists()
+
+    def test_a_skin_without_a_game_is_of_the_game_of_the_batch(self, skins, funded_user):
+        items = self.items(skins, 3)
+        items[1]["game"], items[2]["game"] = None, "dota2"
+
+        rows = purchases.buy_batch(user=funded_user, trade_url=TRADE_URL, items=items, game="rust")
+
+        assert [row.game for row in rows] == ["rust", "rust", "dota2"]
+
     def test_submitting_one_purchase_sends_its_whole_batch_once(self, world, funded_user, skins):
         rows = purchases.buy_batch(user=funded_user, trade_url=TRADE_URL, items=self.items(skins, 3), game="rust")
 

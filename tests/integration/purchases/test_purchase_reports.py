@@ -298,7 +298,7 @@ class TestSettling:
         assert kinds(purchase) == ["charge", "refund"]
 
     def test_an_unknown_purchase_that_is_refunded_is_refused_and_not_due(self, purchase, operator):
-        Purchase.objects.update(status="unknown", submitted_at=utc_now() - schedule.RESEND_AFTER)
+        Purchase.objects.update(status="unknown", submitted_at=utc_now() - schedule.REFUND_AFTER)
         purchase.refresh_from_db()
 
         purchases.settle(purchase, "refund", by=operator)

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 
 from django_skinsback import purchases, schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import InvalidInput, PurchaseNotFound
 from django_skinsback.flows.polling.purchases import poll_purchases
+from django_skinsback.flows.purchases import send as sending
 from django_skinsback.flows.purchases.settle import refund_obstacle
 from django_skinsback.models import LedgerEntry, Purchase
 from django_skinsback.models.fields import utc_now
@@ -76,7 +78,7 @@ def test_a_refund_is_refused_while_the_user_may_accept_the_trade_offer(make_char
 
 
 @pytest.mark.parametrize("status", ["requested", "unknown"])
-@pytest.mark.parametrize("age", [timedelta(0), schedule.RESEND_AFTER - SECOND, None], ids=["now", "almost", "no time"])
+@pytest.mark.parametrize("age", [timedelta(0), schedule.REFUND_AFTER - SECOND, None], ids=["now", "almost", "no time"])
 def test_a_refund_is_refused_while_the_purchase_may_still_be_in_flight(make_charged_purchase, operator, status, age):
     submitted_at = None if age is None else utc_now() - age
     purchase = make_charged_purchase(status=status, attempts=1, submitted_at=submitted_at)
@@ -98,12 +100,55 @@ def test_a_refund_is_refused_if_the_time_of_sending_is_in_the_future(make_charge
     assert not is_refunded(purchase)
 
 
-def test_a_refund_is_possible_from_the_moment_at_which_the_purchase_would_be_sent_again(make_charged_purchase):
+def test_a_refund_is_possible_when_the_call_has_ended_also_if_this_clock_is_ahead(make_charged_purchase):
     sent_at = utc_now()
     purchase = make_charged_purchase(status="unknown", attempts=1, submitted_at=sent_at)
 
-    assert refund_obstacle(purchase, sent_at + schedule.RESEND_AFTER - schedule.RESEND_AFTER.resolution)
-    assert refund_obstacle(purchase, sent_at + schedule.RESEND_AFTER) == ""
+    assert refund_obstacle(purchase, sent_at + schedule.REFUND_AFTER - schedule.REFUND_AFTER.resolution)
+    assert refund_obstacle(purchase, sent_at + schedule.REFUND_AFTER) == ""
+
+
+@pytest.mark.parametrize(("pause", "sent"), [(schedule.CALL_START, True), (schedule.CALL_START + SECOND, False)])
+@pytest.mark.parametrize("again", [False, True], ids=["first attempt", "repeated attempt"])
+def test_a_worker_that_was_stopped_between_claim_and_call_does_not_send(
+    make_charged_purchase, sent_ids, monkeypatch, pause, sent, again
+):
+    purchase = make_charged_purchase(status="unknown" if again else "requested", attempts=int(again))
+    send_rows = sending._send_rows
+    with time_machine.travel(utc_now(), tick=False) as clock:
+
+        def send_after_a_pause(*arguments):
+            clock.shift(pause)
+            return send_rows(*arguments)
+
+        monkeypatch.setattr(sending, "_send_rows", send_after_a_pause)
+        sending.resend(purchase) if again else sending.dispatch(purchase)
+
+    purchase.refresh_from_db()
+    assert bool(sent_ids) is sent
+    assert purchase.attempts == int(again) + int(sent)
+    if not sent:
+        assert (purchase.status, purchase.error_message) == ("unknown" if again else "requested", "RequestNotSent")
+        assert purchase.next_poll_at is not None
+
+
+def test_a_purchase_that_was_refunded_while_its_worker_was_stopped_is_not_sent(
+    make_charged_purchase, operator, sent_ids, monkeypatch
+):
+    purchase = make_charged_purchase(status="requested", attempts=0)
+    send_rows = sending._send_rows
+    with time_machine.travel(utc_now(), tick=False) as clock:
+
+        def refund_meanwhile(*arguments):
+            clock.shift(schedule.REFUND_AFTER)
+            purchases.settle(Purchase.objects.get(), "refund", operator)
+            return send_rows(*arguments)
+
+        monkeypatch.setattr(sending, "_send_rows", refund_meanwhile)
+        purchases.submit(purchase)
+
+    assert is_refunded(purchase)
+    assert (sent_ids, purchase.status, purchase.attempts) == ([], "refused", 1)
 
 
 @pytest.mark.parametrize("status", ["creating_trade", "waiting_accept", "unknown"])
@@ -120,8 +165,8 @@ def test_keep_is_allowed_while_a_refund_is_refused(make_charged_purchase, operat
     "values",
     [
         {"status": "requested", "attempts": 0},
-        {"status": "requested", "attempts": 1, "submitted_at": lambda: utc_now() - schedule.RESEND_AFTER},
-        {"status": "unknown", "attempts": 1, "submitted_at": lambda: utc_now() - schedule.RESEND_AFTER},
+        {"status": "requested", "attempts": 1, "submitted_at": lambda: utc_now() - schedule.REFUND_AFTER},
+        {"status": "unknown", "attempts": 1, "submitted_at": lambda: utc_now() - schedule.REFUND_AFTER},
         {"status": "unknown", "attempts": 3, "submitted_at": lambda: utc_now() - timedelta(days=1)},
     ],
     ids=["unsent", "sent and silent", "unknown", "unknown for long"],
