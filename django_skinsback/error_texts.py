@@ -1,12 +1,14 @@
 """Translated texts of errors, for players and operators. ``str(error)`` is the message for developers."""
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .exceptions import (
     AccountFault,
     AlreadyDecided,
     APIError,
+    BadSignature,
     ConfigurationError,
     ContradictoryAnswer,
     CustomIdExists,
@@ -27,6 +29,7 @@ from .exceptions import (
     NoSecret,
     NotAllowedNow,
     NotificationRefused,
+    NotificationTooLarge,
     OrderIdExists,
     PriceAboveCap,
     PriceChanged,
@@ -49,6 +52,7 @@ from .exceptions import (
     TransactionNotFound,
     UnderMaintenance,
     UnknownOutcome,
+    UnreadableNotification,
     UserFrozen,
 )
 
@@ -122,6 +126,9 @@ ERROR_TEXTS: dict[type[SkinsBackError], Promise] = {
     PurchaseNotFound: _("SkinsBack does not know this purchase."),
     # Deliveries
     NotificationRefused: _("The delivery cannot be applied: %(details)s"),
+    BadSignature: _("The delivery is not signed with this project's client secret, so it cannot be applied."),
+    UnreadableNotification: _("The content of the delivery cannot be read, so it cannot be applied: %(details)s"),
+    NotificationTooLarge: _("The delivery is larger than the setting WEBHOOK_MAX_BYTES allows."),
     NoSecret: _("The delivery cannot be verified, because the settings have no client secret."),
 }
 """Exception class -> text. A class that is missing here has the text of its base class."""
@@ -134,7 +141,7 @@ def text_for(error: SkinsBackError) -> str:
     the text of the class. The result may contain text from SkinsBack, so escape the result in HTML.
     """
     if isinstance(error, InvalidInput | NotAllowedNow) and str(error) != error.default_message:
-        return str(error)
+        return gettext(str(error))
     text = next((ERROR_TEXTS[kind] for kind in type(error).__mro__ if kind in ERROR_TEXTS), None)
     if text is None:
         return str(error)

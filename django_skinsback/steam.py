@@ -14,17 +14,21 @@ FIRST_STEAM_ID = 76561197960265728
 """The SteamID64 of account number 0. The SteamID64 of a user is this number plus the ``partner`` of the trade URL."""
 
 _ACCOUNT_LIMIT = 2**32
-_PARTNER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+PARTNER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
-_TRADE_TOKEN = re.compile(r"[A-Za-z0-9_-]{8}")
+TRADE_TOKEN = re.compile(r"[A-Za-z0-9_-]{8}")
 _HOSTS = {"steamcommunity.com", "www.steamcommunity.com"}
 _END = r"""\s<>"'()\[\]{}“”„«»\u200b\ufeff"""
 _LINK = rf"""(?:https?://|(?<![^\s<("'“„«])(?=(?:www\.)?steamcommunity\.com))[^{_END}]+"""
 """Finds each link in a text, up to the end of the link. It is compiled when it is used, not when the site starts."""
 
 _MOST_FIELDS = 10
-_EXAMPLE = "It looks like https://steamcommunity.com/tradeoffer/new/?partner=…&token=…"
-_STEAM_ID = re.compile(r"[0-9]{17}", re.ASCII)
+STEAM_ID = re.compile(r"[0-9]{17}", re.ASCII)
+
+
+def _(text: str) -> str:
+    """Mark a message for translation. ``error_texts.text_for`` translates it, because this module imports no Django."""
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,8 @@ class TradeURL:
 
     def __init__(self, partner: str, token: str) -> None:
         token = SensitiveText(token) if isinstance(token, str) else ""
-        if not (_PARTNER.fullmatch(partner) and int(partner) < _ACCOUNT_LIMIT):
-            raise InvalidTradeURL("The trade URL's partner is not a Steam account number.")
+        if not (PARTNER.fullmatch(partner) and int(partner) < _ACCOUNT_LIMIT):
+            raise InvalidTradeURL(_("The trade URL's partner is not a Steam account number."))
         object.__setattr__(self, "partner", partner)
         object.__setattr__(self, "token", check_trade_token(token))
 
@@ -74,15 +78,16 @@ class TradeURL:
         problems = [_link_problem(link) for link in links]
         trade_urls = {link for link, problem in zip(links, problems, strict=True) if not problem}
         if len(trade_urls) > 1:
-            raise InvalidTradeURL("The text contains more than one trade URL.")
+            raise InvalidTradeURL(_("The text contains more than one trade URL."))
         if not trade_urls:
-            raise InvalidTradeURL(problems[0] if problems else f"This is not a Steam trade URL. {_EXAMPLE}")
+            raise InvalidTradeURL(problems[0] if problems else _NO_LINK)
         partners, tokens = _values(trade_urls.pop())
-        for name, values in (("partner", partners), ("token", tokens)):
-            if not values:
-                raise InvalidTradeURL(f"The trade URL has no {name}. Copy the whole trade URL. {_EXAMPLE}")
-            if len(values) > 1:
-                raise InvalidTradeURL(f"The trade URL has more than one {name}.")
+        if not partners:
+            raise InvalidTradeURL(_("The trade URL has no partner. Copy the whole trade URL."))
+        if not tokens:
+            raise InvalidTradeURL(_("The trade URL has no token. Copy the whole trade URL."))
+        if len(partners) > 1 or len(tokens) > 1:
+            raise InvalidTradeURL(_("The trade URL has more than one partner or token."))
         return cls(partners[0], tokens[0])
 
     @property
@@ -103,21 +108,29 @@ def _links(text: str) -> list[str]:
     ]
 
 
+_NO_LINK = _(
+    "This is not a Steam trade URL. It looks like https://steamcommunity.com/tradeoffer/new/?partner=…&token=…"
+)
+
+
 def _link_problem(link: str) -> str:
     """Return the reason why a link is not a trade URL. Return empty text if the link is a trade URL."""
     try:
         parts = urlsplit(link if "//" in link else f"https://{link}")
         port = parts.port
     except ValueError:
-        return f"The link cannot be read. {_EXAMPLE}"
+        return _NO_LINK
     if parts.hostname not in _HOSTS or parts.username is not None:
-        return "The link is not a trade URL of steamcommunity.com: it leads to another site."
+        return _("The link is not a trade URL of steamcommunity.com: it leads to another site.")
     if port not in {None, 443 if parts.scheme.lower() == "https" else 80}:
-        return "The link is not a trade URL: it leads to another port of steamcommunity.com."
+        return _("The link is not a trade URL: it leads to another port of steamcommunity.com.")
     if parts.path.lower().rstrip("/") != "/tradeoffer/new":
-        return f"The link leads to another page of Steam, which is not a trade URL. {_EXAMPLE}"
+        return _(
+            "The link leads to another page of Steam, which is not a trade URL. A trade URL looks like "
+            "https://steamcommunity.com/tradeoffer/new/?partner=…&token=…"
+        )
     if parts.query.count("&") > _MOST_FIELDS:
-        return "The link has too much behind the trade URL."
+        return _("The link has too much behind the trade URL.")
     return ""
 
 
@@ -133,14 +146,14 @@ def check_trade_token(text: str | None) -> str:
     A valid token has 8 characters: letters, digits, '-' or '_' (``/docs/api/v1/createorder``).
     """
     token = SensitiveText(text) if isinstance(text, str) else None
-    if token is None or not _TRADE_TOKEN.fullmatch(token):
-        raise InvalidTradeURL("The trade URL's token must be 8 letters, digits, '-' or '_'.")
+    if token is None or not TRADE_TOKEN.fullmatch(token):
+        raise InvalidTradeURL(_("The trade URL's token must be 8 letters, digits, '-' or '_'."))
     return token
 
 
 def check_steam_id(text: str) -> str:
     """Return ``text`` unchanged if it is the SteamID64 of a person's account. Raise InvalidSteamID otherwise."""
-    if not isinstance(text, str) or not _STEAM_ID.fullmatch(text):
+    if not isinstance(text, str) or not STEAM_ID.fullmatch(text):
         raise InvalidSteamID
     if not FIRST_STEAM_ID < int(text) < FIRST_STEAM_ID + _ACCOUNT_LIMIT:
         raise InvalidSteamID

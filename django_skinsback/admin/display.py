@@ -18,10 +18,10 @@ from django.utils.translation import gettext as _
 
 from ..models import Deposit, Purchase, StatusChange
 from ..statuses import CANCELLED, PurchaseStatus
+from ..steam import STEAM_ID
 from .labels import BADGE_COLORS, LABELS
 
 NOTHING = "\N{EN DASH}"
-_STEAM_ID = re.compile(r"[0-9]{17}", re.ASCII)
 _OFFER_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 SECRET_HEADER_WORDS = ("sign", "auth", "cookie", "secret", "token")
 
@@ -88,7 +88,7 @@ def link(row: Model | None, text: Any = None) -> SafeString | str:
 
 def steam_profile_url(steam_id: str) -> str:
     """Return the address of a profile on Steam. Return "" if ``steam_id`` is not a Steam ID."""
-    return f"https://steamcommunity.com/profiles/{steam_id}/" if _STEAM_ID.fullmatch(steam_id) else ""
+    return f"https://steamcommunity.com/profiles/{steam_id}/" if STEAM_ID.fullmatch(steam_id) else ""
 
 
 def steam_offer_url(trade_offer_id: str) -> str:

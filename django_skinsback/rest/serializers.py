@@ -11,7 +11,7 @@ from ..models.ledger import ENTRY_KIND_LABELS
 from ..models.market import WEAR_LABELS, Quality
 from ..models.purchase import PURCHASE_STATUS_LABELS
 from ..player_texts import NextStep, Tone
-from ..steam import GAMES
+from ..steam import GAMES, PARTNER, TRADE_TOKEN
 from .formats import AmountField, FlagField, GivenAmountField, OptionalAmountField, TextField, UTCField
 
 GAME_CHOICES = list(GAMES)
@@ -27,7 +27,9 @@ ENTRY_KINDS = [str(kind) for kind in ENTRY_KIND_LABELS]
 PATH_PATTERN = r"^/([A-Za-z0-9._~-]+/)*[A-Za-z0-9._~-]*$"
 """Matches a path of this site, such as ``/wallet/``. Does not match the address of another site."""
 
-TRADE_URL_PATTERN = r"^https://steamcommunity\.com/tradeoffer/new/\?partner=[1-9][0-9]{0,8}&token=[A-Za-z0-9_-]{8}$"
+TRADE_URL_PATTERN = (
+    rf"^https://steamcommunity\.com/tradeoffer/new/\?partner={PARTNER.pattern}&token={TRADE_TOKEN.pattern}$"
+)
 NAME_PATTERN = r"^[^\x00-\x1f\x7f]+$"
 ASSET_ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 MOST_ITEMS = 200

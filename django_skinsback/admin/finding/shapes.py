@@ -4,13 +4,12 @@ import re
 from uuid import UUID
 
 from ...exceptions import InvalidTradeURL
-from ...steam import TradeURL
+from ...steam import STEAM_ID, TradeURL
 
 SHORTEST_BEGINNING = 6
 """Minimum number of characters of the beginning of an ID."""
 
 _ID = re.compile(r"[0-9A-Fa-f-]+")
-_STEAM_ID = re.compile(r"[0-9]{17}", re.ASCII)
 _NEXT = dict(zip("0123456789abcdefABCDEF", "123456789abcdefgBCDEFG", strict=True))
 """Character -> the next character of hex digits. Every collation puts digits before letters."""
 
@@ -37,7 +36,7 @@ def uuid_of(text: str) -> UUID | None:
 
 def steam_id_of(text: str) -> str:
     """Return the Steam ID if the text is a Steam ID or a trade URL. Otherwise, return an empty text."""
-    if _STEAM_ID.fullmatch(text):
+    if STEAM_ID.fullmatch(text):
         return text
     if "tradeoffer" not in text.lower():
         return ""

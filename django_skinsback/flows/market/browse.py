@@ -7,6 +7,7 @@ from typing import cast, get_args
 
 import msgspec
 from django.db import router
+from django.utils.translation import gettext as _
 
 from ...exceptions import InvalidInput
 from ...models import MarketItem
@@ -106,19 +107,20 @@ def _place(text: str, order: Sort) -> Cursor | None:
 
 def _check_sort(sort: str) -> Sort:
     if sort not in get_args(Sort):
-        raise InvalidInput(f"Unknown sort order: use one of {', '.join(get_args(Sort))}.")
+        raise InvalidInput(_("Unknown sort order: use one of %(sorts)s.") % {"sorts": ", ".join(get_args(Sort))})
     return cast(Sort, sort)
 
 
 def _check_words(search: str) -> tuple[str, ...]:
     if len(search) > TEXT_LENGTH or "\0" in search:
-        raise InvalidInput(f"The words to search for must be text of at most {TEXT_LENGTH} characters.")
+        message = _("The words to search for must be text of at most %(length)s characters.")
+        raise InvalidInput(message % {"length": TEXT_LENGTH})
     return tuple(dict.fromkeys(search.split()))
 
 
 def _check_choices(chosen: Sequence[str], known: Iterable[str], name: str) -> tuple[str, ...]:
     if not set(chosen) <= set(known):
-        raise InvalidInput(f"Unknown {name}: use some of {', '.join(known)}.")
+        raise InvalidInput(_("Unknown %(name)s: use some of %(known)s.") % {"name": name, "known": ", ".join(known)})
     return tuple(dict.fromkeys(chosen))
 
 

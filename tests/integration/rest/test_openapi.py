@@ -1,5 +1,7 @@
 """The OpenAPI file is what the code does."""
 
+import re
+
 import drf_spectacular
 import pytest
 import yaml
@@ -7,7 +9,9 @@ from drf_spectacular.validation import validate_schema
 
 from django_skinsback.rest import schema
 from django_skinsback.rest.problems import CODES
+from django_skinsback.rest.serializers import TRADE_URL_PATTERN
 from django_skinsback.rest.views.deposits import DepositsView
+from django_skinsback.steam import TradeURL
 
 from .test_access import addresses
 
@@ -52,3 +56,8 @@ def test_a_warning_of_the_generator_is_an_error(monkeypatch):
 
 def test_every_status_of_a_problem_is_described():
     assert {status for status, _text in CODES.values()} - set(schema.PROBLEM_MEANINGS) == {405}
+
+
+@pytest.mark.parametrize("partner", ["1", "90382795", "1234567890", "4294967295"])
+def test_the_pattern_of_trade_urls_matches_every_trade_url(partner):
+    assert re.fullmatch(TRADE_URL_PATTERN, TradeURL(partner, "i1ArBZey").url)

@@ -99,15 +99,17 @@ def test_anything_else_is_refused_as_a_trade_url(text):
         TradeURL.parse(text)
 
 
-EXAMPLE = "It looks like https://steamcommunity.com/tradeoffer/new/?partner=…&token=…"
+EXAMPLE = "https://steamcommunity.com/tradeoffer/new/?partner=…&token=…"
+NO_LINK = f"This is not a Steam trade URL. It looks like {EXAMPLE}"
+ANOTHER_PAGE = f"The link leads to another page of Steam, which is not a trade URL. A trade URL looks like {EXAMPLE}"
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", f"This is not a Steam trade URL. {EXAMPLE}"),
-        ("90382795", f"This is not a Steam trade URL. {EXAMPLE}"),
-        ("https://:x/", f"The link cannot be read. {EXAMPLE}"),
+        ("", NO_LINK),
+        ("90382795", NO_LINK),
+        ("https://:x/", NO_LINK),
         (
             URL.replace("steam", "stearn"),
             "The link is not a trade URL of steamcommunity.com: it leads to another site.",
@@ -122,13 +124,13 @@ EXAMPLE = "It looks like https://steamcommunity.com/tradeoffer/new/?partner=…&
         ),
         (
             "https://steamcommunity.com/profiles/76561198050648523/tradeoffers/privacy",
-            f"The link leads to another page of Steam, which is not a trade URL. {EXAMPLE}",
+            ANOTHER_PAGE,
         ),
-        ("steamcommunity.com", f"The link leads to another page of Steam, which is not a trade URL. {EXAMPLE}"),
-        (URL.partition("&")[0], f"The trade URL has no token. Copy the whole trade URL. {EXAMPLE}"),
-        (URL.partition("?")[0], f"The trade URL has no partner. Copy the whole trade URL. {EXAMPLE}"),
-        (f"{URL}&partner=5", "The trade URL has more than one partner."),
-        (f"{URL}&token=aaaaaaaa", "The trade URL has more than one token."),
+        ("steamcommunity.com", ANOTHER_PAGE),
+        (URL.partition("&")[0], "The trade URL has no token. Copy the whole trade URL."),
+        (URL.partition("?")[0], "The trade URL has no partner. Copy the whole trade URL."),
+        (f"{URL}&partner=5", "The trade URL has more than one partner or token."),
+        (f"{URL}&token=aaaaaaaa", "The trade URL has more than one partner or token."),
         (f"{URL} {URL.replace('903', '904')}", "The text contains more than one trade URL."),
         (URL[:-1], "The trade URL's token must be 8 letters, digits, '-' or '_'."),
         (URL.replace("903", "x"), "The trade URL's partner is not a Steam account number."),
