@@ -14,8 +14,9 @@ class WebhookEvent(models.Model):
     If the same delivery arrives again, ``deliveries`` is increased and no row is added.
 
     If a delivery could not be applied, ``error`` contains the reason, ``processed_at`` is empty, and the sweep tries
-    again at ``next_try_at``. ``next_try_at`` is empty in two cases: the delivery was applied, or the delivery has
-    failed for too long and needs review.
+    again at ``next_try_at``. ``next_try_at`` is empty in three cases: the delivery was applied, the delivery has failed
+    for too long and needs review, or the delivery has had no matching row for a week. In the last case, the
+    reconciliation finds the deposit or purchase in SkinsBack's lists and stores a discrepancy.
     """
 
     class Kind(models.TextChoices):

@@ -3,6 +3,9 @@
 Everything happens in one database transaction. Locks are taken in this order: the deposit or purchase, the stored
 delivery, the history, the ledger entries, the rows that the site's receivers lock. Several deposits or purchases are
 locked in the order of their primary keys. An approval of a hold locks the HoldGuard of its limit before all of these.
+
+The decision may read history and entries with a lock before the delivery is written. Nobody waits for these locks,
+because everybody who writes history or entries has locked the deposit or purchase before.
 """
 
 from collections.abc import Callable

@@ -10,7 +10,15 @@ import msgspec
 from ... import conf
 from ...client import SkinsBackClient
 from ...connection import get_client, require_answer
-from ...exceptions import ACCOUNT_WIDE, APIError, ContradictoryAnswer, InvalidInput, PurchaseNotFound, UnknownOutcome
+from ...exceptions import (
+    ACCOUNT_WIDE,
+    APIError,
+    ContradictoryAnswer,
+    InvalidInput,
+    PurchaseNotFound,
+    RowDeleted,
+    UnknownOutcome,
+)
 from ...models import Purchase
 from ...wire.types import PurchaseReport
 from ..ledger.database import database, refuse_inside_transaction
@@ -167,8 +175,11 @@ def postpone_purchase(row: Purchase, error: Exception, chance: float = 0.5) -> N
 def refresh(purchases: Iterable[Purchase], *, by: Any = None) -> list[Purchase]:
     """Ask SkinsBack about purchases, record the answers, and return the rows (``/docs/api/v1/market_getinfo``).
 
-    A purchase that was never sent is returned without a call. Raises the exceptions of the client. Raises
-    InsideDatabaseTransaction inside a database transaction.
+    A purchase that was never sent is returned without a call. If an answer cannot be recorded, the answers about the
+    other purchases are recorded first, and then the error is raised.
+
+    Raises the exceptions of the client, and any exception of the site's receivers. Raises RowDeleted if a row was
+    deleted. Raises InsideDatabaseTransaction inside a database transaction.
     """
     refuse_inside_transaction("refresh()")
     rows = list(purchases)
@@ -179,4 +190,6 @@ def refresh(purchases: Iterable[Purchase], *, by: Any = None) -> list[Purchase]:
     for account, asked in by_account.items():
         ask(account, asked, Source.ANSWER, by=by)
     fresh = Purchase.objects.using(database()).in_bulk([row.pk for row in rows])
+    if not fresh.keys() >= {row.pk for row in rows}:
+        raise RowDeleted
     return [fresh[row.pk] for row in rows]

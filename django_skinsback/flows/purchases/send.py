@@ -24,6 +24,7 @@ from ...exceptions import (
     CustomIdExists,
     InvalidInput,
     RequestNotSent,
+    RowDeleted,
     SkinsBackError,
     TemporaryFailure,
     UnknownOutcome,
@@ -34,7 +35,7 @@ from ...statuses import PurchaseStatus
 from ...steam import TradeURL
 from ...wire.arguments import SkinToBuy
 from ...wire.types import PurchaseReport
-from ..ledger.database import database, refuse_inside_transaction
+from ..ledger.database import database, look, refuse_inside_transaction
 from ..ledger.duplicate_rows import by_id, flag_differing
 from ..ledger.edit import Edit, Source
 from ..ledger.record import change
@@ -70,11 +71,15 @@ def submit(purchase: Purchase) -> Purchase:
     twice, or by two workers at once, only one call sends the purchase. If SkinsBack has refused the purchase, its
     status is ``refused``. Errors of the call to SkinsBack are not raised, because the sweep will try again.
 
-    Raises ConfigurationError before anything is sent. Raises InsideDatabaseTransaction inside a database transaction.
+    Raises ConfigurationError before anything is sent. Raises RowDeleted if the row was deleted. Raises
+    InsideDatabaseTransaction inside a database transaction.
     """
     refuse_inside_transaction("submit()")
     dispatch(purchase)
-    return Purchase.objects.using(database()).get(pk=purchase.pk)
+    row = look(Purchase, pk=purchase.pk)
+    if row is None:
+        raise RowDeleted
+    return row
 
 
 def dispatch(purchase: Purchase) -> SkinsBackError | None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from django_skinsback import purchases, schedule
 from django_skinsback.client import SkinsBackClient
-from django_skinsback.exceptions import APIError, RequestNotSent, UnknownOutcome
+from django_skinsback.exceptions import APIError, RequestNotSent, RowDeleted, UnknownOutcome
 from django_skinsback.flows.purchases import send as sending
 from django_skinsback.models import Purchase
 from django_skinsback.testing import make_purchase
@@ -231,3 +231,16 @@ class TestAfterTheCall:
         row = purchases.submit(purchase)
 
         assert (row.status, row.attempts, row.buy_id, row.error_message) == ("waiting_accept", 1, "77", "")
+
+
+@pytest.mark.parametrize("attempts", [0, 1], ids=["never sent", "sent"])
+@pytest.mark.parametrize("flow", [purchases.submit, lambda row: purchases.refresh([row])], ids=["submit", "refresh"])
+def test_a_row_that_was_deleted_raises_row_deleted(sent, monkeypatch, flow, attempts):
+    purchase = make_purchase(attempts=attempts)
+    monkeypatch.setattr(SkinsBackClient, "get_purchases", lambda *_args, custom_ids: [])
+    Purchase.objects.filter(pk=purchase.pk).delete()
+
+    with pytest.raises(RowDeleted):
+        flow(purchase)
+
+    assert sent == []
