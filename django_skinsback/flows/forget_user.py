@@ -1,6 +1,6 @@
 """Removes the Steam data of a user who has left the site. Amounts, ledger entries and SkinsBack's IDs are kept."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from ..models.row import owner_key
 from ..statuses import DEPOSIT_OPEN, PURCHASE_FINAL
 from .ledger.database import database, run
 from .ledger.edit import Edit, Source, lock_for_edit
+from .progress import OnProgress, no_progress
 
 _BATCH = 500
 
@@ -48,7 +49,7 @@ class Forgotten:
 
 
 def forget_user(
-    user: Any, *, account: str | None = None, by: Any = None, on_progress: Callable[[int], object] | None = None
+    user: Any, *, account: str | None = None, by: Any = None, on_progress: OnProgress = no_progress
 ) -> Forgotten:
     """Remove the Steam IDs, trade tokens, skins and raw deliveries of a user. Return the numbers of changed rows.
 
@@ -76,8 +77,7 @@ def forget_user(
             for pk in keys:
                 forgotten.deliveries += run(partial(_forget, model, pk, by))
             forgotten.rows += len(keys)
-            if on_progress is not None:
-                on_progress(len(keys))
+            on_progress(len(keys))
     if account is None:
         run(partial(_delete_profile_and_quotes, user))
     return forgotten

@@ -1,7 +1,6 @@
 """Deletes old deliveries, balances, closed discrepancies and unused quotes. Rows about money are never deleted."""
 
 import logging
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from ..models import BalanceSnapshot, Discrepancy, Quote, WebhookEvent
 from ..models.fields import utc_now
 from .ledger.database import database, run
 from .ledger.record import Outcome
+from .progress import OnProgress, no_progress
 
 logger = logging.getLogger("django_skinsback")
 
@@ -36,7 +36,7 @@ def prune(
     *,
     account: str | None = None,
     now: datetime | None = None,
-    on_progress: Callable[[int], object] | None = None,
+    on_progress: OnProgress = no_progress,
 ) -> Pruned:
     """Delete old deliveries, balances and discrepancies, and unused quotes. Return the numbers of deleted rows.
 
@@ -76,13 +76,12 @@ def prune(
     return pruned
 
 
-def _delete_all(old: QuerySet[Any], on_progress: Callable[[int], object] | None) -> int:
+def _delete_all(old: QuerySet[Any], on_progress: OnProgress) -> int:
     pruned = last = 0
     while keys := list(old.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
         last = keys[-1]
         pruned += run(partial(_delete_batch, old, keys))
-        if on_progress is not None:
-            on_progress(len(keys))
+        on_progress(len(keys))
     return pruned
 
 

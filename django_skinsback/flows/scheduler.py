@@ -18,7 +18,8 @@ from .monitoring import balance, digest
 from .monitoring.passes import note_pass
 from .polling import deposits as deposit_queue
 from .polling import purchases as purchase_queue
-from .polling.sweep import Counts, OnProgress, no_progress
+from .polling.sweep import Counts
+from .progress import OnProgress, no_progress
 from .reconciliation import run as reconciliation
 from .webhooks import replay
 

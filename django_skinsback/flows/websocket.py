@@ -31,7 +31,8 @@ from .ledger.edit import Edit, Source
 from .ledger.record import Outcome, change
 from .monitoring.balance import store_balance
 from .polling.purchases import poll_purchases
-from .polling.sweep import Counts, OnProgress, no_progress
+from .polling.sweep import Counts
+from .progress import OnProgress, no_progress
 from .purchases.report import record_report
 from .scheduler import Stop
 from .websocket_thread import MAX_WAITING_EVENTS, WebsocketThread

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-OnProgress = Callable[[int], object]
-"""A progress callback. Its argument is the number of rows that were processed since the last call."""
+from ..flows.progress import OnProgress
 
 
 class Progress:

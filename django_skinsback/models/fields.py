@@ -29,6 +29,9 @@ OptionalUser: TypeAlias = "AbstractBaseUser | AnonymousUser | None"
 _Set = TypeVar("_Set")
 _Get = TypeVar("_Get")
 
+TICK = datetime.timedelta(microseconds=1)
+"""The smallest difference between two times that every database stores."""
+
 
 def utc_now() -> datetime.datetime:
     """Return the current time in UTC. The result is an aware datetime, whether ``USE_TZ`` is on or off."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from django.conf import settings
@@ -112,7 +112,7 @@ class Row(models.Model):
 
     def save(self, *args: Any, **options: Any) -> None:
         now = fields.utc_now()
-        self.updated_at = now if self._state.adding else max(now, self.updated_at + timedelta(microseconds=1))
+        self.updated_at = now if self._state.adding else max(now, self.updated_at + fields.TICK)
         if self.user_id is not None:
             self.owner_id = owner_key(self.user_id)
         if options.get("update_fields"):

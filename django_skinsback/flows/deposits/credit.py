@@ -16,6 +16,9 @@ from ..ledger.edit import Edit
 
 logger = logging.getLogger("django_skinsback")
 
+Credit = tuple[Decimal, str]
+"""The amount and the currency of a credit."""
+
 
 class NothingToCredit(InvalidInput):
     """Raised when no amount can be credited. ``code`` and ``data`` are the reason for the manual review."""
@@ -27,7 +30,7 @@ class NothingToCredit(InvalidInput):
         self.code, self.data = code, data
 
 
-def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
+def credit_of(deposit: Deposit) -> Credit:
     """Return the credit of a deposit as amount and currency, according to the ``CREDIT`` setting.
 
     If ``CREDIT`` is a function, the result of the function is used. Otherwise the amount is the column ``amount`` or
@@ -60,7 +63,7 @@ def credit_of(deposit: Deposit) -> tuple[Decimal, str]:
     return amount, currency
 
 
-def credit_due(edit: Edit[Deposit], report: DepositReport) -> tuple[Decimal, str] | None:
+def credit_due(edit: Edit[Deposit], report: DepositReport) -> Credit | None:
     """Return the amount and currency of the credit for a report. Return None if a person must decide about the credit.
 
     None is returned if the user was deleted, if the report has no currency, or if the currency is not the requested

@@ -16,7 +16,8 @@ from ..ledger.database import refuse_inside_transaction, run
 from ..ledger.edit import Edit, Source, lock_for_edit
 from ..ledger.record import change
 from ..ledger.seen import shown_entries
-from .hold_limits import Credit, check_limit, credit_at_risk, end_limit_review, lock_limit, reserve
+from .credit import Credit
+from .hold_limits import check_limit, credit_at_risk, end_limit_review, lock_limit, reserve
 from .refresh import refresh
 from .report import APPROVE
 from .seen import require_seen, token_and_credit

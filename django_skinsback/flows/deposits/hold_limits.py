@@ -22,8 +22,7 @@ from ...statuses import DepositStatus, EntryKind
 from ..ledger.database import database
 from ..ledger.edit import Edit
 from ..ledger.stuck import STUCK
-
-Credit = tuple[Decimal, str]
+from .credit import Credit
 
 LIMIT_REACHED = "hold_limit_reached"
 """Code of the review reason of a hold that HOLD_POLICY accepted and ``HOLD_APPROVE_MAX`` did not allow."""

@@ -5,7 +5,6 @@ The token covers columns of the row, the ledger entries, and the credit that cou
 
 import copy
 from collections.abc import Iterable
-from decimal import Decimal
 from functools import partial
 
 from ... import conf
@@ -15,7 +14,7 @@ from ...statuses import EntryKind
 from ..ledger.database import lock, run
 from ..ledger.edit import Edit
 from ..ledger.seen import SHARED_COLUMNS, as_stored, make_token, shown_entries
-from .credit import NothingToCredit, credit_of
+from .credit import Credit, NothingToCredit, credit_of
 
 _COLUMNS = (
     *SHARED_COLUMNS,
@@ -30,8 +29,6 @@ _COLUMNS = (
     "user_risk",
     "hold_decision",
 )
-
-Credit = tuple[Decimal, str]
 
 
 class _Undone(Exception):

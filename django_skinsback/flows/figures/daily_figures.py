@@ -1,7 +1,6 @@
 """Writes the figures of closed days, so that the desk does not count old rows again."""
 
 import logging
-from collections.abc import Callable
 from datetime import date, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from ...models.fields import utc_now
 from ...schedule import CLOCK_SKEW, HOUR
 from ...statuses import EntryKind
 from ..ledger.database import database, run
+from ..progress import OnProgress, no_progress
 from .queries import DAY, Totals, count_figures, day_of, day_start
 from .solvency import MEASURED, MEASURED_AT, keep_solvency
 
@@ -44,9 +44,7 @@ class FiguresWritten(NamedTuple):
     missing: int
 
 
-def write_daily_figures(
-    *, now: datetime | None = None, on_progress: Callable[[int], object] | None = None
-) -> FiguresWritten:
+def write_daily_figures(*, now: datetime | None = None, on_progress: OnProgress = no_progress) -> FiguresWritten:
     """Write the figures of the closed days of all accounts into DailyFigure, and store the present solvency.
 
     These days are written: the newest nine closed days, older days with a credit, reversal or refund of the last nine
@@ -65,8 +63,7 @@ def write_daily_figures(
     days = [*recent, *sorted(late, reverse=True), *missing[:BACKFILLED_DAYS]]
     for day in days:
         write_day(day)
-        if on_progress is not None:
-            on_progress(1)
+        on_progress(1)
     result = FiguresWritten(days=len(days), missing=max(len(missing) - BACKFILLED_DAYS, 0))
     logger.info("skinsback.daily_figures_written", extra=result._asdict())
     return result

@@ -2,7 +2,6 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,6 +15,7 @@ from ...models import LedgerEntry, OwingUser
 from ...models.fields import utc_now
 from ...statuses import EntryKind
 from ..ledger.database import database, run
+from ..progress import OnProgress, no_progress
 from .hooks import is_set, read_amount
 
 logger = logging.getLogger("django_skinsback")
@@ -57,7 +57,7 @@ class Reversals:
     count: int
 
 
-def find_owing_users(*, now: datetime | None = None, on_progress: Callable[[int], object] | None = None) -> OwingFound:
+def find_owing_users(*, now: datetime | None = None, on_progress: OnProgress = no_progress) -> OwingFound:
     """Ask ``BALANCE`` for the users with a reversal in the last 90 days, and keep those below zero in OwingUser.
 
     Users who do not owe any more are removed. If a balance cannot be read, its row stays as it is. ``on_progress`` is
@@ -78,8 +78,7 @@ def find_owing_users(*, now: datetime | None = None, on_progress: Callable[[int]
                     unreadable += 1
                 else:
                     answers[key, currency] = amount
-        if on_progress is not None:
-            on_progress(len(page))
+        on_progress(len(page))
     below = [(amount, balance) for balance, amount in answers.items() if amount < 0]
     owing = sorted(below, key=lambda each: each[0])
     kept = run(partial(_replace, owing, {*balances} - {*answers}, now))

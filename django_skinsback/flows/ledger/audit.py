@@ -1,7 +1,7 @@
 """The audit of the ledger. It compares each row's ledger entries with the row's status history."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from ...models import Deposit, LedgerEntry, Purchase, StatusChange
 from ...money import add_to
 from ...statuses import DEPOSIT_ENTRY, DEPOSIT_FINAL, PURCHASE_ENTRY, DepositStatus, EntryKind, PurchaseStatus
+from ..progress import OnProgress, no_progress
 from .database import database
 
 BATCH = 500
@@ -35,9 +36,7 @@ class LedgerDifference:
         return asdict(self)
 
 
-def audit(
-    account: str | None = None, *, on_progress: Callable[[int], object] | None = None
-) -> Iterator[LedgerDifference]:
+def audit(account: str | None = None, *, on_progress: OnProgress = no_progress) -> Iterator[LedgerDifference]:
     """Yield a difference for each deposit and purchase whose ledger entries are wrong. Changes nothing.
 
     ``account`` limits the audit to one account. The audit needs four queries per batch of 500 rows. ``on_progress`` is
@@ -53,8 +52,7 @@ def audit(
         last = 0
         while batch := list(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):
             last = batch[-1].pk
-            if on_progress is not None:
-                on_progress(len(batch))
+            on_progress(len(batch))
             suspects = [difference.row_id for difference in _audit_batch(model, batch, kinds)]
             if suspects:  # compared again, because an entry may have been posted between the queries
                 yield from _audit_batch(model, list(rows.filter(pk__in=suspects).order_by("pk")), kinds)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from ...exceptions import RolledBack
 from ...models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
-from ...models.fields import WORD_LENGTH, UTCDateTimeField, utc_now
+from ...models.fields import TICK, WORD_LENGTH, UTCDateTimeField, utc_now
 from ...models.reasons import Reason, make_reason, reason_text
 from ...signals import deposit_changed, entry_posted, purchase_changed, review_needed
 from ...statuses import DepositStatus, EntryKind
@@ -23,7 +23,6 @@ from .queues import queue_entered_by, report_queue_entered
 Source = StatusChange.Source
 Row = TypeVar("Row", Deposit, Purchase)
 
-_TICK = timedelta(microseconds=1)
 _as_stored = UTCDateTimeField("").get_prep_value
 
 
@@ -189,7 +188,7 @@ class Edit(Generic[Row]):
         if not (self.changed or self.history or self.posted):
             return
         as_locked = {"pk": self.row.pk, "updated_at": self.row.updated_at}
-        self.set(updated_at=max(self.now, self.row.updated_at + _TICK))
+        self.set(updated_at=max(self.now, self.row.updated_at + TICK))
         if not type(self.row)._default_manager.using(database()).filter(**as_locked).update(**self.changed):
             raise RolledBack  # a CREDIT function has saved the row, or swallowed a deadlock that released the lock
         about = {"account": self.row.account, "row": type(self.row).__name__, "row_id": self.row.pk}

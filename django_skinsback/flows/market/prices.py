@@ -1,6 +1,6 @@
 """Imports SkinsBack's price list into rows that a shop can search."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -17,6 +17,7 @@ from ...steam import check_game
 from ...wire.market import LARGEST_COUNT
 from ...wire.types import PriceListItem
 from ..ledger.database import database, run
+from ..progress import OnProgress, no_progress
 from . import price_rows
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ class SyncCounts:
 
 
 def sync_prices(
-    account: str = conf.DEFAULT_ACCOUNT, game: str | None = None, *, on_progress: Callable[[int], object] | None = None
+    account: str = conf.DEFAULT_ACCOUNT, game: str | None = None, *, on_progress: OnProgress = no_progress
 ) -> SyncCounts:
     """Import the grouped price list of one game, and return the counts (``/docs/api/v1/market_pricelist``).
 
@@ -80,8 +81,7 @@ def sync_prices(
     ):
         for batch in _batches(rows, size):
             run(partial(write, batch))
-            if on_progress is not None:
-                on_progress(len(batch))
+            on_progress(len(batch))
     price_rows.record_import(game, now)
     return counts
 

@@ -30,9 +30,10 @@ from ..deposits.report import record_report
 from ..ledger.edit import Edit, Source
 from ..ledger.record import Outcome, change
 from ..ledger.stuck import flag_if_stuck, postpone
+from ..progress import OnProgress, no_progress
 from .changes import changes_deposit
 from .claims import Claim
-from .sweep import Counts, OnProgress, Sweep, no_progress, sweep
+from .sweep import Counts, Sweep, sweep
 
 logger = logging.getLogger("django_skinsback")
 

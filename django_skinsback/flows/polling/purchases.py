@@ -19,12 +19,13 @@ from ..ledger.database import database, look
 from ..ledger.edit import Edit, Source
 from ..ledger.record import change
 from ..ledger.stuck import NOT_SENT, flag_if_stuck, only_waits, postpone
+from ..progress import OnProgress, no_progress
 from ..purchases.ask import get_answers, postpone_purchase
-from ..purchases.report import next_poll_at, record_report
-from ..purchases.send import OPEN, dispatch, resend
+from ..purchases.report import MAY_BE_SENT, next_poll_at, record_report
+from ..purchases.send import dispatch, resend
 from .changes import changes_purchase
 from .claims import Claim
-from .sweep import Counts, OnProgress, Sweep, no_progress, sweep
+from .sweep import Counts, Sweep, sweep
 
 UNSENT = {"status": PurchaseStatus.REQUESTED, "attempts": 0}
 
@@ -61,7 +62,7 @@ class PurchaseSweep(Sweep[Purchase, PurchaseReport]):
         self._unknown_in_a_row = 0
 
     def poll(self, claim: Claim[Purchase]) -> None:
-        unsent = [row for row in claim.rows if row.status in OPEN and not row.attempts]
+        unsent = [row for row in claim.rows if row.status in MAY_BE_SENT and not row.attempts]
         sent = [row for row in claim.rows if row not in unsent]
         all_polled = self._poll_sent(claim, sent) if sent else True
         if unsent:  # last, because polling may still work while the market is switched off
@@ -210,7 +211,7 @@ def _is_repeatable(row: Purchase) -> bool:
     """
     in_doubt = row.needs_review and not only_waits(row.review_reasons)
     sent = row.submitted_at is not None and row.attempts <= schedule.MAX_RESENDS
-    return row.status in OPEN and sent and not row.buy_id and not in_doubt
+    return row.status in MAY_BE_SENT and sent and not row.buy_id and not in_doubt
 
 
 def _is_decided(row: Purchase) -> bool:
@@ -244,6 +245,6 @@ def _record_not_found(edit: Edit[Purchase], status: str, chance: float) -> None:
     if due is None:
         edit.set(finished_at=row.finished_at or edit.now, token="")
     edit.set(poll_count=row.poll_count + 1, next_poll_at=due)
-    stuck = row.status in OPEN and row.attempts and not _is_repeatable(row)
+    stuck = row.status in MAY_BE_SENT and row.attempts and not _is_repeatable(row)
     if row.buy_id or (stuck and not _is_decided(row)):
         edit.flag("purchase_not_known")

@@ -21,6 +21,7 @@ from ...exceptions import SkinsBackError
 from ...models.fields import utc_now
 from ...wire.types import Page
 from ..monitoring import passes
+from ..progress import OnProgress
 from .backlog import read_list
 from .claims import Claim, claim_due
 from .queue import Row, due_rows
@@ -34,13 +35,6 @@ LONGEST_SWEEP = schedule.MINUTE
 
 KEYS_PER_QUERY = 50_000
 """The number of primary keys that one query reads. One query per batch would sort all due rows again and again."""
-
-OnProgress = Callable[[int], object]
-"""A callback that gets the number of rows claimed since its last call. If it raises an exception, the sweep ends."""
-
-
-def no_progress(_rows: int) -> None:
-    """Do nothing. This is the default of ``on_progress``."""
 
 
 @dataclass

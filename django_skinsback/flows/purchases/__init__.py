@@ -1,5 +1,5 @@
 """The flows of purchases: buy, send, ask SkinsBack, record a report, settle.
 
-``django_skinsback.purchases`` is the public API. Other flows call ``report.decide``, ``send.dispatch`` and the
-functions of the module ``ask``.
+``django_skinsback.purchases`` is the public API. Other packages also use ``report``, ``ask``, ``send.dispatch``,
+``send.resend``, ``preview.preview``, ``buy.read_item`` and ``settle.refund_obstacle``.
 """

@@ -26,6 +26,9 @@ from ..ledger.edit import Edit, lock_for_edit
 from ..ledger.record import DECISIVE, Outcome, PendingChange, Recorded, record
 from ..players.steam_profiles import mark_broken
 
+MAY_BE_SENT = frozenset({PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN})
+"""The statuses in which a purchase may be sent to SkinsBack, or sent again."""
+
 CENT = Decimal("0.01")
 """The price and the debited amount may differ by less than this, because of rounding."""
 

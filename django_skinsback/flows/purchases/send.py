@@ -6,7 +6,7 @@ proves that nothing was bought, it is decreased again. So if a worker dies durin
 """
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,7 @@ from ...exceptions import (
     UnknownOutcome,
 )
 from ...models import Purchase
-from ...models.fields import WORD_LENGTH, utc_now
+from ...models.fields import TICK, WORD_LENGTH, utc_now
 from ...statuses import PurchaseStatus
 from ...steam import TradeURL
 from ...wire.arguments import SkinToBuy
@@ -41,7 +41,7 @@ from ..ledger.edit import Edit, Source
 from ..ledger.record import change
 from ..ledger.stuck import NOT_SENT
 from ..players.steam_profiles import BROKEN_CODES, mark_broken
-from .report import reach, record_report
+from .report import MAY_BE_SENT, reach, record_report
 
 logger = logging.getLogger("django_skinsback")
 
@@ -56,12 +56,8 @@ REFUSALS = frozenset(range(1, 11)) - {7}
 Code 7 is not one of them: code 7 means that an earlier attempt has bought the skin.
 """
 
-OPEN = (PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN)
-
 LARGEST_CODE = (1 << 31) - 1
 """The largest value of the column ``error_code`` on every database. A larger code is stored in ``error_message``."""
-
-_TICK = timedelta(microseconds=1)
 
 
 def submit(purchase: Purchase) -> Purchase:
@@ -105,7 +101,7 @@ def resend(purchase: Purchase) -> SkinsBackError | None:
     """
     client, now = get_client(purchase.account), utc_now()
     rows = Purchase.objects.using(database()).filter(
-        pk=purchase.pk, status__in=OPEN, attempts=purchase.attempts, buy_id=None, updated_at=purchase.updated_at
+        pk=purchase.pk, status__in=MAY_BE_SENT, attempts=purchase.attempts, buy_id=None, updated_at=purchase.updated_at
     )
     if not rows.update(**_columns_before_call(now)):
         return None
@@ -123,7 +119,7 @@ def _columns_before_call(now: datetime) -> dict[str, Any]:
         "attempts": F("attempts") + 1,
         "submitted_at": now,
         "next_poll_at": now + schedule.RESEND_AFTER,
-        "updated_at": Case(earlier, default=F("updated_at") + _TICK, output_field=column),
+        "updated_at": Case(earlier, default=F("updated_at") + TICK, output_field=column),
     }
 
 
@@ -223,7 +219,7 @@ def _set_not_bought(edit: Edit[Purchase], error: SkinsBackError) -> None:
 
     Subtract the attempt, and set a later time for the next attempt.
     """
-    if edit.row.status not in OPEN:
+    if edit.row.status not in MAY_BE_SENT:
         return
     attempts = edit.row.attempts - 1
     delay = schedule.backoff(edit.row.poll_count)
@@ -240,7 +236,7 @@ def _set_refused(edit: Edit[Purchase], error: APIError) -> None:
 
     If an earlier attempt may have bought the skin, flag the purchase instead, and keep its status.
     """
-    if edit.row.status not in OPEN:
+    if edit.row.status not in MAY_BE_SENT:
         return
     edit.set(**_error_columns(error))
     if error.code in BROKEN_CODES:
@@ -254,7 +250,7 @@ def _set_refused(edit: Edit[Purchase], error: APIError) -> None:
 
 def _set_unknown(edit: Edit[Purchase], error: SkinsBackError, due: datetime) -> None:
     """Record that the skin may have been bought. At the time ``due``, the sweep asks SkinsBack about the purchase."""
-    if edit.row.status not in OPEN:
+    if edit.row.status not in MAY_BE_SENT:
         return
     if edit.row.status == PurchaseStatus.REQUESTED:
         reach(edit, PurchaseStatus.UNKNOWN, note=str(error))

@@ -17,12 +17,11 @@ from ...models import Purchase
 from ...statuses import CANCELLED, PurchaseStatus
 from ..ledger.database import run
 from ..ledger.edit import Edit, Source, lock_for_edit
-from .report import reach, refund
+from .report import MAY_BE_SENT, reach, refund
 from .seen import require_seen
 from .seen import seen as token_of
 
 _OFFER_IS_LIVE = frozenset({PurchaseStatus.CREATING_TRADE, PurchaseStatus.WAITING_ACCEPT})
-_MAY_BE_SENT = frozenset({PurchaseStatus.REQUESTED, PurchaseStatus.UNKNOWN})
 
 
 class Decision(StrEnum):
@@ -60,7 +59,7 @@ def _settle(pk: Any, decision: str, by: Any, note: str, seen: str) -> Purchase:
     if decision == Decision.REFUND:
         if not refund(edit):
             raise InvalidInput(_("This purchase has no charge that could be refunded."))
-        if edit.row.status in _MAY_BE_SENT:
+        if edit.row.status in MAY_BE_SENT:
             edit.set(error_message=CANCELLED)
             reach(edit, PurchaseStatus.REFUSED)
     edit.save()
@@ -93,7 +92,7 @@ def refund_obstacle(purchase: Purchase, now: datetime) -> str:
     """
     if purchase.status in _OFFER_IS_LIVE:
         return _("The user may still accept the trade offer. Refund the charge after the offer has ended.")
-    if purchase.status in _MAY_BE_SENT and purchase.attempts:
+    if purchase.status in MAY_BE_SENT and purchase.attempts:
         sent_at = purchase.submitted_at
         if sent_at is None or now - sent_at < schedule.REFUND_AFTER:
             return _("The purchase is being sent to SkinsBack. Try again in a few minutes.")

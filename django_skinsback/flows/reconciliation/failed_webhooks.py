@@ -5,7 +5,7 @@ deposit that is final here needs no call. The list may grow without limit. So at
 day, from the start of the list. Polling and the list of deposits find the deposits on the other pages.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from ..ledger.database import database, look
 from ..ledger.edit import Source
 from ..ledger.record import Outcome
 from ..pages import PageReader
+from ..progress import OnProgress
 from .compare import DEPOSITS, Values
 from .cursors import ListClaim, run_at_end
 from .discrepancies import DiscrepancyStore, FoundDiscrepancy, Kind, ListResult, OnDiscrepancy, State
@@ -56,7 +57,7 @@ class FailedWebhookReader:
         claim: ListClaim,
         *,
         on_discrepancy: OnDiscrepancy | None,
-        on_progress: Callable[[int], object],
+        on_progress: OnProgress,
     ) -> None:
         self._result = result
         self._claim = claim

@@ -19,6 +19,7 @@ from ...models.fields import utc_now
 from ...ratelimit import background
 from ..ledger.database import refuse_inside_transaction
 from ..pages import PageReader
+from ..progress import OnProgress, no_progress
 from .compare import DEPOSITS, PURCHASES
 from .cursors import ListClaim, Window, next_window, run_at_end
 from .discrepancies import DiscrepancyStore, ListResult, OnDiscrepancy
@@ -38,7 +39,7 @@ def reconcile(
     since: datetime | None = None,
     until: datetime | None = None,
     on_discrepancy: OnDiscrepancy | None = None,
-    on_progress: Callable[[int], object] | None = None,
+    on_progress: OnProgress = no_progress,
     clock: Callable[[], datetime] = utc_now,
 ) -> list[ListResult]:
     """Compare SkinsBack's lists with the rows here. Return a result for each list of each account.
@@ -83,7 +84,7 @@ class _ListRun:
         result: ListResult,
         requested: Window | None,
         on_discrepancy: OnDiscrepancy | None,
-        on_progress: Callable[[int], object] | None,
+        on_progress: OnProgress,
         clock: Callable[[], datetime],
     ) -> None:
         self._result = result
@@ -209,8 +210,7 @@ class _ListRun:
     def _count_page(self, rows: int) -> None:
         self._result.pages += 1
         self._result.rows += rows
-        if self._on_progress is not None:
-            self._on_progress(rows)
+        self._on_progress(rows)
 
 
 def _is_resumable(error: SkinsBackError, reader: PageReader[Any]) -> bool:

@@ -245,7 +245,7 @@ class TestPurchases:
     def test_an_unknown_purchase_that_was_settled_is_neither_sent_nor_flagged_again(
         self, world, unknown_purchase, operator, outcome, status, ledger
     ):
-        world.advance(minutes=3)
+        world.advance(minutes=5)
         purchases.settle(unknown_purchase, outcome, operator, "decided")
 
         self.sweep(world, unknown_purchase)

@@ -10,7 +10,8 @@ from django.utils import timezone
 from django_skinsback import schedule
 from django_skinsback.exceptions import UnderMaintenance
 from django_skinsback.flows.polling.deposits import DepositSweep
-from django_skinsback.flows.polling.sweep import LONGEST_SWEEP, no_progress, sweep
+from django_skinsback.flows.polling.sweep import LONGEST_SWEEP, sweep
+from django_skinsback.flows.progress import no_progress
 from django_skinsback.flows.scheduler import Stop
 from django_skinsback.models import Deposit
 from django_skinsback.testing import make_deposit
