@@ -10,9 +10,11 @@ from .flows.deposits.refresh import refresh
 from .flows.deposits.report import record_report
 from .flows.deposits.seen import seen
 from .flows.deposits.settle import Decision, settle
+from .wire.types import DepositReport
 
 __all__ = [
     "Decision",
+    "DepositReport",
     "approve_hold",
     "create",
     "create_from_inventory",

@@ -9,10 +9,12 @@ from .flows.purchases.report import record_report
 from .flows.purchases.seen import seen
 from .flows.purchases.send import submit
 from .flows.purchases.settle import Decision, cancel, settle
+from .wire.types import PurchaseReport
 
 __all__ = [
     "BatchItem",
     "Decision",
+    "PurchaseReport",
     "buy",
     "buy_batch",
     "cancel",

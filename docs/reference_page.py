@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
@@ -12,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 import django
 from django.core.management import get_commands, load_command_class
 from reference_parts import PACKAGE, module_parts
-from rendering import first_sentence, literal, table, ticks
+from rendering import doc, first_sentence, literal, table, ticks
 
 PAGE = Path(__file__).parent / "reference.md"
 BEGIN, END = "<!-- from the code: python docs/reference_page.py -->", "<!-- end of the code's part -->"
@@ -30,6 +31,9 @@ MODULES = {
     "connection": "The client of SkinsBack's API, with the keys and the request limit of the settings.",
     "ratelimit": "The limit of requests, for code of the site that calls SkinsBack itself.",
     "steam": "Trade URLs and games.",
+    "player_texts": "The texts that players read about their deposits, purchases and errors.",
+    "pictures": "Pictures of skins.",
+    "admin": "Register one of these for an admin site of your own, or change one in a subclass.",
     "tasks": "Celery tasks. This module needs the extra `celery`.",
     "testing": "For the tests of a site. This module needs the extra `testing`.",
     "sandbox": "A simulated SkinsBack in the same process. It needs the extra `sandbox`.",
@@ -60,6 +64,8 @@ def commands_part() -> list[str]:
 
 
 def addresses_part() -> list[str]:
+    from django_skinsback.pages import urls as pages
+    from django_skinsback.rest import urls as rest
     from django_skinsback.urls import urlpatterns
 
     routes: dict[str, list[str]] = {}
@@ -85,7 +91,28 @@ def addresses_part() -> list[str]:
                 ("503", "The account has no secret to verify with."),
             ),
         ),
+        *names_part(pages, "Pages for players (`django_skinsback.pages.urls`)"),
+        *names_part(rest, "[REST API](rest.md) (`django_skinsback.rest.urls`)"),
     ]
+
+
+def names_part(module: Any, where: str) -> list[str]:
+    """A table of the names of a URLconf."""
+    rows = [
+        [ticks(f"{module.app_name}:{pattern.name}"), ticks(str(pattern.pattern))]
+        for pattern in module.urlpatterns
+        if pattern.name
+    ]
+    return [f"{where}, below the prefix that you choose:", table(("name", "address"), rows)]
+
+
+def tags_part() -> list[str]:
+    from django_skinsback.templatetags.skinsback import register
+
+    tags = [(f"{{% {name} %}}", tag) for name, tag in register.tags.items()]
+    filters = [(f"{{{{ …|{name} }}}}", function) for name, function in register.filters.items()]
+    rows = [[ticks(name), " ".join(doc(function).split("\n\n"))] for name, function in sorted(tags + filters)]
+    return ["After `{% load skinsback %}`. [Pages](players.md) shows them in use.", table(("tag", "meaning"), rows)]
 
 
 def templates_part() -> list[str]:
@@ -114,6 +141,7 @@ def sections() -> dict[str, list[str]]:
         "Settings": settings_part(),
         "Commands": commands_part(),
         "Addresses": addresses_part(),
+        "Template tags": tags_part(),
         "Templates": templates_part(),
         "Log events": log_part(),
     }

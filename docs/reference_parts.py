@@ -174,6 +174,12 @@ def _is_value(name: str, value: Any) -> bool:
     return not name.startswith("_") and isinstance(value, str | int | Promise)
 
 
+def classes_part(names: Iterable[str], module: Any) -> list[str]:
+    meanings = {name: first_sentence(doc(getattr(module, name))) for name in names}
+    rows = [[ticks(name), text or f"The admin of `{name.removesuffix('Admin')}`."] for name, text in meanings.items()]
+    return [table(("class", "meaning"), rows)]
+
+
 def error_texts_part(module: Any) -> list[str]:
     """The function, then the text of each exception."""
     rows = [[ticks(cls.__name__), str(text)] for cls, text in module.ERROR_TEXTS.items()]
@@ -238,6 +244,7 @@ def module_parts(name: str) -> list[str]:
         "error_texts": lambda: error_texts_part(module),
         "models": lambda: [*models_part(names, module), *reasons_part()],
         "tasks": lambda: tasks_part(names, module),
+        "admin": lambda: classes_part(names, module),
     }
     if name in special:
         return special[name]()
@@ -269,6 +276,8 @@ def item_part(name: str, value: Any) -> list[str]:
     if issubclass(value, Enum):
         return enum_part(name, value, _labels(value))
     if hasattr(value, "__required_keys__"):
+        return [f"### `{name}`", doc(value), fields_table(value)]
+    if issubclass(value, msgspec.Struct):
         return [f"### `{name}`", doc(value), fields_table(value)]
     if hasattr(value, "__dataclass_fields__"):
         return [f"### `{name}`", doc(value), fields_table(value), *members_table(value)]

@@ -294,7 +294,10 @@ class SkinsBackClient:
         return self._ask(api.build("status", {}), ServiceStatus.from_wire)
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Call any API method by its name and return the answer as a dict. A number with a fraction is text in it."""
+        """Call any API method by its name and return the answer as a dict.
+
+        In the dict, a number with a fraction is text.
+        """
         params |= {name: hide(params[name]) for name in {"token", "trade_token"} & set(params)}
         return self._ask(api.build(method, params), dict)
 

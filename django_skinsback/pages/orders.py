@@ -61,7 +61,7 @@ def read_order(user: Any, session: SessionBase, names: Sequence[str]) -> list[Or
 
 
 def purchases_of(user: Any, session: SessionBase, names: Sequence[str]) -> "QuerySet[Purchase]":
-    """Return a QuerySet of the user's purchases in the order that ``read_order`` returns. Takes no query."""
+    """Return a QuerySet of the user's purchases in the order that ``read_order`` returns. No query is sent."""
     problems = ordering.kept_problems(session)
     chains = [_chain(public_id.hex, problems) for public_id in ordering.requested_ids(names)]
     wanted = [one for chain in chains for one in chain]

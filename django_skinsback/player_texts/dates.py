@@ -40,8 +40,8 @@ def hold_ends_at(row: Deposit | Purchase, since: datetime | None = None) -> date
 def hold_days_left(row: Deposit | Purchase, since: datetime | None = None) -> int | None:
     """Return how many days the hold of the row still lasts, rounded up; None if the row is not in hold.
 
-    Return 0 if the hold of a deposit should be over, but SkinsBack has not reported its end yet. ``since`` is the same
-    as in ``hold_ends_at``.
+    Return 0 if the hold of a deposit should be over, but SkinsBack has not reported its end yet. ``since`` is the
+    time at which the row got its status. Without ``since``, that time is read from the row's ``changes``.
     """
     until = hold_ends_at(row, since)
     return None if until is None else max(0, -((utc_now() - until) // timedelta(days=1)))
@@ -58,8 +58,8 @@ def hold_duration(row: Deposit | Purchase) -> str:
 def trade_offer_expires_at(row: Deposit | Purchase, since: datetime | None = None) -> datetime | None:
     """Return the time at which the trade offer of the row expires; None if no trade offer waits for the player.
 
-    For a purchase, the time is an estimate: ten minutes after SkinsBack reported the trade offer. ``since`` is the same
-    as in ``hold_ends_at``.
+    For a purchase, the time is an estimate: ten minutes after SkinsBack reported the trade offer. ``since`` is the
+    time at which the row got its status. Without ``since``, that time is read from the row's ``changes``.
     """
     if isinstance(row, Deposit):
         waits = row.status in {DepositStatus.CREATED, DepositStatus.PENDING}

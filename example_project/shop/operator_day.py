@@ -13,11 +13,9 @@ from urllib.request import ProxyHandler, Request, build_opener
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.test import Client
-from django.utils import timezone
 
-from django_skinsback import deposits, players, purchases
+from django_skinsback import deposits, players, purchases, tasks
 from django_skinsback.connection import get_client
-from django_skinsback.flows.reconciliation.run import reconcile
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.signals import entry_posted
 from django_skinsback.testing import post_notification, signed_notification
@@ -51,7 +49,7 @@ def make_discrepancy(user: AbstractBaseUser, sandbox: "SandboxControl") -> Discr
     get_client().create_deposit(ORDER_OF_ANOTHER_PROGRAM, steam_id=profile.steam_id if profile else "", game="rust")
     sandbox.post(f"deposits/{ORDER_OF_ANOTHER_PROGRAM}/choose")
     sandbox.post(f"deposits/{ORDER_OF_ANOTHER_PROGRAM}/accept")
-    reconcile(lists=["orders"], since=timezone.now() - timedelta(hours=1))
+    tasks.reconcile()
     return Discrepancy.objects.get(our_id=ORDER_OF_ANOTHER_PROGRAM)
 
 

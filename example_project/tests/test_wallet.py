@@ -5,7 +5,6 @@ import pytest
 from django_skinsback import deposits, purchases
 from django_skinsback.exceptions import PurchaseVetoed
 from django_skinsback.models import Deposit, LedgerEntry, Purchase
-from django_skinsback.wire.types import DepositReport, PurchaseReport
 from example_project.tests.conftest import TRADE_URL
 from example_project.wallet.models import Wallet, balance_of
 
@@ -17,7 +16,7 @@ def balance(user):
 
 
 def report(deposit, status, amount="12.6"):
-    return DepositReport(
+    return deposits.DepositReport(
         status=status,
         order_id=deposit.order_id,
         amount=Decimal(amount),
@@ -83,7 +82,7 @@ def test_the_last_millionth_can_be_spent(alice):
 def test_a_failed_purchase_is_refunded_once(bob):
     purchase = buy(bob, "40")
     assert balance(bob) == 60
-    failed = PurchaseReport(status="timeout", custom_id=purchase.custom_id)
+    failed = purchases.PurchaseReport(status="timeout", custom_id=purchase.custom_id)
     purchases.record_report(failed, "webhook")
     purchases.record_report(failed, "poll")
     assert balance(bob) == 100
@@ -92,7 +91,7 @@ def test_a_failed_purchase_is_refunded_once(bob):
 def test_each_currency_has_its_own_wallet(bob):
     deposit = Deposit.objects.create(user=bob, order_id="order", status="pending")
     deposits.record_report(
-        DepositReport(
+        deposits.DepositReport(
             status="success",
             order_id=deposit.order_id,
             user_amount=Decimal(5),

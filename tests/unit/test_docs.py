@@ -131,6 +131,9 @@ def test_the_picture_of_the_folders_shows_the_import_contracts():
     assert (ROOT / "docs/architecture.svg").read_text() == script("map").draw()
 
 
+EXAMPLES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "example_project/shop").rglob("*.py")]
+
+
 def public_modules():
     return script("reference_page").MODULES
 
@@ -146,6 +149,21 @@ def test_the_reference_has_exactly_the_public_names_of(name):
     names = set(script("reference_parts").public_names(module))
     assert set(headings) <= names
     assert names <= {*headings, *first_cells}
+
+
+@pytest.mark.parametrize("page", sorted(page.relative_to(ROOT).as_posix() for page in EXAMPLES))
+def test_examples_import_only_names_of_the_reference(page):
+    found = re.findall(
+        r"^\s*from django_skinsback(?:\.(\w+))? import ([\w, ]+)", (ROOT / page).read_text(), re.MULTILINE
+    )
+    for module, names in found:
+        public = (
+            script("reference_parts").public_names(importlib.import_module(f"django_skinsback.{module}"))
+            if module
+            else public_modules()
+        )
+        assert set(re.findall(r"\w+", names)) <= set(public)
+        assert not module or module in public_modules()
 
 
 def test_every_exception_is_public():

@@ -98,7 +98,7 @@ def _solvency_state(solvency: Solvency) -> list[str]:
             )
         sentences.append(text % {"amount": display.money(solvency.missing)})
     elif solvency.is_complete:
-        sentences.append(_("Not short: the balance minus what is reserved covers what the site owes its users."))
+        sentences.append(_("Covered: the balance minus what is reserved is enough for what the site owes its users."))
     else:
         sentences.append(_("It is not known whether the balance covers what the site owes its users."))
     if solvency.unreadable:

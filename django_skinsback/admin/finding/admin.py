@@ -93,5 +93,5 @@ class FindingAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # only the stubs
         if not search_term.strip():
             return queryset, False
         found = find(self.search, search_term, queryset.db, through=self.search_through)
-        request.skinsback_search_was_cut = found.is_cut  # type: ignore[attr-defined]
+        request.skinsback_search_was_cut = found.is_cut  # type: ignore[attr-defined] # read by the change list
         return queryset.filter(pk__in=sorted(found.keys)), False

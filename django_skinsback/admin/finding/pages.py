@@ -122,9 +122,9 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg] # only the stubs ar
         return self._exact_rows.values_list("pk", flat=True)
 
     def _newest_keys(self) -> list[Any]:
-        """Return the primary keys of the newest rows of the best index.
+        """Return the primary keys of the newest rows that an index finds.
 
-        The best index is one that finds fewer than ``ROWS_LOOKED_AT`` rows, because then no match is missed.
+        An index that finds fewer than ``ROWS_LOOKED_AT`` rows is used if there is one. Then no match is missed.
         """
         conditions, order = conditions_of(self.object_list, self.time_column), (f"-{self.time_column}", "-pk")
         first: list[Any] = []

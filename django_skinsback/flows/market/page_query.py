@@ -41,7 +41,10 @@ class Filters:
 
     @property
     def facets(self) -> list[tuple[Condition, ...]]:
-        """The conditions of each wanted pair of wear and quality. If all pairs are wanted, one empty tuple."""
+        """The conditions of each wanted pair of wear and quality.
+
+        If all pairs are wanted, the list contains one empty tuple.
+        """
         if not self.wears and not self.qualities:
             return [()]
         return self.all_facets

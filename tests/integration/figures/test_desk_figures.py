@@ -166,7 +166,7 @@ def test_without_a_common_currency_both_sums_stand_side_by_side(desk, operator, 
 
 def test_a_shortage_is_said_in_words_and_marked(shop, desk, operator):
     assert "skinsback-short" not in desk(operator)
-    assert "Not short: the balance minus what is reserved covers" in desk(operator)
+    assert "Covered: the balance minus what is reserved is enough" in desk(operator)
 
     BalanceSnapshot.objects.create(account="default", balance=Decimal(-50))
     html = desk(operator)
