@@ -6,7 +6,7 @@ that the site pays, the reasons for a review, or faults of the site's keys and o
 
 from .dates import hold_days_left, trade_offer_expires_at
 from .deposits import expected_credit, for_deposit, is_payable
-from .problems import NOT_AVAILABLE_CODE, Problem, for_error, for_word
+from .problems import NOT_AVAILABLE_CODE, Problem, for_code, for_error
 from .purchases import for_purchase
 from .texts import NEXT_TEXTS, NextStep, StatusText, Step, StepState, Tone, next_text
 from .trade_offers import trade_offer_url
@@ -21,10 +21,10 @@ __all__ = [
     "StepState",
     "Tone",
     "expected_credit",
+    "for_code",
     "for_deposit",
     "for_error",
     "for_purchase",
-    "for_word",
     "hold_days_left",
     "is_payable",
     "next_text",

@@ -7,8 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import exceptions
 from ..error_texts import ERROR_TEXTS
+from .code_texts import CODE_TEXTS, MARKET_NOT_AVAILABLE, NOT_AVAILABLE, code_text
 from .texts import NextStep, next_text
-from .words import MARKET_NOT_AVAILABLE, NOT_AVAILABLE, WORD_TEXTS, word_text
 
 NOT_AVAILABLE_CODE = "not_available"
 """The code of every fault of the site: wrong settings or keys, a low balance at SkinsBack, or an error in its code."""
@@ -113,7 +113,7 @@ KINDS: dict[type[exceptions.SkinsBackError], Kind] = {
         _("SkinsBack is under maintenance"),
         503,
         NextStep.TRY_AGAIN,
-        WORD_TEXTS["under_maintenance"].text,
+        CODE_TEXTS["under_maintenance"].text,
         retry_after=RETRY_AFTER_SECONDS,
     ),
     exceptions.MarketDisabled: Kind(
@@ -125,20 +125,20 @@ KINDS: dict[type[exceptions.SkinsBackError], Kind] = {
         _("The price has changed"),
         409,
         NextStep.SEE_NEW_PRICE,
-        WORD_TEXTS["skins_not_found_at_specified_price"].text,
+        CODE_TEXTS["skins_not_found_at_specified_price"].text,
         code="price_risen",
     ),
     exceptions.TradeURLRefused: Kind(
         _TRADE_URL,
         409,
         NextStep.ENTER_TRADE_URL,
-        WORD_TEXTS["invalid_token_value"].text,
+        CODE_TEXTS["invalid_token_value"].text,
     ),
     exceptions.TooManyFailedAttempts: Kind(
         _("Too many failed trades"),
         409,
         NextStep.WAIT,
-        WORD_TEXTS["too_many_failed_attempts"].text,
+        CODE_TEXTS["too_many_failed_attempts"].text,
     ),
 }
 """Exception class -> kind of problem. If a class is missing here, the kind of its base class is used."""
@@ -192,13 +192,13 @@ def problems_of_words() -> list[Problem]:
 
 
 def _of_word(word: str) -> Problem:
-    kind = Kind(_("SkinsBack refused the request"), 409, WORD_TEXTS[word].next_step, code=word)
-    return _problem(kind, str(WORD_TEXTS[word].text))
+    kind = Kind(_("SkinsBack refused the request"), 409, CODE_TEXTS[word].next_step, code=word)
+    return _problem(kind, str(CODE_TEXTS[word].text))
 
 
-def for_word(word: str) -> str:
+def for_code(word: str) -> str:
     """Return the text of a code that SkinsBack reported as a reason; empty if the code has no text."""
-    found = word_text(word)
+    found = code_text(word)
     return str(found.text) if found else ""
 
 

@@ -8,9 +8,9 @@ from django.utils.translation import gettext_lazy
 from ..models import Purchase
 from ..models.fields import utc_now
 from ..statuses import CANCELLED, PURCHASE_FAILURES, EntryKind, PurchaseStatus
+from .code_texts import code_text
 from .dates import hold_duration, is_trade_offer_over
 from .texts import REFRESH_FAST, REFRESH_SLOW, Entry, NextStep, StatusText, Tone, status_text
-from .words import word_text
 
 DELAYED_AFTER = timedelta(seconds=10)
 """An order is usually sent within two seconds. If it is not sent after this time, the page shows the text DELAYED."""
@@ -166,7 +166,7 @@ def for_purchase(purchase: Purchase) -> StatusText:
     """
     reason = None
     if purchase.status in PURCHASE_FAILURES and purchase.error_message != CANCELLED:
-        reason = word_text(purchase.error_reason, purchase.error_message)
+        reason = code_text(purchase.error_reason, purchase.error_message)
     return status_text(
         _entry(purchase),
         PURCHASE_STEPS,

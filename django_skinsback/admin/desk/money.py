@@ -14,7 +14,7 @@ from ...flows.monitoring.balance import days_left_text, newest_balance
 from ...flows.monitoring.exposure import HoldsSummary, holds_by_account, reserved_by_account
 from ...money import EXACT
 from .. import display
-from .words import about_date, ago
+from .texts import about_date, ago
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from ...models.fields import utc_now
 from ..links import list_url, page_url
 from .money import accounts_money, hold_lines, may_see_exposure
 from .needs import SHOWN_OWING_USERS, balance_notices, needs_of, owing_users
-from .words import StateLine, failing_line, limit_line, prices_line, webhooks_line, worker_line
+from .texts import StateLine, failing_line, limit_line, prices_line, webhooks_line, worker_line
 
 DESK_PERMISSION = "skinsback.view_desk"
 

@@ -17,7 +17,7 @@ from ...models import Deposit, Discrepancy, Purchase, WebhookEvent
 from ...models.reasons import reason_text
 from .. import display
 from ..base import ReadOnlyAdmin
-from ..desk.words import about_date
+from ..desk.texts import about_date
 from .advice import (
     DELIVERY_ADVICE,
     DEPOSIT_ADVICE,

@@ -18,7 +18,7 @@ from ...models.reasons import Reason, make_reason, reason_text
 from ...signals import deposit_changed, entry_posted, purchase_changed, review_needed
 from ...statuses import DepositStatus, EntryKind
 from .database import after_commit, current, database, lock, log_after_commit, raise_if_rolled_back, read_locked
-from .queues import queue_entered_by, report_queue_entered
+from .queues import announce_queue_entered, queue_entered_by
 
 Source = StatusChange.Source
 Row = TypeVar("Row", Deposit, Purchase)
@@ -199,7 +199,7 @@ class Edit(Generic[Row]):
         if self.row.needs_review or self.row.status == DepositStatus.IN_HOLD:
             queue = queue_entered_by(self.row, self.changed)
             if queue is not None:
-                report_queue_entered(self.row, queue)
+                announce_queue_entered(self.row, queue)
         for change in self.history:
             change.save(using=database())
             if change.from_status != change.to_status == self.row.status:

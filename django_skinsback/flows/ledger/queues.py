@@ -1,4 +1,4 @@
-"""Reports that a row has entered a queue of the operator's desk: a log event and the signal ``queue_entered``."""
+"""Announces that a row has entered a queue of the operator's desk: a log event and the signal ``queue_entered``."""
 
 import logging
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ def queue_entered_by(row: Deposit | Purchase, changed: Iterable[str]) -> Queue |
     return Queue.HOLDS
 
 
-def report_queue_entered(row: Deposit | Purchase | WebhookEvent | Discrepancy, queue: Queue) -> None:
+def announce_queue_entered(row: Deposit | Purchase | WebhookEvent | Discrepancy, queue: Queue) -> None:
     """After the commit, log ``skinsback.queue_entered`` and send the signal ``queue_entered``."""
     about: dict[str, Any] = {"account": row.account, "row": type(row).__name__, "row_id": row.pk, "queue": str(queue)}
     log_after_commit(logging.INFO, "skinsback.queue_entered", **about)

@@ -17,7 +17,7 @@ from ...models import Deposit, Discrepancy, ListName, Purchase
 from ...models.fields import utc_now
 from ...statuses import Queue
 from ..ledger.database import database, run
-from ..ledger.queues import report_queue_entered
+from ..ledger.queues import announce_queue_entered
 from ..ledger.record import Outcome, Recorded
 
 logger = logging.getLogger("django_skinsback")
@@ -174,7 +174,7 @@ class DiscrepancyStore:
         )
         for row in [*new, *changed]:
             if row.state == State.OPEN and row.pk not in open_before:
-                report_queue_entered(row, Queue.DISCREPANCIES)
+                announce_queue_entered(row, Queue.DISCREPANCIES)
         if self._on_discrepancy is not None:
             for row in [*new, *stored.values()]:
                 self._on_discrepancy(row)

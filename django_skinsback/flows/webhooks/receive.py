@@ -28,7 +28,7 @@ from ..deposits import report as deposits
 from ..forget_user import RAW_DATA
 from ..ledger.database import database, look, run
 from ..ledger.edit import Source
-from ..ledger.queues import report_queue_entered
+from ..ledger.queues import announce_queue_entered
 from ..ledger.record import Outcome, PendingChange
 from ..monitoring.balance import store_balance
 from ..purchases import report as purchases
@@ -219,7 +219,7 @@ def keep_failed(event: WebhookEvent, error: Exception, message: DepositReport | 
         if same.filter(processed_at=None).update(**failed, **named):
             if enters_queue:
                 first.refresh_from_db(using=database(), fields=list(failed))
-                report_queue_entered(first, Queue.DELIVERIES)
+                announce_queue_entered(first, Queue.DELIVERIES)
             return
         if same.exists():
             return
@@ -229,7 +229,7 @@ def keep_failed(event: WebhookEvent, error: Exception, message: DepositReport | 
         event.deposit, event.purchase = named.get("deposit"), named.get("purchase")
         event.save(using=database())
         if enters_queue:
-            report_queue_entered(event, Queue.DELIVERIES)
+            announce_queue_entered(event, Queue.DELIVERIES)
 
     run(block)
 

@@ -7,9 +7,9 @@ from django.utils import translation
 from django_skinsback import exceptions, player_texts
 from django_skinsback.models import LedgerEntry
 from django_skinsback.player_texts import NextStep, Tone
+from django_skinsback.player_texts.code_texts import CODE_TEXTS
 from django_skinsback.player_texts.deposits import DEPOSIT_TEXTS
 from django_skinsback.player_texts.purchases import PURCHASE_TEXTS
-from django_skinsback.player_texts.words import WORD_TEXTS
 from django_skinsback.statuses import PURCHASE_FAILURES, DepositStatus, PurchaseStatus
 from django_skinsback.testing import make_deposit, make_purchase
 
@@ -38,14 +38,14 @@ def test_every_status_of_a_purchase_has_a_text():
 
 def test_every_word_that_the_package_knows_has_a_text_for_players():
     of_calls_of_operators = {"transaction_not_found", "offer_already_approved_or_canceled", "offer_not_found"}
-    assert set(exceptions._BY_MESSAGE) - of_calls_of_operators <= set(WORD_TEXTS)
+    assert set(exceptions._BY_MESSAGE) - of_calls_of_operators <= set(CODE_TEXTS)
 
 
 @pytest.mark.parametrize("reason", ERROR_REASONS)
 def test_the_reason_of_a_failed_trade_is_shown_instead_of_the_text_of_its_status(reason):
     text = player_texts.for_purchase(make_purchase(status="user_not_tradable", error_reason=reason))
-    assert text.text == str(WORD_TEXTS[reason].text) == player_texts.for_word(reason)
-    assert text.next_step == WORD_TEXTS[reason].next_step
+    assert text.text == str(CODE_TEXTS[reason].text) == player_texts.for_code(reason)
+    assert text.next_step == CODE_TEXTS[reason].next_step
 
 
 @pytest.mark.parametrize("status", sorted(PURCHASE_FAILURES))
@@ -72,7 +72,7 @@ def every_deposit(user):
 
 def every_purchase(user):
     for status in PurchaseStatus:
-        for word in ["", *WORD_TEXTS, "Cancelled", "RequestNotSent"]:
+        for word in ["", *CODE_TEXTS, "Cancelled", "RequestNotSent"]:
             yield make_purchase(user=user, status=status, error_message=word, needs_review=True)
 
 
@@ -138,7 +138,7 @@ def test_a_busy_inventory_says_when_to_repeat():
 @pytest.mark.parametrize("word", ["invalid_max_value", "private_inventory", "invalid_steam_id"])
 def test_a_refused_deposit_says_why(word):
     found = player_texts.for_error(exceptions.APIError.for_answer("create_from_user_inventory", 3, word))
-    assert (found.code, found.http_status, found.text) == (word, 409, str(WORD_TEXTS[word].text))
+    assert (found.code, found.http_status, found.text) == (word, 409, str(CODE_TEXTS[word].text))
 
 
 def test_waiting_is_never_shown_as_failed(user):

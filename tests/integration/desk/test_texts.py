@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from django_skinsback.admin.desk.words import (
+from django_skinsback.admin.desk.texts import (
     ago,
     failing_line,
     limit_line,

@@ -33,7 +33,7 @@ _SOLD = WordText(_("The skin has just been sold to another buyer."), NextStep.CH
 _MARKET_AWAY = WordText(MARKET_NOT_AVAILABLE, NextStep.TRY_AGAIN)
 _AWAY = WordText(NOT_AVAILABLE, NextStep.TRY_AGAIN)
 
-WORD_TEXTS: dict[str, WordText] = {
+CODE_TEXTS: dict[str, WordText] = {
     # SkinsBack refused a purchase (/docs/api/v1/market_buy, /docs/api/v1/market_batch_buy)
     "insufficient_funds": _MARKET_AWAY,
     "skin_unavailable": _SOLD,
@@ -104,6 +104,6 @@ WORD_TEXTS: dict[str, WordText] = {
 """SkinsBack's code -> text and next step."""
 
 
-def word_text(*words: str) -> WordText | None:
+def code_text(*words: str) -> WordText | None:
     """Return the text of the first of these codes that has a text. Return None if no code has a text."""
-    return next((WORD_TEXTS[word] for word in words if word in WORD_TEXTS), None)
+    return next((CODE_TEXTS[word] for word in words if word in CODE_TEXTS), None)
