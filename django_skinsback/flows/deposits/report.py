@@ -53,6 +53,14 @@ APPROVE = "approve"
 """The ``decision`` of the StatusChange that records the approval of a hold."""
 
 
+def ids_of(report: DepositReport) -> dict[str, str]:
+    """Return the ID by which the deposit of a report is found, as a dict: column -> ID.
+
+    This is ``order_id``. If the report has no ``order_id``, it is ``transaction_id``.
+    """
+    return {"order_id": report.order_id} if report.order_id else {"transaction_id": report.transaction_id}
+
+
 def record_report(
     report: DepositReport,
     source: StatusChange.Source | str,
@@ -92,8 +100,7 @@ def decide(
     asked_at: datetime | None = None,
 ) -> PendingChange[Deposit]:
     """Lock the row that a report is about, and return the changes that the report requires. Nothing is saved yet."""
-    ids = {"order_id": report.order_id} if report.order_id else {"transaction_id": report.transaction_id}
-    edit = lock_for_edit(Deposit, source, now=now, event=event, by=by, account=account, **ids)
+    edit = lock_for_edit(Deposit, source, now=now, event=event, by=by, account=account, **ids_of(report))
     if edit is None:
         return PendingChange(Outcome.UNMATCHED)
     decisive = edit.source in DECISIVE and (asked is None or asked.updated_at == edit.row.updated_at)

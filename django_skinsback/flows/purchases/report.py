@@ -33,6 +33,14 @@ CENT = Decimal("0.01")
 """The price and the debited amount may differ by less than this, because of rounding."""
 
 
+def ids_of(report: PurchaseReport) -> dict[str, str]:
+    """Return the ID by which the purchase of a report is found, as a dict: column -> ID.
+
+    This is ``custom_id``. If the report has no ``custom_id``, it is ``buy_id``.
+    """
+    return {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
+
+
 def record_report(
     report: PurchaseReport,
     source: StatusChange.Source | str,
@@ -62,8 +70,7 @@ def decide(
     now: datetime | None = None,
 ) -> PendingChange[Purchase]:
     """Lock the row that a report is about, and return the changes that the report requires. Nothing is saved yet."""
-    ids = {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
-    edit = lock_for_edit(Purchase, source, now=now, event=event, by=by, account=account, **ids)
+    edit = lock_for_edit(Purchase, source, now=now, event=event, by=by, account=account, **ids_of(report))
     if edit is None:
         return PendingChange(Outcome.UNMATCHED)
     if not edit.accept_id("buy_id", report.buy_id):

@@ -235,18 +235,12 @@ def keep_failed(event: WebhookEvent, error: Exception, message: DepositReport | 
 
 
 def _named_row(account: str, message: DepositReport | Event | None) -> dict[str, Any]:
-    """Return the row that a message names, as the value of a delivery's column. Return {} if there is no such row.
-
-    The row is found by the same columns as in ``deposits.decide`` and ``purchases.decide``.
-    """
+    """Return the row that a message names, as the value of a delivery's column. Return {} if there is no such row."""
     row: Deposit | Purchase | None = None
     if isinstance(message, DepositReport):
-        ids = {"order_id": message.order_id} if message.order_id else {"transaction_id": message.transaction_id}
-        row = look(Deposit, account=account, **ids)
+        row = look(Deposit, account=account, **deposits.ids_of(message))
     elif message is not None and message.purchase is not None:
-        report = message.purchase
-        ids = {"custom_id": report.custom_id} if report.custom_id else {"buy_id": report.buy_id}
-        row = look(Purchase, account=account, **ids)
+        row = look(Purchase, account=account, **purchases.ids_of(message.purchase))
     return {} if row is None else {str(row._meta.model_name): row}
 
 
