@@ -36,18 +36,21 @@ CLAIM_EXTENDED_BELOW = MINUTE
 ACCOUNT_ERROR_DELAY = 2 * MINUTE
 """How long a row waits after an error that concerns the whole account, such as a wrong key."""
 
-APPROVAL = 2 * MINUTE
-"""How long the call that approves a hold can be under way.
+CLOCK_SKEW = 2 * MINUTE
+"""The largest accepted difference between the clocks of two servers.
 
-If ``orderstatus`` still reports the hold after this time, the approval did not take effect.
+An event that is less than this time in the future has the age zero.
 """
 
 CALL_START = MINUTE
 """How long after an approval or a purchase was recorded it can still be sent. A process may be stopped meanwhile.
 
-The client sends or refuses it in less than a minute. So every approval is sent and answered within ``APPROVAL``, and
-every purchase within ``RESEND_AFTER``.
+The client sends or refuses it in less than a minute. So it is sent and answered within two minutes. Another server must
+wait longer by ``CLOCK_SKEW``, because its clock may be ahead.
 """
+
+APPROVAL = 2 * CALL_START + CLOCK_SKEW
+"""How long after an approval was recorded ``orderstatus`` may still report the hold although it was approved."""
 
 OFFER_LIFETIME = ACCEPT_WITHIN + 2 * MINUTE
 """How long after sending a purchase its trade offer can still be created or accepted."""
@@ -74,12 +77,6 @@ LONGEST_WAIT = DAY + HOUR
 """The longest time from now to a valid ``next_poll_at``: a day and one hour as a margin.
 
 A later ``next_poll_at`` was written while the clock was wrong. Such a row is treated as due.
-"""
-
-CLOCK_SKEW = 2 * MINUTE
-"""The largest accepted difference between the clocks of two servers.
-
-An event that is less than this time in the future has the age zero.
 """
 
 LONG_AGO = 30 * DAY

@@ -33,7 +33,7 @@ def approve_hold(deposit: Deposit, by: Any = None, seen: str = "", note: str = "
     The open credits of approved holds are limited by the setting ``HOLD_APPROVE_MAX``. Before the call, the expected
     credit is reserved. If it would exceed a limit, HoldLimitReached is raised, and SkinsBack is not called. The
     reservation is released when the credit is posted, when the hold ends, or when ``orderstatus`` is asked more than
-    two minutes later and still reports the hold.
+    four minutes later and still reports the hold.
 
     The answer to an approval has no amount (``/docs/api/v1/offer_approve``). So ``orderstatus`` is called next, and the
     report of ``orderstatus`` credits the user. If the reported amount is not the amount that the person saw, the row is

@@ -324,6 +324,22 @@ class TestReservation:
         poll_deposits()
         assert (reservation(row), row.status) == (NONE, "hold_approved")
 
+    def test_is_kept_while_the_approval_may_be_under_way_if_the_clock_of_the_polling_server_is_ahead(
+        self, skinsback, limit, user, traveller
+    ):
+        limit(10, 10)
+        row = held(user)
+        skinsback.approval_is_late = True
+        deposits.approve_hold(row)
+
+        traveller.shift(schedule.CLOCK_SKEW + schedule.CALL_START)
+        row.refresh_from_db()
+        deposits.refresh(row)
+
+        assert reservation(row) == UNDER_WAY
+        with pytest.raises(HoldLimitReached):
+            deposits.approve_hold(held(user))
+
     def test_of_a_refused_approval_is_released_by_the_next_poll_and_the_hold_is_undecided_again(
         self, skinsback, limit, user, traveller
     ):
