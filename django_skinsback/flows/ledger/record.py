@@ -4,8 +4,8 @@ Everything happens in one database transaction. Locks are taken in this order: t
 delivery, the history, the ledger entries, the rows that the site's receivers lock. Several deposits or purchases are
 locked in the order of their primary keys. An approval of a hold locks the HoldGuard of its limit before all of these.
 
-The decision may read history and entries with a lock before the delivery is written. Nobody waits for these locks,
-because everybody who writes history or entries has locked the deposit or purchase before.
+The decision may read history and entries with a lock before the delivery is written. No other process waits for these
+locks, because every process locks the deposit or purchase before it writes history or entries.
 """
 
 from collections.abc import Callable
