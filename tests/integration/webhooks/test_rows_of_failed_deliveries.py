@@ -120,7 +120,9 @@ def test_dismissing_one_delivery_dismisses_no_other(two_failed):
 
 
 @pytest.mark.parametrize(
-    "meanwhile", [{"error": "DatabaseError"}, {"outcome": "unmatched"}, {"processed_at": utc_now()}], ids=str
+    "meanwhile",
+    [{"error": "DatabaseError"}, {"outcome": "unmatched"}, {"processed_at": utc_now()}],
+    ids=["another error", "another outcome", "processed"],
 )
 def test_a_delivery_that_changed_since_it_was_read_is_not_dismissed(two_failed, meanwhile):
     first, _second = two_failed
