@@ -19,6 +19,8 @@ from .test_parallel import at_once
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 SHELF = "tests.integration.figures.shelf"
+AGE = timedelta(days=2)
+"""A day is not closed until some time after its end, so shortly after midnight yesterday is open."""
 
 
 @pytest.fixture
@@ -27,11 +29,10 @@ def site(settings):
 
 
 def rows(user):
-    yesterday = timezone.now() - timedelta(days=1)
     for game in ("cs2", "rust"):
-        paid_deposit(user, yesterday, game=game)
-        charged_purchase(user, yesterday, game=game)
-    return day_of(yesterday)
+        paid_deposit(user, timezone.now() - AGE, game=game)
+        charged_purchase(user, timezone.now() - AGE, game=game)
+    return day_of(timezone.now() - AGE)
 
 
 def assert_written_once(day):
@@ -58,7 +59,7 @@ def test_figures_are_replaced_by_several_workers_at_once(user):
     day = rows(user)
     write_day(day)
     for _ in range(5):
-        paid_deposit(user, timezone.now() - timedelta(days=1))
+        paid_deposit(user, timezone.now() - AGE)
 
         results = at_once(*[partial(write_day, day)] * 4)
 
