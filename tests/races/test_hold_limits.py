@@ -181,7 +181,7 @@ def test_after_a_process_is_killed_while_approving_the_limit_still_holds(setting
             with pytest.raises(HoldLimitReached):
                 deposits.approve_hold(second)
 
-        for _ in range(schedule.APPROVAL // schedule.MINUTE + 1):
+        for _ in range((schedule.ACCOUNT_ERROR_DELAY + schedule.APPROVAL) // schedule.MINUTE + 2):
             traveller.shift(60)
             sandbox.clock.advance(minutes=1)
             poll_deposits()
