@@ -35,7 +35,7 @@ from ...statuses import PurchaseStatus
 from ...steam import TradeURL
 from ...wire.arguments import SkinToBuy
 from ...wire.types import PurchaseReport
-from ..ledger.database import database, look, refuse_inside_transaction
+from ..ledger.database import database, look, refuse_inside_transaction, run
 from ..ledger.duplicate_rows import by_id, flag_differing
 from ..ledger.edit import Edit, Source
 from ..ledger.record import change
@@ -103,7 +103,7 @@ def resend(purchase: Purchase) -> SkinsBackError | None:
     rows = Purchase.objects.using(database()).filter(
         pk=purchase.pk, status__in=MAY_BE_SENT, attempts=purchase.attempts, buy_id=None, updated_at=purchase.updated_at
     )
-    if not rows.update(**_columns_before_call(now)):
+    if not run(partial(rows.update, **_columns_before_call(now))):
         return None
     return _send_rows(client, [Purchase.objects.using(database()).get(pk=purchase.pk)], now)
 
@@ -136,8 +136,11 @@ def _unsent_of_batch(purchase: Purchase) -> list[int]:
 
 
 def _claim_unsent(keys: list[int], now: datetime) -> list[Purchase]:
-    """Mark unsent rows as sent, and return the marked rows. Only the process that has marked a row sends this row."""
-    if not _unsent().filter(pk__in=keys).update(**_columns_before_call(now)):
+    """Mark unsent rows as sent, and return the marked rows. Only the process that has marked a row sends this row.
+
+    If several processes mark the same rows at once, some databases report a deadlock. Then the UPDATE is repeated.
+    """
+    if not run(partial(_unsent().filter(pk__in=keys).update, **_columns_before_call(now))):
         return []
     sent = Purchase.objects.using(database()).filter(pk__in=keys, attempts=1, submitted_at=now, buy_id=None)
     return list(sent.order_by("pk"))

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 import time_machine
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from django_skinsback import purchases, schedule
@@ -244,3 +245,21 @@ def test_a_row_that_was_deleted_raises_row_deleted(sent, monkeypatch, flow, atte
         flow(purchase)
 
     assert sent == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("again", [False, True], ids=["first attempt", "repeated attempt"])
+def test_a_claim_is_repeated_after_a_deadlock(sent, again):
+    purchase, deadlocks = make_purchase(status="unknown" if again else "requested"), []
+
+    def deadlock_once(execute, sql, *arguments):
+        if sql.startswith("UPDATE") and "attempts" in sql and not deadlocks:
+            deadlocks.append(sql)
+            raise OperationalError("database is locked")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(deadlock_once):
+        sending.resend(purchase) if again else sending.dispatch(purchase)
+
+    assert (len(deadlocks), sent) == (1, [purchase.custom_id])
+    assert fresh(purchase).attempts == 1 + again
