@@ -5,16 +5,20 @@ The rows exist at the sandbox too, so that an operator can decide each of them. 
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
-from django_skinsback import deposits, players, purchases, tasks
+from django_skinsback import deposits, players, purchases
 from django_skinsback.connection import get_client
 from django_skinsback.models import Deposit, Discrepancy, LedgerEntry, Purchase, WebhookEvent
 from django_skinsback.signals import entry_posted
@@ -49,7 +53,9 @@ def make_discrepancy(user: AbstractBaseUser, sandbox: "SandboxControl") -> Discr
     get_client().create_deposit(ORDER_OF_ANOTHER_PROGRAM, steam_id=profile.steam_id if profile else "", game="rust")
     sandbox.post(f"deposits/{ORDER_OF_ANOTHER_PROGRAM}/choose")
     sandbox.post(f"deposits/{ORDER_OF_ANOTHER_PROGRAM}/accept")
-    tasks.reconcile()
+    since = timezone.now() - timedelta(hours=1)
+    with suppress(SystemExit):  # exit code 3: a discrepancy needs a person
+        call_command("skinsback_reconcile", lists=["orders"], since=since, stdout=StringIO())
     return Discrepancy.objects.get(our_id=ORDER_OF_ANOTHER_PROGRAM)
 
 
