@@ -86,6 +86,7 @@ def test_a_queue_is_worked_off_by_the_keyboard_alone(site):
 
 def press_until(page, text):
     """Press the tabulator until the element with this text has the focus; fail after a hundred elements."""
+    page.wait_for_load_state()
     for _ in range(100):
         page.keyboard.press("Tab")
         focused = page.evaluate("document.activeElement.innerText.replace(/\\s+/g, ' ').trim()")
