@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from .exceptions import InvalidAmount, InvalidInput
 
-Key = TypeVar("Key", bound=Hashable)
+_Key = TypeVar("_Key", bound=Hashable)
 
 PLACES = Decimal("0.000001")
 MAX_DIGITS = 15
@@ -27,7 +27,7 @@ def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
     return reduce(EXACT.add, amounts, Decimal(0))
 
 
-def add_to(sums: MutableMapping[Key, Decimal], key: Key, amount: Decimal) -> None:
+def add_to(sums: MutableMapping[_Key, Decimal], key: _Key, amount: Decimal) -> None:
     """Add an amount to the sum of this key, exactly. A key that has no sum yet has the sum 0."""
     sums[key] = EXACT.add(sums.get(key, Decimal(0)), amount)
 

@@ -45,11 +45,13 @@ An event that is less than this time in the future has the age zero.
 CALL_START = MINUTE
 """How long after an approval or a purchase was recorded it can still be sent. A process may be stopped meanwhile.
 
-The client sends or refuses it in less than a minute. So it is sent and answered within two minutes. Another server must
-wait longer by ``CLOCK_SKEW``, because its clock may be ahead.
+The client sends or refuses it in less than a minute, so the call ends within ``CALL_END``.
 """
 
-APPROVAL = 2 * CALL_START + CLOCK_SKEW
+CALL_END = 2 * CALL_START
+"""How long after an approval or a purchase was recorded its call has ended, if both times are of the same clock."""
+
+APPROVAL = CALL_END + CLOCK_SKEW
 """How long after an approval was recorded ``orderstatus`` may still report the hold although it was approved."""
 
 OFFER_LIFETIME = ACCEPT_WITHIN + 2 * MINUTE

@@ -196,9 +196,9 @@ def _of_word(word: str) -> Problem:
     return _problem(kind, str(CODE_TEXTS[word].text))
 
 
-def for_code(word: str) -> str:
+def for_code(code: str) -> str:
     """Return the text of a code that SkinsBack reported as a reason; empty if the code has no text."""
-    found = code_text(word)
+    found = code_text(code)
     return str(found.text) if found else ""
 
 

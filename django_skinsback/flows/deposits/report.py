@@ -296,5 +296,5 @@ def _schedule(edit: Edit[Deposit], outcome: WebhookEvent.Outcome, *, decisive: b
         if delay is None and outcome == Outcome.WITHHELD and not edit.entries():
             delay = schedule.backoff(poll_count) if poll_count < schedule.WITHHELD_POLLS else None
         if deposit.reserved_at is not None and deposit.status == DepositStatus.IN_HOLD:
-            delay = schedule.APPROVAL  # the next answer shows the result of the approval
+            delay = schedule.CALL_END  # the next answer shows the result of the approval
         edit.set(failing_since=None, poll_count=poll_count, next_poll_at=edit.now + delay if delay else None)
