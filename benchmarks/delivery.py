@@ -84,7 +84,7 @@ def under_load(address: server.Address, a: Contestant, b: Contestant, scale: Sca
 
 
 def _bursts(address: server.Address, contestant: Contestant, scale: Scale, warm_up: int) -> Iterator[None]:
-    waiting = iter(contestant(scale.burst * (scale.bursts + warm_up)))
+    waiting = iter([delivery.http() for delivery in contestant(scale.burst * (scale.bursts + warm_up))])
     while burst := list(islice(waiting, scale.burst)):
         server.load(address, burst)
         yield

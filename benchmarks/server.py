@@ -57,9 +57,8 @@ def _wait_for(address: Address, process: "subprocess.Popen[bytes]") -> None:
     raise RuntimeError("gunicorn did not start.")
 
 
-def load(address: Address, deliveries: Sequence[Delivery]) -> None:
-    """Send all deliveries over ``CONNECTIONS`` connections; raise AssertionError if an answer is not 200."""
-    requests = [delivery.http() for delivery in deliveries]
+def load(address: Address, requests: Sequence[bytes]) -> None:
+    """Send all HTTP requests over ``CONNECTIONS`` connections; raise AssertionError if an answer is not 200."""
     shares = [requests[number::CONNECTIONS] for number in range(CONNECTIONS)]
     with ThreadPoolExecutor(CONNECTIONS) as senders:
         for statuses in senders.map(lambda share: [_status(address, request) for request in share], shares):

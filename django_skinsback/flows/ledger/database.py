@@ -3,8 +3,9 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -23,6 +24,12 @@ M = TypeVar("M", bound=Model)
 
 REPEATS = 3
 _LONGEST_PAUSE_SECONDS = 0.2
+
+_READ_BACK = """
+SELECT {rows}.id, {rows}.updated_at, {entries}.id AS entry_id
+FROM {rows} LEFT JOIN {entries} ON {entries}.{reference} = {rows}.id
+WHERE {rows}.id IN ({places})
+"""
 
 _PASSING_SQLSTATES = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
 _ABORTED_SQLSTATE = "25P02"  # PostgreSQL: an earlier statement failed, so the transaction ignores all statements
@@ -79,16 +86,45 @@ def read_locked(model: type[M], **values: Any) -> list[M]:
     return list(model._default_manager.using(database()).raw(sql, _parameters(model, values)))
 
 
-def _sql(template: str, model: type[Model], values: Mapping[str, Any]) -> str:
-    """Return a statement with the name of the table, and with the condition that the columns have these values.
+def update(model: type[Model], changes: Mapping[str, Any], **values: Any) -> bool:
+    """Write ``changes`` to the rows whose columns have these values. Return whether there is such a row."""
+    sql = _sql("UPDATE {table} SET {changes} WHERE {condition}", model, values, changes)
+    with connections[database()].cursor() as cursor:
+        cursor.execute(sql, [*_parameters(model, changes), *_parameters(model, values)])
+        return bool(cursor.rowcount)
 
-    A QuerySet is not used, because Django needs two to four times as long to build such a statement and to read its
-    result. Every webhook delivery locks its row and reads the row's entries.
+
+def read_back(model: type[Model], keys: Sequence[Any]) -> list[tuple[Any, datetime, Any]]:
+    """Return what is stored of the rows with these primary keys: the key, ``updated_at`` and the key of an entry.
+
+    A row is repeated for each of its ledger entries. For a row without entries, the key of the entry is None.
     """
     quote = connections[database()].ops.quote_name
-    columns = [model._meta.pk.attname if name == "pk" else name for name in values]
+    sql = _READ_BACK.format(
+        rows=quote(model._meta.db_table),
+        entries=quote(LedgerEntry._meta.db_table),
+        reference=quote(f"{model._meta.model_name}_id"),
+        places=", ".join(["%s"] * len(keys)),
+    )
+    rows: Any = model._default_manager.using(database()).raw(sql, keys)
+    return [(row.pk, row.updated_at, row.entry_id) for row in rows]
+
+
+def _sql(template: str, model: type[Model], values: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> str:
+    """Return a statement with the name of the table, the condition that the columns have these values, and changes.
+
+    A QuerySet is not used, because Django needs two to four times as long to build such a statement and to read its
+    result. Every webhook delivery locks its row, reads the row's entries, writes the row and reads it back.
+    """
+    quote = connections[database()].ops.quote_name
+
+    def equal(names: Iterable[str]) -> list[str]:
+        return [f"{quote(model._meta.pk.attname if name == 'pk' else name)} = %s" for name in names]
+
     return template.format(
-        table=quote(model._meta.db_table), condition=" AND ".join(f"{quote(column)} = %s" for column in columns)
+        table=quote(model._meta.db_table),
+        condition=" AND ".join(equal(values)),
+        changes=", ".join(equal(changes or ())),
     )
 
 
@@ -96,7 +132,7 @@ def _parameters(model: type[Model], values: Mapping[str, Any]) -> list[Any]:
     """Return the values as the database stores them. The key of a user may be a UUID, which some drivers refuse."""
     connection, meta = connections[database()], model._meta
     columns: list[Any] = [meta.pk if name == "pk" else meta.get_field(name) for name in values]
-    return [column.get_db_prep_value(value, connection) for column, value in zip(columns, values.values(), strict=True)]
+    return [column.get_db_prep_save(value, connection) for column, value in zip(columns, values.values(), strict=True)]
 
 
 def _has_current_reads() -> bool:

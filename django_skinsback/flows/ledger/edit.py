@@ -17,7 +17,17 @@ from ...models.fields import TICK, WORD_LENGTH, UTCDateTimeField, utc_now
 from ...models.reasons import Reason, make_reason, reason_text
 from ...signals import deposit_changed, entry_posted, purchase_changed, review_needed
 from ...statuses import DepositStatus, EntryKind
-from .database import after_commit, current, database, lock, log_after_commit, raise_if_rolled_back, read_locked
+from .database import (
+    after_commit,
+    current,
+    database,
+    lock,
+    log_after_commit,
+    raise_if_rolled_back,
+    read_back,
+    read_locked,
+    update,
+)
 from .queues import announce_queue_entered, queue_entered_by
 
 Source = StatusChange.Source
@@ -189,7 +199,7 @@ class Edit(Generic[Row]):
             return
         as_locked = {"pk": self.row.pk, "updated_at": self.row.updated_at}
         self.set(updated_at=max(self.now, self.row.updated_at + TICK))
-        if not type(self.row)._default_manager.using(database()).filter(**as_locked).update(**self.changed):
+        if not update(type(self.row), self.changed, **as_locked):
             raise RolledBack  # a CREDIT function has saved the row, or swallowed a deadlock that released the lock
         about = {"account": self.row.account, "row": type(self.row).__name__, "row_id": self.row.pk}
         for reason in self.reasons:
@@ -221,9 +231,8 @@ def verify_saved(edits: Sequence[Edit[Any]]) -> None:
     exception: Django rolls back at the end of the transaction (``needs_rollback``), PostgreSQL rolls back instead of
     committing, and MariaDB has undone all earlier statements after a deadlock.
     """
-    rows = type(edits[0].row)._default_manager.using(database()).filter(pk__in=[edit.row.pk for edit in edits])
     with raise_if_rolled_back():
-        stored = list(rows.values_list("pk", "updated_at", "entries"))  # a row is repeated for each of its entries
+        stored = read_back(type(edits[0].row), [edit.row.pk for edit in edits])
     # The stored time is later if a receiver has saved the row. Times are compared as they are stored, because without
     # USE_TZ they are stored in local time, and one hour of local time occurs twice a year.
     times = {pk: _as_stored(time) for pk, time, _entry in stored}
