@@ -23,7 +23,7 @@ class Scale:
 
 FULL = Scale(
     deliveries=800,
-    bursts=12,
+    bursts=40,
     burst=60,
     calls=800,
     starts=40,
