@@ -87,7 +87,7 @@ def read_locked(model: type[M], **values: Any) -> list[M]:
 
 
 def update(model: type[Model], changes: Mapping[str, Any], **values: Any) -> bool:
-    """Write ``changes`` to the rows whose columns have these values. Return whether there is such a row."""
+    """Write ``changes`` (column -> value) to the rows whose columns have these values. Return whether one exists."""
     sql = _sql("UPDATE {table} SET {changes} WHERE {condition}", model, values, changes)
     with connections[database()].cursor() as cursor:
         cursor.execute(sql, [*_parameters(model, changes), *_parameters(model, values)])
@@ -111,7 +111,7 @@ def read_back(model: type[Model], keys: Sequence[Any]) -> list[tuple[Any, dateti
 
 
 def _sql(template: str, model: type[Model], values: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> str:
-    """Return a statement with the name of the table, the condition that the columns have these values, and changes.
+    """Fill in a statement: the table, the condition that its columns have these ``values``, and the ``changes``.
 
     A QuerySet is not used, because Django needs two to four times as long to build such a statement and to read its
     result. Every webhook delivery locks its row, reads the row's entries, writes the row and reads it back.

@@ -1,9 +1,10 @@
 """Recording a report: the row is locked, read, decided, written and verified."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
@@ -11,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_skinsback import deposits, purchases
-from django_skinsback.flows.ledger.database import lock
+from django_skinsback.flows.ledger.database import lock, read_back, update
 from django_skinsback.flows.webhooks.replay import apply_kept
 from django_skinsback.models import Deposit, LedgerEntry, Purchase, StatusChange, WebhookEvent
 from django_skinsback.signals import entry_posted
@@ -54,6 +55,76 @@ def test_a_lock_outside_a_database_transaction_is_refused():
 
     with pytest.raises(transaction.TransactionManagementError):
         lock(Deposit, pk=deposit.pk)
+
+
+SAMPLES = {
+    "BooleanField": [True, False],
+    "CharField": ["a'b%s", ""],
+    "DateTimeField": [datetime(2026, 10, 25, 0, 30, 0, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)],
+    "DecimalField": [Decimal("12345678901234.5"), Decimal("-0.000001")],
+    "IntegerField": [0, -7],
+    "JSONField": [[{"name": "★ M9 | Doppler", "price": "0.4"}], []],
+    "PositiveIntegerField": [0, 7],
+    "TextField": ["two\nlines", ""],
+    "UUIDField": [UUID(int=7)],
+    "URLField": ["https://skinsback.com/pay", ""],
+}
+"""Type of a column -> values to write. In Berlin, the two times are the same hour of the clock."""
+
+
+@pytest.mark.parametrize("use_tz", [True, False])
+@pytest.mark.parametrize("make", [make_deposit, make_purchase])
+def test_update_stores_the_same_as_a_query_set(make, use_tz, settings):
+    settings.USE_TZ, settings.TIME_ZONE = use_tz, "Europe/Berlin"
+    row = make()
+    model = type(row)
+    columns = [column for column in model._meta.concrete_fields if not (column.primary_key or column.is_relation)]
+    assert len(columns) > 25
+    for column in columns:
+        for value in [*SAMPLES[column.get_internal_type()], *([None] if column.null else [])]:
+            assert update(model, {column.name: value}, pk=row.pk)
+            ours = _as_stored(row, column.column)
+            model.objects.filter(pk=row.pk).update(**{column.name: value})
+            assert ours == _as_stored(row, column.column), (column.name, value)
+
+
+def _as_stored(row, column):
+    with connection.cursor() as cursor:
+        quote = connection.ops.quote_name
+        cursor.execute(f"SELECT {quote(column)} FROM {quote(row._meta.db_table)} WHERE id = %s", [row.pk])
+        return cursor.fetchone()[0]
+
+
+def test_update_changes_only_the_row_that_has_all_values():
+    changed, other = make_deposit(), make_deposit()
+    since = changed.updated_at
+
+    assert update(Deposit, {"game": "dota2", "poll_count": 5}, pk=changed.pk, updated_at=since)
+    assert not update(Deposit, {"game": "rust"}, pk=changed.pk, updated_at=since + timedelta(microseconds=1))
+
+    assert list(Deposit.objects.order_by("pk").values_list("game", "poll_count")) == [
+        ("dota2", 5),
+        (other.game, other.poll_count),
+    ]
+
+
+def test_read_back_returns_each_row_with_each_of_its_entries():
+    without, paid, returned, unasked = make_deposit(), make_deposit(), make_deposit(), make_deposit()
+    for deposit in (paid, returned, unasked):
+        deposits.record_report(DepositReport(order_id=deposit.order_id, status="hold_approved", **PAID), "poll")
+    deposits.record_report(DepositReport(order_id=returned.order_id, status="hold_returned", **PAID), "poll")
+
+    stored = read_back(Deposit, [without.pk, paid.pk, returned.pk])
+
+    times = dict(Deposit.objects.values_list("pk", "updated_at"))
+    assert sorted(stored, key=lambda line: (line[0], line[2])) == [
+        (without.pk, times[without.pk], None),
+        *((entry.deposit_id, times[entry.deposit_id], entry.pk) for entry in _entries(paid, returned)),
+    ]
+
+
+def _entries(*of):
+    return LedgerEntry.objects.filter(deposit__in=of).order_by("deposit", "pk")
 
 
 @pytest.mark.django_db(transaction=True)
