@@ -17,7 +17,7 @@ from .flows.figures import daily_figures as written_figures
 from .flows.figures import owing
 from .flows.ledger.database import database
 from .flows.monitoring import digest
-from .flows.monitoring.passes import note_pass
+from .flows.monitoring.sweeps import note_sweep
 from .flows.polling import purchases as purchase_queue
 from .flows.purchases.send import submit
 from .flows.reconciliation import run as reconciliation
@@ -52,14 +52,14 @@ def submit_purchase(purchase_id: int) -> None:
 def poll_purchases() -> None:
     """Send and poll the purchases that are due."""
     purchase_queue.poll_purchases()
-    note_pass()
+    note_sweep()
 
 
 @shared_task(name="skinsback.poll_deposits", **_OPTIONS)
 def poll_deposits() -> None:
     """Apply stored deliveries that failed before, then poll the deposits that are due."""
     scheduler.poll_deposits()
-    note_pass()
+    note_sweep()
 
 
 @shared_task(name="skinsback.sync_prices", **_OPTIONS)

@@ -47,7 +47,7 @@ def take_pictures() -> None:
     from django.conf import settings
     from django.core.management import call_command
 
-    from django_skinsback.flows.monitoring.passes import note_pass
+    from django_skinsback.flows.monitoring.sweeps import note_sweep
     from django_skinsback.sandbox import Sandbox
     from django_skinsback.tasks import snapshot_balance
 
@@ -58,7 +58,7 @@ def take_pictures() -> None:
         make_month()
         call_command("seed_desk")
         snapshot_balance()
-        note_pass()  # the desk then shows a running worker
+        note_sweep()  # the desk then shows a running worker
         with browser() as chromium:
             Camera(chromium, settings.SITE_URL).take_all()
 

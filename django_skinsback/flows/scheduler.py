@@ -15,7 +15,7 @@ from . import retention
 from .figures import daily_figures, owing
 from .market import prices
 from .monitoring import balance, digest
-from .monitoring.passes import note_pass
+from .monitoring.sweeps import note_sweep
 from .polling import deposits as deposit_queue
 from .polling import purchases as purchase_queue
 from .polling.sweep import Counts
@@ -128,7 +128,7 @@ def repeat(
         try:
             on_result(job, job.run(account, on_progress))
             if job.seconds is None:
-                note_pass()
+                note_sweep()
         except Stop:
             return
         except Exception as error:

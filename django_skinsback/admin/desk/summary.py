@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from ... import conf, ratelimit
 from ...flows.ledger.database import database
 from ...flows.monitoring.health import longest_overdue
-from ...flows.monitoring.passes import failing_passes, is_shared, last_pass
+from ...flows.monitoring.sweeps import failing_sweeps, is_shared, last_sweep
 from ...models import PriceListImport, WebhookEvent
 from ...models.fields import utc_now
 from ..links import list_url, page_url
@@ -66,7 +66,7 @@ def desk_context(request: HttpRequest, current_app: str | None) -> dict[str, Any
 
 def _state_lines(request: HttpRequest, retried: int) -> list[StateLine]:
     now, accounts = utc_now(), conf.accounts()
-    lines = [worker_line(last_pass(), longest_overdue(None, now), now, is_shared=is_shared())]
+    lines = [worker_line(last_sweep(), longest_overdue(None, now), now, is_shared=is_shared())]
     if request.user.has_perm("skinsback.view_webhookevent"):
         deliveries = WebhookEvent.objects.using(database()).order_by("-received_at")
         newest = deliveries.values_list("received_at", flat=True).first()
@@ -75,7 +75,7 @@ def _state_lines(request: HttpRequest, retried: int) -> list[StateLine]:
         shown = alias if len(accounts) > 1 else ""
         per_minute = conf.get("REQUESTS_PER_MINUTE")
         lines.append(limit_line(shown, ratelimit.pause_until(alias), per_minute, now))
-        if (failing := failing_line(shown, failing_passes(alias), now)) is not None:
+        if (failing := failing_line(shown, failing_sweeps(alias), now)) is not None:
             lines.append(failing)
     if request.user.has_perm("skinsback.view_marketitem"):
         imports = PriceListImport.objects.using(database()).order_by("game").values_list("game", "imported_at")

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ...flows.monitoring.health import FAILING_AFTER, OVERDUE_AFTER
-from ...flows.monitoring.passes import FailingPasses
+from ...flows.monitoring.sweeps import FailingSweeps
 from ...steam import GAMES
 from ..labels import ALERT, GOOD, QUIET, WAIT
 
@@ -44,22 +44,22 @@ def about_date(moment: datetime) -> str:
     return date_format(localtime(moment), "DATE_FORMAT")
 
 
-def worker_line(last_pass: datetime | None, overdue: timedelta, now: datetime, *, is_shared: bool) -> StateLine:
+def worker_line(last_sweep: datetime | None, overdue: timedelta, now: datetime, *, is_shared: bool) -> StateLine:
     """Return the line about the worker.
 
-    ``last_pass`` is the time of the last sweep, or None if it is not known. ``overdue`` is the longest time that a row
-    has been due. ``is_shared`` is whether all processes of the site share the cache that stores ``last_pass``.
+    ``last_sweep`` is the time of the last sweep, or None if it is not known. ``overdue`` is the longest time that a row
+    has been due. ``is_shared`` is whether all processes of the site share the cache that stores ``last_sweep``.
     """
     subject = _("Worker")
     start = _("Start a Celery worker with beat, or skinsback_poll --forever.")
-    if last_pass is not None and now - last_pass <= FAILING_AFTER:
+    if last_sweep is not None and now - last_sweep <= FAILING_AFTER:
         if overdue <= OVERDUE_AFTER:
-            return StateLine(subject, _("A worker ran %(ago)s.") % {"ago": ago(last_pass, now)})
+            return StateLine(subject, _("A worker ran %(ago)s.") % {"ago": ago(last_sweep, now)})
         values = {"time": timesince(now - overdue, now, depth=1)}
         text = _("A worker runs, but the oldest row has been due for %(time)s. Look at the worker's log.")
         return StateLine(subject, text % values, ALERT)
-    if last_pass is not None or overdue > OVERDUE_AFTER:
-        since = now - last_pass if last_pass is not None else overdue
+    if last_sweep is not None or overdue > OVERDUE_AFTER:
+        since = now - last_sweep if last_sweep is not None else overdue
         values = {"time": timesince(now - since, now, depth=1), "start": start}
         return StateLine(subject, _("No worker has run for %(time)s. %(start)s") % values, ALERT)
     if is_shared:
@@ -97,7 +97,7 @@ def limit_line(account: str, paused_until: datetime | None, per_minute: int | No
     return StateLine(subject, _("Calls are not paused. The limit is %(limit)s a minute.") % {"limit": per_minute})
 
 
-def failing_line(account: str, failing: FailingPasses | None, now: datetime) -> StateLine | None:
+def failing_line(account: str, failing: FailingSweeps | None, now: datetime) -> StateLine | None:
     """Return the line about sweeps that fail. Return None if sweeps do not fail."""
     if failing is None or now - failing.since <= OVERDUE_AFTER:
         return None

@@ -22,7 +22,7 @@ from ...money import amount_text
 from ..ledger.database import database
 from ..ledger.record import Outcome
 from .balance import estimate_days_left, snapshot_balance
-from .passes import failing_passes
+from .sweeps import failing_sweeps
 
 OVERDUE_AFTER = timedelta(minutes=5)
 """A row that has been due for more than this time is overdue. Then the status is ``degraded``."""
@@ -207,7 +207,7 @@ def _reasons_of_account(account: AccountHealth, low_balance: Decimal | None, now
         )
         minutes = (now - account.failing_since) // timedelta(minutes=1)
         values |= {"minutes": minutes, "error": account.last_error}
-        yield Reason("passes_failing", HealthStatus.DEGRADED, text % values)
+        yield Reason("sweeps_failing", HealthStatus.DEGRADED, text % values)
     if account.paused_until is not None:
         text = _(
             "%(account)s: SkinsBack refused a call, so calls are paused until %(until)s. Run skinsback_check to find "
@@ -240,7 +240,7 @@ def longest_overdue(account: str | None, now: datetime) -> timedelta:
 
 def _account(alias: str, now: datetime, problems: Mapping[str, Reason | None]) -> AccountHealth:
     snapshots = BalanceSnapshot.objects.using(database()).filter(account=alias)
-    newest, failing = snapshots.order_by("-pk").first(), failing_passes(alias)
+    newest, failing = snapshots.order_by("-pk").first(), failing_sweeps(alias)
     return AccountHealth(
         account=alias,
         answers=problems[alias] is None if alias in problems else None,

@@ -20,7 +20,7 @@ from ... import conf, ratelimit, schedule
 from ...exceptions import SkinsBackError
 from ...models.fields import utc_now
 from ...wire.types import Page
-from ..monitoring import passes
+from ..monitoring import sweeps
 from ..progress import OnProgress
 from .backlog import read_list
 from .claims import Claim, claim_due
@@ -119,11 +119,11 @@ class Sweep(ABC, Generic[Row, Report]):
                 "skinsback.sweep_stopped", extra={"rows": rows, "account": self.account, "error": str(error)}
             )
             self.counts.stopped_by = f"{self.account}: {error}"
-            passes.note_failed(rows, self.account, str(error))
+            sweeps.note_failed(rows, self.account, str(error))
             self.after_error()
         else:
             if self.counts.asked > asked:
-                passes.note_completed(rows, self.account)
+                sweeps.note_completed(rows, self.account)
 
     def due_rows(self) -> QuerySet[Row]:
         """Return a query of the account's rows that are due."""

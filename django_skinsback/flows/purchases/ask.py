@@ -114,7 +114,7 @@ def _ask_in_halves(
             return
         odd = error
     middle = len(rows) // 2
-    if not may_call():  # not put into ``unasked``: such rows are due at once, so they would fail in every pass
+    if not may_call():  # not put into ``unasked``: such rows are due at once, so they would fail in every sweep
         answers.failures |= dict.fromkeys((row.pk for row in rows), odd)
         return
     _ask_in_halves(account, client, rows[:middle], answers, may_call)

@@ -16,7 +16,7 @@ from ...flows.addresses import webhook_url
 from ...flows.ledger.database import database
 from ...flows.monitoring.balance import snapshot_balance
 from ...flows.monitoring.health import FAILING_AFTER, health
-from ...flows.monitoring.passes import is_shared, last_pass
+from ...flows.monitoring.sweeps import is_shared, last_sweep
 from ...models import BalanceSnapshot, WebhookEvent
 from ...models.fields import utc_now
 from ...money import amount_text
@@ -213,7 +213,7 @@ def _worker(overdue: str | None) -> Line:
     what, start = "worker and beat", "start a Celery worker with beat, or skinsback_poll --forever"
     if overdue is not None:
         return Line(what, ok=False, text=overdue)
-    last = last_pass()
+    last = last_sweep()
     if last is not None:
         at = f"{last:%Y-%m-%d %H:%M:%S} UTC"
         if utc_now() - last <= FAILING_AFTER:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ...flows.monitoring.passes import note_pass
+from ...flows.monitoring.sweeps import note_sweep
 from ...flows.polling import deposits as deposit_queue
 from ...flows.polling import purchases as purchase_queue
 from ...flows.polling.sweep import Counts
@@ -71,7 +71,7 @@ class Command(SkinsBackCommand):
             self._say(f"{name}: {counts.asked} due, {counts.changed} changed")
             if counts.stopped_by:
                 self.warn(f"{name}: stopped early by {counts.stopped_by}")
-        note_pass()
+        note_sweep()
         if self.as_json:
             self.tell("", **done)
         return max(codes, default=None)

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from django_skinsback import tasks
 from django_skinsback.flows import scheduler as routine
-from django_skinsback.flows.monitoring import health, passes
+from django_skinsback.flows.monitoring import health, sweeps
 from django_skinsback.management.commands import skinsback_check
 from django_skinsback.models import BalanceSnapshot, Deposit, MarketItem, Purchase, WebhookEvent
 from django_skinsback.testing import make_deposit, make_purchase
@@ -93,7 +93,7 @@ def sandbox(skinsback_sandbox, settings, db):
     """The sandbox as the only account, on a developer's machine, where a worker has just looked for due rows."""
     settings.DEBUG = True
     settings.SKINSBACK = {**settings.SKINSBACK, "ACCOUNTS": {}}
-    passes.note_pass()
+    sweeps.note_sweep()
     return skinsback_sandbox
 
 
@@ -328,7 +328,7 @@ def test_whether_a_worker_runs_is_not_known_without_a_shared_cache(sandbox, fron
 
 def test_a_worker_that_has_not_looked_for_long_is_to_be_started(sandbox, front):
     with time_machine.travel(timezone.now() - health.FAILING_AFTER - timedelta(minutes=1)):
-        passes.note_pass()
+        sweeps.note_sweep()
     printed, code = run("skinsback_check")
     assert code == 3
     assert "due rows were last looked for at 20" in todo(printed)["worker and beat"]
@@ -353,7 +353,7 @@ def test_each_way_to_poll_is_noted_for_the_check(sandbox, front, settings, monke
     assert "nothing is overdue; due rows were last looked for at 20" in printed
 
 
-def test_overdue_rows_are_reported_instead_of_the_last_pass(sandbox, front):
+def test_overdue_rows_are_reported_instead_of_the_last_sweep(sandbox, front):
     make_deposit(next_poll_at=timezone.now() - LONG_AGO)
     assert todo(run("skinsback_check")[0])["worker and beat"].startswith("1 row is overdue")
 

@@ -15,7 +15,7 @@ from django.urls import NoReverseMatch, path, reverse
 
 from django_skinsback.admin import DeskAdmin, PurchaseAdmin
 from django_skinsback.flows.monitoring import queues
-from django_skinsback.flows.monitoring.passes import note_pass
+from django_skinsback.flows.monitoring.sweeps import note_sweep
 from django_skinsback.models import BalanceSnapshot, Desk, OwingUser, PriceListImport, Purchase
 from django_skinsback.models.fields import utc_now
 from django_skinsback.testing import make_deposit, make_purchase
@@ -262,7 +262,7 @@ def test_users_who_owe_are_named_and_the_others_are_folded(django_user_model):
 
 
 def test_a_worker_that_has_stopped_is_said_with_what_to_do():
-    note_pass()
+    note_sweep()
     assert "A worker ran less than a minute ago." in text_of(desk_of(browser_of(superuser=True)))
 
     make_deposit(next_poll_at=utc_now() - timedelta(minutes=20))

@@ -13,7 +13,7 @@ from django_skinsback.admin.desk.texts import (
     worker_line,
 )
 from django_skinsback.admin.labels import ALERT, GOOD, QUIET, WAIT
-from django_skinsback.flows.monitoring.passes import FailingPasses
+from django_skinsback.flows.monitoring.sweeps import FailingSweeps
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 START = "Start a Celery worker with beat, or skinsback_poll --forever."
@@ -41,7 +41,7 @@ def test_times_are_said_as_an_age(moment, text):
 
 
 @pytest.mark.parametrize(
-    ("last_pass", "overdue", "is_shared", "expected"),
+    ("last_sweep", "overdue", "is_shared", "expected"),
     [
         (before(seconds=20), timedelta(0), True, (GOOD, "A worker ran less than a minute ago.")),
         (before(minutes=20), timedelta(0), True, (ALERT, f"No worker has run for 20 minutes. {START}")),
@@ -57,8 +57,8 @@ def test_times_are_said_as_an_age(moment, text):
         ),
     ],
 )
-def test_the_worker(last_pass, overdue, is_shared, expected):
-    assert said(worker_line(last_pass, overdue, NOW, is_shared=is_shared)) == expected
+def test_the_worker(last_sweep, overdue, is_shared, expected):
+    assert said(worker_line(last_sweep, overdue, NOW, is_shared=is_shared)) == expected
 
 
 def test_webhooks():
@@ -80,8 +80,8 @@ def test_a_pause_of_calls_is_said_with_its_end():
 
 def test_failing_updates_are_said_after_five_minutes():
     assert failing_line("", None, NOW) is None
-    assert failing_line("", FailingPasses(before(minutes=4), "x"), NOW) is None
-    level, text = said(failing_line("", FailingPasses(before(minutes=9), "invalid signature"), NOW))
+    assert failing_line("", FailingSweeps(before(minutes=4), "x"), NOW) is None
+    level, text = said(failing_line("", FailingSweeps(before(minutes=9), "invalid signature"), NOW))
     assert (level, text) == (
         ALERT,
         "Every update from SkinsBack has failed for 9 minutes. Newest error: invalid signature",

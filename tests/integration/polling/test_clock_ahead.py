@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from django_skinsback import deposits, purchases, schedule
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import MarketDisabled, PurchaseNotFound, TransactionNotFound, UnknownOutcome
-from django_skinsback.flows.monitoring import passes
+from django_skinsback.flows.monitoring import sweeps
 from django_skinsback.flows.polling import deposits as checking
 from django_skinsback.flows.polling.claims import claim_due
 from django_skinsback.flows.polling.purchases import poll_purchases
@@ -337,14 +337,14 @@ class TestPastEvents:
 
     def test_a_note_that_was_dated_ahead_is_dated_now(self, ahead, clock):
         clock.shift(ahead)
-        passes.note_failed("Deposit", "default", "maintenance")
-        kept = passes._cache().get_many([passes._key("Deposit", "default")])
+        sweeps.note_failed("Deposit", "default", "maintenance")
+        kept = sweeps._cache().get_many([sweeps._key("Deposit", "default")])
         clock.shift(-ahead)
         for key, value in kept.items():
-            passes._cache().set(key, value, 1000)
-        passes.note_failed("Deposit", "default", "maintenance")
+            sweeps._cache().set(key, value, 1000)
+        sweeps.note_failed("Deposit", "default", "maintenance")
 
-        assert passes.failing_passes("default").since == timezone.now()
+        assert sweeps.failing_sweeps("default").since == timezone.now()
 
 
 def test_the_condition_of_due_rows_is_two_ranges_of_one_column():

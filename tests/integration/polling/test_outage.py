@@ -11,7 +11,7 @@ from django_skinsback import purchases
 from django_skinsback.client import SkinsBackClient
 from django_skinsback.exceptions import APIError, PurchaseNotFound, RequestNotSent, UnderMaintenance, UnknownOutcome
 from django_skinsback.flows.monitoring.health import HealthStatus, health
-from django_skinsback.flows.monitoring.passes import failing_passes
+from django_skinsback.flows.monitoring.sweeps import failing_sweeps
 from django_skinsback.flows.polling.deposits import poll_deposits
 from django_skinsback.flows.polling.purchases import poll_purchases
 from django_skinsback.flows.polling.sweep import LONGEST_SWEEP
@@ -433,7 +433,7 @@ class TestHealth:
         sweep(clock, 90, minutes=1)
 
         found = health()
-        assert (found.status, [reason.code for reason in found.reasons]) == (HealthStatus.DEGRADED, ["passes_failing"])
+        assert (found.status, [reason.code for reason in found.reasons]) == (HealthStatus.DEGRADED, ["sweeps_failing"])
         assert "has failed for 9" in found.reasons[0].text
         assert found.accounts[0].failing_since < start
         assert found.accounts[0].last_error
@@ -443,14 +443,14 @@ class TestHealth:
         make_purchase(status="accepted", in_hold=True)
         skinsback.fail(RequestNotSent("dns"))
         sweep(clock, 1, minutes=1)
-        assert failing_passes("default") is not None
+        assert failing_sweeps("default") is not None
 
         sweep(clock, 1, seconds=1)
-        assert failing_passes("default").error == "dns"
+        assert failing_sweeps("default").error == "dns"
 
         skinsback.errors.clear()
         sweep(clock, 1, minutes=5)
-        assert failing_passes("default") is None
+        assert failing_sweeps("default") is None
 
     def test_a_failing_cache_prevents_no_sweep(self, skinsback, clock, monkeypatch):
         purchase = make_purchase()
@@ -458,12 +458,12 @@ class TestHealth:
         def broken():
             raise ConnectionError
 
-        monkeypatch.setattr("django_skinsback.flows.monitoring.passes._cache", broken)
+        monkeypatch.setattr("django_skinsback.flows.monitoring.sweeps._cache", broken)
 
         poll_purchases()
 
         assert fresh(purchase).status == "creating_trade"
-        assert failing_passes("default") is None
+        assert failing_sweeps("default") is None
 
 
 def approve(_deposit):

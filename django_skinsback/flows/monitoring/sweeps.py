@@ -1,4 +1,4 @@
-"""Notes about sweeps ("passes"): the time of the last sweep, and the time since which sweeps fail.
+"""Notes about sweeps: the time of the last sweep, and the time since which sweeps fail.
 
 The notes are stored in the site's cache. ``health`` and ``skinsback_check`` read them. Without the notes, an outage in
 which every call fails would be invisible: each sweep postpones its rows, so no row is overdue, and no row is flagged.
@@ -22,12 +22,12 @@ This is longer than the longest delay of a row after an error. So the next faile
 
 MODELS = ("Deposit", "Purchase")
 
-_LAST_LOOK = "skinsback:last_pass"
-LAST_PASS_KEPT_SECONDS = 86400 * 30
+_LAST_SWEEP = "skinsback:last_sweep"
+LAST_SWEEP_KEPT_SECONDS = 86400 * 30
 
 
 @dataclass(frozen=True, slots=True)
-class FailingPasses:
+class FailingSweeps:
     """Every sweep with due rows has failed since the time ``since``. ``error`` is the text of the newest error."""
 
     since: datetime
@@ -37,7 +37,7 @@ class FailingPasses:
 def note_failed(model: str, account: str, error: str) -> None:
     """Store that an error ended a sweep of this model and account. Never raises."""
     with suppress(Exception):
-        earlier, now = failing_passes(account, (model,)), utc_now()
+        earlier, now = failing_sweeps(account, (model,)), utc_now()
         since = min(earlier.since, now) if earlier else now  # a wrong clock may have stored a future time
         _cache().set(_key(model, account), (since.timestamp(), error), FAILURE_KEPT_SECONDS)
 
@@ -51,7 +51,7 @@ def note_completed(model: str, account: str) -> None:
         _cache().delete(_key(model, account))
 
 
-def failing_passes(account: str, models: Iterable[str] = MODELS) -> FailingPasses | None:
+def failing_sweeps(account: str, models: Iterable[str] = MODELS) -> FailingSweeps | None:
     """Return the note about failing sweeps of the account. Return None if sweeps do not fail.
 
     If the sweeps of several models fail, return the note of the model whose sweeps have failed for the longest time.
@@ -60,20 +60,20 @@ def failing_passes(account: str, models: Iterable[str] = MODELS) -> FailingPasse
         found = _cache().get_many([_key(model, account) for model in models])
         if found:
             since, error = min(found.values())
-            return FailingPasses(datetime.fromtimestamp(since, UTC), str(error))
+            return FailingSweeps(datetime.fromtimestamp(since, UTC), str(error))
     return None
 
 
-def note_pass() -> None:
+def note_sweep() -> None:
     """Store that a worker or ``skinsback_poll`` has swept the due rows now. Never raises."""
     with suppress(Exception):
-        _cache().set(_LAST_LOOK, utc_now().timestamp(), LAST_PASS_KEPT_SECONDS)
+        _cache().set(_LAST_SWEEP, utc_now().timestamp(), LAST_SWEEP_KEPT_SECONDS)
 
 
-def last_pass() -> datetime | None:
+def last_sweep() -> datetime | None:
     """Return the time of the last sweep by a process that shares the cache. Return None if the cache has no note."""
     with suppress(Exception):
-        if (time := _cache().get_many([_LAST_LOOK]).get(_LAST_LOOK)) is not None:
+        if (time := _cache().get_many([_LAST_SWEEP]).get(_LAST_SWEEP)) is not None:
             return datetime.fromtimestamp(time, UTC)
     return None
 
@@ -88,4 +88,4 @@ def _cache() -> SiteCache:
 
 
 def _key(model: str, account: str) -> str:
-    return f"skinsback:failing_passes:{model}:{account}"
+    return f"skinsback:failing_sweeps:{model}:{account}"
