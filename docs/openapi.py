@@ -32,7 +32,7 @@ def errors_table() -> str:
     """Return the table of the codes of problems: HTTP status, text for the player, and next step."""
     from django_skinsback import exceptions
     from django_skinsback.player_texts import for_error
-    from django_skinsback.player_texts.problems import problems_of_words
+    from django_skinsback.player_texts.problems import problems_of_codes
     from django_skinsback.rest.problems import CODES
 
     found: dict[str, tuple[set[int], str, str]] = {
@@ -40,7 +40,7 @@ def errors_table() -> str:
     }
     kinds = [getattr(exceptions, name) for name in exceptions.__all__ if name != "ACCOUNT_WIDE"]
     errors = [kind("", 1, "") if issubclass(kind, exceptions.APIError) else kind() for kind in kinds]
-    for problem in [*map(for_error, errors), *problems_of_words()]:
+    for problem in [*map(for_error, errors), *problems_of_codes()]:
         new = (set[int](), problem.text, problem.next_step.value)
         found.setdefault(problem.code, new)[0].add(problem.http_status)
     rows = [

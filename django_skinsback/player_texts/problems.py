@@ -143,7 +143,7 @@ KINDS: dict[type[exceptions.SkinsBackError], Kind] = {
 }
 """Exception class -> kind of problem. If a class is missing here, the kind of its base class is used."""
 
-_REFUSED_WORDS = frozenset(
+_REFUSED_CODES = frozenset(
     {
         "invalid_steam_id",
         "invalid_max_value",
@@ -170,8 +170,8 @@ def for_error(error: exceptions.SkinsBackError) -> Problem:
     The message of the error is shown only for the kinds with ``shows_message``, because these messages are written for
     players. An example is the message of LimitReached.
     """
-    if type(error) is exceptions.APIError and error.message in _REFUSED_WORDS:
-        return _of_word(error.message)
+    if type(error) is exceptions.APIError and error.message in _REFUSED_CODES:
+        return _of_code(error.message)
     kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
     if isinstance(error, exceptions.PurchaseVetoed):
         kind = replace(kind, code=error.code)
@@ -186,14 +186,14 @@ def for_error(error: exceptions.SkinsBackError) -> Problem:
     return _problem(kind, str(kind.text or next(texts, NOT_AVAILABLE)))
 
 
-def problems_of_words() -> list[Problem]:
-    """Return the problem of each code in ``_REFUSED_WORDS``."""
-    return [_of_word(word) for word in sorted(_REFUSED_WORDS)]
+def problems_of_codes() -> list[Problem]:
+    """Return the problem of each code in ``_REFUSED_CODES``."""
+    return [_of_code(code) for code in sorted(_REFUSED_CODES)]
 
 
-def _of_word(word: str) -> Problem:
-    kind = Kind(_("SkinsBack refused the request"), 409, CODE_TEXTS[word].next_step, code=word)
-    return _problem(kind, str(CODE_TEXTS[word].text))
+def _of_code(code: str) -> Problem:
+    kind = Kind(_("SkinsBack refused the request"), 409, CODE_TEXTS[code].next_step, code=code)
+    return _problem(kind, str(CODE_TEXTS[code].text))
 
 
 def for_code(code: str) -> str:

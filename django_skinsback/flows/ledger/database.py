@@ -110,8 +110,8 @@ def read_back(model: type[Model], keys: Sequence[Any]) -> list[tuple[Any, dateti
     return [(row.pk, row.updated_at, row.entry_id) for row in rows]
 
 
-def _sql(template: str, model: type[Model], values: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> str:
-    """Fill in a statement: the table, the condition that its columns have these ``values``, and the ``changes``.
+def _sql(template: str, model: type[Model], compared: Iterable[str], changed: Iterable[str] = ()) -> str:
+    """Fill in a statement: the table, the condition with the ``compared`` columns, and the ``changed`` columns.
 
     A QuerySet is not used, because Django needs two to four times as long to build such a statement and to read its
     result. Every webhook delivery locks its row, reads the row's entries, writes the row and reads it back.
@@ -123,8 +123,8 @@ def _sql(template: str, model: type[Model], values: Mapping[str, Any], changes: 
 
     return template.format(
         table=quote(model._meta.db_table),
-        condition=" AND ".join(equal(values)),
-        changes=", ".join(equal(changes or ())),
+        condition=" AND ".join(equal(compared)),
+        changes=", ".join(equal(changed)),
     )
 
 

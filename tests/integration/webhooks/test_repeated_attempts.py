@@ -1,12 +1,13 @@
 """A temporary database error makes a delivery's database transaction run again. The first attempt leaves nothing."""
 
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import OperationalError
 
-from django_skinsback.flows.ledger import database
+from django_skinsback.flows.webhooks import receive
 from django_skinsback.flows.webhooks.replay import apply_again
 from django_skinsback.models import LedgerEntry, StatusChange, WebhookEvent
 from django_skinsback.models.fields import utc_now
@@ -27,7 +28,7 @@ def failing_once(error, between=lambda: None):
             raise error
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(database.run, "__kwdefaults__", {**database.run.__kwdefaults__, "sleep": lambda _seconds: between()})
+    patch.setattr(receive, "run", partial(receive.run, sleep=lambda _seconds: between()))
     entry_posted.connect(fail)
     try:
         yield calls
@@ -48,6 +49,7 @@ def test_the_history_of_a_second_attempt_refers_to_its_own_delivery(client):
         assert post_notification(client, signed_notification(deposit)).status_code == 200
 
     assert len(calls) == 2
+    assert StatusChange.objects.filter(deposit=other, to_status="fail").exists()
     change = StatusChange.objects.get(deposit=deposit, to_status="success")
     assert change.webhook_event.deposit == deposit
     assert LedgerEntry.objects.get().deposit == deposit
